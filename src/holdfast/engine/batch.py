@@ -1,0 +1,173 @@
+"""Rows that make a step: where each comes from, its task, its weight in the loss, and what was stored beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holdfast.errors import HoldfastError
+
+STREAM = "stream"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Examples: raw inputs, output indices, task indices (on the CPU; one int where all rows share it), payloads by name."""
+
+    x: Tensor  # (N, ...) raw: uint8 where the source is, before augmentation
+    y: Tensor  # (N,) output index
+    task: int | Tensor
+    payloads: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A run of rows from one source.
+
+    `mass` is the block's share in the loss relative to the stream's 1. With `averaged` the whole is divided by the sum
+    of masses, so that the loss stays a mean; without, the mass is an added term's own coefficient (DER++'s β; 0 for none).
+    """
+
+    source: str
+    start: int
+    stop: int
+    mass: float = 1.0
+    averaged: bool = True
+    payloads: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's rows in blocks; the first block is the stream's.
+
+    >>> b = Batch.of_stream(Rows(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]), task=1))
+    >>> b = b.add("ER", Rows(torch.ones(2, 2), torch.tensor([0, 1]), task=0), mass=0.5)
+    >>> b.task.tolist(), b.weights().tolist()
+    ([1, 1, 1, 1, 0, 0], [0.1666666716337204, 0.1666666716337204, 0.1666666716337204, 0.1666666716337204, 0.1666666716337204, 0.1666666716337204])
+    """
+
+    x: Tensor
+    y: Tensor
+    task: int | Tensor
+    blocks: tuple[Block, ...]
+    index: Tensor | None = None  # (B,) number of each stream row within its task's training part
+    first_epoch: bool = True
+
+    @classmethod
+    def of_stream(cls, rows: Rows, index: Tensor | None = None, first_epoch: bool = True) -> "Batch":
+        """A batch of stream rows alone."""
+        return cls(rows.x, rows.y, rows.task, (Block(STREAM, 0, len(rows), payloads=rows.payloads),), index, first_epoch)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def stream(self) -> slice:
+        """The stream's rows."""
+        return slice(0, self.blocks[0].stop)
+
+    def block(self, source: str) -> Block | None:
+        """The block from `source`, or None where it added none."""
+        return next((b for b in self.blocks if b.source == source), None)
+
+    def tasks(self) -> Tensor:
+        """The task of each row, (B,) on the CPU."""
+        return self.task if isinstance(self.task, Tensor) else torch.full((len(self),), self.task)
+
+    def add(self, source: str, rows: Rows, mass: float, averaged: bool = True) -> "Batch":
+        """The batch with another block behind it."""
+        if self.block(source) is not None:
+            raise HoldfastError(f"the batch already has rows from {source!r}: two parts need two names")
+        n, m = len(self), len(rows)
+        if isinstance(self.task, int) and isinstance(rows.task, int) and self.task == rows.task:
+            task: int | Tensor = self.task
+        else:
+            theirs = rows.task if isinstance(rows.task, Tensor) else torch.full((m,), rows.task)
+            task = torch.cat([self.tasks(), theirs])
+        block = Block(source, n, n + m, mass, averaged, rows.payloads)
+        x = torch.cat([self.x, rows.x.to(self.x.dtype)])
+        return replace(self, x=x, y=torch.cat([self.y, rows.y]), task=task, blocks=(*self.blocks, block))
+
+    def stream_mass(self, mass: float) -> "Batch":
+        """The batch with another mass on its stream rows."""
+        return replace(self, blocks=(replace(self.blocks[0], mass=mass), *self.blocks[1:]))
+
+    def uniform(self) -> bool:
+        """True where every row weighs 1/B, so that the loss is the plain mean."""
+        per_row = {b.mass / len(b) for b in self.blocks if len(b)}
+        lowest = min(per_row)
+        return all(b.averaged for b in self.blocks) and max(per_row) - lowest <= 1e-12 * abs(lowest)
+
+    def weights(self) -> Tensor:
+        """The weight of each row in Σ wᵢ ℓᵢ, (B,) on the rows' device."""
+        total = sum(b.mass for b in self.blocks if b.averaged) or 1.0
+        parts = []
+        for b in self.blocks:
+            w = b.mass / (total if b.averaged else 1.0) / max(len(b), 1)
+            parts.append(torch.full((len(b),), w, device=self.y.device))
+        return torch.cat(parts)
+
+    def split(self, parts: int) -> list["Batch"]:
+        """Micro-batches for gradient accumulation: every block dealt out in turn, masses as they were."""
+        if parts == 1:
+            return [self]
+        short = [b.source for b in self.blocks if len(b) % parts]
+        if short:
+            raise HoldfastError(
+                f"accumulate={parts} must divide the rows of every block, but {short[0]!r} has "
+                f"{len(self.block(short[0]) or ())} rows; choose a batch size that it divides"
+            )
+        out = []
+        for k in range(parts):
+            take = torch.cat([torch.arange(b.start + k, b.stop, parts) for b in self.blocks])
+            blocks, at = [], 0
+            for b in self.blocks:
+                size = len(b) // parts
+                payloads = {name: v[k::parts] for name, v in b.payloads.items()}
+                blocks.append(replace(b, start=at, stop=at + size, payloads=payloads))
+                at += size
+            on = take.to(self.y.device)
+            task = self.task[take] if isinstance(self.task, Tensor) else self.task
+            index = None if self.index is None else self.index[k::parts]
+            out.append(Batch(self.x[on], self.y[on], task, tuple(blocks), index, self.first_epoch))
+        return out
+
+    def blockwise(self) -> list["Batch"]:
+        """One batch a block, for separate forward passes."""
+        out = []
+        for b in self.blocks:
+            rows = slice(b.start, b.stop)
+            task = self.task[rows] if isinstance(self.task, Tensor) else self.task
+            if isinstance(task, Tensor) and len(task) and bool((task == task[0]).all()):
+                task = int(task[0])
+            one = replace(b, start=0, stop=len(b))
+            out.append(Batch(self.x[rows], self.y[rows], task, (one,), None, self.first_epoch))
+        return out
+
+
+@dataclass
+class Step:
+    """What happened in a step so far: the rows, what the network made of them, later the gradient and the change of θ."""
+
+    batch: Batch
+    x: Tensor  # (B, ...) the network's input: float, augmented
+    features: Tensor  # (B, D)
+    logits: Tensor  # (B, C), -inf at outputs not active for the row's task
+    competing: Any  # slice, index or (B, C) mask of the outputs that compete in the loss
+    number: int = 0  # of the step within its task, from 0
+    loss: Tensor | None = None
+    raw_gradient: Tensor | None = None  # of the criterion and losses alone, where a part asks for it
+    delta: Tensor | None = None  # actual change of θ, where a part asks for it
+
+    def rows(self, source: str = STREAM) -> slice:
+        """The rows of one source (empty where it added none)."""
+        block = self.batch.block(source)
+        return slice(block.start, block.stop) if block else slice(0, 0)

@@ -1,0 +1,203 @@
+"""Stored examples: which are kept when room runs out, and which are drawn.
+
+Images stay uint8. Decisions are made on the host from the memory's own generator, so no step waits for the device.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from holdfast.engine.batch import Rows
+from holdfast.engine.stateful import Stateful
+from holdfast.errors import HoldfastError, one_of
+
+POLICIES = ("reservoir", "class_balanced", "ring", "per_class")
+
+
+class Memory(Stateful):
+    """At most `capacity` examples, kept by `policy`.
+
+    `reservoir`: every example offered so far has the same chance (Vitter 1985, algorithm R). `class_balanced`: the most
+    frequent class gives way to others (Chrysakis & Moens 2020). `ring`: the latest `capacity // tasks` of each task, tasks
+    being those seen so far. `per_class`: a reservoir of `capacity` examples for each (task, output), so the
+    capacity counts per class and the total grows.
+
+    >>> m = Memory(3)
+    >>> m.insert(Rows(torch.arange(5.0)[:, None], torch.arange(5), task=0))
+    >>> len(m), m.host["offered"]
+    (3, 5)
+    """
+
+    def __init__(self, capacity: int, policy: str = "reservoir") -> None:
+        super().__init__()
+        if int(capacity) != capacity or capacity < 1:
+            raise HoldfastError(f"memory capacity must be a whole number of examples of at least 1, got {capacity}")
+        self.capacity, self.policy = int(capacity), one_of("memory policy", policy, POLICIES)
+        self.host = {"offered": 0, "filled": 0, "groups": {}, "full": []}
+
+    def __len__(self) -> int:
+        return int(self.host["filled"])
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "Memory":
+        super()._apply(fn, recurse)
+        if "task" in self._buffers:  # stays on the host: the forward groups rows by task without waiting for the device
+            self._buffers["task"] = self.get_buffer("task").cpu()
+        return self
+
+    def _room(self, rows: Rows, size: int) -> None:
+        """Makes the buffers hold at least `size` rows."""
+        columns = {"x": rows.x, "y": rows.y, **{f"payload_{k}": v for k, v in rows.payloads.items()}}
+        have = self._buffers.get("y")
+        if have is not None and len(have) >= size:
+            return
+        room = size if self.policy != "per_class" else max(size, 2 * len(have) if have is not None else 0)
+        for name, value in columns.items():
+            fresh = value.new_zeros((room, *value.shape[1:]))
+            if have is not None:
+                fresh[: len(have)] = self.get_buffer(name)
+            self.remember(name, fresh)
+        task = torch.zeros(room, dtype=torch.long)
+        if have is not None:
+            task[: len(have)] = self.get_buffer("task")
+        self.remember("task", task)
+
+    def _write(self, places: dict[int, int], rows: Rows) -> None:
+        """Writes row `places[slot]` of `rows` into each slot."""
+        if not places:
+            return
+        slots, source = torch.tensor(list(places)), torch.tensor(list(places.values()))
+        self._room(rows, max(places) + 1 if self.policy == "per_class" else self.capacity)
+        device = self.get_buffer("y").device
+        to, of = slots.to(device), source.to(rows.y.device)
+        self.get_buffer("x")[to] = rows.x[of].to(device)
+        self.get_buffer("y")[to] = rows.y[of].to(device)
+        self.get_buffer("task")[slots] = rows.task[source] if isinstance(rows.task, Tensor) else rows.task
+        for name, value in rows.payloads.items():
+            self.get_buffer(f"payload_{name}")[to] = value[of].to(device)
+        self.host["filled"] = max(self.host["filled"], max(places) + 1)
+
+    def insert(self, rows: Rows) -> None:
+        """Offers rows to the memory, in order."""
+        if not len(rows):
+            return
+        generator = self.generator()
+        u = torch.rand(len(rows), generator=generator, dtype=torch.float64).tolist()
+        if self.policy == "reservoir":
+            places = self._reservoir(u)
+        else:
+            choose = {"class_balanced": self._class_balanced, "ring": self._ring, "per_class": self._per_class}[self.policy]
+            places = choose(self._keys(rows), u)
+        self.host["offered"] += len(rows)
+        self._write(places, rows)
+
+    def _keys(self, rows: Rows) -> list[str]:
+        """The group of each row: its task (ring), its output (class_balanced), or both (per_class)."""
+        tasks = rows.task.tolist() if isinstance(rows.task, Tensor) else [rows.task] * len(rows)
+        if self.policy == "ring":
+            return [str(t) for t in tasks]
+        outputs = rows.y.tolist()
+        return [f"{t}:{y}" for t, y in zip(tasks, outputs, strict=True)] if self.policy == "per_class" else [str(y) for y in outputs]
+
+    def _reservoir(self, u: list[float]) -> dict[int, int]:
+        places = {}
+        for i, value in enumerate(u):
+            seen = self.host["offered"] + i
+            slot = seen if seen < self.capacity else int(value * (seen + 1))
+            if slot < self.capacity:
+                places[slot] = i
+        return places
+
+    def _group(self, key: str) -> dict:
+        return self.host["groups"].setdefault(key, {"offered": 0, "slots": []})
+
+    def _used(self) -> int:
+        return sum(len(g["slots"]) for g in self.host["groups"].values())
+
+    def _per_class(self, keys: list[str], u: list[float]) -> dict[int, int]:
+        places = {}
+        for i, key in enumerate(keys):
+            group, used = self._group(key), self._used()
+            seen = group["offered"]
+            group["offered"] += 1
+            if seen < self.capacity:
+                group["slots"].append(used)
+                places[used] = i
+            elif (k := int(u[i] * (seen + 1))) < self.capacity:
+                places[group["slots"][k]] = i
+        return places
+
+    def _class_balanced(self, keys: list[str], u: list[float]) -> dict[int, int]:
+        places = {}
+        for i, key in enumerate(keys):
+            group, used = self._group(key), self._used()
+            group["offered"] += 1
+            if used < self.capacity:
+                group["slots"].append(used)
+                places[used] = i
+                continue
+            largest = max(self.host["groups"].values(), key=lambda g: len(g["slots"]))
+            if len(group["slots"]) == len(largest["slots"]) or key in self.host["full"]:
+                if key not in self.host["full"]:
+                    self.host["full"].append(key)
+                k = int(u[i] * group["offered"])
+                if k < len(group["slots"]):
+                    places[group["slots"][k]] = i
+            else:
+                slot = largest["slots"].pop(int(u[i] * len(largest["slots"])))
+                group["slots"].append(slot)
+                places[slot] = i
+        return places
+
+    def _ring(self, keys: list[str], u: list[float]) -> dict[int, int]:
+        places = {}
+        for i, key in enumerate(keys):
+            group = self._group(key)
+            share = max(1, self.capacity // len(self.host["groups"]))
+            if len(group["slots"]) < share and (used := self._used()) < self.capacity:
+                slot = used
+            elif len(group["slots"]) < share:
+                longest = max(self.host["groups"].values(), key=lambda g: len(g["slots"]))
+                slot = longest["slots"].pop(0)
+            else:
+                slot = group["slots"].pop(0)
+            group["slots"].append(slot)
+            places[slot] = i
+        return places
+
+    def payloads(self) -> dict[str, Tensor]:
+        """Stored payloads by name, capacity rows each."""
+        return {n.removeprefix("payload_"): b for n, b in self._buffers.items() if n.startswith("payload_") and b is not None}
+
+    def at(self, index: Tensor) -> Rows:
+        """The rows at these places (index on the CPU)."""
+        on = index.to(self.get_buffer("y").device)
+        payloads = {name: value[on] for name, value in self.payloads().items()}
+        return Rows(self.get_buffer("x")[on], self.get_buffer("y")[on], self.get_buffer("task")[index], payloads)
+
+    def sample(self, size: int, generator: torch.Generator | None = None, before: int | None = None, per_task: bool = False) -> Rows:
+        """`size` rows without replacement (all of them where fewer are stored).
+
+        `before=t` leaves out rows of task t and later. `per_task` draws the same number, ⌈size / tasks⌉, from each.
+        """
+        generator = generator or self.generator("draws")
+        n = len(self)
+        if before is None and not per_task:
+            return self.at(torch.randperm(n, generator=generator)[:size])
+        task = self.get_buffer("task")[:n]
+        pool = torch.arange(n) if before is None else (task < before).nonzero().flatten()
+        groups = [pool[task[pool] == t] for t in task[pool].unique()] if per_task else [pool]
+        share = -(-size // max(len(groups), 1))
+        picks = [g[torch.randperm(len(g), generator=generator)[:share]] for g in groups]
+        return self.at(torch.cat(picks) if picks else torch.zeros(0, dtype=torch.long))
+
+    def has_before(self, task: int) -> bool:
+        """True where some stored row comes from a task before `task`."""
+        n = len(self)
+        return bool(n) and bool((self.get_buffer("task")[:n] < task).any())
+
+    def counts(self) -> Mapping[int, int]:
+        """Number of stored rows of each output."""
+        y, n = self.get_buffer("y")[: len(self)].unique(return_counts=True)
+        return dict(zip(y.tolist(), n.tolist(), strict=True))

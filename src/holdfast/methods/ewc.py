@@ -1,0 +1,54 @@
+"""EWC: elastic weight consolidation (Kirkpatrick et al. 2017, eq. 3).
+
+Loss + λ/2 Σ_{s<t} Σ_i F_{s,i} (θ_i − θ*_{s,i})². Penalties add over tasks; their gradient λ(ΣF·θ − ΣFθ*) needs two θ-shaped vectors
+however many tasks there were. F is per example and exact by default (FORMULAS: Fisher information); the paper leaves the estimator open.
+When a head grows, old rows keep F and θ*, new rows have F = 0. A parameter that the loss of a step does not reach is not moved by the penalty.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from holdfast.engine.fisher import LABELS
+from holdfast.errors import one_of
+from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.streams.task import Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+class EWC(Method):
+    """Holds each weight by a spring as stiff as the weight mattered to earlier tasks."""
+
+    declaration = Declaration(
+        "regularisation", "Kirkpatrick et al. 2017", "quadratic penalty weighted by the Fisher information, one term per task",
+        weak=(("class", "a penalty on weights does not teach classes apart that were never seen together; expect FineTune's accuracy, use ER"),),
+    )
+
+    def __init__(self, strength: float, samples: int = 1000, labels: str = "exact", decay: float = 1.0) -> None:
+        """`strength` λ ≥ 0; `samples` examples for F (0: all); `labels` of F; `decay` multiplies λ of all earlier tasks at each boundary."""
+        super().__init__()
+        self.strength, self.samples = at_least("strength", strength, 0), int(at_least("samples", samples, 0))
+        self.labels, self.decay = one_of("Fisher labels", labels, LABELS), at_least("decay", decay, 0)
+        for name in ("fisher_sum", "fisher_theta_sum"):
+            self.remember(name, None, vector=True)
+
+    def penalty(self, learner: "Learner", g: Tensor) -> None:
+        fisher, anchored = self._buffers["fisher_sum"], self._buffers["fisher_theta_sum"]
+        if fisher is None or anchored is None or not self.strength:
+            return
+        g.addcmul_(fisher, learner.space.theta, value=self.strength).sub_(anchored, alpha=self.strength)
+
+    def consolidate(self, learner: "Learner", task: Task) -> None:
+        if not self.strength:
+            return
+        fisher = learner.fisher(task, samples=self.samples, labels=self.labels, generator=self.generator())
+        anchored = fisher * learner.space.theta
+        if (before := self._buffers["fisher_sum"]) is not None:
+            fisher += self.decay * before
+            anchored += self.decay * self.get_buffer("fisher_theta_sum")
+        self.remember("fisher_sum", fisher.detach(), vector=True)
+        self.remember("fisher_theta_sum", anchored.detach(), vector=True)
+        learner.warn_if_unstable(self.strength, float(torch.max(fisher)))

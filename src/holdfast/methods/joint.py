@@ -1,0 +1,28 @@
+"""Joint: all data of tasks 1..t, trained anew for every t; the upper reference.
+
+θ starts each time from the initial weights (rows that a growing head gained later: from their own first values), the
+optimizer is renewed, and the number of epochs or steps counts for the union.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from holdfast.methods.method import Declaration, Method
+from holdfast.streams.task import JoinedPart, Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+class Joint(Method):
+    """Retrains from scratch on everything so far."""
+
+    declaration = Declaration(
+        "baseline", "–", "trained anew on all data so far; the upper reference", stores_examples=True, restarts=True, memory="linear", time="linear",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def begin(self, learner: "Learner", task: Task) -> Task:
+        return replace(task, train=JoinedPart([t.train for t in learner.tasks]))

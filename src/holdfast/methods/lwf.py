@@ -1,0 +1,73 @@
+"""LwF: learning without forgetting (Li & Hoiem 2017, eq. 2–4).
+
+Loss + α T² KL(softmax(z_old/T) ‖ softmax(z/T)) on the current inputs; z_old from a frozen copy made at the last boundary.
+
+- Task scenario: one such term for each old task's outputs, summed. Else one term: over the teacher's outputs (`outputs="old"`), or over all
+  active ones (`outputs="all"`), a narrower teacher's probabilities padded with zeros.
+- The paper multiplies no T² (its gradients shrink with T); Hinton et al. 2015 do. `t_squared=False` is van de Ven's form.
+- `weight="tasks"` multiplies the term by t − 1, the number of old tasks (van de Ven's domain scenario).
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from holdfast.engine.batch import Step
+from holdfast.engine.snapshot import Snapshot
+from holdfast.errors import one_of
+from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.streams.task import Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+def distillation(z: Tensor, z_old: Tensor, temperature: float) -> Tensor:
+    """KL(softmax(z_old/T) ‖ softmax(z/T)), mean over rows; z (N, C), z_old (N, C') with C' ≤ C, missing outputs with probability 0.
+
+    >>> float(distillation(torch.zeros(1, 2), torch.zeros(1, 2), 2.0))
+    0.0
+    """
+    target = (z_old / temperature).softmax(1)
+    log_p = (z / temperature).log_softmax(1)[:, : target.shape[1]]
+    return F.kl_div(log_p, target, reduction="batchmean")
+
+
+class LwF(Method):
+    """Keeps the outputs that the old network gave to the new inputs."""
+
+    declaration = Declaration(
+        "distillation", "Li & Hoiem 2017", "distils the network of the last boundary on current inputs; stores no example",
+        weak=(("class", "without stored examples old and new classes are never compared; use ER or ER + LwF"),),
+    )
+
+    def __init__(self, alpha: float = 1.0, temperature: float = 2.0, outputs: str = "old", t_squared: bool = True, weight: str = "one") -> None:
+        """`alpha` α ≥ 0, `temperature` T > 0, `outputs` old or all, `t_squared`, `weight` one or tasks."""
+        super().__init__()
+        self.alpha, self.temperature = at_least("alpha", alpha, 0), at_least("temperature", temperature, 1e-6)
+        self.outputs, self.t_squared = one_of("outputs", outputs, ("old", "all")), t_squared
+        self.weight = one_of("weight", weight, ("one", "tasks"))
+        self.teacher = Snapshot()
+
+    def loss(self, learner: "Learner", step: Step) -> Tensor | float:
+        if not self.alpha or "theta" not in self.teacher._buffers:
+            return 0.0
+        rows = step.rows()
+        old = self.teacher(learner.model, step.x[rows], None)
+        old_tasks = learner.task_number
+        if learner.scenario == "task":
+            z = learner.all_logits(step.features[rows])
+            ranges = [learner.head.range_of(s) for s in range(old_tasks)]
+            term = torch.stack([distillation(z[:, a:b], old[:, a:b], self.temperature) for a, b in ranges]).sum()
+        else:
+            n = self.teacher.outputs
+            z = step.logits[rows][:, : (n if self.outputs == "old" else learner.head.opened)]
+            term = distillation(z, old[:, :n], self.temperature)
+        scale = self.alpha * (self.temperature**2 if self.t_squared else 1.0) * (old_tasks if self.weight == "tasks" else 1)
+        return scale * term
+
+    def consolidate(self, learner: "Learner", task: Task) -> None:
+        if self.alpha:
+            self.teacher.take(learner.model, learner.space, learner.head.opened)

@@ -1,0 +1,11 @@
+"""Networks: backbones, heads, and the classifier made of both."""
+
+from holdfast.models.classifier import Classifier, classifier_from
+from holdfast.models.convnet import convnet
+from holdfast.models.heads import make_head
+from holdfast.models.mlp import mlp
+from holdfast.models.resnet import resnet18, slim_resnet18
+
+MODELS = {"mlp": mlp, "convnet": convnet, "resnet18": resnet18, "slim_resnet18": slim_resnet18}
+
+__all__ = ["MODELS", "Classifier", "classifier_from", "convnet", "make_head", "mlp", "resnet18", "slim_resnet18"]

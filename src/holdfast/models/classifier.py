@@ -1,0 +1,63 @@
+"""A classifier: a backbone that gives features, and a head."""
+
+import inspect
+
+from torch import Tensor, nn
+
+from holdfast.errors import HoldfastError, unknown
+from holdfast.models.heads import Head, make_head
+
+
+class Classifier(nn.Module):
+    """`head(features(x))`. Every forward goes through `model(x, task)`; task is an index, a tensor of indices, or None.
+
+    >>> import torch
+    >>> model = Classifier(nn.Flatten(), make_head("fixed", 4, outputs=3))
+    >>> model(torch.zeros(2, 2, 2)).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(self, backbone: nn.Module, head: Head) -> None:
+        super().__init__()
+        self.backbone, self.head = backbone, head
+
+    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+        """Inputs (N, ...) → features (N, D). Networks that depend on the task override this."""
+        return self.backbone(x)
+
+    def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+        """Inputs (N, ...) → logits (N, C), -inf where not active."""
+        return self.head(self.features(x, task), task)
+
+
+def classifier_from(module: nn.Module, head: str, kind: str, outputs: int | None = None) -> Classifier:
+    """A classifier from any network whose last linear layer is named (`head="fc"`); a head of `kind` takes its place.
+
+    The trained layer goes on inside the head (for `separate` as the first task's); outputs beyond its own are new.
+
+    >>> from collections import OrderedDict
+    >>> net = nn.Sequential(OrderedDict(body=nn.Linear(4, 8), fc=nn.Linear(8, 2)))
+    >>> classifier_from(net, head="fc", kind="growing").head.features
+    8
+    """
+    names = [n for n, m in module.named_modules() if isinstance(m, nn.Linear)]
+    if head not in names:
+        raise unknown("linear layer of the model", head, names)
+    path, _, leaf = head.rpartition(".")
+    layer = module.get_submodule(head)
+    setattr(module.get_submodule(path), leaf, nn.Identity())
+    assert isinstance(layer, nn.Linear)
+    made = make_head(kind, layer.in_features, outputs or layer.out_features)
+    made.take(layer)
+    return Classifier(module, made)
+
+
+def check_model(model: nn.Module) -> None:
+    """Refuses what is not a classifier, with the way to make it one."""
+    if not isinstance(getattr(model, "head", None), Head) or not callable(getattr(model, "features", None)):
+        raise HoldfastError(
+            f"expected a Classifier (features, head), got {type(model).__name__}; "
+            "wrap it: classifier_from(model, head='<name of its last linear layer>', kind='growing')"
+        )
+    if "task" not in inspect.signature(model.forward).parameters:
+        raise HoldfastError(f"{type(model).__name__}.forward must accept (x, task), its signature has no task")

@@ -1,0 +1,15 @@
+"""Tasks in order: streams from named data sets, synthetic shifts, and the user's own data."""
+
+from holdfast.streams.augment import crop_and_flip
+from holdfast.streams.build import Source
+from holdfast.streams.domains import permuted, rotated, sequence
+from holdfast.streams.order import BatchOrder
+from holdfast.streams.own import from_arrays, from_datasets, from_frame
+from holdfast.streams.sources import digits, named, to_float
+from holdfast.streams.split import split
+from holdfast.streams.task import SCENARIOS, Stream, Task
+
+__all__ = [
+    "SCENARIOS", "BatchOrder", "Source", "Stream", "Task", "crop_and_flip", "digits", "from_arrays", "from_datasets", "from_frame", "named",
+    "permuted", "rotated", "sequence", "split", "to_float",
+]

@@ -1,0 +1,53 @@
+"""A data set cut into tasks by class."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from holdfast.errors import HoldfastError
+from holdfast.streams.build import Piece, Source, build
+from holdfast.streams.task import Augment, Stream
+
+
+def class_order(labels: Sequence[Any], seed: int) -> list[Any]:
+    """The order of classes that van de Ven's code draws for `seed`: class d takes position p[d], p from numpy's legacy generator.
+
+    >>> class_order(range(10), 2)
+    [3, 1, 5, 6, 0, 2, 7, 4, 9, 8]
+    >>> class_order(range(10), 0)
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+    """
+    if seed == 0:
+        return list(labels)
+    p = np.random.RandomState(seed).permutation(len(labels))  # noqa: NPY002  (the legacy generator is the published one)
+    return [labels[d] for d in np.argsort(p)]
+
+
+def split(
+    source: Source,
+    tasks: int,
+    scenario: str,
+    *,
+    order: Sequence[Any] | int | None = None,
+    validation: float = 0.0,
+    seed: int = 0,
+    augment: Augment | None = None,
+) -> Stream:
+    """`tasks` tasks of equally many classes. `order` lists the classes, or is the seed that shuffles them (None or 0: sorted)."""
+    labels = source.labels
+    if tasks < 1 or len(labels) % tasks:
+        divisors = [d for d in range(1, len(labels) + 1) if len(labels) % d == 0]
+        raise HoldfastError(f"{len(labels)} classes cannot be cut into {tasks} equal tasks; tasks must be one of {divisors}")
+    if order is None or isinstance(order, int):
+        classes = class_order(labels, order or 0)
+    else:
+        classes = list(order)
+        if sorted(map(str, classes)) != sorted(map(str, labels)):
+            raise HoldfastError(f"order must list each class once; expected a permutation of {labels}, got {classes}")
+    size = len(labels) // tasks
+    if scenario in ("task", "domain") and size < 2:
+        raise HoldfastError(f"the {scenario} scenario needs at least 2 classes a task, got {size}; use fewer tasks or scenario='class'")
+    groups = [tuple(classes[k * size : (k + 1) * size]) for k in range(tasks)]
+    pieces = [Piece("+".join(map(str, g)), source, g) for g in groups]
+    return build(pieces, scenario, validation=validation, seed=seed, augment=augment, name=f"split-{source.name}")

@@ -1,0 +1,208 @@
+"""Tasks in order: what is trained on, validated on and tested on, and which outputs each task uses."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from holdfast.errors import HoldfastError, one_of, unknown
+
+SCENARIOS = ("task", "domain", "class")
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class Part(Protocol):
+    """Examples that can be read by number: the training, validation or test part of a task."""
+
+    def __len__(self) -> int: ...
+
+    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
+        """Rows `index` (on the CPU) → raw inputs, output indices, task of each row (one int where all share it)."""
+        ...
+
+    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+        """`fetch` for each index tensor, in order; may read ahead."""
+        ...
+
+    def to(self, device: torch.device | str) -> "Part":
+        """The same examples on `device`, where they fit."""
+        ...
+
+
+class ArrayPart:
+    """Tensors in memory (or memory-mapped): `x[index]`, then a fixed transform (a permutation, say).
+
+    >>> part = ArrayPart(torch.arange(6).view(3, 2), torch.tensor([0, 1, 0]), task=0)
+    >>> part.fetch(torch.tensor([2]))[0].tolist()
+    [[4, 5]]
+    """
+
+    def __init__(
+        self, x: Tensor, y: Tensor, task: int, rows: Tensor | None = None, transform: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        """`x` (N, ...) raw inputs, `y` output indices of the rows used, `rows` which rows of x are used (default all)."""
+        n = len(x) if rows is None else len(rows)
+        if len(y) != n:
+            raise HoldfastError(f"expected one label per example, got {n} examples and {len(y)} labels")
+        if x.is_floating_point() and rows is None and not bool(torch.isfinite(x).all()):
+            bad = int((~torch.isfinite(x.flatten(1))).any(1).nonzero()[0])
+            raise HoldfastError(f"inputs contain NaN or infinity (first at example {bad}); clean or impute them")
+        self.x, self.y, self.task, self.rows, self.transform = x, y.long(), task, rows, transform
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
+        on = index.to(self.y.device)
+        at = on if self.rows is None else self.rows[on]
+        x = self.x[at.to(self.x.device)]
+        return (x if self.transform is None else self.transform(x)), self.y[on], self.task
+
+    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+        return map(self.fetch, order)
+
+    def to(self, device: torch.device | str) -> "ArrayPart":
+        part = ArrayPart.__new__(ArrayPart)
+        part.__dict__ |= self.__dict__ | {
+            "x": _on(self.x, device), "y": self.y.to(device), "rows": None if self.rows is None else self.rows.to(device)
+        }
+        return part
+
+
+_moved: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
+
+
+def _on(x: Tensor, device: torch.device | str) -> Tensor:
+    """x on the device; tensors shared by several tasks are moved once."""
+    if x.device == torch.device(device):
+        return x
+    key = (x.data_ptr(), str(device))
+    if key not in _moved or _moved[key][0] is not x:
+        _moved[key] = (x, x.to(device))
+    return _moved[key][1]
+
+
+class DatasetPart:
+    """A map-style dataset of (input, label) pairs read through a DataLoader, for what does not fit in memory."""
+
+    def __init__(
+        self, dataset: Any, task: int, lookup: Mapping[Any, int] | None = None, rows: Sequence[int] | None = None, workers: int = 0
+    ) -> None:
+        """`lookup` maps labels to output indices; `rows` are the examples used (default all)."""
+        self.dataset, self.task, self.lookup, self.workers = dataset, task, lookup, workers
+        self.rows = torch.arange(len(dataset)) if rows is None else torch.as_tensor(rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def _collate(self, rows: list[Any]) -> tuple[Tensor, Tensor]:
+        x = torch.stack([torch.as_tensor(np.asarray(r[0]) if not isinstance(r[0], Tensor) else r[0]) for r in rows])
+        labels = [r[1].item() if isinstance(r[1], Tensor | np.generic) else r[1] for r in rows]
+        return x, torch.tensor(labels if self.lookup is None else [self.lookup[v] for v in labels])
+
+    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+        from torch.utils.data import DataLoader
+
+        wanted = [self.rows[index].tolist() for index in order]
+        loader = DataLoader(self.dataset, batch_sampler=wanted, num_workers=self.workers, collate_fn=self._collate)
+        return ((x, y, self.task) for x, y in loader)
+
+    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
+        x, y = self._collate([self.dataset[int(i)] for i in self.rows[index]])
+        return x, y, self.task
+
+    def to(self, device: torch.device | str) -> "DatasetPart":
+        return self
+
+
+class JoinedPart:
+    """Several parts as one (what Joint trains on): rows keep their tasks."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.parts = list(parts)
+        self.ends = torch.tensor([len(p) for p in parts]).cumsum(0)
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
+        which = torch.bucketize(index, self.ends, right=True)
+        xs, ys, tasks = [], [], []
+        for k in which.unique().tolist():
+            inside = index[which == k] - (int(self.ends[k - 1]) if k else 0)
+            x, y, t = self.parts[k].fetch(inside)
+            xs.append(x)
+            ys.append(y)
+            tasks.append(t if isinstance(t, Tensor) else torch.full((len(inside),), t))
+        return torch.cat(xs), torch.cat(ys), torch.cat(tasks)
+
+    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+        return map(self.fetch, order)
+
+    def to(self, device: torch.device | str) -> "JoinedPart":
+        return JoinedPart([p.to(device) for p in self.parts])
+
+
+@dataclass(frozen=True)
+class Task:
+    """One learning problem. `outputs` is its range of output indices; `labels` names them; parts may be None where not given."""
+
+    index: int
+    name: str
+    train: Part
+    test: Part
+    outputs: tuple[int, int]
+    validation: Part | None = None
+    competing: Tensor | None = None  # outputs of the task's own classes, where they are not the whole range
+    labels: tuple[Any, ...] = ()
+
+    def to(self, device: torch.device | str) -> "Task":
+        """The task with its examples on `device`."""
+        from dataclasses import replace
+
+        validation = None if self.validation is None else self.validation.to(device)
+        return replace(self, train=self.train.to(device), test=self.test.to(device), validation=validation)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Tasks in order under a scenario. `outputs` is the number of outputs over all tasks, `shape` that of one input."""
+
+    tasks: tuple[Task, ...]
+    scenario: str
+    outputs: int
+    shape: tuple[int, ...]
+    labels: tuple[Any, ...] = ()  # name of each output
+    augment: Augment | None = None
+    name: str = "stream"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        one_of("scenario", self.scenario, SCENARIOS)
+        if not self.tasks:
+            raise HoldfastError("a stream needs at least one task, got none")
+        names = [t.name for t in self.tasks]
+        if len(set(names)) < len(names):
+            raise HoldfastError(f"task names must differ, got {names}")
+        for t in self.tasks:
+            for part, what in ((t.train, "training"), (t.test, "test")):
+                if not len(part):
+                    raise HoldfastError(f"task {t.name!r} has no {what} examples; expected at least one")
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self.tasks)
+
+    def __getitem__(self, name: str | int) -> Task:
+        """A task by name or position."""
+        if isinstance(name, int):
+            return self.tasks[name]
+        for t in self.tasks:
+            if t.name == name:
+                return t
+        raise unknown("task", name, [t.name for t in self.tasks])

@@ -1,0 +1,163 @@
+"""Learners on disk: tensors as safetensors, everything else as JSON in its header. No pickle; what is not known is refused."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from holdfast.engine.stateful import host_state, load_host_state
+from holdfast.errors import HoldfastError, MissingExtra
+from holdfast.streams.task import Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+FORMAT = 1
+
+
+def save(learner: "Learner", path: Path) -> None:
+    """Writes beside the target and renames, so that a crash leaves the file before."""
+    try:
+        from safetensors.torch import save_file
+    except ImportError:
+        raise MissingExtra("safetensors", "train") from None
+    tensors, about = collect(learner)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, fresh, {"holdfast": json.dumps(about)})
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise HoldfastError(f"checkpoint {path} could not be written: {error.strerror or error}; the one before is untouched") from None
+
+
+def collect(learner: "Learner") -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All tensors by path, all plain values."""
+    tensors = {f"model.{k}": v for k, v in learner.model.state_dict().items()}
+    tensors |= {f"method.{k}": v for k, v in learner.method.state_dict().items()}
+    tensors |= {"random.forward": learner._random, "random.augment": learner.augmentation.get_state()}
+    if hasattr(learner, "_device_random"):
+        tensors["random.device"] = learner._device_random
+    if learner._initial is not None:
+        tensors["initial"] = learner._initial
+    about: dict[str, Any] = {
+        "format": FORMAT, "method": repr(learner.method), "scenario": learner.scenario, "seed": learner.seed,
+        "head": learner.head.state(), "host": host_state(learner.method), "names": learner.names, "seen_outputs": learner.seen_outputs,
+        "task_steps": learner.task_steps, "active": learner.active, "seconds": learner.seconds, "optimizers": {},
+        "scheduler": learner.scheduler.state_dict() if learner.scheduler else None,
+        "scaler": learner.scaler.state_dict() if learner.scaler else None,
+    }
+    for key, opt in _optimizers(learner).items():
+        about["optimizers"][key] = _collect_optimizer(learner, key, opt, tensors)
+    return tensors, about
+
+
+def _optimizers(learner: "Learner") -> dict[str, Optimizer]:
+    main = {} if learner._optimizer is None else {"main": learner._optimizer}
+    return main | {f"own.{k}": v for k, v in learner._own_optimizers.items()}
+
+
+def _names(learner: "Learner") -> dict[int, str]:
+    of_model = {id(p): f"model.{n}" for n, p in learner.model.named_parameters()}
+    return of_model | {id(p): f"method.{n}" for n, p in learner.method.named_parameters()}
+
+
+def _collect_optimizer(learner: "Learner", key: str, opt: Optimizer, tensors: dict[str, Tensor]) -> dict[str, Any]:
+    names, state = _names(learner), opt.state_dict()
+    plain: dict[str, Any] = {"groups": [], "state": {}}
+    for group, real in zip(state["param_groups"], opt.param_groups, strict=True):
+        options = {k: (v.item() if isinstance(v, Tensor) else v) for k, v in group.items() if k != "params"}
+        plain["groups"].append({"params": [names[id(p)] for p in real["params"]], "options": options})
+    for index, values in state["state"].items():
+        for k, v in values.items():
+            if isinstance(v, Tensor):
+                tensors[f"optimizer.{key}.{index}.{k}"] = v
+            else:
+                plain["state"].setdefault(str(index), {})[k] = v
+    return plain
+
+
+def load(learner: "Learner", path: Path, tasks: list[Task]) -> dict[str, Any] | None:
+    """Restores `learner`; returns the state where the checkpoint is in the middle of a task, else None."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise HoldfastError(f"there is no checkpoint at {path}") from None
+    except SafetensorError as error:
+        raise HoldfastError(f"{path} is not a whole checkpoint ({error}); use the one before") from None
+    if "holdfast" not in metadata:
+        raise HoldfastError(f"{path} is a safetensors file but not a checkpoint of a learner")
+    about = json.loads(metadata["holdfast"])
+    if about["format"] != FORMAT:
+        raise HoldfastError(f"{path} has checkpoint format {about['format']}, this version reads {FORMAT}")
+    for key, mine in {"method": repr(learner.method), "scenario": learner.scenario, "seed": learner.seed}.items():
+        if about[key] != mine:
+            raise HoldfastError(f"the checkpoint's {key} is {about[key]!r}, this learner's is {mine!r}; build the learner as it was")
+    with learner.randomness():
+        learner.head.restore(about["head"])
+    learner.tasks, learner.names = tasks, about["names"]
+    learner._bind(thorough=True)
+    learner._make_optimizer(renew=True)
+    state = {"tensors": tensors, "about": about}
+    restore(learner, state)
+    return state if about["active"] else None
+
+
+def restore(learner: "Learner", state: dict[str, Any]) -> None:
+    """Puts tensors and plain values where they were."""
+    tensors, about = state["tensors"], state["about"]
+
+    def under(prefix: str) -> dict[str, Tensor]:
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    try:
+        learner.model.load_state_dict(under("model."))
+    except RuntimeError as error:
+        raise HoldfastError(f"the checkpoint does not fit this model: {str(error)[:500]}; build the model as it was") from None
+    load_host_state(learner.method, about["host"])
+    learner.method.load_state_dict(under("method."), strict=False)
+    learner.method.to(learner.device)
+    learner._bind(thorough=True)
+    if "initial" in tensors:
+        learner._initial = tensors["initial"].to(learner.device).clone()
+    learner._random = tensors["random.forward"].clone()
+    learner.augmentation.set_state(tensors["random.augment"])
+    if "random.device" in tensors:
+        learner._device_random, learner._device_seeded = tensors["random.device"], True
+    learner.seen_outputs, learner.task_steps = about["seen_outputs"], about["task_steps"]
+    learner.active, learner.seconds = about["active"], dict(about["seconds"])
+    for key, opt in _optimizers(learner).items():
+        if key in about["optimizers"]:
+            _restore_optimizer(learner, opt, about["optimizers"][key], under(f"optimizer.{key}."))
+    if learner.scheduler is not None and about["scheduler"] is not None:
+        learner.scheduler.load_state_dict(about["scheduler"])
+    if learner.scaler is not None and about["scaler"] is not None:
+        learner.scaler.load_state_dict(about["scaler"])
+
+
+def _restore_optimizer(learner: "Learner", opt: Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    by_name = {f"model.{n}": p for n, p in learner.model.named_parameters()}
+    by_name |= {f"method.{n}": p for n, p in learner.method.named_parameters()}
+    if len(plain["groups"]) != len(opt.param_groups):
+        raise HoldfastError(f"the checkpoint's optimizer has {len(plain['groups'])} parameter groups, this one {len(opt.param_groups)}")
+    for group, saved in zip(opt.param_groups, plain["groups"], strict=True):
+        group["params"] = [by_name[n] for n in saved["params"]]
+    groups, first = [], 0
+    for saved in plain["groups"]:
+        groups.append({**saved["options"], "params": list(range(first, first + len(saved["params"])))})
+        first += len(saved["params"])
+    state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
+    for key, value in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = value.clone()
+    opt.load_state_dict({"state": state, "param_groups": groups})
+
+

@@ -1,0 +1,574 @@
+"""The learner: a model, a method and an optimizer, trained task after task. `Learner.step` is the only place where training happens."""
+
+import math
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from holdfast.engine.batch import Batch, Block, Rows, Step
+from holdfast.engine.fisher import fisher_diagonal
+from holdfast.engine.loss import cross_entropy, restrict, within
+from holdfast.engine.parameters import ParameterSpace, carry, trainable
+from holdfast.engine.snapshot import evaluating
+from holdfast.engine.stateful import Stateful, seed_from
+from holdfast.errors import HoldfastError, one_of
+from holdfast.methods.finetune import FineTune
+from holdfast.methods.method import Method, Phase
+from holdfast.models.classifier import check_model
+from holdfast.models.heads import Head, check_head
+from holdfast.streams.order import BatchOrder
+from holdfast.streams.sources import to_float
+from holdfast.streams.task import SCENARIOS, Augment, Part, Task
+from holdfast.training import checkpoint
+from holdfast.training.optimizers import Factory, optimizer, schedule, swap_parameters
+
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+OUTPUTS = ("seen", "all", "current")
+GROUPS = ("joint", "separate")
+CHECK_EVERY = 50  # steps between looks for NaN where looking makes the device wait
+Scorer = Callable[[Tensor, Tensor], Tensor]
+
+
+def accuracy(logits: Tensor, y: Tensor) -> Tensor:
+    """Score of each row: 1 where the largest logit is the label's, else 0."""
+    return (logits.argmax(1) == y).float()
+
+
+class Learner:
+    """Trains `model` with `method` on one task after another.
+
+    >>> from holdfast.models import mlp
+    >>> from holdfast.streams import digits, split
+    >>> from holdfast.methods import ER
+    >>> stream = split(digits(), 5, "class")
+    >>> learner = Learner(mlp(stream.shape, "growing", seed=0), ER(200), scenario="class", epochs=5)
+    >>> learner.fit(stream).matrix.tasks
+    ('0+1', '2+3', '4+5', '6+7', '8+9')
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        method: Method | None = None,
+        optimizer: Factory | Optimizer | None = optimizer("sgd", lr=0.01, momentum=0.9),  # noqa: B008
+        *,
+        scenario: str,
+        epochs: int = 1,
+        steps: int | None = None,
+        batch_size: int = 64,
+        drop_last: bool = False,
+        outputs: str = "seen",
+        groups: str = "joint",
+        renew_optimizer: bool = False,
+        schedule: str = "constant",
+        clip: float | None = None,
+        accumulate: int = 1,
+        precision: str = "float32",
+        augment: Augment | None = None,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        scorer: Scorer = accuracy,
+        log: Callable[[dict[str, Any]], None] | None = None,
+        log_every: int = 100,
+    ) -> None:
+        """A task is trained for `epochs`, or for `steps` where given.
+
+        `optimizer`: a function from parameters to an optimizer, or an optimizer that you step yourself, or None.
+        `outputs`: which compete in the loss of the class scenario (seen, all, current). `groups`: stream and stored rows in one joint
+        forward, or separate ones (with BatchNorm the results differ). `clip`: largest gradient norm. `accumulate`: micro-batches a step.
+        `scorer(logits, y)` → one score a row, higher is better. `log` receives a dict every `log_every` steps (the loss as a tensor).
+        """
+        self.scenario = one_of("scenario", scenario, SCENARIOS)
+        check_model(model)
+        check_head(model.head.kind, scenario)  # type: ignore[union-attr, arg-type]
+        self.method = method or FineTune()
+        self.method.refuse(scenario)
+        self.outputs, self.groups = one_of("outputs", outputs, OUTPUTS), one_of("groups", groups, GROUPS)
+        self.device, self.seed = torch.device(device), seed
+        self.epochs, self.steps, self.batch_size, self.drop_last = epochs, steps, batch_size, drop_last
+        self.renew_optimizer, self.schedule_name = renew_optimizer, schedule
+        if clip is not None and not clip > 0:
+            raise HoldfastError(f"clip is the largest gradient norm, above 0, got {clip}; leave it out to switch it off")
+        if accumulate < 1:
+            raise HoldfastError(f"accumulate must be at least 1, got {accumulate}")
+        self.clip, self.accumulate = clip, accumulate
+        self.dtype = PRECISIONS[one_of("precision", precision, PRECISIONS)]
+        self.scaler = torch.amp.GradScaler(self.device.type) if self.dtype is torch.float16 else None
+        self.augment, self.scorer, self.log, self.log_every = augment, scorer, log, log_every
+
+        self.model = self.method.attach(model.to(self.device))
+        if outputs == "all" and scenario == "class":
+            self.head.opened = self.head.width
+        self.space = ParameterSpace(self.model)
+        for part in self.method.parts:
+            part.reseed(seed, part.name)
+        self._factory = optimizer if not isinstance(optimizer, Optimizer) else None
+        self._optimizer = optimizer if isinstance(optimizer, Optimizer) else None
+        self._foreign = isinstance(optimizer, Optimizer) or optimizer is None
+        self._own_optimizers: dict[str, Optimizer] = {}
+        self.scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
+        self._random = torch.Generator().manual_seed(seed_from(seed, "forward")).get_state()
+        self._random_depth = 0
+        self.augmentation = torch.Generator().manual_seed(seed_from(seed, "augment"))
+
+        self.tasks: list[Task] = []  # those begun, in order
+        self.names: list[str] = []
+        self.seen_outputs = 0  # outputs of the tasks begun so far
+        self.task_steps = 0  # steps done in the current task
+        self.active = False  # between begin and end
+        self.training_task: Task | None = None
+        self.seconds = {"training": 0.0, "consolidation": 0.0, "evaluation": 0.0}
+        self._initial = self.space.theta.clone() if self._restarts else None
+        self._initial_buffers = {n: b.clone() for n, b in self.model.named_buffers()} if self._restarts else {}
+        self._losses: list[Tensor] = []
+        self._step: Step | None = None
+        self._before: Tensor | None = None
+        self._resume: dict[str, Any] | None = None
+        parts = self.method.parts
+        use = {place for place in ("penalty", "gradient", "update", "criterion", "loss", "predict", "draw") if self.method.uses(place)}
+        self._uses = use
+        self._wants_raw = any(p.declaration.raw_gradient for p in parts)
+        self._wants_delta = "update" in use or any(p.declaration.delta for p in parts)
+        self._wants_vector = bool(use & {"penalty", "gradient"}) or self._wants_raw
+
+    # ---- facts
+
+    @property
+    def head(self) -> Head:
+        """The model's head."""
+        return self.model.head  # type: ignore[return-value]
+
+    @property
+    def task_number(self) -> int:
+        """Number of tasks before the current one (0 during the first)."""
+        return len(self.names) - 1
+
+    @property
+    def optimizer(self) -> Optimizer:
+        """The optimizer; exists from the first `begin` on."""
+        if self._optimizer is None:
+            raise HoldfastError("no optimizer yet: it is made in begin(task), once the head has its outputs (or you gave optimizer=None)")
+        return self._optimizer
+
+    @property
+    def _restarts(self) -> bool:
+        return any(p.declaration.restarts for p in self.method.parts)
+
+    @contextmanager
+    def randomness(self) -> Iterator[None]:
+        """Global generators hold the learner's own state inside, and theirs again afterwards. May be nested."""
+        self._random_depth += 1
+        try:
+            if self._random_depth > 1:
+                yield
+                return
+            outside = torch.get_rng_state()
+            devices = [self.device] if self.device.type == "cuda" else []
+            with torch.random.fork_rng(devices=[d.index or 0 for d in devices], enabled=bool(devices)):
+                torch.set_rng_state(self._random)
+                if devices and not getattr(self, "_device_seeded", False):
+                    torch.cuda.manual_seed(seed_from(self.seed, "forward"))
+                    self._device_seeded = True
+                elif devices:
+                    torch.cuda.set_rng_state(self._device_random)
+                try:
+                    yield
+                finally:
+                    self._random = torch.get_rng_state()
+                    torch.set_rng_state(outside)
+                    if devices:
+                        self._device_random = torch.cuda.get_rng_state()
+        finally:
+            self._random_depth -= 1
+
+    # ---- a task
+
+    def begin(self, task: Task) -> None:
+        """Opens the task's outputs, lets the method say what is trained on, makes or renews the optimizer."""
+        if self._resume and self.active:
+            self._reenter(task)
+            return
+        if self.active:
+            raise HoldfastError(f"task {self.names[-1]!r} has not ended; call end() before beginning {task.name!r}")
+        if task.index != len(self.names):
+            raise HoldfastError(f"tasks come in order: expected task number {len(self.names)}, got {task.index} ({task.name!r})")
+        with self.randomness():
+            self.head.open(task.index, *task.outputs)
+            self._register(task)
+            self._bind(thorough=True)
+            if self._restarts:
+                self._start_anew()
+            self.training_task = self.method.begin(self, self.tasks[-1])
+            self._bind(thorough=True)
+        self._make_optimizer(renew=self.renew_optimizer or self._restarts)
+        self._make_schedule()
+        self.names.append(task.name)
+        self.active, self.task_steps = True, 0
+
+    def _register(self, task: Task) -> None:
+        self.tasks.append(task.to(self.device))
+        self.seen_outputs = max(self.seen_outputs, task.outputs[1])
+
+    def _make_optimizer(self, renew: bool) -> None:
+        if self._factory is not None and (self._optimizer is None or renew):
+            self._optimizer = self._factory(self.space.parameters)
+
+    def _make_schedule(self) -> None:
+        """A fresh schedule over the task, from the optimizer's first learning rate."""
+        if self._optimizer is None or self.schedule_name == "constant":
+            return
+        for group in self._optimizer.param_groups:
+            group["lr"] = group.get("initial_lr", group["lr"])
+        self.scheduler = schedule(self.schedule_name, self.order(self.training_task).steps, self._optimizer)
+
+    def _start_anew(self) -> None:
+        assert self._initial is not None
+        with torch.no_grad():
+            self.space.theta.copy_(self._initial)
+            for name, buffer in self.model.named_buffers():
+                if name in self._initial_buffers:
+                    buffer.copy_(self._initial_buffers[name])
+
+    def end(self) -> None:
+        """Consolidates: the method closes the task, with phases of more training where it asks for them."""
+        self._need_active()
+        self._look_for_nan()
+        start = perf_counter()
+        task = self.tasks[-1]
+        with self.randomness():
+            for phase in self.method.consolidate(self, task) or ():
+                self._run_phase(phase)
+        self.space.zero_grad()
+        self._step = self._before = None
+        self.active, self.training_task = False, None
+        self.seconds["consolidation"] += perf_counter() - start
+
+    def _run_phase(self, phase: Phase) -> None:
+        order = BatchOrder(len(phase.task.train), self.batch_size, seed_from(self.seed, "phase"), self.task_number,
+                           None if phase.steps else phase.epochs, phase.steps)
+        for batch in self._read(phase.task.train, order, 0):
+            self.step(batch)
+
+    def adopt(self, task: Task) -> None:
+        """Takes a task as already learnt: consolidates it without training (for a model that was trained elsewhere)."""
+        self.begin(task)
+        self.end()
+
+    def order(self, task: Task | None) -> BatchOrder:
+        """The batch order of a task under this learner's seed."""
+        assert task is not None
+        return BatchOrder(len(task.train), self.batch_size, self.seed, task.index, None if self.steps else self.epochs, self.steps, self.drop_last)
+
+    def batches(self) -> Iterator[Batch]:
+        """The current task's batches, from the step reached so far."""
+        self._need_active()
+        assert self.training_task is not None
+        return self._read(self.training_task.train, self.order(self.training_task), self.task_steps)
+
+    def _read(self, part: Part, order: BatchOrder, first: int) -> Iterator[Batch]:
+        indices, ahead = [], order.from_step(first)
+
+        def remembered() -> Iterator[Tensor]:
+            for index, epoch in ahead:
+                indices.append((index, epoch))
+                yield index
+
+        for k, (x, y, task) in enumerate(part.batches(remembered())):
+            index, epoch = indices[k]
+            indices[k] = (torch.empty(0), 0)
+            yield Batch.of_stream(Rows(x.to(self.device), y.to(self.device), task), index, epoch == 0)
+
+    def _need_active(self) -> None:
+        if not self.active:
+            raise HoldfastError("no task is being trained; call begin(task) first")
+
+    # ---- a step
+
+    def step(self, batch: "Batch | tuple[Tensor, Tensor]") -> Tensor:
+        """One training step; returns the loss (a tensor, so that no step waits for the device)."""
+        start = perf_counter()
+        with self.randomness():
+            self.space.zero_grad()
+            drawn = self._draw(batch)
+            for part in drawn.split(self.accumulate):
+                loss = self._loss(part) / self.accumulate if self.accumulate > 1 else self._loss(part)
+                (self.scaler.scale(loss) if self.scaler else loss).backward()
+            self.edit_gradient()
+            if self.scaler:
+                self.scaler.step(self.optimizer)
+                self.scaler.update()
+            else:
+                self.optimizer.step()
+            self.after_step()
+        self.seconds["training"] += perf_counter() - start
+        return loss.detach()
+
+    def loss(self, batch: "Batch | tuple[Tensor, Tensor]") -> Tensor:
+        """The loss of a batch, for a loop of your own: call `backward()`, `edit_gradient()`, your optimizer, `after_step()`."""
+        with self.randomness():
+            self._bind()
+            return self._loss(self._draw(batch))
+
+    def _draw(self, batch: "Batch | tuple[Tensor, Tensor]") -> Batch:
+        self._need_active()
+        if not isinstance(batch, Batch):
+            x, y = batch
+            batch = Batch.of_stream(Rows(x.to(self.device), y.to(self.device), self.task_number), first_epoch=True)
+        return self.method.draw(self, batch)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        step = self.forward(batch)
+        if "criterion" in self._uses:
+            loss = self.method.criterion(self, step)
+        else:
+            loss = cross_entropy(step.logits, batch.y, step.competing, batch)
+        if "loss" in self._uses:
+            loss = loss + self.method.loss(self, step)
+        step.number, step.loss, self._step = self.task_steps, loss.detach(), step
+        self._watch(step.loss)
+        return loss
+
+    def forward(self, batch: Batch) -> Step:
+        """Raw rows → network input, features and logits."""
+        if self.groups == "separate" and len(batch.blocks) > 1:
+            steps = [self.forward(b) for b in batch.blockwise()]
+            x, features, logits = (torch.cat([getattr(s, what) for s in steps]) for what in ("x", "features", "logits"))
+            return Step(batch, x, features, logits, self.competing(batch))
+        x = self.prepare(batch.x)
+        task = batch.task if self.scenario == "task" else None
+        autocast = torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext()
+        with autocast:
+            features = self.model.features(x, task)  # type: ignore[operator]
+            logits = self.head(features, task)
+        if self.dtype:
+            features, logits = features.float(), logits.float()
+        return Step(batch, x, features, logits, self.competing(batch))
+
+    def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
+        """Raw rows on the device as the network takes them: augmented (in training), floats in [0, 1] where they were uint8."""
+        if augment and self.augment is not None:
+            x = self.augment(x, self.augmentation)
+        return to_float(x)
+
+    def all_logits(self, features: Tensor) -> Tensor:
+        """Logits of every output opened so far, whatever the task."""
+        return self.head(features, None)
+
+    def competing(self, batch: Batch) -> Any:
+        """The outputs that compete in the loss of each row."""
+        if self.scenario == "task":
+            return slice(*self.head.range_of(batch.task)) if isinstance(batch.task, int) else None
+        if self.scenario == "domain" or self.outputs != "current":
+            return None
+        table = torch.zeros(len(self.tasks), self.head.width, dtype=torch.bool)
+        first = 0
+        for k, t in enumerate(self.tasks):
+            table[k, slice(first, t.outputs[1]) if t.competing is None else t.competing] = True
+            first = t.outputs[1]
+        mask = table[batch.tasks()]
+        mask[batch.blocks[0].stop :, : self.seen_outputs] = True  # stored rows: all classes seen
+        return mask.to(self.device)
+
+    def edit_gradient(self) -> None:
+        """After your `backward()`: adds penalties, projects, clips; the parameters' `.grad` are then what the optimizer shall see."""
+        self._need_active()
+        if self._step is None:
+            raise HoldfastError("edit_gradient() comes after loss(batch) and backward(); there was no loss yet")
+        self._bind()
+        if self.scaler and self._optimizer is not None:
+            self.scaler.unscale_(self._optimizer)
+        if self._wants_vector:
+            g = self.space.collect()
+            if self._wants_raw:
+                self._step.raw_gradient = g.clone()
+            if "penalty" in self._uses:
+                self.method.penalty(self, g)
+            if "gradient" in self._uses:
+                self.space.set_grad(self.method.gradient(self, self._step, g))
+        if self.clip is not None:
+            nn.utils.clip_grad_norm_(self.space.parameters, self.clip, foreach=True)
+        if self._wants_delta:
+            self._before = self.space.theta.clone()
+
+    def after_step(self) -> None:
+        """After your optimizer's step: edits the change of θ, lets the method observe, counts the step."""
+        assert self._step is not None
+        with torch.no_grad():
+            if self._wants_delta and self._before is not None:
+                delta = self.space.theta - self._before
+                if "update" in self._uses:
+                    delta = self.method.update(self, self._step, delta)
+                    torch.add(self._before, delta, out=self.space.theta)
+                self._step.delta = delta
+            self.method.after(self, self._step)
+        if self.scheduler is not None:
+            self.scheduler.step()
+        self.task_steps += 1
+        if self.log is not None and self.task_steps % self.log_every == 0:
+            self.log({"task": self.names[-1], "step": self.task_steps, "loss": self._step.loss})
+        self._step = None
+
+    def _watch(self, loss: Tensor) -> None:
+        self._losses.append(loss)
+        if self.device.type == "cpu" or len(self._losses) >= CHECK_EVERY:
+            self._look_for_nan()
+
+    def _look_for_nan(self) -> None:
+        losses, self._losses = self._losses, []
+        for k, value in enumerate(losses[0:1] if len(losses) == 1 else torch.stack(losses) if losses else []):
+            if not math.isfinite(value):
+                step = self.task_steps - (len(losses) - 1 - k)
+                raise HoldfastError(
+                    f"the loss became {float(value)} at step {step} of task {self.names[-1]!r}; likely causes: a learning rate that is too "
+                    "large, a strength that makes descent unstable (see the warning, if any), NaN in the inputs; "
+                    "lower the learning rate or the strength, or set clip"
+                )
+
+    def warn_if_unstable(self, strength: float, largest: float) -> None:
+        """Warns where strength × learning rate × largest curvature exceeds 2: plain gradient descent then diverges."""
+        if self._optimizer is None or not isinstance(self._optimizer, torch.optim.SGD) or largest <= 0:
+            return
+        lr = max(float(g["lr"]) for g in self._optimizer.param_groups)
+        if strength * lr * largest > 2:
+            warnings.warn(
+                f"strength {strength:g} × learning rate {lr:g} × largest Fisher {largest:.3g} = {strength * lr * largest:.3g} exceeds 2, so "
+                f"gradient descent is unstable; the largest safe strength is {2 / (lr * largest):.3g}", stacklevel=3,
+            )
+
+    # ---- what methods ask for
+
+    def _bind(self, thorough: bool = False) -> None:
+        """Follows the model where its parameters moved, grew or were replaced: θ-shaped vectors and optimizers go along by name."""
+        before = dict(zip([s.name for s in self.space.layout.slots], self.space.parameters, strict=True))
+        old = self.space.bind(thorough)
+        if old is None:
+            return
+        new = self.space.layout
+        for module in self.method.modules():
+            for name in module.vectors if isinstance(module, Stateful) else ():
+                if (vector := module._buffers.get(name)) is not None:
+                    module._buffers[name] = carry(vector, old, new).to(self.space.theta.device)
+        if self._initial is not None:
+            self._initial = carry(self._initial, old, new, fill=self.space.theta)
+        for opt in [self._optimizer, *self._own_optimizers.values()]:
+            if opt is not None:
+                swap_parameters(opt, before, trainable(self.model))
+
+    def gradient_on(self, batch: Batch) -> Tensor:
+        """The gradient of the plain loss on other rows, θ-shaped; g, BatchNorm statistics and generators are left as they were."""
+        kept = [(b, b.clone()) for b in self.model.buffers()]
+        augmentation = self.augmentation.get_state() if self.augment is not None else None
+        with torch.enable_grad(), torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            step = self.forward(batch)
+            loss = cross_entropy(step.logits, batch.y, step.competing, batch)
+            grads = torch.autograd.grad(loss, self.space.parameters, allow_unused=True)
+        if augmentation is not None:
+            self.augmentation.set_state(augmentation)
+        with torch.no_grad():
+            for buffer, value in kept:
+                buffer.copy_(value)
+        return self.space.gather(list(grads))
+
+    @contextmanager
+    def at(self, theta: Tensor) -> Iterator[None]:
+        """Other weights for a while."""
+        with torch.no_grad():
+            kept = self.space.theta.clone()
+            self.space.theta.copy_(theta)
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                self.space.theta.copy_(kept)
+
+    def optimizer_for(self, name: str, module: nn.Module, make: Factory) -> Optimizer:
+        """An optimizer for a method's own trainable parts, checkpointed with the learner; made once for each name."""
+        if name not in self._own_optimizers:
+            self._own_optimizers[name] = make(module.parameters())
+        return self._own_optimizers[name]
+
+    def fisher(self, task: Task, *, samples: int, labels: str, generator: torch.Generator) -> Tensor:
+        """The Fisher diagonal on `samples` random training examples of a task (0: all), over the outputs that compete in its loss."""
+        order = torch.randperm(len(task.train), generator=generator)[: samples or None]
+        rows = list(task.train.batches(order.split(4096)))
+        x = torch.cat([self.prepare(r[0].to(self.device), augment=False) for r in rows])
+        y = torch.cat([r[1].to(self.device) for r in rows])
+        one = Batch(x, y, task.index, (Block("stream", 0, len(x)),))
+        competing = self.competing(one)
+        if isinstance(competing, Tensor):
+            competing = competing[0].nonzero().flatten()  # rows of one task compete over the same outputs
+        known = task.index if self.scenario == "task" else None
+
+        def logits(module: nn.Module, part: Tensor) -> Tensor:
+            columns = competing if competing is not None else slice(0, self.head.opened)
+            return restrict(module(part, known), columns)
+
+        return fisher_diagonal(self.space, logits, x, within(y, competing), labels=labels, generator=generator)
+
+    # ---- reading
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, task: int | None = None) -> Tensor:
+        """Logits (N, C) of raw inputs in eval mode, -inf at outputs that are not in play. The task id is used in the task scenario only."""
+        if self.scenario == "task" and task is None:
+            raise HoldfastError("the task scenario knows the task at test time: pass task=<its number>")
+        known = task if self.scenario == "task" else None
+        with evaluating(self.model):
+            inputs = self.prepare(x.to(self.device), augment=False)
+            z = self.method.predict(self, inputs, known) if "predict" in self._uses else self.model(inputs, known)
+        if self.scenario == "class" and self.seen_outputs < z.shape[1]:
+            z[:, self.seen_outputs :] = -torch.inf
+        return z
+
+    def evaluate(self, task: Task, part: str = "test", chunk: int = 2048) -> Tensor:
+        """Score of each example of a task's `part` (test, validation or train), (N,) on the CPU, in order."""
+        start = perf_counter()
+        rows: Part | None = getattr(task, part)
+        if rows is None:
+            raise HoldfastError(f"task {task.name!r} has no {part} part; build the stream with validation=0.1, say")
+        order = torch.arange(len(rows)).split(chunk)
+        scores = [self.scorer(self.predict(x, task.index), y.to(self.device)).cpu() for x, y, _ in rows.batches(order)]
+        self.seconds["evaluation"] += perf_counter() - start
+        return torch.cat(scores)
+
+    def fit(self, stream: Any, **options: Any) -> Any:
+        """Trains on every task of a stream and evaluates after each; see `holdfast.training.fit`."""
+        from holdfast.training.fit import fit
+
+        return fit(self, stream, **options)
+
+    # ---- keeping
+
+    def save(self, path: str | Path) -> None:
+        """Everything needed to go on to the same bits, in one file without pickle, written atomically."""
+        checkpoint.save(self, Path(path))
+
+    def load(self, path: str | Path, tasks: Sequence[Task] = ()) -> None:
+        """Restores what `save` wrote into a learner built with the same arguments.
+
+        `tasks`: those begun so far, for methods that read old data (Joint). Saved in the middle of a task, the next `begin` of that
+        task goes on where it was.
+        """
+        self._resume = checkpoint.load(self, Path(path), [t.to(self.device) for t in tasks])
+
+    def _reenter(self, task: Task) -> None:
+        state, self._resume = self._resume, None
+        if task.name != self.names[-1]:
+            raise HoldfastError(f"the checkpoint is in the middle of task {self.names[-1]!r}, got {task.name!r}; begin that one")
+        if len(self.tasks) < len(self.names):
+            self.tasks.append(task.to(self.device))
+        with self.randomness():
+            self.training_task = self.method.begin(self, self.tasks[-1])
+        self._bind(thorough=True)
+        self._make_schedule()
+        assert state is not None
+        checkpoint.restore(self, state)
+
+
