@@ -47,7 +47,7 @@ def collect(learner: "Learner") -> tuple[dict[str, Tensor], dict[str, Any]]:
     about: dict[str, Any] = {
         "format": FORMAT, "method": repr(learner.method), "scenario": learner.scenario, "seed": learner.seed,
         "head": learner.head.state(), "host": host_state(learner.method), "names": learner.names, "seen_outputs": learner.seen_outputs,
-        "task_steps": learner.task_steps, "active": learner.active, "seconds": learner.seconds, "optimizers": {},
+        "task_steps": learner.task_steps, "rows_given": learner.rows_given, "active": learner.active, "seconds": learner.seconds, "optimizers": {},
         "scheduler": learner.scheduler.state_dict() if learner.scheduler else None,
         "scaler": learner.scaler.state_dict() if learner.scaler else None,
     }
@@ -133,6 +133,7 @@ def restore(learner: "Learner", state: dict[str, Any]) -> None:
     if "random.device" in tensors:
         learner._device_random, learner._device_seeded = tensors["random.device"], True
     learner.seen_outputs, learner.task_steps = about["seen_outputs"], about["task_steps"]
+    learner.rows_given = about["rows_given"]
     learner.active, learner.seconds = about["active"], dict(about["seconds"])
     for key, opt in _optimizers(learner).items():
         if key in about["optimizers"]:

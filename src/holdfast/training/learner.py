@@ -122,6 +122,7 @@ class Learner:
         self.names: list[str] = []
         self.seen_outputs = 0  # outputs of the tasks begun so far
         self.task_steps = 0  # steps done in the current task
+        self.rows_given = 0  # rows of it that came as (x, y) from the user's own loop
         self.active = False  # between begin and end
         self.training_task: Task | None = None
         self.seconds = {"training": 0.0, "consolidation": 0.0, "evaluation": 0.0}
@@ -210,7 +211,7 @@ class Learner:
         self._make_optimizer(renew=self.renew_optimizer or self._restarts)
         self._make_schedule()
         self.names.append(task.name)
-        self.active, self.task_steps = True, 0
+        self.active, self.task_steps, self.rows_given = True, 0, 0
 
     def _register(self, task: Task) -> None:
         self.tasks.append(task.to(self.device))
@@ -320,7 +321,10 @@ class Learner:
         self._need_active()
         if not isinstance(batch, Batch):
             x, y = batch
-            batch = Batch.of_stream(Rows(x.to(self.device), y.to(self.device), self.task_number), first_epoch=True)
+            assert self.training_task is not None
+            self.rows_given += len(y)
+            rows = Rows(x.to(self.device), y.to(self.device), self.task_number)
+            batch = Batch.of_stream(rows, first_epoch=self.rows_given <= len(self.training_task.train))
         return self.method.draw(self, batch)
 
     def _loss(self, batch: Batch) -> Tensor:

@@ -1,0 +1,37 @@
+"""Small real streams and learners for tests."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.methods import Method, parse_method
+from holdfast.models import mlp
+from holdfast.streams import Stream, digits, split
+from holdfast.training import Learner, optimizer
+
+HEADS = {"task": "separate", "domain": "fixed", "class": "growing"}
+SGD = optimizer("sgd", lr=0.05, momentum=0.9, weight_decay=1e-3)
+ADAMW = optimizer("adamw", lr=1e-3, weight_decay=0.1)
+
+
+def stream(scenario: str = "class", tasks: int = 5, **options: object) -> Stream:
+    """Digits cut into tasks."""
+    return split(digits(), tasks, scenario, **options)  # type: ignore[arg-type]
+
+
+def learner(s: Stream, method: str | Method = "FineTune", make: Callable = SGD, head: str | None = None, **options: object) -> Learner:
+    """A small learner for a stream, weights and batches by seed 0."""
+    model = mlp(s.shape, head or HEADS[s.scenario], s.outputs, hidden=(32, 16), seed=0)
+    settings = {"scenario": s.scenario, "batch_size": 32, "epochs": 2} | options
+    return Learner(model, parse_method(method) if isinstance(method, str) else method, make, **settings)  # type: ignore[arg-type]
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """A copy of all parameters and buffers."""
+    return {k: v.clone() for k, v in model.state_dict().items()}
+
+
+def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
+    """Equal to the bit, and of the same names."""
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
