@@ -135,13 +135,22 @@ def restore(learner: "Learner", state: dict[str, Any]) -> None:
     learner.seen_outputs, learner.task_steps = about["seen_outputs"], about["task_steps"]
     learner.rows_given = about["rows_given"]
     learner.active, learner.seconds = about["active"], dict(about["seconds"])
-    for key, opt in _optimizers(learner).items():
-        if key in about["optimizers"]:
-            _restore_optimizer(learner, opt, about["optimizers"][key], under(f"optimizer.{key}."))
+    restore_optimizers(learner, state)
+    learner._late = state if any(key.startswith("own.") for key in about["optimizers"]) else None
     if learner.scheduler is not None and about["scheduler"] is not None:
         learner.scheduler.load_state_dict(about["scheduler"])
     if learner.scaler is not None and about["scaler"] is not None:
         learner.scaler.load_state_dict(about["scaler"])
+
+
+def restore_optimizers(learner: "Learner", state: dict[str, Any], only: str | None = None) -> None:
+    """The state of the optimizers that exist, or of one."""
+    saved = state["about"]["optimizers"]
+    for key, opt in _optimizers(learner).items():
+        if key in saved and only in (None, key):
+            prefix = f"optimizer.{key}."
+            tensors = {k.removeprefix(prefix): v for k, v in state["tensors"].items() if k.startswith(prefix)}
+            _restore_optimizer(learner, opt, saved[key], tensors)
 
 
 def _restore_optimizer(learner: "Learner", opt: Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]) -> None:

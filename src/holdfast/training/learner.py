@@ -132,6 +132,7 @@ class Learner:
         self._step: Step | None = None
         self._before: Tensor | None = None
         self._resume: dict[str, Any] | None = None
+        self._late: dict[str, Any] | None = None
         parts = self.method.parts
         use = {place for place in ("penalty", "gradient", "update", "criterion", "loss", "predict", "draw") if self.method.uses(place)}
         self._uses = use
@@ -496,6 +497,8 @@ class Learner:
         """An optimizer for a method's own trainable parts, checkpointed with the learner; made once for each name."""
         if name not in self._own_optimizers:
             self._own_optimizers[name] = make(module.parameters())
+            if self._late is not None:  # a checkpoint was loaded before this optimizer existed
+                checkpoint.restore_optimizers(self, self._late, only=f"own.{name}")
         return self._own_optimizers[name]
 
     def fisher(self, task: Task, *, samples: int, labels: str, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,40 @@
+"""From a run's config to its stream and learner."""
+
+from pathlib import Path
+from typing import Any
+
+from holdfast.bench.config import RunConfig
+from holdfast.errors import HoldfastError
+from holdfast.methods import parse_method
+from holdfast.models import MODELS
+from holdfast.models.heads import FITS
+from holdfast.streams import Stream, named, permuted, rotated, split
+from holdfast.training import Learner, optimizer
+
+
+def build_stream(config: RunConfig, data_dir: str | Path | None = None) -> Stream:
+    """The stream that a run trains on."""
+    source, data = named(config.data.name, data_dir), config.data
+    if data.stream == "split":
+        order: Any = config.seed if data.order == "seed" else None if data.order == "sorted" else data.order
+        return split(source, data.tasks, config.scenario, order=order, validation=data.validation, seed=config.seed)
+    if data.order != "sorted":
+        raise HoldfastError(f"data.order orders the classes of a split stream; a {data.stream} stream has the same classes in every task")
+    make = permuted if data.stream == "permuted" else rotated
+    return make(source, data.tasks, config.scenario, seed=config.seed, validation=data.validation)
+
+
+def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Learner:
+    """The learner of a run."""
+    t, m = config.training, config.model
+    head = FITS[config.scenario][0] if m.head == "auto" else m.head
+    extra: dict[str, Any] = {"hidden": m.hidden} if m.name == "mlp" else {}
+    model = MODELS[m.name](stream.shape, head, stream.outputs, seed=config.seed, **extra)  # type: ignore[operator]
+    options: dict[str, Any] = {"lr": t.lr, "weight_decay": t.weight_decay}
+    if t.optimizer == "sgd":
+        options["momentum"] = t.momentum
+    return Learner(
+        model, parse_method(config.method), optimizer(t.optimizer, **options), scenario=config.scenario, epochs=t.epochs, steps=t.steps,
+        batch_size=t.batch_size, drop_last=t.drop_last, outputs=t.outputs, groups=t.groups, renew_optimizer=t.renew_optimizer,
+        schedule=t.schedule, clip=t.clip, accumulate=t.accumulate, precision=t.precision, seed=config.seed, device=device,
+    )

@@ -1,0 +1,175 @@
+"""What defines a run and a suite of runs: validated, hashable, the same in TOML, JSON and on the command line."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from holdfast.errors import HoldfastError, unknown
+
+Scenario = Literal["task", "domain", "class"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataConfig(_Strict):
+    """Which examples, and how they become tasks."""
+
+    name: str = Field("digits", description="data set: digits, or a hub name found under --data-dir")
+    stream: Literal["split", "permuted", "rotated"] = Field("split", description="how tasks are made")
+    tasks: int = Field(5, ge=1, description="number of tasks")
+    order: Literal["sorted", "seed"] | list[str | int] = Field("sorted", description="classes sorted, shuffled by the run's seed, or listed")
+    validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
+
+
+class ModelConfig(_Strict):
+    """Which network."""
+
+    name: Literal["mlp", "convnet", "resnet18", "slim_resnet18"] = Field("mlp", description="network")
+    hidden: list[int] = Field([256, 256], description="hidden layers of the MLP")
+    head: Literal["auto", "separate", "masked", "fixed", "growing"] = Field("auto", description="output layer; auto follows the scenario")
+
+
+class TrainingConfig(_Strict):
+    """How it is trained."""
+
+    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="optimizer")
+    lr: float = Field(0.01, gt=0, description="learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
+    weight_decay: float = Field(0.0, ge=0, description="weight decay")
+    epochs: int = Field(1, ge=1, description="epochs a task")
+    steps: int | None = Field(None, ge=1, description="steps a task, in place of epochs")
+    batch_size: int = Field(64, ge=1, description="rows of the stream in a batch")
+    drop_last: bool = Field(False, description="leave out the last, smaller batch of an epoch")
+    renew_optimizer: bool = Field(False, description="a new optimizer for every task")
+    schedule: Literal["constant", "cosine", "step"] = Field("constant", description="learning rate over a task")
+    clip: float | None = Field(None, gt=0, description="largest gradient norm")
+    accumulate: int = Field(1, ge=1, description="micro-batches a step")
+    precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="arithmetic of the forward pass")
+    outputs: Literal["seen", "all", "current"] = Field("seen", description="outputs that compete in the loss (class scenario)")
+    groups: Literal["joint", "separate"] = Field("joint", description="new and stored rows in one forward pass or separate ones")
+    evaluate_every: int | None = Field(None, ge=1, description="steps between evaluations during training, for anytime metrics")
+
+
+class RunConfig(_Strict):
+    """One run: everything that its result depends on."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    scenario: Scenario = "class"
+    method: str = "FineTune()"
+    seed: int = 0
+
+    @field_validator("method")
+    @classmethod
+    def _canonical(cls, spec: str) -> str:
+        from holdfast.methods import parse_method
+
+        return repr(parse_method(spec))
+
+    @property
+    def hash(self) -> str:
+        """Names the run's folder: the same settings give the same hash, however they were written."""
+        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+
+
+class MethodEntry(_Strict):
+    """A method in a suite: one spec for all scenarios, or one for each; `label` names it in tables."""
+
+    label: str | None = None
+    spec: str | None = None
+    task: str | None = None
+    domain: str | None = None
+    class_: str | None = Field(None, alias="class")
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "MethodEntry":
+        if (self.spec is None) == all(v is None for v in (self.task, self.domain, self.class_)):
+            raise ValueError("give either spec, or some of task, domain, class")
+        return self
+
+    def spec_for(self, scenario: str) -> str | None:
+        """The spec in a scenario; None where the method does not take part."""
+        return self.spec or {"task": self.task, "domain": self.domain, "class": self.class_}[scenario]
+
+
+class Suite(_Strict):
+    """Runs that belong together: methods × scenarios × seeds."""
+
+    name: str
+    description: str = ""
+    scenarios: list[Scenario]
+    seeds: list[int]
+    methods: list[MethodEntry]
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    heads: dict[Scenario, Literal["separate", "masked", "fixed", "growing"]] = {}
+
+    def runs(self) -> Iterator[tuple[str, RunConfig]]:
+        """(label, config) of every run."""
+        for scenario in self.scenarios:
+            model = self.model.model_copy(update={"head": self.heads[scenario]}) if scenario in self.heads else self.model
+            for entry in self.methods:
+                spec = entry.spec_for(scenario)
+                if spec is None:
+                    continue
+                for seed in self.seeds:
+                    config = validated(RunConfig, data=self.data, model=model, training=self.training, scenario=scenario, method=spec, seed=seed)
+                    yield entry.label or config.method, config
+
+
+def validated(kind: type[Any], **values: Any) -> Any:
+    """`kind(**values)`, with the first mistake in one sentence."""
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        raise HoldfastError(explain(error, kind)) from None
+
+
+def explain(error: ValidationError, kind: type[BaseModel]) -> str:
+    """The first mistake: where, what was expected, what came."""
+    first = error.errors()[0]
+    where = ".".join(map(str, first["loc"])) or kind.__name__
+    if first["type"] == "extra_forbidden":
+        fields: Any = kind
+        for step in first["loc"][:-1]:
+            inner = fields.model_fields.get(step) if hasattr(fields, "model_fields") else None
+            fields = inner.annotation if inner is not None else None
+        return str(unknown("setting", where, getattr(fields, "model_fields", {})))
+    message = first["msg"].removeprefix("Value error, ")
+    if isinstance(first.get("ctx", {}).get("error"), HoldfastError):
+        return message
+    return f"{where}: {message}, got {first['input']!r}"
+
+
+def shipped() -> list[str]:
+    """Names of the suites in the package."""
+    return sorted(p.name.removesuffix(".toml") for p in files("holdfast.bench").joinpath("suites").iterdir() if p.name.endswith(".toml"))
+
+
+def load_suite(name: str) -> Suite:
+    """A suite in the package by name, or a TOML file by path."""
+    if name.endswith(".toml"):
+        path = Path(name)
+        if not path.is_file():
+            raise HoldfastError(f"there is no suite file {name}; shipped suites: {', '.join(shipped())}")
+        text = path.read_text()
+    elif name in shipped():
+        text = files("holdfast.bench").joinpath(f"suites/{name}.toml").read_text()
+    else:
+        raise unknown("suite", name, shipped())
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise HoldfastError(f"suite {name}: not valid TOML: {error}") from None
+    suite: Suite = validated(Suite, **values)
+    return suite

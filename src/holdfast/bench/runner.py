@@ -1,0 +1,142 @@
+"""Runs configs: one after another or over worker processes; what is finished stays and is skipped."""
+
+import json
+import os
+import platform
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from holdfast import __version__
+from holdfast.bench.config import RunConfig, validated
+from holdfast.errors import HoldfastError
+
+FORMAT = 1
+Progress = Callable[[str, int, int], None]
+
+
+def run_folder(out: Path, config: RunConfig) -> Path:
+    """Where a run's result lies."""
+    return out / config.hash
+
+
+def finished(out: Path, config: RunConfig) -> bool:
+    """Whether the run's result is there and readable."""
+    try:
+        return read_result(run_folder(out, config) / "result.json")["hash"] == config.hash
+    except (HoldfastError, KeyError):
+        return False
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A result file; refuses formats it does not know."""
+    try:
+        result = json.loads(path.read_text())
+    except OSError as error:
+        raise HoldfastError(f"{path} could not be read: {error.strerror}") from None
+    except json.JSONDecodeError as error:
+        raise HoldfastError(f"{path} is not a whole result file ({error}); delete it and run again") from None
+    if result.get("format") != FORMAT:
+        raise HoldfastError(f"{path} has result format {result.get('format')!r}, this version reads {FORMAT}")
+    return result
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes beside the target and renames: a crash leaves no half file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "w") as file:
+            json.dump(value, file, indent=1)
+        Path(name).replace(path)
+    except OSError as error:
+        raise HoldfastError(f"{path} could not be written: {error.strerror}; choose another folder with --out") from None
+
+
+def check_writable(out: Path) -> None:
+    """Fails before the first run where results could not be kept."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise HoldfastError(f"the output folder {out} cannot be written: {error.strerror}; choose another with --out") from None
+
+
+def execute(config: RunConfig, label: str, data_dir: str | None, device: str, progress: Progress | None = None) -> dict[str, Any]:
+    """Trains and evaluates one run in this process; returns its result."""
+    import numpy
+    import torch
+
+    from holdfast.bench.build import build_learner, build_stream
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        stream = build_stream(config, data_dir)
+        learner = build_learner(config, stream, device)
+        tell = None if progress is None else (lambda task, step, steps: progress(task.name, step, steps))
+        run = learner.fit(stream, evaluate_every=config.training.evaluate_every, progress=tell)
+    curves = None if run.curves is None else {
+        "steps": list(run.curves.steps), "scores": [[None if v != v else v for v in row] for row in run.curves.scores], "ends": list(run.curves.ends),
+    }
+    return {
+        "format": FORMAT, "hash": config.hash, "label": label, "config": config.model_dump(mode="json"), "seed": config.seed,
+        "versions": {"holdfast": __version__, "torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version()},
+        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "device": device},
+        "chance": 1 / max(1, stream.tasks[0].outputs[1] - stream.tasks[0].outputs[0]), "outputs_exist": run.outputs_exist,
+        "matrix": run.matrix.to_json(), "curves": curves, "cost": run.cost, "weak": weaknesses(config),
+        "warnings": sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}),
+    }
+
+
+def weaknesses(config: RunConfig) -> list[str]:
+    """What the method's declaration says against this scenario."""
+    from holdfast.methods import parse_method
+
+    parts = parse_method(config.method).parts
+    return [f"{p.name}: {dict(p.declaration.weak)[config.scenario]}" for p in parts if len(parts) == 1 and config.scenario in dict(p.declaration.weak)]
+
+
+def _worker(label: str, values: dict[str, Any], out: str, data_dir: str | None, device: str) -> tuple[str, RunConfig, float]:
+    import torch
+
+    torch.set_num_threads(1)
+    config = validated(RunConfig, **values)
+    result = execute(config, label, data_dir, device)
+    write_json(run_folder(Path(out), config) / "result.json", result)
+    return label, config, sum(result["cost"]["seconds"].values())
+
+
+def run_all(
+    runs: Sequence[tuple[str, RunConfig]], out: Path, *, jobs: int = 1, data_dir: str | None = None, device: str = "cpu"
+) -> Iterator[tuple[str, RunConfig, float]]:
+    """Runs what is not finished, over `jobs` worker processes of one thread each; yields (label, config, seconds) as each ends."""
+    check_writable(out)
+    waiting = [(label, config) for label, config in runs if not finished(out, config)]
+    if not waiting:
+        return
+    from holdfast.bench.build import build_stream
+
+    for config in {json.dumps(c.data.model_dump()) + c.scenario: c for _, c in waiting}.values():
+        build_stream(config, data_dir)  # decodes once, and finds mistakes before any worker starts
+    for _, config in waiting:
+        _refuse_early(config)
+    tasks = [(label, config.model_dump(mode="json"), str(out), data_dir, device) for label, config in waiting]
+    if jobs == 1:
+        yield from (_worker(*t) for t in tasks)
+        return
+    import joblib
+
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
+    yield from parallel(joblib.delayed(_worker)(*t) for t in tasks)
+
+
+def _refuse_early(config: RunConfig) -> None:
+    from holdfast.methods import parse_method
+    from holdfast.models.heads import check_head
+
+    parse_method(config.method).refuse(config.scenario)
+    if config.model.head != "auto":
+        check_head(config.model.head, config.scenario)
