@@ -124,7 +124,7 @@ class Suite(_Strict):
                     continue
                 for seed in self.seeds:
                     config = validated(RunConfig, data=self.data, model=model, training=self.training, scenario=scenario, method=spec, seed=seed)
-                    yield entry.label or config.method, config
+                    yield entry.label or config.method.replace("()", ""), config
 
 
 def validated(kind: type[Any], **values: Any) -> Any:

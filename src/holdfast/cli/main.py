@@ -1,0 +1,246 @@
+"""The command line. Heavy packages are imported inside the commands; a user's mistake is one message and exit code 2."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from holdfast import __version__
+from holdfast.errors import HoldfastError, MissingExtra
+
+app = typer.Typer(
+    name="holdfast", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    help="Measure, prevent and gate forgetting in models that keep being trained.",
+)
+TRAINING_PACKAGES = ("torch", "safetensors", "joblib", "datasets", "PIL")
+
+
+def run_cli(arguments: Sequence[str] | None = None) -> None:
+    """Entry point: exit codes 0 done, 2 the user's mistake, 130 interrupted."""
+    try:
+        app(args=arguments)
+    except HoldfastError as error:
+        sys.exit(_complain(str(error)))
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in TRAINING_PACKAGES:
+            raise
+        sys.exit(_complain(str(MissingExtra(error.name or "torch", "train"))))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _complain(message: str) -> int:
+    print(f"holdfast: error: {message}", file=sys.stderr)
+    return 2
+
+
+def _version(shown: bool) -> None:
+    if shown:
+        print(f"holdfast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+    pass
+
+
+Seeds = Annotated[str | None, typer.Option(help="Seeds: 3, or 1,2,3, or 1-5.")]
+Jobs = Annotated[int, typer.Option(min=0, help="Worker processes of one thread each; 0: one a core.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+DataDir = Annotated[str | None, typer.Option(help="Folder of data sets in the hub's layout (default: HOLDFAST_DATA).")]
+Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`3`, `1,2,3` or `1-5` → seeds.
+
+    >>> parse_seeds("1-3,7")
+    [1, 2, 3, 7]
+    """
+    seeds: list[int] = []
+    for piece in text.split(","):
+        first, dash, last = piece.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
+            raise HoldfastError(f"seeds {text!r} cannot be read; expected 3, or 1,2,3, or 1-5")
+        seeds += range(int(first), int(last or first) + 1)
+    return list(dict.fromkeys(seeds))
+
+
+@app.command()
+def run(
+    data: Annotated[str | None, typer.Option(help="Data set: digits, or a hub name such as ylecun/mnist.")] = None,
+    stream: Annotated[str | None, typer.Option(help="How tasks are made: split, permuted, rotated.")] = None,
+    tasks: Annotated[int | None, typer.Option(help="Number of tasks (5).")] = None,
+    order: Annotated[str | None, typer.Option(help="Classes of a split stream: sorted, seed, or a list such as 3,1,4,….")] = None,
+    validation: Annotated[float | None, typer.Option(help="Share of the training examples set aside.")] = None,
+    scenario: Annotated[str, typer.Option(help="task, domain or class.")] = "class",
+    method: Annotated[str, typer.Option(help='What is added to plain training, such as "ER(500) + LwF()".')] = "FineTune",
+    model: Annotated[str | None, typer.Option(help="mlp, convnet, resnet18, slim_resnet18.")] = None,
+    hidden: Annotated[str | None, typer.Option(help="Hidden layers of the MLP (256,256).")] = None,
+    head: Annotated[str | None, typer.Option(help="separate, masked, fixed, growing; auto follows the scenario.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, adam, adamw.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate (0.01).")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Momentum of SGD (0.9).")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Weight decay (0).")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs a task (1).")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps a task, in place of epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="New rows in a batch (64).")] = None,
+    drop_last: Annotated[bool | None, typer.Option("--drop-last", help="Leave out an epoch's last, smaller batch.")] = None,
+    renew_optimizer: Annotated[bool | None, typer.Option("--renew-optimizer", help="A new optimizer for every task.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Learning rate over a task: constant, cosine, step.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest gradient norm.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Micro-batches a step (1).")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")] = None,
+    outputs: Annotated[str | None, typer.Option(help="Outputs that compete in the class scenario: seen, all, current.")] = None,
+    groups: Annotated[str | None, typer.Option(help="New and stored rows in one forward pass (joint) or separate ones.")] = None,
+    evaluate_every: Annotated[int | None, typer.Option(help="Steps between evaluations during training.")] = None,
+    seeds: Seeds = "0",
+    jobs: Jobs = 1,
+    device: Device = "cpu",
+    data_dir: DataDir = None,
+    out: Out = Path("runs/run"),
+) -> None:
+    """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
+    from holdfast.bench.config import RunConfig, validated
+
+    order_value: Any = order if order in (None, "sorted", "seed") else [int(v) if v.strip().lstrip("-").isdigit() else v.strip() for v in order.split(",")]
+    values = {
+        "data": _given(name=data, stream=stream, tasks=tasks, order=order_value, validation=validation),
+        "model": _given(name=model, hidden=_integers(hidden), head=head),
+        "training": _given(
+            optimizer=optimizer, lr=lr, momentum=momentum, weight_decay=weight_decay, epochs=epochs, steps=steps, batch_size=batch_size,
+            drop_last=drop_last, renew_optimizer=renew_optimizer, schedule=schedule, clip=clip, accumulate=accumulate, precision=precision,
+            outputs=outputs, groups=groups, evaluate_every=evaluate_every,
+        ),
+        "scenario": scenario, "method": method,
+    }
+    configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds(seeds or "0")]
+    _carry_out([(c.method.replace("()", ""), c) for c in configs], out, jobs, device, data_dir, f"{method}, {scenario} scenario", "", matrix=True)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if v is not None}
+
+
+def _integers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    pieces = [p.strip() for p in text.split(",") if p.strip()]
+    if not all(p.isdigit() and int(p) > 0 for p in pieces):
+        raise HoldfastError(f"hidden {text!r} cannot be read; expected sizes such as 256,256")
+    return [int(p) for p in pieces]
+
+
+@app.command()
+def bench(
+    suite: Annotated[str, typer.Argument(help="A shipped suite (see --list) or a TOML file.")] = "",
+    seeds: Seeds = None,
+    jobs: Jobs = 0,
+    device: Device = "cpu",
+    data_dir: DataDir = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for results (runs/SUITE); finished runs in it are skipped.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
+) -> None:
+    """Run a suite of methods × scenarios × seeds; print the table and write an HTML report."""
+    from holdfast.bench.config import load_suite, shipped
+
+    if list_ or not suite:
+        for name in shipped():
+            print(f"{name:20} {load_suite(name).description}")
+        return
+    loaded = load_suite(suite)
+    if seeds is not None:
+        loaded = loaded.model_copy(update={"seeds": parse_seeds(seeds)})
+    _carry_out(list(loaded.runs()), out or Path("runs") / loaded.name, jobs, device, data_dir, loaded.name, loaded.description)
+
+
+def _carry_out(
+    runs: list[tuple[str, Any]], out: Path, jobs: int, device: str, data_dir: str | None, title: str, description: str, matrix: bool = False
+) -> None:
+    """Runs what is not finished, then shows the table and writes the report."""
+    import os
+
+    from holdfast.bench.runner import finished, read_result, run_all, run_folder
+    from holdfast.cli.progress import follow
+    from holdfast.reports import summarise, write_report
+
+    _check_device(device)
+    done = sum(finished(out, config) for _, config in runs)
+    total = len(runs)
+    workers = min(jobs or os.cpu_count() or 1, max(total - done, 1))
+    try:
+        follow(run_all(runs, out, jobs=workers, data_dir=data_dir, device=device), total, done)
+    except KeyboardInterrupt:
+        kept = sum(finished(out, config) for _, config in runs)
+        print(f"\nholdfast: interrupted; {kept} of {total} runs are finished and kept in {out}. The same command goes on with the rest.",
+              file=sys.stderr)
+        raise
+    labels = {config.hash: label for label, config in runs}
+    results = [read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]} for _, config in runs]
+    groups = summarise(results)
+    from holdfast.cli.tables import print_groups, print_matrix
+
+    print_groups(groups)
+    if matrix:
+        print_matrix(groups[0])
+    report_path = write_report(groups, out / "report.html", title, description)
+    print(f"\nresults: {out}\nreport:  {report_path}")
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise HoldfastError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}; expected cpu, or cuda where there is one") from None
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Folders with results.")],
+    out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
+    title: Annotated[str, typer.Option(help="Title of the report.")] = "Holdfast report",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown as well.")] = False,
+) -> None:
+    """Write the HTML report of finished runs."""
+    from holdfast.reports import load_results, summarise, write_report
+    from holdfast.reports.results import markdown as as_markdown
+
+    groups = summarise(load_results(folders))
+    if markdown:
+        print(as_markdown(groups))
+    print(f"report: {write_report(groups, out, title)}")
+
+
+@app.command()
+def methods() -> None:
+    """List the methods: scenarios, what they need, how they grow, the paper."""
+    from holdfast.cli.tables import print_methods
+
+    print_methods()
+
+
+@app.command()
+def metrics(
+    file: Annotated[Path, typer.Argument(help="CSV with columns task, after, score (and examples, segment), or a matrix as JSON.")],
+    chance: Annotated[float | None, typer.Option(help="Baseline for forward transfer: the chance level.")] = None,
+    score_range: Annotated[str, typer.Option(help="Lowest and highest score, such as 0,1 or 0,100.")] = "0,1",
+) -> None:
+    """Print transfer, forgetting and the rest for scores from anywhere. Needs no PyTorch."""
+    from holdfast.cli.tables import print_summary
+    from holdfast.metrics import AccuracyMatrix
+
+    try:
+        low, high = (float(v) for v in score_range.split(","))
+    except ValueError:
+        raise HoldfastError(f"--score-range {score_range!r} cannot be read; expected two numbers such as 0,100") from None
+    matrix = AccuracyMatrix.from_json(file) if file.suffix == ".json" else AccuracyMatrix.from_csv(file, score_range=(low, high))
+    print_summary(matrix, chance)
+
+
+if __name__ == "__main__":
+    run_cli()

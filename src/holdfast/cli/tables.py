@@ -1,0 +1,97 @@
+"""Tables on the terminal."""
+
+import math
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from holdfast.metrics import (
+    AccuracyMatrix,
+    expected_worst_forgetting,
+    segment_transfer,
+    summary,
+    task_transfer,
+    transfer_interval,
+)
+from holdfast.reports.results import COLUMNS, Group, show
+
+
+def _console() -> Console:
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, markup=False, width=160)
+    return console
+
+
+def print_groups(groups: Sequence[Group]) -> None:
+    """The method table of each scenario."""
+    console = _console()
+    for scenario in dict.fromkeys(g.scenario for g in groups):
+        members = [g for g in groups if g.scenario == scenario]
+        seeds = len(members[0].results)
+        table = Table(title=f"{scenario} scenario, {seeds} seed{'s' * (seeds != 1)} (points; ± half of the 95 % interval over seeds)", title_justify="left")
+        table.add_column("method", no_wrap=True)
+        for heading, _ in COLUMNS.values():
+            table.add_column(heading, justify="right", no_wrap=True)
+        for g in members:
+            table.add_row(g.label, *(show(k, g.values[k]) for k in COLUMNS))
+        console.print(table)
+    for line in dict.fromkeys(f"note: {g.scenario} scenario: {w}" for g in groups for w in g.weak):
+        console.print(line)
+    for line in dict.fromkeys(w for g in groups for r in g.results for w in r["warnings"]):
+        console.print(f"warning: {line}")
+
+
+def print_matrix(group: Group) -> None:
+    """The accuracy matrix, mean over seeds."""
+    table = Table(title="accuracy (%), row: after training task, column: evaluated on task", title_justify="left")
+    m = group.mean_matrix[1:]
+    names = [str(t) for t in group.matrices[0].tasks] if len({mm.tasks for mm in group.matrices}) == 1 else [str(k + 1) for k in range(len(m))]
+    table.add_column("after")
+    for n in names:
+        table.add_column(n, justify="right")
+    for n, row in zip(names, m, strict=True):
+        table.add_row(n, *("" if math.isnan(v) else f"{100 * v:.1f}" for v in row))
+    _console().print(table)
+
+
+def print_summary(matrix: AccuracyMatrix, chance: float | None) -> None:
+    """Every number of a matrix, then transfer by task and segment."""
+    console, table = _console(), Table(title="summary", title_justify="left")
+    table.add_column("metric")
+    table.add_column("value", justify="right")
+    for name, value in summary(matrix, chance).items():
+        table.add_row(name, "–" if math.isnan(value) else f"{value:.4f}")
+    if not math.isnan(expected := expected_worst_forgetting(matrix)):
+        table.add_row("worst forgetting expected if nothing had changed", f"{expected:.4f}")
+    console.print(table)
+    transfers = Table(title="transfer by task: last score − score when learnt (± half of the 95 % interval over examples)", title_justify="left")
+    for heading in ("task", "segment", "transfer"):
+        transfers.add_column(heading, justify="right" if heading == "transfer" else "left")
+    for task in task_transfer(matrix):
+        transfers.add_row(str(task), "", f"{transfer_interval(matrix, task):.4f}".replace("nan", "–"))
+    for (task, segment), value in segment_transfer(matrix).items():
+        transfers.add_row(str(task), segment, f"{value:.4f}".replace("nan", "–"))
+    console.print(transfers)
+
+
+def print_methods() -> None:
+    """The compatibility table, from the declarations."""
+    from holdfast.methods import METHODS
+
+    table = Table(title="methods", title_justify="left")
+    for heading in ("method", "family", "scenarios", "needs", "memory, time over tasks", "paper", "what it does"):
+        table.add_column(heading)
+    for name, method in METHODS.items():
+        d = method.declaration
+        scenarios = ", ".join(s + ("*" if s in dict(d.weak) else "") for s in d.scenarios)
+        needs = [text for flag, text in ((d.task_id, "task id"), (d.boundaries, "boundaries"), (d.stores_examples, "stored examples"),
+                                         (d.restarts, "restarts")) if flag]
+        table.add_row(name, d.family, scenarios, ", ".join(needs) or "–", f"{d.memory}, {d.time}", d.paper, d.summary)
+    console = _console()
+    console.print(table)
+    console.print("* runs, but expect little there:")
+    for name, method in METHODS.items():
+        for scenario, why in method.declaration.weak:
+            console.print(f"  {name}, {scenario} scenario: {why}")

@@ -1,0 +1,149 @@
+"""Result files → one group for each method and scenario, every number with its interval over seeds."""
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from holdfast.errors import HoldfastError
+from holdfast.metrics import AccuracyMatrix, Interval, forward_transfer, seed_interval, summary
+
+FORMAT = 1
+COLUMNS: dict[str, tuple[str, str]] = {  # key → (heading, what it is)
+    "ACC": ("ACC", "mean accuracy over tasks after the last one"),
+    "BWT": ("BWT", "backward transfer: mean change of a task's accuracy since it was learnt (below 0: lost)"),
+    "FWT": ("FWT", "forward transfer: accuracy on a task just before it is trained, above the baseline"),
+    "forgetting": ("F", "forgetting: mean drop from each task's best accuracy since it was learnt"),
+    "worst forgetting": ("worst", "worst forgetting: the largest drop of one task since it was learnt"),
+    "seconds": ("time", "seconds of training and consolidation"),
+    "parameters": ("parameters", "parameters of the model at the end"),
+    "bytes": ("bytes", "bytes that the method keeps: stored examples, teachers, importances"),
+}
+MIN_INITIALISATIONS = 5
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs of one method in one scenario that differ in their seeds alone."""
+
+    scenario: str
+    label: str
+    method: str
+    results: tuple[dict[str, Any], ...]
+    matrices: tuple[AccuracyMatrix, ...]
+    values: dict[str, Interval]
+
+    @property
+    def mean_matrix(self) -> np.ndarray:
+        """Mean over seeds by position, (T + 1, T), untrained row first."""
+        return np.mean([m.to_array() for m in self.matrices], 0)
+
+    @property
+    def weak(self) -> list[str]:
+        """Warnings about the method in this scenario."""
+        return list(dict.fromkeys(w for r in self.results for w in r.get("weak", [])))
+
+
+def load_results(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """Every `result.json` below the folders; what cannot be read is an error that names the file."""
+    out = []
+    for folder in map(Path, folders):
+        if not folder.is_dir():
+            raise HoldfastError(f"there is no folder {folder}; give the --out of a finished run or suite")
+        for path in sorted(folder.rglob("result.json")):
+            try:
+                result = json.loads(path.read_text())
+            except (OSError, json.JSONDecodeError) as error:
+                raise HoldfastError(f"{path} is not a whole result file ({error}); delete it and run again") from None
+            if not isinstance(result, dict) or result.get("format") != FORMAT:
+                raise HoldfastError(f"{path} is not a result file of format {FORMAT}")
+            out.append(result)
+    if not out:
+        raise HoldfastError("no result.json found; run `holdfast run` or `holdfast bench` first")
+    return out
+
+
+def _order(result: dict[str, Any]) -> tuple:
+    return ("task", "domain", "class").index(result["config"]["scenario"]), result["label"], result["seed"]
+
+
+def _settings(result: dict[str, Any]) -> str:
+    return json.dumps({k: v for k, v in result["config"].items() if k not in ("seed", "method")}, sort_keys=True)
+
+
+def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> list[Group]:
+    """Groups by scenario, settings, label and method, by scenario and then by descending ACC."""
+    buckets: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    for r in sorted(results, key=_order):
+        buckets.setdefault((r["config"]["scenario"], _settings(r), r["label"], r["config"]["method"]), []).append(r)
+    matrices = {id(r): AccuracyMatrix.from_json(r["matrix"]) for r in results}
+    groups = []
+    for (scenario, settings, label, method), members in buckets.items():
+        alike = [r for r in results if _settings(r) == settings]
+        baseline = _baseline(alike, [matrices[id(r)] for r in alike])
+        rows = [_numbers(r, matrices[id(r)], baseline) for r in members]
+        values = {key: seed_interval([row[key] for row in rows], confidence) for key in COLUMNS}
+        groups.append(Group(scenario, label, method, tuple(members), tuple(matrices[id(r)] for r in members), values))
+    rank = {"task": 0, "domain": 1, "class": 2}
+    return sorted(groups, key=lambda g: (rank[g.scenario], -_sortable(g.values["ACC"].estimate)))
+
+
+def _sortable(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
+
+
+def _baseline(results: Sequence[dict[str, Any]], matrices: Sequence[AccuracyMatrix]) -> np.ndarray | float | None:
+    """b_j by position: mean of ≥ 5 untrained initialisations, else chance; None where outputs did not exist before their task."""
+    if not all(r["outputs_exist"] for r in results):
+        return None
+    rows = {r["seed"]: m.to_array()[0] for r, m in zip(results, matrices, strict=True)}
+    known = [row for row in rows.values() if not np.isnan(row).any()]
+    return np.mean(known, 0) if len(known) >= MIN_INITIALISATIONS else float(results[0]["chance"])
+
+
+def _numbers(result: dict[str, Any], m: AccuracyMatrix, baseline: np.ndarray | float | None) -> dict[str, float]:
+    by_task: Any = dict(zip(m.tasks, baseline.tolist(), strict=True)) if isinstance(baseline, np.ndarray) else baseline
+    numbers, cost = summary(m), result["cost"]
+    return numbers | {
+        "FWT": forward_transfer(m, by_task), "parameters": float(cost["parameters"]), "bytes": float(cost["method_bytes"]),
+        "seconds": cost["seconds"]["training"] + cost["seconds"]["consolidation"],
+    }
+
+
+def show(key: str, interval: Interval) -> str:
+    """A table cell: points for scores, seconds, counts; an en dash for what is not known."""
+    if math.isnan(interval.estimate):
+        return "–"
+    if key == "parameters":
+        return f"{interval.estimate:,.0f}"
+    if key == "bytes":
+        return show_bytes(interval.estimate)
+    scale, spec = (1, ".1f") if key == "seconds" else (100, ".1f")
+    scaled = Interval(interval.estimate * scale, interval.low * scale, interval.high * scale, interval.confidence, interval.varies, interval.n)
+    return format(scaled, spec).replace("-", "−")
+
+
+def show_bytes(n: float) -> str:
+    """Bytes with a decimal unit.
+
+    >>> show_bytes(1_500_000), show_bytes(0)
+    ('1.5 MB', '0')
+    """
+    for size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if n >= size:
+            return f"{n / size:.1f} {unit}"
+    return f"{n:.0f}" + (" B" if n else "")
+
+
+def markdown(groups: Sequence[Group]) -> str:
+    """The method table as Markdown, scenario by scenario; scores in points, ± half of the 95 % t interval over seeds."""
+    head = ["scenario", "method", "seeds", *(heading for heading, _ in COLUMNS.values())]
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    for g in groups:
+        cells = [g.scenario, g.label, str(len(g.results)), *(show(k, g.values[k]) for k in COLUMNS)]
+        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
+    return "\n".join(lines)
