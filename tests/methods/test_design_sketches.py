@@ -2,9 +2,9 @@
 
 import torch
 import torch.nn.functional as F
-from helpers import ADAMW, SGD, learner, stream
 from torch import nn
 
+from helpers import ADAMW, SGD, learner, stream
 from holdfast.engine.batch import Batch, Rows
 from holdfast.engine.snapshot import Snapshot
 from holdfast.methods.method import Declaration, Method, Phase
@@ -129,7 +129,9 @@ class DERPlusPlusSketch(Replay):
         if not len(self.memory):
             return batch
         n = len(batch)
-        return batch.add("logits", self.memory.sample(n), 0.0, averaged=False).add("labels", self.memory.sample(n), self.beta, averaged=False)
+        return batch.add("logits", self.memory.sample(n), 0.0, averaged=False).add(
+            "labels", self.memory.sample(n), self.beta, averaged=False
+        )
 
     def loss(self, learner, step):
         block = step.batch.block("logits")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers import ADAMW, SGD, learner, same, stream, weights
 from torch import nn
 
+from helpers import ADAMW, SGD, learner, same, stream, weights
 from holdfast.models import mlp
 from holdfast.streams import BatchOrder, to_float
 
@@ -107,8 +107,13 @@ def test_a_grown_composed_learner_goes_on_to_the_same_bits_in_another_process(me
     for b in ours.batches():
         ours.step(b)
     ours.end()
-    code = CONTINUE.format(tests=str(Path(__file__).parents[1]), method=method, path=str(tmp_path / "half.safetensors"),
-                           begun=2, out=str(tmp_path / "there.safetensors"))
+    code = CONTINUE.format(
+        tests=str(Path(__file__).parents[1]),
+        method=method,
+        path=str(tmp_path / "half.safetensors"),
+        begun=2,
+        out=str(tmp_path / "there.safetensors"),
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
     there = learner(s, method)
     there.load(tmp_path / "there.safetensors", tasks=s.tasks[:3])

@@ -34,7 +34,21 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
     if t.optimizer == "sgd":
         options["momentum"] = t.momentum
     return Learner(
-        model, parse_method(config.method), optimizer(t.optimizer, **options), scenario=config.scenario, epochs=t.epochs, steps=t.steps,
-        batch_size=t.batch_size, drop_last=t.drop_last, outputs=t.outputs, groups=t.groups, renew_optimizer=t.renew_optimizer,
-        schedule=t.schedule, clip=t.clip, accumulate=t.accumulate, precision=t.precision, seed=config.seed, device=device,
+        model,
+        parse_method(config.method),
+        optimizer(t.optimizer, **options),
+        scenario=config.scenario,
+        epochs=t.epochs,
+        steps=t.steps,
+        batch_size=t.batch_size,
+        drop_last=t.drop_last,
+        outputs=t.outputs,
+        groups=t.groups,
+        renew_optimizer=t.renew_optimizer,
+        schedule=t.schedule,
+        clip=t.clip,
+        accumulate=t.accumulate,
+        precision=t.precision,
+        seed=config.seed,
+        device=device,
     )

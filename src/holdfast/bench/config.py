@@ -25,7 +25,9 @@ class DataConfig(_Strict):
     name: str = Field("digits", description="data set: digits, or a hub name found under --data-dir")
     stream: Literal["split", "permuted", "rotated"] = Field("split", description="how tasks are made")
     tasks: int = Field(5, ge=1, description="number of tasks")
-    order: Literal["sorted", "seed"] | list[str | int] = Field("sorted", description="classes sorted, shuffled by the run's seed, or listed")
+    order: Literal["sorted", "seed"] | list[str | int] = Field(
+        "sorted", description="classes sorted, shuffled by the run's seed, or listed"
+    )
     validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
 
 
@@ -123,7 +125,9 @@ class Suite(_Strict):
                 if spec is None:
                     continue
                 for seed in self.seeds:
-                    config = validated(RunConfig, data=self.data, model=model, training=self.training, scenario=scenario, method=spec, seed=seed)
+                    config = validated(
+                        RunConfig, data=self.data, model=model, training=self.training, scenario=scenario, method=spec, seed=seed
+                    )
                     yield entry.label or config.method.replace("()", ""), config
 
 

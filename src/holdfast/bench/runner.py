@@ -78,15 +78,29 @@ def execute(config: RunConfig, label: str, data_dir: str | None, device: str, pr
         learner = build_learner(config, stream, device)
         tell = None if progress is None else (lambda task, step, steps: progress(task.name, step, steps))
         run = learner.fit(stream, evaluate_every=config.training.evaluate_every, progress=tell)
-    curves = None if run.curves is None else {
-        "steps": list(run.curves.steps), "scores": [[None if v != v else v for v in row] for row in run.curves.scores], "ends": list(run.curves.ends),
-    }
+    curves = (
+        None
+        if run.curves is None
+        else {
+            "steps": list(run.curves.steps),
+            "scores": [[None if v != v else v for v in row] for row in run.curves.scores],
+            "ends": list(run.curves.ends),
+        }
+    )
     return {
-        "format": FORMAT, "hash": config.hash, "label": label, "config": config.model_dump(mode="json"), "seed": config.seed,
+        "format": FORMAT,
+        "hash": config.hash,
+        "label": label,
+        "config": config.model_dump(mode="json"),
+        "seed": config.seed,
         "versions": {"holdfast": __version__, "torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version()},
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "device": device},
-        "chance": 1 / max(1, stream.tasks[0].outputs[1] - stream.tasks[0].outputs[0]), "outputs_exist": run.outputs_exist,
-        "matrix": run.matrix.to_json(), "curves": curves, "cost": run.cost, "weak": weaknesses(config),
+        "chance": 1 / max(1, stream.tasks[0].outputs[1] - stream.tasks[0].outputs[0]),
+        "outputs_exist": run.outputs_exist,
+        "matrix": run.matrix.to_json(),
+        "curves": curves,
+        "cost": run.cost,
+        "weak": weaknesses(config),
         "warnings": sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}),
     }
 
@@ -96,7 +110,11 @@ def weaknesses(config: RunConfig) -> list[str]:
     from holdfast.methods import parse_method
 
     parts = parse_method(config.method).parts
-    return [f"{p.name}: {dict(p.declaration.weak)[config.scenario]}" for p in parts if len(parts) == 1 and config.scenario in dict(p.declaration.weak)]
+    return [
+        f"{p.name}: {dict(p.declaration.weak)[config.scenario]}"
+        for p in parts
+        if len(parts) == 1 and config.scenario in dict(p.declaration.weak)
+    ]
 
 
 def _worker(label: str, values: dict[str, Any], out: str, data_dir: str | None, device: str) -> tuple[str, RunConfig, float]:

@@ -11,7 +11,11 @@ from holdfast import __version__
 from holdfast.errors import HoldfastError, MissingExtra
 
 app = typer.Typer(
-    name="holdfast", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+    name="holdfast",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="Measure, prevent and gate forgetting in models that keep being trained.",
 )
 TRAINING_PACKAGES = ("torch", "safetensors", "joblib", "datasets", "PIL")
@@ -106,19 +110,37 @@ def run(
     """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
     from holdfast.bench.config import RunConfig, validated
 
-    order_value: Any = order if order in (None, "sorted", "seed") else [int(v) if v.strip().lstrip("-").isdigit() else v.strip() for v in order.split(",")]
+    order_value: Any = (
+        order if order in (None, "sorted", "seed") else [int(v) if v.strip().lstrip("-").isdigit() else v.strip() for v in order.split(",")]
+    )
     values = {
         "data": _given(name=data, stream=stream, tasks=tasks, order=order_value, validation=validation),
         "model": _given(name=model, hidden=_integers(hidden), head=head),
         "training": _given(
-            optimizer=optimizer, lr=lr, momentum=momentum, weight_decay=weight_decay, epochs=epochs, steps=steps, batch_size=batch_size,
-            drop_last=drop_last, renew_optimizer=renew_optimizer, schedule=schedule, clip=clip, accumulate=accumulate, precision=precision,
-            outputs=outputs, groups=groups, evaluate_every=evaluate_every,
+            optimizer=optimizer,
+            lr=lr,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            epochs=epochs,
+            steps=steps,
+            batch_size=batch_size,
+            drop_last=drop_last,
+            renew_optimizer=renew_optimizer,
+            schedule=schedule,
+            clip=clip,
+            accumulate=accumulate,
+            precision=precision,
+            outputs=outputs,
+            groups=groups,
+            evaluate_every=evaluate_every,
         ),
-        "scenario": scenario, "method": method,
+        "scenario": scenario,
+        "method": method,
     }
     configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds(seeds or "0")]
-    _carry_out([(c.method.replace("()", ""), c) for c in configs], out, jobs, device, data_dir, f"{method}, {scenario} scenario", "", matrix=True)
+    _carry_out(
+        [(c.method.replace("()", ""), c) for c in configs], out, jobs, device, data_dir, f"{method}, {scenario} scenario", "", matrix=True
+    )
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -175,8 +197,10 @@ def _carry_out(
         follow(run_all(runs, out, jobs=workers, data_dir=data_dir, device=device), total, done)
     except KeyboardInterrupt:
         kept = sum(finished(out, config) for _, config in runs)
-        print(f"\nholdfast: interrupted; {kept} of {total} runs are finished and kept in {out}. The same command goes on with the rest.",
-              file=sys.stderr)
+        print(
+            f"\nholdfast: interrupted; {kept} of {total} runs are finished and kept in {out}. The same command goes on with the rest.",
+            file=sys.stderr,
+        )
         raise
     labels = {config.hash: label for label, config in runs}
     results = [read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]} for _, config in runs]
@@ -196,7 +220,9 @@ def _check_device(device: str) -> None:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
-        raise HoldfastError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}; expected cpu, or cuda where there is one") from None
+        raise HoldfastError(
+            f"device {device!r} cannot be used: {str(error).splitlines()[0]}; expected cpu, or cuda where there is one"
+        ) from None
 
 
 @app.command()

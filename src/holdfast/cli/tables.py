@@ -30,7 +30,10 @@ def print_groups(groups: Sequence[Group]) -> None:
     for scenario in dict.fromkeys(g.scenario for g in groups):
         members = [g for g in groups if g.scenario == scenario]
         seeds = len(members[0].results)
-        table = Table(title=f"{scenario} scenario, {seeds} seed{'s' * (seeds != 1)} (points; ± half of the 95 % interval over seeds)", title_justify="left")
+        table = Table(
+            title=f"{scenario} scenario, {seeds} seed{'s' * (seeds != 1)} (points; ± half of the 95 % interval over seeds)",
+            title_justify="left",
+        )
         table.add_column("method", no_wrap=True)
         for heading, _ in COLUMNS.values():
             table.add_column(heading, justify="right", no_wrap=True)
@@ -47,7 +50,9 @@ def print_matrix(group: Group) -> None:
     """The accuracy matrix, mean over seeds."""
     table = Table(title="accuracy (%), row: after training task, column: evaluated on task", title_justify="left")
     m = group.mean_matrix[1:]
-    names = [str(t) for t in group.matrices[0].tasks] if len({mm.tasks for mm in group.matrices}) == 1 else [str(k + 1) for k in range(len(m))]
+    names = (
+        [str(t) for t in group.matrices[0].tasks] if len({mm.tasks for mm in group.matrices}) == 1 else [str(k + 1) for k in range(len(m))]
+    )
     table.add_column("after")
     for n in names:
         table.add_column(n, justify="right")
@@ -66,7 +71,9 @@ def print_summary(matrix: AccuracyMatrix, chance: float | None) -> None:
     if not math.isnan(expected := expected_worst_forgetting(matrix)):
         table.add_row("worst forgetting expected if nothing had changed", f"{expected:.4f}")
     console.print(table)
-    transfers = Table(title="transfer by task: last score − score when learnt (± half of the 95 % interval over examples)", title_justify="left")
+    transfers = Table(
+        title="transfer by task: last score − score when learnt (± half of the 95 % interval over examples)", title_justify="left"
+    )
     for heading in ("task", "segment", "transfer"):
         transfers.add_column(heading, justify="right" if heading == "transfer" else "left")
     for task in task_transfer(matrix):
@@ -86,8 +93,16 @@ def print_methods() -> None:
     for name, method in METHODS.items():
         d = method.declaration
         scenarios = ", ".join(s + ("*" if s in dict(d.weak) else "") for s in d.scenarios)
-        needs = [text for flag, text in ((d.task_id, "task id"), (d.boundaries, "boundaries"), (d.stores_examples, "stored examples"),
-                                         (d.restarts, "restarts")) if flag]
+        needs = [
+            text
+            for flag, text in (
+                (d.task_id, "task id"),
+                (d.boundaries, "boundaries"),
+                (d.stores_examples, "stored examples"),
+                (d.restarts, "restarts"),
+            )
+            if flag
+        ]
         table.add_row(name, d.family, scenarios, ", ".join(needs) or "–", f"{d.memory}, {d.time}", d.paper, d.summary)
     console = _console()
     console.print(table)

@@ -50,8 +50,8 @@ class Batch:
 
     >>> b = Batch.of_stream(Rows(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]), task=1))
     >>> b = b.add("ER", Rows(torch.ones(2, 2), torch.tensor([0, 1]), task=0), mass=0.5)
-    >>> b.task.tolist(), b.weights().tolist()
-    ([1, 1, 1, 1, 0, 0], [0.1666666716337204, 0.1666666716337204, 0.1666666716337204, 0.1666666716337204, 0.1666666716337204, 0.1666666716337204])
+    >>> b.task.tolist(), b.weights().mul(6).tolist()
+    ([1, 1, 1, 1, 0, 0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
     """
 
     x: Tensor

@@ -5,18 +5,21 @@ F_i = E_x Σ_y p(y|x) (∂ log p(y|x)/∂θ_i)², p over the outputs that compet
 in chunks) and `loop` (one example at a time, for models that vmap refuses).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.grad import conv2d_weight
 
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError, one_of
 
+L = TypeVar("L", bound=nn.Module)
 LABELS = ("exact", "sampled", "predicted", "empirical")
 Forward = Callable[[Tensor], Tensor]  # inputs → logits of the competing outputs
 
@@ -64,9 +67,14 @@ def fisher_diagonal(
         raise HoldfastError("Fisher needs at least one example, got none")
     module = space.module
     with evaluating(module), torch.no_grad():
-        weights = torch.cat([label_weights(forward(module, part), labels, None, generator) if labels != "empirical"
-                             else label_weights(forward(module, part), labels, None if y is None else y[at : at + len(part)], None)
-                             for at, part in _parts(x, 1024)])
+        weights = torch.cat(
+            [
+                label_weights(forward(module, part), labels, None, generator)
+                if labels != "empirical"
+                else label_weights(forward(module, part), labels, None if y is None else y[at : at + len(part)], None)
+                for at, part in _parts(x, 1024)
+            ]
+        )
     total = torch.zeros_like(space.theta)
     with evaluating(module):
         if way in (None, "layers"):
@@ -135,12 +143,10 @@ class _Forwarding(nn.Module):
 
 
 @contextmanager
-def _recording(layers: list[nn.Module]) -> Iterator[dict[nn.Module, list[tuple[Tensor, Tensor]]]]:
+def _recording(layers: Sequence[L]) -> Iterator[dict[L, list[tuple[Tensor, Tensor]]]]:
     """What flowed into and out of each layer while the context was open."""
-    seen: dict[nn.Module, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
-    hooks = [
-        layer.register_forward_hook(lambda m, args, out: seen[m].append((args[0].detach(), out))) for layer in layers
-    ]
+    seen: dict[L, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
+    hooks = [layer.register_forward_hook(lambda m, args, out: seen[m].append((args[0].detach(), out))) for layer in layers]
     try:
         yield seen
     finally:
@@ -151,9 +157,13 @@ def _recording(layers: list[nn.Module]) -> Iterator[dict[nn.Module, list[tuple[T
 def _by_layers(space: ParameterSpace, forward: Callable, x: Tensor, weights: Tensor, total: Tensor) -> bool:
     """Layer products; False where some trainable parameter is not that of a plain layer used at most once."""
     owners: dict[int, tuple[nn.Module, str]] = {}
-    layers = []
+    layers: list[nn.Linear | nn.Conv2d] = []
     for layer in space.module.modules():
-        if type(layer) in (nn.Linear, nn.Conv2d) and any(p.requires_grad for p in layer.parameters(recurse=False)):
+        if (
+            isinstance(layer, nn.Linear | nn.Conv2d)
+            and type(layer) in (nn.Linear, nn.Conv2d)
+            and any(p.requires_grad for p in layer.parameters(recurse=False))
+        ):
             layers.append(layer)
             for leaf, p in layer.named_parameters(recurse=False):
                 if id(p) in owners:
@@ -168,7 +178,8 @@ def _by_layers(space: ParameterSpace, forward: Callable, x: Tensor, weights: Ten
     for at, part in _parts(x, size):
         with torch.enable_grad(), _recording(layers) as seen:
             log_p = forward(space.module, part).log_softmax(1)
-        if any(len(calls) > 1 or (calls and calls[0][0].dim() != (2 if isinstance(m, nn.Linear) else 4)) for m, calls in seen.items()):
+        rank = {m: 2 if isinstance(m, nn.Linear) else 4 for m in seen}
+        if any(len(calls) > 1 or (calls and calls[0][0].dim() != rank[m]) for m, calls in seen.items()):
             return False
         used = [(m, calls[0]) for m, calls in seen.items() if calls and calls[0][1].requires_grad]
         w = weights[at : at + len(part)]
@@ -184,7 +195,8 @@ def _by_layers(space: ParameterSpace, forward: Callable, x: Tensor, weights: Ten
                     continue
                 if isinstance(layer, nn.Linear):  # δ² summed over labels first: one product a layer, not one a label
                     term = w[:, c, None] * delta.square()
-                    squares[k] = term if squares[k] is None else squares[k] + term
+                    so_far = squares[k]
+                    squares[k] = term if so_far is None else so_far + term
                 else:
                     _add_convolution(layer, inp, delta, w[:, c], views)
         for (layer, (inp, _)), square in zip(used, squares, strict=True):
@@ -198,8 +210,9 @@ def _products_are_gradients(space: ParameterSpace, log_p: Tensor, used: list) ->
     """Whether δᵀa is each weight's whole gradient: not so where a weight is used outside its layer, or an output changed in place."""
     target = log_p[:, 0].sum()
     deltas = torch.autograd.grad(target, [out for _, (_, out) in used], retain_graph=True, allow_unused=True)
-    whole = dict(zip(map(id, space.parameters),
-                     torch.autograd.grad(target, space.parameters, retain_graph=True, allow_unused=True), strict=True))
+    whole = dict(
+        zip(map(id, space.parameters), torch.autograd.grad(target, space.parameters, retain_graph=True, allow_unused=True), strict=True)
+    )
     for (layer, (inp, _)), delta in zip(used, deltas, strict=True):
         expected = whole.pop(id(layer.weight), None)
         whole.pop(id(layer.bias), None)
@@ -210,7 +223,7 @@ def _products_are_gradients(space: ParameterSpace, log_p: Tensor, used: list) ->
         if isinstance(layer, nn.Linear):
             got = delta.T @ inp
         else:
-            got = torch.nn.grad.conv2d_weight(inp, layer.weight.shape, delta, layer.stride, layer.padding, layer.dilation)
+            got = conv2d_weight(inp, layer.weight.shape, delta, layer.stride, layer.padding, layer.dilation)
         scale = expected.abs().max().clamp_min(1e-30)
         if bool((got - expected).abs().max() > 1e-3 * scale):
             return False

@@ -42,7 +42,9 @@ class Memory(Stateful):
 
     def _apply(self, fn: Any, recurse: bool = True) -> "Memory":
         super()._apply(fn, recurse)
-        if "task" in self._buffers:  # stays on the host: the forward groups rows by task without waiting for the device
+        if (
+            "task" in self._buffers and not self.get_buffer("task").is_meta
+        ):  # stays on the host: the forward groups rows by task without waiting for the device
             self._buffers["task"] = self.get_buffer("task").cpu()
         return self
 
@@ -50,8 +52,6 @@ class Memory(Stateful):
         """Makes the buffers hold at least `size` rows."""
         columns = {"x": rows.x, "y": rows.y, **{f"payload_{k}": v for k, v in rows.payloads.items()}}
         have = self._buffers.get("y")
-        if have is not None and len(have) >= size:
-            return
         room = size if self.policy != "per_class" else max(size, 2 * len(have) if have is not None else 0)
         for name, value in columns.items():
             fresh = value.new_zeros((room, *value.shape[1:]))
@@ -68,15 +68,19 @@ class Memory(Stateful):
         if not places:
             return
         slots, source = torch.tensor(list(places)), torch.tensor(list(places.values()))
-        self._room(rows, max(places) + 1 if self.policy == "per_class" else self.capacity)
+        have, last = self._buffers.get("y"), max(places) + 1
+        if have is None or len(have) < last:
+            self._room(rows, last if self.policy == "per_class" else self.capacity)
         device = self.get_buffer("y").device
         to, of = slots.to(device), source.to(rows.y.device)
-        self.get_buffer("x")[to] = rows.x[of].to(device)
-        self.get_buffer("y")[to] = rows.y[of].to(device)
-        self.get_buffer("task")[slots] = rows.task[source] if isinstance(rows.task, Tensor) else rows.task
-        for name, value in rows.payloads.items():
-            self.get_buffer(f"payload_{name}")[to] = value[of].to(device)
-        self.host["filled"] = max(self.host["filled"], max(places) + 1)
+        columns = {"x": rows.x, "y": rows.y} | {f"payload_{k}": v for k, v in rows.payloads.items()}
+        for name, value in columns.items():
+            self.get_buffer(name).index_copy_(0, to, value.index_select(0, of).to(device))
+        if isinstance(rows.task, Tensor):
+            self.get_buffer("task").index_copy_(0, slots, rows.task.index_select(0, source))
+        else:
+            self.get_buffer("task").index_fill_(0, slots, rows.task)
+        self.host["filled"] = max(self.host["filled"], last)
 
     def insert(self, rows: Rows) -> None:
         """Offers rows to the memory, in order."""
@@ -173,24 +177,24 @@ class Memory(Stateful):
     def at(self, index: Tensor) -> Rows:
         """The rows at these places (index on the CPU)."""
         on = index.to(self.get_buffer("y").device)
-        payloads = {name: value[on] for name, value in self.payloads().items()}
-        return Rows(self.get_buffer("x")[on], self.get_buffer("y")[on], self.get_buffer("task")[index], payloads)
+        payloads = {name: value.index_select(0, on) for name, value in self.payloads().items()}
+        x, y, task = (self.get_buffer(n).index_select(0, index if n == "task" else on) for n in ("x", "y", "task"))
+        return Rows(x, y, task, payloads)
 
     def sample(self, size: int, generator: torch.Generator | None = None, before: int | None = None, per_task: bool = False) -> Rows:
         """`size` rows without replacement (all of them where fewer are stored).
 
         `before=t` leaves out rows of task t and later. `per_task` draws the same number, ⌈size / tasks⌉, from each.
         """
-        generator = generator or self.generator("draws")
-        n = len(self)
-        if before is None and not per_task:
-            return self.at(torch.randperm(n, generator=generator)[:size])
-        task = self.get_buffer("task")[:n]
-        pool = torch.arange(n) if before is None else (task < before).nonzero().flatten()
-        groups = [pool[task[pool] == t] for t in task[pool].unique()] if per_task else [pool]
-        share = -(-size // max(len(groups), 1))
-        picks = [g[torch.randperm(len(g), generator=generator)[:share]] for g in groups]
-        return self.at(torch.cat(picks) if picks else torch.zeros(0, dtype=torch.long))
+        order = torch.randperm(len(self), generator=generator or self.generator("draws"))
+        if before is not None:
+            order = order[self.get_buffer("task").index_select(0, order) < before]
+        if per_task:
+            task = self.get_buffer("task").index_select(0, order)
+            groups = [order[task == t] for t in task.unique()]
+            share = -(-size // max(len(groups), 1))
+            return self.at(torch.cat([g[:share] for g in groups]) if groups else order)
+        return self.at(order[:size])
 
     def has_before(self, task: int) -> bool:
         """True where some stored row comes from a task before `task`."""

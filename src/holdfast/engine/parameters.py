@@ -6,6 +6,7 @@ same bits; the gaps hold zeros for ever and drop out of every sum and product.
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -127,6 +128,7 @@ class ParameterSpace:
         self._pointers = [p.data_ptr() for p in self.parameters]
         self._grad: Tensor | None = None
         self._grad_views: list[Tensor] = []
+        self._versions: list[int] = []
 
     def _owner(self, name: str) -> tuple[dict[str, Any], str]:
         path, _, leaf = name.rpartition(".")
@@ -163,33 +165,59 @@ class ParameterSpace:
 
     @property
     def grad(self) -> Tensor:
-        """The gradient vector g, as `collect` filled it; the parameters' `.grad` are views of it."""
+        """The gradient vector g; after `collect` the parameters' `.grad` are views of it."""
         if self._grad is None:
             self._grad = torch.zeros_like(self.theta)
-            self._grad_views = [slot.view(self._grad) for slot in self.layout.slots]
+            # .data gives each view a version counter of its own, which tells whether backward wrote to it
+            self._grad_views = [slot.view(self._grad).data for slot in self.layout.slots]
         return self._grad
 
-    def zero_grad(self) -> None:
-        """Sets every `.grad` to None (zeros are not None: momentum and decay would move parameters without a gradient)."""
-        for p in self.parameters:
-            p.grad = None
+    def zero_grad(self, vector: bool = False) -> None:
+        """Sets every `.grad` to None (zeros are not None: momentum and decay would move parameters without a gradient).
+
+        With `vector`, g is cleared and backward writes into it; `collect` then finds which parameters had no gradient.
+        """
+        if not vector:
+            for p in self.parameters:
+                p.grad = None
+            return
+        self.grad.zero_()
+        self._versions = [view._version for view in self._grad_views]
+        for p, view in zip(self.parameters, self._grad_views, strict=True):
+            p.grad = view
 
     def collect(self) -> Tensor:
-        """Copies the gradients into g and makes them views of it. Where a parameter has none, g is 0 and `.grad` stays None."""
+        """Makes every gradient part of g, copying what lies elsewhere. Where a parameter has none, g is 0 and `.grad` is None."""
         g = self.grad
         into, grads, absent = [], [], []
-        for p, view in zip(self.parameters, self._grad_views, strict=True):
+        for k, (p, view) in enumerate(zip(self.parameters, self._grad_views, strict=True)):
             if p.grad is None:
                 absent.append(view)
-            elif p.grad.data_ptr() != view.data_ptr():
+            elif p.grad is view:
+                if self._versions and view._version == self._versions[k]:
+                    p.grad = None  # armed by zero_grad, not reached by backward
+            else:
                 into.append(view)
-                grads.append(p.grad)
+                grads.append(p.grad.detach())
                 p.grad = view
         if absent:
             torch._foreach_zero_(absent)
         if into:
-            torch._foreach_copy_(into, [gr.detach() for gr in grads])
+            torch._foreach_copy_(into, grads)
+        self._versions = []
         return g
+
+    @contextmanager
+    def writing_to(self, vector: Tensor) -> Iterator[None]:
+        """Inside, backward adds gradients to `vector`; afterwards every `.grad` is what it was."""
+        kept = [p.grad for p in self.parameters]
+        try:
+            for p, slot in zip(self.parameters, self.layout.slots, strict=True):
+                p.grad = slot.view(vector)
+            yield
+        finally:
+            for p, old in zip(self.parameters, kept, strict=True):
+                p.grad = old
 
     def gather(self, tensors: list[Tensor | None]) -> Tensor:
         """One tensor (or None, for zeros) a parameter → a new vector."""

@@ -1,11 +1,11 @@
-"""A frozen copy of the network: θ and buffers, run through `functional_call`, never a submodule."""
+"""A frozen copy of the network: θ and buffers, seen through a copy of its structure, never a submodule."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
 from holdfast.engine.parameters import Layout, ParameterSpace
 from holdfast.engine.stateful import Stateful
@@ -27,9 +27,14 @@ def evaluating(module: nn.Module) -> Iterator[None]:
 class Snapshot(Stateful):
     """The teacher of distillation: what the network computed when the snapshot was taken, in eval mode, without gradients."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._network: tuple[int, nn.Module] | tuple[()] = ()  # in a tuple: not a submodule
+
     @torch.no_grad()
     def take(self, module: nn.Module, space: ParameterSpace, outputs: int) -> "Snapshot":
         """Copies θ, the frozen parameters and the buffers; `outputs` is the number of outputs in play now."""
+        self._network = ()
         self.remember("theta", space.theta.clone())
         self.host = {"layout": space.layout.to_json(), "outputs": outputs, "names": []}
         inside = set(space.views(space.theta))
@@ -49,8 +54,24 @@ class Snapshot(Stateful):
         named = Layout.from_json(self.host["layout"]).views(self.get_buffer("theta"))
         return named | {name: self.get_buffer(f"other_{k}") for k, name in enumerate(self.host["names"])}
 
+    def network(self, module: nn.Module) -> nn.Module:
+        """A copy of `module`'s structure in eval mode whose tensors are this snapshot's (no second copy of θ), made on first use."""
+        theta = self.get_buffer("theta")
+        if self._network and self._network[0] == theta.data_ptr():
+            return self._network[1]
+        memo = {id(t): t for t in [*module.parameters(), *module.buffers()]}  # structure alone is copied
+        net = copy.deepcopy(module, memo).eval()
+        for name, tensor in self.tensors().items():
+            path, _, leaf = name.rpartition(".")
+            owner = net.get_submodule(path)
+            if leaf in owner._parameters:
+                owner._parameters[leaf] = nn.Parameter(tensor, requires_grad=False)
+            else:
+                owner._buffers[leaf] = tensor
+        self._network = (theta.data_ptr(), net)
+        return net
+
     @torch.no_grad()
     def forward(self, module: nn.Module, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Logits that `module` gave with the copied weights."""
-        with evaluating(module):
-            return functional_call(module, self.tensors(), (x, task))
+        return self.network(module)(x, task)

@@ -83,9 +83,7 @@ class Stateful(nn.Module):
 
 def host_state(module: nn.Module) -> dict[str, Any]:
     """The plain values of every `Stateful` below `module`, by path (JSON)."""
-    return {
-        path: {"host": m.host, "vectors": sorted(m.vectors)} for path, m in module.named_modules() if isinstance(m, Stateful)
-    }
+    return {path: {"host": m.host, "vectors": sorted(m.vectors)} for path, m in module.named_modules() if isinstance(m, Stateful)}
 
 
 def load_host_state(module: nn.Module, state: dict[str, Any]) -> None:

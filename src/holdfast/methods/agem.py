@@ -2,7 +2,7 @@
 
 If g·r < 0: g ← g − (g·r)/(r·r) r, r the gradient of the loss on a batch from the memory of all past tasks (never the current one).
 The guarantee holds for the vector that moves θ: under momentum, Adam or weight decay the step is another vector.
-`project="step"` projects the actual change Δθ instead (Δθ·r ≤ 0 is kept), at the price of one copy of θ a step.
+`project="step"` projects the actual change Δθ instead (so that Δθ·r ≤ 0), at the price of one copy of θ a step.
 Added penalties and distillation are part of g. ε = 1e-7 is added to r·r (as van de Ven's code does).
 """
 
@@ -21,25 +21,33 @@ if TYPE_CHECKING:
 
 
 def project(g: Tensor, r: Tensor, epsilon: float = 1e-7) -> Tensor:
-    """g without its part against r, where there is one; no wait for the device. Changes g in place.
+    """g without its part against r, where there is one; no wait for the device. Changes g and r in place.
 
     >>> project(torch.tensor([1.0, -1.0]), torch.tensor([0.0, 2.0]), 0.0)
     tensor([1., 0.])
     """
     dot = torch.dot(g, r)
-    return g.sub_(r * (dot.clamp(max=0) / (torch.dot(r, r) + epsilon)))
+    return g.sub_(r.mul_(dot.clamp(max=0) / (torch.dot(r, r) + epsilon)))
 
 
 class AGEM(Replay):
     """Removes from each step what would raise the loss on a batch of stored examples."""
 
     declaration = Declaration(
-        "optimisation", "Chaudhry et al. 2019", "projects the gradient off the direction that hurts stored examples", stores_examples=True,
+        "optimisation",
+        "Chaudhry et al. 2019",
+        "projects the gradient off the direction that hurts stored examples",
+        stores_examples=True,
         weak=(("class", "protects the loss on old classes only to first order; expect much less than ER at the same memory"),),
     )
 
     def __init__(
-        self, capacity: int, reference: int = 0, memory: str = "reservoir", insert: str = "stream", project: str = "gradient",
+        self,
+        capacity: int,
+        reference: int = 0,
+        memory: str = "reservoir",
+        insert: str = "stream",
+        project: str = "gradient",
         store: str | None = None,
     ) -> None:
         """`capacity` examples; `reference` batch size for r (0: as the stream's); `project` gradient or step; the rest as in ER."""
@@ -52,12 +60,15 @@ class AGEM(Replay):
         return super().uses(place) and (place != "update" or self.project == "step")
 
     def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
-        self._r: Tensor | None = None
         if not self.memory.has_before(learner.task_number):
             return g
         size = self.reference or stream_rows(step.batch)
-        self._r = learner.gradient_on(Batch.of_stream(self.memory.sample(size, before=learner.task_number)))
-        return project(g, self._r) if self.project == "gradient" else g
+        r = learner.gradient_on(Batch.of_stream(self.memory.sample(size, before=learner.task_number)))
+        if self.project == "step":
+            self._r: Tensor | None = r  # at θ before the step, for `update`
+            return g
+        return project(g, r)
 
     def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
-        return delta if self._r is None else project(delta, -self._r)
+        r, self._r = getattr(self, "_r", None), None
+        return delta if r is None else -project(-delta, r)

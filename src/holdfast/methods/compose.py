@@ -102,7 +102,8 @@ def _check(parts: list[Method]) -> None:
         if len(parts) > 1 and p.declaration.isolates:
             other = next(q for q in parts if q is not p)
             raise HoldfastError(
-                f"{p.name} gives every task weights of its own, so nothing old can be lost and {other.name} has nothing to protect; use {p.name} alone"
+                f"{p.name} gives every task weights of its own, so nothing old can be lost and {other.name} has nothing to protect; "
+                f"use {p.name} alone"
             )
 
 
@@ -117,7 +118,8 @@ def _share_memories(parts: list[Method]) -> None:
         if owner is p:
             continue
         mine, theirs = p.memory, owner.memory
-        assert isinstance(mine, Memory) and isinstance(theirs, Memory)
+        assert isinstance(mine, Memory)
+        assert isinstance(theirs, Memory)
         if (mine.capacity, mine.policy) != (theirs.capacity, theirs.policy):
             raise HoldfastError(
                 f"{owner.name} and {p.name} share the memory {name!r} but ask for {theirs.capacity} {theirs.policy} "

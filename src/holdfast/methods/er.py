@@ -17,15 +17,29 @@ if TYPE_CHECKING:
 class ER(Replay):
     """Mixes stored examples into every batch."""
 
-    declaration = Declaration("replay", "Chaudhry et al. 2019", "stored examples are mixed into every batch", boundaries=False, stores_examples=True)
+    declaration = Declaration(
+        "replay",
+        "Chaudhry et al. 2019",
+        "stored examples are mixed into every batch",
+        boundaries=False,
+        stores_examples=True,
+        neutral=(("ratio", 0.0),),
+    )
 
     def __init__(
-        self, capacity: int, ratio: float = 0.5, weights: str = "mean", memory: str = "reservoir", insert: str = "stream",
-        balance: str = "rows", store: str | None = None,
+        self,
+        capacity: int,
+        ratio: float = 0.5,
+        weights: str = "mean",
+        memory: str = "reservoir",
+        insert: str = "stream",
+        balance: str = "rows",
+        store: str | None = None,
     ) -> None:
-        """`capacity` examples; `ratio` memory share of the batch; `weights` mean or task; `balance` rows, or task (as many of each old task).
+        """`capacity` examples; `ratio` memory share of the batch; `weights` mean or task.
 
-        `memory` is the policy, `insert` stream or boundary, `store` a name under which parts of a sum share one memory.
+        `balance` draws rows alike, or as many of each old task (task). `memory` is the policy, `insert` stream or boundary, `store` a name
+        under which parts of a sum share one memory.
         """
         super().__init__(capacity, memory, insert)
         self.ratio, self.weights = ratio, one_of("weights", weights, ("mean", "task"))

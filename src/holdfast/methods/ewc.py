@@ -1,8 +1,8 @@
 """EWC: elastic weight consolidation (Kirkpatrick et al. 2017, eq. 3).
 
-Loss + λ/2 Σ_{s<t} Σ_i F_{s,i} (θ_i − θ*_{s,i})². Penalties add over tasks; their gradient λ(ΣF·θ − ΣFθ*) needs two θ-shaped vectors
-however many tasks there were. F is per example and exact by default (FORMULAS: Fisher information); the paper leaves the estimator open.
-When a head grows, old rows keep F and θ*, new rows have F = 0. A parameter that the loss of a step does not reach is not moved by the penalty.
+Loss + λ/2 Σ_{s<t} Σ_i F_{s,i} (θ_i − θ*_{s,i})². Penalties add over tasks; their gradient λ(ΣF·θ − ΣFθ*) needs two θ-shaped
+vectors however many tasks there were. F is per example and exact by default; the paper leaves the estimator open. When a head grows, old
+rows keep F and θ*, new rows have F = 0. A parameter that the loss of a step does not reach is not moved by the penalty.
 """
 
 from typing import TYPE_CHECKING
@@ -23,12 +23,20 @@ class EWC(Method):
     """Holds each weight by a spring as stiff as the weight mattered to earlier tasks."""
 
     declaration = Declaration(
-        "regularisation", "Kirkpatrick et al. 2017", "quadratic penalty weighted by the Fisher information, one term per task",
-        weak=(("class", "a penalty on weights does not teach classes apart that were never seen together; expect FineTune's accuracy, use ER"),),
+        "regularisation",
+        "Kirkpatrick et al. 2017",
+        "quadratic penalty weighted by the Fisher information, one term per task",
+        neutral=(("strength", 0),),
+        weak=(
+            (
+                "class",
+                "a penalty on weights does not teach classes apart that were never seen together; expect FineTune's accuracy, use ER",
+            ),
+        ),
     )
 
     def __init__(self, strength: float, samples: int = 1000, labels: str = "exact", decay: float = 1.0) -> None:
-        """`strength` λ ≥ 0; `samples` examples for F (0: all); `labels` of F; `decay` multiplies λ of all earlier tasks at each boundary."""
+        """`strength` λ ≥ 0; `samples` examples for F (0: all); `labels` of F; `decay` multiplies all earlier tasks' λ at each boundary."""
         super().__init__()
         self.strength, self.samples = at_least("strength", strength, 0), int(at_least("samples", samples, 0))
         self.labels, self.decay = one_of("Fisher labels", labels, LABELS), at_least("decay", decay, 0)

@@ -7,6 +7,8 @@ optimizer is renewed, and the number of epochs or steps counts for the union.
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import torch
+
 from holdfast.methods.method import Declaration, Method
 from holdfast.streams.task import JoinedPart, Task
 
@@ -18,11 +20,23 @@ class Joint(Method):
     """Retrains from scratch on everything so far."""
 
     declaration = Declaration(
-        "baseline", "–", "trained anew on all data so far; the upper reference", stores_examples=True, restarts=True, memory="linear", time="linear",
+        "baseline",
+        "–",
+        "trained anew on all data so far; the upper reference",
+        stores_examples=True,
+        restarts=True,
+        memory="linear",
+        time="linear",
     )
 
     def __init__(self) -> None:
         super().__init__()
 
     def begin(self, learner: "Learner", task: Task) -> Task:
+        row = sum(v.nbytes for v in task.train.fetch(torch.tensor([0]))[:2])
+        self.host["data_bytes"] = row * sum(len(t.train) for t in learner.tasks)
         return replace(task, train=JoinedPart([t.train for t in learner.tasks]))
+
+    def state_bytes(self) -> int:
+        """Bytes of all the data that it has to keep."""
+        return int(self.host.get("data_bytes", 0))

@@ -31,19 +31,24 @@ def distillation(z: Tensor, z_old: Tensor, temperature: float) -> Tensor:
     0.0
     """
     target = (z_old / temperature).softmax(1)
-    log_p = (z / temperature).log_softmax(1)[:, : target.shape[1]]
-    return F.kl_div(log_p, target, reduction="batchmean")
+    log_p = (z / temperature).log_softmax(1)
+    return F.kl_div(log_p if log_p.shape == target.shape else log_p[:, : target.shape[1]], target, reduction="batchmean")
 
 
 class LwF(Method):
     """Keeps the outputs that the old network gave to the new inputs."""
 
     declaration = Declaration(
-        "distillation", "Li & Hoiem 2017", "distils the network of the last boundary on current inputs; stores no example",
+        "distillation",
+        "Li & Hoiem 2017",
+        "distils the network of the last boundary on current inputs; stores no example",
+        neutral=(("alpha", 0),),
         weak=(("class", "without stored examples old and new classes are never compared; use ER or ER + LwF"),),
     )
 
-    def __init__(self, alpha: float = 1.0, temperature: float = 2.0, outputs: str = "old", t_squared: bool = True, weight: str = "one") -> None:
+    def __init__(
+        self, alpha: float = 1.0, temperature: float = 2.0, outputs: str = "old", t_squared: bool = True, weight: str = "one"
+    ) -> None:
         """`alpha` α ≥ 0, `temperature` T > 0, `outputs` old or all, `t_squared`, `weight` one or tasks."""
         super().__init__()
         self.alpha, self.temperature = at_least("alpha", alpha, 0), at_least("temperature", temperature, 1e-6)

@@ -42,6 +42,7 @@ class Declaration:
     delta: bool = False  # reads step.delta
     memory: str = "constant"  # growth of its state with the number of tasks: none, constant, linear
     time: str = "constant"  # growth of its step
+    neutral: tuple[tuple[str, Any], ...] = ()  # (argument, value) with which it equals FineTune
 
 
 @dataclass(frozen=True)

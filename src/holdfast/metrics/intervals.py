@@ -79,8 +79,8 @@ def wilson_interval(score: float, examples: int, confidence: float = 0.95) -> In
 def transfer_interval(m: AccuracyMatrix, task: Hashable, confidence: float = 0.95) -> Interval:
     """R[T, j] − R[j, j] with an interval over test examples.
 
-    With the results of each example: t interval of the paired differences, of cluster totals where clusters are known. With counts alone and
-    0/1 scores: a normal interval for two independent shares, wider than the truth where both saw the same examples.
+    With the results of each example: t interval of the paired differences, of cluster totals where clusters are known. With counts alone
+    and 0/1 scores: a normal interval for two independent shares, wider than the truth where both saw the same examples.
 
     >>> m = AccuracyMatrix(["a", "b"])
     >>> m.record("a", after="a", results=[1, 1, 1, 1, 0, 1]); m.record("a", after="b", results=[1, 0, 1, 1, 0, 0])
@@ -127,7 +127,9 @@ def example_interval(
     _check_confidence(confidence)
     lacking = [(t, a) for (t, a, s), c in m.cells.items() if s is None and c.results is None]
     if lacking or not m.cells:
-        raise HoldfastError(f"an interval over examples needs the results of each example; task {lacking[0][0] if lacking else '-'!r} has a bare score")
+        raise HoldfastError(
+            f"an interval over examples needs the results of each example; task {lacking[0][0] if lacking else '-'!r} has a bare score"
+        )
     rng = np.random.default_rng(seed)
     kept = {t: m.results(t) for t in m.tasks if m.results(t)}
     labels = {t: m.clusters.get(t) for t in kept}
@@ -152,8 +154,14 @@ def example_interval(
         values.append(metric(fake))
     alpha = (1 - confidence) / 2
     low, high = np.quantile(np.array(values), [alpha, 1 - alpha])
-    return Interval(metric(m), float(low), float(high), confidence, "clusters" if shared else "examples", len(shared) or sum(
-        len(next(iter(rows.values()))) for rows in kept.values()))
+    return Interval(
+        metric(m),
+        float(low),
+        float(high),
+        confidence,
+        "clusters" if shared else "examples",
+        len(shared) or sum(len(next(iter(rows.values()))) for rows in kept.values()),
+    )
 
 
 def expected_worst_forgetting(m: AccuracyMatrix) -> float:

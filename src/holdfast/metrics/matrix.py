@@ -62,8 +62,15 @@ class AccuracyMatrix:
     # ---- writing
 
     def record(
-        self, task: Hashable, *, after: Hashable | None, score: float | None = None, examples: int | None = None, results: Any = None,
-        segment: str | None = None, clusters: Any = None,
+        self,
+        task: Hashable,
+        *,
+        after: Hashable | None,
+        score: float | None = None,
+        examples: int | None = None,
+        results: Any = None,
+        segment: str | None = None,
+        clusters: Any = None,
     ) -> None:
         """Writes one cell, once. `after=None` is the untrained model.
 
@@ -73,7 +80,9 @@ class AccuracyMatrix:
         self._position(task, "task")
         if after is not UNTRAINED:
             self._position(after, "after")
-        where = f"task {task!r} after {'nothing (untrained)' if after is UNTRAINED else repr(after)}" + (f", segment {segment!r}" if segment else "")
+        where = f"task {task!r} after {'nothing (untrained)' if after is UNTRAINED else repr(after)}" + (
+            f", segment {segment!r}" if segment else ""
+        )
         if (task, after, segment) in self.cells:
             raise HoldfastError(f"{where} is written already; each cell is written once")
         kept = None
@@ -86,7 +95,9 @@ class AccuracyMatrix:
             score, examples = float(kept.mean()), len(kept)
             others = [c for (t, _, s), c in self.cells.items() if t == task and s == segment and c.results is not None]
             if others and others[0].results is not None and len(others[0].results) != len(kept):
-                raise HoldfastError(f"{where}: {len(kept)} results, other rows have {len(others[0].results)}; evaluate on the same examples")
+                raise HoldfastError(
+                    f"{where}: {len(kept)} results, other rows have {len(others[0].results)}; evaluate on the same examples"
+                )
             self._check_range(kept.min(), where)
             self._check_range(kept.max(), where)
         if score is None:
@@ -108,7 +119,9 @@ class AccuracyMatrix:
     def _check_range(self, score: float, where: str) -> None:
         low, high = self.score_range
         if not low <= score <= high:
-            hint = "; per cent? divide by 100, or set score_range" if high == 1 and 1 < score <= 100 else "; set score_range for another scale"
+            hint = (
+                "; per cent? divide by 100, or set score_range" if high == 1 and 1 < score <= 100 else "; set score_range for another scale"
+            )
             raise HoldfastError(f"{where}: score {score:g} is outside [{low:g}, {high:g}]{hint}")
 
     def _position(self, name: Hashable, what: str) -> int:
@@ -175,7 +188,11 @@ class AccuracyMatrix:
 
     @classmethod
     def from_records(
-        cls, records: Iterable[Mapping[str, Any] | tuple], tasks: Sequence[Hashable] | None = None, *, score_range: tuple[float, float] = (0.0, 1.0)
+        cls,
+        records: Iterable[Mapping[str, Any] | tuple],
+        tasks: Sequence[Hashable] | None = None,
+        *,
+        score_range: tuple[float, float] = (0.0, 1.0),
     ) -> "AccuracyMatrix":
         """From records with keys task, after, score, and optionally examples, segment; or (task, after, score) tuples.
 
@@ -185,19 +202,31 @@ class AccuracyMatrix:
         >>> AccuracyMatrix.from_records(rows).score(0, after=2)
         0.91
         """
-        rows = [dict(zip(("task", "after", "score", "examples", "segment"), r, strict=False)) if isinstance(r, tuple) else dict(r) for r in records]
+        rows = [
+            dict(zip(("task", "after", "score", "examples", "segment"), r, strict=False)) if isinstance(r, tuple) else dict(r)
+            for r in records
+        ]
         for k, r in enumerate(rows):
             lacking = {"task", "after", "score"} - set(r)
             if lacking:
                 raise HoldfastError(f"record {k} lacks {', '.join(sorted(lacking))}; it has {', '.join(map(str, r)) or 'nothing'}")
             r["after"] = None if _missing(r["after"]) else r["after"]
-        names = tasks if tasks is not None else list(dict.fromkeys([r["after"] for r in rows if r["after"] is not None] + [r["task"] for r in rows]))
+        names = (
+            tasks
+            if tasks is not None
+            else list(dict.fromkeys([r["after"] for r in rows if r["after"] is not None] + [r["task"] for r in rows]))
+        )
         out = cls(names, score_range=score_range)
         for r in rows:
             examples, segment = r.get("examples"), r.get("segment")
             out.record(
-                r["task"], after=r["after"], score=_number(r["score"]), results=r.get("results"), clusters=r.get("clusters"),
-                examples=None if _missing(examples) else int(float(examples)), segment=None if _missing(segment) else str(segment),  # type: ignore[arg-type]
+                r["task"],
+                after=r["after"],
+                score=_number(r["score"]),
+                results=r.get("results"),
+                clusters=r.get("clusters"),
+                examples=None if _missing(examples) else int(float(str(examples))),
+                segment=None if _missing(segment) else str(segment),  # type: ignore[arg-type]
             )
         return out
 
@@ -215,8 +244,14 @@ class AccuracyMatrix:
 
     @classmethod
     def from_array(
-        cls, array: Any, tasks: Sequence[Hashable] | None = None, *, orientation: str, untrained: bool = False,
-        score_range: tuple[float, float] = (0.0, 1.0), examples: int | None = None,
+        cls,
+        array: Any,
+        tasks: Sequence[Hashable] | None = None,
+        *,
+        orientation: str,
+        untrained: bool = False,
+        score_range: tuple[float, float] = (0.0, 1.0),
+        examples: int | None = None,
     ) -> "AccuracyMatrix":
         """From a (T, T) array, or (T + 1, T) with `untrained=True`. `orientation` has no default: papers differ.
 
@@ -260,10 +295,14 @@ class AccuracyMatrix:
             raise HoldfastError("expected an accuracy matrix as JSON with the keys tasks and cells")
         if data.get("format", FORMAT) != FORMAT:
             raise HoldfastError(f"matrix format {data['format']} is not known; this version reads {FORMAT}")
-        return cls.from_records(data["cells"], [_hashable(t) for t in data["tasks"]], score_range=tuple(data.get("score_range", (0.0, 1.0))))  # type: ignore[arg-type]
+        return cls.from_records(
+            data["cells"], [_hashable(t) for t in data["tasks"]], score_range=tuple(data.get("score_range", (0.0, 1.0)))
+        )  # type: ignore[arg-type]
 
     @classmethod
-    def from_csv(cls, path: str | Path, tasks: Sequence[Hashable] | None = None, *, score_range: tuple[float, float] = (0.0, 1.0)) -> "AccuracyMatrix":
+    def from_csv(
+        cls, path: str | Path, tasks: Sequence[Hashable] | None = None, *, score_range: tuple[float, float] = (0.0, 1.0)
+    ) -> "AccuracyMatrix":
         """From a CSV file with columns task, after, score (and examples, segment); an empty `after` is the untrained model."""
         rows = list(csv.DictReader(_read(Path(path)).splitlines()))
         return cls.from_records(rows, tasks, score_range=score_range)

@@ -1,7 +1,7 @@
 """Transfer and forgetting as pure functions of an accuracy matrix (formulas and sources: docs/metrics.md).
 
-Every function takes an `AccuracyMatrix` with T tasks and reads R[i, j], the score on task j after task i. Where a needed cell was not evaluated
-the answer is NaN, never a number that leaves it out.
+Every function takes an `AccuracyMatrix` with T tasks and reads R[i, j], the score on task j after task i. Where a needed cell was not
+evaluated the answer is NaN, never a number that leaves it out.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -60,7 +60,9 @@ def segment_transfer(m: AccuracyMatrix) -> dict[tuple[Hashable, str], float]:
     last = m.tasks[-1]
     return {
         (t, s): m.score(t, after=last, segment=s) - m.score(t, after=t, segment=s)
-        for t, names in m.segments.items() if t != last for s in names
+        for t, names in m.segments.items()
+        if t != last
+        for s in names
     }
 
 
@@ -129,7 +131,7 @@ def learning_speed_transfer(
     area = float(np.trapezoid(a - b, s) / (s[-1] - s[0]))
 
     def reached(curve: np.ndarray) -> float:
-        hits = np.flatnonzero(curve >= threshold) if threshold is not None else []
+        hits = np.flatnonzero(curve >= (np.inf if threshold is None else threshold))
         return float(s[hits[0]]) if len(hits) else float("nan")
 
     return {"area": round(area, 12), "steps": reached(a) - reached(b)}
@@ -226,9 +228,15 @@ def cumulative_gain(m: AccuracyMatrix) -> float:
 
 
 def diaz_rodriguez(
-    m: AccuracyMatrix, *, model_bytes: Sequence[float] | None = None, sample_bytes: Sequence[float] | None = None,
-    data_bytes: float | None = None, pass_operations: Sequence[float] | None = None, training_operations: Sequence[float] | None = None,
-    epsilon: float = 1.0, weights: Mapping[str, float] | None = None,
+    m: AccuracyMatrix,
+    *,
+    model_bytes: Sequence[float] | None = None,
+    sample_bytes: Sequence[float] | None = None,
+    data_bytes: float | None = None,
+    pass_operations: Sequence[float] | None = None,
+    training_operations: Sequence[float] | None = None,
+    epsilon: float = 1.0,
+    weights: Mapping[str, float] | None = None,
 ) -> dict[str, float]:
     """The criteria of Díaz-Rodríguez et al. 2018: A, BWT_D, REM, BWT_plus, FWT_D, MS, SSS, CE; with `weights` their score.
 
@@ -245,10 +253,14 @@ def diaz_rodriguez(
     nan = float("nan")
     bwt = float(np.sum(r[strictly] - np.diag(r)[strictly[1]]) / pairs) if pairs else nan
     out = {
-        "A": float(np.sum(r[lower]) / (t * (t + 1) / 2)), "BWT_D": bwt,
-        "REM": nan if np.isnan(bwt) else 1 - abs(min(bwt, 0.0)), "BWT_plus": nan if np.isnan(bwt) else max(bwt, 0.0),
+        "A": float(np.sum(r[lower]) / (t * (t + 1) / 2)),
+        "BWT_D": bwt,
+        "REM": nan if np.isnan(bwt) else 1 - abs(min(bwt, 0.0)),
+        "BWT_plus": nan if np.isnan(bwt) else max(bwt, 0.0),
         "FWT_D": float(np.sum(r[np.triu_indices(t, 1)]) / pairs) if pairs else nan,
-        "MS": nan, "SSS": nan, "CE": nan,
+        "MS": nan,
+        "SSS": nan,
+        "CE": nan,
     }
     if model_bytes is not None:
         size = _per_task(model_bytes, t, "model_bytes")
@@ -287,8 +299,13 @@ def _per_task(values: Sequence[float], t: int, name: str) -> np.ndarray:
 
 
 SUMMARY: dict[str, Any] = {
-    "ACC": average_accuracy, "BWT": backward_transfer, "forgetting": forgetting, "worst forgetting": worst_forgetting,
-    "learning accuracy": learning_accuracy, "average incremental accuracy": average_incremental_accuracy, "cumulative gain": cumulative_gain,
+    "ACC": average_accuracy,
+    "BWT": backward_transfer,
+    "forgetting": forgetting,
+    "worst forgetting": worst_forgetting,
+    "learning accuracy": learning_accuracy,
+    "average incremental accuracy": average_incremental_accuracy,
+    "cumulative gain": cumulative_gain,
     "zero-shot accuracy": zero_shot_accuracy,
 }
 

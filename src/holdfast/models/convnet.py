@@ -11,7 +11,13 @@ from holdfast.models.seeding import seeded
 
 
 def convnet(
-    inputs: Sequence[int], head: str, outputs: int | None = None, *, channels: Sequence[int] = (16, 32), hidden: int = 128, seed: int | None = None
+    inputs: Sequence[int],
+    head: str,
+    outputs: int | None = None,
+    *,
+    channels: Sequence[int] = (16, 32),
+    hidden: int = 128,
+    seed: int | None = None,
 ) -> Classifier:
     """3×3 convolutions, each with ReLU and 2×2 max-pooling, then one hidden layer. `inputs` is (channels, height, width).
 

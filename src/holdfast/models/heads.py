@@ -229,9 +229,9 @@ def make_head(kind: str, features: int, outputs: int | None = None) -> Head:
 def check_head(kind: str, scenario: str) -> None:
     """Refuses a head that contradicts the scenario.
 
-    >>> check_head("separate", "class")
+    >>> check_head("separate", "class")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    holdfast.errors.HoldfastError: a separate head contradicts the class scenario: in the class scenario one layer tells all classes seen so far apart, without a task id; expected growing or masked
+    holdfast.errors.HoldfastError: a separate head contradicts the class scenario: ...; expected growing or masked
     """
     if kind not in FITS[scenario]:
         raise HoldfastError(

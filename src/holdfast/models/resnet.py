@@ -58,5 +58,3 @@ def resnet18(inputs: Sequence[int], head: str, outputs: int | None = None, *, wi
 def slim_resnet18(inputs: Sequence[int], head: str, outputs: int | None = None, *, seed: int | None = None) -> Classifier:
     """ResNet-18 of width 20."""
     return resnet18(inputs, head, outputs, width=20, seed=seed)
-
-

@@ -33,7 +33,15 @@ def accuracy_over_time(group: Group, axes: "Axes") -> "Axes":
         axes.set_xticks(x)
     assert y is not None
     for j in range(y.shape[1]):
-        axes.plot(x, 100 * y[:, j], color=COLOURS[j % len(COLOURS)], linewidth=1.3, marker="" if len(x) > 12 else "o", markersize=3, label=str(j + 1))
+        axes.plot(
+            x,
+            100 * y[:, j],
+            color=COLOURS[j % len(COLOURS)],
+            linewidth=1.3,
+            marker="" if len(x) > 12 else "o",
+            markersize=3,
+            label=str(j + 1),
+        )
     for b in boundaries[:-1]:
         axes.axvline(b, color=INK, linewidth=0.5, alpha=0.25)
     axes.set_ylim(-3, 103)
@@ -64,8 +72,15 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
     for row in grid:
         row[0].set_ylabel("accuracy (%)", color=INK, fontsize=8)
     handles, labels = grid.flat[0].get_legend_handles_labels()
-    figure.legend(handles, [f"task {t}" for t in labels], loc="outside lower center", ncols=min(len(labels), 10), frameon=False, fontsize=8,
-                  labelcolor=INK)
+    figure.legend(
+        handles,
+        [f"task {t}" for t in labels],
+        loc="outside lower center",
+        ncols=min(len(labels), 10),
+        frameon=False,
+        fontsize=8,
+        labelcolor=INK,
+    )
     return figure
 
 
@@ -107,6 +122,13 @@ def to_svg(figure: "Figure", title: str) -> str:
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', lambda m: f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-                 f'viewBox="{m[1]}" role="img" aria-label="{title}">', svg, count=1)
+    svg = re.sub(
+        r'<svg [^>]*?viewBox="([^"]+)"[^>]*>',
+        lambda m: (
+            f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'viewBox="{m[1]}" role="img" aria-label="{title}">'
+        ),
+        svg,
+        count=1,
+    )
     return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)

@@ -34,11 +34,20 @@ def render(groups: Sequence[Group], title: str, description: str = "") -> str:
     from jinja2 import Environment, PackageLoader
 
     env = Environment(loader=PackageLoader("holdfast.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    scenarios = [_section(s, [g for g in groups if g.scenario == s]) for s in ("task", "domain", "class") if any(g.scenario == s for g in groups)]
+    scenarios = [
+        _section(s, [g for g in groups if g.scenario == s]) for s in ("task", "domain", "class") if any(g.scenario == s for g in groups)
+    ]
     first = groups[0].results[0]
     return env.get_template("report.html.j2").render(
-        title=title, description=description, scenarios=scenarios, columns=COLUMNS, versions=first["versions"], machine=first["machine"],
-        data=first["config"]["data"], training=_settings(first["config"]), seeds=sorted({r["seed"] for g in groups for r in g.results}),
+        title=title,
+        description=description,
+        scenarios=scenarios,
+        columns=COLUMNS,
+        versions=first["versions"],
+        machine=first["machine"],
+        data=first["config"]["data"],
+        training=_settings(first["config"]),
+        seeds=sorted({r["seed"] for g in groups for r in g.results}),
         warnings=_warnings(groups),
     )
 
@@ -51,18 +60,33 @@ def _settings(config: dict[str, Any]) -> dict[str, Any]:
 def _section(scenario: str, groups: list[Group]) -> dict[str, Any]:
     best = max((g.values["ACC"].estimate for g in groups if g.values["ACC"].estimate == g.values["ACC"].estimate), default=0.0)
     rows = [
-        {"label": g.label, "method": g.method, "n": len(g.results), "cells": {k: show(k, g.values[k]) for k in COLUMNS},
-         "bar": 100 * g.values["ACC"].estimate, "best": g.values["ACC"].estimate == best}
+        {
+            "label": g.label,
+            "method": g.method,
+            "n": len(g.results),
+            "cells": {k: show(k, g.values[k]) for k in COLUMNS},
+            "bar": 100 * g.values["ACC"].estimate,
+            "best": g.values["ACC"].estimate == best,
+        }
         for g in groups
     ]
     svg = to_svg(over_time_panel(groups), f"Accuracy of each task over time, {scenario} scenario")
-    return {"name": scenario, "text": SCENARIO_TEXT[scenario], "rows": rows, "svg": svg, "maps": [_map(g) for g in groups],
-            "fwt": all(r["outputs_exist"] for g in groups for r in g.results)}
+    return {
+        "name": scenario,
+        "text": SCENARIO_TEXT[scenario],
+        "rows": rows,
+        "svg": svg,
+        "maps": [_map(g) for g in groups],
+        "fwt": all(r["outputs_exist"] for g in groups for r in g.results),
+    }
 
 
 def _map(g: Group) -> dict[str, Any]:
     m = g.mean_matrix[1:]
-    names = [" ".join(map(str, {mm.tasks[j] for mm in g.matrices})) if len({mm.tasks[j] for mm in g.matrices}) == 1 else "" for j in range(m.shape[1])]
+    names = [
+        " ".join(map(str, {mm.tasks[j] for mm in g.matrices})) if len({mm.tasks[j] for mm in g.matrices}) == 1 else ""
+        for j in range(m.shape[1])
+    ]
     rows = [[None if np.isnan(v) else {"value": f"{100 * v:.0f}", "share": round(float(v), 3)} for v in row] for row in m]
     return {"label": g.label, "rows": rows, "names": names}
 

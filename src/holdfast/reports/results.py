@@ -109,7 +109,9 @@ def _numbers(result: dict[str, Any], m: AccuracyMatrix, baseline: np.ndarray | f
     by_task: Any = dict(zip(m.tasks, baseline.tolist(), strict=True)) if isinstance(baseline, np.ndarray) else baseline
     numbers, cost = summary(m), result["cost"]
     return numbers | {
-        "FWT": forward_transfer(m, by_task), "parameters": float(cost["parameters"]), "bytes": float(cost["method_bytes"]),
+        "FWT": forward_transfer(m, by_task),
+        "parameters": float(cost["parameters"]),
+        "bytes": float(cost["method_bytes"]),
         "seconds": cost["seconds"]["training"] + cost["seconds"]["consolidation"],
     }
 
@@ -123,7 +125,9 @@ def show(key: str, interval: Interval) -> str:
     if key == "bytes":
         return show_bytes(interval.estimate)
     scale, spec = (1, ".1f") if key == "seconds" else (100, ".1f")
-    scaled = Interval(interval.estimate * scale, interval.low * scale, interval.high * scale, interval.confidence, interval.varies, interval.n)
+    scaled = Interval(
+        interval.estimate * scale, interval.low * scale, interval.high * scale, interval.confidence, interval.varies, interval.n
+    )
     return format(scaled, spec).replace("-", "−")
 
 

@@ -10,6 +10,20 @@ from holdfast.streams.split import split
 from holdfast.streams.task import SCENARIOS, Stream, Task
 
 __all__ = [
-    "SCENARIOS", "BatchOrder", "Source", "Stream", "Task", "crop_and_flip", "digits", "from_arrays", "from_datasets", "from_frame", "named",
-    "permuted", "rotated", "sequence", "split", "to_float",
+    "SCENARIOS",
+    "BatchOrder",
+    "Source",
+    "Stream",
+    "Task",
+    "crop_and_flip",
+    "digits",
+    "from_arrays",
+    "from_datasets",
+    "from_frame",
+    "named",
+    "permuted",
+    "rotated",
+    "sequence",
+    "split",
+    "to_float",
 ]

@@ -70,7 +70,8 @@ def number_outputs(pieces: Sequence[Piece], scenario: str) -> tuple[list[dict[An
         if len(sizes) > 1:
             raise HoldfastError(
                 "the domain scenario needs the same number of classes in every task, since all share one set of outputs; got "
-                + ", ".join(f"{p.name}: {len(p.labels)}" for p in pieces) + "; use scenario='task' or 'class'"
+                + ", ".join(f"{p.name}: {len(p.labels)}" for p in pieces)
+                + "; use scenario='task' or 'class'"
             )
         width = sizes.pop()
         same = all(p.labels == pieces[0].labels for p in pieces)
@@ -127,8 +128,14 @@ def build(
         whole = len(own) == span[1] - span[0]
         tasks.append(
             Task(
-                k, piece.name, ArrayPart(s.train_x, y, k, rows, piece.transform), ArrayPart(s.test_x, test_y, k, test_rows, piece.transform),
-                span, held, None if whole else own, tuple(piece.labels),
+                k,
+                piece.name,
+                ArrayPart(s.train_x, y, k, rows, piece.transform),
+                ArrayPart(s.test_x, test_y, k, test_rows, piece.transform),
+                span,
+                held,
+                None if whole else own,
+                tuple(piece.labels),
             )
         )
     first = tasks[0].train

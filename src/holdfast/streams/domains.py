@@ -46,7 +46,9 @@ def _refuse_class(scenario: str, what: str) -> None:
         )
 
 
-def _repeated(source: Source, names: Sequence[str], transforms: Sequence[Callable | None], scenario: str, what: str, **rest: object) -> Stream:
+def _repeated(
+    source: Source, names: Sequence[str], transforms: Sequence[Callable | None], scenario: str, what: str, **rest: object
+) -> Stream:
     _refuse_class(scenario, what)
     labels = tuple(source.labels)
     pieces = [Piece(n, source, labels, t) for n, t in zip(names, transforms, strict=True)]
@@ -54,19 +56,39 @@ def _repeated(source: Source, names: Sequence[str], transforms: Sequence[Callabl
 
 
 def permuted(
-    source: Source, tasks: int, scenario: str = "domain", *, seed: int = 0, first_identity: bool = False, validation: float = 0.0,
+    source: Source,
+    tasks: int,
+    scenario: str = "domain",
+    *,
+    seed: int = 0,
+    first_identity: bool = False,
+    validation: float = 0.0,
     augment: Augment | None = None,
 ) -> Stream:
     """`tasks` tasks, each the whole data set under its own permutation of the input values (drawn by `seed`)."""
     size = int(np.prod(source.train_x.shape[1:]))
     draws = [torch.from_numpy(np.random.default_rng([seed, k]).permutation(size)) for k in range(tasks)]
     transforms = [None if first_identity and k == 0 else Permute(p) for k, p in enumerate(draws)]
-    return _repeated(source, [f"permutation {k}" for k in range(tasks)], transforms, scenario, "permuted",
-                     validation=validation, seed=seed, augment=augment)
+    return _repeated(
+        source,
+        [f"permutation {k}" for k in range(tasks)],
+        transforms,
+        scenario,
+        "permuted",
+        validation=validation,
+        seed=seed,
+        augment=augment,
+    )
 
 
 def rotated(
-    source: Source, tasks: int, scenario: str = "domain", *, seed: int = 0, degrees: Sequence[float] | None = None, validation: float = 0.0,
+    source: Source,
+    tasks: int,
+    scenario: str = "domain",
+    *,
+    seed: int = 0,
+    degrees: Sequence[float] | None = None,
+    validation: float = 0.0,
     augment: Augment | None = None,
 ) -> Stream:
     """`tasks` tasks, each the whole data set turned by its own angle: given, or drawn uniformly from [0°, 180°) by `seed`."""
@@ -75,13 +97,19 @@ def rotated(
     angles = list(degrees) if degrees is not None else np.random.default_rng(seed).uniform(0, 180, tasks).tolist()
     if len(angles) != tasks:
         raise HoldfastError(f"expected {tasks} angles, got {len(angles)}")
-    return _repeated(source, [f"{k}: {a:.1f} degrees" for k, a in enumerate(angles)], [Rotate(a) for a in angles], scenario, "rotated",
-                     validation=validation, seed=seed, augment=augment)
+    return _repeated(
+        source,
+        [f"{k}: {a:.1f} degrees" for k, a in enumerate(angles)],
+        [Rotate(a) for a in angles],
+        scenario,
+        "rotated",
+        validation=validation,
+        seed=seed,
+        augment=augment,
+    )
 
 
-def sequence(
-    sources: Sequence[Source], scenario: str, *, validation: float = 0.0, seed: int = 0, augment: Augment | None = None
-) -> Stream:
+def sequence(sources: Sequence[Source], scenario: str, *, validation: float = 0.0, seed: int = 0, augment: Augment | None = None) -> Stream:
     """One task for each data set, in order. Class scenario: equal labels of different data sets are different classes."""
     shapes = {tuple(s.train_x.shape[1:]) for s in sources}
     if len(shapes) > 1:

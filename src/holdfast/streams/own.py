@@ -44,8 +44,16 @@ def hold_out(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarra
 
 
 def from_arrays(
-    x: Any, y: Any, task: Any, scenario: str, *, test: float | Sequence[bool] = 0.2, validation: float = 0.0, seed: int = 0,
-    augment: Augment | None = None, name: str = "arrays",
+    x: Any,
+    y: Any,
+    task: Any,
+    scenario: str,
+    *,
+    test: float | Sequence[bool] = 0.2,
+    validation: float = 0.0,
+    seed: int = 0,
+    augment: Augment | None = None,
+    name: str = "arrays",
 ) -> Stream:
     """Tasks from arrays: inputs (N, ...), labels (N,) of any kind, and the task of each example, in order of first appearance.
 
@@ -75,8 +83,15 @@ def from_arrays(
 
 
 def from_frame(
-    frame: "pd.DataFrame", scenario: str, *, task: str, label: str, inputs: Sequence[str] | None = None, test: float | str = 0.2,
-    validation: float = 0.0, seed: int = 0,
+    frame: "pd.DataFrame",
+    scenario: str,
+    *,
+    task: str,
+    label: str,
+    inputs: Sequence[str] | None = None,
+    test: float | str = 0.2,
+    validation: float = 0.0,
+    seed: int = 0,
 ) -> Stream:
     """Tasks from a DataFrame. `inputs` are the numeric input columns (default: all others); `test` is a share or a boolean column."""
     for column in [task, label, *(inputs or []), *([test] if isinstance(test, str) else [])]:
@@ -91,11 +106,17 @@ def from_frame(
     if text:
         raise HoldfastError(f"input columns must be numeric, but {text[0]!r} has dtype {frame[text[0]].dtype}; encode it, or name inputs=")
     x = frame[used].to_numpy(dtype=np.float32)
-    return from_arrays(x, frame[label].to_numpy(), frame[task].to_numpy(), scenario, test=held, validation=validation, seed=seed, name="frame")
+    return from_arrays(
+        x, frame[label].to_numpy(), frame[task].to_numpy(), scenario, test=held, validation=validation, seed=seed, name="frame"
+    )
 
 
 def from_datasets(
-    datasets: Sequence[tuple[Any, Any]], scenario: str, *, names: Sequence[str] | None = None, labels: Sequence[Sequence[Any]] | None = None,
+    datasets: Sequence[tuple[Any, Any]],
+    scenario: str,
+    *,
+    names: Sequence[str] | None = None,
+    labels: Sequence[Sequence[Any]] | None = None,
     workers: int = 0,
 ) -> Stream:
     """One task for each (training, test) pair of map-style datasets, each giving (input, label); read through DataLoaders.
@@ -116,8 +137,11 @@ def from_datasets(
     for k, ((train, test), lookup, span) in enumerate(zip(pairs, lookups, ranges, strict=True)):
         own = torch.tensor(sorted(lookup.values()))
         competing = None if len(own) == span[1] - span[0] else own
-        tasks.append(Task(k, called[k], DatasetPart(train, k, lookup, workers=workers), DatasetPart(test, k, lookup), span,
-                          None, competing, found[k]))
+        tasks.append(
+            Task(
+                k, called[k], DatasetPart(train, k, lookup, workers=workers), DatasetPart(test, k, lookup), span, None, competing, found[k]
+            )
+        )
     shape = tuple(tasks[0].test.fetch(torch.tensor([0]))[0].shape[1:])
     return Stream(tuple(tasks), scenario, len(outputs), shape, tuple(outputs), None, "datasets")
 
@@ -138,7 +162,9 @@ class _RowDicts:
 
 def _pairs(dataset: Any) -> Any:
     if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
-        raise HoldfastError(f"expected map-style datasets (with len and [i]), got {type(dataset).__name__}; materialise iterable ones first")
+        raise HoldfastError(
+            f"expected map-style datasets (with len and [i]), got {type(dataset).__name__}; materialise iterable ones first"
+        )
     return _RowDicts(dataset) if len(dataset) and isinstance(dataset[0], dict) else dataset
 
 

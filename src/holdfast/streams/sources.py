@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -102,7 +103,9 @@ def _cached(where: str, key: str | None, name: str) -> Source:
             shutil.rmtree(fresh, ignore_errors=True)
     read = {part: np.load(place / f"{part}.npy", mmap_mode="c") for part in ("train_x", "test_x")}
     labels = {part: np.load(place / f"{part}.npy") for part in ("train_y", "test_y")}
-    return Source(torch.from_numpy(read["train_x"]), labels["train_y"], torch.from_numpy(read["test_x"]), labels["test_y"], name.split("/")[-1])
+    return Source(
+        torch.from_numpy(read["train_x"]), labels["train_y"], torch.from_numpy(read["test_x"]), labels["test_y"], name.split("/")[-1]
+    )
 
 
 def _decode(where: str, name: str) -> dict[str, np.ndarray]:
@@ -111,6 +114,8 @@ def _decode(where: str, name: str) -> dict[str, np.ndarray]:
     except ImportError:
         raise MissingExtra("datasets", "train") from None
     datasets.disable_progress_bars()
+    datasets.logging.set_verbosity_error()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are summed up in one sentence below
     with tempfile.TemporaryDirectory() as scratch:
         try:
             loaded = datasets.load_dataset(where, cache_dir=scratch)
@@ -133,7 +138,7 @@ def _decode(where: str, name: str) -> dict[str, np.ndarray]:
 
 def _columns(table: Any, name: str) -> tuple[str, str]:
     image, label = NAMED.get(name, (None, None))
-    for candidate in ([image] if image else ["image", "img"]):
+    for candidate in [image] if image else ["image", "img"]:
         if candidate in table.column_names and (label or "label") in table.column_names:
             return candidate, label or "label"
     raise HoldfastError(

@@ -20,7 +20,7 @@ def class_order(labels: Sequence[Any], seed: int) -> list[Any]:
     """
     if seed == 0:
         return list(labels)
-    p = np.random.RandomState(seed).permutation(len(labels))  # noqa: NPY002  (the legacy generator is the published one)
+    p = np.random.RandomState(seed).permutation(len(labels))
     return [labels[d] for d in np.argsort(p)]
 
 

@@ -57,9 +57,9 @@ class ArrayPart:
 
     def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
         on = index.to(self.y.device)
-        at = on if self.rows is None else self.rows[on]
-        x = self.x[at.to(self.x.device)]
-        return (x if self.transform is None else self.transform(x)), self.y[on], self.task
+        at = on if self.rows is None else self.rows.index_select(0, on)
+        x = self.x.index_select(0, at.to(self.x.device))
+        return (x if self.transform is None else self.transform(x)), self.y.index_select(0, on), self.task
 
     def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return map(self.fetch, order)
@@ -67,7 +67,9 @@ class ArrayPart:
     def to(self, device: torch.device | str) -> "ArrayPart":
         part = ArrayPart.__new__(ArrayPart)
         part.__dict__ |= self.__dict__ | {
-            "x": _on(self.x, device), "y": self.y.to(device), "rows": None if self.rows is None else self.rows.to(device)
+            "x": _on(self.x, device),
+            "y": self.y.to(device),
+            "rows": None if self.rows is None else self.rows.to(device),
         }
         return part
 

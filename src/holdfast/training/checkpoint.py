@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -39,15 +40,28 @@ def collect(learner: "Learner") -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All tensors by path, all plain values."""
     tensors = {f"model.{k}": v for k, v in learner.model.state_dict().items()}
     tensors |= {f"method.{k}": v for k, v in learner.method.state_dict().items()}
-    tensors |= {"random.forward": learner._random, "random.augment": learner.augmentation.get_state()}
-    if hasattr(learner, "_device_random"):
+    tensors |= {
+        "random.forward": torch.get_rng_state() if learner._random_depth else learner._random,
+        "random.augment": learner.augmentation.get_state(),
+    }
+    if learner._device_random is not None:
         tensors["random.device"] = learner._device_random
     if learner._initial is not None:
         tensors["initial"] = learner._initial
     about: dict[str, Any] = {
-        "format": FORMAT, "method": repr(learner.method), "scenario": learner.scenario, "seed": learner.seed,
-        "head": learner.head.state(), "host": host_state(learner.method), "names": learner.names, "seen_outputs": learner.seen_outputs,
-        "task_steps": learner.task_steps, "rows_given": learner.rows_given, "active": learner.active, "seconds": learner.seconds, "optimizers": {},
+        "format": FORMAT,
+        "method": repr(learner.method),
+        "scenario": learner.scenario,
+        "seed": learner.seed,
+        "head": learner.head.state(),
+        "host": host_state(learner.method),
+        "names": learner.names,
+        "seen_outputs": learner.seen_outputs,
+        "task_steps": learner.task_steps,
+        "rows_given": learner.rows_given,
+        "active": learner.active,
+        "seconds": learner.seconds,
+        "optimizers": {},
         "scheduler": learner.scheduler.state_dict() if learner.scheduler else None,
         "scaler": learner.scaler.state_dict() if learner.scaler else None,
     }
@@ -131,7 +145,7 @@ def restore(learner: "Learner", state: dict[str, Any]) -> None:
     learner._random = tensors["random.forward"].clone()
     learner.augmentation.set_state(tensors["random.augment"])
     if "random.device" in tensors:
-        learner._device_random, learner._device_seeded = tensors["random.device"], True
+        learner._device_random = tensors["random.device"]
     learner.seen_outputs, learner.task_steps = about["seen_outputs"], about["task_steps"]
     learner.rows_given = about["rows_given"]
     learner.active, learner.seconds = about["active"], dict(about["seconds"])
@@ -169,5 +183,3 @@ def _restore_optimizer(learner: "Learner", opt: Optimizer, plain: dict[str, Any]
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value.clone()
     opt.load_state_dict({"state": state, "param_groups": groups})
-
-

@@ -37,9 +37,9 @@ def fit(
 ) -> Run:
     """Trains `learner` on each task of `stream` in order; goes on where a loaded learner stopped (rows before are then not evaluated).
 
-    After each task every task is scored whose outputs exist: those seen, and in the domain scenario (where all share the outputs) the future
-    ones and the untrained model too (`untrained=False` switches that row off). `evaluate_every` steps: scores of the tasks begun so far, for
-    anytime metrics. `keep_results`: keeps the score of each example. `progress(task, step, steps)` is called after every step.
+    After each task every task is scored whose outputs exist: those seen, and in the domain scenario (where all share the outputs) the
+    future ones and the untrained model too (`untrained=False` switches that row off). `evaluate_every` steps: scores of the tasks begun so
+    far, for anytime metrics. `keep_results`: keeps the score of each example. `progress(task, step, steps)` is called after every step.
     """
     if learner.scenario != stream.scenario:
         raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
@@ -71,14 +71,15 @@ def fit(
             continue
         learner.begin(task)
         total = learner.order(learner.training_task).steps
-        for batch in learner.batches():
-            learner.step(batch)
-            if progress is not None:
-                progress(task, learner.task_steps, total)
-            if evaluate_every and (learner.task_steps % evaluate_every == 0 or learner.task_steps == total):
-                steps.append(done + learner.task_steps)
-                known = [float(learner.evaluate(t).mean()) for t in tasks[: k + 1]]
-                scores.append(known + [float("nan")] * (len(tasks) - k - 1))
+        with learner.randomness():  # once a task rather than once a step
+            for batch in learner.batches():
+                learner.step(batch)
+                if progress is not None:
+                    progress(task, learner.task_steps, total)
+                if evaluate_every and (learner.task_steps % evaluate_every == 0 or learner.task_steps == total):
+                    steps.append(done + learner.task_steps)
+                    known = [float(learner.evaluate(t).mean()) for t in tasks[: k + 1]]
+                    scores.append(known + [float("nan")] * (len(tasks) - k - 1))
         done += total
         ends.append(done)
         learner.end()
@@ -101,7 +102,8 @@ def cost(learner: "Learner", state_bytes: list[int]) -> dict[str, Any]:
     return {
         "seconds": {k: round(v, 4) for k, v in learner.seconds.items()},
         "parameters": sum(p.numel() for p in learner.model.parameters()),
-        "method_bytes": learner.method.state_bytes(), "method_bytes_by_task": state_bytes,
+        "method_bytes": learner.method.state_bytes(),
+        "method_bytes_by_task": state_bytes,
         "optimizer_bytes": sum(t.numel() * t.element_size() for t in held),
         "peak_bytes": int(peak),
     }

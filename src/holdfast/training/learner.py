@@ -116,6 +116,7 @@ class Learner:
         self.scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
         self._random = torch.Generator().manual_seed(seed_from(seed, "forward")).get_state()
         self._random_depth = 0
+        self._device_random: Tensor | None = None
         self.augmentation = torch.Generator().manual_seed(seed_from(seed, "augment"))
 
         self.tasks: list[Task] = []  # those begun, in order
@@ -175,11 +176,10 @@ class Learner:
             devices = [self.device] if self.device.type == "cuda" else []
             with torch.random.fork_rng(devices=[d.index or 0 for d in devices], enabled=bool(devices)):
                 torch.set_rng_state(self._random)
-                if devices and not getattr(self, "_device_seeded", False):
+                if devices and self._device_random is None:
                     torch.cuda.manual_seed(seed_from(self.seed, "forward"))
-                    self._device_seeded = True
                 elif devices:
-                    torch.cuda.set_rng_state(self._device_random)
+                    torch.cuda.set_rng_state(self._device_random)  # type: ignore[arg-type]
                 try:
                     yield
                 finally:
@@ -253,8 +253,14 @@ class Learner:
         self.seconds["consolidation"] += perf_counter() - start
 
     def _run_phase(self, phase: Phase) -> None:
-        order = BatchOrder(len(phase.task.train), self.batch_size, seed_from(self.seed, "phase"), self.task_number,
-                           None if phase.steps else phase.epochs, phase.steps)
+        order = BatchOrder(
+            len(phase.task.train),
+            self.batch_size,
+            seed_from(self.seed, "phase"),
+            self.task_number,
+            None if phase.steps else phase.epochs,
+            phase.steps,
+        )
         for batch in self._read(phase.task.train, order, 0):
             self.step(batch)
 
@@ -266,7 +272,9 @@ class Learner:
     def order(self, task: Task | None) -> BatchOrder:
         """The batch order of a task under this learner's seed."""
         assert task is not None
-        return BatchOrder(len(task.train), self.batch_size, self.seed, task.index, None if self.steps else self.epochs, self.steps, self.drop_last)
+        return BatchOrder(
+            len(task.train), self.batch_size, self.seed, task.index, None if self.steps else self.epochs, self.steps, self.drop_last
+        )
 
     def batches(self) -> Iterator[Batch]:
         """The current task's batches, from the step reached so far."""
@@ -297,7 +305,7 @@ class Learner:
         """One training step; returns the loss (a tensor, so that no step waits for the device)."""
         start = perf_counter()
         with self.randomness():
-            self.space.zero_grad()
+            self.space.zero_grad(vector=self._wants_vector)
             drawn = self._draw(batch)
             for part in drawn.split(self.accumulate):
                 loss = self._loss(part) / self.accumulate if self.accumulate > 1 else self._loss(part)
@@ -421,20 +429,27 @@ class Learner:
         self._step = None
 
     def _watch(self, loss: Tensor) -> None:
+        if self.device.type == "cpu":
+            if not math.isfinite(value := loss.item()):
+                self._stop_at_nan(value, self.task_steps)
+            return
         self._losses.append(loss)
-        if self.device.type == "cpu" or len(self._losses) >= CHECK_EVERY:
+        if len(self._losses) >= CHECK_EVERY:
             self._look_for_nan()
 
     def _look_for_nan(self) -> None:
+        """Reads the losses kept on the device, all at once."""
         losses, self._losses = self._losses, []
-        for k, value in enumerate(losses[0:1] if len(losses) == 1 else torch.stack(losses) if losses else []):
+        for k, value in enumerate(torch.stack(losses).tolist() if losses else []):
             if not math.isfinite(value):
-                step = self.task_steps - (len(losses) - 1 - k)
-                raise HoldfastError(
-                    f"the loss became {float(value)} at step {step} of task {self.names[-1]!r}; likely causes: a learning rate that is too "
-                    "large, a strength that makes descent unstable (see the warning, if any), NaN in the inputs; "
-                    "lower the learning rate or the strength, or set clip"
-                )
+                self._stop_at_nan(value, self.task_steps - (len(losses) - 1 - k))
+
+    def _stop_at_nan(self, value: float, step: int) -> None:
+        raise HoldfastError(
+            f"the loss became {value} at step {step} of task {self.names[-1]!r}; likely causes: a learning rate that is too large, a "
+            "strength that makes descent unstable (see the warning, if any), NaN in the inputs; lower the learning rate or the strength, "
+            "or set clip"
+        )
 
     def warn_if_unstable(self, strength: float, largest: float) -> None:
         """Warns where strength × learning rate × largest curvature exceeds 2: plain gradient descent then diverges."""
@@ -443,11 +458,17 @@ class Learner:
         lr = max(float(g["lr"]) for g in self._optimizer.param_groups)
         if strength * lr * largest > 2:
             warnings.warn(
-                f"strength {strength:g} × learning rate {lr:g} × largest Fisher {largest:.3g} = {strength * lr * largest:.3g} exceeds 2, so "
-                f"gradient descent is unstable; the largest safe strength is {2 / (lr * largest):.3g}", stacklevel=3,
+                f"strength {strength:g} × learning rate {lr:g} × largest Fisher {largest:.3g} = {strength * lr * largest:.3g} exceeds 2, "
+                f"so gradient descent is unstable; the largest safe strength is {2 / (lr * largest):.3g}",
+                stacklevel=3,
             )
 
     # ---- what methods ask for
+
+    def _generators(self) -> list[torch.Generator]:
+        """Those that a forward pass in training draws from."""
+        device = [torch.cuda.default_generators[self.device.index or 0]] if self.device.type == "cuda" else []
+        return [torch.default_generator, *device, *([self.augmentation] if self.augment is not None else [])]
 
     def _bind(self, thorough: bool = False) -> None:
         """Follows the model where its parameters moved, grew or were replaced: θ-shaped vectors and optimizers go along by name."""
@@ -469,17 +490,19 @@ class Learner:
     def gradient_on(self, batch: Batch) -> Tensor:
         """The gradient of the plain loss on other rows, θ-shaped; g, BatchNorm statistics and generators are left as they were."""
         kept = [(b, b.clone()) for b in self.model.buffers()]
-        augmentation = self.augmentation.get_state() if self.augment is not None else None
-        with torch.enable_grad(), torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+        states = [g.get_state() for g in self._generators()]
+        vector = torch.zeros_like(self.space.theta)
+        with torch.enable_grad():
             step = self.forward(batch)
             loss = cross_entropy(step.logits, batch.y, step.competing, batch)
-            grads = torch.autograd.grad(loss, self.space.parameters, allow_unused=True)
-        if augmentation is not None:
-            self.augmentation.set_state(augmentation)
+            with self.space.writing_to(vector):
+                loss.backward()
+        for generator, state in zip(self._generators(), states, strict=True):
+            generator.set_state(state)
         with torch.no_grad():
             for buffer, value in kept:
                 buffer.copy_(value)
-        return self.space.gather(list(grads))
+        return vector
 
     @contextmanager
     def at(self, theta: Tensor) -> Iterator[None]:
@@ -577,5 +600,3 @@ class Learner:
         self._make_schedule()
         assert state is not None
         checkpoint.restore(self, state)
-
-
