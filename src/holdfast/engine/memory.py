@@ -6,6 +6,7 @@ Images stay uint8. Decisions are made on the host from the memory's own generato
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -105,13 +106,10 @@ class Memory(Stateful):
         return [f"{t}:{y}" for t, y in zip(tasks, outputs, strict=True)] if self.policy == "per_class" else [str(y) for y in outputs]
 
     def _reservoir(self, u: list[float]) -> dict[int, int]:
-        places = {}
-        for i, value in enumerate(u):
-            seen = self.host["offered"] + i
-            slot = seen if seen < self.capacity else int(value * (seen + 1))
-            if slot < self.capacity:
-                places[slot] = i
-        return places
+        seen = self.host["offered"] + np.arange(len(u))
+        slots = np.where(seen < self.capacity, seen, (np.asarray(u) * (seen + 1)).astype(np.int64))
+        kept = np.flatnonzero(slots < self.capacity)
+        return dict(zip(slots[kept].tolist(), kept.tolist(), strict=True))  # of two rows for one slot the later stays
 
     def _group(self, key: str) -> dict:
         return self.host["groups"].setdefault(key, {"offered": 0, "slots": []})

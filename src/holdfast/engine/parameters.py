@@ -124,8 +124,7 @@ class ParameterSpace:
             view = slot.view(self.theta)
             view.copy_(p.data)
             p.data = view
-        self._owners = [self._owner(name) for name in named]
-        self._pointers = [p.data_ptr() for p in self.parameters]
+        self._places = [(*self._owner(name), p, p.data_ptr()) for name, p in named.items()]
         self._grad: Tensor | None = None
         self._grad_views: list[Tensor] = []
         self._versions: list[int] = []
@@ -141,10 +140,10 @@ class ParameterSpace:
 
     def bound(self) -> bool:
         """True while every parameter is still the one that was laid out, at its place (microseconds)."""
-        return all(
-            owner.get(leaf) is p and p.data_ptr() == pointer and p.requires_grad
-            for (owner, leaf), p, pointer in zip(self._owners, self.parameters, self._pointers, strict=True)
-        )
+        for owner, leaf, p, pointer in self._places:
+            if owner.get(leaf) is not p or p.data_ptr() != pointer or not p.requires_grad:
+                return False
+        return True
 
     def _stale(self) -> bool:
         """True where the module tree has other trainable parameters than those laid out (walks all of it)."""
