@@ -88,7 +88,7 @@ class Memory(Stateful):
         if not len(rows):
             return
         generator = self.generator()
-        u = torch.rand(len(rows), generator=generator, dtype=torch.float64).tolist()
+        u = torch.rand(len(rows), generator=generator, dtype=torch.float64).numpy()
         if self.policy == "reservoir":
             places = self._reservoir(u)
         else:
@@ -105,9 +105,9 @@ class Memory(Stateful):
         outputs = rows.y.tolist()
         return [f"{t}:{y}" for t, y in zip(tasks, outputs, strict=True)] if self.policy == "per_class" else [str(y) for y in outputs]
 
-    def _reservoir(self, u: list[float]) -> dict[int, int]:
+    def _reservoir(self, u: np.ndarray) -> dict[int, int]:
         seen = self.host["offered"] + np.arange(len(u))
-        slots = np.where(seen < self.capacity, seen, (np.asarray(u) * (seen + 1)).astype(np.int64))
+        slots = np.where(seen < self.capacity, seen, (u * (seen + 1)).astype(np.int64))
         kept = np.flatnonzero(slots < self.capacity)
         return dict(zip(slots[kept].tolist(), kept.tolist(), strict=True))  # of two rows for one slot the later stays
 
@@ -117,7 +117,7 @@ class Memory(Stateful):
     def _used(self) -> int:
         return sum(len(g["slots"]) for g in self.host["groups"].values())
 
-    def _per_class(self, keys: list[str], u: list[float]) -> dict[int, int]:
+    def _per_class(self, keys: list[str], u: np.ndarray) -> dict[int, int]:
         places = {}
         for i, key in enumerate(keys):
             group, used = self._group(key), self._used()
@@ -130,7 +130,7 @@ class Memory(Stateful):
                 places[group["slots"][k]] = i
         return places
 
-    def _class_balanced(self, keys: list[str], u: list[float]) -> dict[int, int]:
+    def _class_balanced(self, keys: list[str], u: np.ndarray) -> dict[int, int]:
         places = {}
         for i, key in enumerate(keys):
             group, used = self._group(key), self._used()
@@ -152,7 +152,7 @@ class Memory(Stateful):
                 places[slot] = i
         return places
 
-    def _ring(self, keys: list[str], u: list[float]) -> dict[int, int]:
+    def _ring(self, keys: list[str], u: np.ndarray) -> dict[int, int]:
         places = {}
         for i, key in enumerate(keys):
             group = self._group(key)

@@ -1,0 +1,105 @@
+"""The matrix: every way in and out, and every wrong input."""
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from holdfast import HoldfastError
+from holdfast.metrics import AccuracyMatrix
+
+ROWS = [("a", None, 0.1), ("a", "a", 0.9), ("a", "b", 0.8), ("b", "b", 0.7)]
+
+
+@pytest.fixture
+def m():
+    out = AccuracyMatrix(["a", "b"])
+    for task, after, score in ROWS:
+        out.record(task, after=after, score=score, examples=100)
+    out.record("a", after="b", score=0.3, segment="new")
+    return out
+
+
+def test_all_forms_lead_back(m, tmp_path):
+    assert AccuracyMatrix.from_json(json.dumps(m.to_json())) == m
+    m.to_csv(tmp_path / "m.csv")
+    assert AccuracyMatrix.from_csv(tmp_path / "m.csv", ["a", "b"]) == m
+    assert AccuracyMatrix.from_frame(m.to_frame(), ["a", "b"]) == m
+    assert AccuracyMatrix.from_records(m.to_records(), ["a", "b"]) == m
+    (tmp_path / "m.json").write_text(json.dumps(m.to_json()))
+    assert AccuracyMatrix.from_json(tmp_path / "m.json") == m
+
+
+def test_orientation_is_stated_and_kept(m):
+    a = m.to_array()
+    assert a.shape == (3, 2)
+    assert a[2, 0] == 0.8
+    assert m.to_array("task-by-after")[0, 2] == 0.8
+    back = AccuracyMatrix.from_array(m.to_array("task-by-after"), ["a", "b"], orientation="task-by-after", untrained=True)
+    assert np.array_equal(back.to_array(), a, equal_nan=True)
+    with pytest.raises(HoldfastError, match="unknown orientation"):
+        AccuracyMatrix.from_array([[1.0]], orientation="rows")
+    with pytest.raises(TypeError):
+        AccuracyMatrix.from_array([[1.0]])
+
+
+def test_per_example_results_give_score_and_count():
+    m = AccuracyMatrix(["a"])
+    m.record("a", after="a", results=[1, 0, 1, 1])
+    assert (m.score("a", after="a"), m.cells["a", "a", None].examples) == (0.75, 4)
+    assert AccuracyMatrix.from_json(m.to_json()) == m
+
+
+def test_not_evaluated_is_nan(m):
+    assert math.isnan(m.score("b", after="a"))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.record("a", after="a", score=0.9), "written already"),
+        (lambda m: m.record("c", after="a", score=0.9), "unknown task"),
+        (lambda m: m.record("b", after="x", score=0.9), "unknown task"),
+        (lambda m: m.record("b", after="a", score=1.2), r"outside \[0, 1\]"),
+        (lambda m: m.record("b", after="a", score=92), "divide by 100"),
+        (lambda m: m.record("b", after="a", score=float("nan")), "leave the cell out"),
+        (lambda m: m.record("b", after="a"), "give a score or the results"),
+        (lambda m: m.record("b", after="a", score=0.5, examples=0), "at least 1"),
+        (lambda m: m.record("b", after="a", results=[0.5, float("nan")]), "NaN"),
+        (lambda m: m.record("b", after="a", results=[]), "one score for each example"),
+        (lambda m: m.record("b", after="a", results=[1, 0], clusters=[1]), "one entry for each"),
+        (lambda m: m.score("z", after=None), "unknown task"),
+        (lambda m: m.segment_matrix("none"), "unknown segment"),
+        (lambda m: AccuracyMatrix([]), "at least one task"),
+        (lambda m: AccuracyMatrix(["a", "a"]), "must differ"),
+        (lambda m: AccuracyMatrix.from_records([{"task": "a"}]), "lacks after, score"),
+        (lambda m: AccuracyMatrix.from_records([("a", "a", "high")]), "must be a number"),
+        (lambda m: AccuracyMatrix.from_array(np.zeros((2, 3)), orientation="after-by-task"), "expected an array of shape"),
+        (lambda m: AccuracyMatrix.from_json("{not json"), "not valid JSON"),
+        (lambda m: AccuracyMatrix.from_json({"tasks": ["a"], "cells": [], "format": 99}), "format 99"),
+        (lambda m: AccuracyMatrix.from_csv("/nowhere/x.csv"), "could not be read"),
+    ],
+)
+def test_wrong_input_says_what_is_wrong(m, call, message):
+    with pytest.raises(HoldfastError, match=message):
+        call(m)
+
+
+def test_rows_evaluated_on_other_examples_are_refused():
+    m = AccuracyMatrix(["a", "b"])
+    m.record("a", after="a", results=[1, 0, 1])
+    with pytest.raises(HoldfastError, match="same examples"):
+        m.record("a", after="b", results=[1, 0])
+
+
+def test_another_scale_is_possible():
+    m = AccuracyMatrix(["a"], score_range=(-10, 0))
+    m.record("a", after="a", score=-3.5)
+    assert m.score("a", after="a") == -3.5
+
+
+def test_a_frame_with_missing_after_is_the_untrained_model():
+    frame = pd.DataFrame({"task": ["a", "a"], "after": [np.nan, "a"], "score": [0.1, 0.9]})
+    assert AccuracyMatrix.from_frame(frame).score("a", after=None) == 0.1
