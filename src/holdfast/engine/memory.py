@@ -53,7 +53,7 @@ class Memory(Stateful):
         """Makes the buffers hold at least `size` rows."""
         columns = {"x": rows.x, "y": rows.y, **{f"payload_{k}": v for k, v in rows.payloads.items()}}
         have = self._buffers.get("y")
-        room = size if self.policy != "per_class" else max(size, 2 * len(have) if have is not None else 0)
+        room = size if self.policy != "per_class" else -(-size // self.capacity) * self.capacity  # whole classes
         for name, value in columns.items():
             fresh = value.new_zeros((room, *value.shape[1:]))
             if have is not None:

@@ -1,5 +1,6 @@
 """What replay methods share: a memory, when examples enter it, and how many are drawn."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -25,6 +26,8 @@ class Replay(Method):
 
     def __init__(self, capacity: int, memory: str, insert: str) -> None:
         super().__init__()
+        if memory == "per_class":
+            self.declaration = replace(self.declaration, memory="linear")  # type: ignore[misc]
         self.memory = Memory(capacity, one_of("memory policy", memory, POLICIES))
         self.insert = one_of("insert", insert, ("stream", "boundary"))
         self.inserts = True  # False where another part owns a shared memory
