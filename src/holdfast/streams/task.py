@@ -109,7 +109,8 @@ class DatasetPart:
         from torch.utils.data import DataLoader
 
         wanted = [self.rows[index].tolist() for index in order]
-        loader = DataLoader(self.dataset, batch_sampler=wanted, num_workers=self.workers, collate_fn=self._collate)
+        own = torch.Generator().manual_seed(self.task)  # else the loader draws from the global one
+        loader = DataLoader(self.dataset, batch_sampler=wanted, num_workers=self.workers, collate_fn=self._collate, generator=own)
         return ((x, y, self.task) for x, y in loader)
 
     def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:

@@ -1,0 +1,262 @@
+"""Streams: which outputs tasks use, what is refused, and that nothing of the test part is trained on."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers import learner, stream
+from holdfast import HoldfastError
+from holdfast.streams import (
+    BatchOrder,
+    Source,
+    crop_and_flip,
+    digits,
+    from_arrays,
+    from_datasets,
+    from_frame,
+    named,
+    permuted,
+    rotated,
+    sequence,
+    split,
+    to_float,
+)
+from holdfast.streams.split import class_order
+
+
+def test_outputs_follow_the_scenario():
+    ranges = {s: [t.outputs for t in stream(s)] for s in ("task", "domain", "class")}
+    assert ranges["task"] == [(0, 2), (2, 4), (4, 6), (6, 8), (8, 10)]
+    assert ranges["domain"] == [(0, 2)] * 5
+    assert ranges["class"] == [(0, 2), (0, 4), (0, 6), (0, 8), (0, 10)]
+
+
+@pytest.mark.parametrize(
+    ("seed", "order"),
+    [(2, "3156027498"), (3, "7238105694"), (4, "6740285913"), (5, "6529318470"), (6, "3168754209"), (0, "0123456789")],
+)
+def test_class_orders_are_the_published_ones(seed, order):
+    assert "".join(map(str, class_order(range(10), seed))) == order
+
+
+def test_every_example_of_a_class_is_in_one_part_of_one_task():
+    source = digits()
+    s = split(source, 5, "class", order=2, validation=0.2)
+    seen = []
+    for t in s:
+        rows = torch.cat([t.train.rows, t.validation.rows])
+        assert len(rows.unique()) == len(rows)
+        assert {source.train_y[i] for i in rows} == set(t.labels)
+        seen.append(rows)
+        x, y, task = t.train.fetch(torch.arange(5))
+        assert [s.labels[k] for k in y] == [source.train_y[i] for i in t.train.rows[:5]]
+        assert task == t.index
+        assert x.dtype == torch.uint8
+    assert len(torch.cat(seen).unique()) == len(source.train_y)
+
+
+def test_permutations_differ_by_task_and_are_undone_by_nothing():
+    s = permuted(digits(), 3, first_identity=True)
+    x = [t.train.fetch(torch.arange(4))[0] for t in s]
+    assert torch.equal(x[0], digits().train_x[:4])
+    assert not torch.equal(x[1], x[2])
+    assert torch.equal(x[1].flatten(1).sort().values, x[0].flatten(1).sort().values)
+    assert torch.equal(x[1], permuted(digits(), 3).tasks[1].train.fetch(torch.arange(4))[0]), "the same seed, the same permutation"
+
+
+def test_rotation_by_a_right_angle_is_exact():
+    s = rotated(digits(), 3, degrees=[0, 90, 180])
+    x = [t.train.fetch(torch.arange(6))[0] for t in s]
+    assert torch.equal(x[0], digits().train_x[:6])
+    assert torch.equal(x[2], x[0].rot90(2, (2, 3)))
+    assert torch.equal(x[1], x[0].rot90(1, (2, 3))) or torch.equal(x[1], x[0].rot90(3, (2, 3)))
+    assert [t.name for t in rotated(digits(), 2, seed=1)] != [t.name for t in rotated(digits(), 2, seed=2)]
+
+
+def test_a_sequence_of_data_sets_shares_outputs_or_adds_them():
+    a = digits()
+    b = Source(a.train_x.flip(3), a.train_y, a.test_x.flip(3), a.test_y, "mirrored")
+    assert [t.outputs for t in sequence([a, b], "domain")] == [(0, 10), (0, 10)]
+    assert [t.outputs for t in sequence([a, b], "class")] == [(0, 10), (0, 20)]
+    assert sequence([a, b], "class").labels[10] == "mirrored:0"
+
+
+def test_ones_own_arrays_with_gappy_and_text_labels():
+    x = np.random.default_rng(0).random((40, 3))
+    for labels in (["cat", "dog", "emu", "fox"], [3, 70, 1000, -5], [0.5, 1.5, 2.5, 3.5]):
+        y = np.array([labels[k % 2 + 2 * (k >= 20)] for k in range(40)])
+        s = from_arrays(x, y, np.repeat(["jan", "feb"], 20), "class")
+        assert [t.name for t in s] == ["jan", "feb"]
+        assert set(s.labels) == set(y.tolist())
+        assert s[1].outputs == (0, 4)
+        for t in s:
+            train, test = (p.x[p.rows] for p in (t.train, t.test))
+            assert not {tuple(r) for r in train.tolist()} & {tuple(r) for r in test.tolist()}
+
+
+def test_a_class_that_comes_back_keeps_its_output():
+    y = ["a", "b"] * 5 + ["a", "c"] * 5
+    s = from_arrays(np.random.default_rng(0).random((20, 2)), y, [0] * 10 + [1] * 10, "class")
+    assert [t.outputs for t in s] == [(0, 2), (0, 3)]
+    assert s[1].competing.tolist() == [0, 2]
+
+
+def test_a_frame_with_a_task_column_trains():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.random((200, 3)), columns=["u", "v", "w"])
+    frame["month"] = np.repeat(["jan", "feb"], 100)
+    frame["fraud"] = np.where(frame.u > 0.5, "yes", "no")
+    s = from_frame(frame, "domain", task="month", label="fraud")
+    assert s.shape == (3,)
+    run = learner(s, epochs=60).fit(s)
+    assert run.matrix.score("feb", after="feb") > 0.8
+    frame["is_test"] = np.arange(200) % 2 == 0
+    s = from_frame(frame, "domain", task="month", label="fraud", test="is_test", inputs=["u", "v"])
+    assert (len(s[0].train), len(s[0].test), s.shape) == (50, 50, (2,))
+
+
+class Pairs(torch.utils.data.Dataset):
+    def __init__(self, x, y):
+        self.x, self.y = x, y
+
+    def __len__(self):
+        return len(self.y)
+
+    def __getitem__(self, i):
+        return self.x[i], self.y[i]
+
+
+def test_torch_datasets_give_the_same_run_as_arrays():
+    s = stream("class")
+    pairs = []
+    for t in s:
+        (a, ya, _), (b, yb, _) = (p.fetch(torch.arange(len(p))) for p in (t.train, t.test))
+        pairs.append((Pairs(a, ya), Pairs(b, yb)))
+    d = from_datasets(pairs, "class", names=[t.name for t in s])
+    one, two = (learner(v, "ER(40)").fit(v).matrix for v in (s, d))
+    assert one == two
+
+
+def test_datasets_of_the_hub_package_are_accepted():
+    datasets = pytest.importorskip("datasets")
+    rows = {"x": np.random.default_rng(0).random((12, 4)).astype("float32"), "label": [0, 1] * 6}
+    d = datasets.Dataset.from_dict(rows).with_format("torch")
+    s = from_datasets([(d, d), (d, d)], "domain")
+    assert s.shape == (4,)
+    assert s.outputs == 2
+
+
+def test_a_worker_process_reads_the_same_rows():
+    s = stream("class")
+    a, ya, _ = s[0].train.fetch(torch.arange(64))
+    order = BatchOrder(64, 16, 0, 0)
+    got = []
+    for workers in (0, 1):
+        d = from_datasets([(Pairs(a, ya), Pairs(a, ya))], "class", workers=workers)
+        got.append(torch.cat([x for x, _, _ in d[0].train.batches(i for i, _ in order)]))
+    assert torch.equal(*got)
+
+
+def test_batch_order_is_a_function_of_seed_task_epoch_and_step():
+    a = [i.tolist() for i, _ in BatchOrder(10, 3, 0, 0, epochs=3)]
+    assert a == [i.tolist() for i, _ in BatchOrder(10, 3, 0, 0, epochs=3)]
+    assert a[5:] == [i.tolist() for i, _ in BatchOrder(10, 3, 0, 0, epochs=3).from_step(5)]
+    assert a != [i.tolist() for i, _ in BatchOrder(10, 3, 1, 0, epochs=3)]
+    assert a != [i.tolist() for i, _ in BatchOrder(10, 3, 0, 1, epochs=3)]
+    assert sorted(i for step in a[:4] for i in step) == list(range(10))
+    assert [len(i) for i, _ in BatchOrder(10, 3, 0, 0, None, 7, drop_last=True)] == [3] * 7
+
+
+def test_augmentation_is_batched_seeded_and_keeps_the_type():
+    x = torch.randint(1, 255, (5, 3, 8, 8), dtype=torch.uint8)
+    a, b = (crop_and_flip(2)(x, torch.Generator().manual_seed(k)) for k in (0, 0))
+    assert torch.equal(a, b)
+    assert a.shape == x.shape
+    assert a.dtype == torch.uint8
+    assert not torch.equal(a, crop_and_flip(2)(x, torch.Generator().manual_seed(1)))
+    assert torch.equal(crop_and_flip(0, flip=False)(x, torch.Generator()), x)
+    flipped = crop_and_flip(0)(x, torch.Generator().manual_seed(0))
+    assert all(torch.equal(f, o) or torch.equal(f, o.flip(2)) for f, o in zip(flipped, x, strict=True))
+
+
+def test_images_become_floats_between_0_and_1():
+    assert to_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [0.0, 1.0]
+    assert to_float(torch.tensor([3.5])).tolist() == [3.5]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: split(digits(), 3, "class"), "must be one of"),
+        (lambda: split(digits(), 10, "task"), "at least 2 classes a task"),
+        (lambda: split(digits(), 5, "class", order=[0, 1]), "each class once"),
+        (lambda: split(digits(), 5, "klass"), "did you mean 'class'"),
+        (lambda: split(digits(), 5, "class", validation=1.0), r"in \[0, 1\)"),
+        (lambda: permuted(digits(), 3, "class"), "no new classes"),
+        (lambda: rotated(digits(), 3, degrees=[1]), "expected 3 angles"),
+        (lambda: from_arrays([[1.0], [float("nan")]], [0, 1], [0, 0], "class"), "NaN or infinity .first at example 1"),
+        (lambda: from_arrays([[1.0]], [0, 1], [0], "class"), "equal lengths"),
+        (lambda: from_arrays(np.zeros((0, 2)), [], [], "class"), "no examples"),
+        (lambda: from_arrays([["a"], ["b"]], [0, 1], [0, 0], "class"), "must be numbers"),
+        (lambda: from_arrays(np.zeros((8, 1)), [0, 1] * 4, [0] * 4 + [1] * 4, "class"), "brings none"),
+        (lambda: from_arrays(np.zeros((9, 1)), [0, 1, 2] + [0, 1] * 3, [0] * 3 + [1] * 6, "domain"), "same number of classes"),
+        (lambda: from_arrays(np.zeros((4, 1)), [0, None, 1, 1], [0] * 4, "class"), "missing"),
+        (lambda: from_arrays(np.zeros((2, 1)), [0, 1], [0, 0], "class"), "no test examples"),
+        (lambda: from_frame(pd.DataFrame({"t": [1], "y": [0]}), "class", task="tt", label="y"), "unknown column 'tt': did you mean 't'"),
+        (lambda: from_frame(pd.DataFrame({"t": [1], "y": [0], "x": ["a"]}), "class", task="t", label="y"), "must be numeric"),
+        (lambda: from_datasets([(iter([]), iter([]))], "class"), "map-style"),
+        (lambda: from_datasets([([], [])], "class"), "no training examples"),
+        (
+            lambda: sequence([digits(), Source(torch.zeros(2, 3), np.array([0, 1]), torch.zeros(2, 3), np.array([0, 1]))], "domain"),
+            "one shape",
+        ),
+        (lambda: Source(torch.zeros(2, 3), np.zeros(3), torch.zeros(1, 3), np.zeros(1)), "one label per training example"),
+        (lambda: named("ylecun/mnst", "/nowhere"), "does not exist"),
+        (lambda: BatchOrder(3, 4, 0, 0, drop_last=True), "leaves no batch"),
+        (lambda: BatchOrder(3, 4, 0, 0, 1, 5), "not both"),
+        (lambda: stream()["9+9"], "unknown task"),
+    ],
+)
+def test_wrong_input_says_what_is_wrong(make, message):
+    with pytest.raises(HoldfastError, match=message):
+        make()
+
+
+def test_real_data_are_decoded_once_and_then_mapped(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path))
+    first = named("zalando-datasets/fashion_mnist", data_dir)
+    assert tuple(first.train_x.shape) == (700, 1, 28, 28)
+    assert first.train_x.dtype == torch.uint8
+    import datasets
+
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: pytest.fail("decoded twice"))
+    again = named("zalando-datasets/fashion_mnist", data_dir)
+    assert torch.equal(first.train_x, again.train_x)
+    assert (first.test_y == again.test_y).all()
+
+
+def test_a_text_data_set_says_that_it_is_not_images(data_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path))
+    with pytest.raises(HoldfastError, match="not made of images"):
+        named("PolyAI/banking77", data_dir)
+
+
+def test_a_folder_in_the_hubs_layout_is_read_like_the_hub(tmp_path, monkeypatch):
+    """The hub's path with a local folder: parquet files of images that are made here."""
+    datasets = pytest.importorskip("datasets")
+    from PIL import Image
+
+    monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path / "cache"))
+    images = [Image.fromarray(np.full((4, 4), 20 * k, dtype=np.uint8)) for k in range(10)]
+    table = datasets.Dataset.from_dict(
+        {"image": images, "label": [k % 2 for k in range(10)]},
+        features=datasets.Features(image=datasets.Image(), label=datasets.Value("int64")),
+    )
+    folder = tmp_path / "data" / "me" / "tiny" / "default"
+    folder.mkdir(parents=True)
+    for part in ("train", "test"):
+        table.to_parquet(folder / f"{part}-00000-of-00001.parquet")
+    source = named("me/tiny", tmp_path / "data")
+    assert source.train_x[3].unique().tolist() == [60]
+    assert source.labels == [0, 1]
