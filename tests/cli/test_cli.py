@@ -1,0 +1,308 @@
+"""The command line as a user meets it: each in a process of its own where exit codes matter."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from holdfast.bench.config import RunConfig, load_suite, shipped, validated
+from holdfast.cli.main import parse_seeds, run_cli
+from holdfast.errors import HoldfastError
+
+QUICK = ["--epochs", "3", "--hidden", "16"]
+
+
+def call(capsys, *arguments):
+    try:
+        run_cli(list(arguments))
+        code = 0
+    except SystemExit as stop:
+        code = stop.code or 0
+    out = capsys.readouterr()
+    return code, out.out, out.err
+
+
+def test_run_prints_the_matrix_writes_results_and_skips_what_is_finished(capsys, tmp_path):
+    arguments = ["run", "--method", "ER(50)", "--scenario", "class", *QUICK, "--seeds", "1,2", "--out", str(tmp_path)]
+    code, out, err = call(capsys, *arguments)
+    assert code == 0, err
+    assert "ER(50)" in out
+    assert "after" in out
+    assert err.count("seed") == 2
+    files = sorted(tmp_path.rglob("result.json"))
+    assert len(files) == 2
+    result = json.loads(files[0].read_text())
+    assert {"format", "config", "versions", "matrix", "cost", "seed"} <= result.keys()
+    assert (tmp_path / "report.html").exists()
+    times = [f.stat().st_mtime_ns for f in files]
+    code, _, err = call(capsys, *arguments)
+    assert code == 0
+    assert "2 of 2 runs are finished already" in err
+    assert times == [f.stat().st_mtime_ns for f in files]
+
+
+def test_every_setting_reaches_the_config(capsys, tmp_path):
+    code, _, err = call(
+        capsys,
+        "run",
+        "--data",
+        "digits",
+        "--stream",
+        "split",
+        "--tasks",
+        "2",
+        "--order",
+        "9,8,7,6,5,4,3,2,1,0",
+        "--validation",
+        "0.1",
+        "--scenario",
+        "task",
+        "--method",
+        "EWC(1) + LwF",
+        "--model",
+        "convnet",
+        "--head",
+        "masked",
+        "--optimizer",
+        "adamw",
+        "--lr",
+        "0.002",
+        "--momentum",
+        "0.5",
+        "--weight-decay",
+        "0.01",
+        "--steps",
+        "7",
+        "--batch-size",
+        "16",
+        "--drop-last",
+        "--renew-optimizer",
+        "--schedule",
+        "cosine",
+        "--clip",
+        "2",
+        "--accumulate",
+        "2",
+        "--precision",
+        "bfloat16",
+        "--outputs",
+        "seen",
+        "--groups",
+        "separate",
+        "--evaluate-every",
+        "3",
+        "--seeds",
+        "5",
+        "--jobs",
+        "1",
+        "--device",
+        "cpu",
+        "--out",
+        str(tmp_path),
+    )
+    assert code == 0, err
+    config = json.loads(next(tmp_path.rglob("result.json")).read_text())["config"]
+    assert config["method"] == "EWC(1) + LwF(alpha=1.0)"
+    assert config["data"] == {"name": "digits", "stream": "split", "tasks": 2, "order": [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "validation": 0.1}
+    assert config["model"]["name"] == "convnet"
+    t = config["training"]
+    assert (t["optimizer"], t["steps"], t["drop_last"], t["renew_optimizer"], t["clip"], t["precision"]) == (
+        "adamw",
+        7,
+        True,
+        True,
+        2,
+        "bfloat16",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "--method", "ERR(5)"], "unknown method 'ERR': did you mean 'ER'"),
+        (["run", "--method", "ER(capacty=5)"], "did you mean 'capacity'"),
+        (["run", "--data", "ylecun/mnst"], "unknown data set"),
+        (["run", "--tasks", "3"], "must be one of [1, 2, 5, 10]"),
+        (["run", "--head", "separate"], "contradicts the class scenario"),
+        (["run", "--stream", "permuted"], "no new classes"),
+        (["run", "--scenario", "clas"], "'task', 'domain' or 'class'"),
+        (["run", "--lr", "-1"], "training.lr"),
+        (["run", "--hidden", "many"], "expected sizes"),
+        (["run", "--seeds", "x"], "expected 3, or 1,2,3"),
+        (["run", "--device", "tpu"], "device 'tpu' cannot be used"),
+        (["run", "--data", "ylecun/mnist", "--data-dir", "/nowhere"], "does not exist"),
+        (["run", "--out", "/proc/nope"], "cannot be written"),
+        (["run", "--order", "1,2"], "each class once"),
+        (["bench", "demoo"], "did you mean 'demo'"),
+        (["bench", "/nowhere.toml"], "no suite file"),
+        (["report", "/nowhere"], "there is no folder"),
+        (["metrics", "/nowhere.csv"], "could not be read"),
+    ],
+)
+def test_mistakes_are_one_message_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, message):
+    if "--data" in arguments:
+        (tmp_path / "data").mkdir()
+        monkeypatch.setenv("HOLDFAST_DATA", str(tmp_path / "data"))
+    if arguments[0] == "run" and "--out" not in arguments:
+        arguments = [*arguments, "--out", str(tmp_path / "o")]
+    code, _, err = call(capsys, *arguments)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert not list(tmp_path.rglob("result.json"))
+
+
+def test_usage_errors_exit_with_2_as_well(capsys):
+    assert call(capsys, "run", "--bogus")[0] == 2
+    assert call(capsys, "nothing")[0] == 2
+
+
+def test_methods_shows_every_declaration(capsys):
+    code, out, _ = call(capsys, "methods")
+    assert code == 0
+    for word in ("AGEM", "EWC", "ER", "FineTune", "Joint", "LwF", "Kirkpatrick", "restarts", "linear"):
+        assert word in out
+
+
+def test_metrics_of_a_file_from_anywhere(capsys, tmp_path):
+    (tmp_path / "m.csv").write_text(
+        "task,after,score,examples\na,a,0.97,100\na,b,0.94,100\na,c,0.91,100\nb,b,0.95,100\nb,c,0.93,100\nc,c,0.96,100\n"
+    )
+    code, out, _ = call(capsys, "metrics", str(tmp_path / "m.csv"))
+    assert code == 0
+    assert "0.9333" in out
+    assert "-0.0400" in out
+
+
+def test_the_shipped_suites_are_valid_and_their_runs_differ():
+    assert "demo" in shipped()
+    for name in shipped():
+        hashes = [config.hash for _, config in load_suite(name).runs()]
+        assert len(set(hashes)) == len(hashes) > 0
+
+
+def test_a_suite_file_of_ones_own(capsys, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'name = "mine"\nscenarios = ["domain"]\nseeds = [1, 2]\nmethods = [{ spec = "FineTune" }, { label = "replay", '
+        'domain = "ER(20)" }]\n'
+        "[model]\nhidden = [8]\n[training]\nepochs = 2\n"
+    )
+    code, out, err = call(capsys, "bench", str(path), "--jobs", "2", "--out", str(tmp_path / "o"))
+    assert code == 0, err
+    assert "replay" in out
+    assert len(list((tmp_path / "o").rglob("result.json"))) == 4
+    for wrong, message in (
+        ("seeds = [1]", "seeds"),
+        ('colour = "red"', "unknown setting 'colour'"),
+        ("[training]\nlearning_rate = 1", "unknown setting"),
+        ("x = = 1", "not valid TOML"),
+    ):
+        path.write_text(
+            'name = "mine"\nscenarios = ["domain"]\nmethods = [{ spec = "FineTune" }]\n'
+            + ("" if "seeds" in wrong else "seeds = [1]\n")
+            + (wrong if "seeds" not in wrong else "")
+        )
+        code, _, err = call(capsys, "bench", str(path), "--out", str(tmp_path / "p"))
+        assert code == 2, wrong
+        assert message in err
+
+
+def test_equal_settings_have_one_hash_however_they_are_written():
+    a = validated(RunConfig, method="LwF + ER(500)", training={"lr": 0.1})
+    b = validated(RunConfig, method="ER(500) + LwF(alpha=1.0)", training={"lr": 0.10})
+    assert a.hash == b.hash
+    assert a.hash != validated(RunConfig, method="ER(500)", training={"lr": 0.1}).hash
+
+
+@pytest.mark.parametrize(("text", "seeds"), [("3", [3]), ("1,2,2", [1, 2]), ("1-3", [1, 2, 3])])
+def test_seeds_are_lists_or_ranges(text, seeds):
+    assert parse_seeds(text) == seeds
+
+
+def test_backward_ranges_of_seeds_are_refused():
+    with pytest.raises(HoldfastError):
+        parse_seeds("3-1")
+
+
+def test_a_half_written_result_is_run_again_and_a_foreign_one_is_named(capsys, tmp_path):
+    arguments = ["run", *QUICK, "--out", str(tmp_path)]
+    assert call(capsys, *arguments)[0] == 0
+    path = next(tmp_path.rglob("result.json"))
+    path.write_text(path.read_text()[:100])
+    code, _, err = call(capsys, "report", str(tmp_path), "--out", str(tmp_path / "r.html"))
+    assert code == 2
+    assert "not a whole result file" in err
+    assert call(capsys, *arguments)[0] == 0
+    assert json.loads(path.read_text())["seed"] == 0
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "holdfast.cli.main",
+        "run",
+        "--seeds",
+        "1-40",
+        "--epochs",
+        "20",
+        "--hidden",
+        "64",
+        "--out",
+        str(tmp_path),
+    ]
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+    )
+    deadline = time.monotonic() + 60
+    while len(list(Path(tmp_path).rglob("result.json"))) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "of 40 runs are finished and kept" in err
+    assert "Traceback" not in err
+    assert 2 <= len(list(Path(tmp_path).rglob("result.json"))) < 40
+
+
+def test_results_do_not_depend_on_the_number_of_workers(capsys, tmp_path):
+    matrices = []
+    for jobs in ("1", "2"):
+        out = tmp_path / jobs
+        assert call(capsys, "run", *QUICK, "--method", "ER(30)", "--seeds", "1-3", "--jobs", jobs, "--out", str(out))[0] == 0
+        matrices.append({p.parent.name: json.loads(p.read_text())["matrix"] for p in out.rglob("result.json")})
+    assert matrices[0] == matrices[1]
+
+
+def test_real_mnist_from_the_data_folder(data_dir, capsys, tmp_path):
+    code, _, err = call(
+        capsys,
+        "run",
+        "--data",
+        "ylecun/mnist",
+        "--tasks",
+        "5",
+        "--scenario",
+        "class",
+        "--method",
+        "ER(500)",
+        "--steps",
+        "60",
+        "--lr",
+        "0.05",
+        "--data-dir",
+        data_dir,
+        "--out",
+        str(tmp_path),
+    )
+    assert code == 0, err
+    matrix = json.loads(next(tmp_path.rglob("result.json")).read_text())["matrix"]
+    last = [c["score"] for c in matrix["cells"] if c["after"] == matrix["tasks"][-1]]
+    assert len(last) == 5
+    assert sum(last) / 5 > 0.6

@@ -1,0 +1,135 @@
+"""The report: numbers as computed, self-contained, escaped, and without overflow in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.runner import run_all
+from holdfast.errors import HoldfastError
+from holdfast.metrics import AccuracyMatrix, backward_transfer, seed_interval
+from holdfast.reports import load_results, summarise, write_report
+from holdfast.reports.figures import accuracy_over_time, heat_map
+from holdfast.reports.results import markdown, show
+
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    runs = []
+    for scenario in ("task", "domain", "class"):
+        for method in ("FineTune", "ER(30)", "EWC(1)"):
+            for seed in (1, 2, 3):
+                config = validated(RunConfig, method=method, scenario=scenario, seed=seed, training={"epochs": 2}, model={"hidden": [16]})
+                runs.append((method, config))
+    assert len(list(run_all(runs, out))) == 27
+    return out
+
+
+@pytest.fixture(scope="module")
+def groups(folder):
+    return summarise(load_results([folder]))
+
+
+def test_numbers_are_those_of_the_metrics(folder, groups):
+    g = next(g for g in groups if (g.scenario, g.label) == ("domain", "ER(30)"))
+    values = [
+        backward_transfer(AccuracyMatrix.from_json(r["matrix"]))
+        for r in load_results([folder])
+        if r["label"] == "ER(30)" and r["config"]["scenario"] == "domain"
+    ]
+    assert g.values["BWT"] == seed_interval(sorted(values, key=values.index))
+    assert len(groups) == 9
+    assert g.values["FWT"].estimate == g.values["FWT"].estimate
+    others = [g for g in groups if g.scenario != "domain"]
+    assert all(show("FWT", g.values["FWT"]) == "–" for g in others)
+    assert "| domain | ER(30) | 3 |" in markdown(groups)
+
+
+def test_methods_are_ordered_by_accuracy_within_a_scenario(groups):
+    for scenario in ("task", "domain", "class"):
+        acc = [g.values["ACC"].estimate for g in groups if g.scenario == scenario]
+        assert acc == sorted(acc, reverse=True)
+
+
+def test_the_file_is_self_contained_and_names_are_escaped(groups, folder, tmp_path):
+    results = load_results([folder])
+    for r in results:
+        if r["label"] == "ER(30)":
+            r["label"] = "<script>alert(1)</script>"
+    text = write_report(summarise(results), tmp_path / "r.html", title="a < b").read_text()
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+    assert "a &lt; b" in text
+    outside = re.findall(r"""(?:src|href)=["'](?!#)([^"']+)|url\((?!#)([^)]+)\)|@import""", text)
+    assert not outside
+    assert text.count("<svg") == 3
+    assert "@media (prefers-color-scheme: dark)" in text
+    assert write_report(summarise(results), tmp_path / "s.html", title="a < b").read_text() == text
+
+
+def test_figures_are_axes(groups):
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots(1, 2)
+    assert accuracy_over_time(groups[0], axes[0]) is axes[0]
+    assert len(axes[0].lines) == 5
+    assert heat_map(groups[0], axes[1]) is axes[1]
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(HoldfastError, match=r"no result\.json"):
+        load_results([tmp_path])
+    (tmp_path / "result.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(HoldfastError, match="format 1"):
+        load_results([tmp_path])
+    (tmp_path / "result.json").write_text("[1]")
+    with pytest.raises(HoldfastError, match="format 1"):
+        load_results([tmp_path])
+
+
+PROBE = """<script>addEventListener('load', () => {
+  const free = [...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, .figure, .map'));
+  const wide = free.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName).join(',');
+  parent.postMessage('PROBE ' + document.documentElement.scrollWidth + ' ' + innerWidth + ' ' + wide, '*');
+})</script>"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium is installed; .ci/run installs it")
+@pytest.mark.parametrize(("width", "height"), [(1200, 900), (390, 844)])
+def test_nothing_overflows_in_a_browser(groups, tmp_path, width, height):
+    """A phone is an iframe of its width: headless windows have a least width of their own."""
+    page = write_report(groups, tmp_path / "report.html")
+    page.write_text(page.read_text().replace("</body>", PROBE + "</body>"))
+    frame = tmp_path / "frame.html"
+    frame.write_text(
+        "<!doctype html><pre id=o></pre><script>addEventListener('message', e => { document.getElementById('o').textContent = e.data })"
+        f"</script><iframe src=report.html style='border:0;width:{width}px;height:{height}px'></iframe>"
+    )
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--virtual-time-budget=4000",
+        "--dump-dom",
+    ]
+    assert BROWSER
+    done = subprocess.run([BROWSER, *flags, Path(frame).as_uri()], capture_output=True, text=True, timeout=120)
+    found = re.search(r"PROBE (\d+) (\d+) ([A-Z,]*)", done.stdout)
+    assert found, done.stdout[-500:] + done.stderr[-500:]
+    scroll, inner, wide = int(found[1]), int(found[2]), found[3]
+    assert inner == width
+    assert not wide, f"wider than the window: {wide}"
+    assert scroll <= inner
