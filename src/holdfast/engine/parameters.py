@@ -128,6 +128,7 @@ class ParameterSpace:
         self._grad: Tensor | None = None
         self._grad_views: list[Tensor] = []
         self._versions: list[int] = []
+        self._scratch: Tensor | None = None
 
     def _owner(self, name: str) -> tuple[dict[str, Any], str]:
         path, _, leaf = name.rpartition(".")
@@ -170,6 +171,13 @@ class ParameterSpace:
             # .data gives each view a version counter of its own, which tells whether backward wrote to it
             self._grad_views = [slot.view(self._grad).data for slot in self.layout.slots]
         return self._grad
+
+    @property
+    def scratch(self) -> Tensor:
+        """A θ-shaped vector for use within one call, the same each time: nothing in it lasts."""
+        if self._scratch is None:
+            self._scratch = torch.zeros_like(self.theta)
+        return self._scratch
 
     def zero_grad(self, vector: bool = False) -> None:
         """Sets every `.grad` to None (zeros are not None: momentum and decay would move parameters without a gradient).

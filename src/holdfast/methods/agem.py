@@ -63,7 +63,8 @@ class AGEM(Replay):
         if not self.memory.has_before(learner.task_number):
             return g
         size = self.reference or stream_rows(step.batch)
-        r = learner.gradient_on(Batch.of_stream(self.memory.sample(size, before=learner.task_number)))
+        rows = self.memory.sample(size, before=learner.task_number)
+        r = learner.gradient_on(Batch.of_stream(rows), out=learner.space.scratch if self.project == "gradient" else None)
         if self.project == "step":
             self._r: Tensor | None = r  # at θ before the step, for `update`
             return g

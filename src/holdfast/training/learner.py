@@ -487,11 +487,14 @@ class Learner:
             if opt is not None:
                 swap_parameters(opt, before, trainable(self.model))
 
-    def gradient_on(self, batch: Batch) -> Tensor:
-        """The gradient of the plain loss on other rows, θ-shaped; g, BatchNorm statistics and generators are left as they were."""
+    def gradient_on(self, batch: Batch, out: Tensor | None = None) -> Tensor:
+        """The gradient of the plain loss on other rows, θ-shaped; g, BatchNorm statistics and generators are left as they were.
+
+        `out` is overwritten where given, else a new vector is made.
+        """
         kept = [(b, b.clone()) for b in self.model.buffers()]
         states = [g.get_state() for g in self._generators()]
-        vector = torch.zeros_like(self.space.theta)
+        vector = torch.zeros_like(self.space.theta) if out is None else out.zero_()
         with torch.enable_grad():
             step = self.forward(batch)
             loss = cross_entropy(step.logits, batch.y, step.competing, batch)

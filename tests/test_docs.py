@@ -1,0 +1,73 @@
+"""The documentation's code runs, its links lead somewhere, and its tables name what exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from holdfast.methods import METHODS
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.S)
+
+
+def test_the_example_of_the_readme_runs_and_is_short(capsys):
+    code = blocks(ROOT / "README.md")[0]
+    assert len(code.strip().splitlines()) <= 15
+    exec(compile(code, "README.md", "exec"), {})
+    out = capsys.readouterr().out
+    assert re.match(r"backward transfer -0\.\d\d\n\{'0\+1': -?\d", out)
+
+
+def test_the_loop_of_the_readme_runs():
+    import torch
+
+    from holdfast import Learner, parse_method
+    from holdfast.models import mlp
+    from holdfast.streams import digits, split
+
+    stream = split(digits(), 5, "class")
+    model = mlp(stream.shape, "masked", stream.outputs, seed=0)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    learner = Learner(model, parse_method("ER(50) + EWC(1)"), optimizer, scenario="class")
+    for task in stream.tasks[:2]:
+        learner.begin(task)
+        loader = torch.utils.data.DataLoader(
+            [task.train.fetch(torch.tensor([k]))[:2] for k in range(len(task.train))],
+            16,
+            collate_fn=lambda rows: (torch.cat([x for x, _ in rows]), torch.cat([y for _, y in rows])),
+        )
+        exec(blocks(ROOT / "README.md")[1], {"loader": loader, "optimizer": optimizer, "learner": learner})
+        learner.end()
+    assert len(learner.method.parts[0].memory) == 50
+
+
+def test_the_method_of_the_docs_keeps_the_laws():
+    exec(compile(blocks(ROOT / "docs" / "methods.md")[0], "methods.md", "exec"), {})
+
+
+def test_every_method_is_in_the_table_of_the_docs():
+    text = (ROOT / "docs" / "methods.md").read_text()
+    assert [name for name in METHODS if f"| `{name}(" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_links_lead_somewhere(page):
+    targets = re.findall(r"\]\(([^)#]+?)\)", page.read_text())
+    assert [t for t in targets if not t.startswith("http") and not (page.parent / t).exists()] == []
+
+
+def test_every_public_function_and_class_has_a_docstring():
+    import ast
+
+    bare = []
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            if public and not ast.get_docstring(node):
+                bare.append(f"{path.name}: {node.name}")
+    assert bare == []
