@@ -208,6 +208,10 @@ def test_images_become_floats_between_0_and_1():
         (lambda: from_datasets([(iter([]), iter([]))], "class"), "map-style"),
         (lambda: from_datasets([([], [])], "class"), "no training examples"),
         (
+            lambda: from_datasets([([(torch.ones(1), 7)], [(torch.ones(1), 7)])], "class", labels=[[0, 1]]),
+            "label 7 is not among",
+        ),
+        (
             lambda: sequence([digits(), Source(torch.zeros(2, 3), np.array([0, 1]), torch.zeros(2, 3), np.array([0, 1]))], "domain"),
             "one shape",
         ),

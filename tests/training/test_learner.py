@@ -194,6 +194,7 @@ def test_a_loss_that_becomes_nan_stops_with_step_task_and_cause():
         (lambda s: learner(s).begin(s[1]), "come in order"),
         (lambda s: learner(s).step((torch.zeros(1), torch.zeros(1))), "call begin"),
         (lambda s: learner(s).optimizer, "no optimizer yet"),
+        (lambda s: (lambda o: (o.begin(s[0]), o.step((torch.zeros(1, 64), torch.tensor([7])))))(learner(s)), "from 0 to 1, got 7 to 7"),
         (lambda s: learner(s).fit(stream("domain")), "the stream is for the domain scenario"),
         (lambda s: train(learner(s), s[0]).evaluate(s[0], "validation"), "has no validation part"),
         (lambda s: train(learner(stream("task")), stream("task")[0]).predict(torch.zeros(1, 64)), "pass task="),

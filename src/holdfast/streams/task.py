@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.weak import WeakIdKeyDictionary
 
 from holdfast.errors import HoldfastError, one_of, unknown
 
@@ -74,17 +75,17 @@ class ArrayPart:
         return part
 
 
-_moved: dict[tuple[int, str], tuple[Tensor, Tensor]] = {}
+_moved = WeakIdKeyDictionary()  # tensor → {device: copy}, dropped with the tensor
 
 
 def _on(x: Tensor, device: torch.device | str) -> Tensor:
     """x on the device; tensors shared by several tasks are moved once."""
     if x.device == torch.device(device):
         return x
-    key = (x.data_ptr(), str(device))
-    if key not in _moved or _moved[key][0] is not x:
-        _moved[key] = (x, x.to(device))
-    return _moved[key][1]
+    copies = _moved.setdefault(x, {})
+    if str(device) not in copies:
+        copies[str(device)] = x.to(device)
+    return copies[str(device)]
 
 
 class DatasetPart:
@@ -103,7 +104,12 @@ class DatasetPart:
     def _collate(self, rows: list[Any]) -> tuple[Tensor, Tensor]:
         x = torch.stack([torch.as_tensor(np.asarray(r[0]) if not isinstance(r[0], Tensor) else r[0]) for r in rows])
         labels = [r[1].item() if isinstance(r[1], Tensor | np.generic) else r[1] for r in rows]
-        return x, torch.tensor(labels if self.lookup is None else [self.lookup[v] for v in labels])
+        if self.lookup is None:
+            return x, torch.tensor(labels)
+        strange = [v for v in labels if v not in self.lookup]
+        if strange:
+            raise HoldfastError(f"label {strange[0]!r} is not among the task's labels {list(self.lookup)}; list it in labels=")
+        return x, torch.tensor([self.lookup[v] for v in labels])
 
     def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         from torch.utils.data import DataLoader

@@ -331,6 +331,11 @@ class Learner:
         if not isinstance(batch, Batch):
             x, y = batch
             assert self.training_task is not None
+            if self.device.type == "cpu" and len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.head.opened:
+                raise HoldfastError(
+                    f"labels are output indices from 0 to {self.head.opened - 1}, got {int(y.min())} to {int(y.max())}; "
+                    "task.train.fetch gives them so, or build the stream with from_arrays"
+                )
             self.rows_given += len(y)
             rows = Rows(x.to(self.device), y.to(self.device), self.task_number)
             batch = Batch.of_stream(rows, first_epoch=self.rows_given <= len(self.training_task.train))
