@@ -171,3 +171,7 @@ class Step:
         """The rows of one source (empty where it added none)."""
         block = self.batch.block(source)
         return slice(block.start, block.stop) if block else slice(0, 0)
+
+    def stream(self, values: Tensor) -> Tensor:
+        """The stream's rows of `values`; no slice (and none in backward) where there are no others."""
+        return values if len(self.batch.blocks) == 1 else values[self.rows()]

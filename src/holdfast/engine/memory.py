@@ -3,10 +3,10 @@
 Images stay uint8. Decisions are made on the host from the memory's own generator, so no step waits for the device.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +20,7 @@ POLICIES = ("reservoir", "class_balanced", "ring", "per_class")
 class Memory(Stateful):
     """At most `capacity` examples, kept by `policy`.
 
-    `reservoir`: every example offered so far has the same chance (Vitter 1985, algorithm R). `class_balanced`: the most
+    `reservoir`: every example offered so far has the same chance (Vitter 1985; by Li's algorithm L of 1994). `class_balanced`: the most
     frequent class gives way to others (Chrysakis & Moens 2020). `ring`: the latest `capacity // tasks` of each task, tasks
     being those seen so far. `per_class`: a reservoir of `capacity` examples for each (task, output), so the
     capacity counts per class and the total grows.
@@ -87,15 +87,17 @@ class Memory(Stateful):
         """Offers rows to the memory, in order."""
         if not len(rows):
             return
-        generator = self.generator()
-        u = torch.rand(len(rows), generator=generator, dtype=torch.float64).numpy()
         if self.policy == "reservoir":
-            places = self._reservoir(u)
+            places = self._reservoir(len(rows))
         else:
+            u = self._uniform(len(rows))
             choose = {"class_balanced": self._class_balanced, "ring": self._ring, "per_class": self._per_class}[self.policy]
             places = choose(self._keys(rows), u)
         self.host["offered"] += len(rows)
         self._write(places, rows)
+
+    def _uniform(self, n: int) -> list[float]:
+        return torch.rand(n, generator=self.generator(), dtype=torch.float64).clamp_min_(1e-300).tolist()
 
     def _keys(self, rows: Rows) -> list[str]:
         """The group of each row: its task (ring), its output (class_balanced), or both (per_class)."""
@@ -105,11 +107,24 @@ class Memory(Stateful):
         outputs = rows.y.tolist()
         return [f"{t}:{y}" for t, y in zip(tasks, outputs, strict=True)] if self.policy == "per_class" else [str(y) for y in outputs]
 
-    def _reservoir(self, u: np.ndarray) -> dict[int, int]:
-        seen = self.host["offered"] + np.arange(len(u))
-        slots = np.where(seen < self.capacity, seen, (u * (seen + 1)).astype(np.int64))
-        kept = np.flatnonzero(slots < self.capacity)
-        return dict(zip(slots[kept].tolist(), kept.tolist(), strict=True))  # of two rows for one slot the later stays
+    def _reservoir(self, n: int) -> dict[int, int]:
+        """Which of the next n rows enter, and where: algorithm L, which draws once for each row that enters and skips the others."""
+        host, first, k = self.host, self.host["offered"], self.capacity
+        places = {slot: slot - first for slot in range(first, min(first + n, k))}
+        if first + n <= k:
+            return places
+        if "next" not in host:
+            host["w"], host["next"] = 1.0, k - 1
+            self._skip(*self._uniform(2))
+        while host["next"] < first + n:
+            where, u, v = self._uniform(3)
+            places[int(where * k)] = host["next"] - first  # of two rows for one slot the later stays
+            self._skip(u, v)
+        return places
+
+    def _skip(self, u: float, v: float) -> None:
+        self.host["w"] = min(max(self.host["w"] * u ** (1 / self.capacity), 1e-300), 1 - 1e-16)
+        self.host["next"] += int(math.log(v) / math.log1p(-self.host["w"])) + 1
 
     def _group(self, key: str) -> dict:
         return self.host["groups"].setdefault(key, {"offered": 0, "slots": []})
@@ -117,7 +132,7 @@ class Memory(Stateful):
     def _used(self) -> int:
         return sum(len(g["slots"]) for g in self.host["groups"].values())
 
-    def _per_class(self, keys: list[str], u: np.ndarray) -> dict[int, int]:
+    def _per_class(self, keys: list[str], u: list[float]) -> dict[int, int]:
         places = {}
         for i, key in enumerate(keys):
             group, used = self._group(key), self._used()
@@ -130,7 +145,7 @@ class Memory(Stateful):
                 places[group["slots"][k]] = i
         return places
 
-    def _class_balanced(self, keys: list[str], u: np.ndarray) -> dict[int, int]:
+    def _class_balanced(self, keys: list[str], u: list[float]) -> dict[int, int]:
         places = {}
         for i, key in enumerate(keys):
             group, used = self._group(key), self._used()
@@ -152,7 +167,7 @@ class Memory(Stateful):
                 places[slot] = i
         return places
 
-    def _ring(self, keys: list[str], u: np.ndarray) -> dict[int, int]:
+    def _ring(self, keys: list[str], u: list[float]) -> dict[int, int]:
         places = {}
         for i, key in enumerate(keys):
             group = self._group(key)

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 
 def project(g: Tensor, r: Tensor, epsilon: float = 1e-7) -> Tensor:
-    """g without its part against r, where there is one; no wait for the device. Changes g and r in place.
+    """g without its part against r, where there is one. May change g and r in place.
 
     >>> project(torch.tensor([1.0, -1.0]), torch.tensor([0.0, 2.0]), 0.0)
     tensor([1., 0.])
     """
     dot = torch.dot(g, r)
+    if g.device.type == "cpu":  # where looking costs nothing
+        return g if dot >= 0 else g.sub_(r, alpha=float(dot / (torch.dot(r, r) + epsilon)))
     return g.sub_(r.mul_(dot.clamp(max=0) / (torch.dot(r, r) + epsilon)))
 
 

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.engine.batch import Step
+from holdfast.engine.loss import restrict
 from holdfast.engine.snapshot import Snapshot
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, Method, at_least
@@ -59,17 +60,16 @@ class LwF(Method):
     def loss(self, learner: "Learner", step: Step) -> Tensor | float:
         if not self.alpha or "theta" not in self.teacher._buffers:
             return 0.0
-        rows = step.rows()
-        old = self.teacher(learner.model, step.x[rows], None)
+        old = self.teacher(learner.model, step.stream(step.x), None)
         old_tasks = learner.task_number
         if learner.scenario == "task":
-            z = learner.all_logits(step.features[rows])
-            ranges = [learner.head.range_of(s) for s in range(old_tasks)]
-            term = torch.stack([distillation(z[:, a:b], old[:, a:b], self.temperature) for a, b in ranges]).sum()
+            z = learner.all_logits(step.stream(step.features))
+            ranges = [slice(*learner.head.range_of(s)) for s in range(old_tasks)]
+            term = torch.stack([distillation(z[:, k], old[:, k], self.temperature) for k in ranges]).sum()
         else:
-            n = self.teacher.outputs
-            z = step.logits[rows][:, : (n if self.outputs == "old" else learner.head.opened)]
-            term = distillation(z, old[:, :n], self.temperature)
+            theirs = slice(0, self.teacher.outputs)
+            mine = theirs if self.outputs == "old" else slice(0, learner.head.opened)
+            term = distillation(restrict(step.stream(step.logits), mine), restrict(old, theirs), self.temperature)
         scale = self.alpha * (self.temperature**2 if self.t_squared else 1.0) * (old_tasks if self.weight == "tasks" else 1)
         return scale * term
 

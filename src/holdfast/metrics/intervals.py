@@ -186,9 +186,13 @@ def expected_worst_forgetting(m: AccuracyMatrix) -> float:
     e = e[e > 0]
     if not len(e):
         return 0.0
-    x = np.linspace(-8 * e.max(), 8 * e.max(), 4001)
-    below = np.prod(norm.cdf(x[:, None] / e), 1) * (1.0 if len(e) == len(errors) else (x >= 0))
-    return float(np.trapezoid(np.where(x >= 0, 1 - below, -below), x))
+    x = np.linspace(0, 8 * e.max(), 4001)
+
+    def below(at: np.ndarray) -> np.ndarray:
+        """P(the largest ≤ at); a task without noise is exactly 0."""
+        return np.prod(norm.cdf(at[:, None] / e), 1) * (at >= 0 if len(e) < len(errors) else 1)
+
+    return max(0.0, float(np.trapezoid(1 - below(x), x) - np.trapezoid(below(-x) * (x > 0), x)))
 
 
 def _check_confidence(confidence: float) -> None:
