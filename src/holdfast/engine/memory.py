@@ -209,11 +209,6 @@ class Memory(Stateful):
             return self.at(torch.cat([g[:share] for g in groups]) if groups else order)
         return self.at(order[:size])
 
-    def has_before(self, task: int) -> bool:
-        """True where some stored row comes from a task before `task`."""
-        n = len(self)
-        return bool(n) and bool((self.get_buffer("task")[:n] < task).any())
-
     def counts(self) -> Mapping[int, int]:
         """Number of stored rows of each output."""
         y, n = self.get_buffer("y")[: len(self)].unique(return_counts=True)

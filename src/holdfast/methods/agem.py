@@ -62,10 +62,12 @@ class AGEM(Replay):
         return super().uses(place) and (place != "update" or self.project == "step")
 
     def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
-        if not self.memory.has_before(learner.task_number):
+        if not learner.task_number:
             return g
         size = self.reference or stream_rows(step.batch)
         rows = self.memory.sample(size, before=learner.task_number)
+        if not len(rows):
+            return g
         r = learner.gradient_on(Batch.of_stream(rows), out=learner.space.scratch if self.project == "gradient" else None)
         if self.project == "step":
             self._r: Tensor | None = r  # at θ before the step, for `update`
