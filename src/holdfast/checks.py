@@ -71,25 +71,15 @@ def _learner(method: Method, s: Stream, name: str = "sgd", head: str | None = No
     return Learner(model, method, optimizer(name, **rate), **(settings | options))
 
 
-def _train(learner: Learner, task: Any, first: int = 0) -> None:
-    if not learner.active or learner._resume:
-        learner.begin(task)
-    for batch in learner.batches():
-        learner.step(batch)
-    learner.end()
-
-
 def _trained(method: Method, s: Stream, tasks: int = TASKS, **options: Any) -> Learner:
-    learner = _learner(method, s, **options)
-    for task in s.tasks[:tasks]:
-        _train(learner, task)
-    return learner
+    return _learner(method, s, **options).train(*s.tasks[:tasks])
 
 
 def _state(learner: Learner, method: bool = True) -> dict[str, Any]:
     """Everything that training leaves behind."""
     out: dict[str, Any] = {f"model.{k}": v.clone() for k, v in learner.model.state_dict().items()}
-    out |= {"random.forward": learner._random.clone(), "random.augment": learner.augmentation.get_state()}
+    out |= {f"random.{k}": v for k, v in learner.random.state().items()}
+    out["augmentation"] = learner.augmentation.get_state()
     if method:
         out |= {f"method.{k}": v.clone() for k, v in learner.method.state_dict().items()}
         out |= {f"host.{k}": repr(m.host) for k, m in learner.method.named_modules() if isinstance(m, Stateful)}
@@ -195,8 +185,7 @@ def resumes(make: Make, scenario: str) -> None:
             whole.end()
         there = _learner(make(), s)
         there.load(path, tasks=s.tasks[:2])
-    for task in s.tasks[1:]:
-        _train(there, task)
+    there.train(*s.tasks[1:])
     _require_same(_state(whole), _state(there), "saved in the middle and loaded")
 
 
@@ -262,7 +251,7 @@ def bytes_as_declared(make: Make, scenario: str) -> None:
     learner = _learner(make(), s, epochs=4)
     sizes = []
     for task in s.tasks:
-        _train(learner, task)
+        learner.train(task)
         sizes.append(learner.method.state_bytes())
     declared = make().declaration.memory
     if declared == "none" and any(sizes):

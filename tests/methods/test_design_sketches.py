@@ -52,7 +52,7 @@ def test_packnet_fits():
     ours = learner(s, PackNetSketch(), ADAMW)
     first = []
     for task in s.tasks[:3]:
-        train(ours, task)
+        ours.train(task)
         x, _, _ = s[0].test.fetch(torch.arange(20))
         if task.index:
             first.append(ours.predict(x, 0)[:, :2])
@@ -214,21 +214,14 @@ class GenerativeReplaySketch(Method):
         self.teacher.take(learner.model, learner.space, learner.head.opened)
 
 
-def train(ours, task):
-    ours.begin(task)
-    for b in ours.batches():
-        ours.step(b)
-    ours.end()
-
-
 def test_generative_replay_fits_and_is_kept(tmp_path):
     s = stream("class")
     ours = learner(s, GenerativeReplaySketch(), SGD)
-    train(ours, s[0])
+    ours.train(s[0])
     ours.save(tmp_path / "a.safetensors")
-    train(ours, s[1])
+    ours.train(s[1])
     there = learner(s, GenerativeReplaySketch(), SGD)
     there.load(tmp_path / "a.safetensors", tasks=s.tasks[:1])
-    train(there, s[1])  # the generator's own optimizer goes on as well
+    there.train(s[1])  # the generator's own optimizer goes on as well
     for a, b in zip(ours.method.parameters(), there.method.parameters(), strict=True):
         assert torch.equal(a, b)

@@ -14,15 +14,6 @@ from holdfast.methods.lwf import distillation
 from holdfast.training import optimizer
 
 
-def trained(ours, tasks):
-    for t in tasks:
-        ours.begin(t)
-        for b in ours.batches():
-            ours.step(b)
-        ours.end()
-    return ours
-
-
 def test_the_gradient_of_ewc_equals_autograd_over_the_naive_sum_of_penalties():
     s = stream("domain")
     ours = learner(s, EWC(3.0, samples=50), SGD)
@@ -38,7 +29,7 @@ def test_the_gradient_of_ewc_equals_autograd_over_the_naive_sum_of_penalties():
 
     ours.fisher = recording
     ours.prepare = lambda x, augment=True: x.double() / 255
-    trained(ours, s.tasks[:3])
+    ours.train(*s.tasks[:3])
     theta = ours.space.theta.clone().requires_grad_()
     sum(3.0 / 2 * (f * (theta - a) ** 2).sum() for f, a in zip(fishers, anchors, strict=True)).backward()
     g = torch.zeros_like(ours.space.theta)
@@ -62,9 +53,9 @@ def test_a_stronger_ewc_stays_closer_to_its_anchor():
     s = stream("domain")
     moved = []
     for strength in (0.0, 1.0, 20.0):
-        ours = trained(learner(s, EWC(strength), optimizer("sgd", lr=0.01)), s.tasks[:1])
+        ours = learner(s, EWC(strength), optimizer("sgd", lr=0.01)).train(*s.tasks[:1])
         anchor = ours.space.theta.clone()
-        trained(ours, s.tasks[1:2])
+        ours.train(*s.tasks[1:2])
         moved.append(float((ours.space.theta - anchor).norm()))
     assert moved[0] > moved[1] > moved[2]
 
@@ -81,7 +72,7 @@ def test_distillation_is_the_divergence_and_pads_a_narrow_teacher_with_zeros():
 
 def test_lwf_without_a_change_of_weights_adds_nothing_and_pulls_back_after_one():
     s = stream("class")
-    ours = trained(learner(s, LwF(), head="masked"), s.tasks[:1])
+    ours = learner(s, LwF(), head="masked").train(*s.tasks[:1])
     ours.begin(s[1])
     batch = next(ours.batches())
     step = ours.forward(batch)
@@ -93,7 +84,7 @@ def test_lwf_without_a_change_of_weights_adds_nothing_and_pulls_back_after_one()
 
 def test_lwf_in_the_task_scenario_sums_one_term_for_each_old_task():
     s = stream("task")
-    ours = trained(learner(s, LwF(t_squared=False)), s.tasks[:2])
+    ours = learner(s, LwF(t_squared=False)).train(*s.tasks[:2])
     teacher = ours.method.teacher
     ours.begin(s[2])
     batch = next(ours.batches())
@@ -110,12 +101,12 @@ def test_lwf_in_the_task_scenario_sums_one_term_for_each_old_task():
 def test_er_weighs_rows_alike_or_by_tasks():
     s = stream("class")
     for weights_, expected in (("mean", 1 / 64), ("task", 1 / 64)):
-        ours = trained(learner(s, ER(100, weights=weights_)), s.tasks[:1])
+        ours = learner(s, ER(100, weights=weights_)).train(*s.tasks[:1])
         ours.begin(s[1])
         drawn = ours.method.draw(ours, next(ours.batches()))
         assert len(drawn) == 64
         assert drawn.weights().tolist() == pytest.approx([expected] * 64)
-    ours = trained(learner(s, ER(100, weights="task", ratio=0.2)), s.tasks[:2])
+    ours = learner(s, ER(100, weights="task", ratio=0.2)).train(*s.tasks[:2])
     ours.begin(s[2])
     w = ours.method.draw(ours, next(ours.batches())).weights()
     assert float(w[:32].sum()) == pytest.approx(1 / 3)
@@ -125,7 +116,7 @@ def test_er_weighs_rows_alike_or_by_tasks():
 
 def test_er_offers_each_example_once():
     s = stream("class")
-    ours = trained(learner(s, ER(10), epochs=3), s.tasks[:2])
+    ours = learner(s, ER(10), epochs=3).train(*s.tasks[:2])
     assert ours.method.memory.host["offered"] == len(s[0].train) + len(s[1].train)
 
 
@@ -155,7 +146,7 @@ def test_agem_never_moves_against_the_reference():
 @pytest.mark.parametrize("where", ["gradient", "step"])
 def test_agem_projects_what_it_says(where):
     s = stream("domain")
-    ours = trained(learner(s, AGEM(60, project=where), optimizer("adam", lr=1e-2)), s.tasks[:1])
+    ours = learner(s, AGEM(60, project=where), optimizer("adam", lr=1e-2)).train(*s.tasks[:1])
     ours.begin(s[1])
     memory, seen = ours.method.memory, []
     fixed = memory.sample(32, before=1)
@@ -171,7 +162,7 @@ def test_agem_projects_what_it_says(where):
 
 def test_a_gradient_on_other_rows_leaves_everything_alone():
     s = stream("domain")
-    ours = trained(learner(s, AGEM(60)), s.tasks[:1])
+    ours = learner(s, AGEM(60)).train(*s.tasks[:1])
     ours.begin(s[1])
     rows = next(ours.batches())
     ours.step(rows)
@@ -189,7 +180,7 @@ def test_joint_starts_from_the_first_weights_and_sees_all_tasks():
     s = stream("class")
     ours = learner(s, "Joint", head="masked")
     first = ours.space.theta.clone()
-    trained(ours, s.tasks[:1])
+    ours.train(*s.tasks[:1])
     ours.begin(s[1])
     assert torch.equal(first, ours.space.theta)
     assert len(ours.training_task.train) == len(s[0].train) + len(s[1].train)
@@ -228,5 +219,5 @@ def test_a_shared_memory_is_filled_once():
     s = stream("class")
     ours = learner(s, parse_method("ER(40, store='m') + AGEM(40, store='m')"))
     assert ours.method.parts[0].memory is ours.method.parts[1].memory
-    trained(ours, s.tasks[:2])
+    ours.train(*s.tasks[:2])
     assert ours.method.parts[0].memory.host["offered"] == len(s[0].train) + len(s[1].train)

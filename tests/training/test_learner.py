@@ -15,12 +15,7 @@ from holdfast.training import Learner, optimizer
 
 
 def train(ours, *tasks):
-    for t in tasks:
-        ours.begin(t)
-        for b in ours.batches():
-            ours.step(b)
-        ours.end()
-    return ours
+    return ours.train(*tasks)
 
 
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])

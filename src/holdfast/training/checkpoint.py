@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -40,12 +39,8 @@ def collect(learner: "Learner") -> tuple[dict[str, Tensor], dict[str, Any]]:
     """All tensors by path, all plain values."""
     tensors = {f"model.{k}": v for k, v in learner.model.state_dict().items()}
     tensors |= {f"method.{k}": v for k, v in learner.method.state_dict().items()}
-    tensors |= {
-        "random.forward": torch.get_rng_state() if learner._random_depth else learner._random,
-        "random.augment": learner.augmentation.get_state(),
-    }
-    if learner._device_random is not None:
-        tensors["random.device"] = learner._device_random
+    tensors |= {f"random.{k}": v for k, v in learner.random.state().items()}
+    tensors["augmentation"] = learner.augmentation.get_state()
     if learner._initial is not None:
         tensors["initial"] = learner._initial
     about: dict[str, Any] = {
@@ -142,10 +137,8 @@ def restore(learner: "Learner", state: dict[str, Any]) -> None:
     learner._bind(thorough=True)
     if "initial" in tensors:
         learner._initial = tensors["initial"].to(learner.device).clone()
-    learner._random = tensors["random.forward"].clone()
-    learner.augmentation.set_state(tensors["random.augment"])
-    if "random.device" in tensors:
-        learner._device_random = tensors["random.device"]
+    learner.random.restore(under("random."))
+    learner.augmentation.set_state(tensors["augmentation"])
     learner.seen_outputs, learner.task_steps = about["seen_outputs"], about["task_steps"]
     learner.rows_given = about["rows_given"]
     learner.active, learner.seconds = about["active"], dict(about["seconds"])

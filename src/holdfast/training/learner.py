@@ -1,9 +1,7 @@
 """The learner: a model, a method and an optimizer, trained task after task. `Learner.step` is the only place where training happens."""
 
-import math
-import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -28,11 +26,12 @@ from holdfast.streams.sources import to_float
 from holdfast.streams.task import SCENARIOS, Augment, Part, Task
 from holdfast.training import checkpoint
 from holdfast.training.optimizers import Factory, optimizer, schedule, swap_parameters
+from holdfast.training.randomness import Randomness
+from holdfast.training.watch import LossWatch, warn_if_unstable
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OUTPUTS = ("seen", "all", "current")
 GROUPS = ("joint", "separate")
-CHECK_EVERY = 50  # steps between looks for NaN where looking makes the device wait
 Scorer = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -114,9 +113,7 @@ class Learner:
         self._foreign = isinstance(optimizer, Optimizer) or optimizer is None
         self._own_optimizers: dict[str, Optimizer] = {}
         self.scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
-        self._random = torch.Generator().manual_seed(seed_from(seed, "forward")).get_state()
-        self._random_depth = 0
-        self._device_random: Tensor | None = None
+        self.random = Randomness(seed, self.device)
         self.augmentation = torch.Generator().manual_seed(seed_from(seed, "augment"))
 
         self.tasks: list[Task] = []  # those begun, in order
@@ -129,7 +126,7 @@ class Learner:
         self.seconds = {"training": 0.0, "consolidation": 0.0, "evaluation": 0.0}
         self._initial = self.space.theta.clone() if self._restarts else None
         self._initial_buffers = {n: b.clone() for n, b in self.model.named_buffers()} if self._restarts else {}
-        self._losses: list[Tensor] = []
+        self._watch = LossWatch()
         self._step: Step | None = None
         self._before: Tensor | None = None
         self._resume: dict[str, Any] | None = None
@@ -164,31 +161,9 @@ class Learner:
     def _restarts(self) -> bool:
         return any(p.declaration.restarts for p in self.method.parts)
 
-    @contextmanager
-    def randomness(self) -> Iterator[None]:
+    def randomness(self) -> AbstractContextManager[None]:
         """Global generators hold the learner's own state inside, and theirs again afterwards. May be nested."""
-        self._random_depth += 1
-        try:
-            if self._random_depth > 1:
-                yield
-                return
-            outside = torch.get_rng_state()
-            devices = [self.device] if self.device.type == "cuda" else []
-            with torch.random.fork_rng(devices=[d.index or 0 for d in devices], enabled=bool(devices)):
-                torch.set_rng_state(self._random)
-                if devices and self._device_random is None:
-                    torch.cuda.manual_seed(seed_from(self.seed, "forward"))
-                elif devices:
-                    torch.cuda.set_rng_state(self._device_random)  # type: ignore[arg-type]
-                try:
-                    yield
-                finally:
-                    self._random = torch.get_rng_state()
-                    torch.set_rng_state(outside)
-                    if devices:
-                        self._device_random = torch.cuda.get_rng_state()
-        finally:
-            self._random_depth -= 1
+        return self.random.active()
 
     # ---- a task
 
@@ -241,7 +216,7 @@ class Learner:
     def end(self) -> None:
         """Consolidates: the method closes the task, with phases of more training where it asks for them."""
         self._need_active()
-        self._look_for_nan()
+        self._watch.look(self.task_steps, self.names[-1])
         start = perf_counter()
         task = self.tasks[-1]
         with self.randomness():
@@ -263,6 +238,17 @@ class Learner:
         )
         for batch in self._read(phase.task.train, order, 0):
             self.step(batch)
+
+    def train(self, *tasks: Task) -> "Learner":
+        """Trains on tasks without evaluating: `begin`, every batch, `end`. Goes on in the middle of a task that was loaded."""
+        for task in tasks:
+            if not self.active or self._resume:
+                self.begin(task)
+            with self.randomness():
+                for batch in self.batches():
+                    self.step(batch)
+            self.end()
+        return self
 
     def adopt(self, task: Task) -> None:
         """Takes a task as already learnt: consolidates it without training (for a model that was trained elsewhere)."""
@@ -350,7 +336,7 @@ class Learner:
         if "loss" in self._uses:
             loss = loss + self.method.loss(self, step)
         step.number, step.loss, self._step = self.task_steps, loss.detach(), step
-        self._watch(step.loss)
+        self._watch.see(step.loss, self.task_steps, self.names[-1])
         return loss
 
     def forward(self, batch: Batch) -> Step:
@@ -433,47 +419,15 @@ class Learner:
             self.log({"task": self.names[-1], "step": self.task_steps, "loss": self._step.loss})
         self._step = None
 
-    def _watch(self, loss: Tensor) -> None:
-        if self.device.type == "cpu":
-            if not math.isfinite(value := loss.item()):
-                self._stop_at_nan(value, self.task_steps)
-            return
-        self._losses.append(loss)
-        if len(self._losses) >= CHECK_EVERY:
-            self._look_for_nan()
-
-    def _look_for_nan(self) -> None:
-        """Reads the losses kept on the device, all at once."""
-        losses, self._losses = self._losses, []
-        for k, value in enumerate(torch.stack(losses).tolist() if losses else []):
-            if not math.isfinite(value):
-                self._stop_at_nan(value, self.task_steps - (len(losses) - 1 - k))
-
-    def _stop_at_nan(self, value: float, step: int) -> None:
-        raise HoldfastError(
-            f"the loss became {value} at step {step} of task {self.names[-1]!r}; likely causes: a learning rate that is too large, a "
-            "strength that makes descent unstable (see the warning, if any), NaN in the inputs; lower the learning rate or the strength, "
-            "or set clip"
-        )
-
     def warn_if_unstable(self, strength: float, largest: float) -> None:
         """Warns where strength × learning rate × largest curvature exceeds 2: plain gradient descent then diverges."""
-        if self._optimizer is None or not isinstance(self._optimizer, torch.optim.SGD) or largest <= 0:
-            return
-        lr = max(float(g["lr"]) for g in self._optimizer.param_groups)
-        if strength * lr * largest > 2:
-            warnings.warn(
-                f"strength {strength:g} × learning rate {lr:g} × largest Fisher {largest:.3g} = {strength * lr * largest:.3g} exceeds 2, "
-                f"so gradient descent is unstable; the largest safe strength is {2 / (lr * largest):.3g}",
-                stacklevel=3,
-            )
+        warn_if_unstable(self._optimizer, strength, largest)
 
     # ---- what methods ask for
 
     def _generators(self) -> list[torch.Generator]:
         """Those that a forward pass in training draws from."""
-        device = [torch.cuda.default_generators[self.device.index or 0]] if self.device.type == "cuda" else []
-        return [torch.default_generator, *device, *([self.augmentation] if self.augment is not None else [])]
+        return [*self.random.generators(), *([self.augmentation] if self.augment is not None else [])]
 
     def _bind(self, thorough: bool = False) -> None:
         """Follows the model where its parameters moved, grew or were replaced: θ-shaped vectors and optimizers go along by name."""
