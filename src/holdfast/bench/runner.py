@@ -14,7 +14,7 @@ from holdfast.bench.config import RunConfig, validated
 from holdfast.errors import HoldfastError
 
 FORMAT = 1
-Progress = Callable[[str, int, int], None]
+Tell = Callable[[str, float, int], None]  # label of the run in progress, tasks done (with a fraction), tasks in all
 
 
 def run_folder(out: Path, config: RunConfig) -> Path:
@@ -65,7 +65,7 @@ def check_writable(out: Path) -> None:
         raise HoldfastError(f"the output folder {out} cannot be written: {error.strerror}; choose another with --out") from None
 
 
-def execute(config: RunConfig, label: str, data_dir: str | None, device: str, progress: Progress | None = None) -> dict[str, Any]:
+def execute(config: RunConfig, label: str, data_dir: str | None, device: str, tell: Tell | None = None) -> dict[str, Any]:
     """Trains and evaluates one run in this process; returns its result."""
     import numpy
     import torch
@@ -76,8 +76,8 @@ def execute(config: RunConfig, label: str, data_dir: str | None, device: str, pr
         warnings.simplefilter("always", UserWarning)
         stream = build_stream(config, data_dir)
         learner = build_learner(config, stream, device)
-        tell = None if progress is None else (lambda task, step, steps: progress(task.name, step, steps))
-        run = learner.fit(stream, evaluate_every=config.training.evaluate_every, progress=tell)
+        progress = None if tell is None else (lambda task, step, steps: tell(label, task.index + step / steps, len(stream)))
+        run = learner.fit(stream, evaluate_every=config.training.evaluate_every, progress=progress)
     curves = (
         None
         if run.curves is None
@@ -117,18 +117,26 @@ def weaknesses(config: RunConfig) -> list[str]:
     ]
 
 
-def _worker(label: str, values: dict[str, Any], out: str, data_dir: str | None, device: str) -> tuple[str, RunConfig, float]:
+def _worker(
+    label: str, values: dict[str, Any], out: str, data_dir: str | None, device: str, tell: Tell | None = None
+) -> tuple[str, RunConfig, float]:
     import torch
 
     torch.set_num_threads(1)
     config = validated(RunConfig, **values)
-    result = execute(config, label, data_dir, device)
+    result = execute(config, label, data_dir, device, tell)
     write_json(run_folder(Path(out), config) / "result.json", result)
     return label, config, sum(result["cost"]["seconds"].values())
 
 
 def run_all(
-    runs: Sequence[tuple[str, RunConfig]], out: Path, *, jobs: int = 1, data_dir: str | None = None, device: str = "cpu"
+    runs: Sequence[tuple[str, RunConfig]],
+    out: Path,
+    *,
+    jobs: int = 1,
+    data_dir: str | None = None,
+    device: str = "cpu",
+    tell: Tell | None = None,
 ) -> Iterator[tuple[str, RunConfig, float]]:
     """Runs what is not finished, over `jobs` worker processes of one thread each; yields (label, config, seconds) as each ends."""
     check_writable(out)
@@ -143,7 +151,7 @@ def run_all(
         _refuse_early(config)
     tasks = [(label, config.model_dump(mode="json"), str(out), data_dir, device) for label, config in waiting]
     if jobs == 1:
-        yield from (_worker(*t) for t in tasks)
+        yield from (_worker(*t, tell) for t in tasks)
         return
     import joblib
 

@@ -194,7 +194,7 @@ def _carry_out(
     total = len(runs)
     workers = min(jobs or os.cpu_count() or 1, max(total - done, 1))
     try:
-        follow(run_all(runs, out, jobs=workers, data_dir=data_dir, device=device), total, done)
+        follow(lambda tell: run_all(runs, out, jobs=workers, data_dir=data_dir, device=device, tell=tell), total, done)
     except KeyboardInterrupt:
         kept = sum(finished(out, config) for _, config in runs)
         print(
