@@ -70,6 +70,15 @@ def test_adopting_consolidates_a_model_that_was_trained_elsewhere():
     assert model.head.width == 4
 
 
+@pytest.mark.parametrize("method", ["AGEM(20)", "ER(20)", "ER(20, insert='boundary')", "LwF()", "Joint()"])
+def test_every_method_goes_on_after_adopting(method):
+    s = stream("class")
+    ours = learner(s, method)
+    ours.adopt(s[0])
+    ours.train(s[1])
+    assert ours.evaluate(s[1]).mean() > 0.5
+
+
 def test_only_the_seed_of_the_learner_decides(tmp_path):
     s = stream("class")
     model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU(), nn.Linear(32, 2))

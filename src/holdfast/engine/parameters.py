@@ -129,6 +129,7 @@ class ParameterSpace:
         self._grad_views: list[Tensor] = []
         self._versions: list[int] = []
         self._scratch: Tensor | None = None
+        self._scratch_views: list[Tensor] = []
 
     def _owner(self, name: str) -> tuple[dict[str, Any], str]:
         path, _, leaf = name.rpartition(".")
@@ -177,6 +178,7 @@ class ParameterSpace:
         """A θ-shaped vector for use within one call, the same each time: nothing in it lasts."""
         if self._scratch is None:
             self._scratch = torch.zeros_like(self.theta)
+            self._scratch_views = [slot.view(self._scratch) for slot in self.layout.slots]
         return self._scratch
 
     def zero_grad(self, vector: bool = False) -> None:
@@ -218,9 +220,10 @@ class ParameterSpace:
     def writing_to(self, vector: Tensor) -> Iterator[None]:
         """Inside, backward adds gradients to `vector`; afterwards every `.grad` is what it was."""
         kept = [p.grad for p in self.parameters]
+        views = self._scratch_views if vector is self._scratch else [slot.view(vector) for slot in self.layout.slots]
         try:
-            for p, slot in zip(self.parameters, self.layout.slots, strict=True):
-                p.grad = slot.view(vector)
+            for p, view in zip(self.parameters, views, strict=True):
+                p.grad = view
             yield
         finally:
             for p, old in zip(self.parameters, kept, strict=True):

@@ -62,7 +62,7 @@ class AGEM(Replay):
         return super().uses(place) and (place != "update" or self.project == "step")
 
     def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
-        if not learner.task_number:
+        if not learner.task_number or not len(self.memory):
             return g
         size = self.reference or stream_rows(step.batch)
         rows = self.memory.sample(size, before=learner.task_number)
