@@ -68,6 +68,8 @@ def test_distillation_is_the_divergence_and_pads_a_narrow_teacher_with_zeros():
     by_hand = (p * (p.log() - q[:, :3].log())).sum(1).mean()
     assert torch.allclose(distillation(z, old, 2.0), by_hand)
     assert distillation(z, z, 3.0).abs() < 1e-12
+    for teacher in (old, torch.randn(6, 5).double()):
+        assert torch.autograd.gradcheck(lambda v, t=teacher: distillation(v, t, 2.0), z.clone().requires_grad_())
 
 
 def test_lwf_without_a_change_of_weights_adds_nothing_and_pulls_back_after_one():

@@ -8,10 +8,9 @@ Loss + α T² KL(softmax(z_old/T) ‖ softmax(z/T)) on the current inputs; z_old
 - `weight="tasks"` multiplies the term by t − 1, the number of old tasks (van de Ven's domain scenario).
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.engine.batch import Step
@@ -25,15 +24,29 @@ if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
 
+class _Divergence(torch.autograd.Function):
+    """KL(p ‖ q) of two softened softmaxes, mean over rows, with its gradient (q − p) / (T N) in closed form: one node, not six."""
+
+    @staticmethod
+    def forward(ctx: Any, z: Tensor, z_old: Tensor, temperature: float) -> Tensor:
+        log_q = (z / temperature).log_softmax(1)
+        p, gradient = (z_old / temperature).softmax(1), log_q.exp()
+        gradient[:, : p.shape[1]] -= p
+        ctx.save_for_backward(gradient.mul_(1 / (temperature * len(z))))
+        return -(torch.special.entr(p) + p * log_q[:, : p.shape[1]]).sum() / len(z)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        return ctx.saved_tensors[0] * grad, None, None
+
+
 def distillation(z: Tensor, z_old: Tensor, temperature: float) -> Tensor:
     """KL(softmax(z_old/T) ‖ softmax(z/T)), mean over rows; z (N, C), z_old (N, C') with C' ≤ C, missing outputs with probability 0.
 
-    >>> float(distillation(torch.zeros(1, 2), torch.zeros(1, 2), 2.0))
-    0.0
+    >>> round(float(distillation(torch.tensor([[0.0, 2.0]]), torch.zeros(1, 2), 2.0)), 4)
+    0.1201
     """
-    target = (z_old / temperature).softmax(1)
-    log_p = (z / temperature).log_softmax(1)
-    return F.kl_div(log_p if log_p.shape == target.shape else log_p[:, : target.shape[1]], target, reduction="batchmean")
+    return _Divergence.apply(z, z_old, temperature)
 
 
 class LwF(Method):
