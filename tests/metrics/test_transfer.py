@@ -89,6 +89,18 @@ def test_anytime_metrics_equal_their_twins(data):
         equal(round(h.windowed_plasticity(c, w), 9), round(twins.window(a, steps, w, 1), 9))
 
 
+@given(st.data())
+def test_average_anytime_accuracy_and_learning_speed_equal_plain_sums(data):
+    n = data.draw(st.integers(2, 10))
+    a, b = (data.draw(st.lists(scores, min_size=n, max_size=n)) for _ in "ab")
+    c = h.Curves(["x", "y"], list(range(1, n + 1)), [[u, v] for u, v in zip(a, b, strict=True)], [1, n])
+    equal(h.average_anytime_accuracy(c), sum([a[0]] + [(u + v) / 2 for u, v in zip(a[1:], b[1:], strict=True)]) / n)
+    area = sum((a[k] - b[k] + a[k + 1] - b[k + 1]) / 2 for k in range(n - 1)) / (n - 1)
+    assert math.isclose(h.learning_speed_transfer(range(n), a, b)["area"], area, abs_tol=1e-9)
+    first = [next((k for k, v in enumerate(curve) if v >= 0.5), math.nan) for curve in (a, b)]
+    equal(h.learning_speed_transfer(range(n), a, b, 0.5)["steps"], first[0] - first[1])
+
+
 def test_the_worked_example_and_not_the_published_walk_through():
     m = AccuracyMatrix.from_records([(0, 0, 0.97), (0, 1, 0.94), (0, 2, 0.91), (1, 1, 0.95), (1, 2, 0.93), (2, 2, 0.96)])
     assert h.average_accuracy(m) == pytest.approx(0.93333, abs=1e-4)
