@@ -29,6 +29,10 @@ LIMITS = {  # method → (limit, the passes it is measured against)
     "ER(1000)": (1.10, "bare at the doubled batch"),
     "LwF(alpha=1.0)": (1.10, "bare + one forward"),
     "AGEM(1000)": (1.15, "bare + one pass at the reference batch"),
+    "SI(0.1)": (1.25, "bare"),
+    "MAS(0.01)": (1.25, "bare"),
+    "DERpp(1000)": (1.10, "bare at the tripled batch"),
+    "GEM(256, batch=64)": (1.15, "bare + one pass at the reference batch"),
 }
 NETWORKS = {"MLP 784-256-256-10": mlp, "convnet 16-32-128": convnet}
 SGD = optimizer("sgd", lr=0.01, momentum=0.9)
@@ -53,7 +57,7 @@ class Bare:
         return self.x.index_select(0, self.rows.index_select(0, index)).float().div_(255), self.y.index_select(0, index)
 
     def step(self) -> None:
-        x, y = self.rows_at(2 * self.batch if "doubled" in self.passes else self.batch)
+        x, y = self.rows_at(self.batch * (3 if "tripled" in self.passes else 2 if "doubled" in self.passes else 1))
         if "forward" in self.passes:
             with torch.no_grad():
                 self.teacher(x)

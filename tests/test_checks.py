@@ -12,6 +12,12 @@ SPECS = {
     "AGEM": ["AGEM(40)", "AGEM(40, project='step', insert='boundary', memory='ring')"],
     "ER": ["ER(40)", "ER(10, memory='per_class', insert='boundary', weights='task', balance='task')"],
     "EWC": ["EWC(1.0)"],
+    "OnlineEWC": ["OnlineEWC(1.0, gamma=0.9, decay=0.5)"],
+    "SI": ["SI(0.5)", "SI(0.5, gradient='total', clamp='sum')"],
+    "MAS": ["MAS(0.05)"],
+    "DER": ["DER(40)"],
+    "GEM": ["GEM(20)", "GEM(20, strength=0, ridge=0)"],
+    "DERpp": ["DERpp(40)", "DERpp(40, draws=1)"],
     "LwF": ["LwF(alpha=1.0)", "LwF(alpha=1.0, outputs='all', weight='tasks')"],
 }
 

@@ -8,13 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.engine.batch import Rows
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, one_of
 
-POLICIES = ("reservoir", "class_balanced", "ring", "per_class")
+POLICIES = ("reservoir", "class_balanced", "ring", "per_class", "per_task")
+GROWING = ("per_class", "per_task")  # the capacity counts for each group
 
 
 class Memory(Stateful):
@@ -23,7 +25,7 @@ class Memory(Stateful):
     `reservoir`: every example offered so far has the same chance (Vitter 1985; by Li's algorithm L of 1994). `class_balanced`: the most
     frequent class gives way to others (Chrysakis & Moens 2020). `ring`: the latest `capacity // tasks` of each task, tasks
     being those seen so far. `per_class`: a reservoir of `capacity` examples for each (task, output), so the
-    capacity counts per class and the total grows.
+    capacity counts per class and the total grows. `per_task`: the latest `capacity` of each task.
 
     >>> m = Memory(3)
     >>> m.insert(Rows(torch.arange(5.0)[:, None], torch.arange(5), task=0))
@@ -53,7 +55,7 @@ class Memory(Stateful):
         """Makes the buffers hold at least `size` rows."""
         columns = {"x": rows.x, "y": rows.y, **{f"payload_{k}": v for k, v in rows.payloads.items()}}
         have = self._buffers.get("y")
-        room = size if self.policy != "per_class" else -(-size // self.capacity) * self.capacity  # whole classes
+        room = size if self.policy not in GROWING else -(-size // self.capacity) * self.capacity  # whole classes
         for name, value in columns.items():
             fresh = value.new_zeros((room, *value.shape[1:]))
             if have is not None:
@@ -70,6 +72,16 @@ class Memory(Stateful):
         assert value is not None
         return value
 
+    def _widened(self, name: str, value: Tensor) -> Tensor:
+        """Makes a stored payload and a new one equally wide, with NaN where an output did not exist."""
+        stored = self._stored(name)
+        if stored.dim() < 2 or stored.shape[1] == value.shape[1]:
+            return value
+        width = max(stored.shape[1], value.shape[1])
+        if stored.shape[1] < width:
+            self._buffers[name] = F.pad(stored, (0, width - stored.shape[1]), value=torch.nan)
+        return F.pad(value, (0, width - value.shape[1]), value=torch.nan)
+
     def _write(self, places: dict[int, int], rows: Rows) -> None:
         """Writes row `places[slot]` of `rows` into each slot."""
         if not places:
@@ -77,11 +89,13 @@ class Memory(Stateful):
         slots, source = torch.LongTensor(list(places)), torch.LongTensor(list(places.values()))  # the fastest way
         have, last = self._buffers.get("y"), max(places) + 1
         if have is None or len(have) < last:
-            self._room(rows, last if self.policy == "per_class" else self.capacity)
+            self._room(rows, last if self.policy in GROWING else self.capacity)
         device = self._stored("y").device
         to, of = slots.to(device), source.to(rows.y.device)
         columns = {"x": rows.x, "y": rows.y} | {f"payload_{k}": v for k, v in rows.payloads.items()}
         for name, value in columns.items():
+            if name.startswith("payload_"):
+                value = self._widened(name, value)
             self._stored(name).index_copy_(0, to, value.index_select(0, of).to(device))
         if isinstance(rows.task, Tensor):
             self._stored("task").index_copy_(0, slots, rows.task.index_select(0, source))
@@ -97,7 +111,9 @@ class Memory(Stateful):
             places = self._reservoir(len(rows))
         else:
             u = self._uniform(len(rows))
-            choose = {"class_balanced": self._class_balanced, "ring": self._ring, "per_class": self._per_class}[self.policy]
+            by_policy = {"class_balanced": self._class_balanced, "ring": self._ring}
+            by_policy |= {"per_class": self._per_class, "per_task": self._per_task}
+            choose = by_policy[self.policy]
             places = choose(self._keys(rows), u)
         self.host["offered"] += len(rows)
         self._write(places, rows)
@@ -108,7 +124,7 @@ class Memory(Stateful):
     def _keys(self, rows: Rows) -> list[str]:
         """The group of each row: its task (ring), its output (class_balanced), or both (per_class)."""
         tasks = rows.task.tolist() if isinstance(rows.task, Tensor) else [rows.task] * len(rows)
-        if self.policy == "ring":
+        if self.policy in ("ring", "per_task"):
             return [str(t) for t in tasks]
         outputs = rows.y.tolist()
         return [f"{t}:{y}" for t, y in zip(tasks, outputs, strict=True)] if self.policy == "per_class" else [str(y) for y in outputs]
@@ -149,6 +165,14 @@ class Memory(Stateful):
                 places[used] = i
             elif (k := int(u[i] * (seen + 1))) < self.capacity:
                 places[group["slots"][k]] = i
+        return places
+
+    def _per_task(self, keys: list[str], u: list[float]) -> dict[int, int]:
+        places = {}
+        for i, key in enumerate(keys):
+            slots = self._group(key)["slots"]
+            slots.append(self._used() if len(slots) < self.capacity else slots.pop(0))
+            places[slots[-1]] = i
         return places
 
     def _class_balanced(self, keys: list[str], u: list[float]) -> dict[int, int]:
@@ -200,18 +224,28 @@ class Memory(Stateful):
         x, y, task = (self._stored(n).index_select(0, index if n == "task" else on) for n in ("x", "y", "task"))
         return Rows(x, y, task, payloads)
 
-    def sample(self, size: int, generator: torch.Generator | None = None, before: int | None = None, per_task: bool = False) -> Rows:
+    def sample(
+        self,
+        size: int,
+        generator: torch.Generator | None = None,
+        *,
+        before: int | None = None,
+        task: int | None = None,
+        per_task: bool = False,
+    ) -> Rows:
         """`size` rows without replacement (all of them where fewer are stored).
 
-        `before=t` leaves out rows of task t and later. `per_task` draws the same number, ⌈size / tasks⌉, from each.
+        `before=t` leaves out rows of task t and later, `task=t` all rows but those of task t. `per_task` draws the same number,
+        ⌈size / tasks⌉, from each.
         """
         order = torch.randperm(len(self), generator=generator or self.generator("draws"))
-        if before is not None:
+        if (before is not None or task is not None) and len(order):
             shuffled, task_of = order.numpy(), self._stored("task").numpy()  # on the host: half the time of the same in tensors
-            order = torch.from_numpy(shuffled[task_of[shuffled] < before])
+            found = task_of[shuffled]
+            order = torch.from_numpy(shuffled[found < before if task is None else found == task])
         if per_task:
-            task = self._stored("task").index_select(0, order)
-            groups = [order[task == t] for t in task.unique()]
+            of = self._stored("task").index_select(0, order)
+            groups = [order[of == t] for t in of.unique()]
             share = -(-size // max(len(groups), 1))
             return self.at(torch.cat([g[:share] for g in groups]) if groups else order)
         return self.at(order[:size])

@@ -2,15 +2,41 @@
 
 from holdfast.methods.agem import AGEM
 from holdfast.methods.compose import Composite
+from holdfast.methods.cumulative import Cumulative
+from holdfast.methods.der import DER, DERpp
 from holdfast.methods.er import ER
 from holdfast.methods.ewc import EWC
 from holdfast.methods.finetune import FineTune
+from holdfast.methods.gem import GEM
 from holdfast.methods.joint import Joint
 from holdfast.methods.lwf import LwF
+from holdfast.methods.mas import MAS
 from holdfast.methods.method import Declaration, Method, Phase
+from holdfast.methods.online_ewc import OnlineEWC
+from holdfast.methods.si import SI
 from holdfast.methods.spec import parse_method
 
-__all__ = ["AGEM", "ER", "EWC", "Composite", "Declaration", "FineTune", "Joint", "LwF", "Method", "Phase", "parse_method"]
+__all__ = [
+    "AGEM",
+    "DER",
+    "ER",
+    "EWC",
+    "GEM",
+    "MAS",
+    "SI",
+    "Composite",
+    "Cumulative",
+    "DERpp",
+    "Declaration",
+    "FineTune",
+    "Joint",
+    "LwF",
+    "Method",
+    "OnlineEWC",
+    "Phase",
+    "parse_method",
+]
+
 
 METHODS: dict[str, type[Method]] = {
     name: value

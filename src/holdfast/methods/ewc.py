@@ -12,7 +12,7 @@ from torch import Tensor
 
 from holdfast.engine.fisher import LABELS
 from holdfast.errors import one_of
-from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
 from holdfast.streams.task import Task
 
 if TYPE_CHECKING:
@@ -27,12 +27,7 @@ class EWC(Method):
         "Kirkpatrick et al. 2017",
         "quadratic penalty weighted by the Fisher information, one term per task",
         neutral=(("strength", 0),),
-        weak=(
-            (
-                "class",
-                "a penalty on weights does not teach classes apart that were never seen together; expect FineTune's accuracy, use ER",
-            ),
-        ),
+        weak=(("class", PENALTY_IN_CLASS),),
     )
 
     def __init__(self, strength: float, samples: int = 1000, labels: str = "exact", decay: float = 1.0) -> None:

@@ -16,7 +16,20 @@ if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
 
-class Joint(Method):
+class KeepsAllData(Method):
+    """Base of methods that train on all tasks so far (abstract)."""
+
+    def begin(self, learner: "Learner", task: Task) -> Task:
+        row = sum(v.nbytes for v in task.train.fetch(torch.tensor([0]))[:2])
+        self.host["data_bytes"] = row * sum(len(t.train) for t in learner.tasks)
+        return replace(task, train=JoinedPart([t.train for t in learner.tasks]))
+
+    def state_bytes(self) -> int:
+        """Bytes of all the data that it has to keep."""
+        return int(self.host.get("data_bytes", 0))
+
+
+class Joint(KeepsAllData):
     """Retrains from scratch on everything so far."""
 
     declaration = Declaration(
@@ -31,12 +44,3 @@ class Joint(Method):
 
     def __init__(self) -> None:
         super().__init__()
-
-    def begin(self, learner: "Learner", task: Task) -> Task:
-        row = sum(v.nbytes for v in task.train.fetch(torch.tensor([0]))[:2])
-        self.host["data_bytes"] = row * sum(len(t.train) for t in learner.tasks)
-        return replace(task, train=JoinedPart([t.train for t in learner.tasks]))
-
-    def state_bytes(self) -> int:
-        """Bytes of all the data that it has to keep."""
-        return int(self.host.get("data_bytes", 0))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
 PLACES = ("attach", "predict", "begin", "draw", "criterion", "loss", "penalty", "gradient", "update", "after", "consolidate")
+PENALTY_IN_CLASS = "a penalty on weights does not teach classes apart that were never seen together; expect FineTune's accuracy, use ER"
 EXCLUSIVE = ("criterion", "gradient", "predict")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from holdfast.engine.batch import Batch, Rows, Step
-from holdfast.engine.memory import POLICIES, Memory
+from holdfast.engine.memory import GROWING, POLICIES, Memory
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Method
 from holdfast.streams.task import Task
@@ -26,7 +26,7 @@ class Replay(Method):
 
     def __init__(self, capacity: int, memory: str, insert: str) -> None:
         super().__init__()
-        if memory == "per_class":
+        if memory in GROWING:
             self.declaration = replace(self.declaration, memory="linear")  # type: ignore[misc]
         self.memory = Memory(capacity, one_of("memory policy", memory, POLICIES))
         self.insert = one_of("insert", insert, ("stream", "boundary"))

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from holdfast.engine.batch import Batch, Block, Rows, Step
 from holdfast.engine.fisher import fisher_diagonal
 from holdfast.engine.loss import cross_entropy, restrict, within
+from holdfast.engine.magnitudes import mean_magnitude
 from holdfast.engine.parameters import ParameterSpace, carry, trainable
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.stateful import Stateful, seed_from
@@ -488,21 +489,33 @@ class Learner:
 
     def fisher(self, task: Task, *, samples: int, labels: str, generator: torch.Generator) -> Tensor:
         """The Fisher diagonal on `samples` random training examples of a task (0: all), over the outputs that compete in its loss."""
+        x, y, logits, competing = self._probe(task, samples, generator)
+        return fisher_diagonal(self.space, logits, x, within(y, competing), labels=labels, generator=generator)
+
+    def output_sensitivity(self, task: Task, *, samples: int, generator: torch.Generator) -> Tensor:
+        """E_x |∂ ½‖f(x)‖² / ∂θ| per example, f the outputs that compete in the task's loss; no labels are used (MAS)."""
+        x, _, logits, _ = self._probe(task, samples, generator)
+
+        def half_norm(module: nn.Module, part: Tensor) -> Tensor:
+            return logits(module, part).square().sum(1, keepdim=True) / 2
+
+        return mean_magnitude(self.space, half_norm, x, torch.ones(len(x), 1, device=x.device), torch.abs)
+
+    def _probe(self, task: Task, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Callable, Any]:
+        """Random training examples, and the function that gives the logits of the outputs competing for them."""
         order = torch.randperm(len(task.train), generator=generator)[: samples or None]
         rows = list(task.train.batches(order.split(4096)))
         x = torch.cat([self.prepare(r[0].to(self.device), augment=False) for r in rows])
         y = torch.cat([r[1].to(self.device) for r in rows])
-        one = Batch(x, y, task.index, (Block("stream", 0, len(x)),))
-        competing = self.competing(one)
+        competing = self.competing(Batch(x, y, task.index, (Block("stream", 0, len(x)),)))
         if isinstance(competing, Tensor):
             competing = competing[0].nonzero().flatten()  # rows of one task compete over the same outputs
         known = task.index if self.scenario == "task" else None
 
         def logits(module: nn.Module, part: Tensor) -> Tensor:
-            columns = competing if competing is not None else slice(0, self.head.opened)
-            return restrict(module(part, known), columns)
+            return restrict(module(part, known), competing if competing is not None else slice(0, self.head.opened))
 
-        return fisher_diagonal(self.space, logits, x, within(y, competing), labels=labels, generator=generator)
+        return x, y, logits, competing
 
     # ---- reading
 

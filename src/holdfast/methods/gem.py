@@ -1,0 +1,67 @@
+"""GEM: gradient episodic memory (Lopez-Paz & Ranzato 2017, eq. 8–11).
+
+With g_k the gradient on the memory of past task k, and only when some g_k·g < 0: min ½‖g̃ − g‖² subject to G g̃ ≥ 0, through its dual
+min_{v ≥ 0} ½ vᵀ G Gᵀ v + (G g)ᵀ v, g̃ = g + Gᵀ v. The authors' code solves with v ≥ γ (`strength`, 0.5 in their runs) and a ridge of 1e-3
+on G Gᵀ: that is the default; `strength=0, ridge=0` is the equation. The dual is a non-negative least-squares problem after v = γ + u.
+The guarantee holds for the vector that moves θ: under momentum, Adam or weight decay the step is another vector.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from holdfast.engine.batch import Batch, Step
+from holdfast.methods.method import Declaration, at_least
+from holdfast.methods.replay import Replay, stream_rows
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+def project(g: Tensor, past: Tensor, strength: float = 0.5, ridge: float = 1e-3) -> Tensor:
+    """The vector nearest to g, (P,), that loses on none of the past gradients, (K, P); g itself where it already does not.
+
+    >>> project(torch.tensor([1.0, -1.0]), torch.tensor([[0.0, 1.0]]), strength=0.0, ridge=0.0)
+    tensor([1., 0.])
+    """
+    from scipy.optimize import nnls
+
+    against = (past @ g).double().cpu().numpy()
+    if (against >= 0).all():
+        return g
+    gram = (past @ past.T).double().cpu().numpy()
+    gram += (ridge + 1e-12 * max(np.trace(gram), 1e-30)) * np.eye(len(gram))
+    root = np.linalg.cholesky(gram)
+    target = -np.linalg.solve(root, against + gram.sum(1) * strength)
+    v = strength + nnls(root.T, target)[0]
+    return g + torch.as_tensor(v, dtype=g.dtype, device=g.device) @ past
+
+
+class GEM(Replay):
+    """Lets no step raise, to first order, the loss on the memory of any past task."""
+
+    declaration = Declaration(
+        "optimisation",
+        "Lopez-Paz & Ranzato 2017",
+        "projects the gradient so that no past task's memory gets worse",
+        stores_examples=True,
+        memory="linear",
+        time="linear",
+        weak=(("class", "protects the loss on old classes only to first order; expect less than ER at the same memory"),),
+    )
+
+    def __init__(self, capacity: int, strength: float = 0.5, ridge: float = 1e-3, batch: int = 0) -> None:
+        """`capacity` examples for each task, its latest; `strength` γ ≥ 0; `batch` rows of each task (0: as many as the stream's)."""
+        super().__init__(capacity, "per_task", "stream")
+        self.strength, self.ridge = at_least("strength", strength, 0), at_least("ridge", ridge, 0)
+        self.rows = int(at_least("batch", batch, 0))
+
+    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+        size, past = self.rows or stream_rows(step.batch), []
+        for t in range(learner.task_number):
+            rows = self.memory.sample(size, task=t)
+            if len(rows):
+                past.append(learner.gradient_on(Batch.of_stream(rows)))
+        return project(g, torch.stack(past), self.strength, self.ridge) if past else g

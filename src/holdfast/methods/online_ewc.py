@@ -1,0 +1,66 @@
+"""OnlineEWC: one anchor and a running Fisher for any number of tasks (Schwarz et al. 2018, eq. 9 and below).
+
+Loss + λ/2 Σ_i γ F_{t−1,i} (θ_i − θ*_{t−1,i})²; at a boundary F_t ← γ F_{t−1} + (Fisher of task t), θ*_t ← θ. γ = 1 forgets nothing of F.
+The paper normalises each task's Fisher; `normalize=True` divides it by its largest entry, the default keeps it as it is.
+"""
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from holdfast.engine.fisher import LABELS
+from holdfast.errors import HoldfastError, one_of
+from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
+from holdfast.streams.task import Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+class OnlineEWC(Method):
+    """A spring to the last boundary, as stiff as the discounted sum of what mattered so far."""
+
+    declaration = Declaration(
+        "regularisation",
+        "Schwarz et al. 2018",
+        "quadratic penalty around the last boundary, running Fisher",
+        weak=(("class", PENALTY_IN_CLASS),),
+        neutral=(("strength", 0),),
+    )
+
+    def __init__(
+        self, strength: float, gamma: float = 1.0, samples: int = 1000, labels: str = "exact", decay: float = 1.0, normalize: bool = False
+    ) -> None:
+        """`strength` λ ≥ 0; `gamma` γ in [0, 1]; `samples` for F (0: all); `decay` multiplies λ at each boundary."""
+        super().__init__()
+        if not 0 <= gamma <= 1:
+            raise HoldfastError(f"gamma must lie in [0, 1], got {gamma}")
+        self.strength, self.gamma, self.normalize = at_least("strength", strength, 0), gamma, normalize
+        self.samples, self.labels = int(at_least("samples", samples, 0)), one_of("Fisher labels", labels, LABELS)
+        self.decay = at_least("decay", decay, 0)
+        self.host["boundaries"] = 0
+        for name in ("fisher", "anchor"):
+            self.remember(name, None, vector=True)
+
+    @property
+    def stiffness(self) -> float:
+        """γ λ, decayed once for each boundary after the first."""
+        return self.strength * self.gamma * self.decay ** max(self.host["boundaries"] - 1, 0)
+
+    def penalty(self, learner: "Learner", g: Tensor) -> None:
+        fisher, anchor = self._buffers["fisher"], self._buffers["anchor"]
+        if fisher is not None and anchor is not None and self.strength:
+            g.addcmul_(fisher, learner.space.theta - anchor, value=self.stiffness)
+
+    def consolidate(self, learner: "Learner", task: Task) -> None:
+        if not self.strength:
+            return
+        fisher = learner.fisher(task, samples=self.samples, labels=self.labels, generator=self.generator())
+        if self.normalize:
+            fisher /= fisher.max().clamp_min(1e-30)
+        if (before := self._buffers["fisher"]) is not None:
+            fisher += self.gamma * before
+        self.remember("fisher", fisher, vector=True)
+        self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
+        self.host["boundaries"] += 1
+        learner.warn_if_unstable(self.stiffness, float(fisher.max()))
