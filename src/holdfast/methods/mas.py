@@ -6,6 +6,7 @@ differentiates ‖f‖², twice this: its λ is half of ours.
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
@@ -37,7 +38,7 @@ class MAS(Method):
     def penalty(self, learner: "Learner", g: Tensor) -> None:
         importance, anchor = self._buffers["importance"], self._buffers["anchor"]
         if importance is not None and anchor is not None and self.strength:
-            g.addcmul_(importance, learner.space.theta - anchor, value=2 * self.strength)
+            g.addcmul_(importance, torch.sub(learner.space.theta, anchor, out=learner.space.scratch), value=2 * self.strength)
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         if not self.strength:

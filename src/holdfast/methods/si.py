@@ -50,7 +50,7 @@ class SI(Method):
     def penalty(self, learner: "Learner", g: Tensor) -> None:
         importance, anchor = self._buffers["importance"], self._buffers["anchor"]
         if importance is not None and anchor is not None and self.strength:
-            g.addcmul_(importance, learner.space.theta - anchor, value=2 * self.strength)
+            g.addcmul_(importance, torch.sub(learner.space.theta, anchor, out=learner.space.scratch), value=2 * self.strength)
 
     def after(self, learner: "Learner", step: Step) -> None:
         g = step.raw_gradient if self.which == "task" else learner.space.grad

@@ -129,7 +129,8 @@ class Learner:
         self._initial_buffers = {n: b.clone() for n, b in self.model.named_buffers()} if self._restarts else {}
         self._watch = LossWatch()
         self._step: Step | None = None
-        self._before: Tensor | None = None
+        self._before: Tensor | None = None  # θ before the step, then its change
+        self._raw: Tensor | None = None
         self._resume: dict[str, Any] | None = None
         self._late: dict[str, Any] | None = None
         parts = self.method.parts
@@ -392,7 +393,8 @@ class Learner:
         if self._wants_vector:
             g = self.space.collect()
             if self._wants_raw:
-                self._step.raw_gradient = g.clone()
+                self._raw = _into(self._raw, g)
+                self._step.raw_gradient = self._raw
             if "penalty" in self._uses:
                 self.method.penalty(self, g)
             if "gradient" in self._uses:
@@ -400,17 +402,18 @@ class Learner:
         if self.clip is not None:
             nn.utils.clip_grad_norm_(self.space.parameters, self.clip, foreach=True)
         if self._wants_delta:
-            self._before = self.space.theta.clone()
+            self._before = _into(self._before, self.space.theta)
 
     def after_step(self) -> None:
         """After your optimizer's step: edits the change of θ, lets the method observe, counts the step."""
         assert self._step is not None
         with torch.no_grad():
             if self._wants_delta and self._before is not None:
-                delta = self.space.theta - self._before
                 if "update" in self._uses:
-                    delta = self.method.update(self, self._step, delta)
+                    delta = self.method.update(self, self._step, self.space.theta - self._before)
                     torch.add(self._before, delta, out=self.space.theta)
+                else:
+                    delta = torch.sub(self.space.theta, self._before, out=self._before)
                 self._step.delta = delta
             self.method.after(self, self._step)
         if self.scheduler is not None:
@@ -575,3 +578,10 @@ class Learner:
         self._make_schedule()
         assert state is not None
         checkpoint.restore(self, state)
+
+
+def _into(kept: Tensor | None, value: Tensor) -> Tensor:
+    """`value` copied into `kept`, or cloned where that is none of its shape (detached; no new memory at each step)."""
+    if kept is None or kept.shape != value.shape or kept.dtype != value.dtype or kept.device != value.device:
+        return value.detach().clone()
+    return kept.copy_(value.detach())
