@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from holdfast.checks import LAWS, LawBroken, check_method
-from holdfast.methods import ER, EWC, METHODS, FineTune
+from holdfast.methods import EWC, METHODS, FineTune
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.replay import Replay
 
@@ -258,5 +258,5 @@ def test_order_of_sums_is_checked_beyond_sorting(monkeypatch):
         check_method(Last(), scenarios=("class",))
 
 
-def test_sharing_is_no_way_around_the_laws():
-    assert ER(10, store="m").arguments["store"] == "m"
+def test_sharing_a_memory_is_no_way_around_the_laws():
+    check_method("ER(40, store='m') + AGEM(40, store='m')")

@@ -1,4 +1,4 @@
-"""The diagonal of the Fisher information, per example, then averaged (FORMULAS: Fisher information).
+"""The diagonal of the Fisher information, per example, then averaged.
 
 F_i = E_x Σ_y p(y|x) (∂ log p(y|x)/∂θ_i)², p over the outputs that competed in the loss.
 """

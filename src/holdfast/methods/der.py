@@ -4,7 +4,10 @@ DER:   loss + α mean (z(x_m) − z_m)², z_m the logits stored when the example
 DER++: + β cross-entropy of memory rows and their labels, from a second draw (`draws=2`, the paper) or the same (`draws=1`).
 
 Logits enter with their example, in its first epoch; over several epochs the paper's code offers examples again and so stores later logits.
-Only outputs that were active when the logits were stored are compared, so heads may grow. Inputs are stored too: no privacy measure.
+In the class scenario the authors' networks have all outputs from the start, so old rows also hold new outputs down: that is
+`outputs="all"` with a masked head. Else only outputs that were active when the
+logits were stored are compared, so heads may grow, and DER alone forgets as FineTune does. Inputs are stored too: no privacy
+measure.
 """
 
 from typing import TYPE_CHECKING
