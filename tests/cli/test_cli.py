@@ -158,6 +158,14 @@ def test_mistakes_are_one_message_and_exit_code_2(capsys, tmp_path, monkeypatch,
     assert not list(tmp_path.rglob("result.json"))
 
 
+def test_files_that_are_not_text_are_refused_by_name(capsys, tmp_path):
+    for command, name, message in (("metrics", "m.csv", "is not a text file"), ("bench", "s.toml", "not valid TOML")):
+        (tmp_path / name).write_bytes(bytes(range(128, 256)))
+        code, _, err = call(capsys, command, str(tmp_path / name))
+        assert code == 2
+        assert message in err
+
+
 def test_usage_errors_exit_with_2_as_well(capsys):
     assert call(capsys, "run", "--bogus")[0] == 2
     assert call(capsys, "nothing")[0] == 2

@@ -91,6 +91,12 @@ def test_what_cannot_be_read_is_named(tmp_path):
     (tmp_path / "result.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(HoldfastError, match="format 1"):
         load_results([tmp_path])
+    (tmp_path / "result.json").write_text(json.dumps({"format": 1}))
+    with pytest.raises(HoldfastError, match="format 1"):
+        load_results([tmp_path])
+    (tmp_path / "result.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(HoldfastError, match="not a whole result file"):
+        load_results([tmp_path])
     (tmp_path / "result.json").write_text("[1]")
     with pytest.raises(HoldfastError, match="format 1"):
         load_results([tmp_path])

@@ -166,14 +166,14 @@ def load_suite(name: str) -> Suite:
         path = Path(name)
         if not path.is_file():
             raise HoldfastError(f"there is no suite file {name}; shipped suites: {', '.join(shipped())}")
-        text = path.read_text()
+        text = path.read_bytes()
     elif name in shipped():
-        text = files("holdfast.bench").joinpath(f"suites/{name}.toml").read_text()
+        text = files("holdfast.bench").joinpath(f"suites/{name}.toml").read_bytes()
     else:
         raise unknown("suite", name, shipped())
     try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        values = tomllib.loads(text.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise HoldfastError(f"suite {name}: not valid TOML: {error}") from None
     suite: Suite = validated(Suite, **values)
     return suite

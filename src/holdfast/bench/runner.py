@@ -36,10 +36,10 @@ def read_result(path: Path) -> dict[str, Any]:
         result = json.loads(path.read_text())
     except OSError as error:
         raise HoldfastError(f"{path} could not be read: {error.strerror}") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:
         raise HoldfastError(f"{path} is not a whole result file ({error}); delete it and run again") from None
-    if result.get("format") != FORMAT:
-        raise HoldfastError(f"{path} has result format {result.get('format')!r}, this version reads {FORMAT}")
+    if not isinstance(result, dict) or result.get("format") != FORMAT:
+        raise HoldfastError(f"{path} is not a result file of format {FORMAT}")
     return result
 
 

@@ -1,13 +1,12 @@
-"""DER and DER++: dark experience replay (Buzzega et al. 2020, eq. 5 and 6).
+"""DER and DER++: dark experience replay (Buzzega et al. 2020).
 
 DER:   loss + α mean (z(x_m) − z_m)², z_m the logits stored when the example entered the memory.
 DER++: + β cross-entropy of memory rows and their labels, from a second draw (`draws=2`, the paper) or the same (`draws=1`).
 
-Logits enter with their example, in its first epoch; over several epochs the paper's code offers examples again and so stores later logits.
-In the class scenario the authors' networks have all outputs from the start, so old rows also hold new outputs down: that is
-`outputs="all"` with a masked head. Else only outputs that were active when the
-logits were stored are compared, so heads may grow, and DER alone forgets as FineTune does. Inputs are stored too: no privacy
-measure.
+Logits enter with their example, in its first epoch: on short tasks of several epochs they are early ones.
+In the class scenario a network with all outputs from the start (`outputs="all"`, masked head) lets old rows hold new outputs down. Else
+only outputs that were active when the logits were stored are compared, so heads may grow, and DER alone forgets as FineTune does.
+Inputs are stored too: no privacy measure.
 """
 
 from typing import TYPE_CHECKING

@@ -1,7 +1,7 @@
-"""OnlineEWC: one anchor and a running Fisher for any number of tasks (Schwarz et al. 2018, eq. 9 and below).
+"""OnlineEWC: one anchor and a running Fisher for any number of tasks (Schwarz et al. 2018).
 
 Loss + λ/2 Σ_i γ F_{t−1,i} (θ_i − θ*_{t−1,i})²; at a boundary F_t ← γ F_{t−1} + (Fisher of task t), θ*_t ← θ. γ = 1 forgets nothing of F.
-The paper normalises each task's Fisher; `normalize=True` divides it by its largest entry, the default keeps it as it is.
+`normalize=True` divides each task's Fisher by its largest entry; the default keeps it as it is.
 """
 
 from typing import TYPE_CHECKING

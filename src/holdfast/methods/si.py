@@ -1,4 +1,4 @@
-"""SI: synaptic intelligence (Zenke, Poole & Ganguli 2017, eq. 3–5).
+"""SI: synaptic intelligence (Zenke, Poole & Ganguli 2017).
 
 ω_i += −g_i Δθ_i at each step; at a boundary Ω_i += ω_i / ((θ_i − θ_i^start)² + ξ); loss + c Σ_i Ω_i (θ_i − θ*_i)² (no ½).
 
@@ -10,18 +10,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
 from holdfast.engine.batch import Step
 from holdfast.errors import one_of
-from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
+from holdfast.methods.anchored import Anchored
+from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, at_least
 from holdfast.streams.task import Task
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
 
-class SI(Method):
+class SI(Anchored):
     """Holds each weight as firmly as its path lowered the loss."""
 
     declaration = Declaration(
@@ -35,22 +35,17 @@ class SI(Method):
 
     def __init__(self, strength: float, xi: float = 0.1, gradient: str = "task", clamp: str = "none") -> None:
         """`strength` c ≥ 0; `xi` ξ > 0, the damping; `gradient` task or total; `clamp` none or sum."""
-        super().__init__()
-        self.strength, self.xi = at_least("strength", strength, 0), at_least("xi", xi, 1e-12)
+        super().__init__(strength)
+        self.xi = at_least("xi", xi, 1e-12)
         self.which, self.clamp = one_of("gradient", gradient, ("task", "total")), one_of("clamp", clamp, ("none", "sum"))
         self.declaration = replace(self.declaration, raw_gradient=self.which == "task")  # type: ignore[misc]
-        for name in ("omega", "importance", "anchor", "start"):
+        for name in ("omega", "start"):
             self.remember(name, None, vector=True)
 
     def begin(self, learner: "Learner", task: Task) -> Task:
         self.remember("start", learner.space.theta.detach().clone(), vector=True)
         self.remember("omega", torch.zeros_like(learner.space.theta), vector=True)
         return task
-
-    def penalty(self, learner: "Learner", g: Tensor) -> None:
-        importance, anchor = self._buffers["importance"], self._buffers["anchor"]
-        if importance is not None and anchor is not None and self.strength:
-            g.addcmul_(importance, torch.sub(learner.space.theta, anchor, out=learner.space.scratch), value=2 * self.strength)
 
     def after(self, learner: "Learner", step: Step) -> None:
         g = step.raw_gradient if self.which == "task" else learner.space.grad
@@ -61,9 +56,8 @@ class SI(Method):
     def consolidate(self, learner: "Learner", task: Task) -> None:
         theta = learner.space.theta.detach()
         gained = self.get_buffer("omega") / ((theta - self.get_buffer("start")).square() + self.xi)
-        if (before := self._buffers["importance"]) is not None:
-            gained += before
-        self.remember("importance", gained.clamp_min(0) if self.clamp == "sum" else gained, vector=True)
-        self.remember("anchor", theta.clone(), vector=True)
+        importance = self.hold(learner, gained)
+        if self.clamp == "sum":
+            importance.clamp_min_(0)
         for name in ("omega", "start"):  # of the task that ended
             self.remember(name, None, vector=True)

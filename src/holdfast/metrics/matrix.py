@@ -225,7 +225,7 @@ class AccuracyMatrix:
                 score=_number(r["score"]),
                 results=r.get("results"),
                 clusters=r.get("clusters"),
-                examples=None if _missing(examples) else int(float(str(examples))),
+                examples=None if _missing(examples) else _number(examples, "examples"),  # type: ignore[arg-type]
                 segment=None if _missing(segment) else str(segment),  # type: ignore[arg-type]
             )
         return out
@@ -291,7 +291,7 @@ class AccuracyMatrix:
             data = json.loads(data) if isinstance(data, str) else data
         except json.JSONDecodeError as error:
             raise HoldfastError(f"not valid JSON: {error}") from None
-        if not isinstance(data, Mapping) or "cells" not in data or "tasks" not in data:
+        if not isinstance(data, Mapping) or not all(isinstance(data.get(k), list) for k in ("tasks", "cells")):
             raise HoldfastError("expected an accuracy matrix as JSON with the keys tasks and cells")
         if data.get("format", FORMAT) != FORMAT:
             raise HoldfastError(f"matrix format {data['format']} is not known; this version reads {FORMAT}")
@@ -334,17 +334,19 @@ def _read(path: Path) -> str:
         return path.read_text()
     except OSError as error:
         raise HoldfastError(f"{path} could not be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise HoldfastError(f"{path} is not a text file; expected CSV or JSON in UTF-8") from None
 
 
 def _missing(value: Any) -> bool:
     return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
 
 
-def _number(value: Any) -> float:
+def _number(value: Any, what: str = "the score") -> float:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise HoldfastError(f"the score must be a number, got {value!r}") from None
+        raise HoldfastError(f"{what} must be a number, got {value!r}") from None
 
 
 def _hashable(value: Any) -> Hashable:

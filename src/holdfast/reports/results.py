@@ -13,6 +13,7 @@ from holdfast.errors import HoldfastError
 from holdfast.metrics import AccuracyMatrix, Interval, forward_transfer, seed_interval, summary
 
 FORMAT = 1
+KEYS = {"config", "label", "seed", "matrix", "curves", "cost", "chance", "outputs_exist", "versions", "machine", "warnings"}
 COLUMNS: dict[str, tuple[str, str]] = {  # key → (heading, what it is)
     "ACC": ("ACC", "mean accuracy over tasks after the last one"),
     "BWT": ("BWT", "backward transfer: mean change of a task's accuracy since it was learnt (below 0: lost)"),
@@ -57,9 +58,9 @@ def load_results(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
         for path in sorted(folder.rglob("result.json")):
             try:
                 result = json.loads(path.read_text())
-            except (OSError, json.JSONDecodeError) as error:
+            except (OSError, ValueError) as error:
                 raise HoldfastError(f"{path} is not a whole result file ({error}); delete it and run again") from None
-            if not isinstance(result, dict) or result.get("format") != FORMAT:
+            if not isinstance(result, dict) or result.get("format") != FORMAT or not result.keys() >= KEYS:
                 raise HoldfastError(f"{path} is not a result file of format {FORMAT}")
             out.append(result)
     if not out:
