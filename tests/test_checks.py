@@ -15,6 +15,7 @@ SPECS = {
     "OnlineEWC": ["OnlineEWC(1.0, gamma=0.9, decay=0.5)"],
     "SI": ["SI(0.5)", "SI(0.5, gradient='total', clamp='sum')"],
     "MAS": ["MAS(0.05)"],
+    "PNN": ["PNN()", "PNN('same')"],
     "DER": ["DER(40)"],
     "GEM": ["GEM(20)", "GEM(20, strength=0, ridge=0)"],
     "DERpp": ["DERpp(40)", "DERpp(40, draws=1)"],

@@ -8,13 +8,16 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
-from holdfast.streams import Stream, named, permuted, rotated, split
+from holdfast.streams import Stream, named, permuted, rotated, sequence, split
 from holdfast.training import Learner, optimizer
 
 
 def build_stream(config: RunConfig, data_dir: str | Path | None = None) -> Stream:
     """The stream that a run trains on."""
     source, data = named(config.data.name, data_dir), config.data
+    if data.stream == "sequence":
+        sources = [source, *(named(name, data_dir) for name in data.then)]
+        return sequence(sources, config.scenario, validation=data.validation, seed=config.seed)
     if data.stream == "split":
         order: Any = config.seed if data.order == "seed" else None if data.order == "sorted" else data.order
         return split(source, data.tasks, config.scenario, order=order, validation=data.validation, seed=config.seed)

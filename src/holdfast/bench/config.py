@@ -6,13 +6,14 @@ import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from holdfast.errors import HoldfastError, unknown
 
 Scenario = Literal["task", "domain", "class"]
+Positive = Annotated[int, Field(ge=1)]
 
 
 class _Strict(BaseModel):
@@ -23,12 +24,25 @@ class DataConfig(_Strict):
     """Which examples, and how they become tasks."""
 
     name: str = Field("digits", description="data set: digits, or a hub name found under --data-dir")
-    stream: Literal["split", "permuted", "rotated"] = Field("split", description="how tasks are made")
+    stream: Literal["split", "permuted", "rotated", "sequence"] = Field("split", description="how tasks are made")
+    then: list[str] = Field([], description="data sets after the first, one task each (stream sequence)")
     tasks: int = Field(5, ge=1, description="number of tasks")
     order: Literal["sorted", "seed"] | list[str | int] = Field(
         "sorted", description="classes sorted, shuffled by the run's seed, or listed"
     )
     validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_task_a_set(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        sequence = values.get("stream") == "sequence"
+        if sequence != bool(values.get("then")):
+            raise HoldfastError("data.then lists the data sets after the first of a sequence; give stream='sequence' and then together")
+        if sequence and values.setdefault("tasks", 1 + len(values["then"])) != 1 + len(values["then"]):
+            raise HoldfastError(f"a sequence has one task a data set: expected tasks {1 + len(values['then'])}, got {values['tasks']}")
+        return values
 
 
 class ModelConfig(_Strict):
@@ -46,7 +60,7 @@ class TrainingConfig(_Strict):
     lr: float = Field(0.01, gt=0, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     weight_decay: float = Field(0.0, ge=0, description="weight decay")
-    epochs: int = Field(1, ge=1, description="epochs a task")
+    epochs: Positive | list[Positive] = Field(1, description="epochs a task, or a list with those of each task")
     steps: int | None = Field(None, ge=1, description="steps a task, in place of epochs")
     batch_size: int = Field(64, ge=1, description="rows of the stream in a batch")
     drop_last: bool = Field(False, description="leave out the last, smaller batch of an epoch")
@@ -114,20 +128,21 @@ class Suite(_Strict):
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
-    heads: dict[Scenario, Literal["separate", "masked", "fixed", "growing"]] = {}
+    only: dict[Scenario, dict[Literal["data", "model", "training"], dict[str, Any]]] = Field(
+        {}, description="settings of one scenario, in place of those for all"
+    )
 
     def runs(self) -> Iterator[tuple[str, RunConfig]]:
         """(label, config) of every run."""
         for scenario in self.scenarios:
-            model = self.model.model_copy(update={"head": self.heads[scenario]}) if scenario in self.heads else self.model
+            own = self.only.get(scenario, {})
+            parts = {k: getattr(self, k).model_dump(exclude_unset=True) | own.get(k, {}) for k in ("data", "model", "training")}  # type: ignore[call-overload]
             for entry in self.methods:
                 spec = entry.spec_for(scenario)
                 if spec is None:
                     continue
                 for seed in self.seeds:
-                    config = validated(
-                        RunConfig, data=self.data, model=model, training=self.training, scenario=scenario, method=spec, seed=seed
-                    )
+                    config = validated(RunConfig, **parts, scenario=scenario, method=spec, seed=seed)
                     yield entry.label or config.method.replace("()", ""), config
 
 

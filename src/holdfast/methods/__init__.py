@@ -7,12 +7,14 @@ from holdfast.methods.der import DER, DERpp
 from holdfast.methods.er import ER
 from holdfast.methods.ewc import EWC
 from holdfast.methods.finetune import FineTune
+from holdfast.methods.from_scratch import FromScratch
 from holdfast.methods.gem import GEM
 from holdfast.methods.joint import Joint
 from holdfast.methods.lwf import LwF
 from holdfast.methods.mas import MAS
 from holdfast.methods.method import Declaration, Method, Phase
 from holdfast.methods.online_ewc import OnlineEWC
+from holdfast.methods.pnn import PNN
 from holdfast.methods.si import SI
 from holdfast.methods.spec import parse_method
 
@@ -23,12 +25,14 @@ __all__ = [
     "EWC",
     "GEM",
     "MAS",
+    "PNN",
     "SI",
     "Composite",
     "Cumulative",
     "DERpp",
     "Declaration",
     "FineTune",
+    "FromScratch",
     "Joint",
     "LwF",
     "Method",

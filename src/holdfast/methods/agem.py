@@ -50,12 +50,13 @@ class AGEM(Replay):
         memory: str = "reservoir",
         insert: str = "stream",
         project: str = "gradient",
+        balance: str = "rows",
         store: str | None = None,
     ) -> None:
         """`capacity` examples; `reference` batch size for r (0: as the stream's); `project` gradient or step; the rest as in ER."""
         super().__init__(capacity, memory, insert)
         self.reference = int(at_least("reference", reference, 0))
-        self.project = one_of("project", project, ("gradient", "step"))
+        self.project, self.balance = one_of("project", project, ("gradient", "step")), one_of("balance", balance, ("rows", "task"))
 
     def uses(self, place: str) -> bool:
         """As for every method; the change of θ is edited with `project="step"` alone."""
@@ -65,7 +66,7 @@ class AGEM(Replay):
         if not learner.task_number or not len(self.memory):
             return g
         size = self.reference or stream_rows(step.batch)
-        rows = self.memory.sample(size, before=learner.task_number)
+        rows = self.memory.sample(size, before=learner.task_number, per_task=self.balance == "task")
         if not len(rows):
             return g
         r = learner.gradient_on(Batch.of_stream(rows), out=learner.space.scratch if self.project == "gradient" else None)

@@ -41,7 +41,8 @@ class Declaration:
     isolates: bool = False  # gives tasks weights of their own: refuses replay and penalties beside it
     raw_gradient: bool = False  # reads step.raw_gradient
     delta: bool = False  # reads step.delta
-    memory: str = "constant"  # growth of its state with the number of tasks: none, constant, linear
+    memory: str = "constant"  # growth of its state with the number of tasks: none, constant, linear, quadratic
+    parameters: str = "none"  # growth of what it adds to the network
     time: str = "constant"  # growth of its step
     neutral: tuple[tuple[str, Any], ...] = ()  # (argument, value) with which it equals FineTune
 

@@ -194,11 +194,19 @@ class SeparateHead(Head):
     def open(self, task: int, first: int, last: int) -> None:
         """Adds a layer of `last - first` outputs."""
         super().open(task, first, last)
+        self.opening(task)
         like = self.get_buffer("like")
         if task == 0 and self.taken and self.taken[0].out_features == last - first:
             self.layers.append(self.taken.pop())
             return
-        self.layers.append(nn.Linear(self.features, last - first).to(like.device, like.dtype))
+        self.layers.append(nn.Linear(self.inputs_of(task), last - first).to(like.device, like.dtype))
+
+    def inputs_of(self, task: int) -> int:
+        """Width of what the layer of a task reads."""
+        return self.features
+
+    def opening(self, task: int) -> None:
+        """Called before a task gets its layer; a network that grows with its tasks puts its own function here."""
 
     def forward(self, h: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Features (N, D) → logits (N, C); only the layers of the rows' tasks are computed."""

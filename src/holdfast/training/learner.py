@@ -60,7 +60,7 @@ class Learner:
         optimizer: Factory | Optimizer | None = optimizer("sgd", lr=0.01, momentum=0.9),  # noqa: B008
         *,
         scenario: str,
-        epochs: int = 1,
+        epochs: int | Sequence[int] = 1,
         steps: int | None = None,
         batch_size: int = 64,
         drop_last: bool = False,
@@ -78,7 +78,7 @@ class Learner:
         log: Callable[[dict[str, Any]], None] | None = None,
         log_every: int = 100,
     ) -> None:
-        """A task is trained for `epochs`, or for `steps` where given.
+        """A task is trained for `epochs` (one number, or a list with those of each task), or for `steps` where given.
 
         `optimizer`: a function from parameters to an optimizer, or an optimizer that you step yourself, or None.
         `outputs`: which compete in the loss of the class scenario (seen, all, current). `groups`: stream and stored rows in one joint
@@ -260,9 +260,14 @@ class Learner:
     def order(self, task: Task | None) -> BatchOrder:
         """The batch order of a task under this learner's seed."""
         assert task is not None
-        return BatchOrder(
-            len(task.train), self.batch_size, self.seed, task.index, None if self.steps else self.epochs, self.steps, self.drop_last
-        )
+        epochs = None if self.steps else self.epochs
+        if isinstance(epochs, Sequence):
+            if task.index >= len(epochs):
+                raise HoldfastError(
+                    f"epochs lists {len(epochs)} tasks, {task.name!r} is number {task.index + 1}; give one number or as many"
+                )
+            epochs = epochs[task.index]
+        return BatchOrder(len(task.train), self.batch_size, self.seed, task.index, epochs, self.steps, self.drop_last)
 
     def batches(self) -> Iterator[Batch]:
         """The current task's batches, from the step reached so far."""

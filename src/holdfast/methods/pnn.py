@@ -1,0 +1,38 @@
+"""PNN: progressive neural networks (Rusu et al. 2016, eq. 1–2).
+
+Each task gets a column of layers that reads the columns before it through lateral connections; those are frozen, so nothing is forgotten
+and every task costs a column and ever more laterals. `lateral` below is the paper without its adapters; same reads the same layer.
+"""
+
+from torch import nn
+
+from holdfast.errors import one_of
+from holdfast.methods.method import Declaration, Method
+from holdfast.models.progressive import LATERALS, Progressive
+
+NEEDS_TASK = "the task id selects the column; use the task scenario, or ER where it is not known at test time"
+
+
+class PNN(Method):
+    """A column of layers for each task, reading the frozen ones before it. `learner.model.capacity()` counts them."""
+
+    declaration = Declaration(
+        "architecture",
+        "Rusu et al. 2016",
+        "a new column for every task, reading the frozen ones before it; MLPs",
+        scenarios=("task",),
+        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
+        task_id=True,
+        isolates=True,
+        memory="none",
+        parameters="quadratic",
+        time="quadratic",
+    )
+
+    def __init__(self, lateral: str = "below") -> None:
+        """`lateral`: below (into layers 2.. and the output) or same (into hidden layers)."""
+        super().__init__()
+        self.lateral = one_of("lateral", lateral, LATERALS)
+
+    def attach(self, model: nn.Module) -> nn.Module:
+        return Progressive(model, self.lateral)
