@@ -60,7 +60,7 @@ class Progressive(Classifier):
             return
         for p in self.parameters():
             p.requires_grad_(False)
-        sizes = [(m.in_features, m.out_features) for m in self.columns[0].children()]
+        sizes = [(m.in_features, m.out_features) for m in self.columns[0].children() if isinstance(m, nn.Linear)]
         like = next(self.parameters())
         made = {"device": like.device, "dtype": like.dtype}
         self.columns.append(nn.ModuleList([nn.Linear(a, b, **made) for a, b in sizes]))
