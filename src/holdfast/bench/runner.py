@@ -7,6 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from holdfast.bench.config import RunConfig, validated
 from holdfast.errors import HoldfastError
 
 FORMAT = 1
+CHECKPOINT_EVERY = 30.0  # seconds
+MOST_SEGMENTS = 50  # classes, counted in every task, up to which each gets scores of its own
 Tell = Callable[[str, float, int], None]  # label of the run in progress, tasks done (with a fraction), tasks in all
 
 
@@ -66,19 +69,37 @@ def check_writable(out: Path) -> None:
         raise HoldfastError(f"the output folder {out} cannot be written: {error.strerror}; choose another with --out") from None
 
 
-def execute(config: RunConfig, label: str, data_dir: str | None, device: str, tell: Tell | None = None) -> dict[str, Any]:
-    """Trains and evaluates one run in this process; returns its result."""
+def execute(
+    config: RunConfig,
+    label: str,
+    data_dir: str | None,
+    device: str,
+    tell: Tell | None = None,
+    folder: Path | None = None,
+    checkpoint_every: float = CHECKPOINT_EVERY,
+) -> dict[str, Any]:
+    """Trains and evaluates one run in this process; returns its result. Goes on from the newest checkpoint in `folder`, where given."""
     import numpy
     import torch
 
     from holdfast.bench.build import build_learner, build_stream
+    from holdfast.training.checkpoint import Checkpoints, checksum
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         stream = build_stream(config, data_dir)
         learner = build_learner(config, stream, device)
         progress = None if tell is None else (lambda task, step, steps: tell(label, task.index + step / steps, len(stream)))
-        run = learner.fit(stream, evaluate_every=config.training.evaluate_every, progress=progress)
+        run = learner.fit(
+            stream,
+            evaluate_every=config.training.evaluate_every,
+            segments=sum(len(t.labels) for t in stream) <= MOST_SEGMENTS,
+            progress=progress,
+            checkpoints=Checkpoints(folder, checkpoint_every) if folder else None,
+        )
+    damaged = [str(w.message) for w in caught if "checkpoint" in str(w.message)]
+    for message in damaged:
+        print(f"holdfast: {message}", file=sys.stderr, flush=True)
     curves = (
         None
         if run.curves is None
@@ -86,6 +107,7 @@ def execute(config: RunConfig, label: str, data_dir: str | None, device: str, te
             "steps": list(run.curves.steps),
             "scores": [[None if v != v else v for v in row] for row in run.curves.scores],
             "ends": list(run.curves.ends),
+            "zero_shot": run.zero_shot,
         }
     )
     return {
@@ -99,10 +121,12 @@ def execute(config: RunConfig, label: str, data_dir: str | None, device: str, te
         "chance": 1 / max(1, stream.tasks[0].outputs[1] - stream.tasks[0].outputs[0]),
         "outputs_exist": run.outputs_exist,
         "matrix": run.matrix.to_json(),
+        "validation": run.validation.to_json() if run.validation else None,
         "curves": curves,
         "cost": run.cost,
+        "weights": checksum({k: v.cpu() for k, v in learner.model.state_dict().items()}),
         "weak": weaknesses(config),
-        "warnings": sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)}),
+        "warnings": sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)} - set(damaged)),
     }
 
 
@@ -132,12 +156,26 @@ def _settle_process() -> None:
 
 
 def _worker(
-    label: str, values: dict[str, Any], out: str, data_dir: str | None, device: str, tell: Tell | None = None
-) -> tuple[str, RunConfig, float]:
+    label: str,
+    values: dict[str, Any],
+    out: str,
+    data_dir: str | None,
+    device: str,
+    checkpoint_every: float,
+    tell: Tell | None = None,
+) -> tuple[str, RunConfig, float | str]:
+    """Carries out one run; a mistake comes back as its message, so that it does not stop the others."""
+    from holdfast.training.checkpoint import Checkpoints
+
     _settle_process()
     config = validated(RunConfig, **values)
-    result = execute(config, label, data_dir, device, tell)
-    write_json(run_folder(Path(out), config) / "result.json", result)
+    folder = run_folder(Path(out), config)
+    try:
+        result = execute(config, label, data_dir, device, tell, folder, checkpoint_every)
+        write_json(folder / "result.json", result)
+    except HoldfastError as error:
+        return label, config, str(error)
+    Checkpoints(folder).clear()
     return label, config, sum(result["cost"]["seconds"].values())
 
 
@@ -149,8 +187,13 @@ def run_all(
     data_dir: str | None = None,
     device: str = "cpu",
     tell: Tell | None = None,
+    checkpoint_every: float = CHECKPOINT_EVERY,
 ) -> Iterator[tuple[str, RunConfig, float]]:
-    """Runs what is not finished, over `jobs` worker processes of one thread each; yields (label, config, seconds) as each ends."""
+    """Runs what is not finished, over `jobs` worker processes of one thread each; yields (label, config, seconds) as each ends.
+
+    A run that was killed goes on from its newest checkpoint, written every `checkpoint_every` seconds. A run that fails does not stop the
+    others; its message is the error in the end.
+    """
     check_writable(out)
     waiting = [(label, config) for label, config in runs if not finished(out, config)]
     if not waiting:
@@ -161,14 +204,33 @@ def run_all(
         build_stream(config, data_dir)  # decodes once, and finds mistakes before any worker starts
     for _, config in waiting:
         _refuse_early(config)
-    tasks = [(label, config.model_dump(mode="json"), str(out), data_dir, device) for label, config in waiting]
+    tasks = [(label, config.model_dump(mode="json"), str(out), data_dir, device, checkpoint_every) for label, config in waiting]
+    failed: list[str] = []
+    for label, config, outcome in _carried_out(tasks, jobs, tell):
+        if isinstance(outcome, str):
+            failed.append(f"{label}, {config.scenario} scenario, seed {config.seed}: {outcome}")
+        else:
+            yield label, config, outcome
+    if failed:
+        others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise HoldfastError(f"{failed[0]}{others}; finished runs are kept in {out}, and the same command goes on with the rest")
+
+
+def _carried_out(tasks: Sequence[tuple], jobs: int, tell: Tell | None) -> Iterator[tuple[str, RunConfig, float | str]]:
     if jobs == 1:
-        yield from (_worker(*t, tell) for t in tasks)
+        yield from (partial(_worker, tell=tell)(*t) for t in tasks)
         return
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
-    yield from parallel(joblib.delayed(_worker)(*t) for t in tasks)
+    try:
+        yield from parallel(joblib.delayed(_worker)(*t) for t in tasks)
+    except TerminatedWorkerError:
+        raise HoldfastError(
+            "a worker process died (killed, or out of memory); finished runs are kept, and the same command goes on from the newest "
+            "checkpoints; use fewer --jobs where memory was short"
+        ) from None
 
 
 def _refuse_early(config: RunConfig) -> None:

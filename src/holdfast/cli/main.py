@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,6 +56,7 @@ Seeds = Annotated[str | None, typer.Option(help="Seeds: 3, or 1,2,3, or 1-5.")]
 Jobs = Annotated[int, typer.Option(min=0, help="Worker processes of one thread each; 0: one a core.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 DataDir = Annotated[str | None, typer.Option(help="Folder of data sets in the hub's layout (default: HOLDFAST_DATA).")]
+Every = Annotated[float, typer.Option(min=0, help="Seconds between checkpoints of a run; killed, it goes on from the newest.")]
 Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
 
 
@@ -105,6 +107,7 @@ def run(
     jobs: Jobs = 1,
     device: Device = "cpu",
     data_dir: DataDir = None,
+    checkpoint_every: Every = 30.0,
     out: Out = Path("runs/run"),
 ) -> None:
     """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
@@ -139,7 +142,11 @@ def run(
     }
     configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds(seeds or "0")]
     _carry_out(
-        [(c.method.replace("()", ""), c) for c in configs], out, jobs, device, data_dir, f"{method}, {scenario} scenario", "", matrix=True
+        [(c.method.replace("()", ""), c) for c in configs],
+        Work(out, jobs, device, data_dir, checkpoint_every),
+        f"{method}, {scenario} scenario",
+        "",
+        matrix=True,
     )
 
 
@@ -163,6 +170,7 @@ def bench(
     jobs: Jobs = 0,
     device: Device = "cpu",
     data_dir: DataDir = None,
+    checkpoint_every: Every = 30.0,
     out: Annotated[Path | None, typer.Option(help="Folder for results (runs/SUITE); finished runs in it are skipped.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
 ) -> None:
@@ -176,12 +184,22 @@ def bench(
     loaded = load_suite(suite)
     if seeds is not None:
         loaded = loaded.model_copy(update={"seeds": parse_seeds(seeds)})
-    _carry_out(list(loaded.runs()), out or Path("runs") / loaded.name, jobs, device, data_dir, loaded.name, loaded.description)
+    work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every)
+    _carry_out(list(loaded.runs()), work, loaded.name, loaded.description)
 
 
-def _carry_out(
-    runs: list[tuple[str, Any]], out: Path, jobs: int, device: str, data_dir: str | None, title: str, description: str, matrix: bool = False
-) -> None:
+@dataclass(frozen=True)
+class Work:
+    """Where and how runs are carried out."""
+
+    out: Path
+    jobs: int
+    device: str
+    data_dir: str | None
+    checkpoint_every: float
+
+
+def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False) -> None:
     """Runs what is not finished, then shows the table and writes the report."""
     import os
 
@@ -189,12 +207,14 @@ def _carry_out(
     from holdfast.cli.progress import follow
     from holdfast.reports import summarise, write_report
 
-    _check_device(device)
+    out = work.out
+    _check_device(work.device)
     done = sum(finished(out, config) for _, config in runs)
     total = len(runs)
-    workers = min(jobs or os.cpu_count() or 1, max(total - done, 1))
+    workers = min(work.jobs or os.cpu_count() or 1, max(total - done, 1))
+    options = {"jobs": workers, "data_dir": work.data_dir, "device": work.device, "checkpoint_every": work.checkpoint_every}
     try:
-        follow(lambda tell: run_all(runs, out, jobs=workers, data_dir=data_dir, device=device, tell=tell), total, done)
+        follow(lambda tell: run_all(runs, out, **options, tell=tell), total, done)  # type: ignore[arg-type]
     except KeyboardInterrupt:
         kept = sum(finished(out, config) for _, config in runs)
         print(

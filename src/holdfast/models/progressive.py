@@ -62,10 +62,11 @@ class Progressive(Classifier):
             p.requires_grad_(False)
         sizes = [(m.in_features, m.out_features) for m in self.columns[0].children() if isinstance(m, nn.Linear)]
         like = next(self.parameters())
-        made = {"device": like.device, "dtype": like.dtype}
-        self.columns.append(nn.ModuleList([nn.Linear(a, b, **made) for a, b in sizes]))
+        self.columns.append(nn.ModuleList([nn.Linear(a, b) for a, b in sizes]))
         reads = sizes[1:] if self.lateral == "below" else [(b, b) for _, b in sizes]
-        self.laterals.append(nn.ModuleList([nn.Linear(task * a, b, bias=False, **made) for a, b in reads]))
+        self.laterals.append(nn.ModuleList([nn.Linear(task * a, b, bias=False) for a, b in reads]))
+        for module in (self.columns[-1], self.laterals[-1]):
+            module.to(like.device, like.dtype)
 
     def _activities(self, x: Tensor, last: int) -> list[Tensor]:
         """The last hidden layer of columns 0..last, (N, D) each."""

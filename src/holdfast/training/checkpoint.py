@@ -1,10 +1,18 @@
-"""Learners on disk: tensors as safetensors, everything else as JSON in its header. No pickle; what is not known is refused."""
+"""Learners on disk: tensors as safetensors, everything else as JSON in its header. No pickle; what is not known is refused.
 
+A checksum over all of it is kept beside; a run keeps its newest two checkpoints, so that one may be damaged.
+"""
+
+import hashlib
 import json
 import os
+import time
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
@@ -15,24 +23,49 @@ from holdfast.streams.task import Task
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
-FORMAT = 1
+FORMAT = 2
 
 
-def save(learner: "Learner", path: Path) -> None:
-    """Writes beside the target and renames, so that a crash leaves the file before."""
+class DamagedCheckpoint(HoldfastError):
+    """A checkpoint that is cut off or was altered."""
+
+
+def save(learner: "Learner", path: Path, beside: Any = None, before: Path | None = None) -> None:
+    """Writes beside the target and renames, so that a crash leaves the file before; that one is kept as `before` where given.
+
+    `beside`: plain values (JSON) to keep with the learner.
+    """
     try:
+        from safetensors import SafetensorError
         from safetensors.torch import save_file
     except ImportError:
         raise MissingExtra("safetensors", "train") from None
     tensors, about = collect(learner)
+    tensors = {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
+    text = json.dumps(about | {"beside": beside})
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}, fresh, {"holdfast": json.dumps(about)})
+        save_file(tensors, fresh, {"holdfast": text, "sha256": checksum(tensors, text)})
+        with fresh.open("rb+") as file:
+            os.fsync(file.fileno())
+        if before is not None and path.exists():
+            path.replace(before)
         fresh.replace(path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         fresh.unlink(missing_ok=True)
-        raise HoldfastError(f"checkpoint {path} could not be written: {error.strerror or error}; the one before is untouched") from None
+        raise HoldfastError(
+            f"checkpoint {path} could not be written: {getattr(error, 'strerror', None) or error}; the one before is untouched"
+        ) from None
+
+
+def checksum(tensors: Mapping[str, Tensor], text: str = "") -> str:
+    """SHA-256 over names, shapes, kinds and bytes of CPU tensors, and a text."""
+    digest = hashlib.sha256(text.encode())
+    for name, t in sorted(tensors.items()):
+        digest.update(f"{name} {t.dtype} {tuple(t.shape)}".encode())
+        digest.update(memoryview(t.detach().contiguous().flatten().view(torch.uint8).numpy()))
+    return digest.hexdigest()
 
 
 def collect(learner: "Learner") -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -90,8 +123,8 @@ def _collect_optimizer(learner: "Learner", key: str, opt: Optimizer, tensors: di
     return plain
 
 
-def load(learner: "Learner", path: Path, tasks: list[Task]) -> dict[str, Any] | None:
-    """Restores `learner`; returns the state where the checkpoint is in the middle of a task, else None."""
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and plain values of a whole checkpoint; touches no learner."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -100,24 +133,79 @@ def load(learner: "Learner", path: Path, tasks: list[Task]) -> dict[str, Any] | 
             tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise HoldfastError(f"there is no checkpoint at {path}") from None
-    except SafetensorError as error:
-        raise HoldfastError(f"{path} is not a whole checkpoint ({error}); use the one before") from None
+    except (SafetensorError, OSError) as error:
+        raise DamagedCheckpoint(f"{path} is not a whole checkpoint ({error}); use the one before") from None
     if "holdfast" not in metadata:
         raise HoldfastError(f"{path} is a safetensors file but not a checkpoint of a learner")
-    about = json.loads(metadata["holdfast"])
-    if about["format"] != FORMAT:
-        raise HoldfastError(f"{path} has checkpoint format {about['format']}, this version reads {FORMAT}")
+    about, known = _plain(metadata["holdfast"]), {"sha256", "holdfast"}
+    if about.get("format") != FORMAT or not metadata.keys() <= known:
+        raise HoldfastError(f"{path} has checkpoint format {about.get('format')}, this version reads {FORMAT}")
+    if metadata.get("sha256") != checksum(tensors, metadata["holdfast"]):
+        raise DamagedCheckpoint(f"{path} does not match its checksum: it was altered or is damaged; use the one before")
+    return tensors, about
+
+
+def _plain(text: str) -> dict[str, Any]:
+    try:
+        about = json.loads(text)
+    except ValueError:
+        return {}
+    return about if isinstance(about, dict) else {}
+
+
+def load(learner: "Learner", path: Path, tasks: list[Task]) -> tuple[dict[str, Any] | None, Any]:
+    """Restores `learner`; returns the state where the checkpoint is in the middle of a task (else None), and what was kept beside."""
+    tensors, about = read(path)
     for key, mine in {"method": repr(learner.method), "scenario": learner.scenario, "seed": learner.seed}.items():
         if about[key] != mine:
             raise HoldfastError(f"the checkpoint's {key} is {about[key]!r}, this learner's is {mine!r}; build the learner as it was")
     with learner.randomness():
         learner.head.restore(about["head"])
-    learner.tasks, learner.names = tasks, about["names"]
+    learner.tasks, learner.names = tasks[: len(about["names"])], about["names"]
     learner._bind(thorough=True)
     learner._make_optimizer(renew=True)
     state = {"tensors": tensors, "about": about}
     restore(learner, state)
-    return state if about["active"] else None
+    return (state if about["active"] else None), about["beside"]
+
+
+class Checkpoints:
+    """The newest two checkpoints of a run in a folder, written every so often while it trains."""
+
+    SHARE = 50  # saving takes at most 1/50 of the time
+
+    def __init__(self, folder: str | Path, every: float = 30.0) -> None:
+        """`every`: seconds between two."""
+        self.folder, self.every = Path(folder), every
+        self.newest, self.before = self.folder / "checkpoint.safetensors", self.folder / "checkpoint.before.safetensors"
+        self._next = time.monotonic() + every
+
+    def due(self) -> bool:
+        """Whether it is time for the next."""
+        return time.monotonic() >= self._next
+
+    def write(self, learner: "Learner", beside: Any) -> None:
+        """Writes one; the newest becomes the one before."""
+        start = time.monotonic()
+        save(learner, self.newest, beside, self.before)
+        now = time.monotonic()
+        self._next = now + max(self.every, self.SHARE * (now - start) if self.every else 0.0)
+
+    def resume(self, learner: "Learner", tasks: list[Task]) -> Any:
+        """Restores the newest whole checkpoint and returns what was kept beside it; None where there is none."""
+        for path in (self.newest, self.before):
+            if not path.exists():
+                continue
+            try:
+                return learner.load(path, tasks)
+            except DamagedCheckpoint as error:
+                warnings.warn(str(error).replace("use the one before", "going on from the one before, or from the start"), stacklevel=2)
+        return None
+
+    def clear(self) -> None:
+        """Deletes them and what a killed process left of one."""
+        for path in self.folder.glob("*checkpoint*.safetensors*") if self.folder.is_dir() else ():
+            path.unlink(missing_ok=True)
 
 
 def restore(learner: "Learner", state: dict[str, Any]) -> None:

@@ -1,16 +1,20 @@
-"""Training over a whole stream with an evaluation after every task: matrix, curves and cost of a run."""
+"""Training over a whole stream with an evaluation after every task: matrix, curves and cost of a run. Goes on where it was killed."""
 
+import contextlib
 import resource
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from holdfast.errors import HoldfastError
 from holdfast.metrics import AccuracyMatrix, Curves
 from holdfast.streams.task import Stream, Task
+from holdfast.training.checkpoint import Checkpoints
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
@@ -24,6 +28,30 @@ class Run:
     curves: Curves | None = None
     cost: dict[str, Any] = field(default_factory=dict)
     outputs_exist: bool = True  # False where a task's outputs did not exist before it was trained: FWT is NaN
+    validation: AccuracyMatrix | None = None  # the same on the validation parts, where the stream has them
+    zero_shot: list[float] = field(default_factory=list)  # with curves: score on each task once its outputs exist, before its first step
+
+
+@dataclass
+class _Log:
+    """What a run has found so far: plain values, kept in its checkpoints."""
+
+    cells: list[list[Any]] = field(default_factory=list)  # part, task, after, segment, score, examples, scores of each example
+    steps: list[int] = field(default_factory=list)
+    scores: list[list[float | None]] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    zero_shot: list[float] = field(default_factory=list)
+    by_task: list[dict[str, float]] = field(default_factory=list)  # cost after each task
+    peak: int = 0
+
+    def matrix(self, stream: Stream, part: str, score_range: tuple[float, float]) -> AccuracyMatrix | None:
+        """The cells of one part (test or validation) as a matrix; None where there are none."""
+        m = AccuracyMatrix([t.name for t in stream], score_range=score_range)
+        for of, task, after, segment, score, examples, results in self.cells:
+            if of == part:
+                given = {"results": results} if results is not None else {"score": score, "examples": examples}
+                m.record(task, after=after, segment=segment, **given)
+        return m if m.cells else None
 
 
 def fit(
@@ -33,77 +61,139 @@ def fit(
     evaluate_every: int | None = None,
     untrained: bool | None = None,
     keep_results: bool = False,
+    segments: bool = False,
     progress: Callable[[Task, int, int], None] | None = None,
+    checkpoints: str | Path | Checkpoints | None = None,
 ) -> Run:
     """Trains `learner` on each task of `stream` in order; goes on where a loaded learner stopped (rows before are then not evaluated).
 
     After each task every task is scored whose outputs exist: those seen, and in the domain scenario (where all share the outputs) the
     future ones and the untrained model too (`untrained=False` switches that row off). `evaluate_every` steps: scores of the tasks begun so
-    far, for anytime metrics. `keep_results`: keeps the score of each example. `progress(task, step, steps)` is called after every step.
+    far, for anytime metrics. `keep_results`: keeps the score of each example. `segments`: the score of each class of a task as well.
+    `progress(task, step, steps)` is called after every step. `checkpoints`: a folder; killed at any moment, the same call on a fresh
+    learner goes on from the newest checkpoint there to the same bits. They stay until `Checkpoints(folder).clear()`.
     """
     if learner.scenario != stream.scenario:
         raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
     if learner.augment is None:
         learner.augment = stream.augment
-    ahead = stream.scenario == "domain"
-    matrix = AccuracyMatrix([t.name for t in stream], score_range=(0.0, 1.0) if learner.scorer.__name__ == "accuracy" else (-1e30, 1e30))
-    steps: list[int] = []
-    scores: list[list[float]] = []
-    ends: list[int] = []
-    done = 0
-    state_bytes: list[int] = []
-
-    def row(after: str | None, tasks: list[Task]) -> None:
-        for t in tasks:
-            results = learner.evaluate(t).numpy()
-            matrix.record(t.name, after=after, results=results) if keep_results else matrix.record(
-                t.name, after=after, score=float(results.astype("float64").mean()), examples=len(results)
-            )
-
+    keep = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
+    before = keep.resume(learner, list(stream.tasks)) if keep else None
+    log, ahead = _Log(**before or {}), stream.scenario == "domain"
     tasks = [t.to(learner.device) for t in stream]
+    _reset_peak(learner.device)
+
+    def row(after: str | None, chosen: Sequence[Task]) -> None:
+        for t in chosen:
+            for part in ("test",) if t.validation is None else ("test", "validation"):
+                scores, y = learner.scores(t, part)
+                log.cells.append([part, t.name, after, None, *_cell(scores, keep_results)])
+                if segments and part == "test":
+                    for k in y.unique().tolist():
+                        log.cells.append([part, t.name, after, str(stream.labels[k]), *_cell(scores[y == k], keep_results)])
+
+    def score_now(k: int) -> list[float]:
+        return [float(learner.evaluate(t).mean()) for t in tasks[: k + 1]]
+
+    def note() -> dict[str, Any]:
+        log.peak = max(log.peak, _peak(learner.device))
+        return asdict(log)
+
     if ahead and untrained is not False and not learner.names:
         learner.head.opened = learner.head.width
         row(None, tasks)
+    done = log.ends[-1] if log.ends else 0
     for k, task in enumerate(tasks):
         if k < len(learner.names) - learner.active:
-            done += learner.order(task).steps
-            ends.append(done)
+            if k >= len(log.ends):  # trained before this call
+                done += learner.order(task).steps
+                log.ends.append(done)
             continue
         learner.begin(task)
         total = learner.order(learner.training_task).steps
+        if evaluate_every and not learner.task_steps:
+            log.zero_shot.append(score_now(k)[-1])
         with learner.randomness():  # once a task rather than once a step
             for batch in learner.batches():
                 learner.step(batch)
                 if progress is not None:
                     progress(task, learner.task_steps, total)
                 if evaluate_every and (learner.task_steps % evaluate_every == 0 or learner.task_steps == total):
-                    steps.append(done + learner.task_steps)
-                    known = [float(learner.evaluate(t).mean()) for t in tasks[: k + 1]]
-                    scores.append(known + [float("nan")] * (len(tasks) - k - 1))
+                    log.steps.append(done + learner.task_steps)
+                    log.scores.append([*score_now(k), *[None] * (len(tasks) - k - 1)])
+                if keep is not None and keep.due():
+                    keep.write(learner, note())
         done += total
-        ends.append(done)
+        log.ends.append(done)
         learner.end()
-        state_bytes.append(learner.method.state_bytes())
         row(task.name, tasks if ahead else tasks[: k + 1])
-    curves = Curves(matrix.tasks, steps, scores, ends) if steps else None
-    return Run(matrix, curves, cost(learner, state_bytes), outputs_exist=ahead)
+        log.by_task.append(_cost_now(learner, total))
+        if keep is not None and keep.due():
+            keep.write(learner, note())
+    note()
+    known = (0.0, 1.0) if learner.scorer.__name__ == "accuracy" else (-1e30, 1e30)
+    matrix = log.matrix(stream, "test", known)
+    curves = Curves([t.name for t in stream], log.steps, _rows(log.scores), log.ends) if log.steps else None
+    return Run(
+        matrix or AccuracyMatrix([t.name for t in stream], score_range=known),
+        curves,
+        cost(learner, log),
+        outputs_exist=ahead,
+        validation=log.matrix(stream, "validation", known),
+        zero_shot=log.zero_shot,
+    )
 
 
-def cost(learner: "Learner", state_bytes: list[int]) -> dict[str, Any]:
-    """Seconds by kind, parameters, bytes of the method's state (after each task too) and of the optimizer's, peak memory of the process."""
+def _cell(scores: Tensor, whole: bool) -> tuple[float, int, list[float] | None]:
+    return float(scores.double().mean()), len(scores), scores.tolist() if whole else None
+
+
+def _rows(scores: list[list[float | None]]) -> list[list[float]]:
+    return [[float("nan") if v is None else v for v in row] for row in scores]
+
+
+def _reset_peak(device: torch.device) -> None:
+    """Starts the measurement of peak memory anew, so that a process may train many runs (Linux and CUDA; elsewhere the process counts)."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif sys.platform == "linux":
+        with contextlib.suppress(OSError):  # where it is not allowed, the peak is that of the whole process
+            Path("/proc/self/clear_refs").write_text("5")
+
+
+def _peak(device: torch.device) -> int:
+    """Peak memory in bytes: of the device, else resident memory of this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    if sys.platform == "linux":
+        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+
+
+def _cost_now(learner: "Learner", steps: int) -> dict[str, float]:
+    """Cost so far; steps are those of the task that ended."""
+    seconds = {k: round(v, 5) for k, v in learner.seconds.items()}
+    size = sum(p.numel() for p in learner.model.parameters())
+    return seconds | {
+        "steps": steps,
+        "parameters": size,
+        "method_bytes": learner.method.state_bytes(),
+        "peak_bytes": _peak(learner.device),
+    }
+
+
+def cost(learner: "Learner", log: _Log) -> dict[str, Any]:
+    """Seconds by kind, parameters, bytes of the method's state and of the optimizer's, peak memory of the run; and after each task."""
     held: list[torch.Tensor] = []
     for opt in [learner._optimizer, *learner._own_optimizers.values()]:
         for state in opt.state.values() if opt is not None else ():
             held += [v for v in state.values() if isinstance(v, torch.Tensor)]
-    if learner.device.type == "cuda":
-        peak = torch.cuda.max_memory_allocated(learner.device)
-    else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {
         "seconds": {k: round(v, 4) for k, v in learner.seconds.items()},
         "parameters": sum(p.numel() for p in learner.model.parameters()),
         "method_bytes": learner.method.state_bytes(),
-        "method_bytes_by_task": state_bytes,
         "optimizer_bytes": sum(t.numel() * t.element_size() for t in held),
-        "peak_bytes": int(peak),
+        "peak_bytes": log.peak,
+        "by_task": log.by_task,
     }

@@ -542,14 +542,18 @@ class Learner:
 
     def evaluate(self, task: Task, part: str = "test", chunk: int = 2048) -> Tensor:
         """Score of each example of a task's `part` (test, validation or train), (N,) on the CPU, in order."""
+        return self.scores(task, part, chunk)[0]
+
+    def scores(self, task: Task, part: str = "test", chunk: int = 2048) -> tuple[Tensor, Tensor]:
+        """As `evaluate`, with the output index of each example beside its score."""
         start = perf_counter()
         rows: Part | None = getattr(task, part)
         if rows is None:
             raise HoldfastError(f"task {task.name!r} has no {part} part; build the stream with validation=0.1, say")
         order = torch.arange(len(rows)).split(chunk)
-        scores = [self.scorer(self.predict(x, task.index), y.to(self.device)).cpu() for x, y, _ in rows.batches(order)]
+        found = [(self.scorer(self.predict(x, task.index), y.to(self.device)).cpu(), y.cpu()) for x, y, _ in rows.batches(order)]
         self.seconds["evaluation"] += perf_counter() - start
-        return torch.cat(scores)
+        return torch.cat([s for s, _ in found]), torch.cat([y for _, y in found])
 
     def fit(self, stream: Any, **options: Any) -> Any:
         """Trains on every task of a stream and evaluates after each; see `holdfast.training.fit`."""
@@ -559,17 +563,18 @@ class Learner:
 
     # ---- keeping
 
-    def save(self, path: str | Path) -> None:
-        """Everything needed to go on to the same bits, in one file without pickle, written atomically."""
-        checkpoint.save(self, Path(path))
+    def save(self, path: str | Path, beside: Any = None) -> None:
+        """Everything needed to go on to the same bits, in one file without pickle, written atomically; `beside`: plain values to keep."""
+        checkpoint.save(self, Path(path), beside)
 
-    def load(self, path: str | Path, tasks: Sequence[Task] = ()) -> None:
-        """Restores what `save` wrote into a learner built with the same arguments.
+    def load(self, path: str | Path, tasks: Sequence[Task] = ()) -> Any:
+        """Restores what `save` wrote into a learner built with the same arguments; returns what was kept beside it.
 
-        `tasks`: those begun so far, for methods that read old data (Joint). Saved in the middle of a task, the next `begin` of that
-        task goes on where it was.
+        `tasks`: those begun so far or all, for methods that read old data (Joint). Saved in the middle of a task, the next `begin` of
+        that task goes on where it was.
         """
-        self._resume = checkpoint.load(self, Path(path), [t.to(self.device) for t in tasks])
+        self._resume, beside = checkpoint.load(self, Path(path), [t.to(self.device) for t in tasks])
+        return beside
 
     def _reenter(self, task: Task) -> None:
         state, self._resume = self._resume, None
