@@ -71,7 +71,9 @@ class TrainingConfig(_Strict):
     precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="arithmetic of the forward pass")
     outputs: Literal["seen", "all", "current"] = Field("seen", description="outputs that compete in the loss (class scenario)")
     groups: Literal["joint", "separate"] = Field("joint", description="new and stored rows in one forward pass or separate ones")
-    evaluate_every: int | None = Field(None, ge=1, description="steps between evaluations during training, for anytime metrics")
+    evaluate_every: Positive | list[Positive] | None = Field(
+        None, description="steps between evaluations during training (or a list, one a task), for anytime metrics"
+    )
 
 
 class RunConfig(_Strict):

@@ -58,7 +58,7 @@ def fit(
     learner: "Learner",
     stream: Stream,
     *,
-    evaluate_every: int | None = None,
+    evaluate_every: int | Sequence[int] | None = None,
     untrained: bool | None = None,
     keep_results: bool = False,
     segments: bool = False,
@@ -68,8 +68,8 @@ def fit(
     """Trains `learner` on each task of `stream` in order; goes on where a loaded learner stopped (rows before are then not evaluated).
 
     After each task every task is scored whose outputs exist: those seen, and in the domain scenario (where all share the outputs) the
-    future ones and the untrained model too (`untrained=False` switches that row off). `evaluate_every` steps: scores of the tasks begun so
-    far, for anytime metrics. `keep_results`: keeps the score of each example. `segments`: the score of each class of a task as well.
+    future ones and the untrained model too (`untrained=False` switches that row off). `evaluate_every` steps (one number, or one a task): scores of the tasks
+    begun so far, for anytime metrics. `keep_results`: keeps the score of each example. `segments`: the score of each class of a task as well.
     `progress(task, step, steps)` is called after every step. `checkpoints`: a folder; killed at any moment, the same call on a fresh
     learner goes on from the newest checkpoint there to the same bits. They stay until `Checkpoints(folder).clear()`.
     """
@@ -77,6 +77,8 @@ def fit(
         raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
     if learner.augment is None:
         learner.augment = stream.augment
+    if isinstance(evaluate_every, Sequence) and len(evaluate_every) != len(stream):
+        raise HoldfastError(f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task")
     keep = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
     before = keep.resume(learner, list(stream.tasks)) if keep else None
     log, ahead = _Log(**before or {}), stream.scenario == "domain"
@@ -111,14 +113,15 @@ def fit(
             continue
         learner.begin(task)
         total = learner.order(learner.training_task).steps
-        if evaluate_every and not learner.task_steps:
+        every = evaluate_every[k] if isinstance(evaluate_every, Sequence) else evaluate_every
+        if every and not learner.task_steps:
             log.zero_shot.append(score_now(k)[-1])
         with learner.randomness():  # once a task rather than once a step
             for batch in learner.batches():
                 learner.step(batch)
                 if progress is not None:
                     progress(task, learner.task_steps, total)
-                if evaluate_every and (learner.task_steps % evaluate_every == 0 or learner.task_steps == total):
+                if every and (learner.task_steps % every == 0 or learner.task_steps == total):
                     log.steps.append(done + learner.task_steps)
                     log.scores.append([*score_now(k), *[None] * (len(tasks) - k - 1)])
                 if keep is not None and keep.due():
