@@ -115,6 +115,7 @@ def execute(
         "hash": config.hash,
         "label": label,
         "config": config.model_dump(mode="json"),
+        "arguments": {p.name: p.arguments for p in learner.method.parts},
         "seed": config.seed,
         "versions": {"holdfast": __version__, "torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version()},
         "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "device": device},

@@ -56,6 +56,10 @@ Seeds = Annotated[str | None, typer.Option(help="Seeds: 3, or 1,2,3, or 1-5.")]
 Jobs = Annotated[int, typer.Option(min=0, help="Worker processes of one thread each; 0: one a core.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
 DataDir = Annotated[str | None, typer.Option(help="Folder of data sets in the hub's layout (default: HOLDFAST_DATA).")]
+Sweep = Annotated[
+    list[str] | None, typer.Option(help="Several values of a hyperparameter: strength=1,10,100. Given again: every combination.")
+]
+Tolerance = Annotated[float, typer.Option(help="Points of forgetting on validation data that a selection from a sweep accepts.")]
 Every = Annotated[float, typer.Option(min=0, help="Seconds between checkpoints of a run; killed, it goes on from the newest.")]
 Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
 
@@ -79,6 +83,7 @@ def parse_seeds(text: str) -> list[int]:
 def run(
     data: Annotated[str | None, typer.Option(help="Data set: digits, or a hub name such as ylecun/mnist.")] = None,
     stream: Annotated[str | None, typer.Option(help="How tasks are made: split, permuted, rotated.")] = None,
+    then: Annotated[str | None, typer.Option(help="Data sets after the first, one task each, for --stream sequence.")] = None,
     tasks: Annotated[int | None, typer.Option(help="Number of tasks (5).")] = None,
     order: Annotated[str | None, typer.Option(help="Classes of a split stream: sorted, seed, or a list such as 3,1,4,….")] = None,
     validation: Annotated[float | None, typer.Option(help="Share of the training examples set aside.")] = None,
@@ -91,7 +96,7 @@ def run(
     lr: Annotated[float | None, typer.Option(help="Learning rate (0.01).")] = None,
     momentum: Annotated[float | None, typer.Option(help="Momentum of SGD (0.9).")] = None,
     weight_decay: Annotated[float | None, typer.Option(help="Weight decay (0).")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs a task (1).")] = None,
+    epochs: Annotated[str | None, typer.Option(help="Epochs a task (1), or one number a task: 1,10.")] = None,
     steps: Annotated[int | None, typer.Option(help="Steps a task, in place of epochs.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="New rows in a batch (64).")] = None,
     drop_last: Annotated[bool | None, typer.Option("--drop-last", help="Leave out an epoch's last, smaller batch.")] = None,
@@ -102,7 +107,9 @@ def run(
     precision: Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")] = None,
     outputs: Annotated[str | None, typer.Option(help="Outputs that compete in the class scenario: seen, all, current.")] = None,
     groups: Annotated[str | None, typer.Option(help="New and stored rows in one forward pass (joint) or separate ones.")] = None,
-    evaluate_every: Annotated[int | None, typer.Option(help="Steps between evaluations during training.")] = None,
+    evaluate_every: Annotated[str | None, typer.Option(help="Steps between evaluations during training; or one number a task.")] = None,
+    sweep: Sweep = None,
+    tolerance: Tolerance = 5.0,
     seeds: Seeds = "0",
     jobs: Jobs = 1,
     device: Device = "cpu",
@@ -117,14 +124,21 @@ def run(
         order if order in (None, "sorted", "seed") else [int(v) if v.strip().lstrip("-").isdigit() else v.strip() for v in order.split(",")]
     )
     values = {
-        "data": _given(name=data, stream=stream, tasks=tasks, order=order_value, validation=validation),
+        "data": _given(
+            name=data,
+            stream=stream,
+            then=then and [n.strip() for n in then.split(",")],
+            tasks=tasks,
+            order=order_value,
+            validation=validation,
+        ),
         "model": _given(name=model, hidden=_integers(hidden), head=head),
         "training": _given(
             optimizer=optimizer,
             lr=lr,
             momentum=momentum,
             weight_decay=weight_decay,
-            epochs=epochs,
+            epochs=_one_or_each("epochs", epochs),
             steps=steps,
             batch_size=batch_size,
             drop_last=drop_last,
@@ -135,15 +149,18 @@ def run(
             precision=precision,
             outputs=outputs,
             groups=groups,
-            evaluate_every=evaluate_every,
+            evaluate_every=_one_or_each("evaluate-every", evaluate_every),
         ),
         "scenario": scenario,
         "method": method,
     }
+    from holdfast.bench.sweep import parse_sweep, swept
+
     configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds(seeds or "0")]
+    sweeps = [parse_sweep(s) for s in sweep or ()]
     _carry_out(
-        [(c.method.replace("()", ""), c) for c in configs],
-        Work(out, jobs, device, data_dir, checkpoint_every),
+        [pair for c in configs for pair in swept(c, sweeps)],
+        Work(out, jobs, device, data_dir, checkpoint_every, tolerance / 100),
         f"{method}, {scenario} scenario",
         "",
         matrix=True,
@@ -152,6 +169,16 @@ def run(
 
 def _given(**values: Any) -> dict[str, Any]:
     return {k: v for k, v in values.items() if v is not None}
+
+
+def _one_or_each(name: str, text: str | None) -> int | list[int] | None:
+    """`5` → 5, `1,10` → one number a task."""
+    if text is None:
+        return None
+    pieces = [p.strip() for p in text.split(",")]
+    if not all(p.isdigit() for p in pieces):
+        raise HoldfastError(f"{name} {text!r} cannot be read; expected a whole number, or one a task such as 1,10")
+    return int(pieces[0]) if len(pieces) == 1 else [int(p) for p in pieces]
 
 
 def _integers(text: str | None) -> list[int] | None:
@@ -170,12 +197,16 @@ def bench(
     jobs: Jobs = 0,
     device: Device = "cpu",
     data_dir: DataDir = None,
+    sweep: Sweep = None,
+    validation: Annotated[float | None, typer.Option(help="Share of training examples set aside, for selections from a sweep.")] = None,
+    tolerance: Tolerance = 5.0,
     checkpoint_every: Every = 30.0,
     out: Annotated[Path | None, typer.Option(help="Folder for results (runs/SUITE); finished runs in it are skipped.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
 ) -> None:
     """Run a suite of methods × scenarios × seeds; print the table and write an HTML report."""
-    from holdfast.bench.config import load_suite, shipped
+    from holdfast.bench.config import DataConfig, load_suite, shipped, validated
+    from holdfast.bench.sweep import parse_sweep, sweep_suite
 
     if list_ or not suite:
         for name in shipped():
@@ -184,8 +215,10 @@ def bench(
     loaded = load_suite(suite)
     if seeds is not None:
         loaded = loaded.model_copy(update={"seeds": parse_seeds(seeds)})
-    work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every)
-    _carry_out(list(loaded.runs()), work, loaded.name, loaded.description)
+    if validation is not None:
+        loaded = loaded.model_copy(update={"data": validated(DataConfig, **loaded.data.model_dump() | {"validation": validation})})
+    work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every, tolerance / 100)
+    _carry_out(sweep_suite(loaded, [parse_sweep(s) for s in sweep or ()]), work, loaded.name, loaded.description)
 
 
 @dataclass(frozen=True)
@@ -197,6 +230,7 @@ class Work:
     device: str
     data_dir: str | None
     checkpoint_every: float
+    tolerance: float = 0.05  # largest forgetting that a selection accepts
 
 
 def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False) -> None:
@@ -205,7 +239,7 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
 
     from holdfast.bench.runner import finished, read_result, run_all, run_folder
     from holdfast.cli.progress import follow
-    from holdfast.reports import summarise, write_report
+    from holdfast.reports import find_sweeps, select, summarise, write_report
 
     out = work.out
     _check_device(work.device)
@@ -230,7 +264,10 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
     print_groups(groups)
     if matrix:
         print_matrix(groups[0])
-    report_path = write_report(groups, out / "report.html", title, description)
+    for sweep in find_sweeps(groups):
+        chosen = select(sweep, work.tolerance)
+        print(f"selected: {chosen.sentence()}" if chosen else f"no selection for {sweep.method}: no validation data; add --validation 0.1")
+    report_path = write_report(groups, out / "report.html", title, description, work.tolerance)
     print(f"\nresults: {out}\nreport:  {report_path}")
 
 
@@ -247,19 +284,53 @@ def _check_device(device: str) -> None:
 
 @app.command()
 def report(
-    folders: Annotated[list[Path], typer.Argument(help="Folders with results.")],
+    folders: Annotated[list[Path], typer.Argument(help="Folders with results. Two: the second is compared with the first.")],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Holdfast report",
+    merge: Annotated[bool, typer.Option("--merge", help="Take all folders as one set of runs, rather than compare two.")] = False,
+    tolerance: Tolerance = 5.0,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown as well.")] = False,
+    latex: Annotated[Path | None, typer.Option(help="Write the table as LaTeX to this file.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the table as CSV to this file.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Write every figure as PNG and SVG into this folder.")] = None,
 ) -> None:
-    """Write the HTML report of finished runs."""
-    from holdfast.reports import load_results, summarise, write_report
-    from holdfast.reports.results import markdown as as_markdown
+    """Write the HTML report of finished runs; with two folders, compare them."""
+    from dataclasses import replace
 
-    groups = summarise(load_results(folders))
+    from holdfast import reports
+
+    sets = [reports.summarise(reports.load_results([f])) for f in folders] if len(folders) == 2 and not merge else []
+    differences = reports.compare_folders(sets[0], sets[1]) if sets else []
+    if sets and not differences:
+        raise HoldfastError(f"{folders[0]} and {folders[1]} share no method, scenario and seed; to pool them, add --merge")
+    if sets:
+        groups = [replace(g, label=f"{g.label} · {n}") for g, n in ((g, n) for gs, n in zip(sets, "AB", strict=True) for g in gs)]
+        groups.sort(key=lambda g: [("task", "domain", "class").index(g.scenario), -g.values["ACC"].estimate])
+    else:
+        groups = reports.summarise(reports.load_results(folders))
     if markdown:
-        print(as_markdown(groups))
-    print(f"report: {write_report(groups, out, title)}")
+        print(reports.markdown(groups), end="")
+    for path, table in ((latex, reports.latex), (csv, reports.as_csv)):
+        if path is not None:
+            _write(path, table(groups))
+    if figures is not None:
+        from holdfast.reports.figures import save_all
+
+        print(f"figures: {len(save_all(groups, figures))} files in {figures}")
+    if differences:
+        from holdfast.cli.tables import print_differences
+
+        print_differences(differences)
+    about = f"A: {folders[0]}; B: {folders[1]}" if sets else ""
+    print(f"report: {reports.write_report(groups, out, title, about, tolerance / 100, differences)}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise HoldfastError(f"{path} could not be written: {error.strerror}") from None
 
 
 @app.command()

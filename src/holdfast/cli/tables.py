@@ -14,6 +14,7 @@ from holdfast.metrics import (
     task_transfer,
     transfer_interval,
 )
+from holdfast.reports.comparison import Difference, ranks
 from holdfast.reports.results import COLUMNS, Group, show
 
 
@@ -35,10 +36,11 @@ def print_groups(groups: Sequence[Group]) -> None:
             title_justify="left",
         )
         table.add_column("method", no_wrap=True)
+        table.add_column("rank", justify="right", no_wrap=True)
         for heading, _ in COLUMNS.values():
             table.add_column(heading, justify="right", no_wrap=True)
-        for g in members:
-            table.add_row(g.label, *(show(k, g.values[k]) for k in COLUMNS))
+        for g, rank in zip(members, ranks(members), strict=True):
+            table.add_row(g.label, rank, *(show(k, g.values[k]) for k in COLUMNS))
         console.print(table)
     for line in dict.fromkeys(f"note: {g.scenario} scenario: {w}" for g in groups for w in g.weak):
         console.print(line)
@@ -46,9 +48,20 @@ def print_groups(groups: Sequence[Group]) -> None:
         console.print(f"warning: {line}")
 
 
+def print_differences(differences: Sequence[Difference]) -> None:
+    """Second folder minus first, with verdicts."""
+    table = Table(title="second folder minus first (points, seconds; ± half of the paired 95 % interval over seeds)", title_justify="left")
+    for heading in ("scenario", "method", "seeds", "ACC", "", "BWT", "", "time", ""):
+        table.add_column(heading, justify="left" if heading in ("scenario", "method", "") else "right")
+    for d in differences:
+        cells = [part for k in d.values for part in (show(k, d.values[k]), d.verdict(k))]
+        table.add_row(d.scenario, d.label, str(d.seeds), *cells)
+    _console().print(table)
+
+
 def print_matrix(group: Group) -> None:
     """The accuracy matrix, mean over seeds."""
-    table = Table(title="accuracy (%), row: after training task, column: evaluated on task", title_justify="left")
+    table = Table(title=f"{group.label}: accuracy (%) after training each task, evaluated on each", title_justify="left")
     m = group.mean_matrix[1:]
     names = (
         [str(t) for t in group.matrices[0].tasks] if len({mm.tasks for mm in group.matrices}) == 1 else [str(k + 1) for k in range(len(m))]

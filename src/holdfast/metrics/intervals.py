@@ -43,7 +43,7 @@ def seed_interval(values: Iterable[float], confidence: float = 0.95) -> Interval
     mean = float(np.mean(v))
     if len(v) == 1 or np.isnan(mean):
         return Interval(mean, float("nan"), float("nan"), confidence, "seeds", len(v))
-    half = _t(confidence, len(v) - 1) * float(np.std(v, ddof=1)) / np.sqrt(len(v))
+    half = float(_t(confidence, len(v) - 1) * np.std(v, ddof=1) / np.sqrt(len(v)))
     return Interval(mean, mean - half, mean + half, confidence, "seeds", len(v))
 
 

@@ -1,12 +1,17 @@
 """Figures as matplotlib axes, and as SVG that takes the page's colours."""
 
 import io
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.errors import HoldfastError
+from holdfast.reports.comparison import find_sweeps, on_front, on_validation
 from holdfast.reports.results import Group
 
 if TYPE_CHECKING:
@@ -96,7 +101,141 @@ def heat_map(group: Group, axes: "Axes") -> "Axes":
     axes.set_xticks(range(m.shape[1]), [str(k + 1) for k in range(m.shape[1])])
     axes.set_yticks(range(m.shape[0]), [str(k + 1) for k in range(m.shape[0])])
     axes.set_title(group.label, fontsize=9)
+    axes.grid(False)
     return axes
+
+
+def transfer_by_task(groups: Sequence[Group], axes: "Axes") -> "Axes":
+    """Transfer of each task (last score minus the score when learnt), a bar a group, ± half of the 95 % interval over seeds; points."""
+    width = 0.8 / len(groups)
+    for n, g in enumerate(groups):
+        t = g.transfers
+        x = np.arange(len(t)) + (n - (len(groups) - 1) / 2) * width
+        bounds = [np.nan_to_num(100 * (v.high - v.estimate)) for v in t]
+        axes.bar(x, [100 * v.estimate for v in t], width * 0.9, color=COLOURS[n % len(COLOURS)], label=g.label)
+        axes.errorbar(x, [100 * v.estimate for v in t], bounds, fmt="none", ecolor=INK, elinewidth=0.8, alpha=0.7)
+    axes.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
+    axes.set_xticks(range(len(groups[0].transfers)), [str(k + 1) for k in range(len(groups[0].transfers))])
+    axes.set_xlabel("task")
+    axes.set_ylabel("transfer (points)")
+    return axes
+
+
+def trade_off(groups: Sequence[Group], key: str, axes: "Axes") -> "Axes":
+    """ACC (points) against another number of the table (`BWT` in points, `seconds`, `bytes`), 95 % intervals over seeds as crosses.
+
+    Filled: on the Pareto front of ACC, BWT and time. The number beside a point is its place in the legend.
+    """
+    scale = 100 if key == "BWT" else 1
+    for n, (g, best) in enumerate(zip(groups, on_front(groups), strict=True)):
+        x, y = g.values[key], g.values["ACC"]
+        if math.isnan(x.estimate) or math.isnan(y.estimate):
+            continue
+        colour = COLOURS[n % len(COLOURS)]
+        across = np.nan_to_num(scale * (x.high - x.estimate)) if key == "BWT" else None
+        up = np.nan_to_num(100 * (y.high - y.estimate))
+        axes.errorbar(scale * x.estimate, 100 * y.estimate, up, across, fmt="none", ecolor=colour, alpha=0.5)
+        axes.plot(
+            [scale * x.estimate],
+            [100 * y.estimate],
+            "o",
+            markersize=8,
+            color=colour,
+            markerfacecolor=colour if best else "none",
+            markeredgewidth=1.6,
+            linestyle="none",
+            label=f"{n + 1} {g.label}",
+        )
+        axes.annotate(str(n + 1), (scale * x.estimate, 100 * y.estimate), (6, 5), textcoords="offset points", fontsize=7, color=INK)
+    known = [g.values[key].estimate for g in groups if not math.isnan(g.values[key].estimate)]
+    if key != "BWT" and known and min(known) > 0 and max(known) / min(known) >= 10:
+        axes.set_xscale("log")
+    axes.set_xlabel({"BWT": "BWT (points)", "seconds": "time (s)"}.get(key, key))
+    axes.set_ylabel("ACC (points)")
+    return axes
+
+
+def sweep_curve(points: Sequence[tuple[float, Group]], key: str, chosen: Group | None, axes: "Axes") -> "Axes":
+    """ACC and forgetting (points) against a hyperparameter, with intervals over seeds; on validation data too where there are any.
+
+    `points` and `key` as `Sweep.curves` gives them; `chosen` is the group selected, marked by a band.
+    """
+    x = [v for v, _ in points]
+    validated = [on_validation(g) for _, g in points]
+    sets = {"ACC, test": [g.values["ACC"] for _, g in points], "forgetting, test": [g.values["forgetting"] for _, g in points]}
+    if all(validated):
+        sets |= {"ACC, validation": [v[0] for v in validated if v], "forgetting, validation": [v[1] for v in validated if v]}
+    for n, (name, values) in enumerate(sets.items()):
+        y = [100 * v.estimate for v in values]
+        bars = [np.nan_to_num(100 * (v.high - v.estimate)) for v in values]
+        style = ("--o", 0.6) if "validation" in name else ("-o", 1.0)
+        line = {"fmt": style[0], "alpha": style[1], "color": COLOURS[n % 2], "markersize": 3, "linewidth": 1.2, "elinewidth": 0.7}
+        axes.errorbar(x, y, bars, label=name, **line)  # type: ignore[arg-type]
+    for v, g in points:
+        if g is chosen:
+            axes.axvline(v, color=COLOURS[2], linewidth=6, alpha=0.25, label="selected")
+    if min(x) > 0 and max(x) / min(x) >= 20:
+        axes.set_xscale("log")
+    axes.set_xlabel(key.rpartition(".")[2])
+    axes.set_ylabel("points")
+    return axes
+
+
+def figure_of(draw: Callable[..., "Axes"], *arguments: Any, size: tuple[float, float] = (5.5, 3.2), legend: bool = True) -> "Figure":
+    """A figure that holds one of the functions above, in the report's style."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    axes = draw(*arguments, figure.subplots())
+    _style(axes)
+    if legend and axes.get_legend_handles_labels()[0]:
+        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7.5, labelcolor=INK)
+    return figure
+
+
+def trade_off_panel(groups: Sequence[Group]) -> "Figure":
+    """ACC against BWT and against time, side by side."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2 + 0.16 * -(-len(groups) // 4)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    _style(trade_off(groups, "BWT", left))
+    _style(trade_off(groups, "seconds", right))
+    right.set_ylabel("")
+    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=7.5, labelcolor=INK)
+    return figure
+
+
+def save(figure: "Figure", path: str | Path) -> Path:
+    """The figure as a file of its own, PNG or SVG by its ending, dark on white."""
+    import matplotlib
+
+    path = Path(path)
+    if path.suffix not in (".png", ".svg"):
+        raise HoldfastError(f"a figure is written as .png or .svg, got {path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with matplotlib.rc_context({"svg.hashsalt": path.stem}):
+            figure.savefig(path, dpi=150, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
+    except OSError as error:
+        raise HoldfastError(f"the figure {path} could not be written: {error.strerror}") from None
+    return path
+
+
+def save_all(groups: Sequence[Group], folder: Path) -> list[Path]:
+    """Every figure of the report as PNG and SVG files."""
+    figures: dict[str, Figure] = {}
+    for scenario in dict.fromkeys(g.scenario for g in groups):
+        members = [g for g in groups if g.scenario == scenario]
+        figures |= {f"{scenario}-over-time": over_time_panel(members), f"{scenario}-trade-off": trade_off_panel(members)}
+        if members[0].transfers:
+            figures[f"{scenario}-transfer"] = figure_of(transfer_by_task, members, size=(7, 3.6))
+        for k, g in enumerate(members):
+            figures[f"{scenario}-matrix-{k + 1}"] = figure_of(heat_map, g, size=(3.2, 3.2), legend=False)
+        for sweep in find_sweeps(members):
+            for k, (key, _, points) in enumerate(sweep.curves()):
+                figures[f"{scenario}-sweep-{key.replace('.', '-')}-{k + 1}"] = figure_of(sweep_curve, points, key, None)
+    return [save(figure, folder / f"{name}{ending}") for name, figure in figures.items() for ending in (".png", ".svg")]
 
 
 def _style(axes: "Axes") -> None:
@@ -107,8 +246,9 @@ def _style(axes: "Axes") -> None:
         spine.set_color(INK)
         spine.set_alpha(0.4)
     axes.tick_params(colors=INK, labelsize=7)
-    axes.xaxis.label.set_color(INK)
-    axes.xaxis.label.set_fontsize(8)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_color(INK)
+        label.set_fontsize(8)
     axes.grid(True, color=INK, alpha=0.08, linewidth=0.6)
 
 
@@ -126,7 +266,7 @@ def to_svg(figure: "Figure", title: str) -> str:
         r'<svg [^>]*?viewBox="([^"]+)"[^>]*>',
         lambda m: (
             f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'viewBox="{m[1]}" role="img" aria-label="{title}">'
+            f'viewBox="{m[1]}" role="img" aria-label="{escape(title)}">'
         ),
         svg,
         count=1,

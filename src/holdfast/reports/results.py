@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import HoldfastError
-from holdfast.metrics import AccuracyMatrix, Interval, forward_transfer, seed_interval, summary
+from holdfast.metrics import AccuracyMatrix, Interval, forward_transfer, seed_interval, segment_transfer, summary, task_transfer
 
 FORMAT = 1
 KEYS = {"config", "label", "seed", "matrix", "curves", "cost", "chance", "outputs_exist", "versions", "machine", "warnings"}
@@ -37,11 +37,35 @@ class Group:
     results: tuple[dict[str, Any], ...]
     matrices: tuple[AccuracyMatrix, ...]
     values: dict[str, Interval]
+    rows: tuple[dict[str, float], ...]  # the numbers of each run
 
     @property
     def mean_matrix(self) -> np.ndarray:
         """Mean over seeds by position, (T + 1, T), untrained row first."""
         return np.mean([m.to_array() for m in self.matrices], 0)
+
+    @property
+    def by_seed(self) -> dict[int, dict[str, float]]:
+        """The numbers of each run, by its seed."""
+        return {r["seed"]: row for r, row in zip(self.results, self.rows, strict=True)}
+
+    @property
+    def transfers(self) -> list[Interval]:
+        """Transfer of each task but the last, by position: last score minus the score when learnt, over seeds."""
+        per_seed = np.array([list(task_transfer(m).values()) for m in self.matrices])
+        return [seed_interval(column) for column in per_seed.T]
+
+    @property
+    def segment_transfers(self) -> dict[str, Interval]:
+        """Transfer of each segment (a class, say), mean over the tasks that have it, over the runs where it has one; empty without any."""
+        found: dict[str, list[float]] = {}
+        for m in self.matrices:
+            of_run: dict[str, list[float]] = {}
+            for (_, segment), value in segment_transfer(m).items():
+                of_run.setdefault(segment, []).append(value)
+            for segment, values in of_run.items():
+                found.setdefault(segment, []).append(float(np.mean(values)))
+        return {k: seed_interval(v) for k, v in sorted(found.items())}
 
     @property
     def weak(self) -> list[str]:
@@ -88,7 +112,7 @@ def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> li
         baseline = _baseline(alike, [matrices[id(r)] for r in alike])
         rows = [_numbers(r, matrices[id(r)], baseline) for r in members]
         values = {key: seed_interval([row[key] for row in rows], confidence) for key in COLUMNS}
-        groups.append(Group(scenario, label, method, tuple(members), tuple(matrices[id(r)] for r in members), values))
+        groups.append(Group(scenario, label, method, tuple(members), tuple(matrices[id(r)] for r in members), values, tuple(rows)))
     rank = {"task": 0, "domain": 1, "class": 2}
     return sorted(groups, key=lambda g: (rank[g.scenario], -_sortable(g.values["ACC"].estimate)))
 
@@ -142,13 +166,3 @@ def show_bytes(n: float) -> str:
         if n >= size:
             return f"{n / size:.1f} {unit}"
     return f"{n:.0f}" + (" B" if n else "")
-
-
-def markdown(groups: Sequence[Group]) -> str:
-    """The method table as Markdown, scenario by scenario; scores in points, ± half of the 95 % t interval over seeds."""
-    head = ["scenario", "method", "seeds", *(heading for heading, _ in COLUMNS.values())]
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    for g in groups:
-        cells = [g.scenario, g.label, str(len(g.results)), *(show(k, g.values[k]) for k in COLUMNS)]
-        lines.append("| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |")
-    return "\n".join(lines)

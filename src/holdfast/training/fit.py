@@ -68,10 +68,11 @@ def fit(
     """Trains `learner` on each task of `stream` in order; goes on where a loaded learner stopped (rows before are then not evaluated).
 
     After each task every task is scored whose outputs exist: those seen, and in the domain scenario (where all share the outputs) the
-    future ones and the untrained model too (`untrained=False` switches that row off). `evaluate_every` steps (one number, or one a task): scores of the tasks
-    begun so far, for anytime metrics. `keep_results`: keeps the score of each example. `segments`: the score of each class of a task as well.
-    `progress(task, step, steps)` is called after every step. `checkpoints`: a folder; killed at any moment, the same call on a fresh
-    learner goes on from the newest checkpoint there to the same bits. They stay until `Checkpoints(folder).clear()`.
+    future ones and the untrained model too (`untrained=False` switches that row off). `evaluate_every` steps (one number, or one a
+    task): scores of the tasks begun so far, for anytime metrics. `keep_results`: keeps the score of each example. `segments`: the score
+    of each class of a task as well. `progress(task, step, steps)` is called after every step. `checkpoints`: a folder; killed at any
+    moment, the same call on a fresh learner goes on from the newest checkpoint there to the same bits. They stay until
+    `Checkpoints(folder).clear()`.
     """
     if learner.scenario != stream.scenario:
         raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
@@ -92,7 +93,8 @@ def fit(
                 log.cells.append([part, t.name, after, None, *_cell(scores, keep_results)])
                 if segments and part == "test":
                     for k in y.unique().tolist():
-                        log.cells.append([part, t.name, after, str(stream.labels[k]), *_cell(scores[y == k], keep_results)])
+                        name = t.labels[k] if ahead else stream.labels[k]  # outputs mean other classes in each task of the domain scenario
+                        log.cells.append([part, t.name, after, str(name), *_cell(scores[y == k], keep_results)])
 
     def score_now(k: int) -> list[float]:
         return [float(learner.evaluate(t).mean()) for t in tasks[: k + 1]]
