@@ -74,10 +74,10 @@ def result(out: Path) -> dict:
 
 
 def test_killed_in_every_delicate_moment_it_ends_with_the_same_bits(tmp_path):
-    """One run, killed while the head grows, while rows enter the memory, in consolidate and while a checkpoint is written."""
+    """One run, killed while rows enter the memory, a checkpoint is written, the head grows, and in consolidate."""
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     assert command(*RUN, "--out", str(whole)).returncode == 0
-    for where, nth in (("insert", 12), ("head", 4), ("consolidate", 2), ("checkpoint", 8)):
+    for where, nth in (("insert", 12), ("checkpoint", 8), ("head", 4), ("consolidate", 2)):
         done = command(where, str(nth), *RUN, "--checkpoint-every", "0", "--out", str(torn), script=DYING)
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert not list(torn.rglob("result.json"))
