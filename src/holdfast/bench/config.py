@@ -114,6 +114,11 @@ class MethodEntry(_Strict):
             raise ValueError("give either spec, or some of task, domain, class")
         return self
 
+    def names(self) -> set[str]:
+        """What it may be called by: its label, its specs, and the specs' names."""
+        specs = {s for s in (self.spec, self.task, self.domain, self.class_) if s}
+        return ({self.label} if self.label else set()) | specs | {s.partition("(")[0] for s in specs if "+" not in s}
+
     def spec_for(self, scenario: str) -> str | None:
         """The spec in a scenario; None where the method does not take part."""
         return self.spec or {"task": self.task, "domain": self.domain, "class": self.class_}[scenario]
@@ -133,6 +138,22 @@ class Suite(_Strict):
     only: dict[Scenario, dict[Literal["data", "model", "training"], dict[str, Any]]] = Field(
         {}, description="settings of one scenario, in place of those for all"
     )
+
+    def only_these(self, methods: list[str] | None, scenarios: list[str] | None) -> "Suite":
+        """The suite with some of its methods (by label, or by name where they have none) and scenarios; None: all."""
+        for given, known, what in (
+            (scenarios, list(self.scenarios), "scenario of the suite"),
+            (methods, sorted({n for e in self.methods for n in e.names()}), "method of the suite"),
+        ):
+            for name in given or ():
+                if name not in known:
+                    raise unknown(what, name, known)
+        return self.model_copy(
+            update={
+                "scenarios": [s for s in self.scenarios if scenarios is None or s in scenarios],
+                "methods": [e for e in self.methods if methods is None or e.names() & set(methods)],
+            }
+        )
 
     def runs(self) -> Iterator[tuple[str, RunConfig]]:
         """(label, config) of every run."""

@@ -115,6 +115,7 @@ def execute(
         "hash": config.hash,
         "label": label,
         "config": config.model_dump(mode="json"),
+        "declared": _declared(learner.method.parts),
         "arguments": {p.name: p.arguments for p in learner.method.parts},
         "seed": config.seed,
         "versions": {"holdfast": __version__, "torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version()},
@@ -129,6 +130,12 @@ def execute(
         "weak": weaknesses(config),
         "warnings": sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)} - set(damaged)),
     }
+
+
+def _declared(parts: Sequence[Any]) -> dict[str, str]:
+    """How the method says that its cost grows with the number of tasks: of its parts, the fastest growth."""
+    order = ("none", "constant", "linear", "quadratic")
+    return {k: max((getattr(p.declaration, k) for p in parts), key=order.index) for k in ("memory", "parameters", "time")}
 
 
 def weaknesses(config: RunConfig) -> list[str]:

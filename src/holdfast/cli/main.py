@@ -181,6 +181,10 @@ def _one_or_each(name: str, text: str | None) -> int | list[int] | None:
     return int(pieces[0]) if len(pieces) == 1 else [int(p) for p in pieces]
 
 
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [n.strip() for n in text.split(",") if n.strip()]
+
+
 def _integers(text: str | None) -> list[int] | None:
     if text is None:
         return None
@@ -193,6 +197,8 @@ def _integers(text: str | None) -> list[int] | None:
 @app.command()
 def bench(
     suite: Annotated[str, typer.Argument(help="A shipped suite (see --list) or a TOML file.")] = "",
+    methods: Annotated[str | None, typer.Option(help="Only these methods, by their labels: FineTune,AGEM.")] = None,
+    scenarios: Annotated[str | None, typer.Option(help="Only these scenarios: task,class.")] = None,
     seeds: Seeds = None,
     jobs: Jobs = 0,
     device: Device = "cpu",
@@ -215,6 +221,7 @@ def bench(
     loaded = load_suite(suite)
     if seeds is not None:
         loaded = loaded.model_copy(update={"seeds": parse_seeds(seeds)})
+    loaded = loaded.only_these(_names(methods), _names(scenarios))
     if validation is not None:
         loaded = loaded.model_copy(update={"data": validated(DataConfig, **loaded.data.model_dump() | {"validation": validation})})
     work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every, tolerance / 100)
@@ -259,9 +266,10 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
     labels = {config.hash: label for label, config in runs}
     results = [read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]} for _, config in runs]
     groups = summarise(results)
-    from holdfast.cli.tables import print_groups, print_matrix
+    from holdfast.cli.tables import print_groups, print_growth, print_matrix
 
     print_groups(groups)
+    print_growth(groups)
     if matrix:
         print_matrix(groups[0])
     for sweep in find_sweeps(groups):

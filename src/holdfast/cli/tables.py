@@ -15,6 +15,7 @@ from holdfast.metrics import (
     transfer_interval,
 )
 from holdfast.reports.comparison import Difference, ranks
+from holdfast.reports.growth import growth
 from holdfast.reports.results import COLUMNS, Group, show
 
 
@@ -46,6 +47,22 @@ def print_groups(groups: Sequence[Group]) -> None:
         console.print(line)
     for line in dict.fromkeys(w for g in groups for r in g.results for w in r["warnings"]):
         console.print(f"warning: {line}")
+
+
+def print_growth(groups: Sequence[Group]) -> None:
+    """How cost grows with the number of tasks, for runs of ten tasks or more: fitted, and declared where that differs."""
+    for scenario in dict.fromkeys(g.scenario for g in groups):
+        found = growth([g for g in groups if g.scenario == scenario])
+        if not found:
+            continue
+        table = Table(title=f"{scenario} scenario: growth of cost with the number of tasks", title_justify="left")
+        costs = list(dict.fromkeys(g.cost for g in found))
+        for heading in ("method", *costs):
+            table.add_column(heading)
+        for label in dict.fromkeys(g.label for g in found):
+            mine = {g.cost: g for g in found if g.label == label}
+            table.add_row(label, *(mine[c].fitted + ("" if mine[c].agrees else f" (declared {mine[c].declared})") for c in costs))
+        _console().print(table)
 
 
 def print_differences(differences: Sequence[Difference]) -> None:

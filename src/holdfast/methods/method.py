@@ -43,7 +43,7 @@ class Declaration:
     delta: bool = False  # reads step.delta
     memory: str = "constant"  # growth of its state with the number of tasks: none, constant, linear, quadratic
     parameters: str = "none"  # growth of what it adds to the network
-    time: str = "constant"  # growth of its step
+    time: str = "constant"  # growth of the time that a task takes
     neutral: tuple[tuple[str, Any], ...] = ()  # (argument, value) with which it equals FineTune
 
 

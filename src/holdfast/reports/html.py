@@ -11,7 +11,8 @@ from holdfast.errors import HoldfastError
 from holdfast.metrics import Interval
 from holdfast.reports.comparison import Difference, find_sweeps, learning_speed, on_front, ranks, select
 from holdfast.reports.figures import figure_of, over_time_panel, sweep_curve, to_svg, trade_off_panel
-from holdfast.reports.results import COLUMNS, Group, show
+from holdfast.reports.growth import growth
+from holdfast.reports.results import COLUMNS, Group, show, show_bytes
 
 TOLERANCE = 0.05
 MOST_PANELS = 24  # beyond it the members of sweeps get no panel of their own
@@ -120,6 +121,7 @@ def _section(scenario: str, groups: list[Group], tolerance: float) -> dict[str, 
         "transfers": [_transfers(g) for g in shown if g.transfers],
         "segments": _segments(shown),
         "speed": [{"label": s.label, **{k: getattr(s, k) for k in ("area", "steps", "zero_shot")}} for s in learning_speed(groups)],
+        "growth": _growth(groups),
         "curves": curves,
         "selections": [s.sentence() for s in selections],
         "unselected": [s.method for s in sweeps if id(s) not in chosen],
@@ -138,6 +140,16 @@ def _transfers(g: Group) -> dict[str, Any]:
     names = [sorted({str(m.tasks[j]) for m in g.matrices}) for j in range(len(g.transfers))]
     cells = [{"text": _points(v), "share": min(abs(v.estimate) * 2, 1.0), "lost": v.estimate < 0} for v in g.transfers]
     return {"label": g.label, "cells": cells, "names": [n[0] if len(n) == 1 else "" for n in names]}
+
+
+def _growth(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """A row a group: each cost after the second and the last task, its fit, and whether that is as declared."""
+    rows: dict[str, dict[str, Any]] = {}
+    for g in growth(groups):
+        shown = {"time": lambda v: f"{1000 * v:.0f} ms", "parameters": lambda v: f"{v:,.0f}"}.get(g.cost, show_bytes)
+        text = f"{shown(g.values[0])} → {shown(g.values[-1])}"
+        rows.setdefault(g.label, {})[g.cost] = {"text": text, "fitted": g.fitted, "declared": g.declared, "agrees": g.agrees}
+    return [{"label": label, "costs": [c[k] for k in ("time", "parameters", "bytes", "peak")]} for label, c in rows.items()]
 
 
 def _segments(groups: Sequence[Group]) -> dict[str, Any]:
