@@ -3,7 +3,8 @@
 from holdfast.methods.agem import AGEM
 from holdfast.methods.compose import Composite
 from holdfast.methods.cumulative import Cumulative
-from holdfast.methods.der import DER, DERpp
+from holdfast.methods.der import DER
+from holdfast.methods.derpp import DERpp
 from holdfast.methods.er import ER
 from holdfast.methods.ewc import EWC
 from holdfast.methods.finetune import FineTune

@@ -59,9 +59,9 @@ class GEM(Replay):
         self.rows = int(at_least("batch", batch, 0))
 
     def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
-        size, past = self.rows or stream_rows(step.batch), []
-        for t in range(learner.task_number):
-            rows = self.memory.sample(size, task=t)
-            if len(rows):
-                past.append(learner.gradient_on(Batch.of_stream(rows)))
-        return project(g, torch.stack(past), self.strength, self.ridge) if past else g
+        size, k = self.rows or stream_rows(step.batch), learner.task_number
+        drawn = [rows for t in range(k) if len(rows := self.memory.sample(size, task=t))]
+        past = g.new_empty(len(drawn), len(g))
+        for vector, rows in zip(past, drawn, strict=True):
+            learner.gradient_on(Batch.of_stream(rows), out=vector)
+        return project(g, past, self.strength, self.ridge) if drawn else g
