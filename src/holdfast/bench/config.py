@@ -141,13 +141,12 @@ class Suite(_Strict):
 
     def only_these(self, methods: list[str] | None, scenarios: list[str] | None) -> "Suite":
         """The suite with some of its methods (by label, or by name where they have none) and scenarios; None: all."""
-        for given, known, what in (
-            (scenarios, list(self.scenarios), "scenario of the suite"),
-            (methods, sorted({n for e in self.methods for n in e.names()}), "method of the suite"),
-        ):
-            for name in given or ():
-                if name not in known:
-                    raise unknown(what, name, known)
+        for name in scenarios or ():
+            if name not in self.scenarios:
+                raise unknown("scenario of the suite", name, self.scenarios)
+        for name in methods or ():
+            if not any(name in e.names() for e in self.methods):
+                raise unknown("method of the suite", name, sorted({min(e.names(), key=len) for e in self.methods}))
         return self.model_copy(
             update={
                 "scenarios": [s for s in self.scenarios if scenarios is None or s in scenarios],

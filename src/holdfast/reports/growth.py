@@ -59,7 +59,8 @@ class Growth:
 def growth(groups: Sequence[Group]) -> list[Growth]:
     """Growth of every group of one scenario with 10 tasks or more; the least over runs for times, which others' work can only raise.
 
-    Parameters count beyond FineTune's where it is among the groups: heads that tasks bring are not the method's.
+    Parameters are fitted beyond FineTune's where it is among the groups (heads that tasks bring are not the method's), else beyond those
+    after the first task.
     """
     plain = next((_series(g, "parameters").min(0) for g in groups if g.method == PLAIN and _long(g)), None)
     out = []
@@ -70,7 +71,7 @@ def growth(groups: Sequence[Group]) -> list[Growth]:
         total = sum(_series(g, k) for k in ("training", "consolidation"))
         time = np.diff(total, axis=1).min(0)
         parameters = _series(g, "parameters").min(0)
-        beyond = parameters if plain is None or len(plain) != len(parameters) else parameters - plain
+        beyond = parameters - (parameters[0] if plain is None or len(plain) != len(parameters) else plain)
         size, peak = _series(g, "method_bytes").max(0), _series(g, "peak_bytes").min(0)
         out += [
             Growth(g.label, "time", declared["time"], fitted_growth(time, exact=False), tuple(time)),

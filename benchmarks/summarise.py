@@ -1,0 +1,82 @@
+"""What a suite gave, as a page of Markdown: the method table, transfer of each task, learning speed and growth of cost where there are any.
+
+holdfast bench three-scenarios
+python benchmarks/summarise.py three-scenarios runs/three-scenarios --write benchmarks/results/three-scenarios.md
+"""
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from holdfast.bench.config import load_suite
+from holdfast.metrics import Interval
+from holdfast.reports import learning_speed, load_results, markdown, summarise
+from holdfast.reports.growth import growth
+from holdfast.reports.results import Group, show_bytes
+
+
+def points(v: Interval, scale: float = 100) -> str:
+    """An interval in points."""
+    if math.isnan(v.estimate):
+        return "–"
+    return f"{scale * v.estimate:+.1f}" + ("" if math.isnan(v.high) else f" ± {scale * (v.high - v.estimate):.1f}")
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table."""
+    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(r) + " |" for r in rows), ""]
+
+
+def sections(groups: Sequence[Group]) -> list[str]:
+    """What the method table does not hold."""
+    out: list[str] = []
+    for scenario in dict.fromkeys(g.scenario for g in groups):
+        members = [g for g in groups if g.scenario == scenario]
+        tasks = len(members[0].transfers)
+        if tasks <= 8:
+            out += [f"### {scenario} scenario: transfer of each task (points, by position)", ""]
+            out += table(["method", *(str(k + 1) for k in range(tasks))], [[g.label, *map(points, g.transfers)] for g in members])
+        if speeds := learning_speed(members):
+            out += [f"### {scenario} scenario: learning speed against a fresh model, tasks 2 and later", ""]
+            rows = [[s.label, points(s.area), points(s.steps, 1), points(s.zero_shot).replace("+", "")] for s in speeds]
+            out += table(["method", "area (points)", "steps to 95 %", "zero-shot of the untrained head (%)"], rows)
+        if found := growth(members):
+            out += [f"### {scenario} scenario: cost after task 2 → after the last, what fits in between, what is declared", ""]
+            costs: dict[str, list[str]] = {}
+            for g in found:
+                shown = {"time": lambda v: f"{1000 * v:.0f} ms", "parameters": lambda v: f"{v:,.0f}"}.get(g.cost, show_bytes)
+                fit = g.fitted if g.declared is None else f"{g.fitted} ({'as declared' if g.agrees else 'DECLARED ' + g.declared})"
+                costs.setdefault(g.label, []).append(f"{shown(g.values[0])} → {shown(g.values[-1])}: {fit}")
+            out += table(
+                ["method", "time a task", "parameters beyond FineTune's", "bytes", "peak memory"], [[k, *v] for k, v in costs.items()]
+            )
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suite")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    results = load_results([options.folder])
+    groups = summarise(results)
+    seconds = sum(sum(r["cost"]["seconds"].values()) for r in results)
+    version = results[0]["versions"]["torch"]
+    about = f"{len(results)} runs, {seconds / 60:.0f} minutes of one thread in all (evaluation included); torch {version}."
+    lines = [f"# {options.suite}", "", load_suite(options.suite).description, "", f"`holdfast bench {options.suite}`. {about}"]
+    lines += [
+        "Scores in points, ± half of the 95 % t interval over seeds; time in seconds; = marks ranks that are ties.",
+        "",
+        markdown(groups),
+    ]
+    text = "\n".join([*lines, *sections(groups)]).rstrip() + "\n"
+    print(text)
+    if options.write:
+        notes = options.write.with_suffix(".notes.md")
+        options.write.write_text(text + ("\n" + notes.read_text() if notes.exists() else ""))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""Suites: shipped ones are what the protocols say; settings of one scenario, sequences, lists for each task, choices among runs."""
+
+import numpy as np
+import pytest
+
+from holdfast.bench.build import build_learner, build_stream
+from holdfast.bench.config import DataConfig, RunConfig, Suite, load_suite, shipped, validated
+from holdfast.bench.published import TABLES
+from holdfast.bench.runner import execute, run_all
+from holdfast.bench.sweep import sweep_suite
+from holdfast.errors import HoldfastError
+from holdfast.methods import METHODS
+from holdfast.reports import summarise
+from holdfast.reports.growth import fitted_growth, growth
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_shipped_suites_are_whole(name):
+    runs = list(load_suite(name).runs())
+    assert runs
+    assert len({c.hash for _, c in runs}) == len(runs)
+
+
+def test_the_protocol_of_van_de_ven_is_followed():
+    by = {(c.scenario, label): c for label, c in load_suite("van-de-ven-2022").runs() if c.seed == 2}
+    assert {s: set(cells) for s, cells in TABLES["van-de-ven-2022"].items()} == {
+        s: {label for scenario, label in by if scenario == s} for s in ("task", "domain", "class")
+    }
+    for (scenario, _), c in by.items():
+        t = c.training
+        assert (c.model.hidden, t.optimizer, t.lr, t.steps, t.batch_size, t.drop_last) == ([400, 400], "adam", 0.001, 2000, 128, True)
+        assert not t.renew_optimizer
+        assert c.model.head == ("auto" if scenario == "domain" else "masked")
+        assert t.outputs == ("all" if scenario == "class" else "seen")
+    assert [by[s, "EWC"].method for s in ("task", "domain", "class")] == ["EWC(100000.0)", "EWC(10000000000.0)", "EWC(1000000000.0)"]
+    assert "gradient='total'" in by["domain", "SI"].method
+    assert "weight='tasks'" in by["domain", "LwF"].method
+    assert "outputs='all'" in by["class", "LwF"].method
+    assert "balance='task'" in by["task", "ER"].method
+    assert "balance" not in by["class", "ER"].method
+
+
+def test_the_cost_suite_holds_every_method():
+    specs = {c.method.partition("(")[0] for _, c in load_suite("cost").runs()}
+    assert specs == set(METHODS)
+
+
+def test_settings_of_one_scenario_replace_those_for_all():
+    suite = validated(
+        Suite,
+        name="s",
+        scenarios=["domain", "class"],
+        seeds=[1],
+        methods=[{"spec": "FineTune"}],
+        data={"tasks": 5, "order": "seed"},
+        only={"domain": {"data": {"stream": "permuted", "tasks": 2, "order": "sorted"}, "training": {"lr": 0.5}}},
+    )
+    domain, class_ = (c for _, c in suite.runs())
+    assert (domain.data.stream, domain.data.tasks, domain.training.lr) == ("permuted", 2, 0.5)
+    assert (class_.data.stream, class_.data.tasks, class_.training.lr) == ("split", 5, 0.01)
+
+
+def test_choices_among_the_runs_of_a_suite():
+    suite = load_suite("van-de-ven-2022").only_these(["FineTune", "AGEM"], ["task"])
+    assert {(c.scenario, label) for label, c in suite.runs()} == {("task", "FineTune"), ("task", "AGEM")}
+    assert len(list(load_suite("demo").only_these(["ER", "Joint()"], None).runs())) == 2 * 3 * 5
+    with pytest.raises(HoldfastError, match="unknown method of the suite 'EWCC'; did you mean"):
+        suite.only_these(["EWCC"], None)
+    with pytest.raises(HoldfastError, match="unknown scenario of the suite"):
+        suite.only_these(None, ["domain"])
+
+
+def test_sweeps_of_a_suite_touch_the_methods_that_have_the_argument():
+    labels = [label for label, c in sweep_suite(load_suite("demo"), [("capacity", [10, 20])]) if c.scenario == "class" and c.seed == 1]
+    assert labels == ["FineTune", "EWC", "LwF", "AGEM(10)", "AGEM(20)", "ER(10)", "ER(20)", "Joint"]
+    with pytest.raises(HoldfastError, match="no method of the suite demo has an argument xi"):
+        sweep_suite(load_suite("demo"), [("xi", [1])])
+
+
+def test_a_sequence_names_its_data_sets_once():
+    assert DataConfig(name="digits", stream="sequence", then=["ylecun/mnist"]).tasks == 2
+    with pytest.raises(HoldfastError, match="give stream='sequence' and then together"):
+        validated(DataConfig, then=["ylecun/mnist"])
+    with pytest.raises(HoldfastError, match="expected tasks 2, got 5"):
+        validated(DataConfig, stream="sequence", then=["ylecun/mnist"], tasks=5)
+
+
+@pytest.mark.data
+def test_mnist_then_fashion_with_epochs_of_each(data_dir):
+    (_, config) = next(load_suite("mnist-to-fashion").runs())
+    s = build_stream(config, data_dir)
+    assert [t.name for t in s] == ["mnist", "fashion_mnist"]
+    ours = build_learner(config, s)
+    per_epoch = [-(-len(t.train) // 64) for t in s]
+    assert [ours.order(t).steps for t in s] == [per_epoch[0], 10 * per_epoch[1]]
+
+
+def test_evaluation_intervals_of_each_task():
+    config = validated(RunConfig, data={"tasks": 2}, training={"steps": 6, "evaluate_every": [3, 2]}, model={"hidden": [8]})
+    found = execute(config, "x", None, "cpu")["curves"]
+    assert found["steps"] == [3, 6, 8, 10, 12]
+    assert len(found["zero_shot"]) == 2
+    with pytest.raises(HoldfastError, match="lists 3 numbers for 2 tasks"):
+        execute(config.model_copy(update={"training": config.training.model_copy(update={"evaluate_every": [1, 2, 3]})}), "x", None, "cpu")
+    with pytest.raises(HoldfastError, match="epochs lists 1 tasks, '5\\+6\\+7\\+8\\+9' is task 2"):
+        execute(validated(RunConfig, data={"tasks": 2}, training={"epochs": [1]}), "x", None, "cpu")
+
+
+def test_growth_fits_survive_noise_and_name_the_degree():
+    rng, k = np.random.default_rng(0), range(2, 21)
+    for clean, kind in (
+        ([3.0] * 19, "constant"),
+        ([1 + 0.2 * v for v in k], "linear"),
+        ([5 + 0.1 * v + 0.05 * v * v for v in k], "quadratic"),
+    ):
+        for _ in range(50):
+            noisy = [v * (1 + 0.03 * e) for v, e in zip(clean, rng.standard_normal(19), strict=True)]
+            assert fitted_growth(noisy, exact=False) == kind
+    with pytest.raises(HoldfastError, match="needs 9 values"):
+        fitted_growth([1.0] * 5)
+
+
+def test_sizes_grow_as_declared(tmp_path):
+    """Bytes and parameters of real runs over ten tasks; times are the business of the cost suite."""
+    specs = {"FineTune": "task", "PNN": "task", "GEM(5)": "domain", "ER(40)": "domain", "EWC(1)": "domain", "Cumulative": "domain"}
+    runs = [
+        (
+            m,
+            validated(
+                RunConfig,
+                method=m,
+                scenario=s,
+                data={"stream": "permuted", "tasks": 10},
+                training={"steps": 3},
+                model={"hidden": [8, 8]},
+            ),
+        )
+        for m, s in specs.items()
+    ]
+    list(run_all(runs, tmp_path))
+    from holdfast.reports import load_results
+
+    for scenario in ("task", "domain"):
+        found = [g for g in growth([g for g in summarise(load_results([tmp_path])) if g.scenario == scenario]) if g.cost != "time"]
+        assert [(g.label, g.cost, g.fitted) for g in found if not g.agrees] == []
+        assert {g.label for g in found} == {m for m, s in specs.items() if s == scenario}
