@@ -64,7 +64,7 @@ def test_choices_among_the_runs_of_a_suite():
     suite = load_suite("van-de-ven-2022").only_these(["FineTune", "AGEM"], ["task"])
     assert {(c.scenario, label) for label, c in suite.runs()} == {("task", "FineTune"), ("task", "AGEM")}
     assert len(list(load_suite("demo").only_these(["ER", "Joint()"], None).runs())) == 2 * 3 * 5
-    with pytest.raises(HoldfastError, match="unknown method of the suite 'EWCC'; did you mean"):
+    with pytest.raises(HoldfastError, match=r"unknown method of the suite 'EWCC'.*AGEM, FineTune"):
         suite.only_these(["EWCC"], None)
     with pytest.raises(HoldfastError, match="unknown scenario of the suite"):
         suite.only_these(None, ["domain"])
@@ -102,17 +102,14 @@ def test_evaluation_intervals_of_each_task():
     assert len(found["zero_shot"]) == 2
     with pytest.raises(HoldfastError, match="lists 3 numbers for 2 tasks"):
         execute(config.model_copy(update={"training": config.training.model_copy(update={"evaluate_every": [1, 2, 3]})}), "x", None, "cpu")
-    with pytest.raises(HoldfastError, match="epochs lists 1 tasks, '5\\+6\\+7\\+8\\+9' is task 2"):
+    with pytest.raises(HoldfastError, match=r"epochs lists 1 tasks, '5.6.7.8.9' is number 2"):
         execute(validated(RunConfig, data={"tasks": 2}, training={"epochs": [1]}), "x", None, "cpu")
 
 
 def test_growth_fits_survive_noise_and_name_the_degree():
     rng, k = np.random.default_rng(0), range(2, 21)
-    for clean, kind in (
-        ([3.0] * 19, "constant"),
-        ([1 + 0.2 * v for v in k], "linear"),
-        ([5 + 0.1 * v + 0.05 * v * v for v in k], "quadratic"),
-    ):
+    curves = {"constant": [3.0] * 19, "linear": [1 + 0.2 * v for v in k], "quadratic": [5 + 0.1 * v + 0.05 * v * v for v in k]}
+    for kind, clean in curves.items():
         for _ in range(50):
             noisy = [v * (1 + 0.03 * e) for v, e in zip(clean, rng.standard_normal(19), strict=True)]
             assert fitted_growth(noisy, exact=False) == kind
