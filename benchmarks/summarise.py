@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from holdfast.bench.config import load_suite
+from holdfast.bench.config import load_suite, shipped
 from holdfast.metrics import Interval
-from holdfast.reports import learning_speed, load_results, markdown, summarise
+from holdfast.reports import find_sweeps, learning_speed, load_results, markdown, select, summarise
 from holdfast.reports.growth import growth
 from holdfast.reports.results import Group, show_bytes
 
@@ -56,8 +56,9 @@ def sections(groups: Sequence[Group]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("suite")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--command", help="the command that filled the folder (holdfast bench NAME)")
+    parser.add_argument("--tolerance", type=float, default=5.0, help="points of forgetting that a selection accepts")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     results = load_results([options.folder])
@@ -65,13 +66,16 @@ def main() -> None:
     seconds = sum(sum(r["cost"]["seconds"].values()) for r in results)
     version = results[0]["versions"]["torch"]
     about = f"{len(results)} runs, {seconds / 60:.0f} minutes of one thread in all (evaluation included); torch {version}."
-    lines = [f"# {options.suite}", "", load_suite(options.suite).description, "", f"`holdfast bench {options.suite}`. {about}"]
+    name = options.folder.name
+    description = [load_suite(name).description, ""] if name in shipped() else []
+    lines = [f"# {name}", "", *description, f"`{options.command or f'holdfast bench {name}'}`", "", about]
     lines += [
         "Scores in points, ± half of the 95 % t interval over seeds; time in seconds; = marks ranks that are ties.",
         "",
         markdown(groups),
     ]
-    text = "\n".join([*lines, *sections(groups)]).rstrip() + "\n"
+    chosen = [f"Selected: {c.sentence()}.\n" for s in find_sweeps(groups) if (c := select(s, options.tolerance / 100))]
+    text = "\n".join([*lines, *chosen, *sections(groups)]).rstrip() + "\n"
     print(text)
     if options.write:
         notes = options.write.with_suffix(".notes.md")

@@ -216,3 +216,4 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path):
     assert "the loss became" in done.stderr
     assert "lr=1e+30" in done.stderr
     assert len(list(tmp_path.rglob("result.json"))) == 1
+    assert "│ ER(40) + EWC(1), lr=0.05 │" in done.stdout  # what is finished is shown

@@ -100,6 +100,8 @@ def test_sweeps_are_found_in_result_files_and_selection_looks_at_validation_alon
     assert "no value keeps forgetting" in strict.sentence()
     middle = select(sweep, by_hand["ER(60)"][1])
     assert middle.group.label == max((k for k in by_hand if by_hand[k][1] <= by_hand["ER(60)"][1]), key=lambda k: by_hand[k][0])
+    survivors = [r for r in results if (r["label"], r["seed"]) != (loose.group.label, 2)]
+    assert select(find_sweeps(summarise(survivors))[0], 1.0).group.label != loose.group.label
     for r in results:
         r["validation"] = None
     assert select(find_sweeps(summarise(results))[0], 1.0) is None

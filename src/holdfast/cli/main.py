@@ -254,8 +254,11 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
     total = len(runs)
     workers = min(work.jobs or os.cpu_count() or 1, max(total - done, 1))
     options = {"jobs": workers, "data_dir": work.data_dir, "device": work.device, "checkpoint_every": work.checkpoint_every}
+    failed: HoldfastError | None = None
     try:
         follow(lambda tell: run_all(runs, out, **options, tell=tell), total, done)  # type: ignore[arg-type]
+    except HoldfastError as error:
+        failed = error  # what is finished is shown first
     except KeyboardInterrupt:
         kept = sum(finished(out, config) for _, config in runs)
         print(
@@ -264,7 +267,10 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
         )
         raise
     labels = {config.hash: label for label, config in runs}
-    results = [read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]} for _, config in runs]
+    there = [config for _, config in runs if failed is None or finished(out, config)]
+    if failed is not None and not there:
+        raise failed
+    results = [read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]} for config in there]
     groups = summarise(results)
     from holdfast.cli.tables import print_groups, print_growth, print_matrix
 
@@ -277,6 +283,8 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
         print(f"selected: {chosen.sentence()}" if chosen else f"no selection for {sweep.method}: no validation data; add --validation 0.1")
     report_path = write_report(groups, out / "report.html", title, description, work.tolerance)
     print(f"\nresults: {out}\nreport:  {report_path}")
+    if failed is not None:
+        raise failed
 
 
 def _check_device(device: str) -> None:

@@ -131,18 +131,21 @@ class Selection:
         return (
             f"{self.sweep.method}, {self.sweep.scenario} scenario: {values} ({rule}); "
             f"on test data ACC {100 * test['ACC'].estimate:.1f}, forgetting {100 * test['forgetting'].estimate:.1f}"
-        )
+        ).replace(" -", " −")
 
 
 def select(sweep: Sweep, tolerance: float) -> Selection | None:
     """The highest ACC subject to forgetting ≤ `tolerance` (both on validation data, means over seeds; a score, so 0.05 is 5 points).
 
-    Where none is within, the one that forgets least. None without validation data: test data select nothing.
+    Where none is within, the one that forgets least. A value that lacks seeds which others have (its runs failed) is not selected: the
+    survivors would flatter it. None without validation data: test data select nothing.
     """
     if not tolerance >= 0:
         raise HoldfastError(f"tolerance is the largest forgetting accepted, at least 0, got {tolerance}")
-    found = [(g, v) for g in sweep.groups if (v := on_validation(g))]
-    if len(found) < len(sweep.groups):
+    seeds = {s for g in sweep.groups for s in g.by_seed}
+    whole = [g for g in sweep.groups if g.by_seed.keys() == seeds]
+    found = [(g, v) for g in whole if (v := on_validation(g))]
+    if not found or len(found) < len(whole):
         return None
     good = [(g, v) for g, v in found if v[1].estimate <= tolerance]
     if good:

@@ -245,7 +245,7 @@ def _style(axes: "Axes") -> None:
     for spine in axes.spines.values():
         spine.set_color(INK)
         spine.set_alpha(0.4)
-    axes.tick_params(colors=INK, labelsize=7)
+    axes.tick_params(colors=INK, labelsize=7, which="both")
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set_color(INK)
         label.set_fontsize(8)

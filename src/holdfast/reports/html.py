@@ -178,6 +178,14 @@ def _map(g: Group) -> dict[str, Any]:
 def _warnings(groups: Sequence[Group]) -> list[str]:
     out = [f"{g.label} ({g.scenario}): {w}" for g in groups for r in g.results[:1] for w in r["warnings"]]
     out += [f"{g.scenario} scenario: {w}" for g in groups for w in g.weak]
+    for scenario in dict.fromkeys(g.scenario for g in groups):
+        members = [g for g in groups if g.scenario == scenario]
+        most = max(len(g.results) for g in members)
+        short = [f"{g.label} ({len(g.results)})" for g in members if len(g.results) < most]
+        if short:
+            out.append(
+                f"{scenario} scenario: fewer seeds than the {most} of others, because runs failed or are not finished: {', '.join(short)}"
+            )
     few = sorted({g.scenario for g in groups if len(g.results) < 3})
     if few:
         out.append(f"fewer than 3 seeds in the {', '.join(few)} scenario: intervals are wide or missing, and ranks mean little")
