@@ -59,7 +59,9 @@ elif where == "checkpoint":
 from holdfast.cli.main import run_cli
 run_cli(sys.argv[3:])
 """
-RUN = ["run", "--method", "ER(40) + EWC(1)", "--scenario", "class", "--epochs", "3", "--hidden", "16", "--evaluate-every", "7"]
+SETTINGS = ["--scenario", "class", "--epochs", "3", "--hidden", "16", "--evaluate-every", "7"]
+RUN = ["run", "--method", "ER(40) + EWC(1)", *SETTINGS]
+WARNED = ["run", "--method", "ER(40) + EWC(300)", *SETTINGS]  # strong enough for a warning
 
 
 def command(*arguments: str, limit: int | None = None, script: str | None = None) -> subprocess.CompletedProcess:
@@ -70,20 +72,21 @@ def command(*arguments: str, limit: int | None = None, script: str | None = None
 
 def result(out: Path) -> dict:
     found = json.loads(next(out.rglob("result.json")).read_text())
-    return {k: found[k] for k in ("matrix", "curves", "weights")}
+    return {k: found[k] for k in ("matrix", "curves", "weights", "warnings")}
 
 
 def test_killed_in_every_delicate_moment_it_ends_with_the_same_bits(tmp_path):
     """One run, killed while rows enter the memory, a checkpoint is written, the head grows, and in consolidate."""
     whole, torn = tmp_path / "whole", tmp_path / "torn"
-    assert command(*RUN, "--out", str(whole)).returncode == 0
+    assert command(*WARNED, "--out", str(whole)).returncode == 0
     for where, nth in (("insert", 12), ("checkpoint", 8), ("head", 4), ("consolidate", 2)):
-        done = command(where, str(nth), *RUN, "--checkpoint-every", "0", "--out", str(torn), script=DYING)
+        done = command(where, str(nth), *WARNED, "--checkpoint-every", "0", "--out", str(torn), script=DYING)
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert not list(torn.rglob("result.json"))
         assert list(torn.rglob("checkpoint.safetensors"))
-    assert command(*RUN, "--checkpoint-every", "0", "--out", str(torn)).returncode == 0
+    assert command(*WARNED, "--checkpoint-every", "0", "--out", str(torn)).returncode == 0
     assert result(torn) == result(whole)
+    assert any("unstable" in w for w in result(whole)["warnings"])  # from a task that ended before the kills
     assert [p.name for p in next(torn.glob("*/")).iterdir()] == ["result.json"]
 
 

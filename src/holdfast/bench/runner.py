@@ -90,16 +90,19 @@ def execute(
         stream = build_stream(config, data_dir)
         learner = build_learner(config, stream, device)
         progress = None if tell is None else (lambda task, step, steps: tell(label, task.index + step / steps, len(stream)))
+        keep = Checkpoints(folder, checkpoint_every, notes=lambda: _messages(caught)) if folder else None
         run = learner.fit(
             stream,
             evaluate_every=config.training.evaluate_every,
             segments=sum(len(t.labels) for t in stream) <= MOST_SEGMENTS,
             progress=progress,
-            checkpoints=Checkpoints(folder, checkpoint_every) if folder else None,
+            checkpoints=keep,
         )
-    damaged = [str(w.message) for w in caught if "checkpoint" in str(w.message)]
-    for message in damaged:
-        print(f"holdfast: {message}", file=sys.stderr, flush=True)
+    said = _messages(caught)
+    for message in said:
+        if "checkpoint" in message:
+            print(f"holdfast: {message}", file=sys.stderr, flush=True)
+    said = [m for m in dict.fromkeys([*(keep.noted or () if keep else ()), *said]) if "checkpoint" not in m]
     curves = (
         None
         if run.curves is None
@@ -128,8 +131,12 @@ def execute(
         "cost": run.cost,
         "weights": checksum({k: v.cpu() for k, v in learner.model.state_dict().items()}),
         "weak": weaknesses(config),
-        "warnings": sorted({str(w.message) for w in caught if issubclass(w.category, UserWarning)} - set(damaged)),
+        "warnings": sorted(said),
     }
+
+
+def _messages(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
 
 
 def _declared(parts: Sequence[Any]) -> dict[str, str]:

@@ -281,7 +281,10 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
     for sweep in find_sweeps(groups):
         chosen = select(sweep, work.tolerance)
         print(f"selected: {chosen.sentence()}" if chosen else f"no selection for {sweep.method}: no validation data; add --validation 0.1")
-    report_path = write_report(groups, out / "report.html", title, description, work.tolerance)
+    try:
+        report_path = write_report(groups, out / "report.html", title, description, work.tolerance)
+    except HoldfastError as error:
+        raise failed or error from None
     print(f"\nresults: {out}\nreport:  {report_path}")
     if failed is not None:
         raise failed

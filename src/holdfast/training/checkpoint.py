@@ -8,7 +8,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -174,9 +174,10 @@ class Checkpoints:
 
     SHARE = 50  # saving takes at most 1/50 of the time
 
-    def __init__(self, folder: str | Path, every: float = 30.0) -> None:
-        """`every`: seconds between two."""
-        self.folder, self.every = Path(folder), every
+    def __init__(self, folder: str | Path, every: float = 30.0, notes: Callable[[], Any] | None = None) -> None:
+        """`every`: seconds between two. `notes()`: plain values to keep with each; `noted` holds those of the one resumed from."""
+        self.folder, self.every, self.notes = Path(folder), every, notes
+        self.noted: Any = None
         self.newest, self.before = self.folder / "checkpoint.safetensors", self.folder / "checkpoint.before.safetensors"
         self._next = time.monotonic() + every
 
@@ -187,7 +188,7 @@ class Checkpoints:
     def write(self, learner: "Learner", beside: Any) -> None:
         """Writes one; the newest becomes the one before."""
         start = time.monotonic()
-        save(learner, self.newest, beside, self.before)
+        save(learner, self.newest, {"run": beside, "notes": self.notes() if self.notes else None}, self.before)
         now = time.monotonic()
         self._next = now + max(self.every, self.SHARE * (now - start) if self.every else 0.0)
 
@@ -197,7 +198,9 @@ class Checkpoints:
             if not path.exists():
                 continue
             try:
-                return learner.load(path, tasks)
+                found = learner.load(path, tasks)
+                self.noted = found["notes"]
+                return found["run"]
             except DamagedCheckpoint as error:
                 warnings.warn(str(error).replace("use the one before", "going on from the one before, or from the start"), stacklevel=2)
         return None
