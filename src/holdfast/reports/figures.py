@@ -146,8 +146,8 @@ def trade_off(groups: Sequence[Group], key: str, axes: "Axes") -> "Axes":
             linestyle="none",
             label=f"{n + 1} {g.label}",
         )
-        beside = ((6, 4), (6, -10), (-10, 4), (-10, -10))[n % 4]  # neighbours in the ranking are often neighbours in the plane
-        axes.annotate(str(n + 1), (scale * x.estimate, 100 * y.estimate), beside, textcoords="offset points", fontsize=7, color=INK)
+        beside = (7, -9) if n % 2 else (7, 4)  # neighbours in the ranking are often neighbours in the plane
+        axes.annotate(str(n + 1), (scale * x.estimate, 100 * y.estimate), beside, textcoords="offset points", fontsize=7, color=colour)
     known = [g.values[key].estimate for g in groups if not math.isnan(g.values[key].estimate)]
     if key != "BWT" and known and min(known) > 0 and max(known) / min(known) >= 10:
         axes.set_xscale("log")
