@@ -9,8 +9,10 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from holdfast.bench.config import load_suite, shipped
-from holdfast.metrics import Interval
+from holdfast.metrics import Interval, seed_interval
 from holdfast.reports import find_sweeps, learning_speed, load_results, markdown, select, summarise
 from holdfast.reports.growth import growth
 from holdfast.reports.results import Group, show_bytes
@@ -21,6 +23,11 @@ def points(v: Interval, scale: float = 100) -> str:
     if math.isnan(v.estimate):
         return "–"
     return f"{scale * v.estimate:+.1f}" + ("" if math.isnan(v.high) else f" ± {scale * (v.high - v.estimate):.1f}")
+
+
+def _last_rows(g: Group) -> np.ndarray:
+    """(runs, tasks): the last row of every matrix."""
+    return np.array([m.to_array()[-1] for m in g.matrices])
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -35,6 +42,9 @@ def sections(groups: Sequence[Group]) -> list[str]:
         members = [g for g in groups if g.scenario == scenario]
         tasks = len(members[0].transfers)
         if tasks <= 8:
+            out += [f"### {scenario} scenario: accuracy on each task in the end (%, by position)", ""]
+            last = [[g.label, *(points(seed_interval(c)).replace("+", "") for c in _last_rows(g).T)] for g in members]
+            out += table(["method", *(str(k + 1) for k in range(tasks + 1))], last)
             out += [f"### {scenario} scenario: transfer of each task (points, by position)", ""]
             out += table(["method", *(str(k + 1) for k in range(tasks))], [[g.label, *map(points, g.transfers)] for g in members])
         if speeds := learning_speed(members):

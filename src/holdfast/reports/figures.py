@@ -79,7 +79,7 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
     handles, labels = grid.flat[0].get_legend_handles_labels()
     figure.legend(
         handles,
-        [f"task {t}" for t in labels],
+        _task_names(groups) or [f"task {t}" for t in labels],
         loc="outside lower center",
         ncols=min(len(labels), 10),
         frameon=False,
@@ -87,6 +87,12 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
         labelcolor=INK,
     )
     return figure
+
+
+def _task_names(groups: Sequence[Group]) -> list[str]:
+    """The tasks' names, where all runs have the same; else nothing."""
+    found = {tuple(map(str, m.tasks)) for g in groups for m in g.matrices}
+    return list(found.pop()) if len(found) == 1 else []
 
 
 def heat_map(group: Group, axes: "Axes") -> "Axes":
