@@ -106,6 +106,25 @@ def test_evaluation_intervals_of_each_task():
         execute(validated(RunConfig, data={"tasks": 2}, training={"epochs": [1]}), "x", None, "cpu")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"training": {"epochs": [1, 2]}}, "epochs lists 2 tasks"),
+        ({"training": {"evaluate_every": [1]}}, "evaluate_every lists 1 numbers"),
+        ({"training": {"batch_size": 5000, "drop_last": True}}, "drop_last leaves no batch"),
+        ({"method": "PNN", "scenario": "task", "model": {"name": "convnet"}}, "expected holdfast.models.mlp"),
+        ({"model": {"head": "fixed"}}, "contradicts the class scenario"),
+        ({"method": "PNN"}, "does not apply to the class scenario"),
+    ],
+)
+def test_mistakes_are_found_before_the_first_run(tmp_path, changes, message):
+    good = validated(RunConfig, training={"steps": 1})
+    with pytest.raises(HoldfastError, match=message) as caught:
+        list(run_all([("good", good), ("bad", validated(RunConfig, **changes))], tmp_path))
+    assert "goes on with the rest" not in str(caught.value)
+    assert not list(tmp_path.rglob("result.json"))
+
+
 def test_growth_fits_survive_noise_and_name_the_degree():
     rng, k = np.random.default_rng(0), range(2, 21)
     curves = {"constant": [3.0] * 19, "linear": [1 + 0.2 * v for v in k], "quadratic": [5 + 0.1 * v + 0.05 * v * v for v in k]}

@@ -213,12 +213,7 @@ def run_all(
     waiting = [(label, config) for label, config in runs if not finished(out, config)]
     if not waiting:
         return
-    from holdfast.bench.build import build_stream
-
-    for config in {json.dumps(c.data.model_dump()) + c.scenario: c for _, c in waiting}.values():
-        build_stream(config, data_dir)  # decodes once, and finds mistakes before any worker starts
-    for _, config in waiting:
-        _refuse_early(config)
+    _refuse_early([c for _, c in waiting], data_dir)
     tasks = [(label, config.model_dump(mode="json"), str(out), data_dir, device, checkpoint_every) for label, config in waiting]
     failed: list[str] = []
     for label, config, outcome in _carried_out(tasks, jobs, tell):
@@ -248,10 +243,14 @@ def _carried_out(tasks: Sequence[tuple], jobs: int, tell: Tell | None) -> Iterat
         ) from None
 
 
-def _refuse_early(config: RunConfig) -> None:
-    from holdfast.methods import parse_method
-    from holdfast.models.heads import check_head
+def _refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:
+    """Builds every kind of run once, before any worker starts: decodes the data, and finds mistakes while nothing is lost."""
+    from holdfast.bench.build import build_learner, build_stream
+    from holdfast.training.fit import check
 
-    parse_method(config.method).refuse(config.scenario)
-    if config.model.head != "auto":
-        check_head(config.model.head, config.scenario)
+    streams: dict[str, Any] = {}
+    for config in {c.model_copy(update={"seed": 0}).hash: c for c in configs}.values():
+        key = json.dumps(config.data.model_dump()) + config.scenario
+        if key not in streams:
+            streams[key] = build_stream(config, data_dir)
+        check(build_learner(config, streams[key]), streams[key], config.training.evaluate_every)

@@ -59,7 +59,7 @@ DataDir = Annotated[str | None, typer.Option(help="Folder of data sets in the hu
 Sweep = Annotated[
     list[str] | None, typer.Option(help="Several values of a hyperparameter: strength=1,10,100. Given again: every combination.")
 ]
-Tolerance = Annotated[float, typer.Option(help="Points of forgetting on validation data that a selection from a sweep accepts.")]
+Tolerance = Annotated[float, typer.Option(min=0, help="Points of forgetting on validation data that a selection from a sweep accepts.")]
 Every = Annotated[float, typer.Option(min=0, help="Seconds between checkpoints of a run; killed, it goes on from the newest.")]
 Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
 

@@ -118,7 +118,7 @@ def print_methods() -> None:
     from holdfast.methods import METHODS
 
     table = Table(title="methods", title_justify="left")
-    for heading in ("method", "family", "scenarios", "needs", "memory, time over tasks", "paper", "what it does"):
+    for heading in ("method", "family", "scenarios", "needs", "growth: memory, parameters, time", "paper", "what it does"):
         table.add_column(heading)
     for name, method in METHODS.items():
         d = method.declaration
@@ -133,7 +133,7 @@ def print_methods() -> None:
             )
             if flag
         ]
-        table.add_row(name, d.family, scenarios, ", ".join(needs) or "–", f"{d.memory}, {d.time}", d.paper, d.summary)
+        table.add_row(name, d.family, scenarios, ", ".join(needs) or "–", f"{d.memory}, {d.parameters}, {d.time}", d.paper, d.summary)
     console = _console()
     console.print(table)
     console.print("* runs, but expect little there:")

@@ -74,12 +74,9 @@ def fit(
     moment, the same call on a fresh learner goes on from the newest checkpoint there to the same bits. They stay until
     `Checkpoints(folder).clear()`.
     """
-    if learner.scenario != stream.scenario:
-        raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
+    check(learner, stream, evaluate_every)
     if learner.augment is None:
         learner.augment = stream.augment
-    if isinstance(evaluate_every, Sequence) and len(evaluate_every) != len(stream):
-        raise HoldfastError(f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task")
     keep = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
     before = keep.resume(learner, list(stream.tasks)) if keep else None
     log, ahead = _Log(**before or {}), stream.scenario == "domain"
@@ -147,6 +144,16 @@ def fit(
         validation=log.matrix(stream, "validation", known),
         zero_shot=log.zero_shot,
     )
+
+
+def check(learner: "Learner", stream: Stream, evaluate_every: int | Sequence[int] | None) -> None:
+    """Refuses, before the first step, what would stop the run at a later task."""
+    if learner.scenario != stream.scenario:
+        raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
+    if isinstance(evaluate_every, Sequence) and len(evaluate_every) != len(stream):
+        raise HoldfastError(f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task")
+    for task in stream:
+        learner.order(task)  # epochs of every task, and a batch at least
 
 
 def _cell(scores: Tensor, whole: bool) -> tuple[float, int, list[float] | None]:
