@@ -103,16 +103,6 @@ def execute(
         if "checkpoint" in message:
             print(f"holdfast: {message}", file=sys.stderr, flush=True)
     said = [m for m in dict.fromkeys([*(keep.noted or () if keep else ()), *said]) if "checkpoint" not in m]
-    curves = (
-        None
-        if run.curves is None
-        else {
-            "steps": list(run.curves.steps),
-            "scores": [[None if v != v else v for v in row] for row in run.curves.scores],
-            "ends": list(run.curves.ends),
-            "zero_shot": run.zero_shot,
-        }
-    )
     return {
         "format": FORMAT,
         "hash": config.hash,
@@ -127,12 +117,20 @@ def execute(
         "outputs_exist": run.outputs_exist,
         "matrix": run.matrix.to_json(),
         "validation": run.validation.to_json() if run.validation else None,
-        "curves": curves,
+        "curves": _curves(run),
         "cost": run.cost,
         "weights": checksum({k: v.cpu() for k, v in learner.model.state_dict().items()}),
         "weak": weaknesses(config),
         "warnings": sorted(said),
     }
+
+
+def _curves(run: Any) -> dict[str, Any] | None:
+    """Scores during training as JSON; None where there are none."""
+    if run.curves is None:
+        return None
+    scores = [[None if v != v else v for v in row] for row in run.curves.scores]
+    return {"steps": list(run.curves.steps), "scores": scores, "ends": list(run.curves.ends), "zero_shot": run.zero_shot}
 
 
 def _messages(caught: Sequence[warnings.WarningMessage]) -> list[str]:
