@@ -31,7 +31,7 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
     """The learner of a run."""
     t, m = config.training, config.model
     head = FITS[config.scenario][0] if m.head == "auto" else m.head
-    extra: dict[str, Any] = {"hidden": m.hidden} if m.name == "mlp" else {}
+    extra: dict[str, Any] = {"hidden": m.hidden, "init": m.init} if m.name == "mlp" else {}
     model = MODELS[m.name](stream.shape, head, stream.outputs, seed=config.seed, **extra)  # type: ignore[operator]
     options: dict[str, Any] = {"lr": t.lr, "weight_decay": t.weight_decay}
     if t.optimizer == "sgd":

@@ -50,6 +50,7 @@ class ModelConfig(_Strict):
 
     name: Literal["mlp", "convnet", "resnet18", "slim_resnet18"] = Field("mlp", description="network")
     hidden: list[int] = Field([256, 256], description="hidden layers of the MLP")
+    init: Literal["default", "xavier"] = Field("default", description="initial weights of the MLP")
     head: Literal["auto", "separate", "masked", "fixed", "growing"] = Field("auto", description="output layer; auto follows the scenario")
 
 
@@ -100,9 +101,10 @@ class RunConfig(_Strict):
 
 
 class MethodEntry(_Strict):
-    """A method in a suite: one spec for all scenarios, or one for each; `label` names it in tables."""
+    """A method in a suite: one spec for all scenarios, or one for each; `label` names it in tables, `training` is its own."""
 
     label: str | None = None
+    training: dict[str, Any] = Field({}, description="settings of its runs, in place of the suite's")
     spec: str | None = None
     task: str | None = None
     domain: str | None = None
@@ -163,8 +165,9 @@ class Suite(_Strict):
                 spec = entry.spec_for(scenario)
                 if spec is None:
                     continue
+                own_parts = parts | {"training": parts["training"] | entry.training}
                 for seed in self.seeds:
-                    config = validated(RunConfig, **parts, scenario=scenario, method=spec, seed=seed)
+                    config = validated(RunConfig, **own_parts, scenario=scenario, method=spec, seed=seed)
                     yield entry.label or config.method.replace("()", ""), config
 
 
