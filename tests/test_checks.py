@@ -10,6 +10,8 @@ from holdfast.methods.replay import Replay
 
 SPECS = {
     "AGEM": ["AGEM(40)", "AGEM(40, project='step', insert='boundary', memory='ring')"],
+    "ERACE": ["ERACE(40)"],
+    "MIR": ["MIR(40, candidates=60)"],
     "ER": ["ER(40)", "ER(10, memory='per_class', insert='boundary', weights='task', balance='task')"],
     "EWC": ["EWC(1.0)"],
     "OnlineEWC": ["OnlineEWC(1.0, gamma=0.9, decay=0.5)"],

@@ -8,16 +8,23 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
-from holdfast.streams import Stream, named, permuted, rotated, sequence, split
+from holdfast.streams import Stream, permuted, rotated, sequence, sources, split
+from holdfast.streams.build import Source
 from holdfast.training import Learner, optimizer
 
 
 def build_stream(config: RunConfig, data_dir: str | Path | None = None) -> Stream:
     """The stream that a run trains on."""
-    source, data = named(config.data.name, data_dir), config.data
+    data = config.data
+
+    def named(name: str, folder: str | Path | None) -> Source:
+        whole = sources.named(name, folder)
+        return whole if data.examples is None else whole.limited(data.examples, config.seed)
+
+    source = named(data.name, data_dir)
     if data.stream == "sequence":
-        sources = [source, *(named(name, data_dir) for name in data.then)]
-        return sequence(sources, config.scenario, validation=data.validation, seed=config.seed)
+        all_sources = [source, *(named(name, data_dir) for name in data.then)]
+        return sequence(all_sources, config.scenario, validation=data.validation, seed=config.seed)
     if data.stream == "split":
         order: Any = config.seed if data.order == "seed" else None if data.order == "sorted" else data.order
         return split(source, data.tasks, config.scenario, order=order, validation=data.validation, seed=config.seed)
@@ -33,6 +40,8 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
     head = FITS[config.scenario][0] if m.head == "auto" else m.head
     extra: dict[str, Any] = {"hidden": m.hidden, "init": m.init} if m.name == "mlp" else {}
     model = MODELS[m.name](stream.shape, head, stream.outputs, seed=config.seed, **extra)  # type: ignore[operator]
+    if m.frozen:
+        model.freeze()
     options: dict[str, Any] = {"lr": t.lr, "weight_decay": t.weight_decay}
     if t.optimizer == "sgd":
         options["momentum"] = t.momentum

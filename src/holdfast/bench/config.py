@@ -30,6 +30,7 @@ class DataConfig(_Strict):
     order: Literal["sorted", "seed"] | list[str | int] = Field(
         "sorted", description="classes sorted, shuffled by the run's seed, or listed"
     )
+    examples: int | None = Field(None, ge=1, description="number of training examples used, as many of each class (default: all)")
     validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
 
     @model_validator(mode="before")
@@ -52,6 +53,7 @@ class ModelConfig(_Strict):
     hidden: list[int] = Field([256, 256], description="hidden layers of the MLP")
     init: Literal["default", "xavier"] = Field("default", description="initial weights of the MLP")
     head: Literal["auto", "separate", "masked", "fixed", "growing"] = Field("auto", description="output layer; auto follows the scenario")
+    frozen: bool = Field(False, description="the backbone keeps its weights (for NCM, SLDA, RanPAC)")
 
 
 class TrainingConfig(_Strict):
@@ -101,10 +103,14 @@ class RunConfig(_Strict):
 
 
 class MethodEntry(_Strict):
-    """A method in a suite: one spec for all scenarios, or one for each; `label` names it in tables, `training` is its own."""
+    """A method in a suite: one spec for all scenarios, or one for each; `label` names it in tables.
+
+    `training` and `model` are settings of its own runs, in place of the suite's.
+    """
 
     label: str | None = None
-    training: dict[str, Any] = Field({}, description="settings of its runs, in place of the suite's")
+    training: dict[str, Any] = {}
+    model: dict[str, Any] = {}
     spec: str | None = None
     task: str | None = None
     domain: str | None = None
@@ -165,7 +171,7 @@ class Suite(_Strict):
                 spec = entry.spec_for(scenario)
                 if spec is None:
                     continue
-                own_parts = parts | {"training": parts["training"] | entry.training}
+                own_parts = parts | {"training": parts["training"] | entry.training, "model": parts["model"] | entry.model}
                 for seed in self.seeds:
                     config = validated(RunConfig, **own_parts, scenario=scenario, method=spec, seed=seed)
                     yield entry.label or config.method.replace("()", ""), config

@@ -24,6 +24,12 @@ class Rows:
     def __len__(self) -> int:
         return len(self.y)
 
+    def take(self, index: Tensor) -> "Rows":
+        """The rows at these places (index on the rows' device)."""
+        task = self.task.index_select(0, index.cpu()) if isinstance(self.task, Tensor) else self.task
+        payloads = {k: v.index_select(0, index) for k, v in self.payloads.items()}
+        return Rows(self.x.index_select(0, index), self.y.index_select(0, index), task, payloads)
+
 
 @dataclass(frozen=True)
 class Block:

@@ -79,7 +79,9 @@ def carry_rows(old: Tensor, new: Tensor) -> None:
 
 
 def carry(vector: Tensor, old: Layout, new: Layout, fill: Tensor | float = 0.0) -> Tensor:
-    """A θ-shaped vector moved from layout `old` to `new` by name: old rows kept, new ones from `fill`, gaps zero."""
+    """A θ-shaped vector (or several as rows) moved from layout `old` to `new` by name: old rows kept, new ones from `fill`, gaps zero."""
+    if vector.dim() == 2:
+        return torch.stack([carry(row, old, new, fill) for row in vector]) if len(vector) else vector.new_zeros(0, new.length)
     out = torch.zeros(new.length, dtype=vector.dtype, device=vector.device)
     before = old.views(vector)
     for slot in new.slots:

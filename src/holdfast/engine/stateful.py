@@ -51,8 +51,8 @@ class Stateful(nn.Module):
                 m.seed = seed_from(*key, path)
 
     def state_bytes(self) -> int:
-        """Bytes of every buffer below this module (each storage once)."""
-        storages = {b.untyped_storage().data_ptr(): b.untyped_storage().nbytes() for b in self.buffers()}
+        """Bytes of every buffer and parameter below this module (each storage once)."""
+        storages = {b.untyped_storage().data_ptr(): b.untyped_storage().nbytes() for b in [*self.buffers(), *self.parameters()]}
         return sum(storages.values())
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:

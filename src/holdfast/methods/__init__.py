@@ -6,6 +6,7 @@ from holdfast.methods.cumulative import Cumulative
 from holdfast.methods.der import DER
 from holdfast.methods.derpp import DERpp
 from holdfast.methods.er import ER
+from holdfast.methods.er_ace import ERACE
 from holdfast.methods.ewc import EWC
 from holdfast.methods.finetune import FineTune
 from holdfast.methods.from_scratch import FromScratch
@@ -14,6 +15,7 @@ from holdfast.methods.joint import Joint
 from holdfast.methods.lwf import LwF
 from holdfast.methods.mas import MAS
 from holdfast.methods.method import Declaration, Method, Phase
+from holdfast.methods.mir import MIR
 from holdfast.methods.online_ewc import OnlineEWC
 from holdfast.methods.pnn import PNN
 from holdfast.methods.si import SI
@@ -23,9 +25,11 @@ __all__ = [
     "AGEM",
     "DER",
     "ER",
+    "ERACE",
     "EWC",
     "GEM",
     "MAS",
+    "MIR",
     "PNN",
     "SI",
     "Composite",

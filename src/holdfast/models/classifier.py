@@ -21,6 +21,11 @@ class Classifier(nn.Module):
         super().__init__()
         self.backbone, self.head = backbone, head
 
+    def freeze(self) -> "Classifier":
+        """The backbone keeps its weights and its statistics from now on; the head still learns."""
+        self.backbone.requires_grad_(False).eval()
+        return self
+
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Inputs (N, ...) → features (N, D). Networks that depend on the task override this."""
         return self.backbone(x)

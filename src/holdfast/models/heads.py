@@ -40,8 +40,12 @@ class Head(nn.Module):
         """Makes outputs [first, last) available to task number `task` (called once, before it is trained)."""
         if task != len(self.ranges):
             raise HoldfastError(f"tasks open their outputs in order: expected task {len(self.ranges)}, got {task}")
+        self.opening(task)
         self.ranges.append((first, last))
         self.opened = max(self.opened, last)
+
+    def opening(self, task: int) -> None:
+        """Called before a task gets its outputs; a network that grows with its tasks puts its own function here."""
 
     def active(self, task: int | None) -> slice:
         """The active outputs, for a row whose task id is known or None."""
@@ -194,7 +198,6 @@ class SeparateHead(Head):
     def open(self, task: int, first: int, last: int) -> None:
         """Adds a layer of `last - first` outputs."""
         super().open(task, first, last)
-        self.opening(task)
         like = self.get_buffer("like")
         if task == 0 and self.taken and self.taken[0].out_features == last - first:
             self.layers.append(self.taken.pop())
@@ -204,9 +207,6 @@ class SeparateHead(Head):
     def inputs_of(self, task: int) -> int:
         """Width of what the layer of a task reads."""
         return self.features
-
-    def opening(self, task: int) -> None:
-        """Called before a task gets its layer; a network that grows with its tasks puts its own function here."""
 
     def forward(self, h: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Features (N, D) → logits (N, C); only the layers of the rows' tasks are computed."""

@@ -10,7 +10,6 @@ from holdfast.models.classifier import Classifier
 from holdfast.models.heads import make_head
 from holdfast.models.seeding import seeded
 
-
 INITS = ("default", "xavier")
 
 

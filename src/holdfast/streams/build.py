@@ -32,6 +32,15 @@ class Source:
         """The distinct training labels, sorted (numbers by value)."""
         return distinct(self.train_y)
 
+    def limited(self, examples: int, seed: int) -> "Source":
+        """The source with `examples` of its training examples, as many of each label, drawn by `seed`; the test examples stay."""
+        if examples > len(self.train_y):
+            raise HoldfastError(f"{self.name} has {len(self.train_y)} training examples, {examples} were asked for; lower data.examples")
+        rng, share = np.random.default_rng(seed), examples / len(self.train_y)
+        found = [np.flatnonzero(np.asarray(self.train_y == v)) for v in self.labels]
+        kept = np.sort(np.concatenate([rng.permutation(rows)[: round(len(rows) * share)] for rows in found]))
+        return Source(self.train_x[torch.from_numpy(kept)], np.asarray(self.train_y)[kept], self.test_x, self.test_y, self.name)
+
 
 @dataclass(frozen=True)
 class Piece:

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -103,12 +104,12 @@ class Learner:
         self.scaler = torch.amp.GradScaler(self.device.type) if self.dtype is torch.float16 else None
         self.augment, self.scorer, self.log, self.log_every = augment, scorer, log, log_every
 
+        for part in self.method.parts:
+            part.reseed(seed, part.name)  # before attach: gates and masks are drawn there
         self.model = self.method.attach(model.to(self.device))
         if outputs == "all" and scenario == "class":
             self.head.opened = self.head.width
         self.space = ParameterSpace(self.model)
-        for part in self.method.parts:
-            part.reseed(seed, part.name)
         self._factory = optimizer if not isinstance(optimizer, Optimizer) else None
         self._optimizer = optimizer if isinstance(optimizer, Optimizer) else None
         self._foreign = isinstance(optimizer, Optimizer) or optimizer is None
@@ -139,6 +140,7 @@ class Learner:
         self._wants_raw = any(p.declaration.raw_gradient for p in parts)
         self._wants_delta = "update" in use or any(p.declaration.delta for p in parts)
         self._wants_vector = bool(use & {"penalty", "gradient"}) or self._wants_raw
+        self._trains = all(p.declaration.trains for p in parts)
 
     # ---- facts
 
@@ -260,6 +262,8 @@ class Learner:
     def order(self, task: Task | None) -> BatchOrder:
         """The batch order of a task under this learner's seed."""
         assert task is not None
+        if not self._trains:  # one pass sees everything
+            return BatchOrder(len(task.train), self.batch_size, self.seed, task.index)
         epochs = None if self.steps else self.epochs
         if isinstance(epochs, Sequence):
             if task.index >= len(epochs):
@@ -297,6 +301,8 @@ class Learner:
     def step(self, batch: "Batch | tuple[Tensor, Tensor]") -> Tensor:
         """One training step; returns the loss (a tensor, so that no step waits for the device)."""
         start = perf_counter()
+        if not self._trains:
+            return self._observe(batch)
         with self.randomness():
             self.space.zero_grad(vector=self._wants_vector)
             drawn = self._draw(batch)
@@ -312,6 +318,19 @@ class Learner:
             self.after_step()
         self.seconds["training"] += perf_counter() - start
         return loss.detach()
+
+    @torch.no_grad()
+    def _observe(self, batch: "Batch | tuple[Tensor, Tensor]") -> Tensor:
+        """A step of a method that reads features and trains no weight: one forward pass in eval mode, then `after`."""
+        start = perf_counter()
+        with self.randomness(), evaluating(self.model):
+            step = self.forward(self._draw(batch))
+            step.number, step.loss = self.task_steps, torch.zeros((), device=self.device)
+            self.method.after(self, step)
+        self.task_steps += 1
+        self.seconds["training"] += perf_counter() - start
+        assert step.loss is not None
+        return step.loss
 
     def loss(self, batch: "Batch | tuple[Tensor, Tensor]") -> Tensor:
         """The loss of a batch, for a loop of your own: call `backward()`, `edit_gradient()`, your optimizer, `after_step()`."""
@@ -460,20 +479,39 @@ class Learner:
 
         `out` is overwritten where given, else a new vector is made.
         """
-        kept = [(b, b.clone()) for b in self.model.buffers()]
-        states = [g.get_state() for g in self._generators()]
         vector = torch.zeros_like(self.space.theta) if out is None else out.zero_()
-        with torch.enable_grad():
+        with torch.enable_grad(), self.undisturbed():
             step = self.forward(batch)
             loss = cross_entropy(step.logits, batch.y, step.competing, batch)
             with self.space.writing_to(vector):
                 loss.backward()
-        for generator, state in zip(self._generators(), states, strict=True):
-            generator.set_state(state)
-        with torch.no_grad():
-            for buffer, value in kept:
-                buffer.copy_(value)
         return vector
+
+    @torch.no_grad()
+    def losses_on(self, batch: Batch) -> Tensor:
+        """The plain loss of each row, (B,), in training mode; BatchNorm statistics and generators are left as they were."""
+        with self.undisturbed():
+            step = self.forward(batch)
+            return F.cross_entropy(restrict(step.logits, step.competing), within(batch.y, step.competing), reduction="none")
+
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
+        """Forward passes inside leave the network's buffers and the generators they draw from as they were."""
+        kept = [(b, b.clone()) for b in self.model.buffers()]
+        states = [g.get_state() for g in self._generators()]
+        try:
+            yield
+        finally:
+            for generator, state in zip(self._generators(), states, strict=True):
+                generator.set_state(state)
+            with torch.no_grad():
+                for buffer, value in kept:
+                    buffer.copy_(value)
+
+    @property
+    def learning_rate(self) -> float:
+        """The optimizer's present learning rate (of its first group)."""
+        return float(self.optimizer.param_groups[0]["lr"])
 
     @contextmanager
     def at(self, theta: Tensor) -> Iterator[None]:
