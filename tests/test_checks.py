@@ -10,9 +10,16 @@ from holdfast.methods.replay import Replay
 
 SPECS = {
     "AGEM": ["AGEM(40)", "AGEM(40, project='step', insert='boundary', memory='ring')"],
+    "GenerativeReplay": ["GenerativeReplay(hidden=(32,), latent=8)", "GenerativeReplay(hidden=(32,), latent=8, labels='soft')"],
     "ERACE": ["ERACE(40)"],
+    "iCaRL": ["iCaRL(40)", "iCaRL(10, temperature=2.0, memory='herding_per_class')"],
     "MIR": ["MIR(40, candidates=60)"],
-    "ER": ["ER(40)", "ER(10, memory='per_class', insert='boundary', weights='task', balance='task')"],
+    "ER": [
+        "ER(40)",
+        "ER(40, memory='herding')",
+        "ER(40, memory='coreset')",
+        "ER(10, memory='per_class', insert='boundary', weights='task', balance='task')",
+    ],
     "EWC": ["EWC(1.0)"],
     "OnlineEWC": ["OnlineEWC(1.0, gamma=0.9, decay=0.5)"],
     "SI": ["SI(0.5)", "SI(0.5, gradient='total', clamp='sum')"],

@@ -15,8 +15,9 @@ from holdfast.engine.batch import Rows
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, one_of
 
-POLICIES = ("reservoir", "class_balanced", "ring", "per_class", "per_task")
-GROWING = ("per_class", "per_task")  # the capacity counts for each group
+POLICIES = ("reservoir", "class_balanced", "ring", "per_class", "per_task", "herding", "herding_per_class", "coreset")
+RANKED = ("herding", "herding_per_class", "coreset")  # chosen at a boundary among all examples of a task
+GROWING = ("per_class", "per_task", "herding_per_class")  # the capacity counts for each group
 
 
 class Memory(Stateful):
@@ -25,7 +26,8 @@ class Memory(Stateful):
     `reservoir`: every example offered so far has the same chance (Vitter 1985; by Li's algorithm L of 1994). `class_balanced`: the most
     frequent class gives way to others (Chrysakis & Moens 2020). `ring`: the latest `capacity // tasks` of each task, tasks
     being those seen so far. `per_class`: a reservoir of `capacity` examples for each (task, output), so the
-    capacity counts per class and the total grows. `per_task`: the latest `capacity` of each task.
+    capacity counts per class and the total grows. `per_task`: the latest `capacity` of each task. `herding` and `coreset` hold groups
+    that were ranked at a boundary (`keep_ranked`), each cut to its first `capacity // groups` rows (`herding_per_class`: to `capacity`).
 
     >>> m = Memory(3)
     >>> m.insert(Rows(torch.arange(5.0)[:, None], torch.arange(5), task=0))
@@ -107,6 +109,8 @@ class Memory(Stateful):
         """Offers rows to the memory, in order."""
         if not len(rows):
             return
+        if self.policy in RANKED:
+            raise HoldfastError(f"a {self.policy} memory takes whole tasks, at boundaries; call keep_ranked")
         if self.policy == "reservoir":
             places = self._reservoir(len(rows))
         else:
@@ -117,6 +121,40 @@ class Memory(Stateful):
             places = choose(self._keys(rows), u)
         self.host["offered"] += len(rows)
         self._write(places, rows)
+
+    def keep_ranked(self, groups: Mapping[str, Rows]) -> None:
+        """Adds groups of rows, each in order of worth; every group, old or new, keeps its first `capacity // groups`."""
+        held = self.host["groups"]
+        share = self.capacity if self.policy in GROWING else self.capacity // (len(held) + len(groups))
+        if not share:
+            raise HoldfastError(
+                f"a memory of {self.capacity} cannot hold one example of each of {len(held) + len(groups)} groups (classes or tasks); "
+                f"raise capacity to at least {len(held) + len(groups)}"
+            )
+        free = []
+        for group in held.values():
+            free += group["slots"][share:]
+            del group["slots"][share:]
+        free += range(self.host["filled"], self.host["filled"] + share * len(groups))
+        for key, rows in groups.items():
+            slots, free = free[: min(share, len(rows))], free[min(share, len(rows)) :]
+            held[key] = {"offered": len(rows), "slots": slots}
+            self.host["offered"] += len(rows)
+            self._write({slot: k for k, slot in enumerate(slots)}, rows)
+        self._close_gaps()
+
+    def _close_gaps(self) -> None:
+        """Moves the last rows into slots that no group holds, so that the first `filled` slots are all in use."""
+        used = {slot: (group["slots"], k) for group in self.host["groups"].values() for k, slot in enumerate(group["slots"])}
+        gaps = [slot for slot in range(len(used)) if slot not in used]
+        moving = [slot for slot in used if slot >= len(used)]
+        for gap, slot in zip(gaps, sorted(moving), strict=True):
+            for name, buffer in self._buffers.items():
+                if buffer is not None:
+                    self._stored(name)[gap] = buffer[slot]
+            slots, k = used[slot]
+            slots[k] = gap
+        self.host["filled"] = len(used)
 
     def _uniform(self, n: int) -> list[float]:
         return torch.rand(n, generator=self.generator(), dtype=torch.float64).clamp_min_(1e-300).tolist()
@@ -223,6 +261,14 @@ class Memory(Stateful):
         payloads = {name: value.index_select(0, on) for name, value in self.payloads().items()}
         x, y, task = (self._stored(n).index_select(0, index if n == "task" else on) for n in ("x", "y", "task"))
         return Rows(x, y, task, payloads)
+
+    def everything(self) -> Rows:
+        """All stored rows."""
+        return self.at(torch.arange(len(self)))
+
+    def group(self, key: str) -> Rows:
+        """The rows of one group, best first where they are ranked."""
+        return self.at(torch.tensor(self.host["groups"][key]["slots"], dtype=torch.long))
 
     def sample(
         self,

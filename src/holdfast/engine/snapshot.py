@@ -36,7 +36,7 @@ class Snapshot(Stateful):
         """Copies θ, the frozen parameters and the buffers; `outputs` is the number of outputs in play now."""
         self._network = ()
         self.remember("theta", space.theta.clone())
-        self.host = {"layout": space.layout.to_json(), "outputs": outputs, "names": []}
+        self.host = {"layout": space.layout.to_json(), "outputs": outputs, "tasks": len(module.head.ranges), "names": []}  # type: ignore[union-attr, arg-type]
         inside = set(space.views(space.theta))
         others = [(n, p) for n, p in module.named_parameters() if n not in inside] + list(module.named_buffers())
         for k, (name, tensor) in enumerate(others):
@@ -68,6 +68,7 @@ class Snapshot(Stateful):
                 owner._parameters[leaf] = nn.Parameter(tensor, requires_grad=False)
             else:
                 owner._buffers[leaf] = tensor
+        net.head.ranges = net.head.ranges[: self.host["tasks"]]  # type: ignore[union-attr, index]
         self._network = (theta.data_ptr(), net)
         return net
 

@@ -11,6 +11,8 @@ from holdfast.methods.ewc import EWC
 from holdfast.methods.finetune import FineTune
 from holdfast.methods.from_scratch import FromScratch
 from holdfast.methods.gem import GEM
+from holdfast.methods.generative_replay import GenerativeReplay
+from holdfast.methods.icarl import iCaRL
 from holdfast.methods.joint import Joint
 from holdfast.methods.lwf import LwF
 from holdfast.methods.mas import MAS
@@ -18,8 +20,10 @@ from holdfast.methods.method import Declaration, Method, Phase
 from holdfast.methods.mir import MIR
 from holdfast.methods.online_ewc import OnlineEWC
 from holdfast.methods.pnn import PNN
+from holdfast.methods.separate_networks import SeparateNetworks
 from holdfast.methods.si import SI
 from holdfast.methods.spec import parse_method
+from holdfast.methods.xdg import XdG
 
 __all__ = [
     "AGEM",
@@ -38,11 +42,15 @@ __all__ = [
     "Declaration",
     "FineTune",
     "FromScratch",
+    "GenerativeReplay",
     "Joint",
     "LwF",
     "Method",
     "OnlineEWC",
     "Phase",
+    "SeparateNetworks",
+    "XdG",
+    "iCaRL",
     "parse_method",
 ]
 

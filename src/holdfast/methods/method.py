@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, unknown
-from holdfast.streams.task import SCENARIOS, Task
+from holdfast.streams.task import SCENARIOS, Stream, Task
 
 if TYPE_CHECKING:
     from holdfast.methods.compose import Composite
@@ -155,6 +155,9 @@ class Method(Stateful):
     def consolidate(self, learner: "Learner", task: Task) -> Iterable[Phase] | None:
         """After a task; may yield phases of more training."""
         return None
+
+    def check(self, stream: Stream) -> None:
+        """Error, before the first step, where the stream as a whole is more than the method can take."""
 
     def refuse(self, scenario: str) -> None:
         """Error where the method's assumptions do not hold in a scenario."""

@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 
 from holdfast.engine.batch import Batch, Rows, Step
-from holdfast.engine.memory import GROWING, POLICIES, Memory
+from holdfast.engine.memory import GROWING, POLICIES, RANKED, Memory
+from holdfast.engine.ranking import herding, k_centre
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Method
-from holdfast.streams.task import Task
+from holdfast.streams.task import ArrayPart, Stream, Task
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
@@ -22,6 +24,8 @@ class Replay(Method):
 
     `insert="stream"`: each stream example is offered once, in its first epoch, so the current task is replayed as well.
     `insert="boundary"`: a task's examples are offered when it ends, so only past tasks are replayed.
+    Of the policies, `herding` (per class) and `coreset` (k-centre, per task) choose by features of all examples of a task, so they
+    insert at boundaries whatever `insert` says.
     """
 
     def __init__(self, capacity: int, memory: str, insert: str) -> None:
@@ -30,6 +34,9 @@ class Replay(Method):
             self.declaration = replace(self.declaration, memory="linear")  # type: ignore[misc]
         self.memory = Memory(capacity, one_of("memory policy", memory, POLICIES))
         self.insert = one_of("insert", insert, ("stream", "boundary"))
+        if memory in RANKED:
+            self.insert = "boundary"
+            self.declaration = replace(self.declaration, boundaries=True)  # type: ignore[misc]
         self.inserts = True  # False where another part owns a shared memory
 
     def offer(self, learner: "Learner", step: Step) -> None:
@@ -40,19 +47,61 @@ class Replay(Method):
             task = batch.task[rows] if isinstance(batch.task, torch.Tensor) else batch.task
             self.memory.insert(Rows(batch.x[rows], batch.y[rows], task))
 
-    def offer_task(self, task: Task) -> None:
-        """Offers all training examples of a task, in random order."""
+    def offer_task(self, learner: "Learner", task: Task) -> None:
+        """Offers all training examples of a task: ranked by their features, or in random order."""
         if not (self.inserts and self.insert == "boundary"):
+            return
+        if self.memory.policy in RANKED:
+            self.memory.keep_ranked(ranked(learner, task, self.memory))
             return
         order = torch.randperm(len(task.train), generator=self.generator("boundary"))
         for x, y, t in task.train.batches(order.split(CHUNK)):
             self.memory.insert(Rows(x, y, t))
 
+    def check(self, stream: Stream) -> None:
+        """Refuses a memory that ranks groups and has no room for one example of each."""
+        groups = sum(len(t.labels) for t in stream) if self.memory.policy == "herding" else len(stream)
+        if self.inserts and self.memory.policy in ("herding", "coreset") and self.memory.capacity < groups:
+            what = "classes" if self.memory.policy == "herding" else "tasks"
+            raise HoldfastError(
+                f"{self.name}: a memory of {self.memory.capacity} is smaller than the number of {what}, {groups}; "
+                f"raise capacity to at least {groups}"
+            )
+
     def after(self, learner: "Learner", step: Step) -> None:
         self.offer(learner, step)
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
-        self.offer_task(task)
+        self.offer_task(learner, task)
+
+
+def ranked(learner: "Learner", task: Task, memory: Memory) -> dict[str, Rows]:
+    """The training examples of a task that a ranked memory may keep, best first: by class (herding), or as a whole (coreset)."""
+    y = torch.cat([y for _, y, _ in task.train.batches(torch.arange(len(task.train)).split(CHUNK))]).cpu()
+    features = F.normalize(learner.embed(task), dim=1)
+    if memory.policy == "coreset":
+        share = memory.capacity // (len(memory.host["groups"]) + 1)
+        if share > len(y):
+            raise HoldfastError(
+                f"a coreset of {share} examples is larger than task {task.name!r}, which has {len(y)}; lower capacity to at most {len(y)}"
+            )
+        groups = {str(task.index): (torch.arange(len(y)), k_centre)}
+    else:
+        groups = {f"{task.index}:{v}": ((y == v).nonzero().flatten(), herding) for v in y.unique().tolist()}
+    out = {}
+    for key, (rows, rank) in groups.items():
+        best = rows[rank(features[rows.to(features.device)], memory.capacity)]
+        x, labels, t = task.train.fetch(best)
+        out[key] = Rows(x, labels, t)
+    return out
+
+
+def stored_parts(memory: Memory) -> list[ArrayPart]:
+    """Everything stored, as parts to train on: one for each task."""
+    rows = memory.everything()
+    tasks = rows.task if isinstance(rows.task, torch.Tensor) else torch.full((len(rows),), rows.task)
+    found = {t: rows.take((tasks == t).nonzero().flatten().to(rows.y.device)) for t in tasks.unique().tolist()}
+    return [ArrayPart(r.x, r.y, t) for t, r in found.items()]
 
 
 def share_to_rows(ratio: float, rows: int) -> int:

@@ -211,7 +211,7 @@ class SeparateHead(Head):
     def forward(self, h: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Features (N, D) → logits (N, C); only the layers of the rows' tasks are computed."""
         if task is None:
-            return torch.cat([layer(h) for layer in self.layers], 1)
+            return torch.cat([layer(h) for layer in self.layers[: len(self.ranges)]], 1)  # a snapshot has fewer ranges
         if isinstance(task, int):
             first, last = self.range_of(task)
             return F.pad(self.layers[task](h), (first, self.width - last), value=-torch.inf)

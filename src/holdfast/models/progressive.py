@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, one_of
-from holdfast.models.classifier import Classifier
 from holdfast.models.heads import SeparateHead
+from holdfast.models.per_task import PerTask
+from holdfast.models.separate import counts
 
 LATERALS = ("below", "same")
 
@@ -29,7 +30,7 @@ class _ProgressiveHead(SeparateHead):
         return self.features * (task + 1) if self.reads_all else self.features
 
 
-class Progressive(Classifier):
+class Progressive(PerTask):
     """A classifier that gains a column whenever its head opens a task; earlier columns are frozen.
 
     >>> from holdfast.models import mlp
@@ -85,26 +86,10 @@ class Progressive(Classifier):
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Inputs (N, ...) and a task → what its head reads, (N, D) or (N, (task + 1) D)."""
-        if not isinstance(task, int):
-            raise HoldfastError("each task has a column of its own; call features(x, task) with one task index")
-        self.head.range_of(task)
+        task = self.one_task(task)
         last = self._activities(x, task)
         return torch.cat(last, 1) if self.lateral == "below" else last[task]
 
-    def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) → logits (N, C). Without a task id: every task's outputs, each from its own column."""
-        if isinstance(task, int):
-            return self.head(self.features(x, task), task)
-        tasks = range(len(self.head.ranges)) if task is None else task.unique().tolist()
-        of_task = {t: self.forward(x if task is None else x[task.to(x.device) == t], t) for t in tasks}
-        if task is None:
-            return torch.cat([z[:, slice(*self.head.range_of(t))] for t, z in of_task.items()], 1)
-        out = x.new_full((len(x), self.head.width), -torch.inf, dtype=of_task[tasks[0]].dtype)
-        for t, z in of_task.items():
-            out = out.index_put(((task == t).nonzero().flatten().to(x.device),), z)
-        return out
-
     def capacity(self) -> dict[str, Any]:
         """Number of columns, of parameters, and of those frozen and trainable."""
-        sizes = {flag: sum(p.numel() for p in self.parameters() if p.requires_grad is flag) for flag in (True, False)}
-        return {"columns": len(self.columns), "parameters": sum(sizes.values()), "frozen": sizes[False], "trainable": sizes[True]}
+        return {"columns": len(self.columns), **counts(self)}

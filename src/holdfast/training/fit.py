@@ -152,6 +152,8 @@ def check(learner: "Learner", stream: Stream, evaluate_every: int | Sequence[int
         raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
     if isinstance(evaluate_every, Sequence) and len(evaluate_every) != len(stream):
         raise HoldfastError(f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task")
+    for part in learner.method.parts:
+        part.check(stream)
     for task in stream:
         learner.order(task)  # epochs of every task, and a batch at least
 

@@ -533,6 +533,17 @@ class Learner:
                 checkpoint.restore_optimizers(self, self._late, only=f"own.{name}")
         return self._own_optimizers[name]
 
+    @torch.no_grad()
+    def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
+        """Features (N, D), in eval mode and not augmented, of a task's training examples in order, or of raw inputs (N, ...)."""
+        if isinstance(rows, Task):
+            order = torch.arange(len(rows.train)).split(2048)
+            pieces = [self.embed(x, rows.index) for x, _, _ in rows.train.batches(order)]
+            return torch.cat(pieces)
+        with evaluating(self.model):
+            known = task if self.scenario == "task" else None
+            return self.model.features(self.prepare(rows.to(self.device), augment=False), known)  # type: ignore[operator]
+
     def fisher(self, task: Task, *, samples: int, labels: str, generator: torch.Generator) -> Tensor:
         """The Fisher diagonal on `samples` random training examples of a task (0: all), over the outputs that compete in its loss."""
         x, y, logits, competing = self._probe(task, samples, generator)

@@ -1,0 +1,84 @@
+"""iCaRL: incremental classifier and representation learning (Rebuffi et al. 2017, algorithms 1–5).
+
+Loss = mean over new data ∪ exemplars of Σ_new BCE(z_y, y) + Σ_old BCE(z_y, σ(z_old,y)): new classes learn their labels, old ones what
+the network gave before the task. Exemplars are chosen by herding; a row is classified by the nearest mean of L2-normalised features, means
+normalised again. Passes: one, and one forward for the teacher.
+
+- `temperature`: targets σ(z_old / T) against plain logits (van de Ven's code has 2, the paper 1).
+- `memory`: herding shares `capacity` among all classes (the paper); herding_per_class keeps `capacity` of each.
+- During a task its new classes have no exemplars yet: they are not predicted. During the first task the head predicts.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from holdfast.engine.batch import Step
+from holdfast.engine.snapshot import Snapshot
+from holdfast.errors import one_of
+from holdfast.methods.method import Declaration, at_least
+from holdfast.methods.replay import Replay, stored_parts
+from holdfast.streams.task import JoinedPart, Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+TELLS_CLASSES = "it tells classes that came in different tasks apart"
+
+
+class iCaRL(Replay):
+    """Nearest mean of exemplars, on features that distillation keeps."""
+
+    declaration = Declaration(
+        "replay",
+        "Rebuffi et al. 2017",
+        "nearest mean of exemplars, on features kept by distillation",
+        scenarios=("class",),
+        refused=(("domain", f"{TELLS_CLASSES}; use ER + LwF"), ("task", f"{TELLS_CLASSES}; use LwF or ER")),
+        stores_examples=True,
+    )
+
+    def __init__(self, capacity: int, temperature: float = 1.0, memory: str = "herding") -> None:
+        """`capacity` exemplars in all, or of each class with `memory="herding_per_class"`; `temperature` of the teacher's targets."""
+        super().__init__(capacity, one_of("memory policy", memory, ("herding", "herding_per_class")), "boundary")
+        self.temperature = at_least("temperature", temperature, 1e-6)
+        self.teacher = Snapshot()
+        self._means: tuple[Any, Tensor] | tuple[()] = ()  # derived: exemplar means at a step
+
+    def begin(self, learner: "Learner", task: Task) -> Task:
+        return replace(task, train=JoinedPart([task.train, *stored_parts(self.memory)])) if len(self.memory) else task
+
+    def criterion(self, learner: "Learner", step: Step) -> Tensor:
+        seen = learner.seen_outputs
+        target = F.one_hot(step.batch.y, seen).to(step.logits.dtype)
+        if "theta" in self.teacher._buffers:
+            known = self.teacher.outputs
+            target[:, :known] = torch.sigmoid(self.teacher(learner.model, step.x, None)[:, :known] / self.temperature)
+        rows = F.binary_cross_entropy_with_logits(step.logits[:, :seen], target, reduction="none").sum(1)
+        return rows @ step.batch.weights()
+
+    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+        features = learner.model.features(x, None)  # type: ignore[operator]
+        if not len(self.memory):
+            return learner.head(features, None)
+        means = self.means(learner)
+        distance = torch.cdist(F.normalize(features, dim=1), means).square()
+        return F.pad(-distance, (0, learner.head.width - len(means)), value=-torch.inf).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+
+    def means(self, learner: "Learner") -> Tensor:
+        """Means of the exemplars' features under the present weights, (C, D); NaN for classes without exemplars."""
+        now = (learner.task_number, learner.task_steps, learner.active)
+        if not self._means or self._means[0] != now:
+            rows = self.memory.everything()
+            features = F.normalize(learner.embed(rows.x), dim=1)
+            total = features.new_zeros(int(rows.y.max()) + 1, features.shape[1]).index_add_(0, rows.y, features)
+            self._means = (now, F.normalize(total, dim=1).masked_fill((total == 0).all(1, keepdim=True), torch.nan))
+        return self._means[1]
+
+    def consolidate(self, learner: "Learner", task: Task) -> None:
+        self.offer_task(learner, task)
+        self.teacher.take(learner.model, learner.space, learner.seen_outputs)
+        self._means = ()

@@ -1,0 +1,32 @@
+"""SeparateNetworks: one network for each task (the reference of van de Ven et al. 2022 for the task scenario).
+
+Nothing is shared, so nothing is forgotten and nothing is gained from earlier tasks; the cost is a network a task.
+"""
+
+from torch import nn
+
+from holdfast.methods.method import Declaration, Method
+from holdfast.methods.pnn import NEEDS_TASK
+from holdfast.models.separate import Separate
+
+
+class SeparateNetworks(Method):
+    """A fresh copy of the network for each task. `learner.model.capacity()` counts them."""
+
+    declaration = Declaration(
+        "architecture",
+        "–",
+        "a network of its own for every task",
+        scenarios=("task",),
+        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
+        task_id=True,
+        isolates=True,
+        memory="none",
+        parameters="linear",
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def attach(self, model: nn.Module) -> nn.Module:
+        return Separate(model)  # type: ignore[arg-type]
