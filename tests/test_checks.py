@@ -11,6 +11,9 @@ from holdfast.methods.replay import Replay
 SPECS = {
     "AGEM": ["AGEM(40)", "AGEM(40, project='step', insert='boundary', memory='ring')"],
     "GenerativeReplay": ["GenerativeReplay(hidden=(32,), latent=8)", "GenerativeReplay(hidden=(32,), latent=8, labels='soft')"],
+    "KFACEWC": ["KFACEWC(1.0, samples=200)"],
+    "LowRankEWC": ["LowRankEWC(1.0, rank=5, samples=40)"],
+    "RWalk": ["RWalk(0.1, window=3)"],
     "ERACE": ["ERACE(40)"],
     "iCaRL": ["iCaRL(40)", "iCaRL(10, temperature=2.0, memory='herding_per_class')"],
     "MIR": ["MIR(40, candidates=60)"],

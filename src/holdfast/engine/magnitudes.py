@@ -109,7 +109,7 @@ class _Forwarding(nn.Module):
 
 
 @contextmanager
-def _recording(layers: Sequence[L]) -> Iterator[dict[L, list[tuple[Tensor, Tensor]]]]:
+def recording(layers: Sequence[L]) -> Iterator[dict[L, list[tuple[Tensor, Tensor]]]]:
     """What flowed into and out of each layer while the context was open."""
     seen: dict[L, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
     hooks = [layer.register_forward_hook(lambda m, args, out: seen[m].append((args[0].detach(), out))) for layer in layers]
@@ -142,7 +142,7 @@ def _by_layers(space: ParameterSpace, objectives: Objectives, x: Tensor, weights
     views = dict(zip(map(id, space.parameters), (s.view(total) for s in space.layout.slots), strict=True))
     size = 1024 if not any(isinstance(m, nn.Conv2d) for m in layers) else 64
     for at, part in parts(x, size):
-        with torch.enable_grad(), _recording(layers) as seen:
+        with torch.enable_grad(), recording(layers) as seen:
             values = objectives(space.module, part)
         rank = {m: 2 if isinstance(m, nn.Linear) else 4 for m in seen}
         if any(len(calls) > 1 or (calls and calls[0][0].dim() != rank[m]) for m, calls in seen.items()):

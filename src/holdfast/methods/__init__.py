@@ -14,12 +14,15 @@ from holdfast.methods.gem import GEM
 from holdfast.methods.generative_replay import GenerativeReplay
 from holdfast.methods.icarl import iCaRL
 from holdfast.methods.joint import Joint
+from holdfast.methods.kfac_ewc import KFACEWC
+from holdfast.methods.low_rank_ewc import LowRankEWC
 from holdfast.methods.lwf import LwF
 from holdfast.methods.mas import MAS
 from holdfast.methods.method import Declaration, Method, Phase
 from holdfast.methods.mir import MIR
 from holdfast.methods.online_ewc import OnlineEWC
 from holdfast.methods.pnn import PNN
+from holdfast.methods.rwalk import RWalk
 from holdfast.methods.separate_networks import SeparateNetworks
 from holdfast.methods.si import SI
 from holdfast.methods.spec import parse_method
@@ -32,6 +35,7 @@ __all__ = [
     "ERACE",
     "EWC",
     "GEM",
+    "KFACEWC",
     "MAS",
     "MIR",
     "PNN",
@@ -44,10 +48,12 @@ __all__ = [
     "FromScratch",
     "GenerativeReplay",
     "Joint",
+    "LowRankEWC",
     "LwF",
     "Method",
     "OnlineEWC",
     "Phase",
+    "RWalk",
     "SeparateNetworks",
     "XdG",
     "iCaRL",

@@ -18,11 +18,11 @@ from holdfast.errors import HoldfastError, MissingExtra, unknown
 from holdfast.streams.build import Source
 
 DIGITS = "digits"
-NAMED = {  # name → (input column, label column)
-    "ylecun/mnist": ("image", "label"),
-    "uoft-cs/cifar10": ("img", "label"),
-    "uoft-cs/cifar100": ("img", "fine_label"),
-    "zalando-datasets/fashion_mnist": ("image", "label"),
+NAMED = {  # name → label column
+    "ylecun/mnist": "label",
+    "uoft-cs/cifar10": "label",
+    "uoft-cs/cifar100": "fine_label",
+    "zalando-datasets/fashion_mnist": "label",
 }
 CACHE_VERSION = 1
 
@@ -137,12 +137,12 @@ def _decode(where: str, name: str) -> dict[str, np.ndarray]:
 
 
 def _columns(table: Any, name: str) -> tuple[str, str]:
-    image, label = NAMED.get(name, (None, None))
-    for candidate in [image] if image else ["image", "img"]:
-        if candidate in table.column_names and (label or "label") in table.column_names:
-            return candidate, label or "label"
+    label = NAMED.get(name, "label")
+    for image in ("image", "img"):  # copies of one data set differ in this
+        if image in table.column_names and label in table.column_names:
+            return image, label
     raise HoldfastError(
-        f"data set {name!r} is not made of images and labels: expected columns {image or 'image or img'} and {label or 'label'}, "
+        f"data set {name!r} is not made of images and labels: expected columns image (or img) and {label}, "
         f"got {table.column_names}; build a stream from arrays instead (holdfast.streams.from_arrays)"
     )
 

@@ -558,6 +558,28 @@ class Learner:
 
         return mean_magnitude(self.space, half_norm, x, torch.ones(len(x), 1, device=x.device), torch.abs)
 
+    def fisher_on(self, batch: Batch) -> Tensor:
+        """The Fisher diagonal of a batch's stream rows at their labels, over the outputs that compete."""
+        rows = batch.stream
+        task = batch.task[rows] if isinstance(batch.task, Tensor) else batch.task
+        alone = Batch.of_stream(Rows(batch.x[rows], batch.y[rows], task))
+        x, competing = self.prepare(alone.x, augment=False), self.competing(alone)
+        if isinstance(competing, Tensor):
+            competing = competing[0].nonzero().flatten()  # stream rows are of one task
+        known = self.tasks[-1].index if self.scenario == "task" else None
+
+        def logits(module: nn.Module, part: Tensor) -> Tensor:
+            return restrict(module(part, known), competing if competing is not None else slice(0, self.head.opened))
+
+        with torch.enable_grad():
+            return fisher_diagonal(self.space, logits, x, within(alone.y, competing), labels="empirical")
+
+    def probe(self, task: Task, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Callable[[nn.Module, Tensor], Tensor]]:
+        """Random training examples (0: all) as the network takes them, labels as positions among the outputs that compete, and those
+        outputs' logits as a function of (module, x)."""
+        x, y, logits, competing = self._probe(task, samples, generator)
+        return x, within(y, competing), logits
+
     def _probe(self, task: Task, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Callable, Any]:
         """Random training examples, and the function that gives the logits of the outputs competing for them."""
         order = torch.randperm(len(task.train), generator=generator)[: samples or None]

@@ -1,0 +1,79 @@
+"""KFACEWC: EWC with a Kronecker-factored Fisher (Ritter, Botev & Barber 2018, eq. 8–9).
+
+Loss + λ/2 Σ_layers tr(Δᵀ G Δ A), Δ = W − W* with the bias as a column: unlike the diagonal it keeps how weights of a layer interact.
+One anchor, at the last boundary. Tasks are merged by factors: A is the mean of the tasks' A, G the sum of their G, so that for one task the
+penalty is the paper's and its size grows with the number of tasks (the paper leaves the merging open; a sum of Kronecker products is none).
+When a head grows, the new rows have no penalty. Passes: one, and two matrix products a layer.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from holdfast.engine.fisher import LABELS
+from holdfast.engine.kronecker import kronecker_factors
+from holdfast.engine.layers import LayerViews, matrices
+from holdfast.errors import one_of
+from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
+from holdfast.streams.task import Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+class KFACEWC(Method):
+    """A spring between all weights of a layer, by a Kronecker-factored Fisher."""
+
+    declaration = Declaration(
+        "regularisation",
+        "Ritter et al. 2018",
+        "quadratic penalty with a Kronecker-factored Fisher of each layer",
+        weak=(("class", PENALTY_IN_CLASS),),
+        neutral=(("strength", 0),),
+    )
+
+    def __init__(self, strength: float, samples: int = 1000, labels: str = "exact") -> None:
+        """`strength` λ ≥ 0; `samples` examples for the factors (0: all); `labels` of the Fisher."""
+        super().__init__()
+        self.strength, self.samples = at_least("strength", strength, 0), int(at_least("samples", samples, 0))
+        self.labels = one_of("Fisher labels", labels, LABELS)
+        self.host |= {"layers": [], "tasks": 0}
+        self.remember("anchor", None, vector=True)
+
+    def penalty(self, learner: "Learner", g: Tensor) -> None:
+        anchor = self._buffers["anchor"]
+        if anchor is None:
+            return
+        moved, into = (
+            LayerViews(learner.space, torch.sub(learner.space.theta, anchor, out=learner.space.scratch)),
+            LayerViews(learner.space, g),
+        )
+        for k, name in enumerate(self.host["layers"]):
+            a, b = self.get_buffer(f"inputs_{k}"), self.get_buffer(f"outputs_{k}")
+            if moved.trains(name):
+                into.put(name, b @ moved.get(name)[: len(b)] @ a, add=self.strength)
+
+    def consolidate(self, learner: "Learner", task: Task) -> None:
+        if not self.strength:
+            return
+        x, y, logits = learner.probe(task, self.samples, self.generator())
+        matrices(learner.model, self.name)
+        found = kronecker_factors(learner.model, logits, x, y, labels=self.labels, generator=self.generator(), who=self.name)
+        t, layers = self.host["tasks"], self.host["layers"]
+        for name, (a, b) in found.items():
+            if name in layers:
+                k = layers.index(name)
+                before = self.get_buffer(f"outputs_{k}")
+                grown = (0, len(b) - len(before)) * 2
+                a, b = (self.get_buffer(f"inputs_{k}") * t + a) / (t + 1), F.pad(before, grown) + b
+            else:
+                layers.append(name)
+                k = len(layers) - 1
+            self.remember(f"inputs_{k}", a)
+            self.remember(f"outputs_{k}", b)
+        self.host["tasks"] = t + 1
+        self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
+        largest = max(float(torch.linalg.eigvalsh(a)[-1] * torch.linalg.eigvalsh(b)[-1]) for a, b in found.values())
+        learner.warn_if_unstable(self.strength, largest)
