@@ -102,6 +102,12 @@ class Batch:
         x = torch.cat([self.x, rows.x.to(self.x.dtype)])
         return replace(self, x=x, y=torch.cat([self.y, rows.y]), task=task, blocks=(*self.blocks, block))
 
+    def rows(self, index: Tensor) -> Rows:
+        """The rows at these places (index on the CPU), without payloads."""
+        on = index.to(self.y.device)
+        task = self.task.index_select(0, index) if isinstance(self.task, Tensor) else self.task
+        return Rows(self.x.index_select(0, on), self.y.index_select(0, on), task)
+
     def stream_mass(self, mass: float) -> "Batch":
         """The batch with another mass on its stream rows."""
         return replace(self, blocks=(replace(self.blocks[0], mass=mass), *self.blocks[1:]))

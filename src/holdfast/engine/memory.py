@@ -15,7 +15,7 @@ from holdfast.engine.batch import Rows
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, one_of
 
-POLICIES = ("reservoir", "class_balanced", "ring", "per_class", "per_task", "herding", "herding_per_class", "coreset")
+POLICIES = ("reservoir", "class_balanced", "ring", "per_class", "per_task", "herding", "herding_per_class", "coreset", "placed")
 RANKED = ("herding", "herding_per_class", "coreset")  # chosen at a boundary among all examples of a task
 GROWING = ("per_class", "per_task", "herding_per_class")  # the capacity counts for each group
 
@@ -28,6 +28,7 @@ class Memory(Stateful):
     being those seen so far. `per_class`: a reservoir of `capacity` examples for each (task, output), so the
     capacity counts per class and the total grows. `per_task`: the latest `capacity` of each task. `herding` and `coreset` hold groups
     that were ranked at a boundary (`keep_ranked`), each cut to its first `capacity // groups` rows (`herding_per_class`: to `capacity`).
+    `placed`: rows are written where the owner says (`place`).
 
     >>> m = Memory(3)
     >>> m.insert(Rows(torch.arange(5.0)[:, None], torch.arange(5), task=0))
@@ -109,8 +110,8 @@ class Memory(Stateful):
         """Offers rows to the memory, in order."""
         if not len(rows):
             return
-        if self.policy in RANKED:
-            raise HoldfastError(f"a {self.policy} memory takes whole tasks, at boundaries; call keep_ranked")
+        if self.policy in RANKED or self.policy == "placed":
+            raise HoldfastError(f"a {self.policy} memory takes no stream of rows; call keep_ranked, or place")
         if self.policy == "reservoir":
             places = self._reservoir(len(rows))
         else:
@@ -119,6 +120,11 @@ class Memory(Stateful):
             by_policy |= {"per_class": self._per_class, "per_task": self._per_task}
             choose = by_policy[self.policy]
             places = choose(self._keys(rows), u)
+        self.host["offered"] += len(rows)
+        self._write(places, rows)
+
+    def place(self, places: dict[int, int], rows: Rows) -> None:
+        """Writes row `places[slot]` of `rows` into each slot, all of them below `capacity`."""
         self.host["offered"] += len(rows)
         self._write(places, rows)
 

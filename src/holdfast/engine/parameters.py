@@ -238,6 +238,12 @@ class ParameterSpace:
         torch._foreach_copy_([view for view, _ in pairs], [t.detach() for _, t in pairs])
         return out
 
+    def still(self, vector: Tensor) -> None:
+        """Sets a θ-shaped vector to 0 at the parameters that have no gradient: what no loss reached is not moved."""
+        for p, slot in zip(self.parameters, self.layout.slots, strict=True):
+            if p.grad is None:
+                slot.view(vector).zero_()
+
     def set_grad(self, g: Tensor) -> None:
         """Makes `g` the gradient; parameters without one stay without."""
         if g is not self._grad:

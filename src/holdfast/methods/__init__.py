@@ -10,16 +10,24 @@ from holdfast.methods.er_ace import ERACE
 from holdfast.methods.ewc import EWC
 from holdfast.methods.finetune import FineTune
 from holdfast.methods.from_scratch import FromScratch
+from holdfast.methods.gdumb import GDumb
 from holdfast.methods.gem import GEM
 from holdfast.methods.generative_replay import GenerativeReplay
+from holdfast.methods.gpm import GPM
+from holdfast.methods.gss import GSS
 from holdfast.methods.icarl import iCaRL
 from holdfast.methods.joint import Joint
 from holdfast.methods.kfac_ewc import KFACEWC
+from holdfast.methods.la_maml import LaMAML
+from holdfast.methods.latent_replay import LatentReplay
 from holdfast.methods.low_rank_ewc import LowRankEWC
 from holdfast.methods.lwf import LwF
 from holdfast.methods.mas import MAS
+from holdfast.methods.mer import MER
 from holdfast.methods.method import Declaration, Method, Phase
 from holdfast.methods.mir import MIR
+from holdfast.methods.ogd import OGD
+from holdfast.methods.oml import OML
 from holdfast.methods.online_ewc import OnlineEWC
 from holdfast.methods.pnn import PNN
 from holdfast.methods.rwalk import RWalk
@@ -35,9 +43,14 @@ __all__ = [
     "ERACE",
     "EWC",
     "GEM",
+    "GPM",
+    "GSS",
     "KFACEWC",
     "MAS",
+    "MER",
     "MIR",
+    "OGD",
+    "OML",
     "PNN",
     "SI",
     "Composite",
@@ -46,8 +59,11 @@ __all__ = [
     "Declaration",
     "FineTune",
     "FromScratch",
+    "GDumb",
     "GenerativeReplay",
     "Joint",
+    "LaMAML",
+    "LatentReplay",
     "LowRankEWC",
     "LwF",
     "Method",

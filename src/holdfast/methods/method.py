@@ -156,7 +156,7 @@ class Method(Stateful):
         """After a task; may yield phases of more training."""
         return None
 
-    def check(self, stream: Stream) -> None:
+    def check(self, learner: "Learner", stream: Stream) -> None:
         """Error, before the first step, where the stream as a whole is more than the method can take."""
 
     def refuse(self, scenario: str) -> None:

@@ -58,7 +58,7 @@ class Replay(Method):
         for x, y, t in task.train.batches(order.split(CHUNK)):
             self.memory.insert(Rows(x, y, t))
 
-    def check(self, stream: Stream) -> None:
+    def check(self, learner: "Learner", stream: Stream) -> None:
         """Refuses a memory that ranks groups and has no room for one example of each."""
         groups = sum(len(t.labels) for t in stream) if self.memory.policy == "herding" else len(stream)
         if self.inserts and self.memory.policy in ("herding", "coreset") and self.memory.capacity < groups:

@@ -153,7 +153,7 @@ def check(learner: "Learner", stream: Stream, evaluate_every: int | Sequence[int
     if isinstance(evaluate_every, Sequence) and len(evaluate_every) != len(stream):
         raise HoldfastError(f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task")
     for part in learner.method.parts:
-        part.check(stream)
+        part.check(learner, stream)
     for task in stream:
         learner.order(task)  # epochs of every task, and a batch at least
 

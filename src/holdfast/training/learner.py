@@ -435,6 +435,7 @@ class Learner:
             if self._wants_delta and self._before is not None:
                 if "update" in self._uses:
                     delta = self.method.update(self, self._step, self.space.theta - self._before)
+                    self.space.still(delta)
                     torch.add(self._before, delta, out=self.space.theta)
                 else:
                     delta = torch.sub(self.space.theta, self._before, out=self._before)

@@ -1,0 +1,98 @@
+"""GPM: gradient projection memory (Saha, Garg & Roy 2021, eq. 5–9).
+
+Layer by layer, g_W ← g_W − g_W M Mᵀ, M an orthonormal basis of the inputs that old tasks sent into the layer: steps across it leave what
+the layer gave to them as it was. After each task, with R its inputs as columns and R̂ = R − M Mᵀ R, M gains the leading left singular
+vectors of R̂ until ‖M Mᵀ R‖² ≥ threshold ‖R‖² (Frobenius). Here a bias counts as the weight of an input that is 1 (the paper's networks
+have none), and singular vectors come from R Rᵀ. Guarantee: for the vector that moves θ; `project="step"` projects Δθ, as in OGD.
+Linear layers and convolutions alone: statistics and scales of norm layers would move old outputs. Passes: one, two small products a layer.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from holdfast.engine.batch import Step
+from holdfast.engine.layers import LayerViews, matrices, rows_in, used
+from holdfast.engine.magnitudes import recording
+from holdfast.engine.snapshot import evaluating
+from holdfast.errors import HoldfastError, one_of
+from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.streams.task import Stream, Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+def grown_basis(basis: Tensor, gram: Tensor, threshold: float) -> Tensor:
+    """An orthonormal basis (D, K) with the directions that let it hold `threshold` of tr(R Rᵀ); `gram` = R Rᵀ (D, D).
+
+    >>> grown_basis(torch.zeros(2, 0), torch.tensor([[9.0, 0.0], [0.0, 1.0]]), 0.9).abs().tolist()
+    [[1.0], [0.0]]
+    """
+    whole = gram.double()
+    m = basis.double()
+    rest = whole - m @ (m.T @ whole)
+    rest = rest - (rest @ m) @ m.T
+    values, vectors = torch.linalg.eigh((rest + rest.T) / 2)
+    held = whole.trace() - rest.trace() + torch.cat([values.new_zeros(1), values.flip(0).clamp_min(0).cumsum(0)])
+    more = int((held < threshold * whole.trace() * (1 - 1e-12)).sum())
+    both = torch.cat([m, vectors.flip(1)[:, :more]], 1)[:, : len(gram)]
+    return torch.linalg.qr(both)[0].to(basis.dtype).contiguous() if more else basis
+
+
+class GPM(Method):
+    """Takes from each step what would change what layers gave to old inputs."""
+
+    declaration = Declaration(
+        "optimisation",
+        "Saha et al. 2021",
+        "projects each layer's gradient off the inputs of old tasks; stores a basis, no example",
+        memory="linear",
+        weak=(("class", "holds old outputs still but never compares old classes with new ones; use ER"),),
+    )
+
+    def __init__(self, threshold: float = 0.97, samples: int = 300, project: str = "gradient") -> None:
+        """`threshold` share of the inputs' norm that the bases hold, in (0, 1]; `samples` examples a task; `project` gradient or step."""
+        super().__init__()
+        if not 0 < threshold <= 1:
+            raise HoldfastError(f"threshold is a share in (0, 1], got {threshold}")
+        self.threshold, self.samples = threshold, int(at_least("samples", samples, 1))
+        self.project = one_of("project", project, ("gradient", "step"))
+        self.host["layers"] = []
+
+    def uses(self, place: str) -> bool:
+        """As for every method; gradient or change of θ, whichever is projected."""
+        return super().uses(place) and place != {"gradient": "update", "step": "gradient"}[self.project]
+
+    def check(self, learner: "Learner", stream: Stream) -> None:
+        matrices(learner.model, self.name)
+
+    def projected(self, learner: "Learner", vector: Tensor) -> Tensor:
+        """`vector` with each layer's part taken off its basis."""
+        views = LayerViews(learner.space, vector)
+        for k, name in enumerate(self.host["layers"]):
+            if views.trains(name):
+                m = self.get_buffer(f"basis_{k}")
+                views.put(name, (views.get(name) @ m) @ m.T, add=-1.0)
+        return vector
+
+    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+        return self.projected(learner, g)
+
+    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+        return self.projected(learner, delta)
+
+    @torch.no_grad()
+    def consolidate(self, learner: "Learner", task: Task) -> None:
+        x, _, logits = learner.probe(task, self.samples, self.generator())
+        layers = matrices(learner.model, self.name)
+        with evaluating(learner.model), recording(list(layers.values())) as seen:
+            logits(learner.model, x)
+        for name, layer, inp, _ in used(seen, layers):
+            rows = rows_in(layer, inp)
+            if name not in self.host["layers"]:
+                self.host["layers"].append(name)
+                self.remember(f"basis_{len(self.host['layers']) - 1}", rows.new_zeros(rows.shape[1], 0))
+            k = self.host["layers"].index(name)
+            self.remember(f"basis_{k}", grown_basis(self.get_buffer(f"basis_{k}"), rows.T @ rows, self.threshold))

@@ -1,0 +1,70 @@
+"""GSS: gradient-based sample selection, greedy (Aljundi et al. 2019, "Gradient based sample selection", algorithm 2).
+
+ER with a memory of examples whose gradients differ. A new example's score is c = 1 + the largest cosine between its gradient and those of
+`compare` random stored ones. While there is room it enters. Then, where c < 1 (it points away from all), a stored one i is picked with
+probability ∝ c_i and gives way with probability c_i / (c_i + c). Passes: one at the doubled batch; in the first epoch one of a
+single example for each new row and each of the `compare` ones.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from holdfast.engine.batch import Batch, Rows, Step
+from holdfast.methods.er import ER
+from holdfast.methods.method import Declaration, at_least
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+class GSS(ER):
+    """Replays a memory chosen for the diversity of its gradients."""
+
+    declaration = Declaration(
+        "replay",
+        "Aljundi et al. 2019",
+        "replays a memory chosen for the diversity of its gradients",
+        boundaries=False,
+        stores_examples=True,
+    )
+
+    def __init__(self, capacity: int, compare: int = 10, ratio: float = 0.5) -> None:
+        """`capacity` examples; `compare` stored ones that each new batch is held against; `ratio` memory share of the batch."""
+        super().__init__(capacity, ratio, memory="placed")
+        self.compare = int(at_least("compare", compare, 1))
+        self.remember("score", torch.zeros(self.memory.capacity))
+
+    def offer(self, learner: "Learner", step: Step) -> None:
+        if not step.batch.first_epoch:
+            return
+        new = step.batch.rows(torch.arange(len(step.batch.blocks[0])))
+        stored = self.memory.sample(self.compare) if len(self.memory) else None
+        theirs = None if stored is None else self._directions(learner, stored)
+        mine = self._directions(learner, new)
+        scores = torch.ones(len(new)) if theirs is None else 1 + (mine @ theirs.T).max(1).values.cpu()
+        held, places = len(self.memory), {}
+        score, u = self.get_buffer("score"), torch.rand(2, len(new), generator=self.generator(), dtype=torch.float64)
+        for k, c in enumerate(scores.tolist()):
+            if held < self.memory.capacity:
+                slot, held = held, held + 1
+            elif c < 1:
+                share = score.double().clamp_min(1e-9).cpu().cumsum(0)
+                slot = int(torch.searchsorted(share, u[0, k] * share[-1]).clamp_max(len(share) - 1))
+                if u[1, k] >= score[slot] / (score[slot] + c).clamp_min(1e-9):
+                    continue
+            else:
+                continue
+            places[slot], score[slot] = k, c
+        self.memory.place(places, new)
+
+    def _directions(self, learner: "Learner", rows: Rows) -> Tensor:
+        """The gradient of each row's loss, of length 1."""
+        tasks = rows.task if isinstance(rows.task, Tensor) else torch.full((len(rows),), rows.task)
+        out = []
+        for k in range(len(rows)):
+            one = rows.take(torch.tensor([k], device=rows.y.device))
+            out.append(learner.gradient_on(Batch.of_stream(Rows(one.x, one.y, int(tasks[k])))))
+        return F.normalize(torch.stack(out), dim=1)

@@ -1,0 +1,93 @@
+"""OGD: orthogonal gradient descent (Farajtabar et al. 2020, algorithm 1, the OGD-GTL variant).
+
+g ← g − Σ_v (g·v) v over an orthonormal basis of stored gradients: after each task those of the true label's logit, ∇ z_y(x), for `samples`
+of its examples. To first order no step then changes these logits. Each basis vector is as large as θ, so memory grows by samples · P floats
+a task; beyond `limit_bytes` OGD refuses. The guarantee holds for the vector that moves θ: under momentum, Adam or weight decay the
+step is another vector, and `project="step"` projects the actual change Δθ instead. Passes: one, and two products with the basis.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from holdfast.engine.batch import Step
+from holdfast.engine.jacobian import per_example_gradients
+from holdfast.errors import HoldfastError, one_of
+from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.streams.task import Stream, Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+def extended(basis: Tensor, rows: Tensor, least: float = 1e-4) -> Tensor:
+    """An orthonormal basis (K, P) with what `rows` (N, P) add to it; directions of relative length under `least` are left out.
+
+    >>> extended(torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[3.0, 4.0, 0.0]])).abs().tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+    kept = list(basis)
+    for row in rows:
+        v, length = row.clone(), row.norm()
+        for _ in range(2):  # twice is enough (Giraud et al. 2005)
+            if kept:
+                b = torch.stack(kept)
+                v = v - b.T @ (b @ v)
+        if v.norm() > least * length:
+            kept.append(v / v.norm())
+    return torch.stack(kept) if kept else basis
+
+
+class OGD(Method):
+    """Takes from each step what would change stored examples' logits."""
+
+    declaration = Declaration(
+        "optimisation",
+        "Farajtabar et al. 2020",
+        "projects the gradient off the stored gradients of old examples' logits",
+        memory="linear",
+        weak=(("class", "holds old logits still but never compares old classes with new ones; use ER"),),
+    )
+
+    def __init__(self, samples: int = 200, project: str = "gradient", limit_bytes: float = 2e9) -> None:
+        """`samples` gradients stored a task; `project` gradient or step; `limit_bytes` that the basis may take."""
+        super().__init__()
+        self.samples, self.limit = int(at_least("samples", samples, 1)), at_least("limit_bytes", limit_bytes, 1)
+        self.project = one_of("project", project, ("gradient", "step"))
+        self.remember("basis", None, vector=True)
+
+    def uses(self, place: str) -> bool:
+        """As for every method; gradient or change of θ, whichever is projected."""
+        return super().uses(place) and place != {"gradient": "update", "step": "gradient"}[self.project]
+
+    def check(self, learner: "Learner", stream: Stream) -> None:
+        self._refuse_beyond(len(stream) - 1, learner, f"{len(stream)} tasks")
+
+    def _refuse_beyond(self, tasks: int, learner: "Learner", what: str) -> None:
+        needed = self.samples * tasks * learner.space.theta.numel() * 4
+        if needed > self.limit:
+            raise HoldfastError(
+                f"OGD would store {self.samples} gradients of {learner.space.numel:,} numbers for each of {tasks} tasks ({what}): "
+                f"{needed:.3g} bytes, more than limit_bytes={self.limit:.3g}; lower samples, take a smaller network, raise limit_bytes, "
+                "or use GPM"
+            )
+
+    def projected(self, vector: Tensor) -> Tensor:
+        """`vector` without its part in the span of the basis."""
+        basis = self._buffers["basis"]
+        return vector if basis is None else vector.addmv(basis.T, basis @ vector, alpha=-1)
+
+    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+        return self.projected(g)
+
+    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+        return self.projected(delta)
+
+    def consolidate(self, learner: "Learner", task: Task) -> None:
+        self._refuse_beyond(learner.task_number + 1, learner, "so far")
+        x, y, logits = learner.probe(task, self.samples, self.generator())
+        label = iter(y)
+        rows = per_example_gradients(learner.space, lambda m, one: logits(m, one)[:, next(label)], x)
+        before = self._buffers["basis"]
+        self.remember("basis", extended(rows[:0] if before is None else before, rows), vector=True)
