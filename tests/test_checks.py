@@ -22,6 +22,8 @@ SPECS = {
     "GSS": ["GSS(40, compare=3)"],
     "GDumb": ["GDumb(400)"],
     "LatentReplay": ["LatentReplay(40)", "LatentReplay(40, freeze='start', depth=2)"],
+    "PackNet": ["PackNet(3)", "PackNet(share=0.4, epochs=0)"],
+    "RanPAC": ["RanPAC(50)"],
     "ERACE": ["ERACE(40)"],
     "iCaRL": ["iCaRL(40)", "iCaRL(10, temperature=2.0, memory='herding_per_class')"],
     "MIR": ["MIR(40, candidates=60)"],
@@ -206,8 +208,8 @@ class Drifting(Double):
 
     declaration = Declaration("double", "–", "", scenarios=("task",), memory="none")
 
-    def update(self, learner, step, delta):
-        return delta + 1e-4
+    def after(self, learner, step):
+        learner.space.theta.add_(1e-4)
 
 
 class LeakyIsolation(Double):

@@ -105,15 +105,17 @@ class ParameterSpace:
     (8, 32)
     """
 
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
+    def __init__(self, module: nn.Module, may_be_empty: bool = False) -> None:
+        """`may_be_empty`: the module may gain its first trainable parameter later (a head that grows on a frozen backbone)."""
+        self.module, self.may_be_empty = module, may_be_empty
         self._lay_out()
 
     def _lay_out(self) -> None:
         named = trainable(self.module)
-        if not named:
+        if not named and not self.may_be_empty:
             raise HoldfastError("the model has no trainable parameter; expected at least one with requires_grad=True")
-        kinds = {(p.dtype, p.device) for p in named.values()}
+        anything = [t for t in [*self.module.parameters(), *self.module.buffers()] if t.is_floating_point()]
+        kinds = {(p.dtype, p.device) for p in named.values()} or {(anything[0].dtype, anything[0].device)}
         if len(kinds) > 1:
             raise HoldfastError(f"all trainable parameters must share one dtype and device, got {sorted(map(str, kinds))}")
         if any(not p.dtype.is_floating_point for p in named.values()):

@@ -15,6 +15,7 @@ from holdfast.methods.gem import GEM
 from holdfast.methods.generative_replay import GenerativeReplay
 from holdfast.methods.gpm import GPM
 from holdfast.methods.gss import GSS
+from holdfast.methods.hat import HAT
 from holdfast.methods.icarl import iCaRL
 from holdfast.methods.joint import Joint
 from holdfast.methods.kfac_ewc import KFACEWC
@@ -26,14 +27,19 @@ from holdfast.methods.mas import MAS
 from holdfast.methods.mer import MER
 from holdfast.methods.method import Declaration, Method, Phase
 from holdfast.methods.mir import MIR
+from holdfast.methods.ncm import NCM
 from holdfast.methods.ogd import OGD
 from holdfast.methods.oml import OML
 from holdfast.methods.online_ewc import OnlineEWC
+from holdfast.methods.packnet import PackNet
 from holdfast.methods.pnn import PNN
+from holdfast.methods.ranpac import RanPAC
 from holdfast.methods.rwalk import RWalk
 from holdfast.methods.separate_networks import SeparateNetworks
 from holdfast.methods.si import SI
+from holdfast.methods.slda import SLDA
 from holdfast.methods.spec import parse_method
+from holdfast.methods.supsup import SupSup
 from holdfast.methods.xdg import XdG
 
 __all__ = [
@@ -45,14 +51,17 @@ __all__ = [
     "GEM",
     "GPM",
     "GSS",
+    "HAT",
     "KFACEWC",
     "MAS",
     "MER",
     "MIR",
+    "NCM",
     "OGD",
     "OML",
     "PNN",
     "SI",
+    "SLDA",
     "Composite",
     "Cumulative",
     "DERpp",
@@ -68,9 +77,12 @@ __all__ = [
     "LwF",
     "Method",
     "OnlineEWC",
+    "PackNet",
     "Phase",
     "RWalk",
+    "RanPAC",
     "SeparateNetworks",
+    "SupSup",
     "XdG",
     "iCaRL",
     "parse_method",

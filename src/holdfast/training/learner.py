@@ -109,7 +109,7 @@ class Learner:
         self.model = self.method.attach(model.to(self.device))
         if outputs == "all" and scenario == "class":
             self.head.opened = self.head.width
-        self.space = ParameterSpace(self.model)
+        self.space = ParameterSpace(self.model, may_be_empty=True)
         self._factory = optimizer if not isinstance(optimizer, Optimizer) else None
         self._optimizer = optimizer if isinstance(optimizer, Optimizer) else None
         self._foreign = isinstance(optimizer, Optimizer) or optimizer is None
@@ -184,6 +184,8 @@ class Learner:
             self.head.open(task.index, *task.outputs)
             self._register(task)
             self._bind(thorough=True)
+            if not self.space.parameters:
+                raise HoldfastError("the model has no trainable parameter; expected at least one with requires_grad=True")
             if self._restarts:
                 self._start_anew()
             self.training_task = self.method.begin(self, self.tasks[-1])
