@@ -1,6 +1,7 @@
 """The methods. Exporting one here makes it appear in the CLI, the docs table and the conformance tests."""
 
 from holdfast.methods.agem import AGEM
+from holdfast.methods.bic import BiC
 from holdfast.methods.compose import Composite
 from holdfast.methods.cumulative import Cumulative
 from holdfast.methods.der import DER
@@ -21,6 +22,7 @@ from holdfast.methods.joint import Joint
 from holdfast.methods.kfac_ewc import KFACEWC
 from holdfast.methods.la_maml import LaMAML
 from holdfast.methods.latent_replay import LatentReplay
+from holdfast.methods.lora import LoRA
 from holdfast.methods.low_rank_ewc import LowRankEWC
 from holdfast.methods.lwf import LwF
 from holdfast.methods.mas import MAS
@@ -28,11 +30,13 @@ from holdfast.methods.mer import MER
 from holdfast.methods.method import Declaration, Method, Phase
 from holdfast.methods.mir import MIR
 from holdfast.methods.ncm import NCM
+from holdfast.methods.o_lora import OLoRA
 from holdfast.methods.ogd import OGD
 from holdfast.methods.oml import OML
 from holdfast.methods.online_ewc import OnlineEWC
 from holdfast.methods.packnet import PackNet
 from holdfast.methods.pnn import PNN
+from holdfast.methods.presets import PRESETS
 from holdfast.methods.ranpac import RanPAC
 from holdfast.methods.rwalk import RWalk
 from holdfast.methods.separate_networks import SeparateNetworks
@@ -40,6 +44,7 @@ from holdfast.methods.si import SI
 from holdfast.methods.slda import SLDA
 from holdfast.methods.spec import parse_method
 from holdfast.methods.supsup import SupSup
+from holdfast.methods.wa import WA
 from holdfast.methods.xdg import XdG
 
 __all__ = [
@@ -60,8 +65,11 @@ __all__ = [
     "OGD",
     "OML",
     "PNN",
+    "PRESETS",
     "SI",
     "SLDA",
+    "WA",
+    "BiC",
     "Composite",
     "Cumulative",
     "DERpp",
@@ -73,9 +81,11 @@ __all__ = [
     "Joint",
     "LaMAML",
     "LatentReplay",
+    "LoRA",
     "LowRankEWC",
     "LwF",
     "Method",
+    "OLoRA",
     "OnlineEWC",
     "PackNet",
     "Phase",

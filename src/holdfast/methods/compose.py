@@ -85,7 +85,7 @@ class Composite(Method):
             p.after(learner, step)
 
     def consolidate(self, learner: "Learner", task: Task) -> Iterable[Phase]:
-        for p in self.parts:
+        for p in sorted(self.parts, key=lambda p: not p.declaration.edits_weights):
             yield from p.consolidate(learner, task) or ()
 
 

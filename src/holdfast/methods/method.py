@@ -39,6 +39,7 @@ class Declaration:
     restarts: bool = False  # trains anew for every task
     trains: bool = True
     isolates: bool = False  # gives tasks weights of their own: refuses replay and penalties beside it
+    edits_weights: bool = False  # in consolidate: done before the other parts of a sum look at the weights
     raw_gradient: bool = False  # reads step.raw_gradient
     delta: bool = False  # reads step.delta
     memory: str = "constant"  # growth of its state with the number of tasks: none, constant, linear, quadratic

@@ -22,21 +22,18 @@ if TYPE_CHECKING:
 
 
 def extended(basis: Tensor, rows: Tensor, least: float = 1e-4) -> Tensor:
-    """An orthonormal basis (K, P) with what `rows` (N, P) add to it; directions of relative length under `least` are left out.
+    """An orthonormal basis (K, P) and what `rows` (N, P) add to its span; directions with less than `least` of the longest are left out.
 
     >>> extended(torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[3.0, 4.0, 0.0]])).abs().tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
-    kept = list(basis)
-    for row in rows:
-        v, length = row.clone(), row.norm()
-        for _ in range(2):  # twice is enough (Giraud et al. 2005)
-            if kept:
-                b = torch.stack(kept)
-                v = v - b.T @ (b @ v)
-        if v.norm() > least * length:
-            kept.append(v / v.norm())
-    return torch.stack(kept) if kept else basis
+    new = rows
+    for _ in range(2):  # once more for what rounding left
+        new = new - (new @ basis.T) @ basis
+        values, vectors = torch.linalg.eigh((new @ new.T).double())
+        keep = values > least**2 * values[-1].clamp_min(1e-30)
+        new = (vectors[:, keep] / values[keep].sqrt()).T.to(new.dtype) @ new
+    return torch.cat([basis, new])
 
 
 class OGD(Method):

@@ -4,18 +4,19 @@ The representation φ_θ (all but the head) and the head W have different roles.
 b_k move the head alone, W_{k+1} = W_k − η ∇_W CE(φ_θ(b_k) W_k). Outer loss: CE of new ∪ stored rows under φ_θ and the last W. Its gradient
 passes through the inner loop (second order) to θ and W_0: representations are sought on which learning online does not interfere.
 
-The paper meta-trains before the stream begins, on other classes; here the stream itself is meta-trained on, a memory giving the random
-rows. One linear head for all tasks. Passes: one at the doubled batch, and products as large as the head.
+The paper meta-trains before the stream begins, on other classes, and then learns the head alone online. Here the stream itself is
+meta-trained on, a memory giving the random rows; to predict, the head learns the memory once, part by part, as in the inner loop. One
+linear head for all tasks. Passes: one at the doubled batch, and products as large as the head.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Step
-from holdfast.engine.loss import restrict, within
+from holdfast.engine.loss import restrict
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, share_to_rows, stream_rows
 from holdfast.models.heads import MaskedHead
@@ -42,6 +43,8 @@ class OML(Replay):
         super().__init__(capacity, "reservoir", "stream")
         self.inner_lr, self.inner, self.ratio = at_least("inner_lr", inner_lr, 0), int(at_least("inner", inner, 1)), ratio
         share_to_rows(ratio, 1)
+        self.host["part"] = 1
+        self._learnt: tuple[Any, Tensor] | tuple[()] = ()  # derived: the head learnt at a step
 
     def draw(self, learner: "Learner", batch: Batch) -> Batch:
         size = share_to_rows(self.ratio, stream_rows(batch))
@@ -51,21 +54,40 @@ class OML(Replay):
         return batch.add(self.name, rows, len(rows) / stream_rows(batch))
 
     def criterion(self, learner: "Learner", step: Step) -> Tensor:
-        head = learner.head
-        assert isinstance(head, MaskedHead)
-        columns = slice(0, head.opened) if isinstance(step.competing, Tensor | None) else step.competing
-        h = torch.cat([step.features, step.features.new_ones(len(step.features), 1)], 1)
-        w = torch.cat([head.linear.weight, head.linear.bias[:, None]], 1)[columns]
-        y = within(step.batch.y, columns)
-        for part in torch.arange(len(step.batch.blocks[0]), device=y.device).tensor_split(self.inner):
-            if len(part):
-                p = self._logits(h[part], w, step, part).softmax(1) - F.one_hot(y[part], len(w))
-                w = w - self.inner_lr / len(part) * p.T @ h[part]
-        rows = F.cross_entropy(self._logits(h, w, step, None), y, reduction="none")
-        return rows @ step.batch.weights()
+        h, w, y = _with_one(step.features), _matrix(learner.head), step.batch.y
+        mask = step.competing[:, : len(w)] if isinstance(step.competing, Tensor) else None
+        n = len(step.batch.blocks[0])
+        self.host["part"] = -(-n // self.inner)
+        for part in torch.arange(n, device=y.device).split(self.host["part"]):
+            w = self._learn(w, h[part], y[part], None if mask is None else mask[part])
+        return F.cross_entropy(restrict(h @ w.T, mask), y, reduction="none") @ step.batch.weights()
 
-    def _logits(self, h: Tensor, w: Tensor, step: Step, part: Tensor | None) -> Tensor:
-        z, mask = h @ w.T, step.competing
-        if not isinstance(mask, Tensor):
-            return z
-        return restrict(z, mask[:, : len(w)] if part is None else mask[part, : len(w)])
+    def _learn(self, w: Tensor, h: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
+        """The head after one step of descent on rows (N, D + 1), differentiable."""
+        p = restrict(h @ w.T, mask).softmax(1) - F.one_hot(y, len(w))
+        return w - self.inner_lr / len(y) * p.T @ h
+
+    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+        features = learner.model.features(x, task)  # type: ignore[operator]
+        if not len(self.memory):
+            return learner.head(features, task)
+        now = (learner.task_number, learner.task_steps, learner.active)
+        if not self._learnt or self._learnt[0] != now:
+            rows, w = self.memory.everything(), _matrix(learner.head)
+            h = _with_one(learner.embed(rows.x))
+            for part in torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.seed)).split(self.host["part"]):
+                on = part.to(h.device)
+                w = self._learn(w, h[on], rows.y[on])
+            self._learnt = (now, w)
+        z = _with_one(features) @ self._learnt[1].T
+        return F.pad(z, (0, learner.head.width - z.shape[1]), value=-torch.inf)
+
+
+def _with_one(h: Tensor) -> Tensor:
+    return torch.cat([h, h.new_ones(len(h), 1)], 1)
+
+
+def _matrix(head: nn.Module) -> Tensor:
+    """The rows of the opened outputs, the bias as the last column."""
+    assert isinstance(head, MaskedHead)
+    return torch.cat([head.linear.weight, head.linear.bias[:, None]], 1)[: head.opened]

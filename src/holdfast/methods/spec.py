@@ -1,6 +1,7 @@
 """Methods as text: `"ER(500) + LwF(alpha=1.0)"`, parsed without running anything."""
 
 import ast
+from collections.abc import Callable
 
 from holdfast.errors import HoldfastError, unknown
 from holdfast.methods.method import Method
@@ -27,16 +28,21 @@ def _method(node: ast.expr, spec: str) -> Method:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         values = [_value(a, spec) for a in node.args]
         named = {k.arg: _value(k.value, spec) for k in node.keywords if k.arg}
-        return _class(node.func.id)(*values, **named)
+        make = _class(node.func.id)
+        try:
+            return make(*values, **named)
+        except TypeError as error:  # of a preset; a method says so itself
+            raise HoldfastError(f"{ast.unparse(node)}: {error}") from None
     raise HoldfastError(f"method {spec!r}: expected names with arguments joined by '+', got {ast.unparse(node)!r}")
 
 
-def _class(name: str) -> type[Method]:
-    from holdfast.methods import METHODS
+def _class(name: str) -> Callable[..., Method]:
+    from holdfast.methods import METHODS, PRESETS
 
-    if name not in METHODS:
-        raise unknown("method", name, METHODS)
-    return METHODS[name]
+    known: dict[str, Callable[..., Method]] = {**METHODS, **PRESETS}
+    if name not in known:
+        raise unknown("method", name, known)
+    return known[name]
 
 
 def _value(node: ast.expr, spec: str) -> object:

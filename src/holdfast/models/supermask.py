@@ -78,7 +78,9 @@ class Supermasks(PerTask):
             head = _SupermaskHead(model.head, share) if isinstance(model.head, FixedHead) else model.head
             super().__init__(model.backbone, head)
             self.masks = nn.ModuleList([Masks(m, share) for m in self._layers()])
-        self.banks: list[Masks] = [*self.masks, *([head.masks] if shared else [])]  # type: ignore[list-item]
+            self.banks: list[Masks] = [*self.masks, *([head.masks] if shared else [])]  # type: ignore[list-item]
+            for bank in self.banks:
+                bank.open()  # the first task's, so that an untrained network predicts
         self.head.opening = self._open  # type: ignore[method-assign]
 
     def _layers(self) -> list[nn.Linear | nn.Conv2d]:

@@ -1,7 +1,7 @@
 """Tasks in order: what is trained on, validated on and tested on, and which outputs each task uses."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -155,6 +155,26 @@ class JoinedPart:
         return JoinedPart([p.to(device) for p in self.parts])
 
 
+class Subset:
+    """Some examples of a part."""
+
+    def __init__(self, part: Part, rows: Tensor) -> None:
+        """`rows`: which examples (on the CPU)."""
+        self.part, self.rows = part, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
+        return self.part.fetch(self.rows[index])
+
+    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+        return self.part.batches(self.rows[index] for index in order)
+
+    def to(self, device: torch.device | str) -> "Subset":
+        return Subset(self.part.to(device), self.rows)
+
+
 @dataclass(frozen=True)
 class Task:
     """One learning problem. `outputs` is its range of output indices; `labels` names them; parts may be None where not given."""
@@ -168,10 +188,12 @@ class Task:
     competing: Tensor | None = None  # outputs of the task's own classes, where they are not the whole range
     labels: tuple[Any, ...] = ()
 
+    def with_training(self, part: Part) -> "Task":
+        """The task with another training part."""
+        return replace(self, train=part)
+
     def to(self, device: torch.device | str) -> "Task":
         """The task with its examples on `device`."""
-        from dataclasses import replace
-
         validation = None if self.validation is None else self.validation.to(device)
         return replace(self, train=self.train.to(device), test=self.test.to(device), validation=validation)
 

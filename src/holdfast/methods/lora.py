@@ -1,0 +1,56 @@
+"""LoRA: a low-rank adapter for each task on a frozen backbone (Hu et al. 2022, eq. 3).
+
+h = W x + (α / r) B A x in every linear layer of the backbone, W frozen, A and B the task's own (extra `adapters`: peft's layers). Nothing
+that an old task uses ever changes. For a pretrained network `freeze="start"`; else the first task trains the backbone itself, which
+then freezes (`freeze="first"`). Passes: one.
+"""
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from holdfast.errors import one_of
+from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.models.adapted import Adapted
+
+if TYPE_CHECKING:
+    pass
+
+NEEDS_TASK = "the task id selects the adapter; use the task scenario, or OLoRA where it is not known at test time"
+
+
+class Adapters(Method):
+    """Base of methods that put low-rank adapters on a frozen backbone (abstract)."""
+
+    together = False
+
+    def __init__(self, rank: int, alpha: float, freeze: str) -> None:
+        super().__init__()
+        self.rank, self.alpha = int(at_least("rank", rank, 1)), at_least("alpha", alpha, 1e-12)
+        self.freeze = one_of("freeze", freeze, ("first", "start"))
+
+    def attach(self, model: nn.Module) -> nn.Module:
+        adapted = Adapted(model, self.rank, self.alpha, self.together, int(self.freeze == "first"))  # type: ignore[arg-type]
+        if not self.together:
+            adapted.need_separate_heads()
+        return adapted
+
+
+class LoRA(Adapters):
+    """A low-rank adapter and a head for each task; the backbone is frozen."""
+
+    declaration = Declaration(
+        "adapters",
+        "Hu et al. 2022",
+        "a low-rank adapter for every task on a frozen backbone",
+        scenarios=("task",),
+        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
+        task_id=True,
+        isolates=True,
+        memory="none",
+        parameters="linear",
+    )
+
+    def __init__(self, rank: int = 8, alpha: float = 16.0, freeze: str = "first") -> None:
+        """`rank` r and `alpha` α of the adapters; `freeze` the backbone after the first task or from the start."""
+        super().__init__(rank, alpha, freeze)
