@@ -103,6 +103,5 @@ def test_without_the_training_extra_metrics_work_and_training_names_the_extra(tm
 
 
 def test_files_stay_short():
-    assert not [
-        str(p) for p in FILES if "methods" in p.parts and p.stem not in ("method", "compose") and len(p.read_text().splitlines()) > 100
-    ]
+    methods = [p for p in FILES if "methods" in p.parts and p.stem not in ("method", "compose", "__init__")]
+    assert [str(p) for p in methods if len(p.read_text().splitlines()) > 100] == []

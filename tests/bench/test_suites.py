@@ -9,7 +9,7 @@ from holdfast.bench.published import TABLES
 from holdfast.bench.runner import execute, run_all
 from holdfast.bench.sweep import sweep_suite
 from holdfast.errors import HoldfastError
-from holdfast.methods import METHODS
+from holdfast.methods import METHODS, parse_method
 from holdfast.reports import summarise
 from holdfast.reports.growth import fitted_growth, growth
 
@@ -26,6 +26,8 @@ def test_the_protocol_of_van_de_ven_is_followed():
     assert {s: set(cells) for s, cells in TABLES["van-de-ven-2022"].items()} == {
         s: {label for scenario, label in by if scenario == s} for s in ("task", "domain", "class")
     }
+    separate = by.pop(("task", "SeparateNetworks"))
+    assert (separate.model.hidden, separate.model.head) == ([100, 100], "separate")
     for (scenario, _), c in by.items():
         t = c.training
         assert (c.model.hidden, t.optimizer, t.lr, t.steps, t.batch_size, t.drop_last) == ([400, 400], "adam", 0.001, 2000, 128, True)
@@ -41,7 +43,7 @@ def test_the_protocol_of_van_de_ven_is_followed():
 
 
 def test_the_cost_suite_holds_every_method():
-    specs = {c.method.partition("(")[0] for _, c in load_suite("cost").runs()}
+    specs = {part.name for _, c in load_suite("cost").runs() for part in parse_method(c.method).parts}
     assert specs == set(METHODS)
 
 

@@ -178,6 +178,8 @@ def _worker(
     tell: Tell | None = None,
 ) -> tuple[str, RunConfig, float | str]:
     """Carries out one run; a mistake comes back as its message, so that it does not stop the others."""
+    import torch
+
     from holdfast.training.checkpoint import Checkpoints
 
     _settle_process()
@@ -188,6 +190,8 @@ def _worker(
         write_json(folder / "result.json", result)
     except HoldfastError as error:
         return label, config, str(error)
+    finally:
+        torch.set_flush_denormal(False)  # where the run was in the caller's own process
     Checkpoints(folder).clear()
     return label, config, sum(result["cost"]["seconds"].values())
 

@@ -85,7 +85,7 @@ def fitted(z: Tensor, y: Tensor, first: int) -> tuple[float, float]:
     -1.099
     """
     parameters = torch.tensor([1.0, 0.0], dtype=torch.float64, device=z.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-9)
+    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-10, tolerance_change=1e-14)
     z = z.double()
 
     def loss() -> Tensor:

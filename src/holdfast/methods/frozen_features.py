@@ -54,7 +54,7 @@ class FrozenFeatures(Method):
         for name, shape in (("counts", ()), ("sums", (h.shape[1],))):
             have = self.get_buffer(name)
             if len(have) < width or (have.dim() > 1 and not have.shape[1]):
-                grown = torch.zeros(width, *shape, dtype=torch.float64 if name == "counts" else h.dtype, device=h.device)
+                grown = torch.zeros(width, *shape, dtype=torch.float64, device=h.device)
                 if have.numel():
                     grown[: len(have)] = have
                 self.remember(name, grown)

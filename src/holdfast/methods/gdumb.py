@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration
-from holdfast.methods.replay import Replay, stored_parts
+from holdfast.methods.replay import Replay
+from holdfast.methods.stored import stored_parts
 from holdfast.streams.task import JoinedPart, Stream, Task
 
 if TYPE_CHECKING:

@@ -33,22 +33,14 @@ if TYPE_CHECKING:
 class GenerativeReplay(Method):
     """Replays inputs that a generator invents; stores no example."""
 
-    declaration = Declaration(
-        "replay", "Shin et al. 2017", "replays inputs drawn from a generative model, labelled by the old network; stores no example"
-    )
+    declaration = Declaration("replay", "Shin et al. 2017", "replays inputs drawn from a generative model; stores no example")
 
     def __init__(
-        self,
-        hidden: tuple[int, ...] = (400, 400),
-        latent: int = 100,
-        rows: int = 0,
-        labels: str = "hard",
-        temperature: float = 2.0,
-        lr: float = 1e-3,
+        self, hidden: tuple[int, ...] = (400, 400), latent: int = 100, labels: str = "hard", temperature: float = 2.0, lr: float = 1e-3
     ) -> None:
-        """`hidden` and `latent` sizes of the VAE; `rows` drawn a step (0: as many as the stream's); `labels`; `lr` of its Adam."""
+        """`hidden` and `latent` sizes of the VAE; `labels` hard or soft; `temperature` of soft ones; `lr` of the VAE's Adam."""
         super().__init__()
-        self.hidden, self.latent, self.rows = tuple(hidden), int(at_least("latent", latent, 1)), int(at_least("rows", rows, 0))
+        self.hidden, self.latent = tuple(hidden), int(at_least("latent", latent, 1))
         self.labels, self.temperature = one_of("labels", labels, ("hard", "soft")), at_least("temperature", temperature, 1e-6)
         self.lr = at_least("lr", lr, 1e-12)
         self.old = Snapshot()
@@ -78,7 +70,7 @@ class GenerativeReplay(Method):
     def draw(self, learner: "Learner", batch: Batch) -> Batch:
         if "before" not in self._modules:
             return batch
-        t, n = learner.task_number, self.rows or stream_rows(batch)
+        t, n = learner.task_number, stream_rows(batch)
         task: int | Tensor = torch.arange(n) % t if learner.scenario == "task" else t - 1
         x = self.before.sample(n, self.generator("replay")).view(n, *batch.x.shape[1:])
         x = (x * 255).round().to(torch.uint8) if batch.x.dtype == torch.uint8 else x
@@ -91,10 +83,9 @@ class GenerativeReplay(Method):
             return F.cross_entropy(z, target, reduction="none") @ w
         mine = torch.zeros(len(w), dtype=torch.bool, device=w.device)
         mine[step.rows(self.name)] = True
-        mine_z, old = step.logits[mine].clamp_min(-1e4), block.payloads["logits"].clamp_min(-1e4)  # 0 · -inf would be NaN
-        return F.cross_entropy(z[~mine], target[~mine], reduction="none") @ w[~mine] + w[mine].sum() * distillation(
-            mine_z, old, self.temperature
-        )
+        ours, theirs = step.logits[mine].clamp_min(-1e4), block.payloads["logits"].clamp_min(-1e4)  # 0 · -inf would be NaN
+        others = F.cross_entropy(z[~mine], target[~mine], reduction="none") @ w[~mine]
+        return others + w[mine].sum() * distillation(ours, theirs, self.temperature)
 
     def after(self, learner: "Learner", step: Step) -> None:
         with torch.enable_grad():

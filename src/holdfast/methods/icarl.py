@@ -20,7 +20,8 @@ from holdfast.engine.batch import Step
 from holdfast.engine.snapshot import Snapshot
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, at_least
-from holdfast.methods.replay import Replay, stored_parts
+from holdfast.methods.replay import Replay
+from holdfast.methods.stored import stored_parts
 from holdfast.streams.task import JoinedPart, Task
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.loss import restrict, within
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Declaration, at_least
-from holdfast.methods.replay import CHUNK, Replay, share_to_rows, stream_rows
+from holdfast.methods.replay import Replay, share_to_rows, stream_rows
+from holdfast.methods.stored import CHUNK
 from holdfast.models.trunk import Trunk
 from holdfast.streams.task import Task
 

@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 
 
 def extended(basis: Tensor, rows: Tensor, least: float = 1e-4) -> Tensor:
-    """An orthonormal basis (K, P) and what `rows` (N, P) add to its span; directions with less than `least` of the longest are left out.
+    """An orthonormal basis (K, P) and what `rows` (N, P) add to its span; directions shorter than `least` of the longest row are left out.
 
     >>> extended(torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([[3.0, 4.0, 0.0]])).abs().tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     """
-    new = rows
+    new, bar = rows, least**2 * rows.double().square().sum(1).max().clamp_min(1e-30)
     for _ in range(2):  # once more for what rounding left
         new = new - (new @ basis.T) @ basis
         values, vectors = torch.linalg.eigh((new @ new.T).double())
-        keep = values > least**2 * values[-1].clamp_min(1e-30)
+        keep = values > bar
+        bar = bar.new_tensor(0.5)  # what is kept has length 1
         new = (vectors[:, keep] / values[keep].sqrt()).T.to(new.dtype) @ new
     return torch.cat([basis, new])
 

@@ -28,16 +28,16 @@ class RanPAC(FrozenFeatures):
         """`projection` M random features; `ridge` λ > 0."""
         super().__init__()
         self.projection, self.ridge = int(at_least("projection", projection, 1)), at_least("ridge", ridge, 1e-12)
-        self.remember("random", torch.zeros(0, 0))  # (D, M)
-        self.remember("products", torch.zeros(0, 0))  # G (M, M)
+        self.remember("random", torch.zeros(0, 0, dtype=torch.float64))  # (D, M)
+        self.remember("products", torch.zeros(0, 0, dtype=torch.float64))  # G (M, M)
 
     def expand(self, features: Tensor) -> Tensor:
         w = self.get_buffer("random")
         if not w.numel():
             generator = torch.Generator().manual_seed(seed_from(self.seed, "projection"))
-            w = torch.randn(features.shape[1], self.projection, generator=generator, dtype=torch.float64).to(features)
+            w = torch.randn(features.shape[1], self.projection, generator=generator, dtype=torch.float64).to(features.device)
             self.remember("random", w)
-        return (features @ w).relu_()
+        return (features.double() @ w).relu_()
 
     def gather(self, h: Tensor) -> None:
         g = self.get_buffer("products")
@@ -46,7 +46,7 @@ class RanPAC(FrozenFeatures):
         self.remember("products", g.addmm_(h.T, h))
 
     def readout(self) -> tuple[Tensor, Tensor]:
-        g = self.get_buffer("products").double()
+        g = self.get_buffer("products").clone()
         g.diagonal().add_(self.ridge)
-        w = torch.linalg.solve(g, self.get_buffer("sums").double().T, left=True).T
-        return w.to(self.get_buffer("sums")), self.get_buffer("sums").new_zeros(len(w))
+        w = torch.linalg.solve(g, self.get_buffer("sums").T).T
+        return w, w.new_zeros(len(w))

@@ -4,19 +4,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.memory import GROWING, POLICIES, RANKED, Memory
-from holdfast.engine.ranking import herding, k_centre
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Method
-from holdfast.streams.task import ArrayPart, Stream, Task
+from holdfast.methods.stored import CHUNK, ranked
+from holdfast.streams.task import Stream, Task
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
-
-CHUNK = 4096
 
 
 class Replay(Method):
@@ -73,35 +70,6 @@ class Replay(Method):
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         self.offer_task(learner, task)
-
-
-def ranked(learner: "Learner", task: Task, memory: Memory) -> dict[str, Rows]:
-    """The training examples of a task that a ranked memory may keep, best first: by class (herding), or as a whole (coreset)."""
-    y = torch.cat([y for _, y, _ in task.train.batches(torch.arange(len(task.train)).split(CHUNK))]).cpu()
-    features = F.normalize(learner.embed(task), dim=1)
-    if memory.policy == "coreset":
-        share = memory.capacity // (len(memory.host["groups"]) + 1)
-        if share > len(y):
-            raise HoldfastError(
-                f"a coreset of {share} examples is larger than task {task.name!r}, which has {len(y)}; lower capacity to at most {len(y)}"
-            )
-        groups = {str(task.index): (torch.arange(len(y)), k_centre)}
-    else:
-        groups = {f"{task.index}:{v}": ((y == v).nonzero().flatten(), herding) for v in y.unique().tolist()}
-    out = {}
-    for key, (rows, rank) in groups.items():
-        best = rows[rank(features[rows.to(features.device)], memory.capacity)]
-        x, labels, t = task.train.fetch(best)
-        out[key] = Rows(x, labels, t)
-    return out
-
-
-def stored_parts(memory: Memory) -> list[ArrayPart]:
-    """Everything stored, as parts to train on: one for each task."""
-    rows = memory.everything()
-    tasks = rows.task if isinstance(rows.task, torch.Tensor) else torch.full((len(rows),), rows.task)
-    found = {t: rows.take((tasks == t).nonzero().flatten().to(rows.y.device)) for t in tasks.unique().tolist()}
-    return [ArrayPart(r.x, r.y, t) for t, r in found.items()]
 
 
 def share_to_rows(ratio: float, rows: int) -> int:
