@@ -8,13 +8,18 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
-from holdfast.streams import Stream, permuted, rotated, sequence, sources, split
+from holdfast.streams import Stream, blurry, permuted, rotated, sequence, sources, split
 from holdfast.streams.build import Source
 from holdfast.training import Learner, optimizer
 
 
 def build_stream(config: RunConfig, data_dir: str | Path | None = None) -> Stream:
     """The stream that a run trains on."""
+    stream = _stream(config, data_dir)
+    return blurry(stream, config.data.blurry, seed=config.seed) if config.data.blurry else stream
+
+
+def _stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
     data = config.data
 
     def named(name: str, folder: str | Path | None) -> Source:
@@ -27,7 +32,9 @@ def build_stream(config: RunConfig, data_dir: str | Path | None = None) -> Strea
         return sequence(all_sources, config.scenario, validation=data.validation, seed=config.seed)
     if data.stream == "split":
         order: Any = config.seed if data.order == "seed" else None if data.order == "sorted" else data.order
-        return split(source, data.tasks, config.scenario, order=order, validation=data.validation, seed=config.seed)
+        return split(source, data.sizes or data.tasks, config.scenario, order=order, validation=data.validation, seed=config.seed)
+    if data.sizes:
+        raise HoldfastError(f"data.sizes gives the classes of each task of a split stream; a {data.stream} stream has all in every task")
     if data.order != "sorted":
         raise HoldfastError(f"data.order orders the classes of a split stream; a {data.stream} stream has the same classes in every task")
     make = permuted if data.stream == "permuted" else rotated
@@ -54,6 +61,7 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
         steps=t.steps,
         batch_size=t.batch_size,
         drop_last=t.drop_last,
+        shuffle=t.shuffle,
         outputs=t.outputs,
         groups=t.groups,
         renew_optimizer=t.renew_optimizer,

@@ -27,6 +27,8 @@ class DataConfig(_Strict):
     stream: Literal["split", "permuted", "rotated", "sequence"] = Field("split", description="how tasks are made")
     then: list[str] = Field([], description="data sets after the first, one task each (stream sequence)")
     tasks: int = Field(5, ge=1, description="number of tasks")
+    sizes: list[Positive] = Field([], description="classes of each task of a split stream, where they differ")
+    blurry: float = Field(0.0, ge=0, lt=1, description="share of each task's training examples that moves to the other tasks")
     order: Literal["sorted", "seed"] | list[str | int] = Field(
         "sorted", description="classes sorted, shuffled by the run's seed, or listed"
     )
@@ -38,6 +40,8 @@ class DataConfig(_Strict):
     def _one_task_a_set(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
+        if values.get("sizes") and values.setdefault("tasks", len(values["sizes"])) != len(values["sizes"]):
+            raise HoldfastError(f"data.sizes lists the classes of each task: {len(values['sizes'])} for {values['tasks']} tasks")
         sequence = values.get("stream") == "sequence"
         if sequence != bool(values.get("then")):
             raise HoldfastError("data.then lists the data sets after the first of a sequence; give stream='sequence' and then together")
@@ -67,6 +71,7 @@ class TrainingConfig(_Strict):
     steps: int | None = Field(None, ge=1, description="steps a task, in place of epochs")
     batch_size: int = Field(64, ge=1, description="rows of the stream in a batch")
     drop_last: bool = Field(False, description="leave out the last, smaller batch of an epoch")
+    shuffle: bool = Field(True, description="examples of a task in random order, else in their own")
     renew_optimizer: bool = Field(False, description="a new optimizer for every task")
     schedule: Literal["constant", "cosine", "step"] = Field("constant", description="learning rate over a task")
     clip: float | None = Field(None, gt=0, description="largest gradient norm")
@@ -74,6 +79,9 @@ class TrainingConfig(_Strict):
     precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="arithmetic of the forward pass")
     outputs: Literal["seen", "all", "current"] = Field("seen", description="outputs that compete in the loss (class scenario)")
     groups: Literal["joint", "separate"] = Field("joint", description="new and stored rows in one forward pass or separate ones")
+    boundaries: Literal["known", "never", "adwin", "page-hinkley"] = Field(
+        "known", description="announced to the learner, never, or declared by a detector (domain scenario)"
+    )
     evaluate_every: Positive | list[Positive] | None = Field(
         None, description="steps between evaluations during training (or a list, one a task), for anytime metrics"
     )

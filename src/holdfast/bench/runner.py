@@ -83,6 +83,8 @@ def execute(
     import torch
 
     from holdfast.bench.build import build_learner, build_stream
+    from holdfast.streams.drift import Detector
+    from holdfast.training.boundary_free import fit_boundary_free
     from holdfast.training.checkpoint import Checkpoints, checksum
 
     with warnings.catch_warnings(record=True) as caught:
@@ -91,13 +93,16 @@ def execute(
         learner = build_learner(config, stream, device)
         progress = None if tell is None else (lambda task, step, steps: tell(label, task.index + step / steps, len(stream)))
         keep = Checkpoints(folder, checkpoint_every, notes=lambda: _messages(caught)) if folder else None
-        run = learner.fit(
-            stream,
-            evaluate_every=config.training.evaluate_every,
-            segments=sum(len(t.labels) for t in stream) <= MOST_SEGMENTS,
-            progress=progress,
-            checkpoints=keep,
-        )
+        if (boundaries := config.training.boundaries) == "known":
+            run = learner.fit(
+                stream,
+                evaluate_every=config.training.evaluate_every,
+                segments=sum(len(t.labels) for t in stream) <= MOST_SEGMENTS,
+                progress=progress,
+                checkpoints=keep,
+            )
+        else:
+            run = fit_boundary_free(learner, stream, None if boundaries == "never" else Detector(boundaries), progress=progress)
     said = _messages(caught)
     for message in said:
         if "checkpoint" in message:
@@ -121,6 +126,7 @@ def execute(
         "cost": run.cost,
         "weights": checksum({k: v.cpu() for k, v in learner.model.state_dict().items()}),
         "weak": weaknesses(config),
+        "detection": _detection(run),
         "warnings": sorted(said),
     }
 
@@ -131,6 +137,22 @@ def _curves(run: Any) -> dict[str, Any] | None:
         return None
     scores = [[None if v != v else v for v in row] for row in run.curves.scores]
     return {"steps": list(run.curves.steps), "scores": scores, "ends": list(run.curves.ends), "zero_shot": run.zero_shot}
+
+
+def _detection(run: Any) -> dict[str, Any] | None:
+    """How boundaries were found; None where they were announced."""
+    from holdfast.training.boundary_free import BoundaryFreeRun
+
+    if not isinstance(run, BoundaryFreeRun):
+        return None
+    found = run.detection
+    return {
+        "declared": run.declared,
+        "true": run.true,
+        "delays": list(found.delays),
+        "false_alarms": found.false_alarms,
+        "online_accuracy": run.online,
+    }
 
 
 def _messages(caught: Sequence[warnings.WarningMessage]) -> list[str]:

@@ -1,6 +1,7 @@
 """Tasks in order: streams from named data sets, synthetic shifts, and the user's own data."""
 
 from holdfast.streams.augment import crop_and_flip
+from holdfast.streams.blurry import blurry
 from holdfast.streams.build import Source
 from holdfast.streams.domains import permuted, rotated, sequence
 from holdfast.streams.order import BatchOrder
@@ -15,6 +16,7 @@ __all__ = [
     "Source",
     "Stream",
     "Task",
+    "blurry",
     "crop_and_flip",
     "digits",
     "from_arrays",

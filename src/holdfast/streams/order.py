@@ -28,6 +28,7 @@ class BatchOrder:
     epochs: int | None = 1
     max_steps: int | None = None
     drop_last: bool = False
+    shuffle: bool = True
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -49,6 +50,8 @@ class BatchOrder:
 
     def permutation(self, epoch: int) -> Tensor:
         """The order of examples in one epoch."""
+        if not self.shuffle:
+            return torch.arange(self.size)
         return torch.from_numpy(np.random.default_rng([self.seed, self.task, epoch]).permutation(self.size))
 
     def __iter__(self) -> Iterator[tuple[Tensor, int]]:

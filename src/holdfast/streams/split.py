@@ -1,6 +1,7 @@
 """A data set cut into tasks by class."""
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ def class_order(labels: Sequence[Any], seed: int) -> list[Any]:
 
 def split(
     source: Source,
-    tasks: int,
+    tasks: int | Sequence[int],
     scenario: str,
     *,
     order: Sequence[Any] | int | None = None,
@@ -34,20 +35,41 @@ def split(
     seed: int = 0,
     augment: Augment | None = None,
 ) -> Stream:
-    """`tasks` tasks of equally many classes. `order` lists the classes, or is the seed that shuffles them (None or 0: sorted)."""
+    """`tasks` tasks of equally many classes, or tasks of the numbers of classes listed.
+
+    `order` lists the classes, or is the seed that shuffles them (None or 0: sorted).
+
+    >>> from holdfast.streams.sources import digits
+    >>> [t.name for t in split(digits(), [5, 3, 2], "class")]
+    ['0+1+2+3+4', '5+6+7', '8+9']
+    """
     labels = source.labels
-    if tasks < 1 or len(labels) % tasks:
-        divisors = [d for d in range(1, len(labels) + 1) if len(labels) % d == 0]
-        raise HoldfastError(f"{len(labels)} classes cannot be cut into {tasks} equal tasks; tasks must be one of {divisors}")
+    sizes = _sizes(len(labels), tasks)
     if order is None or isinstance(order, int):
         classes = class_order(labels, order or 0)
     else:
         classes = list(order)
         if sorted(map(str, classes)) != sorted(map(str, labels)):
             raise HoldfastError(f"order must list each class once; expected a permutation of {labels}, got {classes}")
-    size = len(labels) // tasks
-    if scenario in ("task", "domain") and size < 2:
-        raise HoldfastError(f"the {scenario} scenario needs at least 2 classes a task, got {size}; use fewer tasks or scenario='class'")
-    groups = [tuple(classes[k * size : (k + 1) * size]) for k in range(tasks)]
+    if scenario in ("task", "domain") and min(sizes) < 2:
+        raise HoldfastError(
+            f"the {scenario} scenario needs at least 2 classes a task, got {min(sizes)}; use fewer tasks or scenario='class'"
+        )
+    ends = list(accumulate(sizes))
+    groups = [tuple(classes[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
     pieces = [Piece("+".join(map(str, g)), source, g) for g in groups]
     return build(pieces, scenario, validation=validation, seed=seed, augment=augment, name=f"split-{source.name}")
+
+
+def _sizes(labels: int, tasks: int | Sequence[int]) -> list[int]:
+    """The number of classes of each task."""
+    if not isinstance(tasks, int):
+        if sum(tasks) != labels or min(tasks, default=0) < 1:
+            raise HoldfastError(f"the tasks' classes must add up to {labels}, each at least 1; got {list(tasks)}, {sum(tasks)} in all")
+        return list(tasks)
+    if tasks < 1 or labels % tasks:
+        divisors = [d for d in range(1, labels + 1) if labels % d == 0]
+        raise HoldfastError(
+            f"{labels} classes cannot be cut into {tasks} equal tasks; tasks must be one of {divisors}, or give the size of each: [5, 3, 2]"
+        )
+    return [labels // tasks] * tasks

@@ -33,7 +33,7 @@ class Run:
 
 
 @dataclass
-class _Log:
+class Log:
     """What a run has found so far: plain values, kept in its checkpoints."""
 
     cells: list[list[Any]] = field(default_factory=list)  # part, task, after, segment, score, examples, scores of each example
@@ -43,6 +43,19 @@ class _Log:
     zero_shot: list[float] = field(default_factory=list)
     by_task: list[dict[str, float]] = field(default_factory=list)  # cost after each task
     peak: int = 0
+
+    def evaluate(
+        self, learner: "Learner", stream: Stream, after: str | None, chosen: Sequence[Task], segments: bool = False, whole: bool = False
+    ) -> None:
+        """Scores the chosen tasks: a row of the matrix."""
+        for t in chosen:
+            for part in ("test",) if t.validation is None else ("test", "validation"):
+                scores, y = learner.scores(t, part)
+                self.cells.append([part, t.name, after, None, *_cell(scores, whole)])
+                for k in y.unique().tolist() if segments and part == "test" else ():
+                    # outputs mean other classes in each task of the domain scenario
+                    name = t.labels[k] if stream.scenario == "domain" else stream.labels[k]
+                    self.cells.append([part, t.name, after, str(name), *_cell(scores[y == k], whole)])
 
     def matrix(self, stream: Stream, part: str, score_range: tuple[float, float]) -> AccuracyMatrix | None:
         """The cells of one part (test or validation) as a matrix; None where there are none."""
@@ -79,25 +92,18 @@ def fit(
         learner.augment = stream.augment
     keep = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
     before = keep.resume(learner, list(stream.tasks)) if keep else None
-    log, ahead = _Log(**before or {}), stream.scenario == "domain"
+    log, ahead = Log(**before or {}), stream.scenario == "domain"
     tasks = [t.to(learner.device) for t in stream]
-    _reset_peak(learner.device)
+    reset_peak(learner.device)
 
     def row(after: str | None, chosen: Sequence[Task]) -> None:
-        for t in chosen:
-            for part in ("test",) if t.validation is None else ("test", "validation"):
-                scores, y = learner.scores(t, part)
-                log.cells.append([part, t.name, after, None, *_cell(scores, keep_results)])
-                if segments and part == "test":
-                    for k in y.unique().tolist():
-                        name = t.labels[k] if ahead else stream.labels[k]  # outputs mean other classes in each task of the domain scenario
-                        log.cells.append([part, t.name, after, str(name), *_cell(scores[y == k], keep_results)])
+        log.evaluate(learner, stream, after, chosen, segments, keep_results)
 
     def score_now(k: int) -> list[float]:
         return [float(learner.evaluate(t).mean()) for t in tasks[: k + 1]]
 
     def note() -> dict[str, Any]:
-        log.peak = max(log.peak, _peak(learner.device))
+        log.peak = max(log.peak, peak(learner.device))
         return asdict(log)
 
     if ahead and untrained is not False and not learner.names:
@@ -129,7 +135,7 @@ def fit(
         log.ends.append(done)
         learner.end()
         row(task.name, tasks if ahead else tasks[: k + 1])
-        log.by_task.append(_cost_now(learner, total))
+        log.by_task.append(cost_now(learner, total))
         if keep is not None and keep.due():
             keep.write(learner, note())
     note()
@@ -166,7 +172,7 @@ def _rows(scores: list[list[float | None]]) -> list[list[float]]:
     return [[float("nan") if v is None else v for v in row] for row in scores]
 
 
-def _reset_peak(device: torch.device) -> None:
+def reset_peak(device: torch.device) -> None:
     """Starts the measurement of peak memory anew, so that a process may train many runs (Linux and CUDA; elsewhere the process counts)."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -175,7 +181,7 @@ def _reset_peak(device: torch.device) -> None:
             Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak(device: torch.device) -> int:
+def peak(device: torch.device) -> int:
     """Peak memory in bytes: of the device, else resident memory of this process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
@@ -185,7 +191,7 @@ def _peak(device: torch.device) -> int:
     return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
 
 
-def _cost_now(learner: "Learner", steps: int) -> dict[str, float]:
+def cost_now(learner: "Learner", steps: int) -> dict[str, float]:
     """Cost so far; steps are those of the task that ended."""
     seconds = {k: round(v, 5) for k, v in learner.seconds.items()}
     size = sum(p.numel() for p in learner.model.parameters())
@@ -193,11 +199,11 @@ def _cost_now(learner: "Learner", steps: int) -> dict[str, float]:
         "steps": steps,
         "parameters": size,
         "method_bytes": learner.method.state_bytes(),
-        "peak_bytes": _peak(learner.device),
+        "peak_bytes": peak(learner.device),
     }
 
 
-def cost(learner: "Learner", log: _Log) -> dict[str, Any]:
+def cost(learner: "Learner", log: Log) -> dict[str, Any]:
     """Seconds by kind, parameters, bytes of the method's state and of the optimizer's, peak memory of the run; and after each task."""
     held: list[torch.Tensor] = []
     for opt in [learner._optimizer, *learner._own_optimizers.values()]:

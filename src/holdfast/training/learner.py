@@ -65,6 +65,7 @@ class Learner:
         steps: int | None = None,
         batch_size: int = 64,
         drop_last: bool = False,
+        shuffle: bool = True,
         outputs: str = "seen",
         groups: str = "joint",
         renew_optimizer: bool = False,
@@ -82,9 +83,10 @@ class Learner:
         """A task is trained for `epochs` (one number, or a list with those of each task), or for `steps` where given.
 
         `optimizer`: a function from parameters to an optimizer, or an optimizer that you step yourself, or None.
-        `outputs`: which compete in the loss of the class scenario (seen, all, current). `groups`: stream and stored rows in one joint
-        forward, or separate ones (with BatchNorm the results differ). `clip`: largest gradient norm. `accumulate`: micro-batches a step.
-        `scorer(logits, y)` → one score a row, higher is better. `log` receives a dict every `log_every` steps (the loss as a tensor).
+        `shuffle=False`: examples come in their own order (of time, say). `outputs`: which compete in the loss of the class scenario (seen,
+        all, current). `groups`: stream and stored rows in one joint forward, or separate ones (with BatchNorm the results differ). `clip`:
+        largest gradient norm. `accumulate`: micro-batches a step. `scorer(logits, y)` → one score a row, higher is better. `log` receives a
+        dict every `log_every` steps (the loss as a tensor).
         """
         self.scenario = one_of("scenario", scenario, SCENARIOS)
         check_model(model)
@@ -93,7 +95,7 @@ class Learner:
         self.method.refuse(scenario)
         self.outputs, self.groups = one_of("outputs", outputs, OUTPUTS), one_of("groups", groups, GROUPS)
         self.device, self.seed = torch.device(device), seed
-        self.epochs, self.steps, self.batch_size, self.drop_last = epochs, steps, batch_size, drop_last
+        self.epochs, self.steps, self.batch_size, self.drop_last, self.shuffle = epochs, steps, batch_size, drop_last, shuffle
         self.renew_optimizer, self.schedule_name = renew_optimizer, schedule
         if clip is not None and not clip > 0:
             raise HoldfastError(f"clip is the largest gradient norm, above 0, got {clip}; leave it out to switch it off")
@@ -265,7 +267,7 @@ class Learner:
         """The batch order of a task under this learner's seed."""
         assert task is not None
         if not self._trains:  # one pass sees everything
-            return BatchOrder(len(task.train), self.batch_size, self.seed, task.index)
+            return BatchOrder(len(task.train), self.batch_size, self.seed, task.index, shuffle=self.shuffle)
         epochs = None if self.steps else self.epochs
         if isinstance(epochs, Sequence):
             if task.index >= len(epochs):
@@ -273,7 +275,7 @@ class Learner:
                     f"epochs lists {len(epochs)} tasks, {task.name!r} is number {task.index + 1}; give one number or as many"
                 )
             epochs = epochs[task.index]
-        return BatchOrder(len(task.train), self.batch_size, self.seed, task.index, epochs, self.steps, self.drop_last)
+        return BatchOrder(len(task.train), self.batch_size, self.seed, task.index, epochs, self.steps, self.drop_last, self.shuffle)
 
     def batches(self) -> Iterator[Batch]:
         """The current task's batches, from the step reached so far."""

@@ -1,0 +1,53 @@
+"""Uneven class-incremental tasks, and boundaries that are blurred."""
+
+import pytest
+import torch
+
+from helpers import learner, stream
+from holdfast import HoldfastError
+from holdfast.streams import blurry, digits, split
+
+
+def test_tasks_may_have_different_numbers_of_classes():
+    s = split(digits(), [5, 2, 3], "class")
+    assert [t.outputs for t in s] == [(0, 5), (0, 7), (0, 10)]
+    run = learner(s, "ER(50)").fit(s)
+    assert run.matrix.tasks == ("0+1+2+3+4", "5+6", "7+8+9")
+
+
+@pytest.mark.parametrize(("sizes", "message"), [([5, 4], "add up to 10"), ([10, 0], "each at least 1"), (3, r"give the size of each")])
+def test_sizes_must_use_every_class_once(sizes, message):
+    with pytest.raises(HoldfastError, match=message):
+        split(digits(), sizes, "class")
+
+
+def rows_of(part):
+    x, y, t = part.fetch(torch.arange(len(part)))
+    return x, y, t if isinstance(t, torch.Tensor) else torch.full((len(y),), t)
+
+
+@pytest.mark.parametrize("scenario", ["class", "domain"])
+def test_blurring_moves_examples_but_loses_and_doubles_none(scenario):
+    sharp = stream(scenario)
+    soft = blurry(sharp, 0.3, seed=1)
+    count = lambda s: sorted(tuple(r) for t in s for r in rows_of(t.train)[0].flatten(1).tolist())  # noqa: E731
+    assert count(sharp) == count(soft)
+    for k, t in enumerate(soft):
+        task = rows_of(t.train)[2]
+        own = float((task == k).float().mean())
+        assert 0.6 < own < 0.8
+        assert set(task.tolist()) == set(range(5))
+        assert len(t.test) == len(sharp[k].test)
+    if scenario == "class":
+        assert {t.outputs for t in soft} == {(0, 10)}
+
+
+def test_a_learner_trains_on_a_blurry_stream():
+    s = blurry(stream("class"), 0.2)
+    run = learner(s, "ERACE(60)", epochs=1).fit(s)
+    assert all(c.score >= 0 for c in run.matrix.cells.values())
+
+
+def test_the_task_scenario_is_not_blurred():
+    with pytest.raises(HoldfastError, match="each row's task is known"):
+        blurry(stream("task"), 0.1)
