@@ -10,18 +10,19 @@ import pytest
 SRC = Path(__file__).parents[1] / "src" / "holdfast"
 ALLOWED = {  # layer → what it may import
     "errors": set(),
+    "advice": {"errors"},
     "metrics": {"errors"},
     "reports": {"errors", "metrics"},
     "models": {"errors"},
     "streams": {"errors"},
     "engine": {"errors", "streams", "models"},
-    "methods": {"errors", "streams", "models", "engine"},
+    "methods": {"errors", "advice", "streams", "models", "engine"},
     "training": {"errors", "metrics", "streams", "models", "engine", "methods"},
     "checks": {"errors", "streams", "models", "engine", "methods", "training"},
     "bench": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
-    "cli": {"errors", "metrics", "reports", "bench", "methods"},
+    "cli": {"errors", "advice", "metrics", "reports", "bench", "methods"},
 }
-NO_TORCH = ("errors", "metrics", "reports", "cli")
+NO_TORCH = ("errors", "advice", "metrics", "reports", "cli")
 HEAVY = ("torch", "scipy", "pandas", "matplotlib")
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from holdfast import __version__
+from holdfast.cli.advise import advise
 from holdfast.errors import HoldfastError, MissingExtra
 
 app = typer.Typer(
@@ -372,6 +373,9 @@ def methods() -> None:
     from holdfast.cli.tables import print_methods
 
     print_methods()
+
+
+app.command()(advise)
 
 
 @app.command()

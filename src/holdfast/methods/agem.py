@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, at_least
@@ -40,7 +41,7 @@ class AGEM(Replay):
         "Chaudhry et al. 2019",
         "projects the gradient off the direction that hurts stored examples",
         stores_examples=True,
-        weak=(("class", "protects the loss on old classes only to first order; expect much less than ER at the same memory"),),
+        weak=(("class", reason("projection-in-class")),),
     )
 
     def __init__(

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
@@ -49,7 +50,7 @@ class GEM(Replay):
         stores_examples=True,
         memory="linear",
         time="linear",
-        weak=(("class", "protects the loss on old classes only to first order; expect less than ER at the same memory"),),
+        weak=(("class", reason("projection-in-class")),),
     )
 
     def __init__(self, capacity: int, strength: float = 0.5, ridge: float = 1e-3, batch: int = 0) -> None:

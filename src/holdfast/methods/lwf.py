@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from holdfast.advice import reason
 from holdfast.engine.batch import Step
 from holdfast.engine.loss import restrict
 from holdfast.engine.snapshot import Snapshot
@@ -57,7 +58,7 @@ class LwF(Method):
         "Li & Hoiem 2017",
         "distils the network of the last boundary on current inputs; stores no example",
         neutral=(("alpha", 0),),
-        weak=(("class", "without stored examples old and new classes are never compared; use ER or ER + LwF"),),
+        weak=(("class", reason("lwf-in-class")),),
     )
 
     def __init__(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
+from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, unknown
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
 PLACES = ("attach", "predict", "begin", "draw", "criterion", "loss", "penalty", "gradient", "update", "after", "consolidate")
-PENALTY_IN_CLASS = "a penalty on weights does not teach classes apart that were never seen together; expect FineTune's accuracy, use ER"
+PENALTY_IN_CLASS = reason("penalty-in-class")
 EXCLUSIVE = ("criterion", "gradient", "predict")
 
 

@@ -1,0 +1,139 @@
+"""Advice: rules are whole, and whatever is answered, what is suggested can be run and keeps to the answers."""
+
+import itertools
+import shlex
+
+import pytest
+
+from holdfast import HoldfastError
+from holdfast.advice import Answers, advise, reason, rules
+from holdfast.advice.rules import check_rules
+from holdfast.cli.main import run_cli
+from holdfast.methods import AGEM, EWC, parse_method
+
+CHOICES = {
+    "task_id": (True, False),
+    "new_classes": (True, False),
+    "store": (0, 60, 500),
+    "private": (True, False),
+    "tasks": (5, 20),
+    "labels": (True, False),
+    "boundaries": (True, False),
+    "memory": ("tight", "ample"),
+    "time": ("tight", "ample"),
+    "pretrained": (True, False),
+}
+
+
+def every_problem():
+    return (Answers(**dict(zip(CHOICES, values, strict=True))) for values in itertools.product(*CHOICES.values()))
+
+
+def test_rules_name_methods_answers_and_sources():
+    check_rules()
+    assert len({r.id for r in rules()}) == len(rules())
+
+
+def test_no_suggestion_contradicts_what_the_method_declares():
+    for answers in every_problem():
+        found = advise(answers)
+        assert len(found.suggestions) <= 3
+        for s in found.suggestions:
+            for part in parse_method(s.spec).parts:
+                d = part.declaration
+                assert found.scenario in d.scenarios, (answers, s.spec)
+                assert not (d.task_id and not answers.task_id), (answers, s.spec)
+                assert not (d.stores_examples and not answers.store), (answers, s.spec)
+                if d.stores_examples and answers.private:
+                    assert part.name == "LatentReplay", (answers, s.spec)
+                if d.boundaries and not answers.boundaries and not answers.task_id:
+                    assert "--boundaries page-hinkley" in s.command, (answers, s.spec)
+                assert dict(d.weak).get(found.scenario) is None, (answers, s.spec)
+
+
+def test_most_problems_get_an_answer():
+    found = [(a, advise(a)) for a in every_problem()]
+    without = [a for a, f in found if not f.suggestions]
+    assert len(without) < 0.12 * len(found), len(without)
+    assert sum(not advise(a).relax for a in without) < len(without) / 4, "else it says which other answer would leave a method"
+    assert all(len(f.suggestions) >= 2 for a, f in found if a.boundaries and a.labels and a.store and not a.private)
+
+
+def test_the_named_rules_hold():
+    def best(**answers):
+        return [s.method for s in advise(Answers(**answers)).suggestions]
+
+    assert best(task_id=True, tasks=5)[0] == "PNN"
+    assert best(task_id=True, tasks=20)[0] == "PackNet"
+    assert best(new_classes=False, labels=False, store=0)[0] == "MAS"
+    assert {"LwF", "GenerativeReplay"} <= set(best(new_classes=False, store=0))
+    assert best(new_classes=False, store=0, time="tight") == ["LwF", "SI"]
+    assert best(private=True, pretrained=True)[:2] == ["RanPAC", "LatentReplay"] or "LatentReplay" in best(private=True, pretrained=True)
+    assert best(private=True) == ["GenerativeReplay"]
+    assert best(new_classes=True)[0] == "ER"
+
+
+def test_refusals_quote_the_same_rules():
+    assert dict(EWC(1).declaration.weak)["class"] == reason("penalty-in-class")
+    assert dict(AGEM(5).declaration.weak)["class"] == reason("projection-in-class")
+    with pytest.raises(HoldfastError, match="unknown rule"):
+        reason("nonsense")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"task_id": True, "tasks": 5},
+        {"new_classes": True, "store": 60},
+        {"new_classes": True, "time": "tight"},
+        {"new_classes": False, "boundaries": False},
+        {"new_classes": True, "pretrained": True, "private": True},
+        {"new_classes": False, "store": 0},
+    ],
+)
+def test_the_commands_run(answers, tmp_path, capsys):
+    for k, s in enumerate(advise(Answers(**answers)).suggestions):
+        words = shlex.split(s.command)[1:]
+        if "--sweep" in words:
+            at = words.index("--sweep")
+            words[at + 1] = words[at + 1].split(",")[0]
+        if s.method in ("iCaRL", "ER_LwF", "GenerativeReplay") or "--boundaries" in words:
+            words += ["--batch-size", "256"]
+        else:
+            words += ["--steps", "2"]
+        with pytest.raises(SystemExit) as done:
+            run_cli([*words, "--tasks", "5" if "class" in words or "task" in words else "2", "--out", str(tmp_path / str(k))])
+        assert not done.value.code, capsys.readouterr().err
+    capsys.readouterr()
+
+
+def call(capsys, *arguments):
+    with pytest.raises(SystemExit) as done:
+        run_cli(["advise", *arguments])
+    out = capsys.readouterr()
+    return done.value.code or 0, out.out, out.err
+
+
+def test_flags_are_taken_and_the_rest_is_said_to_be_assumed(capsys):
+    code, out, _ = call(capsys, "--no-task-id", "--same-classes", "--store", "0", "--tasks", "8")
+    assert code == 0
+    assert "scenario:     domain" in out
+    assert out.startswith("assumed: private = False, labels = True")
+    assert "1. GenerativeReplay()" in out
+    assert "try: holdfast run" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--memory", "huge"], "--memory: Input should be 'tight' or 'ample', got 'huge'"),
+        (["--train", "x.parquet"], "give --train and --serve"),
+        (["--train", "x.parquet", "--serve", "y.parquet"], "there is no file x.parquet"),
+        (["--train", "x.xls", "--serve", "y.xls"], "expected a file ending in .parquet"),
+    ],
+)
+def test_mistakes_are_one_line(capsys, arguments, message):
+    code, _, err = call(capsys, *arguments)
+    assert code == 2
+    assert message in err
+    assert "Traceback" not in err
