@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
+    torch.set_warn_always(True)  # else a warning fails one test a process, whichever comes first
 
 
 @pytest.fixture

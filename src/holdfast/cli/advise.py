@@ -62,8 +62,10 @@ def _complete(given: dict[str, Any]) -> tuple["Answers", list[str]]:
             if name == "new_classes" and given.get("task_id"):
                 continue
             field = Answers.model_fields[name]
-            kind: Any = bool if isinstance(field.default, bool) else int if isinstance(field.default, int) else str
-            given[name] = typer.prompt(field.description or name, default=field.default, type=kind)
+            if isinstance(field.default, bool):
+                given[name] = typer.confirm(field.description or name, default=field.default)
+            else:
+                given[name] = typer.prompt(field.description or name, default=field.default, type=type(field.default))
         missing = []
     try:
         return Answers(**given), missing

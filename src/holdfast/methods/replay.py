@@ -56,10 +56,11 @@ class Replay(Method):
             self.memory.insert(Rows(x, y, t))
 
     def check(self, learner: "Learner", stream: Stream) -> None:
-        """Refuses a memory that ranks groups and has no room for one example of each."""
-        groups = sum(len(t.labels) for t in stream) if self.memory.policy == "herding" else len(stream)
-        if self.inserts and self.memory.policy in ("herding", "coreset") and self.memory.capacity < groups:
-            what = "classes" if self.memory.policy == "herding" else "tasks"
+        """Refuses a memory without room for one example of each class (of each task, where tasks share it)."""
+        policy = self.memory.policy
+        what = "tasks" if policy in ("coreset", "ring") else "classes"
+        groups = len(stream) if what == "tasks" else sum(len(t.labels) for t in stream) if policy == "herding" else stream.outputs
+        if policy not in GROWING and self.memory.capacity < groups:
             raise HoldfastError(
                 f"{self.name}: a memory of {self.memory.capacity} is smaller than the number of {what}, {groups}; "
                 f"raise capacity to at least {groups}"
