@@ -8,10 +8,13 @@ first epoch, so that memories are filled and inserted into, teachers and Fisher 
 """
 
 import argparse
+import copy
+import itertools
 import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -23,16 +26,129 @@ from holdfast.models import convnet, mlp
 from holdfast.streams import Stream, named, split
 from holdfast.training import Learner, optimizer
 
-LIMITS = {  # method → (limit, the passes it is measured against)
-    "FineTune()": (1.10, "bare"),
-    "EWC(0.1)": (1.25, "bare"),
-    "ER(1000)": (1.10, "bare at the doubled batch"),
-    "LwF(alpha=1.0)": (1.10, "bare + one forward"),
-    "AGEM(1000)": (1.15, "bare + one pass at the reference batch"),
-    "SI(0.1)": (1.25, "bare"),
-    "MAS(0.01)": (1.25, "bare"),
-    "DERpp(1000)": (1.10, "bare at the tripled batch"),
-    "GEM(256, batch=64)": (1.15, "bare + one pass at the reference batch"),
+
+@dataclass(frozen=True)
+class Passes:
+    """What an equation needs in a step, in multiples of the batch: `rows` trained on, further `forwards` and gradient `passes`, `singles`
+    steps of plain descent on one example, and `more`, made by a function from the learner."""
+
+    words: str
+    rows: float = 1
+    forwards: tuple[float, ...] = ()
+    passes: tuple[float, ...] = ()
+    singles: int = 0
+    more: Callable[[Learner], Callable[[Tensor], object]] | None = None
+    trains: bool = True
+
+
+def kfac_products(learner: Learner) -> Callable[[Tensor], object]:
+    """G Δ A for every layer."""
+    k = len(learner.method.host["layers"])
+    pairs = [(learner.method.get_buffer(f"outputs_{i}"), learner.method.get_buffer(f"inputs_{i}")) for i in range(k)]
+    moved = [torch.randn(len(g), len(a), device=g.device) for g, a in pairs]
+    return lambda x: [g @ d @ a for (g, a), d in zip(pairs, moved, strict=True)]
+
+
+def vector_products(name: str) -> Callable[[Learner], Callable[[Tensor], object]]:
+    """V (Vᵀ g) with the rows of a buffer."""
+
+    def make(learner: Learner) -> Callable[[Tensor], object]:
+        v = learner.method.get_buffer(name)
+        g = torch.randn(v.shape[1], device=v.device)
+        return lambda x: v.T @ (v @ g)
+
+    return make
+
+
+def basis_products(learner: Learner) -> Callable[[Tensor], object]:
+    """g M Mᵀ for every layer."""
+    bases = [learner.method.get_buffer(f"basis_{i}") for i in range(len(learner.method.host["layers"]))]
+    layers = [m for m in learner.model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    grads = [torch.randn(len(m.weight), len(b), device=b.device) for m, b in zip(layers, bases, strict=True)]
+    return lambda x: [(g @ m) @ m.T for g, m in zip(grads, bases, strict=True)]
+
+
+def generator_pass(learner: Learner) -> Callable[[Tensor], object]:
+    """A step of the VAE at the doubled batch, and drawing from it."""
+    vae, noise = copy.deepcopy(learner.method.now), torch.Generator()
+    opt = torch.optim.Adam(vae.parameters(), 1e-3)
+
+    def step(x: Tensor) -> None:
+        vae.sample(len(x), noise)
+        opt.zero_grad()
+        vae.loss(torch.cat([x, x]), noise).mean().backward()
+        opt.step()
+
+    return step
+
+
+def projection(learner: Learner) -> Callable[[Tensor], object]:
+    """The random projection of the features and its Gram matrix, as RanPAC's."""
+    w = learner.method.get_buffer("random")
+    gram = torch.zeros(w.shape[1], w.shape[1], dtype=w.dtype, device=w.device)
+
+    def step(x: Tensor) -> None:
+        h = (torch.rand(len(x), len(w), dtype=w.dtype, device=w.device) @ w).relu_()
+        gram.addmm_(h.T, h)
+
+    return step
+
+
+def gram(learner: Learner) -> Callable[[Tensor], object]:
+    """Σ f fᵀ of the features in float64, as SLDA's."""
+    width = learner.head.features
+    return lambda x: (h := torch.rand(len(x), width, dtype=torch.float64, device=x.device)).T @ h
+
+
+def selection(learner: Learner) -> Callable[[Tensor], object]:
+    """The k-th score of every layer, as SupSup's."""
+    scores = [torch.randn(bank.layer.weight.numel(), device=bank.layer.weight.device) for bank in learner.model.banks]
+    return lambda x: [s.kthvalue(len(s) // 2) for s in scores]
+
+
+LIMITS = {  # method → (scenario, limit, the passes it is measured against)
+    "FineTune()": ("class", 1.10, Passes("bare")),
+    "EWC(0.1)": ("class", 1.25, Passes("bare")),
+    "ER(1000)": ("class", 1.10, Passes("bare at the doubled batch", rows=2)),
+    "LwF(alpha=1.0)": ("class", 1.10, Passes("bare + one forward", forwards=(1,))),
+    "AGEM(1000)": ("class", 1.15, Passes("bare + one pass at the reference batch", passes=(1,))),
+    "SI(0.1)": ("class", 1.25, Passes("bare")),
+    "MAS(0.01)": ("class", 1.25, Passes("bare")),
+    "DERpp(1000)": ("class", 1.10, Passes("bare at the tripled batch", rows=3)),
+    "GEM(256, batch=64)": ("class", 1.15, Passes("bare + one pass at the reference batch", passes=(1,))),
+    "DER(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
+    "OnlineEWC(0.1)": ("class", 1.20, Passes("bare")),
+    "KFACEWC(0.01)": ("class", 1.20, Passes("bare + two products a layer", more=kfac_products)),
+    "LowRankEWC(0.1, samples=50)": ("class", 1.20, Passes("bare + two products with V", more=vector_products("roots"))),
+    "RWalk(0.1)": ("class", 1.20, Passes("bare + a tenth of a per-example pass (two passes)", passes=(0.2,))),
+    "ERACE(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
+    "MIR(1000, candidates=128)": (
+        "class",
+        1.20,
+        Passes("doubled batch + one pass + two forwards of 128", rows=2, passes=(1,), forwards=(2, 2)),
+    ),
+    "GSS(1000)": ("class", 1.20, Passes("doubled batch + one pass of 74", rows=2, passes=(74 / 64,))),
+    "GDumb(1000)": ("class", 1.20, Passes("bare")),
+    "LatentReplay(1000)": ("class", 1.20, Passes("bare + a pass through the top (here: through all)", passes=(1,))),
+    "GenerativeReplay()": ("class", 1.20, Passes("doubled batch + one forward + VAE", rows=2, forwards=(1,), more=generator_pass)),
+    "iCaRL(1000)": ("class", 1.20, Passes("bare + one forward", forwards=(1,))),
+    "ER(1000) + BiC(100)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
+    "ER(1000) + WA()": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
+    "OGD(20)": ("class", 1.20, Passes("bare + two products with the basis", more=vector_products("basis"))),
+    "GPM()": ("class", 1.20, Passes("bare + two products a layer", more=basis_products)),
+    "MER(1000)": ("class", 1.20, Passes("bare at 73 rows + 73 steps of one example", rows=73 / 64, singles=73)),
+    "LaMAML(1000)": ("class", 1.20, Passes("5 passes of a fifth, 6 of the doubled batch", rows=2, passes=(0.2,) * 5 + (2,) * 5)),
+    "OML(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
+    "SupSup()": ("task", 1.20, Passes("bare + selection of the k-th score", more=selection)),
+    "HAT()": ("task", 1.20, Passes("bare")),
+    "XdG()": ("task", 1.20, Passes("bare")),
+    "PackNet(5)": ("task", 1.20, Passes("bare")),
+    "SeparateNetworks()": ("task", 1.20, Passes("bare")),
+    "LoRA()": ("task", 1.20, Passes("bare")),
+    "OLoRA()": ("class", 1.20, Passes("bare")),
+    "NCM()": ("class", 1.20, Passes("one forward", forwards=(1,), trains=False)),
+    "SLDA()": ("class", 1.20, Passes("one forward + Gram matrix", forwards=(1,), more=gram, trains=False)),
+    "RanPAC()": ("class", 1.20, Passes("one forward + projection and Gram matrix", forwards=(1,), more=projection, trains=False)),
 }
 NETWORKS = {"MLP 784-256-256-10": mlp, "convnet 16-32-128": convnet}
 SGD = optimizer("sgd", lr=0.01, momentum=0.9)
@@ -41,7 +157,7 @@ SGD = optimizer("sgd", lr=0.01, momentum=0.9)
 class Bare:
     """The loop that a user would write, with what a kind of passes adds."""
 
-    def __init__(self, model: nn.Module, stream: Stream, passes: str, batch: int, device: str) -> None:
+    def __init__(self, model: nn.Module, stream: Stream, passes: Passes, batch: int, device: str, learner: Learner) -> None:
         part = stream[1].to(device).train
         self.x, self.y, self.rows = part.x, part.y, part.rows
         self.model, self.passes, self.batch = model.to(device), passes, batch
@@ -50,23 +166,33 @@ class Bare:
         generator = torch.Generator().manual_seed(0)
         self.order = torch.randperm(len(self.y), generator=generator)
         self.teacher = nn.Sequential(self.model.backbone, self.model.head.linear)
+        self.more = passes.more(learner) if passes.more else None
         self.at = 0
 
-    def rows_at(self, size: int) -> tuple[Tensor, Tensor]:
-        index = self.order[torch.arange(self.at, self.at + size) % len(self.order)].to(self.y.device)
+    def rows_at(self, share: float) -> tuple[Tensor, Tensor]:
+        index = self.order[torch.arange(self.at, self.at + round(self.batch * share)) % len(self.order)].to(self.y.device)
         return self.x.index_select(0, self.rows.index_select(0, index)).float().div_(255), self.y.index_select(0, index)
 
+    def gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
+        return torch.autograd.grad(F.cross_entropy(self.model(x, None), y), self.parameters)
+
     def step(self) -> None:
-        x, y = self.rows_at(self.batch * (3 if "tripled" in self.passes else 2 if "doubled" in self.passes else 1))
-        if "forward" in self.passes:
+        p = self.passes
+        for share in p.forwards:
             with torch.no_grad():
-                self.teacher(x)
-        if "reference" in self.passes:
-            rx, ry = self.rows_at(self.batch)
-            torch.autograd.grad(F.cross_entropy(self.model(rx, None), ry), self.parameters)
-        self.opt.zero_grad()
-        F.cross_entropy(self.model(x, None), y).backward()
-        self.opt.step()
+                self.teacher(self.rows_at(share)[0])
+        for share in p.passes:
+            self.gradient(*self.rows_at(share))
+        for _ in range(p.singles):  # each a step of plain descent (of size 0)
+            grads = self.gradient(*self.rows_at(1 / self.batch))
+            torch._foreach_add_([q.data for q in self.parameters], list(grads), alpha=0.0)
+        if self.more:
+            self.more(self.rows_at(1)[0])
+        if p.trains:
+            x, y = self.rows_at(p.rows)
+            self.opt.zero_grad()
+            F.cross_entropy(self.model(x, None), y).backward()
+            self.opt.step()
         self.at += self.batch
 
 
@@ -77,18 +203,24 @@ def make(network: str, stream: Stream) -> nn.Module:
     return model
 
 
-def in_second_task(method: str, network: str, stream: Stream, batch: int, device: str) -> tuple[Learner, float, int]:
-    """A learner that has finished the first task, with its consolidation's seconds and examples."""
-    options = {"scenario": "class", "outputs": "all", "batch_size": batch, "device": device}
-    learner = Learner(make(network, stream), parse_method(method), SGD, **options)
+def in_second_task(method: str, network: str, stream: Stream, batch: int, device: str, trains: bool) -> tuple[Learner, float]:
+    """A learner that has finished the first task (200 steps of it), with its consolidation's seconds."""
+    options = {"scenario": stream.scenario, "batch_size": batch, "device": device}
+    if stream.scenario == "class":
+        model, options = make(network, stream), options | {"outputs": "all"}
+    else:
+        model = NETWORKS[network](stream.shape, "separate", seed=0)
+    if not trains:
+        model.freeze()
+    learner = Learner(model, parse_method(method), SGD, **options)
     learner.begin(stream[0])
-    for rows in learner.batches():
+    for rows in itertools.islice(learner.batches(), 200):
         learner.step(rows)
     learner.end()
     seconds = learner.seconds["consolidation"]
     learner.steps, learner.epochs = None, 50
     learner.begin(stream[1])
-    return learner, seconds, 1000
+    return learner, seconds
 
 
 def synchronise(device: str) -> None:
@@ -105,11 +237,21 @@ def timed(chunk: int, step: Callable[[], object], device: str) -> float:
     return (time.perf_counter() - start) / chunk
 
 
-def measure(network: str, stream: Stream, batch: int, rounds: int, chunk: int, device: str) -> Iterator[dict]:
-    for method, (limit, passes) in LIMITS.items():
-        learner, consolidation, _ = in_second_task(method, network, stream, batch, device)
-        batches = learner.batches()
-        bare = Bare(make(network, stream), stream, passes, batch, device)
+def endless(learner: Learner) -> Iterator:
+    """The task's batches, over and over, each as of its first epoch."""
+    while True:
+        for batch in learner.batches():
+            yield replace(batch, first_epoch=True)
+
+
+def measure(
+    network: str, streams: dict[str, Stream], methods: list[str], batch: int, rounds: int, seconds: float, device: str
+) -> Iterator[dict]:
+    for method in methods:
+        scenario, limit, passes = LIMITS[method]
+        learner, consolidation = in_second_task(method, network, streams[scenario], batch, device, passes.trains)
+        batches = endless(learner)
+        bare = Bare(make(network, streams["class"]), streams["class"], passes, batch, device, learner)
 
         def ours(learner: Learner = learner, batches: Iterator = batches) -> None:
             learner.step(next(batches))
@@ -117,6 +259,7 @@ def measure(network: str, stream: Stream, batch: int, rounds: int, chunk: int, d
         pairs = []
         scope = learner.randomness()  # as in fit
         scope.__enter__()
+        chunk = max(2, min(25, round(seconds / timed(3, bare.step, device))))
         for k in range(rounds + 2):
             first, second = (bare.step, ours) if k % 2 else (ours, bare.step)
             a, b = timed(chunk, first, device), timed(chunk, second, device)
@@ -126,7 +269,7 @@ def measure(network: str, stream: Stream, batch: int, rounds: int, chunk: int, d
         yield {
             "network": network,
             "method": method,
-            "passes": passes,
+            "passes": passes.words,
             "bare": statistics.median(p[0] for p in pairs) * 1e3,
             "ours": statistics.median(p[1] for p in pairs) * 1e3,
             "ratio": statistics.median(p[1] / p[0] for p in pairs),
@@ -166,29 +309,30 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--chunk", type=int, default=25)
+    parser.add_argument("--seconds", type=float, default=0.15, help="length of a chunk of steps, at most 25 steps")
+    parser.add_argument("--methods", nargs="*", default=list(LIMITS), choices=list(LIMITS))
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    stream = split(named("ylecun/mnist"), 2, "class")
+    streams = {s: split(named("ylecun/mnist"), 2, s) for s in ("class", "task")}
     where = torch.cuda.get_device_name() if options.device.startswith("cuda") else f"{processor()}, {options.threads} threads"
     lines = [
         f"MNIST images, batch {options.batch}, SGD with momentum (fused); torch {torch.__version__}; {where}.",
-        f"Medians over {options.rounds} interleaved rounds of {options.chunk} steps.",
+        f"Medians over {options.rounds} interleaved rounds of chunks of up to 25 steps.",
         "",
         "| network | method | measured against | bare, ms | ours, ms | ratio | limit | | consolidation, s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     print("\n".join(lines), flush=True)
     for network in NETWORKS:
-        for row in measure(network, stream, options.batch, options.rounds, options.chunk, options.device):
+        for row in measure(network, streams, options.methods, options.batch, options.rounds, options.seconds, options.device):
             verdict = "holds" if row["ratio"] <= row["limit"] else "exceeds"
             lines.append(
                 f"| {network} | {row['method']} | {row['passes']} | {row['bare']:.3f} | {row['ours']:.3f} | {row['ratio']:.3f} "
                 f"| {row['limit']:.2f} | {verdict} | {row['consolidation']:.3f} |"
             )
             print(lines[-1], flush=True)
-    lines += ["", fisher_line(stream, options.device)]
+    lines += ["", fisher_line(streams["class"], options.device)]
     print(lines[-1], flush=True)
     if options.write:
         options.write.parent.mkdir(parents=True, exist_ok=True)

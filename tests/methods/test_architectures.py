@@ -80,7 +80,7 @@ def test_supsup_never_changes_a_weight_and_a_mixture_of_one_mask_is_that_mask():
     bank, x = ours.model.masks[0], torch.rand(5, 64)
     assert isinstance(bank, Masks)
     assert torch.allclose(bank.mixed(x, torch.eye(2)[[1] * 5]), bank.apply_to(x, 1))
-    assert float(bank.mask(0).mean()) == pytest.approx(0.5, abs=0.01)
+    assert float(bank.mask(0).float().mean()) == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.data

@@ -251,3 +251,18 @@ def test_presets_are_sums(preset):
     assert repr(parse_method(repr(method))) == repr(method)
     with pytest.raises(HoldfastError, match="unexpected keyword"):
         parse_method(preset.replace("50", "50, nonsense=1"))
+
+
+@pytest.mark.parametrize("network", ["mlp", "convnet", "slim_resnet18"])
+def test_products_of_gradients_are_those_of_the_gradients(network):
+    from holdfast.engine.jacobian import gradient_products
+    from holdfast.engine.parameters import ParameterSpace
+    from holdfast.models import MODELS
+
+    net = MODELS[network]((1, 8, 8), "fixed", 3, seed=0).eval()
+    space, x, y = ParameterSpace(net), torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1])
+    found = gradient_products(space, lambda m, x: F.cross_entropy(m(x, None), y, reduction="none"), x)
+    rows = torch.stack(
+        [space.gather(list(torch.autograd.grad(F.cross_entropy(net(x[k : k + 1]), y[k : k + 1]), space.parameters))) for k in range(5)]
+    )
+    assert torch.allclose(found, rows @ rows.T, rtol=1e-3, atol=1e-5)

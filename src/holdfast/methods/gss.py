@@ -2,17 +2,19 @@
 
 ER with a memory of examples whose gradients differ. A new example's score is c = 1 + the largest cosine between its gradient and those of
 `compare` random stored ones. While there is room it enters. Then, where c < 1 (it points away from all), a stored one i is picked with
-probability ∝ c_i and gives way with probability c_i / (c_i + c). Passes: one at the doubled batch; in the first epoch one of a
-single example for each new row and each of the `compare` ones.
+probability ∝ c_i and gives way with probability c_i / (c_i + c). Passes: one at the doubled batch; in the first epoch one more over the new
+rows and the `compare` ones, in eval mode: products of gradients come from those of inputs and of what flows back.
 """
 
 from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Rows, Step
+from holdfast.engine.jacobian import gradient_products
+from holdfast.engine.loss import restrict, within
 from holdfast.methods.er import ER
 from holdfast.methods.method import Declaration, at_least
 
@@ -42,9 +44,7 @@ class GSS(ER):
             return
         new = step.batch.rows(torch.arange(len(step.batch.blocks[0])))
         stored = self.memory.sample(self.compare) if len(self.memory) else None
-        theirs = None if stored is None else self._directions(learner, stored)
-        mine = self._directions(learner, new)
-        scores = torch.ones(len(new)) if theirs is None else 1 + (mine @ theirs.T).max(1).values.cpu()
+        scores = torch.ones(len(new)) if stored is None else 1 + self._cosines(learner, new, stored).max(1).values.cpu()
         held, places = len(self.memory), {}
         score, u = self.get_buffer("score"), torch.rand(2, len(new), generator=self.generator(), dtype=torch.float64)
         for k, c in enumerate(scores.tolist()):
@@ -60,11 +60,20 @@ class GSS(ER):
             places[slot], score[slot] = k, c
         self.memory.place(places, new)
 
-    def _directions(self, learner: "Learner", rows: Rows) -> Tensor:
-        """The gradient of each row's loss, of length 1."""
-        tasks = rows.task if isinstance(rows.task, Tensor) else torch.full((len(rows),), rows.task)
-        out = []
-        for k in range(len(rows)):
-            one = rows.take(torch.tensor([k], device=rows.y.device))
-            out.append(learner.gradient_on(Batch.of_stream(Rows(one.x, one.y, int(tasks[k])))))
-        return F.normalize(torch.stack(out), dim=1)
+    def _cosines(self, learner: "Learner", new: Rows, stored: Rows) -> Tensor:
+        """Between the loss gradients of new and stored rows, (N, M)."""
+        n, of = len(new), torch.cat([_tasks(new), _tasks(stored)])
+        batch = Batch.of_stream(Rows(torch.cat([new.x, stored.x]), torch.cat([new.y, stored.y]), of))
+        competing = learner.competing(batch)
+        task = of if learner.scenario == "task" else None
+
+        def losses(module: nn.Module, x: Tensor) -> Tensor:
+            return F.cross_entropy(restrict(module(x, task), competing), within(batch.y, competing), reduction="none")
+
+        products = gradient_products(learner.space, losses, learner.prepare(batch.x, augment=False))
+        length = products.diagonal().clamp_min(1e-30).sqrt()
+        return (products / length / length[:, None])[:n, n:]
+
+
+def _tasks(rows: Rows) -> Tensor:
+    return rows.task if isinstance(rows.task, Tensor) else torch.full((len(rows),), rows.task)

@@ -6,6 +6,7 @@ Loss + λ/2 Σ_i γ F_{t−1,i} (θ_i − θ*_{t−1,i})²; at a boundary F_t �
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from holdfast.engine.fisher import LABELS
@@ -50,7 +51,7 @@ class OnlineEWC(Method):
     def penalty(self, learner: "Learner", g: Tensor) -> None:
         fisher, anchor = self._buffers["fisher"], self._buffers["anchor"]
         if fisher is not None and anchor is not None and self.strength:
-            g.addcmul_(fisher, learner.space.theta - anchor, value=self.stiffness)
+            g.addcmul_(fisher, torch.sub(learner.space.theta, anchor, out=learner.space.scratch), value=self.stiffness)
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         if not self.strength:

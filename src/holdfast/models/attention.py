@@ -82,9 +82,8 @@ class Attention(Gated):
 
     def cost(self, task: int) -> Tensor:
         """Σ a (1 − a^{<t}) / Σ (1 − a^{<t}) of a task in training."""
-        free = [1 - t for t in self.taken()]
-        used = torch.stack([(a * f).sum() for a, f in zip(self.soft(task), free, strict=True)]).sum()
-        return used / torch.stack([f.sum() for f in free]).sum().clamp_min(1e-12)
+        free = 1 - torch.cat(self.taken())
+        return torch.cat(self.soft(task)) @ free / free.sum().clamp_min(1e-12)
 
     def settle(self) -> None:
         """Makes the newest task's attention hard."""

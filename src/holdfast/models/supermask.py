@@ -1,6 +1,7 @@
 """Fixed random weights seen through a learnt mask a task (Ramanujan et al. 2020; Wortsman et al. 2020)."""
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +13,19 @@ from holdfast.models.gated import gated_layers
 from holdfast.models.heads import FixedHead, SeparateHead
 from holdfast.models.per_task import PerTask
 from holdfast.models.seeding import seeded
+
+
+class _Masked(torch.autograd.Function):
+    """The weight where the score is above the bar, else 0; its gradient goes straight through to the score."""
+
+    @staticmethod
+    def forward(ctx: Any, score: Tensor, weight: Tensor, bar: Tensor) -> Tensor:
+        ctx.save_for_backward(weight)
+        return torch.where(score > bar, weight, 0.0)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        return grad * ctx.saved_tensors[0], None, None
 
 
 class Masks(nn.Module):
@@ -32,16 +46,18 @@ class Masks(nn.Module):
         nn.init.kaiming_uniform_(score, a=math.sqrt(5))
         self.scores.append(score)
 
+    def bar(self, task: int) -> Tensor:
+        """The highest score that a task's mask leaves out."""
+        flat = self.scores[task].detach().flatten()
+        return flat.kthvalue(max(1, round((1 - self.share) * len(flat)))).values
+
     def mask(self, task: int) -> Tensor:
-        """0/1, with the gradient of the scores straight through."""
-        score = self.scores[task]
-        flat = score.detach().flatten()
-        bar = flat.kthvalue(max(1, round((1 - self.share) * len(flat)))).values
-        return (score.detach() > bar).to(score.dtype) + (score - score.detach())
+        """Where a task's mask is open."""
+        return self.scores[task].detach() > self.bar(task)
 
     def apply_to(self, x: Tensor, task: int) -> Tensor:
         """The layer's outputs under a task's mask."""
-        w = self.layer.weight * self.mask(task)
+        w = _Masked.apply(self.scores[task], self.layer.weight, self.bar(task))
         if isinstance(self.layer, nn.Linear):
             return F.linear(x, w)
         return F.conv2d(x, w, None, self.layer.stride, self.layer.padding, self.layer.dilation, self.layer.groups)  # type: ignore[arg-type]
