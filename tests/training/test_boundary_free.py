@@ -94,3 +94,19 @@ def test_a_run_without_boundaries_reports_what_was_found():
     assert result["detection"]["true"] == [360, 720]
     assert len(result["detection"]["delays"]) == 2
     assert len(result["matrix"]["cells"]) >= 12 if "cells" in result["matrix"] else result["matrix"]
+
+
+def test_the_command_line_says_what_was_found(tmp_path, capsys):
+    from holdfast.cli.main import run_cli
+
+    arguments = ["run", "--stream", "permuted", "--tasks", "2", "--scenario", "domain", "--boundaries", "adwin", "--epochs", "4"]
+    with pytest.raises(SystemExit) as done:
+        run_cli([*arguments, "--lr", "0.05", "--batch-size", "16", "--out", str(tmp_path)])
+    out = capsys.readouterr().out
+    assert not done.value.code
+    assert "boundaries declared" in out
+    assert "1 of 1 true ones found" in out
+    with pytest.raises(SystemExit) as done:
+        run_cli(["run", "--scenario", "class", "--boundaries", "adwin", "--out", str(tmp_path)])
+    assert done.value.code == 2
+    assert "is for the domain scenario, got class" in capsys.readouterr().err

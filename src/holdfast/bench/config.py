@@ -97,6 +97,18 @@ class RunConfig(_Strict):
     method: str = "FineTune()"
     seed: int = 0
 
+    @model_validator(mode="after")
+    def _boundaries_of_a_domain_stream(self) -> "RunConfig":
+        if self.training.boundaries != "known":
+            if self.scenario != "domain":
+                raise HoldfastError(
+                    f"training.boundaries={self.training.boundaries!r} is for the domain scenario, got {self.scenario}: where outputs are "
+                    "added, that is a boundary"
+                )
+            if self.training.evaluate_every is not None:
+                raise HoldfastError("training.evaluate_every counts steps of announced tasks; leave it out where boundaries are not known")
+        return self
+
     @field_validator("method")
     @classmethod
     def _canonical(cls, spec: str) -> str:

@@ -287,9 +287,10 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
         raise failed
     results = [read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]} for config in there]
     groups = summarise(results)
-    from holdfast.cli.tables import print_groups, print_growth, print_matrix
+    from holdfast.cli.tables import print_detection, print_groups, print_growth, print_matrix
 
     print_groups(groups)
+    print_detection(results)
     print_growth(groups)
     if matrix:
         print_matrix(groups[0])

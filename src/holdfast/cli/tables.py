@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Sequence
+from statistics import median
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -47,6 +49,18 @@ def print_groups(groups: Sequence[Group]) -> None:
         console.print(line)
     for line in dict.fromkeys(w for g in groups for r in g.results for w in r["warnings"]):
         console.print(f"warning: {line}")
+
+
+def print_detection(results: Sequence[dict[str, Any]]) -> None:
+    """How boundaries were found in runs that had none announced."""
+    for r in results:
+        if (found := r.get("detection")) is None:
+            continue
+        delays = [d for d in found["delays"] if d is not None]
+        late = f", delay {median(delays):.0f} steps (at most {max(delays)})" if delays else ""
+        declared = f"{len(found['declared'])} boundaries declared, {len(delays)} of {len(found['true'])} true ones found{late}"
+        accuracy = f"accuracy before learning {100 * found['online_accuracy']:.1f}"
+        print(f"{r['label']}, seed {r['seed']}: {declared}, {found['false_alarms']} false alarms; {accuracy}")
 
 
 def print_growth(groups: Sequence[Group]) -> None:

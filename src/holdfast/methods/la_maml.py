@@ -17,7 +17,7 @@ from torch import Tensor
 from holdfast.engine.batch import Batch, Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, at_least
-from holdfast.methods.replay import Replay, share_to_rows, stream_rows
+from holdfast.methods.replay import Replay, share_to_rows
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
@@ -50,11 +50,7 @@ class LaMAML(Replay):
         self._moved: tuple[Tensor] | tuple[()] = ()  # from `gradient` to `update` of one step
 
     def draw(self, learner: "Learner", batch: Batch) -> Batch:
-        size = share_to_rows(self.ratio, stream_rows(batch))
-        if not size or not len(self.memory):
-            return batch
-        rows = self.memory.sample(size)
-        return batch.add(self.name, rows, len(rows) / stream_rows(batch))
+        return self.mixed(batch, self.ratio)
 
     def _gradient_on(self, learner: "Learner", batch: Batch) -> Tensor:
         g = learner.gradient_on(batch)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.loss import restrict
 from holdfast.methods.method import Declaration, at_least
-from holdfast.methods.replay import Replay, share_to_rows, stream_rows
+from holdfast.methods.replay import Replay, share_to_rows
 from holdfast.models.heads import MaskedHead
 
 if TYPE_CHECKING:
@@ -47,11 +47,7 @@ class OML(Replay):
         self._learnt: tuple[Any, Tensor] | tuple[()] = ()  # derived: the head learnt at a step
 
     def draw(self, learner: "Learner", batch: Batch) -> Batch:
-        size = share_to_rows(self.ratio, stream_rows(batch))
-        if not size or not len(self.memory):
-            return batch
-        rows = self.memory.sample(size)
-        return batch.add(self.name, rows, len(rows) / stream_rows(batch))
+        return self.mixed(batch, self.ratio)
 
     def criterion(self, learner: "Learner", step: Step) -> Tensor:
         h, w, y = _with_one(step.features), _matrix(learner.head), step.batch.y

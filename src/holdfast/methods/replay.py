@@ -36,6 +36,14 @@ class Replay(Method):
             self.declaration = replace(self.declaration, boundaries=True)  # type: ignore[misc]
         self.inserts = True  # False where another part owns a shared memory
 
+    def mixed(self, batch: Batch, ratio: float) -> Batch:
+        """The batch with stored rows that make up `ratio` of it, all rows weighing the same."""
+        size = share_to_rows(ratio, stream_rows(batch))
+        if not size or not len(self.memory):
+            return batch
+        rows = self.memory.sample(size)
+        return batch.add(self.name, rows, len(rows) / stream_rows(batch))
+
     def offer(self, learner: "Learner", step: Step) -> None:
         """Offers the step's stream rows to the memory, raw, in their first epoch."""
         batch = step.batch
