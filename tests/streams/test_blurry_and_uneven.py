@@ -51,3 +51,18 @@ def test_a_learner_trains_on_a_blurry_stream():
 def test_the_task_scenario_is_not_blurred():
     with pytest.raises(HoldfastError, match="each row's task is known"):
         blurry(stream("task"), 0.1)
+
+
+def test_transformed_test_examples_are_kept_and_are_the_same():
+    from holdfast.streams import rotated
+    from holdfast.streams.task import ArrayPart
+
+    s = rotated(digits(), 3, seed=1)
+    part = s[1].test
+    assert isinstance(part, ArrayPart)
+    fresh = ArrayPart(part.x, part.y, part.task, part.rows, part.transform)
+    order = list(torch.randperm(len(part)).split(50))
+    for index in order * 2:
+        for ours, theirs in zip(part.fetch(index)[:2], fresh.fetch(index)[:2], strict=True):
+            assert torch.equal(ours, theirs)
+    assert part.transform is None

@@ -140,7 +140,7 @@ def build(
                 k,
                 piece.name,
                 ArrayPart(s.train_x, y, k, rows, piece.transform),
-                ArrayPart(s.test_x, test_y, k, test_rows, piece.transform),
+                ArrayPart(s.test_x, test_y, k, test_rows, piece.transform, keep=True),
                 span,
                 held,
                 None if whole else own,

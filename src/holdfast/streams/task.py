@@ -42,9 +42,18 @@ class ArrayPart:
     """
 
     def __init__(
-        self, x: Tensor, y: Tensor, task: int, rows: Tensor | None = None, transform: Callable[[Tensor], Tensor] | None = None
+        self,
+        x: Tensor,
+        y: Tensor,
+        task: int,
+        rows: Tensor | None = None,
+        transform: Callable[[Tensor], Tensor] | None = None,
+        keep: bool = False,
     ) -> None:
-        """`x` (N, ...) raw inputs, `y` output indices of the rows used, `rows` which rows of x are used (default all)."""
+        """`x` (N, ...) raw inputs, `y` output indices of the rows used, `rows` which rows of x are used (default all).
+
+        `keep`: transformed inputs are kept from the first reading on (for what is read again and again: test examples).
+        """
         n = len(x) if rows is None else len(rows)
         if len(y) != n:
             raise HoldfastError(f"expected one label per example, got {n} examples and {len(y)} labels")
@@ -52,15 +61,25 @@ class ArrayPart:
             bad = int((~torch.isfinite(x.flatten(1))).any(1).nonzero()[0])
             raise HoldfastError(f"inputs contain NaN or infinity (first at example {bad}); clean or impute them")
         self.x, self.y, self.task, self.rows, self.transform = x, y.long(), task, rows, transform
+        self.keep = keep and transform is not None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
+        if self.keep:
+            self._transform_all()
         on = index.to(self.y.device)
         at = on if self.rows is None else self.rows.index_select(0, on)
         x = self.x.index_select(0, at.to(self.x.device))
         return (x if self.transform is None else self.transform(x)), self.y.index_select(0, on), self.task
+
+    def _transform_all(self) -> None:
+        """Puts the transformed rows in the place of x."""
+        assert self.transform is not None
+        rows = torch.arange(len(self.y), device=self.y.device) if self.rows is None else self.rows
+        self.x = torch.cat([self.transform(self.x.index_select(0, part.to(self.x.device))) for part in rows.split(2048)])
+        self.rows, self.transform, self.keep = None, None, False
 
     def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return map(self.fetch, order)
