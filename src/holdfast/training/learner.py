@@ -1,20 +1,17 @@
 """The learner: a model, a method and an optimizer, trained task after task. `Learner.step` is the only place where training happens."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from holdfast.engine.batch import Batch, Block, Rows, Step
-from holdfast.engine.fisher import fisher_diagonal
-from holdfast.engine.loss import cross_entropy, restrict, within
-from holdfast.engine.magnitudes import mean_magnitude
+from holdfast.engine.batch import Batch, Rows, Step
+from holdfast.engine.loss import cross_entropy
 from holdfast.engine.parameters import ParameterSpace, carry, trainable
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.stateful import Stateful, seed_from
@@ -22,12 +19,13 @@ from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.finetune import FineTune
 from holdfast.methods.method import Method, Phase
 from holdfast.models.classifier import check_model
-from holdfast.models.heads import Head, check_head
+from holdfast.models.heads import check_head
 from holdfast.streams.order import BatchOrder
 from holdfast.streams.sources import to_float
 from holdfast.streams.task import SCENARIOS, Augment, Part, Task
 from holdfast.training import checkpoint
 from holdfast.training.optimizers import Factory, optimizer, schedule, swap_parameters
+from holdfast.training.probing import Probing
 from holdfast.training.randomness import Randomness
 from holdfast.training.watch import LossWatch, warn_if_unstable
 
@@ -42,7 +40,7 @@ def accuracy(logits: Tensor, y: Tensor) -> Tensor:
     return (logits.argmax(1) == y).float()
 
 
-class Learner:
+class Learner(Probing):
     """Trains `model` with `method` on one task after another.
 
     >>> from holdfast.models import mlp
@@ -145,11 +143,6 @@ class Learner:
         self._trains = all(p.declaration.trains for p in parts)
 
     # ---- facts
-
-    @property
-    def head(self) -> Head:
-        """The model's head."""
-        return self.model.head  # type: ignore[return-value]
 
     @property
     def task_number(self) -> int:
@@ -479,56 +472,10 @@ class Learner:
             if opt is not None:
                 swap_parameters(opt, before, trainable(self.model))
 
-    def gradient_on(self, batch: Batch, out: Tensor | None = None) -> Tensor:
-        """The gradient of the plain loss on other rows, θ-shaped; g, BatchNorm statistics and generators are left as they were.
-
-        `out` is overwritten where given, else a new vector is made.
-        """
-        vector = torch.zeros_like(self.space.theta) if out is None else out.zero_()
-        with torch.enable_grad(), self.undisturbed():
-            step = self.forward(batch)
-            loss = cross_entropy(step.logits, batch.y, step.competing, batch)
-            with self.space.writing_to(vector):
-                loss.backward()
-        return vector
-
-    @torch.no_grad()
-    def losses_on(self, batch: Batch) -> Tensor:
-        """The plain loss of each row, (B,), in training mode; BatchNorm statistics and generators are left as they were."""
-        with self.undisturbed():
-            step = self.forward(batch)
-            return F.cross_entropy(restrict(step.logits, step.competing), within(batch.y, step.competing), reduction="none")
-
-    @contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Forward passes inside leave the network's buffers and the generators they draw from as they were."""
-        kept = [(b, b.clone()) for b in self.model.buffers()]
-        states = [g.get_state() for g in self._generators()]
-        try:
-            yield
-        finally:
-            for generator, state in zip(self._generators(), states, strict=True):
-                generator.set_state(state)
-            with torch.no_grad():
-                for buffer, value in kept:
-                    buffer.copy_(value)
-
     @property
     def learning_rate(self) -> float:
         """The optimizer's present learning rate (of its first group)."""
         return float(self.optimizer.param_groups[0]["lr"])
-
-    @contextmanager
-    def at(self, theta: Tensor) -> Iterator[None]:
-        """Other weights for a while."""
-        with torch.no_grad():
-            kept = self.space.theta.clone()
-            self.space.theta.copy_(theta)
-        try:
-            yield
-        finally:
-            with torch.no_grad():
-                self.space.theta.copy_(kept)
 
     def optimizer_for(self, name: str, module: nn.Module, make: Factory) -> Optimizer:
         """An optimizer for a method's own trainable parts, checkpointed with the learner; made once for each name."""
@@ -537,69 +484,6 @@ class Learner:
             if self._late is not None:  # a checkpoint was loaded before this optimizer existed
                 checkpoint.restore_optimizers(self, self._late, only=f"own.{name}")
         return self._own_optimizers[name]
-
-    @torch.no_grad()
-    def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
-        """Features (N, D), in eval mode and not augmented, of a task's training examples in order, or of raw inputs (N, ...)."""
-        if isinstance(rows, Task):
-            order = torch.arange(len(rows.train)).split(2048)
-            pieces = [self.embed(x, rows.index) for x, _, _ in rows.train.batches(order)]
-            return torch.cat(pieces)
-        with evaluating(self.model):
-            known = task if self.scenario == "task" else None
-            return self.model.features(self.prepare(rows.to(self.device), augment=False), known)  # type: ignore[operator]
-
-    def fisher(self, task: Task, *, samples: int, labels: str, generator: torch.Generator) -> Tensor:
-        """The Fisher diagonal on `samples` random training examples of a task (0: all), over the outputs that compete in its loss."""
-        x, y, logits, competing = self._probe(task, samples, generator)
-        return fisher_diagonal(self.space, logits, x, within(y, competing), labels=labels, generator=generator)
-
-    def output_sensitivity(self, task: Task, *, samples: int, generator: torch.Generator) -> Tensor:
-        """E_x |∂ ½‖f(x)‖² / ∂θ| per example, f the outputs that compete in the task's loss; no labels are used (MAS)."""
-        x, _, logits, _ = self._probe(task, samples, generator)
-
-        def half_norm(module: nn.Module, part: Tensor) -> Tensor:
-            return logits(module, part).square().sum(1, keepdim=True) / 2
-
-        return mean_magnitude(self.space, half_norm, x, torch.ones(len(x), 1, device=x.device), torch.abs)
-
-    def fisher_on(self, batch: Batch) -> Tensor:
-        """The Fisher diagonal of a batch's stream rows at their labels, over the outputs that compete."""
-        rows = batch.stream
-        task = batch.task[rows] if isinstance(batch.task, Tensor) else batch.task
-        alone = Batch.of_stream(Rows(batch.x[rows], batch.y[rows], task))
-        x, competing = self.prepare(alone.x, augment=False), self.competing(alone)
-        if isinstance(competing, Tensor):
-            competing = competing[0].nonzero().flatten()  # stream rows are of one task
-        known = self.tasks[-1].index if self.scenario == "task" else None
-
-        def logits(module: nn.Module, part: Tensor) -> Tensor:
-            return restrict(module(part, known), competing if competing is not None else slice(0, self.head.opened))
-
-        with torch.enable_grad():
-            return fisher_diagonal(self.space, logits, x, within(alone.y, competing), labels="empirical")
-
-    def probe(self, task: Task, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Callable[[nn.Module, Tensor], Tensor]]:
-        """Random training examples (0: all) as the network takes them, labels as positions among the outputs that compete, and those
-        outputs' logits as a function of (module, x)."""
-        x, y, logits, competing = self._probe(task, samples, generator)
-        return x, within(y, competing), logits
-
-    def _probe(self, task: Task, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Callable, Any]:
-        """Random training examples, and the function that gives the logits of the outputs competing for them."""
-        order = torch.randperm(len(task.train), generator=generator)[: samples or None]
-        rows = list(task.train.batches(order.split(4096)))
-        x = torch.cat([self.prepare(r[0].to(self.device), augment=False) for r in rows])
-        y = torch.cat([r[1].to(self.device) for r in rows])
-        competing = self.competing(Batch(x, y, task.index, (Block("stream", 0, len(x)),)))
-        if isinstance(competing, Tensor):
-            competing = competing[0].nonzero().flatten()  # rows of one task compete over the same outputs
-        known = task.index if self.scenario == "task" else None
-
-        def logits(module: nn.Module, part: Tensor) -> Tensor:
-            return restrict(module(part, known), competing if competing is not None else slice(0, self.head.opened))
-
-        return x, y, logits, competing
 
     # ---- reading
 
