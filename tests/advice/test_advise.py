@@ -76,6 +76,10 @@ def test_the_named_rules_hold():
 def test_refusals_quote_the_same_rules():
     assert dict(EWC(1).declaration.weak)["class"] == reason("penalty-in-class")
     assert dict(AGEM(5).declaration.weak)["class"] == reason("projection-in-class")
+    with pytest.raises(HoldfastError) as refused:
+        parse_method("PackNet").refuse("class")
+    assert reason("weights-need-task") in str(refused.value)
+    assert any(r.id == "weights-need-task" for r in advise(Answers()).against)
     with pytest.raises(HoldfastError, match="unknown rule"):
         reason("nonsense")
 

@@ -11,14 +11,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.methods.method import Declaration
 from holdfast.methods.replay import Replay, share_to_rows, stream_rows
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
-
-ALL_IN_EVERY_TASK = "every class occurs in every task there, so there is nothing to leave out of the loss; use ER"
 
 
 class ERACE(Replay):
@@ -29,7 +28,7 @@ class ERACE(Replay):
         "Caccia et al. 2022",
         "replay; new rows compete among the incoming classes alone",
         scenarios=("class",),
-        refused=(("domain", ALL_IN_EVERY_TASK), ("task", "the task's outputs alone compete there already; use ER")),
+        refused=(("domain", reason("all-classes-in-every-task")), ("task", "the task's outputs alone compete there already; use ER")),
         boundaries=False,
         stores_examples=True,
     )

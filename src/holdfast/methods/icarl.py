@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from holdfast.advice import reason
 from holdfast.engine.batch import Step
 from holdfast.engine.snapshot import Snapshot
 from holdfast.errors import one_of
@@ -27,7 +28,7 @@ from holdfast.streams.task import JoinedPart, Task
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
-TELLS_CLASSES = "it tells classes that came in different tasks apart"
+NOT_THERE = reason("classes-one-after-another")
 
 
 class iCaRL(Replay):
@@ -38,7 +39,7 @@ class iCaRL(Replay):
         "Rebuffi et al. 2017",
         "nearest mean of exemplars, on features kept by distillation",
         scenarios=("class",),
-        refused=(("domain", f"{TELLS_CLASSES}; use ER + LwF"), ("task", f"{TELLS_CLASSES}; use LwF or ER")),
+        refused=(("domain", NOT_THERE), ("task", NOT_THERE)),
         stores_examples=True,
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
+from holdfast.advice import reason
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, Method, at_least
 from holdfast.models.adapted import Adapted
@@ -16,7 +17,7 @@ from holdfast.models.adapted import Adapted
 if TYPE_CHECKING:
     pass
 
-NEEDS_TASK = "the task id selects the adapter; use the task scenario, or OLoRA where it is not known at test time"
+NEEDS_TASK = reason("adapter-needs-task")
 
 
 class Adapters(Method):

@@ -6,11 +6,12 @@ and every task costs a column and ever more laterals. `lateral` below is the pap
 
 from torch import nn
 
+from holdfast.advice import reason
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, Method
 from holdfast.models.progressive import LATERALS, Progressive
 
-NEEDS_TASK = "the task id selects the column; use the task scenario, or ER where it is not known at test time"
+NEEDS_TASK = reason("weights-need-task")
 
 
 class PNN(Method):

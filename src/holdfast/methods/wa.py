@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from holdfast.advice import reason
 from holdfast.methods.method import Declaration, Method
 from holdfast.models.heads import MaskedHead
 from holdfast.streams.task import Task
@@ -17,7 +18,7 @@ from holdfast.streams.task import Task
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
-ONE_HEAD = "it balances old and new classes of one head; there is nothing to balance here"
+ONE_HEAD = reason("corrections-need-one-head")
 
 
 def new_outputs(learner: "Learner", task: Task) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from holdfast.advice import reason
 from holdfast.engine.stateful import seed_from
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method
@@ -17,7 +18,7 @@ from holdfast.models.gated import Gated
 if TYPE_CHECKING:
     from holdfast.models.classifier import Classifier
 
-NEEDS_TASK = "the task id selects the gates; use the task scenario, or ER where it is not known at test time"
+NEEDS_TASK = reason("gates-need-task")
 
 
 class RandomGates(Gated):
