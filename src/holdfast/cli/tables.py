@@ -129,12 +129,12 @@ def print_summary(matrix: AccuracyMatrix, chance: float | None) -> None:
 
 def print_methods() -> None:
     """The compatibility table, from the declarations."""
-    from holdfast.methods import METHODS
+    from holdfast.methods import METHODS, PRESETS
 
     table = Table(title="methods", title_justify="left")
     for heading in ("method", "family", "scenarios", "needs", "growth: memory, parameters, time", "paper", "what it does"):
         table.add_column(heading)
-    for name, method in METHODS.items():
+    for name, method in sorted(METHODS.items(), key=lambda item: (item[1].declaration.family, item[0])):
         d = method.declaration
         scenarios = ", ".join(s + ("*" if s in dict(d.weak) else "") for s in d.scenarios)
         needs = [
@@ -144,12 +144,16 @@ def print_methods() -> None:
                 (d.boundaries, "boundaries"),
                 (d.stores_examples, "stored examples"),
                 (d.restarts, "restarts"),
+                (not d.trains, "a frozen backbone"),
             )
             if flag
         ]
         table.add_row(name, d.family, scenarios, ", ".join(needs) or "–", f"{d.memory}, {d.parameters}, {d.time}", d.paper, d.summary)
     console = _console()
     console.print(table)
+    console.print("sums by name:")
+    for name, preset in PRESETS.items():
+        console.print(f"  {name} = {preset()!r}: {' '.join((preset.__doc__ or '').split())}", highlight=False)
     console.print("* runs, but expect little there:")
     for name, method in METHODS.items():
         for scenario, why in method.declaration.weak:

@@ -4,6 +4,7 @@ If g·r < 0: g ← g − (g·r)/(r·r) r, r the gradient of the loss on a batch 
 The guarantee holds for the vector that moves θ: under momentum, Adam or weight decay the step is another vector.
 `project="step"` projects the actual change Δθ instead (so that Δθ·r ≤ 0), at the price of one copy of θ a step.
 Added penalties and distillation are part of g. ε = 1e-7 is added to r·r (as van de Ven's code does).
+Passes: one, and one at the reference batch.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,7 @@
-"""Cumulative: goes on training, on all data of tasks 1..t, without starting anew (Joint does)."""
+"""Cumulative: goes on training, on all data of tasks 1..t, without starting anew (Joint does).
+
+Passes: one.
+"""
 
 from holdfast.methods.joint import KeepsAllData
 from holdfast.methods.method import Declaration

@@ -5,6 +5,7 @@ Logits enter with their example, in its first epoch: on short tasks of several e
 In the class scenario a network with all outputs from the start (`outputs="all"`, masked head) lets old rows hold new outputs down. Else
 only outputs that were active when the logits were stored are compared, so heads may grow, and DER alone forgets as FineTune does.
 Inputs are stored too: no privacy measure.
+Passes: one at the doubled batch.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -2,6 +2,7 @@
 
 DER + β cross-entropy on stored rows. `draws=2`: the labels' rows are a second draw, independent of the logits' (the paper); `draws=1`:
 the same rows serve both, one forward less.
+Passes: one at the tripled batch (`draws=2`), or the doubled one.
 """
 
 from typing import TYPE_CHECKING

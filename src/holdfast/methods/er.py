@@ -1,6 +1,7 @@
 """ER: experience replay (Chaudhry et al. 2019, "On tiny episodic memories"; Robins 1995).
 
 batch = new ∪ memory batch. Loss weights: `mean` (all rows equal) or `task` (1/t new, 1 − 1/t memory; van de Ven 2022).
+Passes: one at the doubled batch (`ratio` 0.5).
 """
 
 from typing import TYPE_CHECKING

@@ -3,6 +3,7 @@
 Loss + λ/2 Σ_{s<t} Σ_i F_{s,i} (θ_i − θ*_{s,i})². Penalties add over tasks; their gradient λ(ΣF·θ − ΣFθ*) needs two θ-shaped
 vectors however many tasks there were. F is per example and exact by default; the paper leaves the estimator open. When a head grows, old
 rows keep F and θ*, new rows have F = 0. A parameter that the loss of a step does not reach is not moved by the penalty.
+Passes: one; the penalty is two operations on vectors as long as θ.
 """
 
 from typing import TYPE_CHECKING

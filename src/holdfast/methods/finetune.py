@@ -1,6 +1,7 @@
 """FineTune: plain training on each task in turn, the lower reference.
 
 Nothing is added: the loss is the cross-entropy of the current task.
+Passes: one.
 """
 
 from holdfast.methods.method import Declaration, Method

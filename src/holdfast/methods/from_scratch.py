@@ -1,6 +1,7 @@
 """FromScratch: a fresh start for every task, on its data alone; the reference that learning-speed transfer subtracts.
 
 θ starts each time from the initial weights and the optimizer is renewed, as in Joint.
+Passes: one.
 """
 
 from holdfast.methods.method import Declaration, Method

@@ -4,6 +4,7 @@ With g_k the gradient on the memory of past task k, and only when some g_k·g < 
 min_{v ≥ 0} ½ vᵀ G Gᵀ v + (G g)ᵀ v, g̃ = g + Gᵀ v. The authors' code solves with v ≥ γ (`strength`, 0.5 in their runs) and a ridge of 1e-3
 on G Gᵀ: that is the default; `strength=0, ridge=0` is the equation. The dual is a non-negative least-squares problem after v = γ + u.
 The guarantee holds for the vector that moves θ: under momentum, Adam or weight decay the step is another vector.
+Passes: one, and one for each past task.
 """
 
 from typing import TYPE_CHECKING

@@ -2,6 +2,7 @@
 
 θ starts each time from the initial weights (rows that a growing head gained later: from their own first values), the
 optimizer is renewed, and the number of epochs or steps counts for the union.
+Passes: one.
 """
 
 from dataclasses import replace

@@ -6,6 +6,7 @@ Loss + α T² KL(softmax(z_old/T) ‖ softmax(z/T)) on the current inputs; z_old
   active ones (`outputs="all"`), a narrower teacher's probabilities padded with zeros.
 - The paper multiplies no T² (its gradients shrink with T); Hinton et al. 2015 do. `t_squared=False` is van de Ven's form.
 - `weight="tasks"` multiplies the term by t − 1, the number of old tasks (van de Ven's domain scenario).
+Passes: one, and one forward of the teacher.
 """
 
 from typing import TYPE_CHECKING, Any

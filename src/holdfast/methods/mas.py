@@ -2,6 +2,7 @@
 
 Ω_i = E_x |∂ ½‖f(x; θ)‖² / ∂θ_i| per example, summed over tasks; loss + λ Σ_i Ω_i (θ_i − θ*_i)² (no ½). No labels are used. The paper
 differentiates ‖f‖², twice this: its λ is half of ours.
+Passes: one; the penalty is two operations on vectors as long as θ.
 """
 
 from typing import TYPE_CHECKING

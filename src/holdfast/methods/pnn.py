@@ -2,6 +2,7 @@
 
 Each task gets a column of layers that reads the columns before it through lateral connections; those are frozen, so nothing is forgotten
 and every task costs a column and ever more laterals. `lateral` below is the paper without its adapters; same reads the same layer.
+Passes: one through the column in training, and a forward through each before it.
 """
 
 from torch import nn

@@ -1,6 +1,7 @@
 """SeparateNetworks: one network for each task (the reference of van de Ven et al. 2022 for the task scenario).
 
 Nothing is shared, so nothing is forgotten and nothing is gained from earlier tasks; the cost is a network a task.
+Passes: one.
 """
 
 from torch import nn

@@ -4,6 +4,7 @@
 
 - `gradient="task"`: g of the task's own loss (the paper); `"total"`: with the penalties (van de Ven's code).
 - `clamp="none"`: Ω may become negative (the paper, van de Ven's code); `"sum"`: Ω ← max(Ω + …, 0) (Zenke's code).
+Passes: one; path and penalty are four operations on vectors as long as θ.
 """
 
 from dataclasses import replace
