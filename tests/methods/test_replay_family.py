@@ -106,6 +106,10 @@ def test_a_coreset_larger_than_the_task_is_refused():
     s = stream("class")
     with pytest.raises(HoldfastError, match="larger than task '0\\+1', which has 288; lower capacity to at most 288"):
         learner(s, "ER(2000, memory='coreset')").train(s[0])
+    before = learner(s, "ER(2000, memory='coreset')")
+    with pytest.raises(HoldfastError, match="larger than task"):
+        before.fit(s)
+    assert not before.names, "found before the first step"
 
 
 @pytest.mark.parametrize("policy", ["herding", "coreset"])

@@ -9,7 +9,7 @@ from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.memory import GROWING, POLICIES, RANKED, Memory
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Method
-from holdfast.methods.stored import CHUNK, ranked
+from holdfast.methods.stored import CHUNK, ranked, refuse_larger
 from holdfast.streams.task import Stream, Task
 
 if TYPE_CHECKING:
@@ -73,6 +73,8 @@ class Replay(Method):
                 f"{self.name}: a memory of {self.memory.capacity} is smaller than the number of {what}, {groups}; "
                 f"raise capacity to at least {groups}"
             )
+        for k, task in enumerate(stream) if policy == "coreset" else ():
+            refuse_larger(self.memory.capacity // (k + 1), task)
 
     def after(self, learner: "Learner", step: Step) -> None:
         self.offer(learner, step)

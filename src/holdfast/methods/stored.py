@@ -22,11 +22,7 @@ def ranked(learner: "Learner", task: Task, memory: Memory) -> dict[str, Rows]:
     y = torch.cat([y for _, y, _ in task.train.batches(torch.arange(len(task.train)).split(CHUNK))]).cpu()
     features = F.normalize(learner.embed(task), dim=1)
     if memory.policy == "coreset":
-        share = memory.capacity // (len(memory.host["groups"]) + 1)
-        if share > len(y):
-            raise HoldfastError(
-                f"a coreset of {share} examples is larger than task {task.name!r}, which has {len(y)}; lower capacity to at most {len(y)}"
-            )
+        refuse_larger(memory.capacity // (len(memory.host["groups"]) + 1), task)
         groups = {str(task.index): (torch.arange(len(y)), k_centre)}
     else:
         groups = {f"{task.index}:{v}": ((y == v).nonzero().flatten(), herding) for v in y.unique().tolist()}
@@ -36,6 +32,14 @@ def ranked(learner: "Learner", task: Task, memory: Memory) -> dict[str, Rows]:
         x, labels, t = task.train.fetch(best)
         out[key] = Rows(x, labels, t)
     return out
+
+
+def refuse_larger(share: int, task: Task) -> None:
+    """Error where a coreset of `share` examples is more than the task has."""
+    if share > (n := len(task.train)):
+        raise HoldfastError(
+            f"a coreset of {share} examples is larger than task {task.name!r}, which has {n}; lower capacity to at most {n}"
+        )
 
 
 def stored_parts(memory: Memory) -> list[ArrayPart]:
