@@ -11,6 +11,7 @@ SRC = Path(__file__).parents[1] / "src" / "holdfast"
 ALLOWED = {  # layer → what it may import
     "errors": set(),
     "advice": {"errors"},
+    "gate": {"errors", "metrics"},
     "metrics": {"errors"},
     "reports": {"errors", "metrics"},
     "models": {"errors"},
@@ -22,7 +23,7 @@ ALLOWED = {  # layer → what it may import
     "bench": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
     "cli": {"errors", "advice", "metrics", "reports", "bench", "methods"},
 }
-NO_TORCH = ("errors", "advice", "metrics", "reports", "cli")
+NO_TORCH = ("errors", "advice", "gate", "metrics", "reports", "cli")
 HEAVY = ("torch", "scipy", "pandas", "matplotlib")
 
 
