@@ -34,7 +34,7 @@ def paired_binary(losses: int, gains: int, examples: int, margin: float, confide
 
     >>> result = paired_binary(losses=12, gains=10, examples=1000, margin=0.02)
     >>> round(result.drop, 3), round(result.not_worse, 4)
-    (0.002, 0.0011)
+    (0.002, 0.001)
     """
     _check(losses >= 0 and gains >= 0 and examples > 0 and losses + gains <= examples, "counts", (losses, gains, examples))
     n, d = examples, losses - gains
