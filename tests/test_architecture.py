@@ -21,7 +21,7 @@ ALLOWED = {  # layer → what it may import
     "training": {"errors", "metrics", "streams", "models", "engine", "methods"},
     "checks": {"errors", "streams", "models", "engine", "methods", "training"},
     "bench": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
-    "cli": {"errors", "advice", "metrics", "reports", "bench", "methods"},
+    "cli": {"errors", "advice", "gate", "metrics", "reports", "bench", "methods"},
 }
 NO_TORCH = ("errors", "advice", "gate", "metrics", "reports", "cli")
 HEAVY = ("torch", "scipy", "pandas", "matplotlib")

@@ -10,6 +10,7 @@ import typer
 
 from holdfast import __version__
 from holdfast.cli.advise import advise
+from holdfast.cli.gate import gate
 from holdfast.errors import HoldfastError, MissingExtra
 
 app = typer.Typer(
@@ -377,6 +378,7 @@ def methods() -> None:
 
 
 app.command()(advise)
+app.command()(gate)
 
 
 @app.command()
