@@ -8,12 +8,12 @@ from scipy.stats import binom, multinomial
 from holdfast.errors import HoldfastError
 from holdfast.gate.statistics import (
     _farrington_manning_variance,
-    _tango_variance,
     examples_needed,
     holm,
     paired_binary,
     paired_real,
     summarised_real,
+    tango_z,
     unpaired_binary,
 )
 
@@ -21,7 +21,7 @@ from holdfast.gate.statistics import (
 @pytest.mark.parametrize(
     ("b", "c", "n", "delta"), [(12, 5, 200, 0.03), (0, 3, 150, 0.02), (7, 0, 400, 0.01), (40, 35, 300, 0.1), (5, 9, 80, -0.05)]
 )
-def test_the_variance_of_tango_is_at_the_constrained_maximum_of_likelihood(b, c, n, delta):
+def test_the_statistic_of_tango_is_at_the_constrained_maximum_of_likelihood(b, c, n, delta):
     def minus_log(q):
         p = q + delta
         rest = 1 - p - q
@@ -32,7 +32,8 @@ def test_the_variance_of_tango_is_at_the_constrained_maximum_of_likelihood(b, c,
     low = max(0, -delta)
     found = minimize_scalar(minus_log, bounds=(low + 1e-9, (1 - delta) / 2 - 1e-9), method="bounded", options={"xatol": 1e-12})
     q = found.x
-    assert _tango_variance(b, c, n, delta) == pytest.approx(2 * q + delta - delta**2, rel=1e-3, abs=1e-6)
+    expected = (b - c - n * delta) / (n * (2 * q + delta - delta**2)) ** 0.5
+    assert float(tango_z(b, c, n, delta)) == pytest.approx(expected, rel=1e-3, abs=1e-4)
 
 
 @pytest.mark.parametrize(

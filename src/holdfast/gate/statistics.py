@@ -12,6 +12,8 @@ from scipy.stats import norm, t
 
 from holdfast.errors import HoldfastError
 
+Counts = int | np.ndarray
+
 
 @dataclass(frozen=True)
 class Test:
@@ -37,24 +39,25 @@ def paired_binary(losses: int, gains: int, examples: int, margin: float, confide
     (0.002, 0.001)
     """
     _check(losses >= 0 and gains >= 0 and examples > 0 and losses + gains <= examples, "counts", (losses, gains, examples))
-    n, d = examples, losses - gains
 
     def z(delta: float, correction: float) -> float:
-        return (d - n * delta + correction) / sqrt(n * _tango_variance(losses, gains, n, delta))
+        return float(tango_z(losses, gains, examples, delta, correction))
 
     low, high = (_bound(lambda x, s=s: z(x, -0.5 * s), s, confidence) for s in (1, -1))
-    return Test(
-        d / n, low, high, float(norm.cdf(z(margin, 0.5))), float(norm.sf(z(margin, -0.5))), n, "Tango 1998, paired, continuity-corrected"
-    )
+    better, worse = float(norm.cdf(z(margin, 0.5))), float(norm.sf(z(margin, -0.5)))
+    return Test((losses - gains) / examples, low, high, better, worse, examples, "Tango 1998, paired, continuity-corrected")
 
 
-def _tango_variance(losses: int, gains: int, n: int, delta: float) -> float:
-    """Variance of one example's difference under drop = δ, with the share of gains at its constrained maximum of likelihood."""
+def tango_z(losses: Counts, gains: Counts, examples: int, delta: float, correction: float = 0.0) -> np.ndarray:
+    """(losses − gains − n δ + correction) over its standard deviation under drop = δ, the share of gains at its constrained maximum
+    of likelihood; for one pair of counts or arrays of them."""
     if delta < 0:
-        return _tango_variance(gains, losses, n, -delta)
-    b = -losses - gains + (2 * n - losses + gains) * delta
-    q = (sqrt(max(b * b + 8 * n * gains * delta * (1 - delta), 0.0)) - b) / (4 * n)
-    return max(2 * q + delta * (1 - delta), 1e-12)
+        return -tango_z(gains, losses, examples, -delta, -correction)
+    lost, won, n = np.asarray(losses, dtype=float), np.asarray(gains, dtype=float), float(examples)
+    b = -lost - won + (2 * n - lost + won) * delta
+    q = (np.sqrt(b * b + 8 * n * won * delta * (1 - delta)) - b) / (4 * n)
+    variance = np.maximum(2 * q + delta * (1 - delta), 1e-12)
+    return (lost - won - n * delta + correction) / np.sqrt(n * variance)
 
 
 def unpaired_binary(champion: float, candidate: float, champion_n: int, candidate_n: int, margin: float, confidence: float = 0.95) -> Test:
