@@ -44,6 +44,9 @@ def test_exit_codes_and_files(folder, capsys, monkeypatch):
     assert (code, out.splitlines()[:2]) == (1, ["fail", "  south: loses 6.00 points, more than the 2 allowed"])
     verdict = json.loads((folder / "gate/verdict.json").read_text())
     assert (verdict["schema"], verdict["decision"], verdict["tasks"][0]["task"]) == (1, "fail", "south")
+    page = (folder / "gate/verdict.html").read_text()
+    assert "does not replace the champion" in page
+    assert page.index(">south<") < page.index(">north<")
     suite = ET.parse(folder / "gate/junit.xml").getroot()
     assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
     assert (folder / "summary.md").read_text().count("# Release gate") == 2
@@ -81,6 +84,9 @@ def test_names_come_out_harmless(folder, capsys):
     assert "<script>" not in text
     assert "\x1b" not in text
     assert all(line.count(" | ") == 7 for line in text.splitlines() if line.startswith("| &lt;"))
+    page = (folder / "gate/verdict.html").read_text()
+    assert "<script" not in page
+    assert "http" not in page.replace("http-equiv", "")
     names = [c.get("name") for c in ET.parse(folder / "gate/junit.xml").getroot()]
     assert any("<script>" in n for n in names), "escaped in XML, whole after parsing"
     assert json.loads((folder / "gate/verdict.json").read_text())["tasks"][0]["task"] == NASTY

@@ -13,7 +13,8 @@ def gate(
     champion: Annotated[Path | None, typer.Option(help="Results of the model in production (csv, parquet, jsonl).")] = None,
     candidate: Annotated[Path | None, typer.Option(help="Results of the retrained model.")] = None,
     policy: Annotated[Path, typer.Option(help="The policy (TOML); see --init.")] = Path("gate.toml"),
-    out: Annotated[Path | None, typer.Option(help="Folder for verdict.json, junit.xml and verdict.md.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for verdict.json, verdict.html, junit.xml, verdict.md.")] = None,
+    html: Annotated[bool, typer.Option("--html/--no-html", help="With --out: the report verdict.html as well.")] = True,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be decided and why; write nothing, exit with 0.")] = False,
     plan: Annotated[bool, typer.Option("--plan", help="Print how many examples each task needs, from the two sides' results.")] = False,
     power: Annotated[float, typer.Option(min=0.5, max=0.999, help="With --plan: chance of passing a candidate that lost nothing.")] = 0.8,
@@ -21,7 +22,7 @@ def gate(
 ) -> None:
     """Decide whether a retrained model may replace the one in production."""
     try:
-        sys.exit(_gate(champion, candidate, policy, out, dry_run, plan, power, init))
+        sys.exit(_gate(champion, candidate, policy, out, html, dry_run, plan, power, init))
     except (HoldfastError, KeyboardInterrupt):
         raise
     except Exception as error:
@@ -30,13 +31,22 @@ def gate(
 
 
 def _gate(
-    champion: Path | None, candidate: Path | None, policy: Path, out: Path | None, dry_run: bool, plan: bool, power: float, init: bool
+    champion: Path | None,
+    candidate: Path | None,
+    policy: Path,
+    out: Path | None,
+    html: bool,
+    dry_run: bool,
+    plan: bool,
+    power: float,
+    init: bool,
 ) -> int:
     from datetime import date
 
     from holdfast.gate import Gate, template
     from holdfast.gate.outputs import shown, write
     from holdfast.gate.results import compare, read_results
+    from holdfast.reports.gate import gate_html
 
     if init:
         if policy.exists():
@@ -66,6 +76,6 @@ def _gate(
     if dry_run:
         return 0
     if out is not None:
-        write(verdict, out)
+        write(verdict, out, {"verdict.html": gate_html(verdict.to_json())} if html else {})
         print(f"verdict: {out}")
     return 0 if verdict.passed else 1

@@ -135,7 +135,11 @@ class Gate:
             decision, reason = "pass", f"loses less than {100 * rule.delta:g} points (measured {points:+.2f})"
         else:
             needed = _needed(scores, test, rule, alpha)
-            more = f"about {needed} would decide" if needed else "more would not help: the drop is about as large as what is allowed"
+            more = (
+                f"about {needed} would, if that is the true drop"
+                if needed
+                else "more would not help: the drop is about as large as what is allowed"
+            )
             decision, reason = "inconclusive", f"{test.examples} examples do not decide (measured {points:+.2f} points); {more}"
         numbers = {"drop": test.drop, "low": test.low, "high": test.high, "p_not_worse": test.not_worse, "p_worse": test.worse}
         about = {"examples": test.examples, "needed": needed, "method": test.method, "waived": waiver.reason if waiver else None}
@@ -184,10 +188,11 @@ def _test(scores: Pair | Summary, rule: TaskRule, confidence: float) -> Test:
 
 
 def _needed(scores: Pair | Summary, test: Test, rule: TaskRule, alpha: float) -> int | None:
-    """Examples that would show non-inferiority with power 0.8 if the candidate were as good as the champion; None where it looks worse."""
+    """Examples that would pass it with power 0.8 if the measured drop (or none, where it gained) is the true one; None beyond δ."""
     if test.drop >= rule.delta:
         return None
-    return max(examples_needed(rule.delta, _spread(scores, rule), alpha), test.examples + 1)
+    drop = max(test.drop, 0.0)
+    return max(examples_needed(rule.delta, max(_spread(scores, rule), drop), alpha, drop=drop), test.examples + 1)
 
 
 def _spread(scores: Pair | Summary, rule: TaskRule) -> float:

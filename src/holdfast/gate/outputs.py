@@ -3,7 +3,9 @@
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from xml.sax.saxutils import quoteattr
 
 from holdfast.errors import HoldfastError
@@ -85,9 +87,9 @@ def _row(v: TaskVerdict) -> str:
     return "| " + " | ".join([*cells, number(v.delta, "g"), str(v.examples)]) + " |"
 
 
-def write(verdict: Verdict, folder: Path) -> None:
-    """verdict.json, junit.xml and verdict.md into a folder, and the summary of a GitHub step where there is one."""
-    files = {"verdict.json": as_json(verdict), "junit.xml": as_junit(verdict), "verdict.md": as_markdown(verdict)}
+def write(verdict: Verdict, folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """verdict.json, junit.xml and verdict.md into a folder (and `more` files), and the summary of a GitHub step where there is one."""
+    files = {**more, "verdict.json": as_json(verdict), "junit.xml": as_junit(verdict), "verdict.md": as_markdown(verdict)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():
