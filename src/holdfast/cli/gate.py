@@ -1,5 +1,6 @@
 """`holdfast gate`: exit code 0 pass, 1 not, 2 bad input or usage, 3 a fault of the program. A broken input never passes."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,9 @@ def gate(
         sys.exit(_gate(champion, candidate, policy, out, html, dry_run, plan, power, init))
     except (HoldfastError, KeyboardInterrupt):
         raise
+    except BrokenPipeError:  # whoever read the output is gone: no decision was delivered
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(3)
     except Exception as error:
         print(f"holdfast: internal error: {type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(3)
@@ -66,6 +70,8 @@ def _gate(
             print(shown(line))
         return 0
     verdict = judge.decide(found, date.today())
+    if out is not None and not dry_run:
+        write(verdict, out, {"verdict.html": gate_html(verdict.to_json())} if html else {})
     print(f"{verdict.decision}{'' if verdict.passed or verdict.decision == 'fail' else ' (fails by policy)'}")
     for reason in verdict.reasons:
         print(f"  {shown(reason)}")
@@ -73,9 +79,7 @@ def _gate(
         print(f"  warning: {shown(warning)}")
     for v in verdict.tasks:
         print(f"  {v.decision:12} {shown(v.task)}: {shown(v.reason)}")
-    if dry_run:
-        return 0
-    if out is not None:
-        write(verdict, out, {"verdict.html": gate_html(verdict.to_json())} if html else {})
+    if out is not None and not dry_run:
         print(f"verdict: {out}")
-    return 0 if verdict.passed else 1
+    sys.stdout.flush()
+    return 0 if verdict.passed or dry_run else 1
