@@ -12,6 +12,7 @@ ALLOWED = {  # layer → what it may import
     "errors": set(),
     "advice": {"errors"},
     "gate": {"errors", "metrics"},
+    "ledger": {"errors", "metrics"},
     "metrics": {"errors"},
     "reports": {"errors", "metrics"},
     "models": {"errors"},
@@ -21,9 +22,9 @@ ALLOWED = {  # layer → what it may import
     "training": {"errors", "metrics", "streams", "models", "engine", "methods"},
     "checks": {"errors", "streams", "models", "engine", "methods", "training"},
     "bench": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
-    "cli": {"errors", "advice", "gate", "metrics", "reports", "bench", "methods"},
+    "cli": {"errors", "advice", "gate", "ledger", "metrics", "reports", "bench", "methods"},
 }
-NO_TORCH = ("errors", "advice", "gate", "metrics", "reports", "cli")
+NO_TORCH = ("errors", "advice", "gate", "ledger", "metrics", "reports", "cli")
 HEAVY = ("torch", "scipy", "pandas", "matplotlib")
 
 

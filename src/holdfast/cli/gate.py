@@ -3,16 +3,23 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holdfast.errors import HoldfastError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from holdfast.gate.results import Comparison
+
 
 def gate(
     champion: Annotated[Path | None, typer.Option(help="Results of the model in production (csv, parquet, jsonl).")] = None,
     candidate: Annotated[Path | None, typer.Option(help="Results of the retrained model.")] = None,
+    ledger: Annotated[str | None, typer.Option(help="Take the champion from this ledger: the newest release of --model.")] = None,
+    model: Annotated[str | None, typer.Option(help="With --ledger: the model's name.")] = None,
     policy: Annotated[Path, typer.Option(help="The policy (TOML); see --init.")] = Path("gate.toml"),
     out: Annotated[Path | None, typer.Option(help="Folder for verdict.json, verdict.html, junit.xml, verdict.md.")] = None,
     html: Annotated[bool, typer.Option("--html/--no-html", help="With --out: the report verdict.html as well.")] = True,
@@ -23,7 +30,15 @@ def gate(
 ) -> None:
     """Decide whether a retrained model may replace the one in production."""
     try:
-        sys.exit(_gate(champion, candidate, policy, out, html, dry_run, plan, power, init))
+        if init:
+            sys.exit(_init(policy))
+        from holdfast.gate.results import compare, read_results
+
+        sides = _champion(champion, ledger, model), candidate
+        if sides[0] is None or sides[1] is None:
+            raise HoldfastError("give --candidate, and --champion or --ledger with --model; or --init")
+        found = compare(read_results(sides[0], "champion"), read_results(sides[1], "candidate"))
+        sys.exit(_plan(policy, found, power) if plan else _judge(policy, found, out, html, dry_run))
     except (HoldfastError, KeyboardInterrupt):
         raise
     except BrokenPipeError:  # whoever read the output is gone: no decision was delivered
@@ -34,42 +49,46 @@ def gate(
         sys.exit(3)
 
 
-def _gate(
-    champion: Path | None,
-    candidate: Path | None,
-    policy: Path,
-    out: Path | None,
-    html: bool,
-    dry_run: bool,
-    plan: bool,
-    power: float,
-    init: bool,
-) -> int:
+def _champion(champion: Path | None, ledger: str | None, model: str | None) -> "Path | pd.DataFrame | None":
+    if ledger is None:
+        return champion
+    if champion is not None or model is None:
+        raise HoldfastError("the champion comes from --champion, or from --ledger with --model")
+    from holdfast.ledger import Ledger
+
+    return Ledger(ledger).results(model)
+
+
+def _init(policy: Path) -> int:
+    from holdfast.gate import template
+
+    if policy.exists():
+        raise HoldfastError(f"{policy} exists already; delete it, or give another path with --policy")
+    try:
+        policy.write_text(template(), encoding="utf-8")
+    except OSError as error:
+        raise HoldfastError(f"{policy} could not be written: {error.strerror}") from None
+    print(f"policy: {policy}")
+    return 0
+
+
+def _plan(policy: Path, found: "Comparison", power: float) -> int:
+    from holdfast.gate import Gate
+    from holdfast.gate.outputs import shown
+
+    for line in Gate.from_policy(policy).plan(found, power):
+        print(shown(line))
+    return 0
+
+
+def _judge(policy: Path, found: "Comparison", out: Path | None, html: bool, dry_run: bool) -> int:
     from datetime import date
 
-    from holdfast.gate import Gate, template
+    from holdfast.gate import Gate
     from holdfast.gate.outputs import shown, write
-    from holdfast.gate.results import compare, read_results
     from holdfast.reports.gate import gate_html
 
-    if init:
-        if policy.exists():
-            raise HoldfastError(f"{policy} exists already; delete it, or give another path with --policy")
-        try:
-            policy.write_text(template(), encoding="utf-8")
-        except OSError as error:
-            raise HoldfastError(f"{policy} could not be written: {error.strerror}") from None
-        print(f"policy: {policy}")
-        return 0
-    if champion is None or candidate is None:
-        raise HoldfastError("give --champion and --candidate, or --init")
-    judge = Gate.from_policy(policy)
-    found = compare(read_results(champion, "champion"), read_results(candidate, "candidate"))
-    if plan:
-        for line in judge.plan(found, power):
-            print(shown(line))
-        return 0
-    verdict = judge.decide(found, date.today())
+    verdict = Gate.from_policy(policy).decide(found, date.today())
     if out is not None and not dry_run:
         write(verdict, out, {"verdict.html": gate_html(verdict.to_json())} if html else {})
     print(f"{verdict.decision}{'' if verdict.passed or verdict.decision == 'fail' else ' (fails by policy)'}")

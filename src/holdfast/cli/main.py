@@ -11,6 +11,7 @@ import typer
 from holdfast import __version__
 from holdfast.cli.advise import advise
 from holdfast.cli.gate import gate
+from holdfast.cli.ledger import history, record
 from holdfast.errors import HoldfastError, MissingExtra
 
 app = typer.Typer(
@@ -379,6 +380,8 @@ def methods() -> None:
 
 app.command()(advise)
 app.command()(gate)
+app.command()(record)
+app.command()(history)
 
 
 @app.command()

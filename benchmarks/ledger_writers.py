@@ -1,0 +1,42 @@
+"""Eight processes that record two hundred releases each into one ledger: none may be lost, none doubled.
+
+python benchmarks/ledger_writers.py sqlite:////tmp/ledger.db
+python benchmarks/ledger_writers.py "postgresql+psycopg://postgres@/postgres?host=/run/postgresql"
+"""
+
+import argparse
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import pandas as pd
+
+from holdfast.ledger import Ledger
+
+
+def write(url: str, writer: int, records: int) -> None:
+    """Records releases of one writer, each with results of its own."""
+    ledger = Ledger(url)
+    for k in range(records):
+        rows = pd.DataFrame({"task": ["a"] * 50, "example_id": range(50), "score": [float(i < k % 50) for i in range(50)]})
+        ledger.record("model", f"{writer}-{k}", rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("url", help="an empty ledger")
+    parser.add_argument("--writers", type=int, default=8)
+    parser.add_argument("--records", type=int, default=200)
+    options = parser.parse_args()
+    start = time.perf_counter()
+    with ProcessPoolExecutor(options.writers) as pool:
+        list(pool.map(write, *zip(*[(options.url, w, options.records) for w in range(options.writers)], strict=True)))
+    seconds = time.perf_counter() - start
+    found = [r.release for r in Ledger(options.url).releases("model")]
+    expected = {f"{w}-{k}" for w in range(options.writers) for k in range(options.records)}
+    lost, doubled = len(expected - set(found)), len(found) - len(set(found))
+    print(f"{len(found)} releases of {len(expected)}, {lost} lost, {doubled} doubled, {seconds:.1f} s")
+    raise SystemExit(bool(lost or doubled))
+
+
+if __name__ == "__main__":
+    main()

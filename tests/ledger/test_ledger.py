@@ -1,0 +1,158 @@
+"""The ledger on SQLite and on a real PostgreSQL: append-only, idempotent, several writers, a kill in the middle."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from holdfast.cli.main import run_cli
+from holdfast.errors import HoldfastError
+from holdfast.ledger import Ledger, history
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
+
+
+def results(**tasks: float) -> pd.DataFrame:
+    rows = [
+        pd.DataFrame({"task": t, "example_id": [f"{t}{k}" for k in range(100)], "score": [float(k < 100 * p) for k in range(100)]})
+        for t, p in tasks.items()
+    ]
+    return pd.concat(rows, ignore_index=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """A PostgreSQL server of the session's own, on a socket; skipped where it is not installed."""
+    if not BINARIES:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    folder = Path(tmp_path_factory.mktemp("pg"))
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    if user:
+        shutil.chown(folder, "postgres", "postgres")
+        for parent in folder.parents[:3]:
+            parent.chmod(0o755)
+    data, run = folder / "data", {"check": True, "capture_output": True}
+    subprocess.run([*user, BINARIES[-1] / "initdb", "-D", data, "-A", "trust", "-U", "postgres"], **run)
+    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+    subprocess.run([*user, BINARIES[-1] / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"], **run)
+    yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    subprocess.run([*user, BINARIES[-1] / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **run)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/ledger.db"
+    server = request.getfixturevalue("postgresql")
+    import psycopg
+
+    name = f"test_{abs(hash(tmp_path)) % 10**9}"
+    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.replace("/postgres?", f"/{name}?")
+
+
+def test_recording_twice_changes_nothing_and_other_results_are_refused(url):
+    ledger, first = Ledger(url), results(a=0.9, b=0.8)
+    assert ledger.record("m", "1", first) == "recorded"
+    assert ledger.record("m", "1", first.sample(frac=1, random_state=0)) == "unchanged"
+    with pytest.raises(HoldfastError, match=r"append-only.*--amend"):
+        ledger.record("m", "1", results(a=0.7, b=0.8))
+    assert ledger.record("m", "1", results(a=0.7, b=0.8), amend=True) == "amended"
+    assert Ledger(url).releases("m")[0].scores == {"a": pytest.approx(0.7), "b": pytest.approx(0.8)}
+    kept = ledger._rows("SELECT revision FROM holdfast_releases ORDER BY revision")
+    assert [r["revision"] for r in kept] == [0, 1], "the old results are kept"
+    pd.testing.assert_frame_equal(ledger.results("m"), results(a=0.7, b=0.8))
+
+
+def test_the_history_tells_which_release_lost_what_first(url):
+    ledger = Ledger(url)
+    ledger.record("m", "1", results(a=0.9))
+    ledger.record("m", "2", results(a=0.89, b=0.8), ("b",))
+    ledger.record("m", "3", results(a=0.85, b=0.81))
+    ledger.record("m", "4", results(a=0.5, b=0.6))
+    found = history(ledger.releases("m"))
+    assert found.tasks == ("a", "b")
+    assert found.scores[0] == (pytest.approx(0.9), None)
+    assert [None if t is None else round(t, 3) for t in found.transfer] == [None, -0.01, -0.02, -0.3]
+    assert [(x.task, x.release, round(x.drop, 2)) for x in found.losses] == [("a", "3", 0.05), ("b", "4", 0.2)]
+
+
+WRITER = """
+import sys
+sys.path[:0] = {path!r}
+from test_ledger import results
+from holdfast.ledger import Ledger
+ledger = Ledger({url!r})
+for k in range({count}):
+    ledger.record("m", f"{name}-{{k}}", results(a=0.5 + k / 1000))
+    print(k, flush=True)
+"""
+
+
+def writer(url: str, name: str, count: int) -> subprocess.Popen:
+    code = WRITER.format(path=[str(Path(__file__).parent), *sys.path], url=url, name=name, count=count)
+    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+
+
+def test_no_record_of_several_writers_is_lost_or_doubled(url):
+    """Eight writers that also create the tables; the benchmark does 8 × 200."""
+    writers = [writer(url, f"w{k}", 8) for k in range(8)]
+    for w in writers:
+        w.communicate(timeout=120)
+    assert [w.returncode for w in writers] == [0] * 8
+    names = [r.release for r in Ledger(url).releases("m")]
+    assert sorted(names) == sorted(f"w{k}-{i}" for k in range(8) for i in range(8))
+
+
+def test_a_writer_that_is_killed_leaves_whole_releases_only(url):
+    process = writer(url, "w", 500)
+    for _ in range(5):
+        process.stdout.readline()
+    time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    found = Ledger(url).releases("m")
+    assert 5 <= len(found) < 500
+    assert [r.release for r in found] == [f"w-{k}" for k in range(len(found))]
+    assert all(r.examples == {"a": 100} for r in found)
+    assert Ledger(url).record("m", "after", results(a=0.5)) == "recorded"
+
+
+def call(capsys, *arguments):
+    with pytest.raises(SystemExit) as done:
+        run_cli(list(arguments))
+    out = capsys.readouterr()
+    return done.value.code or 0, out.out, out.err
+
+
+def test_the_commands(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for k, (a, b) in enumerate([(0.9, 0.8), (0.9, 0.7)]):
+        results(a=a, b=b).to_parquet(f"{k}.parquet")
+        code, out, _ = call(capsys, "record", "--model", "fraud", "--release", f"2026-1{k}", "--results", f"{k}.parquet")
+        assert (code, out) == (0, f"recorded: fraud, release 2026-1{k}\n")
+    code, out, _ = call(capsys, "history", "--model", "fraud")
+    assert code == 0
+    assert "b: 10.0 points lost first by release 2026-11 (learnt in 2026-10)" in out
+    (tmp_path / "gate.toml").write_text("")
+    code, out, _ = call(capsys, "gate", "--ledger", "sqlite:///ledger.db", "--model", "fraud", "--candidate", "0.parquet", "--dry-run")
+    assert code == 0
+    assert "measured -10.00" in out
+    for arguments, message in (
+        (["history", "--model", "froud"], "has no release of 'froud'; it has fraud"),
+        (["history", "--model", "m", "--ledger", "mysql://x"], "expected sqlite:///ledger.db"),
+        (["history", "--model", "m", "--ledger", "sqlite:////nowhere/x.db"], "cannot be used"),
+        (["gate", "--ledger", "sqlite:///ledger.db", "--candidate", "0.parquet"], "--ledger with --model"),
+        (["record", "--model", "m", "--release", "1", "--results", "0.parquet", "--trained-on", "z"], "trained_on names task 'z'"),
+    ):
+        code, _, err = call(capsys, *arguments)
+        assert code == 2, arguments
+        assert message in err
+        assert len(err.strip().splitlines()) == 1
