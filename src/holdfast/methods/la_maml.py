@@ -53,7 +53,7 @@ class LaMAML(Replay):
         return self.mixed(batch, self.ratio)
 
     def _gradient_on(self, learner: "Learner", batch: Batch) -> Tensor:
-        g = learner.gradient_on(batch)
+        g = learner.gradient_on(batch, out=learner.space.scratch)
         return g if self.clip is None else g.mul_((self.clip / g.norm().clamp_min(1e-12)).clamp(max=1))
 
     def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:

@@ -37,6 +37,7 @@ class Attention(Gated):
         super().__init__(model.backbone, model.head, self._rows)  # type: ignore[arg-type]
         self.need_separate_heads()
         self.largest = self.scale = largest
+        self._forwarded: list[Tensor] = []
         self.embeddings = nn.ModuleList()
         for k, width in enumerate(self.widths):
             self.register_buffer(f"hard_{k}", torch.zeros(0, width))
@@ -63,9 +64,11 @@ class Attention(Gated):
         return self.get_buffer(f"hard_{layer}")
 
     def soft(self, task: int) -> list[Tensor]:
-        """σ(s e) of a task, one a layer."""
+        """σ(s e) of a task, one a layer; in training those of the last forward pass serve its cost as well."""
         s = self.scale if self.training else self.largest
-        return [_Attend.apply(e, s, self.largest) for e in self._of(task)]
+        found = [_Attend.apply(e, s, self.largest) for e in self._of(task)]
+        self._forwarded = found if self.training else []
+        return found
 
     def _rows(self, task: int | Tensor) -> list[Tensor]:
         tasks = [task] if isinstance(task, int) else task.unique().tolist()
@@ -83,7 +86,8 @@ class Attention(Gated):
     def cost(self, task: int) -> Tensor:
         """Σ a (1 − a^{<t}) / Σ (1 − a^{<t}) of a task in training."""
         free = 1 - torch.cat(self.taken())
-        return torch.cat(self.soft(task)) @ free / free.sum().clamp_min(1e-12)
+        gates, self._forwarded = self._forwarded or self.soft(task), []
+        return torch.cat(gates) @ free / free.sum().clamp_min(1e-12)
 
     def settle(self) -> None:
         """Makes the newest task's attention hard."""
