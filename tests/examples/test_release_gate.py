@@ -26,3 +26,17 @@ def test_the_example_lets_the_careful_model_pass_and_stops_the_careless_one(data
     decided = {t["task"]: t["decision"] for t in verdict["tasks"]}
     assert decided["spring"] == "fail"
     assert decided["summer"] == "pass"
+
+
+def test_the_action_runs_the_command_with_its_inputs(tmp_path):
+    """The shell of the composite action itself, with a `holdfast` that prints its arguments."""
+    text = (EXAMPLE.parents[1] / "action.yml").read_text()
+    script = text[text.index("arguments=(") : text.index('holdfast gate "${arguments[@]}"')] + 'holdfast gate "${arguments[@]}"'
+    fake = tmp_path / "holdfast"
+    fake.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
+    fake.chmod(0o755)
+    values = {"CHAMPION": "", "CANDIDATE": "b c.csv", "POLICY": "gate.toml", "OUT": "gate", "LEDGER": "sqlite:///l.db", "MODEL": "m"}
+    environment = values | {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-euc", script], env=environment, capture_output=True, text=True, check=True)
+    expected = ["gate", "--candidate", "b c.csv", "--policy", "gate.toml", "--out", "gate", "--ledger", "sqlite:///l.db", "--model", "m"]
+    assert done.stdout.splitlines() == expected
