@@ -179,3 +179,14 @@ def test_mistakes_in_results_are_one_sentence(tmp_path, content, name, message):
     with pytest.raises(HoldfastError, match=message) as caught:
         read_results(tmp_path / name)
     assert "\n" not in str(caught.value)
+
+
+def test_small_drops_may_not_add_up_over_releases():
+    now = side(north=(900, 1000), south=(900, 1000, 5))
+    rule = {"delta": 0.02, "max_cumulative_drop": 0.03}
+    gate = Gate(policy_from({"default": rule}))
+    assert gate.judge(CHAMPION, now, TODAY, {"north": 0.91, "south": 0.91}).decision == "pass"
+    late = gate.judge(CHAMPION, now, TODAY, {"north": 0.91, "south": 0.94})
+    assert late.reasons == ("south: lost 4.50 points since it was learnt, more than the 3 allowed",)
+    with pytest.raises(HoldfastError, match="needs the releases of a ledger"):
+        gate.judge(CHAMPION, now, TODAY)

@@ -145,6 +145,10 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     code, out, _ = call(capsys, "gate", "--ledger", "sqlite:///ledger.db", "--model", "fraud", "--candidate", "0.parquet", "--dry-run")
     assert code == 0
     assert "measured -10.00" in out
+    (tmp_path / "gate.toml").write_text("[default]\ndelta = 0.15\nmax_cumulative_drop = 0.05\nmin_examples = 1")
+    code, out, _ = call(capsys, "gate", "--ledger", "sqlite:///ledger.db", "--model", "fraud", "--candidate", "1.parquet")
+    assert code == 1
+    assert "b: lost 10.00 points since it was learnt, more than the 5 allowed" in out
     for arguments, message in (
         (["history", "--model", "froud"], "has no release of 'froud'; it has fraud"),
         (["history", "--model", "m", "--ledger", "mysql://x"], "expected sqlite:///ledger.db"),

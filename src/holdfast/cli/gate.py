@@ -10,9 +10,8 @@ import typer
 from holdfast.errors import HoldfastError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from holdfast.gate.results import Comparison
+    from holdfast.ledger import Ledger
 
 
 def gate(
@@ -33,12 +32,15 @@ def gate(
         if init:
             sys.exit(_init(policy))
         from holdfast.gate.results import compare, read_results
+        from holdfast.ledger import learnt_scores
 
-        sides = _champion(champion, ledger, model), candidate
+        held = _ledger(champion, ledger, model)
+        sides = held.results(model) if held and model else champion, candidate
         if sides[0] is None or sides[1] is None:
             raise HoldfastError("give --candidate, and --champion or --ledger with --model; or --init")
         found = compare(read_results(sides[0], "champion"), read_results(sides[1], "candidate"))
-        sys.exit(_plan(policy, found, power) if plan else _judge(policy, found, out, html, dry_run))
+        learnt = learnt_scores(held.releases(model)) if held and model else None
+        sys.exit(_plan(policy, found, power) if plan else _judge(policy, found, learnt, out, html, dry_run))
     except (HoldfastError, KeyboardInterrupt):
         raise
     except BrokenPipeError:  # whoever read the output is gone: no decision was delivered
@@ -49,14 +51,14 @@ def gate(
         sys.exit(3)
 
 
-def _champion(champion: Path | None, ledger: str | None, model: str | None) -> "Path | pd.DataFrame | None":
-    if ledger is None:
-        return champion
+def _ledger(champion: Path | None, url: str | None, model: str | None) -> "Ledger | None":
+    if url is None:
+        return None
     if champion is not None or model is None:
         raise HoldfastError("the champion comes from --champion, or from --ledger with --model")
     from holdfast.ledger import Ledger
 
-    return Ledger(ledger).results(model)
+    return Ledger(url)
 
 
 def _init(policy: Path) -> int:
@@ -81,14 +83,14 @@ def _plan(policy: Path, found: "Comparison", power: float) -> int:
     return 0
 
 
-def _judge(policy: Path, found: "Comparison", out: Path | None, html: bool, dry_run: bool) -> int:
+def _judge(policy: Path, found: "Comparison", learnt: dict[str, float] | None, out: Path | None, html: bool, dry_run: bool) -> int:
     from datetime import date
 
     from holdfast.gate import Gate
     from holdfast.gate.outputs import shown, write
     from holdfast.reports.gate import gate_html
 
-    verdict = Gate.from_policy(policy).decide(found, date.today())
+    verdict = Gate.from_policy(policy).decide(found, date.today(), learnt)
     if out is not None and not dry_run:
         write(verdict, out, {"verdict.html": gate_html(verdict.to_json())} if html else {})
     print(f"{verdict.decision}{'' if verdict.passed or verdict.decision == 'fail' else ' (fails by policy)'}")

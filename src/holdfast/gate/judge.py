@@ -5,7 +5,7 @@ Fail: some critical task shows that it loses more than δ ("drop ≤ δ" is reje
 Inconclusive otherwise, with the number of examples that would decide. Never by the mean alone.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
@@ -78,13 +78,25 @@ class Gate:
         """A gate with the policy of a TOML file."""
         return cls(read_policy(Path(path)))
 
-    def judge(self, champion: "Path | str | pd.DataFrame", candidate: "Path | str | pd.DataFrame", today: date | None = None) -> Verdict:
-        """The verdict on two sets of results (files or frames; see `read_results`)."""
-        found = compare(read_results(champion, "champion"), read_results(candidate, "candidate"))
-        return self.decide(found, today or date.today())
+    def judge(
+        self,
+        champion: "Path | str | pd.DataFrame",
+        candidate: "Path | str | pd.DataFrame",
+        today: date | None = None,
+        learnt: Mapping[str, float] | None = None,
+    ) -> Verdict:
+        """The verdict on two sets of results (files or frames; see `read_results`).
 
-    def decide(self, found: Comparison, today: date) -> Verdict:
+        `learnt`: the score of each task when it was learnt (`holdfast.ledger.learnt_scores`), for `max_cumulative_drop`.
+        """
+        found = compare(read_results(champion, "champion"), read_results(candidate, "candidate"))
+        return self.decide(found, today or date.today(), learnt)
+
+    def decide(self, found: Comparison, today: date, learnt: Mapping[str, float] | None = None) -> Verdict:
         """The verdict on results that were joined."""
+        limited = [t for t in found.tasks if self.policy.rule(t).max_cumulative_drop is not None]
+        if limited and learnt is None:
+            raise HoldfastError(f"max_cumulative_drop (task {limited[0]!r}) needs the releases of a ledger: give --ledger and --model")
         policy = self.policy
         unknown = [
             t
@@ -106,7 +118,7 @@ class Gate:
         critical = [t for t in tests if policy.rule(t).critical]
         worse = dict(zip(critical, holm([tests[t].worse for t in critical], alpha), strict=True))
         worse |= {t: tests[t].worse <= alpha for t in tests if t not in worse}
-        verdicts = [self._on_task(t, found.tasks[t], tests[t], worse[t], alpha, today) for t in tests]
+        verdicts = [self._on_task(t, found.tasks[t], tests[t], worse[t], alpha, today, (learnt or {}).get(t)) for t in tests]
         verdicts += [_gone(t, score, policy.rule(t), policy.waiver(t, today)) for t, score in found.only_champion.items()]
         verdicts += [_new(t, score, n, policy.rule(t)) for t, (score, n) in found.only_candidate.items()]
         change = -sum(t.drop for t in tests.values()) / len(tests)
@@ -120,12 +132,18 @@ class Gate:
             have = len(scores.champion) if isinstance(scores, Pair) else scores.champion[2]
             yield f"{task}: {needed} examples for δ = {100 * rule.delta:g} points, {have} there"
 
-    def _on_task(self, task: str, scores: Pair | Summary, test: Test, worse: bool, alpha: float, today: date) -> TaskVerdict:
+    def _on_task(
+        self, task: str, scores: Pair | Summary, test: Test, worse: bool, alpha: float, today: date, learnt: float | None
+    ) -> TaskVerdict:
         rule, waiver = self.policy.rule(task), self.policy.waiver(task, today)
         a, b = scores.means
         points, needed = 100 * test.drop, None
+        far = 0.0 if learnt is None else learnt - b
         if rule.floor is not None and b < rule.floor:
             decision, reason = "fail", f"score {b:.4f} is below the floor {rule.floor:g}"
+        elif rule.max_cumulative_drop is not None and far > rule.max_cumulative_drop:
+            limit = 100 * rule.max_cumulative_drop
+            decision, reason = "fail", f"lost {100 * far:.2f} points since it was learnt, more than the {limit:g} allowed"
         elif worse:
             decision, reason = "fail", f"loses {points:.2f} points, more than the {100 * rule.delta:g} allowed"
         elif test.examples < rule.min_examples:

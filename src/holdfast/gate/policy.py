@@ -21,6 +21,9 @@ class TaskRule(_Strict):
 
     delta: Share = Field(0.02, description="largest drop that is allowed: the candidate must be shown to lose less (0.02: two points)")
     floor: float | None = Field(None, ge=0, le=1, description="lowest score that the candidate may have, whatever the champion has")
+    max_cumulative_drop: Share | None = Field(
+        None, description="largest drop since the task was learnt, over all releases of the ledger (else delta is allowed every time)"
+    )
     critical: bool = Field(True, description="true: the release fails with it; false: it is a warning")
     min_examples: int = Field(30, ge=1, description="fewer examples than this leave the task inconclusive")
 

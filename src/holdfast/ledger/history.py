@@ -28,6 +28,20 @@ class History:
     losses: tuple[Loss, ...]
 
 
+def learnt_scores(releases: Sequence[Release]) -> dict[str, float]:
+    """The score of each task in the release that learnt it."""
+    return {t: releases[k].scores[t] for t, k in _learnt(releases).items()}
+
+
+def _learnt(releases: Sequence[Release]) -> dict[str, int]:
+    """The release in which each task was learnt: the first that names it in `trained_on`, else the first that was tested on it."""
+    out = {}
+    for t in dict.fromkeys(t for r in releases for t in r.scores):
+        tested = [k for k, r in enumerate(releases) if t in r.scores]
+        out[t] = next((k for k in tested if t in releases[k].trained_on), tested[0])
+    return out
+
+
 def history(releases: Sequence[Release], threshold: float = 0.02) -> History:
     """The history of a model's releases, in order.
 
@@ -40,12 +54,8 @@ def history(releases: Sequence[Release], threshold: float = 0.02) -> History:
     >>> round(found.transfer[1], 2), found.losses[0].task, found.losses[0].release
     (-0.1, 'x', '2')
     """
-    tasks = tuple(dict.fromkeys(t for r in releases for t in r.scores))
-    learnt = {}
-    for t in tasks:
-        named = [k for k, r in enumerate(releases) if t in r.trained_on and t in r.scores]
-        tested = [k for k, r in enumerate(releases) if t in r.scores]
-        learnt[t] = (named or tested)[0]
+    learnt = _learnt(releases)
+    tasks = tuple(learnt)
     transfer: list[float | None] = []
     losses: dict[str, Loss] = {}
     for k, r in enumerate(releases):
