@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.bench.config import RunConfig, load_suite, shipped, validated
-from holdfast.cli.main import parse_seeds, run_cli
+from holdfast.cli.main import run_cli
+from holdfast.cli.runs import parse_seeds
 from holdfast.errors import HoldfastError
 
 QUICK = ["--epochs", "3", "--hidden", "16"]

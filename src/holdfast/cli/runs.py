@@ -1,0 +1,271 @@
+"""`holdfast run` and `holdfast bench`: from options to configs, carried out, shown and reported."""
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from holdfast.errors import HoldfastError
+
+Seeds = Annotated[str | None, typer.Option(help="Seeds: 3, or 1,2,3, or 1-5.")]
+Jobs = Annotated[int, typer.Option(min=0, help="Worker processes of one thread each; 0: one a core.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
+DataDir = Annotated[str | None, typer.Option(help="Folder of data sets in the hub's layout (default: HOLDFAST_DATA).")]
+Sweep = Annotated[
+    list[str] | None, typer.Option(help="Several values of a hyperparameter: strength=1,10,100. Given again: every combination.")
+]
+Tolerance = Annotated[float, typer.Option(min=0, help="Points of forgetting on validation data that a selection from a sweep accepts.")]
+Every = Annotated[float, typer.Option(min=0, help="Seconds between checkpoints of a run; killed, it goes on from the newest.")]
+Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
+
+
+def parse_seeds(text: str) -> list[int]:
+    """`3`, `1,2,3` or `1-5` → seeds.
+
+    >>> parse_seeds("1-3,7")
+    [1, 2, 3, 7]
+    """
+    seeds: list[int] = []
+    for piece in text.split(","):
+        first, dash, last = piece.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
+            raise HoldfastError(f"seeds {text!r} cannot be read; expected 3, or 1,2,3, or 1-5")
+        seeds += range(int(first), int(last or first) + 1)
+    return list(dict.fromkeys(seeds))
+
+
+def run(
+    data: Annotated[str | None, typer.Option(help="Data set: digits, or a hub name such as ylecun/mnist.")] = None,
+    stream: Annotated[str | None, typer.Option(help="How tasks are made: split, permuted, rotated.")] = None,
+    then: Annotated[str | None, typer.Option(help="Data sets after the first, one task each, for --stream sequence.")] = None,
+    tasks: Annotated[int | None, typer.Option(help="Number of tasks (5).")] = None,
+    sizes: Annotated[str | None, typer.Option(help="Classes of each task, where they differ: 5,3,2.")] = None,
+    blurry: Annotated[float | None, typer.Option(help="Share of each task's training examples that moves to the other tasks.")] = None,
+    order: Annotated[str | None, typer.Option(help="Classes of a split stream: sorted, seed, or a list such as 3,1,4,….")] = None,
+    validation: Annotated[float | None, typer.Option(help="Share of the training examples set aside.")] = None,
+    examples: Annotated[int | None, typer.Option(help="Number of training examples used, as many of each class (all).")] = None,
+    scenario: Annotated[str, typer.Option(help="task, domain or class.")] = "class",
+    method: Annotated[str, typer.Option(help='What is added to plain training, such as "ER(500) + LwF()".')] = "FineTune",
+    model: Annotated[str | None, typer.Option(help="mlp, convnet, resnet18, slim_resnet18.")] = None,
+    hidden: Annotated[str | None, typer.Option(help="Hidden layers of the MLP (256,256).")] = None,
+    head: Annotated[str | None, typer.Option(help="separate, masked, fixed, growing; auto follows the scenario.")] = None,
+    init: Annotated[str | None, typer.Option(help="Initial weights of the MLP: default, xavier.")] = None,
+    frozen: Annotated[bool | None, typer.Option("--frozen", help="The backbone keeps its weights (NCM, SLDA, RanPAC).")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, adam, adamw.")] = None,
+    lr: Annotated[float | None, typer.Option(help="Learning rate (0.01).")] = None,
+    momentum: Annotated[float | None, typer.Option(help="Momentum of SGD (0.9).")] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Weight decay (0).")] = None,
+    epochs: Annotated[str | None, typer.Option(help="Epochs a task (1), or one number a task: 1,10.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps a task, in place of epochs.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="New rows in a batch (64).")] = None,
+    drop_last: Annotated[bool | None, typer.Option("--drop-last", help="Leave out an epoch's last, smaller batch.")] = None,
+    shuffle: Annotated[bool | None, typer.Option("--shuffle/--in-order", help="Examples in random order, or in their own.")] = None,
+    renew_optimizer: Annotated[bool | None, typer.Option("--renew-optimizer", help="A new optimizer for every task.")] = None,
+    schedule: Annotated[str | None, typer.Option(help="Learning rate over a task: constant, cosine, step.")] = None,
+    clip: Annotated[float | None, typer.Option(help="Largest gradient norm.")] = None,
+    accumulate: Annotated[int | None, typer.Option(help="Micro-batches a step (1).")] = None,
+    precision: Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")] = None,
+    outputs: Annotated[str | None, typer.Option(help="Outputs that compete in the class scenario: seen, all, current.")] = None,
+    groups: Annotated[str | None, typer.Option(help="New and stored rows in one forward pass (joint) or separate ones.")] = None,
+    boundaries: Annotated[
+        str | None, typer.Option(help="Announced (known), never, or declared by adwin or page-hinkley (domain scenario).")
+    ] = None,
+    evaluate_every: Annotated[str | None, typer.Option(help="Steps between evaluations during training; or one number a task.")] = None,
+    sweep: Sweep = None,
+    tolerance: Tolerance = 5.0,
+    seeds: Seeds = "0",
+    jobs: Jobs = 1,
+    device: Device = "cpu",
+    data_dir: DataDir = None,
+    checkpoint_every: Every = 30.0,
+    out: Out = Path("runs/run"),
+) -> None:
+    """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
+    from holdfast.bench.config import RunConfig, validated
+
+    order_value: Any = (
+        order if order in (None, "sorted", "seed") else [int(v) if v.strip().lstrip("-").isdigit() else v.strip() for v in order.split(",")]
+    )
+    values = {
+        "data": _given(
+            name=data,
+            stream=stream,
+            then=then and [n.strip() for n in then.split(",")],
+            tasks=tasks,
+            sizes=_integers(sizes),
+            blurry=blurry,
+            order=order_value,
+            validation=validation,
+            examples=examples,
+        ),
+        "model": _given(name=model, hidden=_integers(hidden), head=head, init=init, frozen=frozen),
+        "training": _given(
+            optimizer=optimizer,
+            lr=lr,
+            momentum=momentum,
+            weight_decay=weight_decay,
+            epochs=_one_or_each("epochs", epochs),
+            steps=steps,
+            batch_size=batch_size,
+            drop_last=drop_last,
+            shuffle=shuffle,
+            renew_optimizer=renew_optimizer,
+            schedule=schedule,
+            clip=clip,
+            accumulate=accumulate,
+            precision=precision,
+            outputs=outputs,
+            groups=groups,
+            boundaries=boundaries,
+            evaluate_every=_one_or_each("evaluate-every", evaluate_every),
+        ),
+        "scenario": scenario,
+        "method": method,
+    }
+    from holdfast.bench.sweep import parse_sweep, swept
+
+    configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds(seeds or "0")]
+    sweeps = [parse_sweep(s) for s in sweep or ()]
+    _carry_out(
+        [pair for c in configs for pair in swept(c, sweeps)],
+        Work(out, jobs, device, data_dir, checkpoint_every, tolerance / 100),
+        f"{method}, {scenario} scenario",
+        "",
+        matrix=True,
+    )
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {k: v for k, v in values.items() if v is not None}
+
+
+def _one_or_each(name: str, text: str | None) -> int | list[int] | None:
+    """`5` → 5, `1,10` → one number a task."""
+    if text is None:
+        return None
+    pieces = [p.strip() for p in text.split(",")]
+    if not all(p.isdigit() for p in pieces):
+        raise HoldfastError(f"{name} {text!r} cannot be read; expected a whole number, or one a task such as 1,10")
+    return int(pieces[0]) if len(pieces) == 1 else [int(p) for p in pieces]
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [n.strip() for n in text.split(",") if n.strip()]
+
+
+def _integers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    pieces = [p.strip() for p in text.split(",") if p.strip()]
+    if not all(p.isdigit() and int(p) > 0 for p in pieces):
+        raise HoldfastError(f"hidden {text!r} cannot be read; expected sizes such as 256,256")
+    return [int(p) for p in pieces]
+
+
+def bench(
+    suite: Annotated[str, typer.Argument(help="A shipped suite (see --list) or a TOML file.")] = "",
+    methods: Annotated[str | None, typer.Option(help="Only these methods, by their labels: FineTune,AGEM.")] = None,
+    scenarios: Annotated[str | None, typer.Option(help="Only these scenarios: task,class.")] = None,
+    seeds: Seeds = None,
+    jobs: Jobs = 0,
+    device: Device = "cpu",
+    data_dir: DataDir = None,
+    sweep: Sweep = None,
+    validation: Annotated[float | None, typer.Option(help="Share of training examples set aside, for selections from a sweep.")] = None,
+    tolerance: Tolerance = 5.0,
+    checkpoint_every: Every = 30.0,
+    out: Annotated[Path | None, typer.Option(help="Folder for results (runs/SUITE); finished runs in it are skipped.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
+) -> None:
+    """Run a suite of methods × scenarios × seeds; print the table and write an HTML report."""
+    from holdfast.bench.config import DataConfig, load_suite, shipped, validated
+    from holdfast.bench.sweep import parse_sweep, sweep_suite
+
+    if list_ or not suite:
+        for name in shipped():
+            print(f"{name:20} {load_suite(name).description}")
+        return
+    loaded = load_suite(suite)
+    if seeds is not None:
+        loaded = loaded.model_copy(update={"seeds": parse_seeds(seeds)})
+    loaded = loaded.only_these(_names(methods), _names(scenarios))
+    if validation is not None:
+        loaded = loaded.model_copy(update={"data": validated(DataConfig, **loaded.data.model_dump() | {"validation": validation})})
+    work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every, tolerance / 100)
+    _carry_out(sweep_suite(loaded, [parse_sweep(s) for s in sweep or ()]), work, loaded.name, loaded.description)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where and how runs are carried out."""
+
+    out: Path
+    jobs: int
+    device: str
+    data_dir: str | None
+    checkpoint_every: float
+    tolerance: float = 0.05  # largest forgetting that a selection accepts
+
+
+def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False) -> None:
+    """Runs what is not finished, then shows the table and writes the report."""
+    import os
+
+    from holdfast.bench.runner import finished, read_result, run_all, run_folder
+    from holdfast.cli.progress import follow
+    from holdfast.reports import find_sweeps, select, summarise, write_report
+
+    out = work.out
+    _check_device(work.device)
+    done = sum(finished(out, config) for _, config in runs)
+    total = len(runs)
+    workers = min(work.jobs or os.cpu_count() or 1, max(total - done, 1))
+    options = {"jobs": workers, "data_dir": work.data_dir, "device": work.device, "checkpoint_every": work.checkpoint_every}
+    failed: HoldfastError | None = None
+    try:
+        follow(lambda tell: run_all(runs, out, **options, tell=tell), total, done)  # type: ignore[arg-type]
+    except HoldfastError as error:
+        failed = error  # what is finished is shown first
+    except KeyboardInterrupt:
+        kept = sum(finished(out, config) for _, config in runs)
+        print(
+            f"\nholdfast: interrupted; {kept} of {total} runs are finished and kept in {out}. The same command goes on with the rest.",
+            file=sys.stderr,
+        )
+        raise
+    labels = {config.hash: label for label, config in runs}
+    there = [config for _, config in runs if failed is None or finished(out, config)]
+    if failed is not None and not there:
+        raise failed
+    results = [read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]} for config in there]
+    groups = summarise(results)
+    from holdfast.cli.tables import print_detection, print_groups, print_growth, print_matrix
+
+    print_groups(groups)
+    print_detection(results)
+    print_growth(groups)
+    if matrix:
+        print_matrix(groups[0])
+    for sweep in find_sweeps(groups):
+        chosen = select(sweep, work.tolerance)
+        print(f"selected: {chosen.sentence()}" if chosen else f"no selection for {sweep.method}: no validation data; add --validation 0.1")
+    try:
+        report_path = write_report(groups, out / "report.html", title, description, work.tolerance)
+    except HoldfastError as error:
+        raise failed or error from None
+    print(f"\nresults: {out}\nreport:  {report_path}")
+    if failed is not None:
+        raise failed
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise HoldfastError(
+            f"device {device!r} cannot be used: {str(error).splitlines()[0]}; expected cpu, or cuda where there is one"
+        ) from None
