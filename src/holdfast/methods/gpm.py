@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from holdfast.engine.batch import Step
 from holdfast.engine.layers import LayerViews, matrices, rows_in, used
 from holdfast.engine.magnitudes import recording
 from holdfast.engine.snapshot import evaluating
-from holdfast.errors import HoldfastError, one_of
-from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.errors import HoldfastError
+from holdfast.methods.method import Declaration, at_least
+from holdfast.methods.projection import Projection
 from holdfast.streams.task import Stream, Task
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def grown_basis(basis: Tensor, gram: Tensor, threshold: float) -> Tensor:
     return torch.linalg.qr(both)[0].to(basis.dtype).contiguous() if more else basis
 
 
-class GPM(Method):
+class GPM(Projection):
     """Takes from each step what would change what layers gave to old inputs."""
 
     declaration = Declaration(
@@ -54,16 +54,11 @@ class GPM(Method):
 
     def __init__(self, threshold: float = 0.97, samples: int = 300, project: str = "gradient") -> None:
         """`threshold` share of the inputs' norm that the bases hold, in (0, 1]; `samples` examples a task; `project` gradient or step."""
-        super().__init__()
+        super().__init__(project)
         if not 0 < threshold <= 1:
             raise HoldfastError(f"threshold is a share in (0, 1], got {threshold}")
         self.threshold, self.samples = threshold, int(at_least("samples", samples, 1))
-        self.project = one_of("project", project, ("gradient", "step"))
         self.host["layers"] = []
-
-    def uses(self, place: str) -> bool:
-        """As for every method; gradient or change of θ, whichever is projected."""
-        return super().uses(place) and place != {"gradient": "update", "step": "gradient"}[self.project]
 
     def check(self, learner: "Learner", stream: Stream) -> None:
         matrices(learner.model, self.name)
@@ -76,12 +71,6 @@ class GPM(Method):
                 m = self.get_buffer(f"basis_{k}")
                 views.put(name, (views.get(name) @ m) @ m.T, add=-1.0)
         return vector
-
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
-        return self.projected(learner, g)
-
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
-        return self.projected(learner, delta)
 
     @torch.no_grad()
     def consolidate(self, learner: "Learner", task: Task) -> None:

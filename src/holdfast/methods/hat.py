@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Step
-from holdfast.methods.method import Declaration, Method, at_least
-from holdfast.methods.xdg import NEEDS_TASK
+from holdfast.methods.method import Declaration, Method, at_least, only_with_task
 from holdfast.models.attention import Attention
 from holdfast.streams.task import Task
 
@@ -33,9 +32,7 @@ class HAT(Method):
         "architecture",
         "Serrà et al. 2018",
         "learns which hidden units a task uses; later tasks cannot change them",
-        scenarios=("task",),
-        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
-        task_id=True,
+        **only_with_task("gates-need-task"),
         isolates=True,
         memory="none",
         parameters="linear",

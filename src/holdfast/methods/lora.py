@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from holdfast.advice import reason
 from holdfast.errors import one_of
-from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.methods.method import Declaration, Method, at_least, only_with_task
 from holdfast.models.adapted import Adapted
 
 if TYPE_CHECKING:
     pass
-
-NEEDS_TASK = reason("adapter-needs-task")
 
 
 class Adapters(Method):
@@ -44,9 +41,7 @@ class LoRA(Adapters):
         "adapters",
         "Hu et al. 2022",
         "a low-rank adapter for every task on a frozen backbone",
-        scenarios=("task",),
-        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
-        task_id=True,
+        **only_with_task("adapter-needs-task"),
         isolates=True,
         memory="none",
         parameters="linear",

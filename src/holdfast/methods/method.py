@@ -193,6 +193,11 @@ def _remembering(init: Any) -> Any:
     return wrapped
 
 
+def only_with_task(rule: str) -> dict[str, Any]:
+    """Fields of a declaration of a method that works with the task id alone; the rule of the advice says why."""
+    return {"scenarios": ("task",), "refused": (("domain", reason(rule)), ("class", reason(rule))), "task_id": True}
+
+
 def at_least(name: str, value: float, lowest: float) -> float:
     """`value` where it is a number of at least `lowest`, else the error that says so."""
     if not isinstance(value, int | float) or isinstance(value, bool) or not value >= lowest:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from holdfast.engine.batch import Step
 from holdfast.engine.jacobian import per_example_gradients
-from holdfast.errors import HoldfastError, one_of
-from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.errors import HoldfastError
+from holdfast.methods.method import Declaration, at_least
+from holdfast.methods.projection import Projection
 from holdfast.streams.task import Stream, Task
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def extended(basis: Tensor, rows: Tensor, least: float = 1e-4) -> Tensor:
     return torch.cat([basis, new])
 
 
-class OGD(Method):
+class OGD(Projection):
     """Takes from each step what would change stored examples' logits."""
 
     declaration = Declaration(
@@ -50,14 +50,9 @@ class OGD(Method):
 
     def __init__(self, samples: int = 200, project: str = "gradient", limit_bytes: float = 2e9) -> None:
         """`samples` gradients stored a task; `project` gradient or step; `limit_bytes` that the basis may take."""
-        super().__init__()
+        super().__init__(project)
         self.samples, self.limit = int(at_least("samples", samples, 1)), at_least("limit_bytes", limit_bytes, 1)
-        self.project = one_of("project", project, ("gradient", "step"))
         self.remember("basis", None, vector=True)
-
-    def uses(self, place: str) -> bool:
-        """As for every method; gradient or change of θ, whichever is projected."""
-        return super().uses(place) and place != {"gradient": "update", "step": "gradient"}[self.project]
 
     def check(self, learner: "Learner", stream: Stream) -> None:
         self._refuse_beyond(len(stream) - 1, learner, f"{len(stream)} tasks")
@@ -71,16 +66,10 @@ class OGD(Method):
                 "or use GPM"
             )
 
-    def projected(self, vector: Tensor) -> Tensor:
+    def projected(self, learner: "Learner", vector: Tensor) -> Tensor:
         """`vector` without its part in the span of the basis."""
         basis = self._buffers["basis"]
         return vector if basis is None else vector.addmv(basis.T, basis @ vector, alpha=-1)
-
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
-        return self.projected(g)
-
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
-        return self.projected(delta)
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         self._refuse_beyond(learner.task_number + 1, learner, "so far")

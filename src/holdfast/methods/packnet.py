@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from holdfast.engine.batch import Step
 from holdfast.errors import HoldfastError
-from holdfast.methods.method import Declaration, Method, Phase, at_least
-from holdfast.methods.pnn import NEEDS_TASK
+from holdfast.methods.method import Declaration, Method, Phase, at_least, only_with_task
 from holdfast.models.packed import Packed
 from holdfast.streams.task import Stream, Task
 
@@ -32,9 +31,7 @@ class PackNet(Method):
         "architecture",
         "Mallya & Lazebnik 2018",
         "each task keeps the largest of the free weights, prunes the others and freezes its own",
-        scenarios=("task",),
-        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
-        task_id=True,
+        **only_with_task("weights-need-task"),
         isolates=True,
         memory="none",
     )

@@ -7,12 +7,9 @@ Passes: one through the column in training, and a forward through each before it
 
 from torch import nn
 
-from holdfast.advice import reason
 from holdfast.errors import one_of
-from holdfast.methods.method import Declaration, Method
+from holdfast.methods.method import Declaration, Method, only_with_task
 from holdfast.models.progressive import LATERALS, Progressive
-
-NEEDS_TASK = reason("weights-need-task")
 
 
 class PNN(Method):
@@ -22,9 +19,7 @@ class PNN(Method):
         "architecture",
         "Rusu et al. 2016",
         "a new column for every task, reading the frozen ones before it; MLPs",
-        scenarios=("task",),
-        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
-        task_id=True,
+        **only_with_task("weights-need-task"),
         isolates=True,
         memory="none",
         parameters="quadratic",

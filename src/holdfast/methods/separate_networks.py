@@ -6,8 +6,7 @@ Passes: one.
 
 from torch import nn
 
-from holdfast.methods.method import Declaration, Method
-from holdfast.methods.pnn import NEEDS_TASK
+from holdfast.methods.method import Declaration, Method, only_with_task
 from holdfast.models.separate import Separate
 
 
@@ -18,9 +17,7 @@ class SeparateNetworks(Method):
         "architecture",
         "–",
         "a network of its own for every task",
-        scenarios=("task",),
-        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
-        task_id=True,
+        **only_with_task("weights-need-task"),
         isolates=True,
         memory="none",
         parameters="linear",

@@ -9,16 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from holdfast.advice import reason
 from holdfast.engine.stateful import seed_from
 from holdfast.errors import HoldfastError
-from holdfast.methods.method import Declaration, Method
+from holdfast.methods.method import Declaration, Method, only_with_task
 from holdfast.models.gated import Gated
 
 if TYPE_CHECKING:
     from holdfast.models.classifier import Classifier
-
-NEEDS_TASK = reason("gates-need-task")
 
 
 class RandomGates(Gated):
@@ -50,9 +47,7 @@ class XdG(Method):
         "architecture",
         "Masse et al. 2018",
         "a random share of the hidden units is off, another for each task",
-        scenarios=("task",),
-        refused=(("domain", NEEDS_TASK), ("class", NEEDS_TASK)),
-        task_id=True,
+        **only_with_task("gates-need-task"),
         memory="none",
         parameters="none",
     )
