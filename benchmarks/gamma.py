@@ -75,7 +75,7 @@ def main() -> None:
     found = {g: [r for r in done if r["gamma"] == g] for g in GAMMAS}
     at = (1, 5, 10, 15, 20)
     head = [f"saturated after {k}, %" for k in at] + [f"learnt {k}, %" for k in at]
-    lines = ["| γ | " + " | ".join(head) + " | ACC | mean loss since learnt |", "|---" * (len(head) + 3) + "|"]
+    lines = ["| γ | " + " | ".join(head) + " | ACC | BWT |", "|---" * (len(head) + 3) + "|"]
     for g, runs in found.items():
         cells = [f"{seed_interval([100 * r[key][k - 1] for r in runs]):.1f}" for key in ("saturated", "learnt") for k in at]
         acc = seed_interval([100 * float(np.mean(r["final"])) for r in runs])
