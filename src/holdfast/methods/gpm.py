@@ -49,6 +49,7 @@ class GPM(Projection):
         "Saha et al. 2021",
         "projects each layer's gradient off the inputs of old tasks; stores a basis, no example",
         memory="linear",
+        time="linear",
         weak=(("class", "holds old outputs still but never compares old classes with new ones; use ER"),),
     )
 

@@ -28,6 +28,7 @@ class OLoRA(Adapters):
         "low-rank adapters that add up, each orthogonal to those before; needs no task id",
         memory="none",
         parameters="linear",
+        time="linear",
         weak=(("class", "the head's old rows compete without old examples; add ER"),),
     )
     together = True

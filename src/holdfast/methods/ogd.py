@@ -45,6 +45,7 @@ class OGD(Projection):
         "Farajtabar et al. 2020",
         "projects the gradient off the stored gradients of old examples' logits",
         memory="linear",
+        time="linear",
         weak=(("class", "holds old logits still but never compares old classes with new ones; use ER"),),
     )
 
