@@ -152,7 +152,9 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     for arguments, message in (
         (["history", "--model", "froud"], "has no release of 'froud'; it has fraud"),
         (["history", "--model", "m", "--ledger", "mysql://x"], "expected sqlite:///ledger.db"),
-        (["history", "--model", "m", "--ledger", "sqlite:////nowhere/x.db"], "cannot be used"),
+        (["history", "--model", "m", "--ledger", "sqlite:////nowhere/x.db"], "there is no ledger /nowhere/x.db"),
+        (["record", "--model", "m", "--release", "1", "--results", "0.parquet", "--ledger", "sqlite:////nowhere/x.db"], "cannot be used"),
+        (["record", "--model", "m", "--release", "1", "--results", "no.csv", "--ledger", "sqlite:///new.db"], "there is no such file"),
         (["gate", "--ledger", "sqlite:///ledger.db", "--candidate", "0.parquet"], "--ledger with --model"),
         (["record", "--model", "m", "--release", "1", "--results", "0.parquet", "--trained-on", "z"], "trained_on names task 'z'"),
     ):
@@ -160,3 +162,4 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
         assert code == 2, arguments
         assert message in err
         assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "new.db").exists(), "a mistake makes no ledger"

@@ -6,7 +6,7 @@ import torch
 from helpers import ADAMW, learner, stream
 from holdfast import HoldfastError
 from holdfast.methods import HAT, LoRA, OLoRA, PackNet, SupSup, XdG, parse_method
-from holdfast.models import convnet, mlp, slim_resnet18
+from holdfast.models import Classifier, convnet, make_head, mlp, slim_resnet18
 from holdfast.models.adapted import Adapted
 from holdfast.models.attention import Attention, _Attend
 from holdfast.models.supermask import Masks, Supermasks
@@ -162,3 +162,26 @@ def test_adapters_need_a_linear_layer():
     net = slim_resnet18((1, 8, 8), "separate", seed=0)
     with pytest.raises(HoldfastError, match="linear layers"):
         Learner(net, LoRA(), scenario="task")
+
+
+def test_adapters_sit_on_a_transformers_linear_layers_in_training_and_in_inference():
+    class Encoder(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up = torch.nn.Linear(8, 16)
+            self.layer = torch.nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)
+
+        def forward(self, x):
+            return self.layer(self.up(x.flatten(1, 2))).mean(1)
+
+    s = stream("task")
+    net = Classifier(Encoder(), make_head("separate", 16))
+    ours = Learner(net, LoRA(rank=2), ADAMW, scenario="task", epochs=1).train(*s.tasks[:2])
+    assert {"up", "layer.linear1", "layer.linear2"} <= set(ours.model.targets)
+    before, x = old_predictions(ours, s), ours.prepare(s[1].test.fetch(torch.arange(9))[0])
+    model = ours.model.eval()
+    with torch.no_grad():
+        fast = model.features(x, 1)
+    assert torch.allclose(fast, model.features(x, 1), atol=1e-5), "torch's shortcut for inference does not pass the adapters by"
+    ours.train(s[2])
+    assert torch.equal(before, old_predictions(ours, s))

@@ -58,7 +58,7 @@ def _ledger(champion: Path | None, url: str | None, model: str | None) -> "Ledge
         raise HoldfastError("the champion comes from --champion, or from --ledger with --model")
     from holdfast.ledger import Ledger
 
-    return Ledger(url)
+    return Ledger(url, create=False)
 
 
 def _init(policy: Path) -> int:

@@ -26,7 +26,8 @@ def record(
     from holdfast.ledger import Ledger
 
     tasks = tuple(t.strip() for t in (trained_on or "").split(",") if t.strip())
-    done = Ledger(ledger).record(model, release, read_results(results), tasks, amend)
+    rows = read_results(results)  # before a ledger is made
+    done = Ledger(ledger).record(model, release, rows, tasks, amend)
     print(f"{done}: {shown(model)}, release {shown(release)}")
 
 
@@ -39,7 +40,7 @@ def history(
     from holdfast.ledger import Ledger
     from holdfast.ledger import history as find
 
-    _print(find(Ledger(ledger).releases(model), threshold))
+    _print(find(Ledger(ledger, create=False).releases(model), threshold))
 
 
 def _print(found: "History") -> None:

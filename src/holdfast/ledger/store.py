@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError
@@ -48,7 +49,8 @@ class Ledger:
     {'a': 0.5}
     """
 
-    def __init__(self, url: str = DEFAULT) -> None:
+    def __init__(self, url: str = DEFAULT, create: bool = True) -> None:
+        """`create=False`: an SQLite file that does not exist is an error, rather than a new ledger."""
         import sqlalchemy as sa
         from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
@@ -61,6 +63,8 @@ class Ledger:
                 f"ledger {url!r} cannot be opened: {str(error).splitlines()[0]}; expected sqlite:///ledger.db or postgresql+psycopg://…"
             ) from None
         self.kind = self.engine.dialect.name
+        if not create and self.kind == "sqlite" and parsed.database and not Path(parsed.database).exists():
+            raise HoldfastError(f"there is no ledger {parsed.database}; holdfast record makes one")
         if self.kind == "sqlite":
             _begin_immediately(self.engine)
         try:
