@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, MissingExtra
@@ -55,7 +56,12 @@ class Adapted(PerTask):
         for layer in self.layers():  # peft's own setter would also change which adapters are trainable
             layer._active_adapter = active
             layer._disable_adapters = not active
-        return self.backbone(x)
+        shortcut = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # torch's own encoder layers would read the weights past the adapters
+        try:
+            return self.backbone(x)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(shortcut)
 
     def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Inputs (N, ...) → logits (N, C)."""
