@@ -1,8 +1,12 @@
 """`holdfast gate`: exit codes, files, and names that must come out harmless."""
 
 import json
+import tomllib
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
+import jsonschema
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,6 +14,11 @@ from hypothesis import strategies as st
 from test_judge import CHAMPION, side
 
 from holdfast.cli.main import run_cli
+from holdfast.gate import template
+from holdfast.gate.outputs import verdict_schema
+from holdfast.metrics import AccuracyMatrix
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 NASTY = "<script>alert(\"1\")</script>\n=cmd|' /C calc'!A0 %s \x1b[31m|`x`"
 
@@ -93,20 +102,91 @@ def test_names_come_out_harmless(folder, capsys):
 
 
 BYTES = st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode))
+MATRIX = AccuracyMatrix.from_array([[0.9, np.nan], [0.8, 0.7]], ["a", "b"], orientation="after-by-task", examples=100)
+NOISE = st.one_of(st.binary(max_size=20), st.sampled_from([b"nan", b'"', b"-1", b"[", b"}", b"\n", b",", b"null", b"1e999"]))
+VALID = {
+    ".csv": CHAMPION.iloc[::100].to_csv(index=False).encode(),
+    ".jsonl": CHAMPION.iloc[::100].to_json(orient="records", lines=True).encode(),
+    ".json": json.dumps(MATRIX.to_json()).encode(),
+    ".parquet": CHAMPION.iloc[::100].to_parquet(),
+    ".toml": template().encode(),
+}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=BYTES, suffix=st.sampled_from([".csv", ".parquet", ".jsonl", ".toml"]))
-def test_broken_inputs_never_pass(folder, capsys, content, suffix):
-    name = f"broken{suffix}"
-    (folder / name).write_bytes(content)
+@st.composite
+def damaged(draw, valid: bytes) -> bytes:
+    """A valid file, cut, with bytes replaced, inserted or taken out."""
+    out = bytearray(valid)
+    for _ in range(draw(st.integers(1, 4))):
+        a = draw(st.integers(0, len(out)))
+        b = min(a + draw(st.integers(0, 40)), len(out))
+        out[a:b] = draw(NOISE)
+    return bytes(out)
+
+
+def judged_with(folder, capsys, content: bytes, suffix: str):
+    (folder / f"broken{suffix}").write_bytes(content)
     CHAMPION.to_csv("candidate.csv", index=False)
-    given_ = ["--policy", name] if suffix == ".toml" else []
-    champion = "champion.parquet" if suffix == ".toml" else name
-    code, out, err = call(capsys, "--champion", champion, "--candidate", "candidate.csv", *given_)
-    if suffix == ".toml" and code == 0:
+    sides = ["--champion", "champion.parquet" if suffix == ".toml" else f"broken{suffix}", "--candidate", "candidate.csv"]
+    return call(capsys, *sides, *(["--policy", "broken.toml"] if suffix == ".toml" else []))
+
+
+def refused(code: int, out: str, err: str) -> bool:
+    return code == 2 and not out and err.startswith("holdfast: error: ") and len(err.strip().splitlines()) == 1 and "Traceback" not in err
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=BYTES, suffix=st.sampled_from([*VALID]))
+def test_what_is_no_input_at_all_is_refused_in_one_line(folder, capsys, content, suffix):
+    got = judged_with(folder, capsys, content, suffix)
+    if suffix == ".toml" and got[0] == 0:
         return  # white space and comments are a policy of defaults
-    assert code == 2, (out, err)
-    assert err.startswith("holdfast: error: ")
-    assert len(err.strip().splitlines()) == 1
-    assert "Traceback" not in err
+    assert refused(*got), got
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), suffix=st.sampled_from([*VALID]))
+def test_a_damaged_file_is_refused_in_one_line_or_judged_but_never_a_fault(folder, capsys, data, suffix):
+    """What is left may still be valid: a policy with another figure, results with fewer ids. Results that lost rows never pass."""
+    content = data.draw(damaged(VALID[suffix]))
+    got = judged_with(folder, capsys, content, suffix)
+    if suffix == ".toml" and got[0] in (0, 1):
+        tomllib.loads(content.decode())
+        return
+    assert refused(*got), (got, content)
+
+
+MISTAKES = tomllib.loads((Path(__file__).parent / "mistakes.toml").read_text())
+
+
+@pytest.mark.parametrize(("suffix", "text"), [(s, t) for s, texts in MISTAKES.items() for t in texts])
+def test_every_mistake_is_refused_in_one_line(folder, capsys, suffix, text):
+    got = judged_with(folder, capsys, text.encode(), f".{suffix}")
+    assert refused(*got), got
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame({"task": [1.5], "example_id": [None], "score": [1]}),
+        pd.DataFrame({"task": ["a"], "example_id": [1], "score": [[1]]}),
+        pd.DataFrame({"task": ["a"], "example_id": [1], "score": [pd.Timestamp("2026-01-01")]}),
+        pd.DataFrame({"task": ["a"], "example_id": [1], "score": [b"x"]}),
+        pd.DataFrame({"task": ["a"], "score": [1]}),
+        pd.DataFrame({"task": []}),
+        pd.DataFrame(),
+    ],
+)
+def test_parquet_of_another_kind_is_refused_in_one_line(folder, capsys, frame):
+    got = judged_with(folder, capsys, frame.to_parquet(), ".parquet")
+    assert refused(*got), got
+
+
+def test_the_schema_in_the_docs_is_that_of_the_verdict(folder, capsys):
+    schema = json.loads((DOCS / "verdict.schema.json").read_text())
+    assert schema == verdict_schema(), "python -m holdfast.gate.outputs > docs/verdict.schema.json"
+    worse = side(north=(990, 1000), south=(900, 1000, 60))
+    against(capsys, worse, "--out", "gate")
+    jsonschema.validate(json.loads((folder / "gate/verdict.json").read_text()), schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"schema": 1, "decision": "perhaps"}, schema)

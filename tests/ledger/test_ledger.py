@@ -1,5 +1,6 @@
 """The ledger on SQLite and on a real PostgreSQL: append-only, idempotent, several writers, a kill in the middle."""
 
+import json
 import os
 import shutil
 import signal
@@ -13,9 +14,22 @@ import pytest
 
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
-from holdfast.ledger import Ledger, history
+from holdfast.gate import Gate, Policy
+from holdfast.ledger import Ledger, history, sides
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
+
+
+NASTY = "<script>alert(1)</script>=cmd|'/C calc'!A0 %s \x1b[31m"
+
+
+def code_of(arguments: list[str]) -> int:
+    """The exit code of a command."""
+    try:
+        run_cli(arguments)
+    except SystemExit as done:
+        return int(done.code or 0)
+    return 0
 
 
 def results(**tasks: float) -> pd.DataFrame:
@@ -68,7 +82,7 @@ def test_recording_twice_changes_nothing_and_other_results_are_refused(url):
     assert Ledger(url).releases("m")[0].scores == {"a": pytest.approx(0.7), "b": pytest.approx(0.8)}
     kept = ledger._rows("SELECT revision FROM holdfast_releases ORDER BY revision")
     assert [r["revision"] for r in kept] == [0, 1], "the old results are kept"
-    pd.testing.assert_frame_equal(ledger.results("m"), results(a=0.7, b=0.8))
+    pd.testing.assert_frame_equal(ledger.results("m"), results(a=0.7, b=0.8), check_like=True)
 
 
 def test_the_history_tells_which_release_lost_what_first(url):
@@ -163,3 +177,62 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
         assert message in err
         assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "new.db").exists(), "a mistake makes no ledger"
+
+
+def test_verdicts_are_kept_and_change_nothing_when_they_come_twice(url):
+    ledger = Ledger(url)
+    ledger.record("m", "1", results(a=0.9, b=0.8))
+    ledger.record("m", "2", results(a=0.9, b=0.75))
+    gate = Gate(Policy())
+    first = gate.judge(*sides(ledger, "m", results(a=0.5, b=0.75), name="3")).to_json()
+    assert first["candidate_standing"]["forgetting"] == {"a": pytest.approx(0.4), "b": pytest.approx(0.05)}, "since they were learnt"
+    assert [ledger.judge("m", "3", first), ledger.judge("m", "3", first)] == ["recorded", "unchanged"]
+    second = gate.judge(*sides(ledger, "m", results(a=0.9, b=0.75), name="3")).to_json()
+    assert ledger.judge("m", "3", second) == "recorded"
+    kept = Ledger(url).verdicts("m")
+    assert [(v.candidate, v.champion, v.decision) for v in kept] == [("3", "2", "fail"), ("3", "2", second["decision"])]
+    assert kept[0].verdict == json.loads(json.dumps(first))
+    assert ledger.verdicts("other") == []
+
+
+def test_the_gate_takes_its_champion_from_the_ledger_and_records_there(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    at = ["--ledger", "sqlite:///ledger.db", "--model", NASTY]
+    many = {"a": pd.concat([results(a=0.9).assign(example_id=lambda f, k=k: f["example_id"] + f"-{k}") for k in range(10)])}
+    many["a"].to_parquet("1.parquet")
+    many["a"].assign(task=NASTY, score=0.0).to_parquet("new.parquet")
+    pd.concat([many["a"].assign(score=0.0), pd.read_parquet("new.parquet")]).to_parquet("2.parquet")
+    assert code_of(["record", *at, "--release", "=1", "--results", "1.parquet"]) == 0
+    gate = ["gate", *at, "--candidate", "2.parquet", "--policy", "standard"]
+    assert code_of([*gate, "--release", NASTY, "--dry-run"]) == 0
+    assert Ledger("sqlite:///ledger.db").verdicts(NASTY) == []
+    assert code_of([*gate, "--release", NASTY, "--trained-on", "a", "--out", "gate"]) == 1
+    assert "verdict recorded in the ledger" in capsys.readouterr().out
+    page = Path("gate/verdict.html").read_text()
+    assert "Releases × tasks" in page
+    assert "(candidate)" in page
+    assert code_of(["record", *at, "--release", NASTY, "--results", "2.parquet"]) == 0
+    assert code_of(["history", *at, "--html", "history.html"]) == 0
+    out, other = capsys.readouterr().out, Path("history.html").read_text()
+    assert "90.0 points lost first by release" in out
+    assert "Verdicts on candidates" in other
+    for text in (out, page, other):
+        assert "\x1b" not in text
+    for text in (page, other):
+        assert "<script" not in text
+    assert code_of(["gate", "--candidate", "2.parquet", "--champion", "1.parquet", "--release", "3"]) == 2
+
+
+def test_a_ledger_of_the_first_version_is_migrated(tmp_path):
+    import sqlite3
+
+    url = f"sqlite:///{tmp_path}/old.db"
+    Ledger(url).record("m", "1", results(a=0.9))
+    with sqlite3.connect(tmp_path / "old.db") as connection:
+        connection.execute("DROP TABLE holdfast_verdicts")
+        connection.execute("UPDATE holdfast_version SET version_num = '0001'")
+    connection.close()
+    ledger = Ledger(url)
+    assert ledger.releases("m")[0].scores == {"a": pytest.approx(0.9)}
+    assert ledger.verdicts("m") == []

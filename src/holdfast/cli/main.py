@@ -13,6 +13,7 @@ from holdfast.cli.gate import gate
 from holdfast.cli.ledger import history, record
 from holdfast.cli.runs import Tolerance, bench, run
 from holdfast.errors import HoldfastError, MissingExtra
+from holdfast.text import shown
 
 app = typer.Typer(
     name="holdfast",
@@ -40,7 +41,7 @@ def run_cli(arguments: Sequence[str] | None = None) -> None:
 
 
 def _complain(message: str) -> int:
-    print(f"holdfast: error: {message}", file=sys.stderr)
+    print(f"holdfast: error: {shown(message)}", file=sys.stderr)
     return 2
 
 

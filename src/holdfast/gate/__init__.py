@@ -2,5 +2,6 @@
 
 from holdfast.gate.judge import Gate, TaskVerdict, Verdict
 from holdfast.gate.policy import Policy, TaskRule, read_policy, template
+from holdfast.gate.reading import Side, read_side
 
-__all__ = ["Gate", "Policy", "TaskRule", "TaskVerdict", "Verdict", "read_policy", "template"]
+__all__ = ["Gate", "Policy", "Side", "TaskRule", "TaskVerdict", "Verdict", "read_policy", "read_side", "template"]

@@ -5,16 +5,19 @@ Fail: some critical task shows that it loses more than δ ("drop ≤ δ" is reje
 Inconclusive otherwise, with the number of examples that would decide. Never by the mean alone.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from holdfast.errors import HoldfastError
-from holdfast.gate.policy import Policy, TaskRule, Waiver, read_policy
-from holdfast.gate.results import Comparison, Pair, Summary, compare, read_results
+from holdfast.gate.policy import Policy, TaskRule, label, read_policy
+from holdfast.gate.reading import Side, read_side
+from holdfast.gate.results import Comparison, Key, Pair, Summary, compare
 from holdfast.gate.statistics import Test, examples_needed, holm, paired_binary, paired_real, summarised_real, unpaired_binary
+from holdfast.metrics import AccuracyMatrix
+from holdfast.metrics.releases import Standing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,7 +27,10 @@ Decision = Literal["pass", "fail", "inconclusive"]
 
 @dataclass(frozen=True)
 class TaskVerdict:
-    """What was decided on one task. Scores, drop and its interval in [−1, 1]; `needed`: examples that would decide, where inconclusive."""
+    """What was decided on one task, or on a segment of it. Scores, drop and its interval in [−1, 1].
+
+    `needed`: examples that would decide, where inconclusive. `exact`: a rule on exact figures decided, not a test.
+    """
 
     task: str
     decision: Decision
@@ -32,6 +38,7 @@ class TaskVerdict:
     reason: str
     champion: float | None
     candidate: float | None
+    segment: str = ""
     drop: float | None = None
     low: float | None = None
     high: float | None = None
@@ -42,6 +49,12 @@ class TaskVerdict:
     needed: int | None = None
     method: str = ""
     waived: str | None = None
+    exact: bool = False
+
+    @property
+    def label(self) -> str:
+        """The task, or task/segment."""
+        return label(self.task, self.segment)
 
 
 @dataclass(frozen=True)
@@ -55,6 +68,12 @@ class Verdict:
     tasks: tuple[TaskVerdict, ...]
     mean_change: float | None  # mean of candidate − champion over the tasks of both
     confidence: float
+    decided_by: Literal["tests", "figures"]
+    champion: str  # where the results came from
+    candidate: str
+    judged: str  # the day, ISO 8601
+    champion_standing: Standing | None = None  # ACC, BWT, forgetting, where matrices or a ledger tell
+    candidate_standing: Standing | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -75,108 +94,94 @@ class Gate:
 
     @classmethod
     def from_policy(cls, path: str | Path) -> "Gate":
-        """A gate with the policy of a TOML file."""
+        """A gate with the policy of a TOML file, or a shipped one by its name (standard, simple)."""
         return cls(read_policy(Path(path)))
 
     def judge(
         self,
-        champion: "Path | str | pd.DataFrame",
-        candidate: "Path | str | pd.DataFrame",
+        champion: "Path | str | pd.DataFrame | AccuracyMatrix | Side",
+        candidate: "Path | str | pd.DataFrame | AccuracyMatrix | Side",
         today: date | None = None,
-        learnt: Mapping[str, float] | None = None,
     ) -> Verdict:
-        """The verdict on two sets of results (files or frames; see `read_results`).
+        """The verdict on two models' results: files, frames or accuracy matrices (see `read_side`), or sides from a ledger
+        (`holdfast.ledger.sides`, which knows what every task lost since it was learnt)."""
+        return self.decide(compare(read_side(champion, "champion"), read_side(candidate, "candidate")), today or date.today())
 
-        `learnt`: the score of each task when it was learnt (`holdfast.ledger.learnt_scores`), for `max_cumulative_drop`.
-        """
-        found = compare(read_results(champion, "champion"), read_results(candidate, "candidate"))
-        return self.decide(found, today or date.today(), learnt)
-
-    def decide(self, found: Comparison, today: date, learnt: Mapping[str, float] | None = None) -> Verdict:
+    def decide(self, found: Comparison, today: date) -> Verdict:
         """The verdict on results that were joined."""
-        limited = [t for t in found.tasks if self.policy.rule(t).max_cumulative_drop is not None]
-        if limited and learnt is None:
-            raise HoldfastError(f"max_cumulative_drop (task {limited[0]!r}) needs the releases of a ledger: give --ledger and --model")
         policy = self.policy
-        unknown = [
-            t
-            for t in [*policy.tasks, *(w.task for w in policy.waivers)]
-            if t not in {*found.tasks, *found.only_champion, *found.only_candidate}
-        ]
-        if unknown:
-            raise HoldfastError(f"the policy names task {unknown[0]!r}, which neither side has; tasks: {', '.join(found.tasks) or 'none'}")
-        if not found.tasks:
-            raise HoldfastError("champion and candidate have no task in common; check the task column of both")
-        if found.unmatched and policy.unmatched == "fail":
-            task, n = next(iter(found.unmatched.items()))
-            raise HoldfastError(
-                f"task {task!r}: {n} example ids are on one side only, so the sides were not tested on the same examples; evaluate both on "
-                'the same frozen test set, or set unmatched = "ignore" (which may hide hard examples)'
-            )
+        _check(policy, found)
         alpha = 1 - policy.confidence
-        tests = {task: _test(scores, policy.rule(task), policy.confidence) for task, scores in found.tasks.items()}
-        critical = [t for t in tests if policy.rule(t).critical]
-        worse = dict(zip(critical, holm([tests[t].worse for t in critical], alpha), strict=True))
-        worse |= {t: tests[t].worse <= alpha for t in tests if t not in worse}
-        verdicts = [self._on_task(t, found.tasks[t], tests[t], worse[t], alpha, today, (learnt or {}).get(t)) for t in tests]
-        verdicts += [_gone(t, score, policy.rule(t), policy.waiver(t, today)) for t, score in found.only_champion.items()]
+        rules = {key: policy.rule(*key) for key in found.all}
+        judged = {key: s for key, s in found.all.items() if not key[1] or rules[key].segments != "ignore"}
+        tests = {key: _test(scores, rules[key], policy.confidence) for key, scores in judged.items()}
+        critical = [k for k, test in tests.items() if rules[k].critical and test]
+        worse = dict(zip(critical, holm([test.worse for k in critical if (test := tests[k])], alpha), strict=True))
+        worse |= {k: test.worse <= alpha for k, test in tests.items() if test and k not in worse}
+        lost = found.standings[1].forgetting if found.standings[1] else {}
+        verdicts = [self._on_task(key, judged[key], tests[key], worse.get(key, False), alpha, lost.get(key[0], 0.0)) for key in tests]
+        verdicts += [
+            TaskVerdict(t, "fail", policy.rule(t, s).critical, "the candidate was not tested on it", score, None, s, exact=True)
+            for (t, s), score in found.only_champion.items()
+        ]
         verdicts += [_new(t, score, n, policy.rule(t)) for t, (score, n) in found.only_candidate.items()]
-        change = -sum(t.drop for t in tests.values()) / len(tests)
-        return self._whole(verdicts, change, found, today)
+        return self._whole([self._waived(v, today) for v in verdicts], found, today)
 
     def plan(self, found: Comparison, power: float = 0.8) -> Iterator[str]:
         """A line a task: the examples it needs to pass a candidate that lost nothing, with this power, and those it has."""
         for task, scores in found.tasks.items():
             rule = self.policy.rule(task)
             needed = examples_needed(rule.delta, _spread(scores, rule), 1 - self.policy.confidence, power)
-            have = len(scores.champion) if isinstance(scores, Pair) else scores.champion[2]
-            yield f"{task}: {needed} examples for δ = {100 * rule.delta:g} points, {have} there"
+            yield f"{task}: {needed} examples for δ = {100 * rule.delta:g} points, {scores.examples or 'unknown'} there"
 
-    def _on_task(
-        self, task: str, scores: Pair | Summary, test: Test, worse: bool, alpha: float, today: date, learnt: float | None
-    ) -> TaskVerdict:
-        rule, waiver = self.policy.rule(task), self.policy.waiver(task, today)
-        a, b = scores.means
-        points, needed = 100 * test.drop, None
-        far = 0.0 if learnt is None else learnt - b
+    def _on_task(self, key: Key, scores: Pair | Summary, test: Test | None, worse: bool, alpha: float, lost: float) -> TaskVerdict:
+        rule, (a, b), (task, segment) = self.policy.rule(*key), scores.means, key
+        points, allowed, needed, exact = 100 * (a - b), 100 * rule.delta, None, False
+        decision: Decision
         if rule.floor is not None and b < rule.floor:
-            decision, reason = "fail", f"score {b:.4f} is below the floor {rule.floor:g}"
-        elif rule.max_cumulative_drop is not None and far > rule.max_cumulative_drop:
+            decision, reason, exact = "fail", f"score {b:.4f} is below the floor {rule.floor:g}", True
+        elif rule.max_cumulative_drop is not None and lost > rule.max_cumulative_drop:
             limit = 100 * rule.max_cumulative_drop
-            decision, reason = "fail", f"lost {100 * far:.2f} points since it was learnt, more than the {limit:g} allowed"
+            decision, reason, exact = "fail", f"lost {100 * lost:.2f} points since it was learnt, more than the {limit:g} allowed", True
+        elif test is None:
+            decision, reason = "inconclusive", f"measured drop {points:+.2f} points, {_untestable(scores)}"
         elif worse:
-            decision, reason = "fail", f"loses {points:.2f} points, more than the {100 * rule.delta:g} allowed"
+            decision, reason = "fail", f"loses {points:.2f} points, more than the {allowed:g} allowed"
+        elif segment and rule.segments == "worse":
+            decision, reason = "pass", f"not shown to lose more than {allowed:g} points (measured {points:+.2f})"
         elif test.examples < rule.min_examples:
             needed = rule.min_examples
             decision, reason = "inconclusive", f"{test.examples} examples, at least {needed} are asked for"
         elif test.not_worse <= alpha:
-            decision, reason = "pass", f"loses less than {100 * rule.delta:g} points (measured {points:+.2f})"
+            decision, reason = "pass", f"loses less than {allowed:g} points (measured {points:+.2f})"
         else:
             needed = _needed(scores, test, rule, alpha)
-            more = (
-                f"about {needed} would, if that is the true drop"
-                if needed
-                else "more would not help: the drop is about as large as what is allowed"
-            )
+            more = f"about {needed} would, if that is the true drop" if needed else "more would not help: the drop is about what is allowed"
             decision, reason = "inconclusive", f"{test.examples} examples do not decide (measured {points:+.2f} points); {more}"
-        numbers = {"drop": test.drop, "low": test.low, "high": test.high, "p_not_worse": test.not_worse, "p_worse": test.worse}
-        about = {"examples": test.examples, "needed": needed, "method": test.method, "waived": waiver.reason if waiver else None}
-        return TaskVerdict(task, decision, rule.critical, reason, a, b, delta=rule.delta, **numbers, **about)  # type: ignore[arg-type]
+        about: dict[str, Any] = {"segment": segment, "drop": a - b, "delta": rule.delta, "needed": needed, "exact": exact}
+        about["examples"] = scores.examples
+        if test is not None:
+            about |= {"low": test.low, "high": test.high, "p_not_worse": test.not_worse, "p_worse": test.worse, "method": test.method}
+        return TaskVerdict(task, decision, rule.critical, reason, a, b, **about)
 
-    def _whole(self, verdicts: list[TaskVerdict], change: float, found: Comparison, today: date) -> Verdict:
-        policy, reasons, warnings = self.policy, [], []
+    def _waived(self, v: TaskVerdict, today: date) -> TaskVerdict:
+        waiver = self.policy.waiver(v.task, today, v.segment)
+        return replace(v, waived=waiver.reason) if waiver else v
+
+    def _whole(self, verdicts: list[TaskVerdict], found: Comparison, today: date) -> Verdict:
+        policy, reasons, warnings = self.policy, list[str](), list[str]()
+        by_figures = policy.decide_by == "figures"
+        if by_figures:
+            told = [f"{v.label}: the tests would say {v.decision}: {v.reason}" for v in verdicts if v.decision != "pass" and not v.exact]
+            warnings += ["decided on measured figures, as if they were true ones", *told]
+            verdicts = [v if v.exact else replace(v, decision="pass", reason=f"{v.reason} (not counted)") for v in verdicts]
         for v in verdicts:
             if v.decision != "pass":
-                told = f"{v.task}: {v.reason}"
-                if v.waived:
-                    warnings.append(f"{told} (waived: {v.waived})")
-                elif v.critical:
-                    reasons.append(told)
-                else:
-                    warnings.append(told)
-        broken = list(_figures(policy, verdicts, change))
-        expired = [w for w in policy.waivers if today > w.expires]
-        warnings += [f"the waiver of {w.task} expired on {w.expires}" for w in expired]
+                told_of = f"{v.label}: {v.reason}{f' (waived: {v.waived})' if v.waived else ''}"
+                (reasons if v.critical and not v.waived else warnings).append(told_of)
+        change = -sum(a - b for a, b in (s.means for s in found.tasks.values())) / len(found.tasks)
+        broken = list(_figures(policy, found, change))
+        warnings += [f"the waiver of {w.task} expired on {w.expires}" for w in policy.waivers if today > w.expires]
         warnings += [f"{task}: {n} example ids on one side only were left out" for task, n in found.unmatched.items()]
         counted = [v for v in verdicts if v.critical and not v.waived]
         decision: Decision = "pass"
@@ -185,24 +190,63 @@ class Gate:
         elif any(v.decision == "inconclusive" for v in counted):
             decision = "inconclusive"
         passed = decision == "pass" or (decision == "inconclusive" and policy.inconclusive == "pass")
-        ordered = sorted(verdicts, key=lambda v: -(v.drop if v.drop is not None else -2.0))
-        return Verdict(decision, passed, tuple(broken + reasons), tuple(warnings), tuple(ordered), change, policy.confidence)
+        ordered = tuple(sorted(verdicts, key=lambda v: -(v.drop if v.drop is not None else -2.0)))
+        about = (policy.decide_by, *found.names, today.isoformat(), *found.standings)
+        return Verdict(decision, passed, tuple(broken + reasons), tuple(warnings), ordered, change, policy.confidence, *about)
 
 
-def _test(scores: Pair | Summary, rule: TaskRule, confidence: float) -> Test:
+def _check(policy: Policy, found: Comparison) -> None:
+    """What keeps a comparison from being judged at all."""
+    if not found.tasks:
+        raise HoldfastError("champion and candidate have no task in common; check the task column of both")
+    known = {label(*key) for key in [*found.all, *found.only_champion]} | set(found.only_candidate)
+    strange = [t for t in [*policy.tasks, *(w.task for w in policy.waivers)] if t not in known]
+    if strange:
+        raise HoldfastError(f"the policy names task {strange[0]!r}, which neither side has; tasks: {', '.join(found.tasks)}")
+    if found.unmatched and policy.unmatched == "fail":
+        task, n = next(iter(found.unmatched.items()))
+        raise HoldfastError(
+            f"task {task!r}: {n} example ids are on one side only, so the sides were not tested on the same examples; evaluate both on "
+            'the same frozen test set, or set unmatched = "ignore" (which may hide hard examples)'
+        )
+    limited = [f"max_cumulative_drop (task {t!r})" for t in found.tasks if policy.rule(t).max_cumulative_drop is not None]
+    limited += [f"whole.{name}" for name in ("worst_forgetting", "largest_transfer_drop") if getattr(policy.whole, name) is not None]
+    if limited and None in found.standings:
+        raise HoldfastError(
+            f"{limited[0]} asks what was lost since a task was learnt, which results of two models do not tell: give accuracy matrices, "
+            "or --ledger and --model"
+        )
+
+
+def _test(scores: Pair | Summary, rule: TaskRule, confidence: float) -> Test | None:
     level = 2 * confidence - 1  # the two-sided interval whose ends are the two one-sided tests
     if isinstance(scores, Summary):
-        (a, sa, n), (b, sb, m) = scores.champion, scores.candidate
-        if sa is None or sb is None:
-            return unpaired_binary(a, b, n, m, rule.delta, level)
-        return summarised_real((a, sa, n), (b, sb, m), rule.delta, level)
-    if not len(scores.champion):
+        if _untestable(scores):
+            return None
+        a, b = scores.champion, scores.candidate
+        if a.sd is None and b.sd is None:
+            return unpaired_binary(a.score, b.score, a.examples, b.examples, rule.delta, level)
+        sides = [(m.score, (m.score * (1 - m.score)) ** 0.5 if m.sd is None else m.sd, m.examples) for m in (a, b)]
+        return summarised_real(sides[0], sides[1], rule.delta, level)
+    if not scores.examples:
         raise HoldfastError("a task has no example that both sides were tested on")
     if scores.binary and scores.cluster is None:
         lost = int(((scores.champion == 1) & (scores.candidate == 0)).sum())
         won = int(((scores.champion == 0) & (scores.candidate == 1)).sum())
-        return paired_binary(lost, won, len(scores.champion), rule.delta, level)
+        return paired_binary(lost, won, scores.examples, rule.delta, level)
     return paired_real(scores.champion - scores.candidate, rule.delta, scores.cluster, level)
+
+
+def _untestable(scores: Pair | Summary) -> str:
+    """Why aggregated scores cannot be tested; empty where they can."""
+    sides = (scores.champion, scores.candidate) if isinstance(scores, Summary) else ()
+    if any(not m.examples for m in sides):
+        return "no number of examples is given"
+    if any(m.sd is None and not m.share for m in sides):
+        return "but the scores are not shares of right answers (score × examples is no whole number): give their standard deviations as sd"
+    if any(m.sd is not None and m.examples < 2 for m in sides):
+        return "and one example has no spread"
+    return ""
 
 
 def _needed(scores: Pair | Summary, test: Test, rule: TaskRule, alpha: float) -> int | None:
@@ -217,33 +261,43 @@ def _spread(scores: Pair | Summary, rule: TaskRule) -> float:
     """The mean square of differences between the sides (for 0/1 scores the share on which they differ), at least δ/2."""
     if isinstance(scores, Pair):
         spread = float(((scores.champion - scores.candidate) ** 2).mean())
-    else:
-        spread = sum(p * (1 - p) for p in scores.means)  # independent sides
+    else:  # independent sides
+        spread = sum(m.score * (1 - m.score) if m.sd is None else m.sd**2 for m in (scores.champion, scores.candidate))
     return min(max(spread, rule.delta / 2), 1.0)
-
-
-def _gone(task: str, score: float, rule: TaskRule, waiver: Waiver | None) -> TaskVerdict:
-    reason = waiver.reason if waiver else None
-    return TaskVerdict(task, "fail", rule.critical, "the candidate was not tested on it", score, None, waived=reason)
 
 
 def _new(task: str, score: float, examples: int, rule: TaskRule) -> TaskVerdict:
     low = rule.floor is not None and score < rule.floor
     reason = f"new; score {score:.4f} is below the floor {rule.floor:g}" if low else "new: the champion was not tested on it"
-    return TaskVerdict(task, "fail" if low else "pass", rule.critical, reason, None, score, examples=examples)
+    return TaskVerdict(task, "fail" if low else "pass", rule.critical, reason, None, score, examples=examples, exact=low)
 
 
-def _figures(policy: Policy, verdicts: list[TaskVerdict], change: float) -> Iterator[str]:
+def _figures(policy: Policy, found: Comparison, change: float) -> Iterator[str]:
     """Rules on exact figures that are broken."""
-    whole = policy.whole
-    if whole.lowest_transfer is not None and change < whole.lowest_transfer:
-        yield f"mean change over tasks {100 * change:+.2f} points is below {100 * whole.lowest_transfer:+.2f}"
+    whole, (champion, candidate) = policy.whole, found.standings
+    old = [b - a for t, s in found.tasks.items() if t != whole.new_task for a, b in [s.means]]
+    transfer = sum(old) / len(old) if old else 0.0
+    if whole.lowest_transfer is not None and transfer < whole.lowest_transfer:
+        yield f"mean change over old tasks {100 * transfer:+.2f} points is below {100 * whole.lowest_transfer:+.2f}"
+    if whole.largest_accuracy_drop is not None and -change > whole.largest_accuracy_drop:
+        yield f"ACC over the tasks of both is {-100 * change:.2f} points lower, more than the {100 * whole.largest_accuracy_drop:g} allowed"
+    if candidate is not None and champion is not None:
+        worst = max(candidate.forgetting, key=lambda t: candidate.forgetting[t], default=None)
+        if whole.worst_forgetting is not None and worst is not None and candidate.forgetting[worst] > whole.worst_forgetting:
+            lost = 100 * candidate.forgetting[worst]
+            yield f"{worst}: lost {lost:.2f} points since it was learnt, more than the {100 * whole.worst_forgetting:g} allowed"
+        fell = (champion.transfer or 0.0) - (candidate.transfer or 0.0)
+        if whole.largest_transfer_drop is not None and fell > whole.largest_transfer_drop:
+            yield f"BWT is {100 * fell:.2f} points lower than the champion's, more than the {100 * whole.largest_transfer_drop:g} allowed"
     if whole.least_gain is not None:
-        if whole.new_task is None:
-            raise HoldfastError("whole.least_gain needs whole.new_task: the task that the candidate was trained for")
-        of = next((v for v in verdicts if v.task == whole.new_task), None)
-        if of is None or of.candidate is None:
-            raise HoldfastError(f"whole.new_task {whole.new_task!r} is not among the candidate's tasks")
-        gain = of.candidate - (of.champion or 0.0)
-        if gain < whole.least_gain:
-            yield f"{of.task}: gain {100 * gain:+.2f} points is below {100 * whole.least_gain:+.2f}"
+        yield from _gain(whole.new_task, whole.least_gain, found)
+
+
+def _gain(task: str | None, least: float, found: Comparison) -> Iterator[str]:
+    if task is None:
+        raise HoldfastError("whole.least_gain needs whole.new_task: the task that the candidate was trained for")
+    if task not in found.tasks and task not in found.only_candidate:
+        raise HoldfastError(f"whole.new_task {task!r} is not among the candidate's tasks")
+    before, after = found.tasks[task].means if task in found.tasks else (0.0, found.only_candidate[task][0])
+    if after - before < least:
+        yield f"{task}: gain {100 * (after - before):+.2f} points is below {100 * least:+.2f}"

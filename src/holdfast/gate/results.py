@@ -1,24 +1,24 @@
-"""Scores of a model on frozen test sets: read, checked, and joined on the example."""
+"""Both sides of a comparison, task by task and segment by segment, joined on the example."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.reading import Side
+from holdfast.metrics.releases import Standing
 
 if TYPE_CHECKING:
     import pandas as pd
 
-REQUIRED = ("task", "example_id", "score")
-AGGREGATED = ("task", "score", "examples")
-READERS = {".parquet": "Parquet", ".csv": "CSV", ".jsonl": "JSON lines", ".ndjson": "JSON lines", ".json": "JSON lines"}
+Key = tuple[str, str]  # task, segment; an empty segment is the task as a whole
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One task's scores of both sides on the same examples. `cluster`: what each example belongs to, where given."""
+    """Scores of both sides on the same examples. `cluster`: what each example belongs to, where given."""
 
     champion: np.ndarray  # (N,)
     candidate: np.ndarray  # (N,)
@@ -34,135 +34,130 @@ class Pair:
         """Whether every score is 0 or 1."""
         return all(bool(((s == 0) | (s == 1)).all()) for s in (self.champion, self.candidate))
 
+    @property
+    def examples(self) -> int:
+        """How many."""
+        return len(self.champion)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """A mean score, its standard deviation (None: unknown) and number of examples (0: unknown)."""
+
+    score: float
+    sd: float | None
+    examples: int
+
+    @property
+    def share(self) -> bool:
+        """Whether it can be the share of right answers: some whole number of the examples shows it at its digits.
+
+        >>> Mean(0.9125, None, 1234).share, Mean(0.9123, None, 1234).share
+        (True, False)
+        """
+        digits = len(repr(self.score).partition(".")[2])
+        return abs(round(round(self.score * self.examples) / max(self.examples, 1), digits) - self.score) < 1e-12
+
 
 @dataclass(frozen=True)
 class Summary:
-    """One task's scores of both sides as mean, standard deviation (None: unknown) and number of examples."""
+    """Aggregated scores of both sides."""
 
-    champion: tuple[float, float | None, int]
-    candidate: tuple[float, float | None, int]
+    champion: Mean
+    candidate: Mean
 
     @property
     def means(self) -> tuple[float, float]:
         """Mean score of both sides."""
-        return self.champion[0], self.candidate[0]
+        return self.champion.score, self.candidate.score
+
+    @property
+    def examples(self) -> int:
+        """Those of the smaller side; 0: unknown."""
+        return min(self.champion.examples, self.candidate.examples)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a gate judges: tasks both sides have, those of one side, and ids that did not match."""
+    """What a gate judges: what both sides have, tasks of one side only, ids that did not match, and where both stand."""
 
     tasks: dict[str, Pair | Summary]
-    only_champion: dict[str, float]  # task → mean score
+    segments: dict[Key, Pair | Summary]
+    only_champion: dict[Key, float]  # → mean score
     only_candidate: dict[str, tuple[float, int]]  # task → mean score, examples
     unmatched: dict[str, int]
+    standings: tuple[Standing | None, Standing | None] = (None, None)
+    names: tuple[str, str] = field(default=("champion", "candidate"))
+
+    @property
+    def all(self) -> dict[Key, Pair | Summary]:
+        """Tasks and segments."""
+        return {(t, ""): s for t, s in self.tasks.items()} | self.segments
 
 
-def read_results(source: "Path | str | pd.DataFrame", side: str = "results") -> "pd.DataFrame":
-    """A table with columns task, example_id, score (and cluster), or task, score, examples (and sd). Any mistake is one clear error."""
-    import pandas as pd
-
-    if isinstance(source, pd.DataFrame):
-        return _checked(source, side)
-    path = Path(source)
-    if path.suffix not in READERS:
-        raise HoldfastError(f"{side} {path}: expected a file ending in {', '.join(READERS)}")
-    try:
-        if path.suffix == ".parquet":
-            frame = pd.read_parquet(path)
-        elif path.suffix == ".csv":
-            kinds = dict.fromkeys(("task", "example_id", "cluster", "segment"), str)
-            frame = pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values={"score": [""]})
-        else:
-            frame = pd.read_json(path, lines=True, dtype=False, convert_dates=False)
-    except FileNotFoundError:
-        raise HoldfastError(f"{side} {path}: there is no such file") from None
-    except Exception as error:
-        text = (str(error).splitlines() or [type(error).__name__])[0]
-        raise HoldfastError(f"{side} {path} is not readable as {READERS[path.suffix]}: {text[:200]}") from None
-    return _checked(frame, f"{side} {path}")
-
-
-def _checked(frame: "pd.DataFrame", where: str) -> "pd.DataFrame":
-    import pandas as pd
-
-    columns = [str(c) for c in frame.columns]
-    if len(set(columns)) < len(columns):
-        raise HoldfastError(f"{where}: column names must differ, got {columns}")
-    kind = AGGREGATED if "examples" in columns and "example_id" not in columns else REQUIRED
-    missing = [c for c in kind if c not in columns]
-    if missing:
-        raise HoldfastError(f"{where}: expected columns {', '.join(REQUIRED)} (or {', '.join(AGGREGATED)}), missing {', '.join(missing)}")
-    if frame.empty:
-        raise HoldfastError(f"{where}: no rows; expected at least one")
-    out = pd.DataFrame({"task": _text(frame["task"], where, "task")})
-    out["score"] = _numbers(frame["score"], where, "score")
-    if bool(((out["score"] < 0) | (out["score"] > 1)).any()):
-        worst = out["score"][(out["score"] < 0) | (out["score"] > 1)].iloc[0]
-        raise HoldfastError(f"{where}: scores lie in [0, 1], higher is better; got {worst:g}: divide by the largest possible score")
-    if kind is AGGREGATED:
-        out["examples"] = _numbers(frame["examples"], where, "examples")
-        if bool(((out["examples"] < 1) | (out["examples"] % 1 != 0)).any()):
-            raise HoldfastError(f"{where}: examples are whole numbers of at least 1")
-        if "sd" in columns:
-            out["sd"] = _numbers(frame["sd"], where, "sd")
-        keys = ["task"]
-    else:
-        out["example_id"] = _text(frame["example_id"], where, "example_id")
-        if "cluster" in columns:
-            out["cluster"] = _text(frame["cluster"], where, "cluster")
-        keys = ["task", "example_id"]
-    twice = out.duplicated(keys)
-    if bool(twice.any()):
-        row = out[twice].iloc[0]
-        raise HoldfastError(f"{where}: each {' and '.join(keys)} stands once, but {', '.join(repr(row[k]) for k in keys)} stands twice")
-    return out
-
-
-def _text(column: "pd.Series[Any]", where: str, name: str) -> "pd.Series[str]":
-    if bool(column.isna().any()):
-        raise HoldfastError(f"{where}: {name} is missing in row {int(column.isna().to_numpy().argmax()) + 1}")
-    text = column.astype(str)
-    if bool((text == "").any()):
-        raise HoldfastError(f"{where}: {name} is empty in row {int((text == '').to_numpy().argmax()) + 1}")
-    return text
-
-
-def _numbers(column: "pd.Series[Any]", where: str, name: str) -> "pd.Series[float]":
-    import pandas as pd
-
-    if column.dtype == bool:
-        column = column.astype(float)
-    values = pd.to_numeric(column, errors="coerce").astype(float)
-    bad = ~np.isfinite(values.to_numpy())
-    if bool(bad.any()):
-        row = int(bad.argmax())
-        raise HoldfastError(f"{where}: {name} must be a number, got {column.iloc[row]!r} in row {row + 1}")
-    return values
-
-
-def compare(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Comparison:
-    """Both sides, as `read_results` gives them, task by task. Per-example results are joined on the id."""
-    if ("examples" in champion) != ("examples" in candidate):
+def compare(champion: Side, candidate: Side) -> Comparison:
+    """Both sides, task by task. Results of single examples are joined on the id."""
+    aggregated = "examples" in champion.rows
+    if aggregated != ("examples" in candidate.rows):
         raise HoldfastError("one side has results of single examples, the other aggregated ones; give both in the same form")
-    a, b = ({str(t): rows for t, rows in f.groupby("task", sort=False)} for f in (champion, candidate))
-    tasks: dict[str, Pair | Summary] = {}
+    found, unmatched = _aggregates(champion.rows, candidate.rows) if aggregated else _pairs(champion.rows, candidate.rows)
+    a, b = ({key: _mean(rows) for key, rows in _parts(side.rows)} for side in (champion, candidate))
+    gone = {key: mean.score for key, mean in a.items() if key not in b and (aggregated or not key[1])}
+    new = {t: (mean.score, mean.examples) for (t, s), mean in b.items() if (t, s) not in a and not s}
+    tasks = {t: scores for (t, s), scores in found.items() if not s}
+    segments = {key: scores for key, scores in found.items() if key[1]}
+    names = (champion.name or "champion", candidate.name or "candidate")
+    return Comparison(tasks, segments, gone, new, unmatched, (champion.standing, candidate.standing), names)
+
+
+def _parts(rows: "pd.DataFrame") -> Iterator[tuple[Key, "pd.DataFrame"]]:
+    """Tasks as a whole, then segments of those."""
+    segmented = "segment" in rows
+    if "examples" in rows:
+        for key, part in rows.groupby(["task", "segment"] if segmented else ["task"], sort=False):
+            yield (str(key[0]), str(key[1]) if segmented else ""), part
+        return
+    for task, part in rows.groupby("task", sort=False):
+        yield (str(task), ""), part
+    for labels, part in rows.groupby(["task", "segment"], sort=False) if segmented else ():
+        yield (str(labels[0]), str(labels[1])), part
+
+
+def _mean(rows: "pd.DataFrame") -> Mean:
+    if "examples" not in rows:
+        return Mean(float(rows["score"].mean()), None, len(rows))
+    first = rows.iloc[0]
+    sd = float(first["sd"]) if "sd" in rows and not np.isnan(first["sd"]) else None
+    return Mean(float(first["score"]), sd, int(first["examples"]))
+
+
+def _aggregates(a: "pd.DataFrame", b: "pd.DataFrame") -> tuple[dict[Key, Pair | Summary], dict[str, int]]:
+    other = dict(_parts(b))
+    return {key: Summary(_mean(rows), _mean(other[key])) for key, rows in _parts(a) if key in other}, {}
+
+
+def _pairs(a: "pd.DataFrame", b: "pd.DataFrame") -> tuple[dict[Key, Pair | Summary], dict[str, int]]:
+    found: dict[Key, Pair | Summary] = {}
     unmatched: dict[str, int] = {}
-    for task in a:
-        if task not in b:
+    other: dict[Hashable, pd.DataFrame] = dict(iter(b.groupby("task", sort=False)))
+    for task, rows in a.groupby("task", sort=False):
+        if task not in other:
             continue
-        if "examples" in champion:
-            tasks[task] = Summary(_row(a[task]), _row(b[task]))
+        both = rows.merge(other[task], on="example_id", suffixes=("", "_b"), sort=False)
+        if n := len(rows) + len(other[task]) - 2 * len(both):
+            unmatched[str(task)] = n
+        found[str(task), ""] = _pair(both)
+        if "segment" not in both:
             continue
-        both = a[task].merge(b[task], on="example_id", suffixes=("", "_b"), sort=False)
-        unmatched[task] = len(a[task]) + len(b[task]) - 2 * len(both)
-        cluster = both["cluster"].to_numpy() if "cluster" in both else None
-        tasks[task] = Pair(both["score"].to_numpy(), both["score_b"].to_numpy(), cluster)
-    gone = {t: float(a[t]["score"].mean()) for t in a if t not in b}
-    new = {t: (float(b[t]["score"].mean()), int(b[t]["examples"].iloc[0]) if "examples" in b[t] else len(b[t])) for t in b if t not in a}
-    return Comparison(tasks, gone, new, {t: n for t, n in unmatched.items() if n})
+        if "segment_b" in both and bool((differ := both["segment"] != both["segment_b"]).any()):
+            example = both["example_id"][differ].iloc[0]
+            raise HoldfastError(
+                f"task {str(task)!r}: example {example!r} is in another segment on each side; the test set must be the same"
+            )
+        found |= {(str(task), str(s)): _pair(part) for s, part in both.groupby("segment", sort=False)}
+    return found, unmatched
 
 
-def _row(frame: "pd.DataFrame") -> tuple[float, float | None, int]:
-    first = frame.iloc[0]
-    return float(first["score"]), float(first["sd"]) if "sd" in frame else None, int(first["examples"])
+def _pair(both: "pd.DataFrame") -> Pair:
+    cluster = both["cluster"].to_numpy() if "cluster" in both else None
+    return Pair(both["score"].to_numpy(), both["score_b"].to_numpy(), cluster)

@@ -1,6 +1,6 @@
 """The ledger: every release's results on every task, and what each release lost. Needs no PyTorch."""
 
-from holdfast.ledger.history import History, Loss, history, learnt_scores
-from holdfast.ledger.store import Ledger, Release
+from holdfast.ledger.history import History, Loss, following, history, sides
+from holdfast.ledger.store import Judgement, Ledger, Release
 
-__all__ = ["History", "Ledger", "Loss", "Release", "history", "learnt_scores"]
+__all__ = ["History", "Judgement", "Ledger", "Loss", "Release", "following", "history", "sides"]

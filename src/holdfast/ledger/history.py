@@ -1,9 +1,17 @@
 """What the releases of a model did to what was known before: the matrix of releases and tasks, BWT, first losses."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from holdfast.ledger.store import Release
+from holdfast.gate.reading import Side, read_side, scores_of
+from holdfast.ledger.store import Ledger, Release
+from holdfast.metrics.releases import Standing, standing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -18,19 +26,38 @@ class Loss:
 
 @dataclass(frozen=True)
 class History:
-    """`scores[i][j]`: release i on task j (None: not tested). `transfer[i]`: mean change of the tasks learnt before, None for none."""
+    """`scores[i][j]`: release i on task j (None: not tested). `transfer[i]`: mean change of the tasks learnt before, None for none.
+    `learnt[j]`: the release that learnt task j."""
 
     model: str
     releases: tuple[str, ...]
     tasks: tuple[str, ...]
+    learnt: tuple[int, ...]
     scores: tuple[tuple[float | None, ...], ...]
     transfer: tuple[float | None, ...]
     losses: tuple[Loss, ...]
 
 
-def learnt_scores(releases: Sequence[Release]) -> dict[str, float]:
-    """The score of each task in the release that learnt it."""
-    return {t: releases[k].scores[t] for t, k in _learnt(releases).items()}
+def sides(
+    ledger: Ledger, model: str, candidate: "Path | str | pd.DataFrame | Side", trained_on: Sequence[str] = (), name: str = ""
+) -> tuple[Side, Side]:
+    """Champion and candidate for `holdfast.gate.Gate.judge`: the newest release of a model and results that may follow it.
+
+    Both know where they stand: what every task lost since the release that learnt it. `trained_on`: tasks the candidate was trained on.
+    """
+    releases, side = ledger.releases(model), read_side(candidate, "candidate")
+    champion = Side(ledger.results(model), _standing(releases), f"{model}, release {releases[-1].release}")
+    after = _standing([*releases, following(model, side, trained_on, name)])
+    return champion, replace(side, standing=after, name=name or side.name)
+
+
+def following(model: str, side: Side, trained_on: Sequence[str] = (), name: str = "") -> Release:
+    """A candidate as the release that it would be."""
+    return Release(model, name or "candidate", 0, datetime.now(UTC).isoformat(), tuple(trained_on), *scores_of(side.rows))
+
+
+def _standing(releases: Sequence[Release]) -> Standing:
+    return standing([r.scores for r in releases], _learnt(releases))
 
 
 def _learnt(releases: Sequence[Release]) -> dict[str, int]:
@@ -59,12 +86,11 @@ def history(releases: Sequence[Release], threshold: float = 0.02) -> History:
     transfer: list[float | None] = []
     losses: dict[str, Loss] = {}
     for k, r in enumerate(releases):
-        old = [t for t in tasks if learnt[t] < k and t in r.scores]
-        changes = {t: r.scores[t] - releases[learnt[t]].scores[t] for t in old}
-        transfer.append(sum(changes.values()) / len(changes) if changes else None)
-        for t, change in changes.items():
-            if -change >= threshold - 1e-12:
-                losses.setdefault(t, Loss(t, r.release, -change, releases[learnt[t]].release))
+        here = standing([s.scores for s in releases[: k + 1]], learnt)
+        transfer.append(here.transfer)
+        for t, lost in here.forgetting.items():
+            if lost >= threshold - 1e-12:
+                losses.setdefault(t, Loss(t, r.release, lost, releases[learnt[t]].release))
     scores = tuple(tuple(r.scores.get(t) for t in tasks) for r in releases)
     name = releases[0].model if releases else ""
-    return History(name, tuple(r.release for r in releases), tasks, scores, tuple(transfer), tuple(losses.values()))
+    return History(name, tuple(r.release for r in releases), tasks, tuple(learnt.values()), scores, tuple(transfer), tuple(losses.values()))

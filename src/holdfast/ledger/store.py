@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.reading import read_results, scores_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +35,18 @@ class Release:
     trained_on: tuple[str, ...]
     scores: dict[str, float]
     examples: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A gate's verdict on a candidate, against the release that was the champion then; `verdict`: `Verdict.to_json()`."""
+
+    candidate: str
+    champion: str
+    decision: str
+    passed: bool
+    recorded: str  # UTC, ISO 8601
+    verdict: dict[str, Any]
 
 
 class Ledger:
@@ -98,7 +111,7 @@ class Ledger:
         command.upgrade(config, "head")
 
     def record(self, model: str, release: str, results: "pd.DataFrame", trained_on: tuple[str, ...] = (), amend: bool = False) -> str:
-        """Adds a release; `results` as `holdfast.gate.results.read_results` gives them. Returns recorded, unchanged or amended.
+        """Adds a release; `results` with the columns of `holdfast.gate.read_side`. Returns recorded, unchanged or amended.
 
         The same content again changes nothing. Other content for a release that is there is refused, unless `amend`: it is then added as
         another revision, and the old one is kept.
@@ -108,6 +121,7 @@ class Ledger:
 
         if not model or not release:
             raise HoldfastError(f"a record needs the names of model and release, got {model!r} and {release!r}")
+        results = read_results(results)
         strange = [t for t in trained_on if t not in set(results["task"])]
         if strange:
             raise HoldfastError(f"trained_on names task {strange[0]!r}, which the results do not have")
@@ -141,14 +155,51 @@ class Ledger:
         columns = ", ".join(row)
         statement = f"INSERT INTO holdfast_releases ({columns}) VALUES ({', '.join(f':{c}' for c in row)}) RETURNING id"
         key = connection.execute(sa.text(statement), row).scalar_one()
-        scores = [
-            {"release_id": key, "position": k, "task": str(t), "score": float(g["score"].mean()), "examples": _examples(g)}
-            for k, (t, g) in enumerate(results.groupby("task", sort=False))
-        ]
+        scores, examples = scores_of(results)
         connection.execute(
             sa.text("INSERT INTO holdfast_scores VALUES (:release_id, :position, :task, :score, :examples)"),
-            scores,
+            [{"release_id": key, "position": k, "task": t, "score": s, "examples": examples[t]} for k, (t, s) in enumerate(scores.items())],
         )
+
+    def judge(self, model: str, candidate: str, verdict: dict[str, Any]) -> str:
+        """Keeps a verdict (`Verdict.to_json()`) on a candidate that was judged against the newest release. Returns recorded or unchanged.
+
+        The same verdict again changes nothing; another one on the same candidate is added beside it: nothing is ever replaced.
+        """
+        import sqlalchemy as sa
+        from sqlalchemy.exc import SQLAlchemyError
+
+        if not candidate:
+            raise HoldfastError("a verdict needs the candidate's name")
+        content = json.dumps(verdict, sort_keys=True)
+        row = {
+            "model": model,
+            "candidate": candidate,
+            "champion": self.releases(model)[-1].release,
+            "decision": verdict["decision"],
+            "passed": verdict["passed"],
+            "content": hashlib.sha256(content.encode()).hexdigest(),
+            "recorded": datetime.now(UTC).isoformat(),
+            "verdict": content,
+        }
+        columns = ", ".join(row)
+        insert = f"INSERT INTO holdfast_verdicts ({columns}) VALUES ({', '.join(f':{c}' for c in row)})"
+        same = " AND ".join(f"{c} = :{c}" for c in ("model", "candidate", "champion", "content"))
+        known = f"SELECT id FROM holdfast_verdicts WHERE {same}"
+        try:
+            with self._writing() as connection:
+                if connection.execute(sa.text(known), row).first() is not None:
+                    return "unchanged"
+                connection.execute(sa.text(insert), row)
+        except SQLAlchemyError as error:
+            raise HoldfastError(f"ledger {self._shown} could not be written: {_first(error)}") from None
+        return "recorded"
+
+    def verdicts(self, model: str) -> list[Judgement]:
+        """Every verdict on candidates of a model, oldest first."""
+        columns = "candidate, champion, decision, passed, recorded, verdict"
+        rows = self._rows(f"SELECT {columns} FROM holdfast_verdicts WHERE model = :m ORDER BY id", m=model)
+        return [Judgement(**{**r, "passed": bool(r["passed"]), "verdict": json.loads(r["verdict"])}) for r in rows]
 
     def models(self) -> list[str]:
         """Names of the models that have releases."""
@@ -194,10 +245,6 @@ def _release(model: str, rows: "list[RowMapping]") -> Release:
     first = rows[0]
     scores, examples = {r["task"]: r["score"] for r in rows}, {r["task"]: r["examples"] for r in rows}
     return Release(model, first["release"], first["revision"], first["recorded"], tuple(json.loads(first["trained_on"])), scores, examples)
-
-
-def _examples(rows: "pd.DataFrame") -> int:
-    return int(rows["examples"].iloc[0]) if "examples" in rows else len(rows)
 
 
 def _digest(ordered: "pd.DataFrame", trained_on: tuple[str, ...]) -> str:

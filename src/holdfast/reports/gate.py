@@ -1,29 +1,61 @@
-"""The page of a gate's verdict: self-contained, in the look of the other reports."""
+"""Pages of the gate's verdict and of a model's releases: self-contained, in the look of the other reports. Names are escaped."""
 
 from typing import Any
 
+from holdfast.text import shown
 
-def gate_html(verdict: dict[str, Any]) -> str:
-    """A verdict, as `Verdict.to_json()` gives it, as an HTML page. Names from the outside are escaped."""
-    from jinja2 import Environment, PackageLoader
+LOSS = 0.1  # the change since a task was learnt at which a cell has its full colour
 
-    env = Environment(loader=PackageLoader("holdfast.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    ends = [t[k] for t in verdict["tasks"] for k in ("low", "high", "delta") if t[k] is not None] or [0.0]
+
+def gate_html(verdict: dict[str, Any], releases: dict[str, Any] | None = None) -> str:
+    """A verdict, as `Verdict.to_json()` gives it; `releases`: the fields of a `History` that ends with the candidate."""
+    ends = [t[k] for t in verdict["tasks"] for k in ("low", "high", "delta", "drop") if t[k] is not None] or [0.0]
     low, high = min(*ends, -0.005), max(*ends, 0.005)
     pad = 0.05 * (high - low)
 
     def at(x: float) -> float:
         return round(300 * (x - low + pad) / (high - low + 2 * pad), 1)
 
-    env.filters |= {"at": at, "points": _points, "share": _share}
-    return env.get_template("gate.html.j2").render(
+    return _render(
+        "gate.html.j2",
+        at=at,
         verdict=verdict,
         low=low,
         high=high,
         level=round(100 * (2 * verdict["confidence"] - 1), 2),
         error=round(100 * (1 - verdict["confidence"]), 2),
         methods=sorted({t["method"] for t in verdict["tasks"] if t["method"]}),
+        found=_matrix(releases) if releases else None,
     )
+
+
+def history_html(releases: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
+    """Releases × tasks of a model, from the fields of a `History`, and the verdicts on its candidates."""
+    return _render("history.html.j2", found=_matrix(releases), verdicts=verdicts)
+
+
+def _render(template: str, at: Any = float, **values: Any) -> str:
+    from jinja2 import Environment, PackageLoader
+
+    env = Environment(loader=PackageLoader("holdfast.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    env.finalize = lambda value: shown(value) if type(value) is str else value
+    env.filters |= {"at": at, "points": _points, "share": _share}
+    return env.get_template(template).render(**values)
+
+
+def _matrix(releases: dict[str, Any]) -> dict[str, Any]:
+    """Rows of cells, each with its colour: how far the score is from that when the task was learnt."""
+    learnt = dict(zip(releases["tasks"], releases["learnt"], strict=True))
+    rows = []
+    for k, name in enumerate(releases["releases"]):
+        cells = []
+        for task, score in zip(releases["tasks"], releases["scores"][k], strict=True):
+            start = releases["scores"][learnt[task]][releases["tasks"].index(task)]
+            change = None if score is None or k <= learnt[task] else score - start
+            strength = 0.0 if change is None else min(abs(change) / LOSS, 1.0)
+            cells.append({"score": score, "change": change, "learnt": k == learnt[task], "strength": round(0.75 * strength, 3)})
+        rows.append({"name": name, "cells": cells, "transfer": releases["transfer"][k]})
+    return releases | {"rows": rows}
 
 
 def _points(x: float | None) -> str:

@@ -1,0 +1,1 @@
+"""Other systems: one module for each, with an extra of its own."""

@@ -1,0 +1,122 @@
+"""The gate on runs of a real MLflow server that keeps its data in SQLite."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from holdfast.cli.main import run_cli
+from holdfast.errors import HoldfastError
+from holdfast.gate import Gate, Policy
+
+mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed (extra mlflow)")
+pytest.importorskip("flask", reason="MLflow's server needs flask")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    where = ["--backend-store-uri", f"sqlite:///{folder}/m.db", "--artifacts-destination", str(folder / "artifacts")]
+    command = [sys.executable, "-m", "mlflow", "server", *where, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | quiet, start_new_session=True)
+    url, until = f"http://127.0.0.1:{port}", time.monotonic() + 120
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/health", timeout=2).close()
+            break
+        except OSError:
+            if process.poll() is not None or time.monotonic() > until:
+                raise AssertionError((folder / "log").read_text()) from None
+            time.sleep(0.5)
+    yield url
+    os.killpg(process.pid, 15)
+    process.wait(30)
+
+
+@pytest.fixture
+def client(server, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server)
+    mlflow.set_tracking_uri(server)
+    return mlflow.tracking.MlflowClient()
+
+
+def run_with(client, tmp_path, wrong: int) -> str:
+    """A run whose artifact has 1,000 results of two tasks; `wrong` of south's right answers are wrong."""
+    score = np.r_[np.ones(900), np.zeros(100)]
+    south = np.where(np.arange(1000) < wrong, 0, score)
+    frame = pd.concat([pd.DataFrame({"task": t, "example_id": range(1000), "score": s}) for t, s in (("north", score), ("south", south))])
+    frame.to_parquet(tmp_path / "results.parquet")
+    found = client.get_experiment_by_name("gate")
+    run = client.create_run(found.experiment_id if found else client.create_experiment("gate"))
+    client.log_artifact(run.info.run_id, tmp_path / "results.parquet")
+    return str(run.info.run_id)
+
+
+def test_two_runs_are_judged_and_the_verdict_is_written_back(client, tmp_path):
+    from holdfast.integrations.mlflow import judge_runs
+
+    champion, candidate = run_with(client, tmp_path, 0), run_with(client, tmp_path, 80)
+    verdict = judge_runs(Gate(Policy()), champion, candidate)
+    assert verdict.reasons == ("south: loses 8.00 points, more than the 2 allowed",)
+    tags = client.get_run(candidate).data.tags
+    assert {k: tags[f"holdfast.{k}"] for k in ("decision", "passed", "worst_task")} == {
+        "decision": "fail",
+        "passed": "false",
+        "worst_task": "south",
+    }
+    names = {a.path for a in client.list_artifacts(candidate, "holdfast")}
+    assert names == {f"holdfast/{n}" for n in ("verdict.json", "verdict.html", "verdict.md", "junit.xml", "model-card.md")}
+    kept = json.loads(Path(client.download_artifacts(candidate, "holdfast/verdict.json", str(tmp_path))).read_text())
+    assert kept["champion"] == f"runs:/{champion}/results.parquet"
+    assert "holdfast.decision" not in client.get_run(champion).data.tags
+
+
+def test_the_command_takes_runs_and_a_dry_run_writes_nothing(client, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    champion, candidate = (f"runs:/{run_with(client, tmp_path, w)}/results.parquet" for w in (0, 1))
+    sides = ["gate", "--champion", champion, "--candidate", candidate, "--policy", "standard"]
+    run = candidate.split("/")[1]
+    for more, tag in ((["--dry-run"], None), ([], "pass")):
+        with pytest.raises(SystemExit) as done:
+            run_cli([*sides, *more])
+        assert not done.value.code
+        assert client.get_run(run).data.tags.get("holdfast.decision") == tag
+    assert "verdict written to MLflow" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("runs:/", "expected runs:/<run id>/<path"),
+        ("runs:/0123456789abcdef0123456789abcdef/results.parquet", "could not be fetched from MLflow"),
+    ],
+)
+def test_mistakes_are_one_sentence(client, uri, message):
+    from holdfast.integrations.mlflow import read_run
+
+    with pytest.raises(HoldfastError, match=message) as caught:
+        read_run(uri, "champion")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_one_sentence(monkeypatch):
+    from holdfast.integrations.mlflow import read_run
+
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    mlflow.set_tracking_uri("http://127.0.0.1:9")
+    with pytest.raises(HoldfastError, match="could not be fetched from MLflow"):
+        read_run("runs:/0123456789abcdef0123456789abcdef/results.parquet", "champion")
