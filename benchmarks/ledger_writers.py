@@ -7,6 +7,7 @@ python benchmarks/ledger_writers.py "postgresql+psycopg://postgres@/postgres?hos
 import argparse
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import pandas as pd
 
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("url", help="an empty ledger")
     parser.add_argument("--writers", type=int, default=8)
     parser.add_argument("--records", type=int, default=200)
+    parser.add_argument("--add-to", type=Path, help="a file to add the outcome to")
     options = parser.parse_args()
     start = time.perf_counter()
     with ProcessPoolExecutor(options.writers) as pool:
@@ -34,7 +36,11 @@ def main() -> None:
     found = [r.release for r in Ledger(options.url).releases("model")]
     expected = {f"{w}-{k}" for w in range(options.writers) for k in range(options.records)}
     lost, doubled = len(expected - set(found)), len(found) - len(set(found))
-    print(f"{len(found)} releases of {len(expected)}, {lost} lost, {doubled} doubled, {seconds:.1f} s")
+    told = f"{len(found)} releases of {len(expected)}, {lost} lost, {doubled} doubled, {seconds:.1f} s"
+    print(told)
+    if options.add_to:
+        with options.add_to.open("a") as file:
+            file.write(f"- {options.url.partition(':')[0]}, {options.writers} writers: {told}\n")
     raise SystemExit(bool(lost or doubled))
 
 

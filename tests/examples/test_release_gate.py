@@ -35,8 +35,17 @@ def test_the_action_runs_the_command_with_its_inputs(tmp_path):
     fake = tmp_path / "holdfast"
     fake.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
     fake.chmod(0o755)
-    values = {"CHAMPION": "", "CANDIDATE": "b c.csv", "POLICY": "gate.toml", "OUT": "gate", "LEDGER": "sqlite:///l.db", "MODEL": "m"}
+    values = {
+        "CHAMPION": "",
+        "CANDIDATE": "b c.csv",
+        "POLICY": "gate.toml",
+        "OUT": "gate",
+        "LEDGER": "sqlite:///l.db",
+        "MODEL": "m",
+        "RELEASE": "1.2",
+    }
     environment = values | {"PATH": f"{tmp_path}:/usr/bin:/bin"}
     done = subprocess.run(["bash", "-euc", script], env=environment, capture_output=True, text=True, check=True)
     expected = ["gate", "--candidate", "b c.csv", "--policy", "gate.toml", "--out", "gate", "--ledger", "sqlite:///l.db", "--model", "m"]
+    expected += ["--release", "1.2"]
     assert done.stdout.splitlines() == expected

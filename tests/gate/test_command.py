@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from test_judge import CHAMPION, side
 
 from holdfast.cli.main import run_cli
-from holdfast.gate import template
+from holdfast.gate import read_policy, template
 from holdfast.gate.outputs import verdict_schema
 from holdfast.metrics import AccuracyMatrix
 
@@ -69,6 +69,12 @@ def test_exit_codes_and_files(folder, capsys, monkeypatch):
 def test_a_policy_is_written_once_and_understood(folder, capsys):
     assert call(capsys, "--init", "--policy", "new.toml")[0] == 0
     assert against(capsys, CHAMPION, "--policy", "new.toml")[0] == 0
+    assert call(capsys, "--init", "other.toml")[0] == 0
+    assert (folder / "other.toml").read_text() == (folder / "new.toml").read_text()
+    assert call(capsys, "champion.parquet", "candidate.csv")[0] == 2
+    code, _, err = call(capsys, "--init", "--policy", "simple")
+    assert code == 0
+    assert read_policy(folder / "simple.toml") == read_policy(Path("simple"))
     code, _, err = call(capsys, "--init", "--policy", "new.toml")
     assert code == 2
     assert "exists already" in err

@@ -29,6 +29,7 @@ class _Outputs:
 
 
 def gate(
+    path: Annotated[Path | None, typer.Argument(help="With --init: where the policy is written (else to --policy).")] = None,
     champion: Annotated[
         str | None, typer.Option(help="Results of the model in production (csv, parquet, jsonl, json; runs:/ID/PATH of MLflow).")
     ] = None,
@@ -48,7 +49,9 @@ def gate(
     """Decide whether a retrained model may replace the one in production."""
     try:
         if init:
-            sys.exit(_init(policy))
+            sys.exit(_init(path or policy))
+        if path is not None:
+            raise HoldfastError(f"unexpected argument {str(path)!r}: give the two sides as --champion and --candidate")
         held = _ledger(champion, ledger, model, release)
         tasks = tuple(t.strip() for t in (trained_on or "").split(",") if t.strip())
         sides = _sides(champion, candidate, held, model or "", tasks, release)
@@ -107,7 +110,7 @@ def _side(source: str, side: str) -> "Side":
 def _history(held: "Ledger", model: str, candidate: "Side", tasks: tuple[str, ...], release: str | None) -> "History":
     from holdfast.ledger import following, history
 
-    return history([*held.releases(model), following(model, candidate, tasks, f"{release or 'candidate'} (candidate)")])
+    return history([*held.releases(model), following(model, candidate, tasks, f"{release} (candidate)" if release else "candidate")])
 
 
 def _init(policy: Path) -> int:

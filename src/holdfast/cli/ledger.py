@@ -63,7 +63,8 @@ def _print(found: "History", verdicts: "list[Judgement]") -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(f"{shown(found.model)}: scores (%) of every release on every task"), title_justify="left")
+    print(f"{shown(found.model)}: scores (%) of every release on every task")
+    table = Table()
     for heading in ("release", *found.tasks, "BWT"):
         table.add_column(Text(shown(heading)), justify="left" if heading == "release" else "right")
     for name, row, transfer in zip(found.releases, found.scores, found.transfer, strict=True):
