@@ -15,6 +15,7 @@ ALLOWED = {  # layer → what it may import
     "gate": {"errors", "metrics"},
     "ledger": {"errors", "metrics", "gate"},
     "metrics": {"errors"},
+    "planning": {"errors", "metrics"},
     "reports": {"errors", "metrics"},
     "models": {"errors"},
     "streams": {"errors"},
@@ -22,11 +23,12 @@ ALLOWED = {  # layer → what it may import
     "methods": {"errors", "advice", "streams", "models", "engine"},
     "training": {"errors", "metrics", "streams", "models", "engine", "methods"},
     "checks": {"errors", "streams", "models", "engine", "methods", "training"},
-    "bench": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
+    "diagnostics": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
+    "bench": {"errors", "planning", "diagnostics", "metrics", "streams", "models", "engine", "methods", "training"},
     "integrations": {"errors", "metrics", "gate", "reports"},
-    "cli": {"errors", "advice", "gate", "ledger", "integrations", "metrics", "reports", "bench", "methods"},
+    "cli": {"errors", "advice", "planning", "diagnostics", "gate", "ledger", "integrations", "metrics", "reports", "bench", "methods"},
 }
-NO_TORCH = ("errors", "advice", "gate", "ledger", "integrations", "metrics", "reports", "cli")
+NO_TORCH = ("planning", "errors", "advice", "gate", "ledger", "integrations", "metrics", "reports", "cli")
 HEAVY = ("torch", "scipy", "pandas", "matplotlib")
 
 

@@ -15,6 +15,8 @@ from holdfast.streams import (
     from_arrays,
     from_datasets,
     from_frame,
+    grouped,
+    mixture,
     named,
     permuted,
     rotated,
@@ -240,10 +242,38 @@ def test_real_data_are_decoded_once_and_then_mapped(data_dir, tmp_path, monkeypa
     assert (first.test_y == again.test_y).all()
 
 
-def test_a_text_data_set_says_that_it_is_not_images(data_dir, tmp_path, monkeypatch):
+def test_texts_become_fixed_features_and_their_groups_tasks(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path))
-    with pytest.raises(HoldfastError, match="not made of images"):
-        named("PolyAI/banking77", data_dir)
+    source = named("clinc/clinc_oos", data_dir)
+    assert (tuple(source.train_x.shape), tuple(source.test_x.shape)) == ((15000, 2000), (4500, 2000))
+    lengths = source.train_x.norm(dim=1)
+    assert bool(((lengths - 1).abs() < 1e-5).logical_or(lengths == 0).all()), "0 where no word is known"
+    stream = grouped(source, "domain")
+    assert [t.name for t in stream][:3] == ["banking", "credit_cards", "kitchen_and_dining"]
+    assert [t.outputs for t in stream] == [(0, 15)] * 10
+    again = grouped(named("clinc/clinc_oos", data_dir), "class", task_order=[9, 0])
+    assert [t.name for t in again] == ["meta", "banking"]
+    assert [t.outputs for t in again] == [(0, 15), (0, 30)]
+    with pytest.raises(HoldfastError, match="have no groups"):
+        grouped(digits(), "class")
+
+
+def test_a_mixture_has_turned_permuted_and_resized_tasks(data_dir):
+    pieces = ["ylecun/mnist", "ylecun/mnist:rotate=90", "ylecun/mnist:permute=1", "digits"]
+    stream = mixture(pieces, lambda name: named(name, data_dir), "domain")
+    assert [t.name for t in stream] == ["mnist", "mnist:rotate=90", "mnist:permute=1", "digits"]
+    plain, turned, mixed, small = (t.train.fetch(torch.arange(5))[0] for t in stream)
+    assert torch.equal(turned, plain.rot90(1, (2, 3))) or torch.equal(turned, plain.rot90(-1, (2, 3)))
+    assert torch.equal(mixed.flatten(1).sort(1).values, plain.flatten(1).sort(1).values)
+    assert small.shape == plain.shape
+    assert mixture(pieces, lambda name: named(name, data_dir), "class").outputs == 40
+    other = mixture(pieces, lambda name: named(name, data_dir), "domain", task_order=[2, 0])
+    assert torch.equal(other[0].train.fetch(torch.arange(5))[0], mixed), "the same task wherever it comes"
+    for bad in ("ylecun/mnist:turn=3", "ylecun/mnist:rotate=x"):
+        with pytest.raises(HoldfastError, match="cannot be read; expected NAME"):
+            mixture([bad], lambda name: digits(), "domain")
+    with pytest.raises(HoldfastError, match="task_order numbers tasks, each once"):
+        mixture(pieces, lambda name: digits(), "domain", task_order=[0, 0])
 
 
 def test_a_folder_in_the_hubs_layout_is_read_like_the_hub(tmp_path, monkeypatch):

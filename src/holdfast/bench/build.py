@@ -8,7 +8,7 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
-from holdfast.streams import Stream, blurry, permuted, rotated, sequence, sources, split
+from holdfast.streams import Stream, blurry, grouped, mixture, permuted, rotated, sequence, sources, split
 from holdfast.streams.build import Source
 from holdfast.training import Learner, optimizer
 
@@ -24,21 +24,26 @@ def _stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
 
     def named(name: str, folder: str | Path | None) -> Source:
         whole = sources.named(name, folder)
-        return whole if data.examples is None else whole.limited(data.examples, config.seed)
+        wanted = round(data.fraction * (data.examples or len(whole.train_y)))
+        return whole if wanted == len(whole.train_y) else whole.limited(wanted, config.seed)
 
+    rest: dict[str, Any] = {"validation": data.validation, "seed": config.seed, "task_order": data.task_order or None}
+    if data.stream == "mixture":
+        return mixture(data.pieces, lambda name: named(name, data_dir), config.scenario, **rest)
     source = named(data.name, data_dir)
     if data.stream == "sequence":
-        all_sources = [source, *(named(name, data_dir) for name in data.then)]
-        return sequence(all_sources, config.scenario, validation=data.validation, seed=config.seed)
+        return sequence([source, *(named(name, data_dir) for name in data.then)], config.scenario, **rest)
     if data.stream == "split":
         order: Any = config.seed if data.order == "seed" else None if data.order == "sorted" else data.order
-        return split(source, data.sizes or data.tasks, config.scenario, order=order, validation=data.validation, seed=config.seed)
+        return split(source, data.sizes or data.tasks, config.scenario, order=order, **rest)
     if data.sizes:
-        raise HoldfastError(f"data.sizes gives the classes of each task of a split stream; a {data.stream} stream has all in every task")
+        raise HoldfastError(f"data.sizes gives the classes of each task of a split stream; a {data.stream} stream has its own")
     if data.order != "sorted":
-        raise HoldfastError(f"data.order orders the classes of a split stream; a {data.stream} stream has the same classes in every task")
+        raise HoldfastError(f"data.order orders the classes of a split stream; a {data.stream} stream has its own")
+    if data.stream == "grouped":
+        return grouped(source, config.scenario, **rest)
     make = permuted if data.stream == "permuted" else rotated
-    return make(source, data.tasks, config.scenario, seed=config.seed, validation=data.validation)
+    return make(source, data.tasks, config.scenario, **rest)
 
 
 def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Learner:

@@ -24,7 +24,9 @@ class DataConfig(_Strict):
     """Which examples, and how they become tasks."""
 
     name: str = Field("digits", description="data set: digits, or a hub name found under --data-dir")
-    stream: Literal["split", "permuted", "rotated", "sequence"] = Field("split", description="how tasks are made")
+    stream: Literal["split", "permuted", "rotated", "sequence", "mixture", "grouped"] = Field("split", description="how tasks are made")
+    pieces: list[str] = Field([], description="tasks of a mixture: NAME, NAME:rotate=DEGREES or NAME:permute=SEED")
+    task_order: list[int] = Field([], description="numbers of the tasks that are learnt, in this order (default: all, in their own)")
     then: list[str] = Field([], description="data sets after the first, one task each (stream sequence)")
     tasks: int = Field(5, ge=1, description="number of tasks")
     sizes: list[Positive] = Field([], description="classes of each task of a split stream, where they differ")
@@ -33,6 +35,7 @@ class DataConfig(_Strict):
         "sorted", description="classes sorted, shuffled by the run's seed, or listed"
     )
     examples: int | None = Field(None, ge=1, description="number of training examples used, as many of each class (default: all)")
+    fraction: float = Field(1.0, gt=0, le=1, description="share of the training examples used, of each class")
     validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
 
     @model_validator(mode="before")
@@ -42,6 +45,11 @@ class DataConfig(_Strict):
             return values
         if values.get("sizes") and values.setdefault("tasks", len(values["sizes"])) != len(values["sizes"]):
             raise HoldfastError(f"data.sizes lists the classes of each task: {len(values['sizes'])} for {values['tasks']} tasks")
+        mixed = values.get("stream") == "mixture"
+        if mixed != bool(values.get("pieces")):
+            raise HoldfastError("data.pieces lists the tasks of a mixture; give stream='mixture' and pieces together")
+        if mixed and values.setdefault("tasks", len(values["pieces"])) != len(values["pieces"]):
+            raise HoldfastError(f"a mixture has one task a piece: expected tasks {len(values['pieces'])}, got {values['tasks']}")
         sequence = values.get("stream") == "sequence"
         if sequence != bool(values.get("then")):
             raise HoldfastError("data.then lists the data sets after the first of a sequence; give stream='sequence' and then together")

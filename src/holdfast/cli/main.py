@@ -11,6 +11,7 @@ from holdfast import __version__
 from holdfast.cli.advise import advise
 from holdfast.cli.gate import gate
 from holdfast.cli.ledger import history, record
+from holdfast.cli.order import app as order
 from holdfast.cli.runs import Tolerance, bench, run
 from holdfast.errors import HoldfastError, MissingExtra
 from holdfast.text import shown
@@ -123,6 +124,7 @@ app.command()(advise)
 app.command()(gate)
 app.command()(record)
 app.command()(history)
+app.add_typer(order, name="order")
 
 
 @app.command()

@@ -38,12 +38,15 @@ def parse_seeds(text: str) -> list[int]:
 
 def run(
     data: Annotated[str | None, typer.Option(help="Data set: digits, or a hub name such as ylecun/mnist.")] = None,
-    stream: Annotated[str | None, typer.Option(help="How tasks are made: split, permuted, rotated.")] = None,
+    stream: Annotated[str | None, typer.Option(help="How tasks are made: split, permuted, rotated, sequence, mixture, grouped.")] = None,
     then: Annotated[str | None, typer.Option(help="Data sets after the first, one task each, for --stream sequence.")] = None,
     tasks: Annotated[int | None, typer.Option(help="Number of tasks (5).")] = None,
     sizes: Annotated[str | None, typer.Option(help="Classes of each task, where they differ: 5,3,2.")] = None,
     blurry: Annotated[float | None, typer.Option(help="Share of each task's training examples that moves to the other tasks.")] = None,
     order: Annotated[str | None, typer.Option(help="Classes of a split stream: sorted, seed, or a list such as 3,1,4,….")] = None,
+    pieces: Annotated[str | None, typer.Option(help="Tasks of --stream mixture: NAME,NAME:rotate=90,NAME:permute=1.")] = None,
+    task_order: Annotated[str | None, typer.Option(help="Numbers of the tasks that are learnt, in this order: 2,0,1.")] = None,
+    fraction: Annotated[float | None, typer.Option(help="Share of the training examples used, of each class (1).")] = None,
     validation: Annotated[float | None, typer.Option(help="Share of the training examples set aside.")] = None,
     examples: Annotated[int | None, typer.Option(help="Number of training examples used, as many of each class (all).")] = None,
     scenario: Annotated[str, typer.Option(help="task, domain or class.")] = "class",
@@ -97,6 +100,9 @@ def run(
             sizes=_integers(sizes),
             blurry=blurry,
             order=order_value,
+            pieces=_names(pieces),
+            task_order=_numbers(task_order),
+            fraction=fraction,
             validation=validation,
             examples=examples,
         ),
@@ -164,6 +170,15 @@ def _integers(text: str | None) -> list[int] | None:
     return [int(p) for p in pieces]
 
 
+def _numbers(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    pieces = [p.strip() for p in text.split(",") if p.strip()]
+    if not all(p.isdigit() for p in pieces):
+        raise HoldfastError(f"task-order {text!r} cannot be read; expected numbers of tasks such as 2,0,1")
+    return [int(p) for p in pieces]
+
+
 def bench(
     suite: Annotated[str, typer.Argument(help="A shipped suite (see --list) or a TOML file.")] = "",
     methods: Annotated[str | None, typer.Option(help="Only these methods, by their labels: FineTune,AGEM.")] = None,
@@ -218,7 +233,7 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
     from holdfast.reports import find_sweeps, select, summarise, write_report
 
     out = work.out
-    _check_device(work.device)
+    check_device(work.device)
     done = sum(finished(out, config) for _, config in runs)
     total = len(runs)
     workers = min(work.jobs or os.cpu_count() or 1, max(total - done, 1))
@@ -260,7 +275,8 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
         raise failed
 
 
-def _check_device(device: str) -> None:
+def check_device(device: str) -> None:
+    """Refuses a device that torch cannot use."""
     import torch
 
     try:

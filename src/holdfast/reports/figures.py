@@ -71,7 +71,7 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # mean of steps where a task was not yet begun
         for axes, g in zip(grid.flat, groups, strict=False):
-            _style(accuracy_over_time(g, axes))
+            style(accuracy_over_time(g, axes))
     for axes in list(grid.flat)[len(groups) :]:
         axes.set_visible(False)
     for row in grid:
@@ -194,7 +194,7 @@ def figure_of(draw: Callable[..., "Axes"], *arguments: Any, size: tuple[float, f
 
     figure = Figure(figsize=size, layout="constrained")
     axes = draw(*arguments, figure.subplots())
-    _style(axes)
+    style(axes)
     if legend and axes.get_legend_handles_labels()[0]:
         figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7.5, labelcolor=INK)
     return figure
@@ -206,8 +206,8 @@ def trade_off_panel(groups: Sequence[Group]) -> "Figure":
 
     figure = Figure(figsize=(8, 3.2 + 0.16 * -(-len(groups) // 4)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
-    _style(trade_off(groups, "BWT", left))
-    _style(trade_off(groups, "seconds", right))
+    style(trade_off(groups, "BWT", left))
+    style(trade_off(groups, "seconds", right))
     right.set_ylabel("")
     figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=7.5, labelcolor=INK)
     return figure
@@ -245,7 +245,8 @@ def save_all(groups: Sequence[Group], folder: Path) -> list[Path]:
     return [save(figure, folder / f"{name}{ending}") for name, figure in figures.items() for ending in (".png", ".svg")]
 
 
-def _style(axes: "Axes") -> None:
+def style(axes: "Axes") -> None:
+    """The look of every figure."""
     axes.patch.set_alpha(0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)

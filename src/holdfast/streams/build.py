@@ -21,6 +21,7 @@ class Source:
     test_x: Tensor
     test_y: np.ndarray
     name: str = "data"
+    groups: dict[Any, str] | None = None  # label → the group that it belongs to, in the groups' order
 
     def __post_init__(self) -> None:
         for x, y, what in ((self.train_x, self.train_y, "training"), (self.test_x, self.test_y, "test")):
@@ -39,7 +40,9 @@ class Source:
         rng, share = np.random.default_rng(seed), examples / len(self.train_y)
         found = [np.flatnonzero(np.asarray(self.train_y == v)) for v in self.labels]
         kept = np.sort(np.concatenate([rng.permutation(rows)[: round(len(rows) * share)] for rows in found]))
-        return Source(self.train_x[torch.from_numpy(kept)], np.asarray(self.train_y)[kept], self.test_x, self.test_y, self.name)
+        return Source(
+            self.train_x[torch.from_numpy(kept)], np.asarray(self.train_y)[kept], self.test_x, self.test_y, self.name, self.groups
+        )
 
 
 @dataclass(frozen=True)
@@ -115,11 +118,25 @@ def translate(labels: np.ndarray, lookup: dict[Any, int]) -> Tensor:
 
 
 def build(
-    pieces: Sequence[Piece], scenario: str, *, validation: float = 0.0, seed: int = 0, augment: Augment | None = None, name: str = "stream"
+    pieces: Sequence[Piece],
+    scenario: str,
+    *,
+    validation: float = 0.0,
+    seed: int = 0,
+    augment: Augment | None = None,
+    name: str = "stream",
+    task_order: Sequence[int] | None = None,
 ) -> Stream:
-    """A stream from pieces. `validation` is the share of each task's training examples set aside (drawn by `seed`)."""
+    """A stream from pieces. `validation` is the share of each task's training examples set aside (drawn by `seed`).
+
+    `task_order`: which pieces, and in which order (default: all, as they come).
+    """
     if not 0 <= validation < 1:
         raise HoldfastError(f"validation must be a share in [0, 1), got {validation}")
+    number = range(len(pieces)) if task_order is None else list(task_order)
+    if not number or len(set(number)) < len(number) or not set(number) <= set(range(len(pieces))):
+        raise HoldfastError(f"task_order numbers tasks, each once; expected some of 0 to {len(pieces) - 1}, got {list(number)}")
+    pieces = [pieces[k] for k in number]
     lookups, ranges, names = number_outputs(pieces, scenario)
     tasks = []
     for k, (piece, lookup, span) in enumerate(zip(pieces, lookups, ranges, strict=True)):
@@ -128,7 +145,7 @@ def build(
         test_rows, test_y = _select(s.test_y, lookup)
         held = None
         if validation:
-            order = torch.from_numpy(np.random.default_rng([seed, k]).permutation(len(rows)))
+            order = torch.from_numpy(np.random.default_rng([seed, number[k]]).permutation(len(rows)))
             cut = round(len(rows) * validation)
             hold, keep = order[:cut].sort().values, order[cut:].sort().values
             held = ArrayPart(s.train_x, y[hold], k, rows[hold], piece.transform)

@@ -1,6 +1,9 @@
 """The same classes, other inputs: permuted and rotated images, and sequences of different data sets."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +42,10 @@ class Rotate:
         return (out.round().to(torch.uint8) if x.dtype == torch.uint8 else out.to(x.dtype)).view_as(x)
 
 
+def _permutation(seed: int, k: int, size: int) -> Tensor:
+    return torch.from_numpy(np.random.default_rng([seed, k]).permutation(size))
+
+
 def _refuse_class(scenario: str, what: str) -> None:
     if scenario == "class":
         raise HoldfastError(
@@ -64,10 +71,11 @@ def permuted(
     first_identity: bool = False,
     validation: float = 0.0,
     augment: Augment | None = None,
+    task_order: Sequence[int] | None = None,
 ) -> Stream:
     """`tasks` tasks, each the whole data set under its own permutation of the input values (drawn by `seed`)."""
     size = int(np.prod(source.train_x.shape[1:]))
-    draws = [torch.from_numpy(np.random.default_rng([seed, k]).permutation(size)) for k in range(tasks)]
+    draws = [_permutation(seed, k, size) for k in range(tasks)]
     transforms = [None if first_identity and k == 0 else Permute(p) for k, p in enumerate(draws)]
     return _repeated(
         source,
@@ -78,6 +86,7 @@ def permuted(
         validation=validation,
         seed=seed,
         augment=augment,
+        task_order=task_order,
     )
 
 
@@ -90,6 +99,7 @@ def rotated(
     degrees: Sequence[float] | None = None,
     validation: float = 0.0,
     augment: Augment | None = None,
+    task_order: Sequence[int] | None = None,
 ) -> Stream:
     """`tasks` tasks, each the whole data set turned by its own angle: given, or drawn uniformly from [0°, 180°) by `seed`."""
     if source.train_x.dim() < 3:
@@ -106,22 +116,96 @@ def rotated(
         validation=validation,
         seed=seed,
         augment=augment,
+        task_order=task_order,
     )
 
 
-def sequence(sources: Sequence[Source], scenario: str, *, validation: float = 0.0, seed: int = 0, augment: Augment | None = None) -> Stream:
-    """One task for each data set, in order. Class scenario: equal labels of different data sets are different classes."""
+def sequence(
+    sources: Sequence[Source],
+    scenario: str,
+    *,
+    transforms: Sequence[Callable | None] = (),
+    names: Sequence[str] = (),
+    validation: float = 0.0,
+    seed: int = 0,
+    augment: Augment | None = None,
+    task_order: Sequence[int] | None = None,
+) -> Stream:
+    """One task for each data set, in order. Class scenario: equal labels of different tasks are different classes.
+
+    `transforms`: of the inputs of each (None: as they are); `names`: of the tasks (default: those of the data sets).
+    """
     shapes = {tuple(s.train_x.shape[1:]) for s in sources}
     if len(shapes) > 1:
         raise HoldfastError(f"all data sets of a sequence need inputs of one shape, got {sorted(shapes)}; resize or pad them first")
+    titles = names or [s.name for s in sources]
     if scenario == "class":
-        sources = [_own_labels(s) for s in sources]
-    pieces = [Piece(s.name, s, tuple(s.labels)) for s in sources]
-    return build(pieces, scenario, validation=validation, seed=seed, augment=augment, name=" then ".join(s.name for s in sources))
+        sources = [_own_labels(s, n) for s, n in zip(sources, titles, strict=True)]
+    how = transforms or [None] * len(sources)
+    pieces = [Piece(n, s, tuple(s.labels), t) for n, s, t in zip(titles, sources, how, strict=True)]
+    rest: dict[str, Any] = {"validation": validation, "seed": seed, "augment": augment, "task_order": task_order}
+    return build(pieces, scenario, name=" then ".join(titles), **rest)
 
 
-def _own_labels(s: Source) -> Source:
+def mixture(
+    pieces: Sequence[str],
+    find: Callable[[str], Source],
+    scenario: str,
+    *,
+    validation: float = 0.0,
+    seed: int = 0,
+    task_order: Sequence[int] | None = None,
+) -> Stream:
+    """Tasks of different kinds: each piece is a data set, `ylecun/mnist`, turned, `ylecun/mnist:rotate=90`, or permuted by a seed,
+    `ylecun/mnist:permute=1`. `find` gives a source by its name; images are resized to those of the first piece.
+    """
+    found = [_piece(p) for p in pieces]
+    sources = [find(name) for name, _, _ in found]
+    shape = tuple(sources[0].train_x.shape[1:])
+    transforms = [
+        None if kind is None else Rotate(amount) if kind == "rotate" else Permute(_permutation(int(amount), 0, math.prod(shape)))
+        for _, kind, amount in found
+    ]
+    names = [p.partition("/")[2] or p for p in pieces]
+    rest: dict[str, Any] = {"validation": validation, "seed": seed, "task_order": task_order}
+    return sequence([_resized(s, shape) for s in sources], scenario, transforms=transforms, names=names, **rest)
+
+
+def _piece(text: str) -> tuple[str, str | None, float]:
+    """Name, kind of transform and its amount.
+
+    >>> _piece("ylecun/mnist:rotate=90"), _piece("digits")
+    (('ylecun/mnist', 'rotate', 90.0), ('digits', None, 0.0))
+    """
+    name, given, transform = text.partition(":")
+    kind, _, amount = transform.partition("=")
+    if not given:
+        return name, None, 0.0
+    try:
+        if kind not in ("rotate", "permute"):
+            raise ValueError
+        return name, kind, float(amount)
+    except ValueError:
+        raise HoldfastError(f"piece {text!r} cannot be read; expected NAME, NAME:rotate=DEGREES or NAME:permute=SEED") from None
+
+
+def _resized(s: Source, shape: tuple[int, ...]) -> Source:
+    """Images (C, H, W) of a source as large as others (bilinear)."""
+    own = tuple(s.train_x.shape[1:])
+    if own == shape:
+        return s
+    if len(own) != 3 or own[0] != shape[0]:
+        raise HoldfastError(f"{s.name} has inputs of shape {own}, the first piece {shape}; only images of as many channels are resized")
+
+    def resize(x: Tensor) -> Tensor:
+        out = F.interpolate(x.float(), shape[1:], mode="bilinear", align_corners=False)
+        return out.round().to(torch.uint8) if x.dtype == torch.uint8 else out.to(x.dtype)
+
+    return replace(s, train_x=resize(s.train_x), test_x=resize(s.test_x))
+
+
+def _own_labels(s: Source, name: str) -> Source:
     def rename(labels: np.ndarray) -> np.ndarray:
-        return np.array([f"{s.name}:{v}" for v in labels.tolist()], dtype=object)
+        return np.array([f"{name}:{v}" for v in labels.tolist()], dtype=object)
 
     return Source(s.train_x, rename(s.train_y), s.test_x, rename(s.test_y), s.name)

@@ -23,8 +23,12 @@ NAMED = {  # name → label column
     "uoft-cs/cifar10": "label",
     "uoft-cs/cifar100": "fine_label",
     "zalando-datasets/fashion_mnist": "label",
+    "clinc/clinc_oos": "intent",
+    "PolyAI/banking77": "label",
 }
-CACHE_VERSION = 1
+GROUPS = {"clinc/clinc_oos": "domain"}  # name → column of the group that a label belongs to
+TEXT_FEATURES = 2000  # words and pairs of words that texts are described by
+CACHE_VERSION = 2
 
 
 def digits() -> Source:
@@ -87,13 +91,13 @@ def _cached(where: str, key: str | None, name: str) -> Source:
     key = key or hashlib.sha256(f"v{CACHE_VERSION} hub {where}".encode()).hexdigest()[:24]
     place = cache_folder() / f"{name.replace('/', '--')}-{key}"
     if not (place / "about.json").exists():
-        arrays = _decode(where, name)
+        arrays, groups = _decode(where, name)
         place.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=place.parent, prefix=".decoding-"))
         try:
             for part, value in arrays.items():
                 np.save(fresh / f"{part}.npy", value)
-            (fresh / "about.json").write_text(json.dumps({"name": name, "version": CACHE_VERSION}))
+            (fresh / "about.json").write_text(json.dumps({"name": name, "version": CACHE_VERSION, "groups": groups}))
             try:
                 fresh.rename(place)
             except OSError:  # another process was faster
@@ -103,12 +107,18 @@ def _cached(where: str, key: str | None, name: str) -> Source:
             shutil.rmtree(fresh, ignore_errors=True)
     read = {part: np.load(place / f"{part}.npy", mmap_mode="c") for part in ("train_x", "test_x")}
     labels = {part: np.load(place / f"{part}.npy") for part in ("train_y", "test_y")}
+    groups = json.loads((place / "about.json").read_text())["groups"]
     return Source(
-        torch.from_numpy(read["train_x"]), labels["train_y"], torch.from_numpy(read["test_x"]), labels["test_y"], name.split("/")[-1]
+        torch.from_numpy(read["train_x"]),
+        labels["train_y"],
+        torch.from_numpy(read["test_x"]),
+        labels["test_y"],
+        name.split("/")[-1],
+        {int(v): g for v, g in groups.items()} if groups else None,
     )
 
 
-def _decode(where: str, name: str) -> dict[str, np.ndarray]:
+def _decode(where: str, name: str) -> tuple[dict[str, np.ndarray], dict[int, str] | None]:
     try:
         import datasets
     except ImportError:
@@ -127,13 +137,38 @@ def _decode(where: str, name: str) -> dict[str, np.ndarray]:
         missing = [part for part in ("train", "test") if part not in loaded]
         if missing:
             raise HoldfastError(f"data set {name!r} has no {missing[0]} part; it has {sorted(loaded)}")
+        train, test = loaded["train"], loaded["test"]
+        if "text" in train.column_names:
+            return _texts(train, test, name), _groups(train, name)
         out = {}
-        for part in ("train", "test"):
-            table = loaded[part]
+        for part, table in (("train", train), ("test", test)):
             image, label = _columns(table, name)
             out[f"{part}_x"] = np.stack([_pixels(v) for v in table[image]])
             out[f"{part}_y"] = np.asarray(table[label])
-    return out
+    return out, None
+
+
+def _texts(train: Any, test: Any, name: str) -> dict[str, np.ndarray]:
+    """TF-IDF of words and pairs of words, fitted on the training texts: fixed features (N, 2000), each row of length 1."""
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+    except ImportError:
+        raise MissingExtra("scikit-learn", "text") from None
+    label = NAMED.get(name, "label")
+    if label not in train.column_names:
+        raise HoldfastError(f"data set {name!r} has texts but no column {label}; it has {train.column_names}")
+    fit = TfidfVectorizer(max_features=TEXT_FEATURES, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32)
+    out = {"train_x": fit.fit_transform(train["text"]).toarray(), "test_x": fit.transform(test["text"]).toarray()}
+    return out | {"train_y": np.asarray(train[label]), "test_y": np.asarray(test[label])}
+
+
+def _groups(table: Any, name: str) -> dict[int, str] | None:
+    """Label → group, groups in the order of the data set's own list."""
+    if name not in GROUPS:
+        return None
+    names = table.features[GROUPS[name]].names
+    found = dict(zip(table[NAMED[name]], table[GROUPS[name]], strict=True))
+    return {int(v): names[g] for v, g in sorted(found.items(), key=lambda pair: (pair[1], pair[0]))}
 
 
 def _columns(table: Any, name: str) -> tuple[str, str]:

@@ -34,6 +34,7 @@ def split(
     validation: float = 0.0,
     seed: int = 0,
     augment: Augment | None = None,
+    task_order: Sequence[int] | None = None,
 ) -> Stream:
     """`tasks` tasks of equally many classes, or tasks of the numbers of classes listed.
 
@@ -58,7 +59,17 @@ def split(
     ends = list(accumulate(sizes))
     groups = [tuple(classes[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
     pieces = [Piece("+".join(map(str, g)), source, g) for g in groups]
-    return build(pieces, scenario, validation=validation, seed=seed, augment=augment, name=f"split-{source.name}")
+    rest: dict[str, Any] = {"validation": validation, "seed": seed, "augment": augment, "task_order": task_order}
+    return build(pieces, scenario, name=f"split-{source.name}", **rest)
+
+
+def grouped(source: Source, scenario: str, *, validation: float = 0.0, seed: int = 0, task_order: Sequence[int] | None = None) -> Stream:
+    """A task for each group of the source's labels (intents by domain, say)."""
+    if not source.groups:
+        raise HoldfastError(f"the labels of {source.name} have no groups; use stream='split'")
+    names = list(dict.fromkeys(source.groups.values()))
+    pieces = [Piece(n, source, tuple(v for v in source.labels if source.groups[v] == n)) for n in names]
+    return build(pieces, scenario, validation=validation, seed=seed, name=f"grouped-{source.name}", task_order=task_order)
 
 
 def _sizes(labels: int, tasks: int | Sequence[int]) -> list[int]:

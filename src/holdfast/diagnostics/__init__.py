@@ -1,0 +1,1 @@
+"""Why models forget: numbers, figures and a sentence each, for any model and data. On PyTorch."""

@@ -1,0 +1,208 @@
+"""Probes read, schedulers, plans with their stability, stages, and the verdict on a plan."""
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from holdfast.errors import HoldfastError
+from holdfast.planning import SCHEDULERS, Outcome, Probe, make_plan, make_stages, order_value, read_probe, verified
+from holdfast.planning.ordering import Constraints
+from holdfast.planning.schedulers import usable
+
+NAMES = ("a", "b", "c", "d")
+RNG = np.random.default_rng(0)
+
+
+def full_probe(seeds: int = 3, noise: float = 0.001, k: int = 4) -> Probe:
+    rng = np.random.default_rng(5)
+    names = tuple(f"t{j}" for j in range(k))
+    base = rng.normal(size=(k, k))
+    rows = ("entropy_change", "sparsity", "difficulty", "confidence")
+    signals = {n: rng.random((seeds, k)) for n in rows} | {n: rng.random((seeds, k, k)) for n in ("rho", "cosine", "lie")}
+    return Probe(names, base + noise * rng.normal(size=(seeds, k, k)), np.zeros((seeds, k, k)), signals=signals)
+
+
+def test_the_value_of_an_order_is_the_sum_over_its_pairs():
+    b, fw = RNG.normal(size=(1, 4, 4)), RNG.normal(size=(1, 4, 4))
+    probe = Probe(NAMES, b, fw)
+    plan = make_plan(probe)
+    order = [NAMES.index(t) for t in plan.order]
+    pairs = [(order[p], order[q]) for p in range(4) for q in range(p + 1, 4)]
+    assert plan.objective == pytest.approx(sum(b[0, i, k] + fw[0, k, i] for k, i in pairs))
+    assert sum(plan.predicted.values()) == pytest.approx(plan.objective)
+    assert plan.ties == 1
+    assert set(plan.to_json()) >= {"scheduler", "order", "objective", "predicted"}
+
+
+@pytest.mark.parametrize("name", SCHEDULERS)
+def test_every_scheduler_orders_all_tasks_and_keeps_constraints(name):
+    probe = full_probe(k=6)
+    rules = ["t3 first", "t1 before t0"]
+    plan = make_plan(probe, name, rules, resamples=5)
+    assert sorted(plan.order) == sorted(probe.names)
+    assert plan.order[0] == "t3"
+    assert plan.order.index("t1") < plan.order.index("t0")
+    assert name in usable(probe)
+    assert plan.objective <= make_plan(probe, "linear-ordering", rules, resamples=5).objective + 1e-12
+
+
+def test_schedulers_of_one_number_a_task_do_what_they_say():
+    s = {
+        "entropy_change": [0.3, -0.2, 0.1, 0.0],
+        "sparsity": [0.1, 0.9, 0.5, 0.2],
+        "difficulty": [0.3, 0.1, 0.2, 0.4],
+        "confidence": [1, 2, 3, 4],
+    }
+    rho = np.array([[1, 0.9, 0.8, 0.1], [0.9, 1, 0.7, 0.2], [0.8, 0.7, 1, 0.0], [0.1, 0.2, 0.0, 1]])
+    lie = np.triu(np.full((4, 4), 1.0), 1)
+    signals = {n: np.array([v], dtype=float) for n, v in s.items()} | {"rho": rho[None], "lie": (lie - lie.T)[None]}
+    b = np.array([[np.nan, -1, -2, -3], [-1, np.nan, -2, -3], [-1, -1, np.nan, -3], [-1, -1, -2, np.nan]])
+    probe = Probe(NAMES, b[None], signals=signals)
+    expected = {
+        "entropy-first": "bdca",
+        "sparsity": "adcb",
+        "difficulty": "bcad",
+        "confidence": "dcba",
+        "least-forgettable-first": "abcd",
+        "periphery-to-core": "dcba",
+        "lie-bracket": "dcba",
+    }
+    assert {n: "".join(make_plan(probe, n).order) for n in expected} == expected
+    path = make_plan(probe, "max-path").order
+    at = [NAMES.index(t) for t in path]
+    length = sum(1 - rho[x, y] for x, y in pairwise(at))
+    assert length == pytest.approx((1 - rho[0, 3]) + (1 - rho[3, 2]) + (1 - rho[2, 1]))
+
+
+def test_a_signal_that_was_not_measured_is_asked_for():
+    with pytest.raises(HoldfastError, match="no signal 'rho' in this probe, it has none"):
+        make_plan(Probe(NAMES, np.zeros((1, 4, 4))), "max-path")
+
+
+def test_stability_tells_a_clear_plan_from_an_unclear_one():
+    clear = make_plan(full_probe(noise=0.001))
+    assert clear.stays_best == 1
+    unclear = make_plan(full_probe(noise=5.0))
+    assert unclear.stays_best < 0.9
+    assert len(unclear.rivals) > 1
+    one = Probe(NAMES, full_probe().backward[:1])
+    assert make_plan(one).stays_best is None
+    assert make_plan(one, noise=1e-6).stays_best == 1
+    assert make_plan(one, noise=10.0).stays_best < 0.5
+    with pytest.raises(HoldfastError, match="noise is the standard error"):
+        make_plan(one, noise=-1)
+
+
+def test_ties_are_counted():
+    assert make_plan(Probe(NAMES, np.zeros((1, 4, 4)))).ties == 24
+
+
+def test_matrices_from_elsewhere_are_read(tmp_path):
+    (tmp_path / "b.csv").write_text("trained,x,y,z\nx,,-0.1,-0.2\ny,-0.3,,0.1\nz,0.0,0.05,\n")
+    (tmp_path / "f.csv").write_text("trained,z,x,y\nx,0.02,,0.01\ny,0.1,0.2,\nz,,0.3,0.4\n")
+    probe = read_probe(tmp_path / "b.csv", tmp_path / "f.csv")
+    assert probe.backward[0, 1, 0] == -0.3, "learning y after x costs x 0.3"
+    assert probe.forward[0, 2, 1] == 0.4, "z before y gives y 0.4"
+    expected = (0.3 - 0.2) + (0.4 + 0.1) + (0.01 - 0.3)  # z before x, z before y, x before y: forward plus backward
+    assert order_value(probe.values()[0], [2, 0, 1]) == pytest.approx(expected)
+    again = Probe(probe.names, probe.backward, probe.forward, signals={"sparsity": np.array([[1.0, 2, 3]])})
+    (tmp_path / "probe.json").write_text(json.dumps(again.to_json()))
+    back = read_probe(tmp_path)
+    assert np.array_equal(back.backward, again.backward, equal_nan=True)
+    assert np.array_equal(back.signals["sparsity"], again.signals["sparsity"])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trained,x,y\nx,,\ny,0.1,\n", "no change on 'y' when 'x' is learnt after it \\(the cell is empty\\); every pair is needed"),
+        ("trained,x,y\nx,,nan\ny,0.1,\n", "no change on 'y' .*got 'nan'"),
+        ("trained,x,y\nx,,high\ny,0.1,\n", "got 'high'"),
+        ("trained,x,y\nx,,0.1\n", "no row for task 'y'"),
+        ("trained,x,y\nx,,0.1\nz,0.1,\n", "no row for task 'y'"),
+        ("trained,x,y\nx,,0.1\ny,0.1,\nz,1,1\n", "row 'z' is no column"),
+        ("trained,x\nx,\n", "at least two tasks, got 1"),
+        ("trained,x,x\nx,,0.1\n", "name task 'x' twice"),
+        ("a,b\n1,2\n", "first column is 'trained'"),
+        ("", "first column is 'trained'"),
+        ("trained,x,y\nx,,0.1,3\ny,0.1,\n", "row 'x' has 3 values for 2 tasks"),
+    ],
+)
+def test_mistakes_in_a_matrix_are_one_sentence(tmp_path, text, message):
+    (tmp_path / "b.csv").write_text(text)
+    with pytest.raises(HoldfastError, match=message) as caught:
+        read_probe(tmp_path / "b.csv")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "tasks": ["a", "b"], "backward": 3, "forward": null}'])
+def test_a_damaged_probe_is_one_sentence(tmp_path, text):
+    (tmp_path / "probe.json").write_text(text)
+    with pytest.raises(HoldfastError, match="probe"):
+        read_probe(tmp_path)
+
+
+def test_stages_group_what_helps_and_keep_apart_what_hurts():
+    c = np.full((4, 4), -0.1)
+    c[0, 2] = c[2, 0] = c[1, 3] = c[3, 1] = 0.2
+    c[0, 1] = c[0, 3] = c[2, 1] = c[2, 3] = 0.05  # a, c before b, d
+    probe = Probe(NAMES, c.T[None])
+    stages = make_stages(probe)
+    assert stages.groups == (("a", "c"), ("b", "d"))
+    assert stages.inside == (pytest.approx(0.2), pytest.approx(0.2))
+    assert make_stages(probe, ["b before a"]).groups == (("b", "d"), ("a", "c"))
+    assert all("a" not in g or "c" not in g for g in make_stages(probe, ["a before c"]).groups)
+    both = make_stages(probe, ["a before b", "d before c"])
+    where = {t: n for n, g in enumerate(both.groups) for t in g}
+    assert where["a"] < where["b"]
+    assert where["d"] < where["c"]
+
+
+def outcomes(strength: float, seeds: int = 3, n: int = 40):
+    rng = np.random.default_rng(1)
+    k = 5
+    names = tuple("abcde")
+    c = rng.normal(size=(k, k))
+    probe = Probe(names, c.T[None])
+    plan = make_plan(probe)
+
+    def trained(order, scheduler):
+        at = [names.index(t) for t in order]
+        value = order_value(probe.values()[0], at)
+        realised = tuple(0.5 + 0.01 * strength * value + rng.normal(0, 0.01, seeds))
+        return Outcome(tuple(order), value, realised, scheduler)
+
+    return [trained(rng.permutation(names), None) for _ in range(n)] + [trained(plan.order, "linear-ordering")]
+
+
+def test_a_plan_that_predicts_is_told_from_one_that_does_not():
+    good = verified(outcomes(3.0))
+    assert good.useful
+    assert good.rho.low > 0.5
+    assert good.advantages[0].percentile > 0.9
+    assert good.verdict.startswith("Useful here")
+    bad = verified(outcomes(0.0))
+    assert not bad.useful
+    assert bad.rho.low < 0 < bad.rho.high
+    assert json.dumps(good.to_json())
+
+
+def test_the_interval_of_rho_holds_its_level_and_the_first_task_explains_what_it_explains():
+    rng = np.random.default_rng(2)
+    inside = 0
+    for n in range(60):
+        o = [Outcome((str(k % 5), "x"), float(rng.normal()), (float(rng.normal()),)) for k in range(40)]
+        found = verified(o, seed=n)
+        inside += found.rho.low <= 0 <= found.rho.high
+        assert found.first_task_by_chance == pytest.approx(4 / 39)
+    assert inside >= 51
+    all_first = verified([Outcome((f, "x"), 0.0, (float(ord(f)),)) for f in "abcab"])
+    assert all_first.first_task == pytest.approx(1)
+    with pytest.raises(HoldfastError, match="at least three random orders"):
+        verified([])
+
+
+def test_constraints_may_be_empty():
+    assert Constraints.none(3).allow([2, 1, 0])
