@@ -101,7 +101,7 @@ def study(settings: dict, change: dict, method: str, out: Path, data_dir: str | 
 def headline(results: dict[str, Verification]) -> str:
     """The first line: which schedulers beat random orders in every case, else in which."""
     wins: dict[str, list[str]] = {}
-    for case, r in results.items():
+    for r in results.values():
         for a in r.advantages:
             if a.gain.low > 0:
                 wins.setdefault(a.scheduler, []).append(f"{100 * a.gain.estimate:+.1f} [{100 * a.gain.low:+.1f}, {100 * a.gain.high:+.1f}]")

@@ -54,8 +54,8 @@ def _same_tasks(config: RunConfig) -> None:
     data = config.data
     if data.stream in ("permuted", "rotated") or data.order == "seed" or data.blurry:
         raise HoldfastError(
-            f"the tasks of this stream ({data.stream}{', order seed' if data.order == 'seed' else ''}) change with the seed, so there is no "
-            "transfer between them to measure; fix them: stream='mixture' with pieces such as ylecun/mnist:rotate=90, or list the classes"
+            f"the tasks of this stream ({data.stream}{', order seed' if data.order == 'seed' else ''}) change with the seed, so there "
+            "is no transfer between them to measure; fix them: stream='mixture', pieces such as ylecun/mnist:rotate=90, or list the classes"
         )
     if data.task_order:
         raise HoldfastError("data.task_order is what the planner chooses; leave it out of the suite")

@@ -26,22 +26,30 @@ def run_folder(out: Path, config: RunConfig) -> Path:
     return out / config.hash
 
 
-def finished(out: Path, config: RunConfig) -> bool:
-    """Whether the run's result is there and readable."""
+def finished(out: Path, config: RunConfig, keep: bool = False) -> bool:
+    """Whether the run's result is there and readable, and with `keep` the learner after its last task."""
+    folder = run_folder(out, config)
     try:
-        return read_result(run_folder(out, config) / "result.json")["hash"] == config.hash
+        result = read_result(folder / "result.json")
+        there = not keep or (folder / f"after-{len(result['matrix']['tasks'])}.safetensors").exists()
+        return bool(result["hash"] == config.hash) and there
     except (HoldfastError, KeyError):
         return False
 
 
-def read_result(path: Path) -> dict[str, Any]:
-    """A result file; refuses formats it does not know."""
+def read_json(path: Path) -> Any:
+    """A JSON file of a run."""
     try:
-        result = json.loads(path.read_text())
+        return json.loads(path.read_text())
     except OSError as error:
         raise HoldfastError(f"{path} could not be read: {error.strerror}") from None
     except ValueError as error:
         raise HoldfastError(f"{path} is not a whole result file ({error}); delete it and run again") from None
+
+
+def read_result(path: Path) -> dict[str, Any]:
+    """A result file; refuses formats it does not know."""
+    result = read_json(path)
     if not isinstance(result, dict) or result.get("format") != FORMAT:
         raise HoldfastError(f"{path} is not a result file of format {FORMAT}")
     return result
@@ -77,8 +85,12 @@ def execute(
     tell: Tell | None = None,
     folder: Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    keep: bool = False,
 ) -> dict[str, Any]:
-    """Trains and evaluates one run in this process; returns its result. Goes on from the newest checkpoint in `folder`, where given."""
+    """Trains and evaluates one run in this process; returns its result. Goes on from the newest checkpoint in `folder`, where given.
+
+    `keep`: leaves the learner there as it was after every task.
+    """
     import numpy
     import torch
 
@@ -92,14 +104,15 @@ def execute(
         stream = build_stream(config, data_dir)
         learner = build_learner(config, stream, device)
         progress = None if tell is None else (lambda task, step, steps: tell(label, task.index + step / steps, len(stream)))
-        keep = Checkpoints(folder, checkpoint_every, notes=lambda: _messages(caught)) if folder else None
+        saves = Checkpoints(folder, checkpoint_every, notes=lambda: _messages(caught)) if folder else None
         if (boundaries := config.training.boundaries) == "known":
             run = learner.fit(
                 stream,
                 evaluate_every=config.training.evaluate_every,
                 segments=sum(len(t.labels) for t in stream) <= MOST_SEGMENTS,
                 progress=progress,
-                checkpoints=keep,
+                checkpoints=saves,
+                keep=folder if keep else None,
             )
         else:
             run = fit_boundary_free(learner, stream, None if boundaries == "never" else Detector(boundaries), progress=progress)
@@ -107,7 +120,7 @@ def execute(
     for message in said:
         if "checkpoint" in message:
             print(f"holdfast: {message}", file=sys.stderr, flush=True)
-    said = [m for m in dict.fromkeys([*(keep.noted or () if keep else ()), *said]) if "checkpoint" not in m]
+    said = [m for m in dict.fromkeys([*(saves.noted or () if saves else ()), *said]) if "checkpoint" not in m]
     return {
         "format": FORMAT,
         "hash": config.hash,
@@ -197,6 +210,7 @@ def _worker(
     data_dir: str | None,
     device: str,
     checkpoint_every: float,
+    keep: bool,
     tell: Tell | None = None,
 ) -> tuple[str, RunConfig, float | str]:
     """Carries out one run; a mistake comes back as its message, so that it does not stop the others."""
@@ -207,14 +221,17 @@ def _worker(
     _settle_process()
     config = validated(RunConfig, **values)
     folder = run_folder(Path(out), config)
+    about = folder / "config.json"  # of a run that is not finished; the result has it too
     try:
-        result = execute(config, label, data_dir, device, tell, folder, checkpoint_every)
+        write_json(about, config.model_dump(mode="json"))
+        result = execute(config, label, data_dir, device, tell, folder, checkpoint_every, keep)
         write_json(folder / "result.json", result)
     except HoldfastError as error:
         return label, config, str(error)
     finally:
         torch.set_flush_denormal(False)  # where the run was in the caller's own process
     Checkpoints(folder).clear()
+    about.unlink(missing_ok=True)
     return label, config, sum(result["cost"]["seconds"].values())
 
 
@@ -227,18 +244,19 @@ def run_all(
     device: str = "cpu",
     tell: Tell | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    keep: bool = False,
 ) -> Iterator[tuple[str, RunConfig, float]]:
     """Runs what is not finished, over `jobs` worker processes of one thread each; yields (label, config, seconds) as each ends.
 
     A run that was killed goes on from its newest checkpoint, written every `checkpoint_every` seconds. A run that fails does not stop the
-    others; its message is the error in the end.
+    others; its message is the error in the end. `keep`: leaves the learner after every task in the run's folder, for `diagnose`.
     """
     check_writable(out)
-    waiting = [(label, config) for label, config in runs if not finished(out, config)]
+    waiting = [(label, config) for label, config in runs if not finished(out, config, keep)]
     if not waiting:
         return
     _refuse_early([c for _, c in waiting], data_dir)
-    tasks = [(label, config.model_dump(mode="json"), str(out), data_dir, device, checkpoint_every) for label, config in waiting]
+    tasks = [(label, config.model_dump(mode="json"), str(out), data_dir, device, checkpoint_every, keep) for label, config in waiting]
     failed: list[str] = []
     for label, config, outcome in _carried_out(tasks, jobs, tell):
         if isinstance(outcome, str):

@@ -9,6 +9,7 @@ import typer
 
 from holdfast import __version__
 from holdfast.cli.advise import advise
+from holdfast.cli.diagnose import diagnose
 from holdfast.cli.gate import gate
 from holdfast.cli.ledger import history, record
 from holdfast.cli.order import app as order
@@ -124,6 +125,7 @@ app.command()(advise)
 app.command()(gate)
 app.command()(record)
 app.command()(history)
+app.command()(diagnose)
 app.add_typer(order, name="order")
 
 

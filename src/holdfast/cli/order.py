@@ -204,9 +204,8 @@ def _print_verification(found: "Verification") -> None:
     print(f"first task alone: {100 * found.first_task:.0f} % of the variance ({100 * found.first_task_by_chance:.0f} % by chance)")
     print(f"spread of random orders: {100 * found.spread:.2f} points (standard deviation)")
     for a in sorted(found.advantages, key=lambda a: -a.gain.estimate):
-        print(
-            f"  {a.scheduler:24} {100 * a.gain.estimate:+6.2f} [{100 * a.gain.low:+.2f}, {100 * a.gain.high:+.2f}], beats {100 * a.percentile:.0f} %"
-        )
+        interval = f"[{100 * a.gain.low:+.2f}, {100 * a.gain.high:+.2f}]"
+        print(f"  {a.scheduler:24} {100 * a.gain.estimate:+6.2f} {interval}, beats {100 * a.percentile:.0f} %")
 
 
 def _report(path: Path, found: "Probe", made: "Plan", groups: "Stages | None", outcome: "Verification | None") -> None:

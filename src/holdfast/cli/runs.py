@@ -18,6 +18,7 @@ Sweep = Annotated[
 ]
 Tolerance = Annotated[float, typer.Option(min=0, help="Points of forgetting on validation data that a selection from a sweep accepts.")]
 Every = Annotated[float, typer.Option(min=0, help="Seconds between checkpoints of a run; killed, it goes on from the newest.")]
+Keep = Annotated[bool, typer.Option("--keep-checkpoints", help="Keep the learner after every task, for holdfast diagnose.")]
 Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
 
 
@@ -83,6 +84,7 @@ def run(
     device: Device = "cpu",
     data_dir: DataDir = None,
     checkpoint_every: Every = 30.0,
+    keep_checkpoints: Keep = False,
     out: Out = Path("runs/run"),
 ) -> None:
     """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
@@ -136,7 +138,7 @@ def run(
     sweeps = [parse_sweep(s) for s in sweep or ()]
     _carry_out(
         [pair for c in configs for pair in swept(c, sweeps)],
-        Work(out, jobs, device, data_dir, checkpoint_every, tolerance / 100),
+        Work(out, jobs, device, data_dir, checkpoint_every, tolerance / 100, keep_checkpoints),
         f"{method}, {scenario} scenario",
         "",
         matrix=True,
@@ -191,6 +193,7 @@ def bench(
     validation: Annotated[float | None, typer.Option(help="Share of training examples set aside, for selections from a sweep.")] = None,
     tolerance: Tolerance = 5.0,
     checkpoint_every: Every = 30.0,
+    keep_checkpoints: Keep = False,
     out: Annotated[Path | None, typer.Option(help="Folder for results (runs/SUITE); finished runs in it are skipped.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
 ) -> None:
@@ -208,7 +211,7 @@ def bench(
     loaded = loaded.only_these(_names(methods), _names(scenarios))
     if validation is not None:
         loaded = loaded.model_copy(update={"data": validated(DataConfig, **loaded.data.model_dump() | {"validation": validation})})
-    work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every, tolerance / 100)
+    work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every, tolerance / 100, keep_checkpoints)
     _carry_out(sweep_suite(loaded, [parse_sweep(s) for s in sweep or ()]), work, loaded.name, loaded.description)
 
 
@@ -222,6 +225,7 @@ class Work:
     data_dir: str | None
     checkpoint_every: float
     tolerance: float = 0.05  # largest forgetting that a selection accepts
+    keep: bool = False  # the learner after every task
 
 
 def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False) -> None:
@@ -234,10 +238,11 @@ def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description:
 
     out = work.out
     check_device(work.device)
-    done = sum(finished(out, config) for _, config in runs)
+    done = sum(finished(out, config, work.keep) for _, config in runs)
     total = len(runs)
     workers = min(work.jobs or os.cpu_count() or 1, max(total - done, 1))
     options = {"jobs": workers, "data_dir": work.data_dir, "device": work.device, "checkpoint_every": work.checkpoint_every}
+    options["keep"] = work.keep
     failed: HoldfastError | None = None
     try:
         follow(lambda tell: run_all(runs, out, **options, tell=tell), total, done)  # type: ignore[arg-type]

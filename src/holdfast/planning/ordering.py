@@ -59,7 +59,7 @@ class Constraints:
             closed |= closed[:, k : k + 1] & closed[k : k + 1]
         circle = np.flatnonzero(closed.diagonal())
         if len(circle):
-            inside = [names[k] for k in circle]
+            inside = [names[int(k)] for k in circle]
             raise HoldfastError(f"the constraints contradict each other: they go round in a circle among {', '.join(inside)}")
         return cls(closed)
 

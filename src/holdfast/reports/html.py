@@ -10,6 +10,7 @@ import numpy as np
 from holdfast.errors import HoldfastError
 from holdfast.metrics import Interval
 from holdfast.reports.comparison import Difference, find_sweeps, learning_speed, on_front, ranks, select
+from holdfast.reports.diagnostics import drawn
 from holdfast.reports.figures import figure_of, over_time_panel, sweep_curve, to_svg, trade_off_panel
 from holdfast.reports.growth import growth
 from holdfast.reports.results import COLUMNS, Group, show, show_bytes
@@ -67,6 +68,12 @@ def render(
         settings=_settings(results),
         seeds=sorted({r["seed"] for r in results}),
         warnings=_warnings(groups),
+        diagnosed=[
+            {"title": f"{g.label}, {g.scenario} scenario, seed {r['seed']}", "findings": [drawn(f) for f in r["diagnostics"]]}
+            for g in groups
+            for r in g.results
+            if r.get("diagnostics")
+        ],
     )
 
 

@@ -13,6 +13,7 @@ from holdfast.errors import HoldfastError
 from holdfast.metrics import AccuracyMatrix, Interval, forward_transfer, seed_interval, segment_transfer, summary, task_transfer
 
 FORMAT = 1
+DIAGNOSTICS = "diagnostics.json"
 KEYS = {"config", "label", "seed", "matrix", "curves", "cost", "chance", "outputs_exist", "versions", "machine", "warnings"}
 COLUMNS: dict[str, tuple[str, str]] = {  # key → (heading, what it is)
     "ACC": ("ACC", "mean accuracy over tasks after the last one"),
@@ -86,10 +87,18 @@ def load_results(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
                 raise HoldfastError(f"{path} is not a whole result file ({error}); delete it and run again") from None
             if not isinstance(result, dict) or result.get("format") != FORMAT or not result.keys() >= KEYS:
                 raise HoldfastError(f"{path} is not a result file of format {FORMAT}")
-            out.append(result)
+            out.append(result | {"diagnostics": read_findings(path.parent)})
     if not out:
         raise HoldfastError("no result.json found; run `holdfast run` or `holdfast bench` first")
     return out
+
+
+def read_findings(folder: Path) -> list[dict[str, Any]]:
+    """The findings that `holdfast diagnose` left in a run's folder; none where there are none."""
+    try:
+        return list(json.loads((folder / DIAGNOSTICS).read_text())["findings"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _order(result: dict[str, Any]) -> tuple:

@@ -77,6 +77,7 @@ def fit(
     segments: bool = False,
     progress: Callable[[Task, int, int], None] | None = None,
     checkpoints: str | Path | Checkpoints | None = None,
+    keep: str | Path | None = None,
 ) -> Run:
     """Trains `learner` on each task of `stream` in order; goes on where a loaded learner stopped (rows before are then not evaluated).
 
@@ -85,13 +86,13 @@ def fit(
     task): scores of the tasks begun so far, for anytime metrics. `keep_results`: keeps the score of each example. `segments`: the score
     of each class of a task as well. `progress(task, step, steps)` is called after every step. `checkpoints`: a folder; killed at any
     moment, the same call on a fresh learner goes on from the newest checkpoint there to the same bits. They stay until
-    `Checkpoints(folder).clear()`.
+    `Checkpoints(folder).clear()`. `keep`: a folder in which the learner is kept as it was after every task (`kept`), for diagnostics.
     """
     check(learner, stream, evaluate_every)
     if learner.augment is None:
         learner.augment = stream.augment
-    keep = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
-    before = keep.resume(learner, list(stream.tasks)) if keep else None
+    saves = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
+    before = saves.resume(learner, list(stream.tasks)) if saves else None
     log, ahead = Log(**before or {}), stream.scenario == "domain"
     tasks = [t.to(learner.device) for t in stream]
     reset_peak(learner.device)
@@ -129,15 +130,17 @@ def fit(
                 if every and (learner.task_steps % every == 0 or learner.task_steps == total):
                     log.steps.append(done + learner.task_steps)
                     log.scores.append([*score_now(k), *[None] * (len(tasks) - k - 1)])
-                if keep is not None and keep.due():
-                    keep.write(learner, note())
+                if saves is not None and saves.due():
+                    saves.write(learner, note())
         done += total
         log.ends.append(done)
         learner.end()
+        if keep is not None:
+            learner.save(kept(Path(keep), k + 1))
         row(task.name, tasks if ahead else tasks[: k + 1])
         log.by_task.append(cost_now(learner, total))
-        if keep is not None and keep.due():
-            keep.write(learner, note())
+        if saves is not None and saves.due():
+            saves.write(learner, note())
     note()
     known = (0.0, 1.0) if learner.scorer.__name__ == "accuracy" else (-1e30, 1e30)
     matrix = log.matrix(stream, "test", known)
@@ -150,6 +153,11 @@ def fit(
         validation=log.matrix(stream, "validation", known),
         zero_shot=log.zero_shot,
     )
+
+
+def kept(folder: Path, tasks: int) -> Path:
+    """Where the learner is kept as it was after so many tasks."""
+    return folder / f"after-{tasks}.safetensors"
 
 
 def check(learner: "Learner", stream: Stream, evaluate_every: int | Sequence[int] | None) -> None:

@@ -1,0 +1,90 @@
+"""A run whose learner was kept as it was after every task."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.bench.build import build_learner, build_stream
+from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.runner import read_json
+from holdfast.diagnostics import Rows
+from holdfast.errors import HoldfastError
+from holdfast.streams.task import Part, Task
+from holdfast.training import Learner
+from holdfast.training.fit import kept
+
+HOW = "run it with --keep-checkpoints: the same holdfast run or bench command with that option trains again what has no checkpoints"
+
+
+class KeptRun:
+    """A run's folder: its config, its stream, and the learner as it was after each task."""
+
+    def __init__(self, folder: Path, data_dir: str | None = None, device: str = "cpu", examples: int = 512) -> None:
+        """`examples`: how many of a task, at random but always the same, a diagnostic looks at."""
+        self.folder, self.device, self.examples, self.data_dir = _run_in(folder), device, examples, data_dir
+        self.config: RunConfig = validated(RunConfig, **_config(self.folder))
+        self.stream = build_stream(self.config, data_dir)
+        self.tasks = 0
+        while kept(self.folder, self.tasks + 1).exists():
+            self.tasks += 1
+        if not self.tasks:
+            raise HoldfastError(f"{self.folder} has no checkpoints; {HOW}")
+
+    def learner(self, tasks: int) -> Learner:
+        """The learner after so many tasks; 0: untrained."""
+        out = build_learner(self.config, self.stream, self.device)
+        if tasks:
+            out.load(kept(self.folder, tasks), list(self.stream.tasks))
+        return out
+
+    @cached_property
+    def last(self) -> Learner:
+        """The learner after the last task that was kept."""
+        return self.learner(self.tasks)
+
+    def rows(self, learner: Learner, task: Task, part: str = "train") -> Rows:
+        """Examples of a task as this learner's network takes them, over the outputs that compete for it."""
+        source: Part = getattr(task, part)
+        index = torch.randperm(len(source), generator=torch.Generator().manual_seed(task.index))[: self.examples]
+        x, y, _ = source.fetch(index)
+        known = task.index if learner.scenario == "task" else None
+        first, last = task.outputs if learner.scenario == "task" else (0, max(learner.seen_outputs, task.outputs[1]))
+
+        def forward(module: nn.Module, inputs: Tensor) -> Tensor:
+            return module(inputs, known)[:, first:last]  # type: ignore[no-any-return]
+
+        return Rows(learner.prepare(x.to(learner.device), augment=False), (y - first).to(learner.device), forward)
+
+    def need_a_boundary(self, what: str) -> None:
+        """Refuses runs of one task."""
+        if self.tasks < 2:
+            raise HoldfastError(f"{what} looks at what a later task does to an earlier one; {self.folder} has checkpoints of one task")
+
+
+def _run_in(folder: Path) -> Path:
+    """The folder of one run: this one, or the only one inside."""
+    if not folder.is_dir():
+        raise HoldfastError(f"there is no run at {folder}")
+    if (folder / "config.json").exists() or (folder / "result.json").exists():
+        return folder
+    inside = sorted({p.parent for name in ("config", "result") for p in folder.glob(f"*/{name}.json")})
+    if len(inside) == 1:
+        return inside[0]
+    if not inside:
+        raise HoldfastError(f"{folder} holds no run; expected the folder of one (with its result.json), {HOW}")
+    names = [f"{p.name} ({_told(p)})" for p in inside]
+    raise HoldfastError(f"{folder} holds {len(inside)} runs; give the folder of one: {', '.join(names)}")
+
+
+def _told(folder: Path) -> str:
+    config = _config(folder)
+    return f"{config['method']}, {config['scenario']}, seed {config['seed']}"
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    if (folder / "config.json").exists():
+        return dict(read_json(folder / "config.json"))
+    return dict(read_json(folder / "result.json")["config"])

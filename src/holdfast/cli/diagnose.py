@@ -1,0 +1,55 @@
+"""`holdfast diagnose`: why a run forgets."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from holdfast.cli.runs import DataDir, Device, check_device
+from holdfast.errors import HoldfastError, one_of
+
+
+def diagnose(
+    run: Annotated[Path, typer.Argument(help="Folder of a run that was made with --keep-checkpoints.")],
+    what: Annotated[
+        str | None, typer.Option(help="Some of interference,spectrum,layers,saturation,landscape,plasticity,entropy,stability-gap (all).")
+    ] = None,
+    examples: Annotated[int, typer.Option(min=8, help="Examples of a task that are looked at.")] = 512,
+    device: Device = "cpu",
+    data_dir: DataDir = None,
+) -> None:
+    """Say why a run forgets: numbers, figures and a sentence each, in its folder."""
+    from holdfast.bench.diagnose import DIAGNOSTICS, KeptRun
+    from holdfast.bench.runner import write_json
+    from holdfast.reports.diagnostics import diagnostics_html, figure
+    from holdfast.reports.figures import save
+    from holdfast.reports.results import DIAGNOSTICS as FILE
+    from holdfast.reports.results import read_findings
+
+    chosen = [one_of("diagnostic", w.strip(), DIAGNOSTICS) for w in what.split(",") if w.strip()] if what else list(DIAGNOSTICS)
+    check_device(device)
+    kept = KeptRun(run, data_dir, device, examples)
+    found = {f["what"]: f for f in read_findings(kept.folder)}
+    refused: list[HoldfastError] = []
+    for name in chosen:
+        try:
+            finding = DIAGNOSTICS[name](kept).to_json()
+        except HoldfastError as error:
+            refused.append(error)
+            print(f"{name}: not found out: {error}", file=sys.stderr)
+            continue
+        found[name] = finding
+        print(f"{name}: {finding['sentence']}", flush=True)
+        save(figure(finding), kept.folder / "diagnostics" / f"{name}.png")
+    if len(refused) == len(chosen):
+        raise refused[0]
+    findings: list[dict[str, Any]] = [found[n] for n in DIAGNOSTICS if n in found]
+    write_json(kept.folder / FILE, {"findings": findings})
+    title = f"{kept.config.method}, {kept.config.scenario} scenario, seed {kept.config.seed}"
+    page = kept.folder / "diagnostics.html"
+    try:
+        page.write_text(diagnostics_html(title, findings), encoding="utf-8")
+    except OSError as error:
+        raise HoldfastError(f"{page} could not be written: {error.strerror}") from None
+    print(f"numbers: {kept.folder / FILE}\nreport:  {page}")
