@@ -13,6 +13,8 @@ from pathlib import Path
 MNIST = ["--data", "ylecun/mnist", "--tasks", "5", "--hidden", "256,256", "--optimizer", "sgd", "--lr", "0.01", "--momentum", "0.9"]
 SPLIT = [*MNIST, "--epochs", "1", "--batch-size", "64"]
 PERMUTED = ["--data", "ylecun/mnist", "--stream", "permuted", "--tasks", "5", "--hidden", "100,100", "--lr", "0.1", "--momentum", "0"]
+LANDSCAPE = ["--data", "ylecun/mnist", "--stream", "sequence", "--then", "zalando-datasets/fashion_mnist", "--scenario", "domain"]
+LANDSCAPE += ["--model", "convnet", "--optimizer", "sgd", "--lr", "0.01", "--momentum", "0.9", "--epochs", "1,10"]
 CASES = {  # name → settings of the run, diagnostic
     "stability-gap-class": (["--scenario", "class", "--method", "ER(500)", *SPLIT], "stability-gap"),
     "stability-gap-domain": (["--scenario", "domain", "--method", "ER(500)", *SPLIT], "stability-gap"),
@@ -20,11 +22,7 @@ CASES = {  # name → settings of the run, diagnostic
     "saturation-permuted": (["--scenario", "domain", "--method", "EWC(10)", *PERMUTED, "--batch-size", "128"], "saturation"),
     "interference-class": (["--scenario", "class", "--method", "FineTune", *SPLIT], "interference"),
     "layers-domain": (["--scenario", "domain", "--method", "FineTune", *SPLIT], "layers"),
-    "landscape": (
-        ["--data", "ylecun/mnist", "--stream", "sequence", "--then", "zalando-datasets/fashion_mnist", "--scenario", "domain"]
-        + ["--model", "convnet", "--optimizer", "sgd", "--lr", "0.01", "--momentum", "0.9", "--epochs", "1,10"],
-        "landscape",
-    ),
+    "landscape": (LANDSCAPE, "landscape"),
 }
 
 

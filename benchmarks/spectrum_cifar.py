@@ -78,14 +78,16 @@ def main() -> None:
     lines = [
         "# Fisher spectrum on CIFAR-10",
         "",
-        f"Two convolutions, P = {exact.parameters:,} parameters, {100 * accuracy:.1f} % test accuracy; N = {options.examples:,} training examples.",
+        f"Two convolutions, P = {exact.parameters:,} parameters, {100 * accuracy:.1f} % test accuracy; N = {options.examples:,} examples.",
         f"Top 20 eigenvalues of the exact Fisher in {seconds:.0f} s on {torch.get_num_threads()} cores.",
         "",
         "| number | exact | empirical | circulating |",
         "|---|---|---|---|",
     ]
-    for k in (1, 2, 3, 5, 10, 20):
-        lines.append(f"| λ{k} | {exact.eigenvalues[k - 1]:.3g} | {empirical.eigenvalues[k - 1]:.3g} | {CIRCULATING.get(k, '')} |")
+    lines += [
+        f"| λ{k} | {exact.eigenvalues[k - 1]:.3g} | {empirical.eigenvalues[k - 1]:.3g} | {CIRCULATING.get(k, '')} |"
+        for k in (1, 2, 3, 5, 10, 20)
+    ]
     lines += [
         "",
         f"Trace: {exact.trace:.1f} exact, {empirical.trace:.1f} empirical. The top 20 of {exact.parameters:,} directions "
@@ -103,8 +105,8 @@ def main() -> None:
     lines += [f"| {n} | {100 * m:.1f} | {100 * sizes[n] / exact.parameters:.1f} |" for n, m in exact.layers.items()]
     lines += [
         "",
-        f"Two tasks of five classes with the same outputs: the first falls from {100 * before:.1f} to {100 * after:.1f} %. Points that come "
-        "back with one layer's old weights: " + ", ".join(f"{n} {100 * v:+.1f}" for n, v in back.items()) + ".",
+        f"Two tasks of five classes with the same outputs: the first falls from {100 * before:.1f} to {100 * after:.1f} %. Points "
+        "that come back with one layer's old weights: " + ", ".join(f"{n} {100 * v:+.1f}" for n, v in back.items()) + ".",
         "",
     ]
     print("\n".join(lines))
@@ -112,12 +114,8 @@ def main() -> None:
         notes = options.write / "spectrum-cifar.notes.md"
         text = "\n".join(lines) + (notes.read_text() if notes.exists() else "") + "\n![spectrum](spectrum-cifar.png)\n"
         (options.write / "spectrum-cifar.md").write_text(text)
-        numbers = {
-            "eigenvalues": np.asarray(exact.eigenvalues).tolist(),
-            "layers": exact.layers,
-            "examples": exact.examples,
-            "parameters": exact.parameters,
-        }
+        numbers = {"eigenvalues": np.asarray(exact.eigenvalues).tolist(), "layers": exact.layers}
+        numbers |= {"examples": exact.examples, "parameters": exact.parameters}
         save(figure({"what": "spectrum", "numbers": numbers}), options.write / "spectrum-cifar.png")
         (options.write / "spectrum-cifar.json").write_text(json.dumps({"seconds": seconds, "accuracy": accuracy, **numbers}) + "\n")
 

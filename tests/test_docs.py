@@ -8,7 +8,7 @@ import pytest
 from holdfast.methods import METHODS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def blocks(page: Path) -> list[str]:
@@ -55,7 +55,7 @@ def test_every_method_is_in_the_table_of_the_docs():
     assert [name for name in METHODS if f"`{name}(" not in text] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_links_lead_somewhere(page):
     targets = re.findall(r"\]\(([^)#]+?)\)", page.read_text())
     assert [t for t in targets if not t.startswith("http") and not (page.parent / t).exists()] == []
@@ -71,3 +71,11 @@ def test_every_public_function_and_class_has_a_docstring():
             if public and not ast.get_docstring(node):
                 bare.append(f"{path.name}: {node.name}")
     assert bare == []
+
+
+def test_the_examples_of_planning_and_diagnostics_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "matrix.csv").write_text("trained,A,B,C\nA,,-0.1,0.0\nB,-0.2,,0.1\nC,0.05,0.1,\n")
+    for page in ("planning.md", "diagnostics.md"):
+        for code in blocks(ROOT / "docs" / page):
+            exec(compile(code, page, "exec"), {})

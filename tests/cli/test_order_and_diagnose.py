@@ -92,6 +92,18 @@ def test_a_probe_is_planned_and_verified(folder, capsys):
     assert "finished already and are skipped" in err
 
 
+def test_a_plan_is_tried_with_a_larger_model(folder, capsys):
+    (folder / "large.toml").write_text(SUITE.replace("[16]", "[32]"))
+    for where in ("full", folder / "large.toml"):
+        options = ["--orders", "3", "--seeds", "1", "--jobs", "1", "--schedulers", "greedy", "--transfer-to", where]
+        code, out, err = call(capsys, "order", "verify", "--from", folder / "probe", *options)
+        assert code == 0, err
+        assert "greedy" in out
+    found = json.loads((folder / "probe/verification-large.json").read_text())
+    assert found["about"]["config"]["model"]["hidden"] == [32]
+    assert json.loads((folder / "probe/verification-full.json").read_text())["about"]["config"]["model"]["hidden"] == [16]
+
+
 def test_the_base_estimator_takes_a_run_a_task(folder, capsys):
     probe = [
         "order",
@@ -188,6 +200,22 @@ def test_a_run_is_diagnosed_and_its_report_shows_it(kept, capsys):
     call(capsys, "diagnose", kept, "--what", "entropy")
     again = json.loads((folder / "diagnostics.json").read_text())["findings"]
     assert [f["what"] for f in again] == names, "what was found before is kept"
+
+
+def test_a_run_that_was_killed_is_diagnosed_as_far_as_it_came(kept, tmp_path, capsys):
+    import shutil
+
+    folder = next(kept.glob("*/result.json")).parent
+    torn = tmp_path / folder.name
+    shutil.copytree(folder, torn)
+    config = json.loads((torn / "result.json").read_text())["config"]
+    (torn / "config.json").write_text(json.dumps(config))
+    for name in ("result.json", "diagnostics.json", "after-5.safetensors", "after-4.safetensors"):
+        (torn / name).unlink(missing_ok=True)
+    code, _, err = call(capsys, "diagnose", tmp_path, "--what", "entropy,layers")
+    assert code == 0, err
+    found = json.loads((torn / "diagnostics.json").read_text())["findings"]
+    assert next(f for f in found if f["what"] == "entropy")["numbers"]["tasks"] == ["0+1", "2+3", "4+5"]
 
 
 def test_a_run_without_checkpoints_is_told_how_to_make_them(tmp_path, capsys):

@@ -62,8 +62,8 @@ def interference(run: KeptRun) -> Finding:
     agree = float(np.corrcoef(predicted, measured)[0, 1]) if predicted.std() and measured.std() else float("nan")
     sentence = (
         f"In the first steps of a later task its gradients {told} the old ones (mean cosine {cosines.mean():+.2f}, "
-        f"{100 * (cosines < 0).mean():.0f} % of the measured steps below 0); first-order and measured change of the old loss correlate with "
-        f"{agree:.2f}."
+        f"{100 * (cosines < 0).mean():.0f} % of the measured steps below 0); first-order and measured change of the old loss correlate "
+        f"with {agree:.2f}."
     )
     return Finding("interference", sentence, {"boundaries": found, "mean_cosine": float(cosines.mean()), "correlation": agree})
 
@@ -233,9 +233,9 @@ def plasticity(run: KeptRun) -> Finding:
     told = "as well as" if worse < 0.05 * math.log(outputs) else "worse than"
     (loss, loss_now), (units, units_now), (rank, rank_now) = ((table[k][0], table[k][-1]) for k in ("random_loss", "dormant", "rank"))
     sentence = (
-        f"After {run.tasks} tasks the network still learns random labels {told} when it was fresh (loss {loss:.2f} then, {loss_now:.2f} now); "
-        f"dormant units went from {100 * units:.0f} to {100 * units_now:.0f} %, the effective rank of the features from {rank:.0f} to "
-        f"{rank_now:.0f}."
+        f"After {run.tasks} tasks the network still learns random labels {told} when it was fresh (loss {loss:.2f} then, {loss_now:.2f} "
+        f"now); dormant units went from {100 * units:.0f} to {100 * units_now:.0f} %, the effective rank of the features from {rank:.0f} "
+        f"to {rank_now:.0f}."
     )
     names = ["fresh", *(t.name for t in run.stream.tasks[: run.tasks])]
     return Finding("plasticity", sentence, {"after": names, **table})

@@ -13,6 +13,7 @@ from holdfast.errors import HoldfastError
 from holdfast.text import shown
 
 if TYPE_CHECKING:
+    from holdfast.metrics import Interval
     from holdfast.planning import Plan, Probe, Stages, Verification
 
 app = typer.Typer(no_args_is_help=True, help="Plan the order of tasks by backward transfer, and say how far the plan can be trusted.")
@@ -166,18 +167,23 @@ def _carry_out(runs: Sequence[tuple[str, Any]], out: Path, jobs: int, device: st
 
 
 def _print_matrix(found: "Probe") -> None:
-    import numpy as np
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    print(f"change in points on the column's task when the row's is learnt after it ({found.estimator}, mean of {found.seeds} seeds)")
+    over = f"mean of {found.seeds} seeds, ± half of the 95 % interval" if found.seeds > 1 else "one seed"
+    print(f"change in points on the column's task when the row's is learnt after it ({found.estimator}, {over})")
     table = Table()
     for heading in ("learnt after", *found.names):
         table.add_column(Text(shown(heading)), justify="left" if heading == "learnt after" else "right")
-    for name, row in zip(found.names, 100 * found.backward.mean(0), strict=True):
-        table.add_row(Text(shown(name)), *("" if np.isnan(v) else f"{v:+.1f}".replace("-", "−") for v in row))
+    for name in found.names:
+        table.add_row(Text(shown(name)), *("" if name == other else _points(found.transfer(name, other)) for other in found.names))
     Console().print(table)
+
+
+def _points(v: "Interval") -> str:
+    half = 100 * (v.high - v.estimate)
+    return f"{100 * v.estimate:+.1f}".replace("-", "−") + (f" ±{half:.1f}" if half == half else "")
 
 
 def _print_plan(made: "Plan", groups: "Stages | None") -> None:

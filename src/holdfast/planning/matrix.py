@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import HoldfastError, one_of
+from holdfast.metrics import Interval, seed_interval
 
 ESTIMATORS = ("pairwise", "base")
 FILE = "probe.json"
@@ -59,6 +60,10 @@ class Probe:
     def seeds(self) -> int:
         """How many."""
         return len(self.backward)
+
+    def transfer(self, learnt: str, on: str) -> Interval:
+        """B[learnt, on] over seeds."""
+        return seed_interval(self.backward[:, self.names.index(learnt), self.names.index(on)])
 
     def values(self, backward_only: bool = False) -> np.ndarray:
         """C (S, K, K): [s, k, i] = B[i, k] + Fw[k, i], what it is worth that k comes before i. Zero on the diagonal."""

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.metrics import seed_interval
 from holdfast.reports.figures import COLOURS, figure_of, to_svg
 from holdfast.text import shown
 
@@ -41,15 +42,18 @@ def _points(x: float | None, digits: int = 1) -> str:
 
 def _heat(probe: dict[str, Any], order: list[str]) -> list[dict[str, Any]]:
     """Rows: a task of the planned order; cells: what learning the row's task does to the column's, with the colour's strength."""
-    mean = np.array(probe["backward"], dtype=float).mean(0)
+    values = np.array(probe["backward"], dtype=float)
+    mean, seeds = values.mean(0), len(values)
     at = [probe["tasks"].index(t) for t in order]
     largest = max(float(np.nanmax(np.abs(mean))), 1e-9)
     rows = []
     for p, i in enumerate(at):
-        cells = []
+        cells: list[dict[str, Any] | None] = []
         for q, k in enumerate(at):
             v = mean[i, k]
             cells.append(None if p == q else {"value": float(v), "share": round(0.8 * abs(float(v)) / largest, 3), "happens": q < p})
+            if cells[-1] and seeds > 1:
+                cells[-1]["half"] = seed_interval(values[:, i, k]).high - float(v)
         rows.append({"name": order[p], "cells": cells})
     return rows
 
