@@ -52,7 +52,8 @@ def main() -> None:
         command = " ".join(f'"{s}"' if "(" in s else s for s in settings)
         lines += [f"## {name}", "", f"`holdfast run {command}`", "", finding["sentence"], ""]
         if what == "saturation":
-            lines += ["Held after each task: " + ", ".join(f"{100 * v:.0f} %" for v in finding["numbers"]["share"]) + ".", ""]
+            for threshold, share in finding["numbers"]["by_threshold"].items():
+                lines += [f"Above {threshold} after each task: " + ", ".join(f"{100 * v:.0f} %" for v in share) + ".", ""]
         notes = options.write / f"{name}.notes.md" if options.write else None
         lines += [notes.read_text().strip(), ""] if notes and notes.exists() else []
         lines += [f"![{name}]({name}.png)", ""]

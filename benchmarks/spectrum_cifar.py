@@ -29,7 +29,7 @@ CIRCULATING = {1: 12.4, 2: 7.1, 5: 1.9, 20: 0.08}
 def learner(stream, scenario: str, epochs: int, augmented: bool) -> Learner:
     """A learner with the network of the study."""
     model = convnet(stream.shape, "fixed", stream.outputs, channels=(16, 32), hidden=22, seed=0)
-    options = {"schedule": "cosine", "batch_size": 64, "seed": 0, "augment": crop_and_flip if augmented else None}
+    options = {"schedule": "cosine", "batch_size": 64, "seed": 0, "augment": crop_and_flip() if augmented else None}
     return Learner(model, None, optimizer("adam", lr=0.002), scenario=scenario, epochs=epochs, **options)
 
 

@@ -132,9 +132,12 @@ def test_saturation_counts_what_exceeds_the_threshold():
     saturation = Saturation(0.1)
     f = torch.zeros_like(space.theta)
     f[:3] = torch.tensor([10.0, 0.5, 0.0])
-    assert saturation.add(f, space.layout) == pytest.approx(1 / 3)
-    assert saturation.add(f, space.layout) == pytest.approx(1 / 3)
-    assert saturation.add(f, space.layout) == pytest.approx(2 / 3), "0.05 three times"
+    assert saturation.add(f, space.layout) == [pytest.approx(1 / 3)]
+    assert saturation.add(f, space.layout) == [pytest.approx(1 / 3)]
+    assert saturation.add(f, space.layout) == [pytest.approx(2 / 3)], "0.05 three times"
+    assert Saturation().add(f, space.layout) == [pytest.approx(2 / 3)] * 3
+    with pytest.raises(HoldfastError, match="above 0"):
+        Saturation(0.0)
     assert saturation.strength == pytest.approx(3 * 1.05 / 3)
 
 

@@ -120,25 +120,27 @@ def layers(run: KeptRun) -> Finding:
 
 
 def saturation(run: KeptRun) -> Finding:
-    """Share of parameters whose running Fisher is above a hundredth of one task's largest entry; beside the learning accuracy."""
-    running, share, strength, learnt = Saturation(), [], [], []
+    """Share of parameters whose running Fisher is above a hundredth (and less) of one task's largest entry; and the learning accuracy."""
+    running, shares, strength, learnt = Saturation(), list[list[float]](), list[float](), list[float]()
     for k in range(run.tasks):
         learner = run.learner(k + 1)
         own = torch.Generator().manual_seed(k)
         fisher = learner.fisher(learner.tasks[-1], samples=min(run.examples, 256), labels="exact", generator=own)
-        share.append(running.add(fisher, learner.space.layout))
+        shares.append(running.add(fisher, learner.space.layout))
         strength.append(running.strength)
         learnt.append(float(learner.evaluate(learner.tasks[-1]).mean()))
     related = float(np.corrcoef(strength, learnt)[0, 1]) if len(learnt) > 2 and np.std(learnt) and np.std(strength) else float("nan")
+    share = [row[0] for row in shares]
     relation = "" if np.isnan(related) else f"; correlation of the anchors' strength with it {related:+.2f}"
     sentence = (
-        f"{100 * share[0]:.0f} % of the parameters matter to the first task and {100 * share[-1]:.0f} % to one of all {run.tasks}; the "
-        f"score of a task right after it was learnt went from {100 * learnt[0]:.1f} to {100 * learnt[-1]:.1f} %{relation}."
+        f"{100 * share[0]:.0f} % of the parameters hold more than a hundredth of the first task's largest importance, "
+        f"{100 * share[-1]:.0f} % after all {run.tasks} tasks; the score of a task right after it was learnt went from "
+        f"{100 * learnt[0]:.1f} to {100 * learnt[-1]:.1f} %{relation}."
     )
     names = [t.name for t in run.stream.tasks[: run.tasks]]
-    return Finding(
-        "saturation", sentence, {"tasks": names, "share": share, "strength": strength, "learnt": learnt, "threshold": running.threshold}
-    )
+    numbers = {"tasks": names, "share": share, "strength": strength, "learnt": learnt}
+    by_threshold = {f"{t:g}": [row[k] for row in shares] for k, t in enumerate(running.thresholds)}
+    return Finding("saturation", sentence, numbers | {"by_threshold": by_threshold})
 
 
 def landscape(run: KeptRun) -> Finding:

@@ -6,26 +6,26 @@ from torch import Tensor
 from holdfast.engine.parameters import Layout, carry
 from holdfast.errors import HoldfastError
 
-THRESHOLD = 0.01  # of the largest entry of one task's Fisher
+THRESHOLDS = (0.01, 0.001, 0.0001)  # of the largest entry of one task's Fisher: the share depends much on it, so several are shown
 
 
 class Saturation:
     """A running sum of Fisher diagonals, each divided by its largest entry, over a network that may grow."""
 
-    def __init__(self, threshold: float = THRESHOLD) -> None:
-        if not threshold > 0:
-            raise HoldfastError(f"the threshold is above 0, got {threshold}")
-        self.threshold = threshold
+    def __init__(self, *thresholds: float) -> None:
+        self.thresholds = thresholds or THRESHOLDS
+        if not min(self.thresholds) > 0:
+            raise HoldfastError(f"a threshold is above 0, got {min(self.thresholds)}")
         self.total: Tensor | None = None
         self.layout: Layout | None = None
 
-    def add(self, fisher: Tensor, layout: Layout) -> float:
-        """Adds a task's Fisher (θ-shaped, `space.layout`); returns the share of parameters whose running sum exceeds the threshold."""
+    def add(self, fisher: Tensor, layout: Layout) -> list[float]:
+        """Adds a task's Fisher (θ-shaped, `space.layout`); returns the share of parameters whose running sum exceeds each threshold."""
         scaled = fisher / fisher.max().clamp_min(torch.finfo(fisher.dtype).tiny)
         if self.total is not None and self.layout is not None:
             scaled = scaled + carry(self.total, self.layout, layout)
         self.total, self.layout = scaled, layout
-        return float((scaled > self.threshold).sum()) / layout.numel
+        return [float((scaled > t).sum()) / layout.numel for t in self.thresholds]
 
     @property
     def strength(self) -> float:

@@ -92,10 +92,12 @@ def _layers(n: Numbers) -> "Figure":
 
 def _saturation(n: Numbers) -> "Figure":
     out, (left, right) = _panels(2)
-    x = range(1, len(n["share"]) + 1)
-    left.plot(x, [100 * v for v in n["share"]], "o-", color=COLOURS[0], markersize=3)
+    for k, (threshold, share) in enumerate(n["by_threshold"].items()):
+        x = range(1, len(share) + 1)
+        left.plot(x, [100 * v for v in share], "o-", color=COLOURS[k], markersize=3, label=f"above {threshold}")
     left.set_ylim(0, 100)
-    _named(left, "tasks learnt", "parameters held, %")
+    left.xaxis.get_major_locator().set_params(integer=True)
+    _named(left, "tasks learnt", "parameters held, %", legend=True)
     right.plot(n["strength"], [100 * v for v in n["learnt"]], "o", color=COLOURS[1], markersize=4)
     for k, (s, v) in enumerate(zip(n["strength"], n["learnt"], strict=True), 1):
         right.annotate(str(k), (s, 100 * v), (4, 3), textcoords="offset points", fontsize=7, color=INK)
@@ -133,6 +135,7 @@ def _plasticity(n: Numbers) -> "Figure":
         scale = 100 if key == "dormant" else 1
         ax.plot(range(len(n[key])), [scale * v for v in n[key]], "o-", color=COLOURS[k], markersize=3)
         ax.set_ylim(bottom=0)
+        ax.xaxis.get_major_locator().set_params(integer=True)
         _named(ax, "tasks learnt", label)
     return out
 
@@ -142,6 +145,7 @@ def _entropy(n: Numbers) -> "Figure":
     table = np.array([[np.nan if v is None else v for v in row] for row in n["table"]])
     for k in range(table.shape[1]):
         ax.plot(range(1, len(table) + 1), table[:, k], "o-", color=COLOURS[k % len(COLOURS)], markersize=3, label=n["tasks"][k])
+    ax.xaxis.get_major_locator().set_params(integer=True)
     _named(ax, "tasks learnt", "entropy of the outputs, nats", legend=True)
     return out
 
