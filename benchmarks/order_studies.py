@@ -3,8 +3,8 @@
     python benchmarks/order_studies.py --data-dir DATA --out runs/orders --write docs/studies
 
 Each case: a probe of every ordered pair (seeds 1-3), then the orders of all schedulers, the plan's reverse and 40 random orders, each
-trained with fresh seeds (images 3, CLINC 5), compared by the mean final test score over tasks. Intervals of gains are over seeds, for these random orders,
-and each for itself: of a dozen schedulers some do well by chance. Finished runs are skipped.
+trained with fresh seeds (images 3, CLINC 5), compared by the mean final test score over tasks. Intervals of gains are over seeds, for these
+random orders, and each for itself: of a dozen schedulers some do well by chance. Finished runs are skipped.
 """
 
 import argparse

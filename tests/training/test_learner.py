@@ -1,5 +1,7 @@
 """What a learner offers beyond the step: adopting, saving, schedules, accumulation, precision, warnings, errors."""
 
+import subprocess
+import sys
 import warnings
 
 import pytest
@@ -251,3 +253,31 @@ def test_current_outputs_alone_may_compete():
     assert grad[2:4].any()
     assert same(before, weights(ours.head.linear))
     assert HEADS["class"] == "growing"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow_with_the_number_of_steps():
+    """Anything small that stays for every step splits the large free buffers, and the heap grows: once 3 MB a step with this network."""
+    script = """
+import torch
+from holdfast.models import convnet
+from holdfast.streams import from_arrays
+from holdfast.training import Learner
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * 4096 / 1e6
+
+torch.set_num_threads(1)
+x, y = torch.randint(256, (2000, 3, 32, 32), dtype=torch.uint8), torch.arange(2000) % 10
+stream = from_arrays(x, y, torch.zeros(2000), "domain")
+learner = Learner(convnet(stream.shape, "fixed", 10, channels=(16, 32), hidden=22, seed=0), scenario="domain", steps=460)
+learner.begin(stream[0])
+with learner.randomness():
+    for k, batch in enumerate(learner.batches()):
+        learner.step(batch)
+        if k == 150:
+            before = resident()
+print(resident() - before)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 150

@@ -1,5 +1,6 @@
 """The learner: a model, a method and an optimizer, trained task after task. `Learner.step` is the only place where training happens."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -277,16 +278,17 @@ class Learner(Probing):
         return self._read(self.training_task.train, self.order(self.training_task), self.task_steps)
 
     def _read(self, part: Part, order: BatchOrder, first: int) -> Iterator[Batch]:
-        indices, ahead = [], order.from_step(first)
+        # What was read ahead, dropped as it is used: anything small that stays for every step would sit between the large buffers of the
+        # next steps, and the heap would grow with their number.
+        ahead: deque[tuple[Tensor, int]] = deque()
 
         def remembered() -> Iterator[Tensor]:
-            for index, epoch in ahead:
-                indices.append((index, epoch))
+            for index, epoch in order.from_step(first):
+                ahead.append((index, epoch))
                 yield index
 
-        for k, (x, y, task) in enumerate(part.batches(remembered())):
-            index, epoch = indices[k]
-            indices[k] = (torch.empty(0), 0)
+        for x, y, task in part.batches(remembered()):
+            index, epoch = ahead.popleft()
             yield Batch.of_stream(Rows(x.to(self.device), y.to(self.device), task), index, epoch == 0)
 
     def _need_active(self) -> None:
