@@ -91,7 +91,7 @@ def _lanczos(space: ParameterSpace, rows: Rows, weights: Tensor, top: int, chunk
     size = len(space.theta)
     start = space.mask(lambda name: True).cpu().double().numpy() * np.random.default_rng(seed).normal(size=size)  # 0 in the gaps
     operator: Any = LinearOperator((size, size), matvec=lambda v: product(v.ravel()), dtype=np.float64)
-    values, vectors = eigsh(operator, k=top, which="LA", v0=start, tol=1e-6)
+    values, vectors = eigsh(operator, k=top, which="LA", v0=start, tol=1e-4)  # the error of an eigenvalue is of its square
     order = np.argsort(values)[::-1]
     return np.maximum(values[order], 0), vectors[:, order]
 
