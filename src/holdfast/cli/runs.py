@@ -1,5 +1,6 @@
 """`holdfast run` and `holdfast bench`: from options to configs, carried out, shown and reported."""
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,12 @@ def _one_or_each(name: str, text: str | None) -> int | list[int] | None:
 
 
 def _names(text: str | None) -> list[str] | None:
-    return None if text is None else [n.strip() for n in text.split(",") if n.strip()]
+    """Names between commas; those inside parentheses belong to a name.
+
+    >>> _names("ER(500), EWC(1, gamma=0.9)")
+    ['ER(500)', 'EWC(1, gamma=0.9)']
+    """
+    return None if text is None else [n.strip() for n in re.split(r",(?![^()]*\))", text) if n.strip()]
 
 
 def _integers(text: str | None) -> list[int] | None:
