@@ -2,13 +2,12 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.runs import DataDir, Device, Every, Jobs, parse_seeds
+from holdfast.cli.runs import DataDir, Device, Every, Jobs, Work, carry_out, parse_seeds, workers
 from holdfast.errors import HoldfastError
 from holdfast.text import shown
 
@@ -57,11 +56,10 @@ def probe(
     names = tuple(task_names(config, data_dir))
     job = Probing(config, base_config(loaded, scenario, method), names, chosen, estimator)
     check_writable(out)
-    workers = _workers(jobs)
-    _carry_out(job.runs(), out, workers, device, data_dir, checkpoint_every)
+    carry_out(job.runs(), Work(out, jobs, device, data_dir, checkpoint_every))
     if measured:
         print(f"signals of {len(chosen)} seeds", file=sys.stderr)
-    found = job.assemble(out, measure_signals(config, names, chosen, out, workers, data_dir, device) if measured else {})
+    found = job.assemble(out, measure_signals(config, names, chosen, out, workers(jobs), data_dir, device) if measured else {})
     _print_matrix(found)
     print(f"probe: {out}")
 
@@ -125,7 +123,7 @@ def verify(
     job = verifying(source, orders=orders, seeds=seeds, schedulers=chosen, constraints=constraint or (), transfer_to=transfer_to)
     folder = out or (source if source.is_dir() else source.parent)
     check_writable(folder)
-    _carry_out(job.runs(), folder, _workers(jobs), device, data_dir, checkpoint_every)
+    carry_out(job.runs(), Work(folder, jobs, device, data_dir, checkpoint_every))
     first = job.tried[0][1] or "linear-ordering"
     found = verified(job.outcomes(folder), first)
     name = "verification" if transfer_to is None else f"verification-{Path(transfer_to).stem}"
@@ -134,36 +132,6 @@ def verify(
     _print_verification(found)
     _report(folder / f"{name}.html", job.found, make_plan(job.found, first, constraint or ()), None, found)
     print(f"results: {folder / name}.json\nreport:  {folder / name}.html")
-
-
-def _workers(jobs: int) -> int:
-    import os
-
-    return jobs or os.cpu_count() or 1
-
-
-def _carry_out(runs: Sequence[tuple[str, Any]], out: Path, jobs: int, device: str, data_dir: str | None, every: float) -> None:
-    from holdfast.bench.runner import finished, run_all
-    from holdfast.cli.progress import follow
-    from holdfast.cli.runs import check_device
-
-    check_device(device)
-    done = sum(finished(out, c) for _, c in runs)
-    options: dict[str, Any] = {
-        "jobs": min(jobs, max(len(runs) - done, 1)),
-        "data_dir": data_dir,
-        "device": device,
-        "checkpoint_every": every,
-    }
-    try:
-        follow(lambda tell: run_all(runs, out, **options, tell=tell), len(runs), done)
-    except KeyboardInterrupt:
-        kept = sum(finished(out, c) for _, c in runs)
-        print(
-            f"\nholdfast: interrupted; {kept} of {len(runs)} runs are finished and kept in {out}. The same command goes on.",
-            file=sys.stderr,
-        )
-        raise
 
 
 def _print_matrix(found: "Probe") -> None:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -234,33 +235,43 @@ class Work:
     keep: bool = False  # the learner after every task
 
 
-def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False) -> None:
-    """Runs what is not finished, then shows the table and writes the report."""
-    import os
-
-    from holdfast.bench.runner import finished, read_result, run_all, run_folder
+def carry_out(runs: Sequence[tuple[str, Any]], work: Work) -> None:
+    """Runs what is not finished, with progress; an interruption says what is kept."""
+    from holdfast.bench.runner import finished, run_all
     from holdfast.cli.progress import follow
-    from holdfast.reports import find_sweeps, select, summarise, write_report
 
-    out = work.out
     check_device(work.device)
-    done = sum(finished(out, config, work.keep) for _, config in runs)
-    total = len(runs)
-    workers = min(work.jobs or os.cpu_count() or 1, max(total - done, 1))
-    options = {"jobs": workers, "data_dir": work.data_dir, "device": work.device, "checkpoint_every": work.checkpoint_every}
-    options["keep"] = work.keep
-    failed: HoldfastError | None = None
+    done, total = sum(finished(work.out, c, work.keep) for _, c in runs), len(runs)
+    options: dict[str, Any] = {"jobs": min(workers(work.jobs), max(total - done, 1)), "data_dir": work.data_dir, "device": work.device}
+    options |= {"checkpoint_every": work.checkpoint_every, "keep": work.keep}
     try:
-        follow(lambda tell: run_all(runs, out, **options, tell=tell), total, done)  # type: ignore[arg-type]
-    except HoldfastError as error:
-        failed = error  # what is finished is shown first
+        follow(lambda tell: run_all(runs, work.out, **options, tell=tell), total, done)
     except KeyboardInterrupt:
-        kept = sum(finished(out, config) for _, config in runs)
+        kept = sum(finished(work.out, c) for _, c in runs)
         print(
-            f"\nholdfast: interrupted; {kept} of {total} runs are finished and kept in {out}. The same command goes on with the rest.",
+            f"\nholdfast: interrupted; {kept} of {total} runs are finished and kept in {work.out}. The same command goes on with the rest.",
             file=sys.stderr,
         )
         raise
+
+
+def workers(jobs: int) -> int:
+    """Worker processes: those asked for, or one a core."""
+    import os
+
+    return jobs or os.cpu_count() or 1
+
+
+def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False) -> None:
+    """Runs what is not finished, then shows the table and writes the report."""
+    from holdfast.bench.runner import finished, read_result, run_folder
+    from holdfast.reports import find_sweeps, select, summarise, write_report
+
+    out, failed = work.out, None
+    try:
+        carry_out(runs, work)
+    except HoldfastError as error:
+        failed = error  # what is finished is shown first
     labels = {config.hash: label for label, config in runs}
     there = [config for _, config in runs if failed is None or finished(out, config)]
     if failed is not None and not there:
