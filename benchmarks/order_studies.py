@@ -61,7 +61,6 @@ CASES = {  # study → name → settings of the probe, of the verification where
         "mixture, FineTune": (IMAGES, {}, "FineTune()"),
         "mixture, FineTune, probe of a quarter of the steps": (IMAGES, SHORT, "FineTune()"),
         "mixture, FineTune, plan for a four times wider network": (IMAGES, LARGE, "FineTune()"),
-        "mixture, ER of 200 examples": (IMAGES, {}, "ER(200)"),
         "eight rotations, FineTune": (TURNS, {}, "FineTune()"),
     },
     "clinc": {
