@@ -68,6 +68,7 @@ def _spectrum(n: Numbers) -> "Figure":
     out, (left, right) = _panels(2)
     values = np.array(n["eigenvalues"])
     left.semilogy(range(1, len(values) + 1), np.maximum(values, 1e-12), "o-", color=COLOURS[0], markersize=3)
+    left.xaxis.get_major_locator().set_params(integer=True)
     _named(left, f"number (N = {n['examples']}, P = {n['parameters']})", "eigenvalue of the Fisher")
     names = list(n["layers"])
     right.barh(range(len(names)), [100 * n["layers"][k] for k in names], color=COLOURS[2])
