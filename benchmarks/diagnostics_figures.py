@@ -26,29 +26,35 @@ CASES = {  # name → settings of the run, diagnostic
 }
 
 
+def diagnosed(folder: Path, settings: list[str], what: str, where: list[str], write: Path | None, again: bool) -> dict:
+    """The finding of a case: from a run and its diagnosis, or, where it is not wanted again, as it was written before."""
+    if not again and write:
+        return json.loads((write / f"{folder.name}.json").read_text())
+    holdfast = [sys.executable, "-m", "holdfast.cli.main"]
+    subprocess.run([*holdfast, "run", *settings, *where, "--keep-checkpoints", "--out", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*holdfast, "diagnose", str(folder), "--what", what, "--examples", "1000", *where], check=True, stdout=subprocess.DEVNULL
+    )
+    found = next(folder.glob("*/diagnostics.json"))
+    finding = next(f for f in json.loads(found.read_text())["findings"] if f["what"] == what)
+    if write:
+        shutil.copy(found.parent / "diagnostics" / f"{what}.png", write / f"{folder.name}.png")
+        (write / f"{folder.name}.json").write_text(json.dumps(finding) + "\n")
+    return finding
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir")
     parser.add_argument("--out", type=Path, default=Path("runs/diagnostics"))
     parser.add_argument("--write", type=Path)
+    parser.add_argument("--only", choices=sorted(CASES), help="run this case again, take the others as they were written")
     options = parser.parse_args()
     where = ["--data-dir", options.data_dir] if options.data_dir else []
     lines = ["# What diagnostics say", "", "From `benchmarks/diagnostics_figures.py`; one seed each.", ""]
     for name, (settings, what) in CASES.items():
-        folder = options.out / name
-        holdfast = [sys.executable, "-m", "holdfast.cli.main"]
-        subprocess.run(
-            [*holdfast, "run", *settings, *where, "--keep-checkpoints", "--out", str(folder)], check=True, stdout=subprocess.DEVNULL
-        )
-        subprocess.run(
-            [*holdfast, "diagnose", str(folder), "--what", what, "--examples", "1000", *where], check=True, stdout=subprocess.DEVNULL
-        )
-        found = next(folder.glob("*/diagnostics.json"))
-        finding = next(f for f in json.loads(found.read_text())["findings"] if f["what"] == what)
+        finding = diagnosed(options.out / name, settings, what, where, options.write, options.only in (None, name))
         print(f"{name}: {finding['sentence']}", flush=True)
-        if options.write:
-            shutil.copy(found.parent / "diagnostics" / f"{what}.png", options.write / f"{name}.png")
-            (options.write / f"{name}.json").write_text(json.dumps(finding) + "\n")
         command = " ".join(f'"{s}"' if "(" in s else s for s in settings)
         lines += [f"## {name}", "", f"`holdfast run {command}`", "", finding["sentence"], ""]
         if what == "saturation":

@@ -58,7 +58,7 @@ def interference(run: KeptRun) -> Finding:
         found.append({"task": run.stream[k].name, **watched.__dict__})
     cosines = np.concatenate([f["cosine"] for f in found])
     predicted, measured = (np.concatenate([f[key] for f in found]) for key in ("predicted", "measured"))
-    told = "work against" if cosines.mean() < -0.05 else "help" if cosines.mean() > 0.05 else "are almost independent of"
+    told = "work against" if cosines.mean() < -0.1 else "help" if cosines.mean() > 0.1 else "are almost independent of"
     agree = float(np.corrcoef(predicted, measured)[0, 1]) if predicted.std() and measured.std() else float("nan")
     sentence = (
         f"In the first steps of a later task its gradients {told} the old ones (mean cosine {cosines.mean():+.2f}, "
