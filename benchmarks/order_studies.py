@@ -17,7 +17,9 @@ import numpy as np
 from holdfast.bench.config import RunConfig, validated
 from holdfast.bench.orders import Probing, measure_signals, task_names, verifying
 from holdfast.bench.runner import run_all, write_json
+from holdfast.metrics import Interval
 from holdfast.planning import Verification, make_plan, read_probe, verified
+from holdfast.planning.schedulers import SIGNAL_OF
 from holdfast.reports.figures import figure_of, save
 from holdfast.reports.orders import distribution, scatter
 
@@ -100,23 +102,22 @@ def study(settings: dict, change: dict, method: str, seeds: int, out: Path, data
 
 
 def headline(results: dict[str, Verification]) -> str:
-    """The first line: which scheduler beat random orders in how many cases, with its intervals, and what to do."""
-    wins: dict[str, list[str]] = {}
+    """The first line: the scheduler that gained most where it beat random orders, with its intervals, and what to do."""
+    wins: dict[str, list[Interval]] = {}
     for r in results.values():
         for a in r.advantages:
             if a.gain.low > 0 and a.scheduler != "reverse":
-                wins.setdefault(a.scheduler, []).append(f"{100 * a.gain.estimate:+.1f} [{100 * a.gain.low:+.1f}, {100 * a.gain.high:+.1f}]")
-    cases, best = len(results), max(wins, key=lambda n: len(wins[n]), default=None)
+                wins.setdefault(a.scheduler, []).append(a.gain)
+    cases, best = len(results), max(wins, key=lambda n: sum(v.estimate for v in wins[n]), default=None)
     if best is None or 2 * len(wins[best]) < cases:
-        found = f"{best} in {len(wins[best])} of {cases} cases ({', '.join(wins[best])} points)" if best else "none in any case"
-        return (
-            f"**No scheduler beat random orders in half of the cases (at best {found}): take any order, and spend the time on the method.**"
-        )
+        return "**No scheduler beat random orders in half of the cases: take any order, and spend the time on the method.**"
+    gains = ", ".join(f"{100 * v.estimate:+.1f} [{100 * v.low:+.1f}, {100 * v.high:+.1f}]" for v in wins[best])
     ranked = sum(r.rho.low > 0 for r in results.values())
-    planned = f"linear-ordering in {len(wins.get('linear-ordering', []))}, " if best != "linear-ordering" else ""
+    also = "" if best == "linear-ordering" else f"linear-ordering did in {len(wins.get('linear-ordering', []))}; "
+    probe = "probe with --signals" if best in SIGNAL_OF else "probe the pairs"
     return (
-        f"**{best} beat random orders in {len(wins[best])} of {cases} cases, by {', '.join(wins[best])} points ({planned}the prediction "
-        f"ranked orders in {ranked}): probe the pairs, plan with {best}, and verify before you rely on it.**"
+        f"**{best} beat random orders in {len(wins[best])} of {cases} cases, by {gains} points ({also}the predicted value ranked "
+        f"orders in {ranked}): {probe}, plan with {best}, and verify before you rely on it.**"
     )
 
 

@@ -141,6 +141,11 @@ def _verdict(scheduler: str, rho: Interval, advantages: Sequence[Advantage]) -> 
             False,
         ): f"Partly useful here: the prediction ranks orders, but the {scheduler} order is not shown to beat random ones",
         (False, True): f"Better than random here, but not through its prediction: the {scheduler} order is above random ones",
-        (False, False): "Not useful here: take any order",
+        (False, False): f"Not useful here: the {scheduler} order is no better than a random one",
     }
-    return ranks and beats, f"{words[ranks, beats]}. {told}; {gain}, better than {100 * plan.percentile:.0f} % of them."
+    told = f"{words[ranks, beats]}. {told}; {gain}, better than {100 * plan.percentile:.0f} % of them."
+    best = max(advantages, key=lambda a: a.gain.estimate)
+    if best.gain.low > max(0.0, plan.gain.estimate):
+        above = f"{100 * best.gain.estimate:+.2f} points [{100 * best.gain.low:+.2f}, {100 * best.gain.high:+.2f}]"
+        told += f" Of the {len(advantages)} orders tried {best.scheduler} did best: {above}; the best of many flatters, so verify it alone."
+    return ranks and beats, told
