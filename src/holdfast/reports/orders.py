@@ -65,7 +65,8 @@ def scatter(verification: dict[str, Any], axes: "Axes") -> "Axes":
         [o["predicted"] for o in random], [100 * np.mean(o["realised"]) for o in random], "o", color="#7a7a7a", alpha=0.6, markersize=4
     )
     for n, (name, o) in enumerate(_named(verification)):
-        axes.plot([o["predicted"]], [100 * np.mean(o["realised"])], "D", color=COLOURS[n % len(COLOURS)], markersize=6, label=name)
+        colour, marker = COLOURS[n % len(COLOURS)], "Ds"[n // len(COLOURS) % 2]
+        axes.plot([o["predicted"]], [100 * np.mean(o["realised"])], marker, color=colour, markersize=6, label=name)
     axes.set_xlabel("predicted value of the order")
     axes.set_ylabel("mean final score (points)")
     return axes
@@ -76,7 +77,8 @@ def distribution(verification: dict[str, Any], axes: "Axes") -> "Axes":
     random = [100 * np.mean(o["realised"]) for o in verification["outcomes"] if o["scheduler"] is None]
     axes.hist(random, bins=min(15, max(5, len(random) // 3)), color="#7a7a7a", alpha=0.5)
     for n, (name, o) in enumerate(_named(verification)):
-        axes.axvline(100 * float(np.mean(o["realised"])), color=COLOURS[n % len(COLOURS)], linewidth=1.6, label=name)
+        colour, line = COLOURS[n % len(COLOURS)], ("-", "--")[n // len(COLOURS) % 2]
+        axes.axvline(100 * float(np.mean(o["realised"])), color=colour, linestyle=line, linewidth=1.6, label=name)
     axes.set_xlabel("mean final score (points)")
     axes.set_ylabel("random orders")
     return axes
