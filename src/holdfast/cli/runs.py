@@ -101,16 +101,16 @@ def run(
             stream=stream,
             then=then and [n.strip() for n in then.split(",")],
             tasks=tasks,
-            sizes=_integers(sizes),
+            sizes=_integers("sizes", sizes),
             blurry=blurry,
             order=order_value,
             pieces=_names(pieces),
-            task_order=_numbers(task_order),
+            task_order=_integers("task-order", task_order, "numbers of tasks such as 2,0,1", least=0),
             fraction=fraction,
             validation=validation,
             examples=examples,
         ),
-        "model": _given(name=model, hidden=_integers(hidden), head=head, init=init, frozen=frozen),
+        "model": _given(name=model, hidden=_integers("hidden", hidden), head=head, init=init, frozen=frozen),
         "training": _given(
             optimizer=optimizer,
             lr=lr,
@@ -170,21 +170,12 @@ def _names(text: str | None) -> list[str] | None:
     return None if text is None else [n.strip() for n in re.split(r",(?![^()]*\))", text) if n.strip()]
 
 
-def _integers(text: str | None) -> list[int] | None:
+def _integers(name: str, text: str | None, expected: str = "sizes such as 256,256", least: int = 1) -> list[int] | None:
     if text is None:
         return None
     pieces = [p.strip() for p in text.split(",") if p.strip()]
-    if not all(p.isdigit() and int(p) > 0 for p in pieces):
-        raise HoldfastError(f"hidden {text!r} cannot be read; expected sizes such as 256,256")
-    return [int(p) for p in pieces]
-
-
-def _numbers(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    pieces = [p.strip() for p in text.split(",") if p.strip()]
-    if not all(p.isdigit() for p in pieces):
-        raise HoldfastError(f"task-order {text!r} cannot be read; expected numbers of tasks such as 2,0,1")
+    if not all(p.isdigit() and int(p) >= least for p in pieces):
+        raise HoldfastError(f"{name} {text!r} cannot be read; expected {expected}")
     return [int(p) for p in pieces]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.reports.figures import COLOURS, INK, style, to_svg
-from holdfast.text import shown
+from holdfast.reports.page import page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -16,11 +16,7 @@ Numbers = dict[str, Any]
 
 def diagnostics_html(title: str, findings: Sequence[dict[str, Any]]) -> str:
     """A page: for each finding its sentence and its figure."""
-    from jinja2 import Environment, PackageLoader
-
-    env = Environment(loader=PackageLoader("holdfast.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    env.finalize = lambda value: shown(value) if type(value) is str else value
-    return env.get_template("diagnostics.html.j2").render(title=title, findings=[drawn(f) for f in findings])
+    return page("diagnostics.html.j2", title=title, findings=[drawn(f) for f in findings])
 
 
 def drawn(finding: dict[str, Any]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from holdfast.text import shown
+from holdfast.reports.page import page
 
 LOSS = 0.1  # the change since a task was learnt at which a cell has its full colour
 
@@ -16,9 +16,9 @@ def gate_html(verdict: dict[str, Any], releases: dict[str, Any] | None = None) -
     def at(x: float) -> float:
         return round(300 * (x - low + pad) / (high - low + 2 * pad), 1)
 
-    return _render(
+    return page(
         "gate.html.j2",
-        at=at,
+        {"at": at, "points": _points, "share": _share},
         verdict=verdict,
         low=low,
         high=high,
@@ -31,16 +31,7 @@ def gate_html(verdict: dict[str, Any], releases: dict[str, Any] | None = None) -
 
 def history_html(releases: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
     """Releases × tasks of a model, from the fields of a `History`, and the verdicts on its candidates."""
-    return _render("history.html.j2", found=_matrix(releases), verdicts=verdicts)
-
-
-def _render(template: str, at: Any = float, **values: Any) -> str:
-    from jinja2 import Environment, PackageLoader
-
-    env = Environment(loader=PackageLoader("holdfast.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    env.finalize = lambda value: shown(value) if type(value) is str else value
-    env.filters |= {"at": at, "points": _points, "share": _share}
-    return env.get_template(template).render(**values)
+    return page("history.html.j2", {"points": _points, "share": _share}, found=_matrix(releases), verdicts=verdicts)
 
 
 def _matrix(releases: dict[str, Any]) -> dict[str, Any]:

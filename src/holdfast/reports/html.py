@@ -13,6 +13,7 @@ from holdfast.reports.comparison import Difference, find_sweeps, learning_speed,
 from holdfast.reports.diagnostics import drawn
 from holdfast.reports.figures import figure_of, over_time_panel, sweep_curve, to_svg, trade_off_panel
 from holdfast.reports.growth import growth
+from holdfast.reports.page import page
 from holdfast.reports.results import COLUMNS, Group, show, show_bytes
 
 TOLERANCE = 0.05
@@ -48,17 +49,15 @@ def render(
     groups: Sequence[Group], title: str, description: str = "", tolerance: float = TOLERANCE, differences: Sequence[Difference] = ()
 ) -> str:
     """The report as HTML; names from the outside are escaped."""
-    from jinja2 import Environment, PackageLoader
-
-    env = Environment(loader=PackageLoader("holdfast.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    env.filters |= {
-        "points": _points,
-        "score": lambda v: _points(v, ".1f"),
-        "plain": lambda v: "–" if math.isnan(v.estimate) else f"{v:+.1f}".replace("-", "−"),
-    }
     present = [s for s in SCENARIO_TEXT if any(g.scenario == s for g in groups)]
     results = [r for g in groups for r in g.results]
-    return env.get_template("report.html.j2").render(
+    return page(
+        "report.html.j2",
+        {
+            "points": _points,
+            "score": lambda v: _points(v, ".1f"),
+            "plain": lambda v: "–" if math.isnan(v.estimate) else f"{v:+.1f}".replace("-", "−"),
+        },
         title=title,
         description=description,
         scenarios=[_section(s, [g for g in groups if g.scenario == s], tolerance) for s in present],

@@ -6,7 +6,7 @@ import numpy as np
 
 from holdfast.metrics import seed_interval
 from holdfast.reports.figures import COLOURS, figure_of, to_svg
-from holdfast.text import shown
+from holdfast.reports.page import page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,18 +14,15 @@ if TYPE_CHECKING:
 
 def order_html(probe: dict[str, Any], plan: dict[str, Any], stages: dict[str, Any] | None, verification: dict[str, Any] | None) -> str:
     """A page from the plain values of a probe, a plan, stages (or None) and a verification (or None)."""
-    from jinja2 import Environment, PackageLoader
-
-    env = Environment(loader=PackageLoader("holdfast.reports"), autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    env.finalize = lambda value: shown(value) if type(value) is str else value
-    env.filters |= {"points": _points}
     figures = {}
     if verification:
         figures = {
             "realised against predicted": to_svg(figure_of(scatter, verification), "Realised against predicted"),
             "random orders": to_svg(figure_of(distribution, verification), "Distribution of random orders"),
         }
-    return env.get_template("orders.html.j2").render(
+    return page(
+        "orders.html.j2",
+        {"points": _points},
         probe=probe,
         plan=plan,
         stages=stages,
