@@ -64,7 +64,7 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
 
     columns = min(3, len(groups))
     rows = -(-len(groups) // columns)
-    figure = Figure(figsize=(3.1 * columns, 2.1 * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(max(3.1 * columns, 8.0), 2.1 * rows + 0.4), layout="constrained")  # the legend needs its room
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     import warnings
 
