@@ -1,7 +1,10 @@
 """One family of errors: what the user can put right."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+LONGEST_CAUSE = 200  # characters of a parser's own message that are shown
 
 
 class HoldfastError(ValueError):
@@ -13,6 +16,52 @@ class MissingExtra(HoldfastError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(f"this needs {package}, which is not installed: pip install 'holdfast[{extra}]'")
+
+
+@contextmanager
+def reading(what: str, form: str) -> Iterator[None]:
+    """Turn whatever goes wrong while outside content is parsed into one clear error.
+
+    Parsers fail in many ways on damaged input: numbers that are too large, nesting that is too deep,
+    bytes that are no text, keys that are missing. Put the whole of the parsing and checking of a file
+    inside this block, rather than a `try` around each call that was once seen to fail.
+
+    Args:
+        what: The file or argument as the message calls it, such as "policy gate.toml".
+        form: The format that was expected, such as "TOML".
+
+    Raises:
+        HoldfastError: Anything was raised inside. A HoldfastError passes through as it is.
+
+    Example:
+        >>> import json
+        >>> with reading("matrix m.json", "JSON"):
+        ...     json.loads("[" * 100_000)
+        Traceback (most recent call last):
+        holdfast.errors.HoldfastError: matrix m.json is not readable as JSON: it is nested too deeply
+    """
+    try:
+        yield
+    except HoldfastError:
+        raise
+    except FileNotFoundError:
+        raise HoldfastError(f"{what}: there is no such file") from None
+    except OSError as error:
+        raise HoldfastError(f"{what} could not be read: {error.strerror or first_line(error)}") from None
+    except RecursionError:
+        raise HoldfastError(f"{what} is not readable as {form}: it is nested too deeply") from None
+    except MemoryError:
+        raise HoldfastError(f"{what} is not readable as {form}: it does not fit into memory") from None
+    except KeyError as error:
+        raise HoldfastError(f"{what} is not readable as {form}: {first_line(error)} is missing") from None
+    except Exception as error:
+        raise HoldfastError(f"{what} is not readable as {form}: {first_line(error)}") from None
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an error's message, shortened; the name of its type if it has no message."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:LONGEST_CAUSE] if lines else type(error).__name__
 
 
 def unknown(kind: str, name: object, known: Iterable[str]) -> HoldfastError:

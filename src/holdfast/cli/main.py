@@ -1,21 +1,21 @@
 """The command line. Heavy packages are imported inside the commands; a user's mistake is one message and exit code 2."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
 from holdfast import __version__
 from holdfast.cli.advise import advise
+from holdfast.cli.border import at_border
 from holdfast.cli.diagnose import diagnose
 from holdfast.cli.gate import gate
 from holdfast.cli.ledger import history, record
 from holdfast.cli.order import app as order
 from holdfast.cli.runs import Tolerance, bench, run
-from holdfast.errors import HoldfastError, MissingExtra
-from holdfast.text import shown
+from holdfast.errors import HoldfastError
+from holdfast.files import write_text
 
 app = typer.Typer(
     name="holdfast",
@@ -25,26 +25,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Measure, prevent and gate forgetting in models that keep being trained.",
 )
-TRAINING_PACKAGES = ("torch", "safetensors", "joblib", "datasets", "PIL")
 
 
-def run_cli(arguments: Sequence[str] | None = None) -> None:
-    """Entry point: exit codes 0 done, 2 the user's mistake, 130 interrupted."""
-    try:
-        app(args=arguments)
-    except HoldfastError as error:
-        sys.exit(_complain(str(error)))
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in TRAINING_PACKAGES:
-            raise
-        sys.exit(_complain(str(MissingExtra(error.name or "torch", "train"))))
-    except KeyboardInterrupt:
-        sys.exit(130)
-
-
-def _complain(message: str) -> int:
-    print(f"holdfast: error: {shown(message)}", file=sys.stderr)
-    return 2
+def run_cli(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point of the command `holdfast`; see `holdfast.cli.border` for its exit codes."""
+    at_border(app, arguments)
 
 
 def _version(shown: bool) -> None:
@@ -92,7 +77,7 @@ def report(
         print(reports.markdown(groups), end="")
     for path, table in ((latex, reports.latex), (csv, reports.as_csv)):
         if path is not None:
-            _write(path, table(groups))
+            write_text(path, table(groups))
     if figures is not None:
         from holdfast.reports.figures import save_all
 
@@ -103,14 +88,6 @@ def report(
         print_differences(differences)
     about = f"A: {folders[0]}; B: {folders[1]}" if sets else ""
     print(f"report: {reports.write_report(groups, out, title, about, tolerance / 100, differences)}")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    except OSError as error:
-        raise HoldfastError(f"{path} could not be written: {error.strerror}") from None
 
 
 @app.command()
