@@ -48,7 +48,7 @@ def history(
     found, verdicts = find(held.releases(model), threshold), held.verdicts(model)
     _print(found, verdicts)
     if html is not None:
-        from holdfast.reports.gate import history_html
+        from holdfast.reports.history import history_html
 
         try:
             html.parent.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from holdfast.reports.history import history_html, releases_view
 from holdfast.reports.page import page
 
-LOSS = 0.1  # the change since a task was learnt at which a cell has its full colour
+__all__ = ["gate_html", "history_html"]
 
 
 def gate_html(verdict: dict[str, Any], releases: dict[str, Any] | None = None) -> str:
@@ -25,28 +26,8 @@ def gate_html(verdict: dict[str, Any], releases: dict[str, Any] | None = None) -
         level=round(100 * (2 * verdict["confidence"] - 1), 2),
         error=round(100 * (1 - verdict["confidence"]), 2),
         methods=sorted({t["method"] for t in verdict["tasks"] if t["method"]}),
-        found=_matrix(releases) if releases else None,
+        found=releases_view(releases) if releases else None,
     )
-
-
-def history_html(releases: dict[str, Any], verdicts: list[dict[str, Any]]) -> str:
-    """Releases × tasks of a model, from the fields of a `History`, and the verdicts on its candidates."""
-    return page("history.html.j2", {"points": _points, "share": _share}, found=_matrix(releases), verdicts=verdicts)
-
-
-def _matrix(releases: dict[str, Any]) -> dict[str, Any]:
-    """Rows of cells, each with its colour: how far the score is from that when the task was learnt."""
-    learnt = dict(zip(releases["tasks"], releases["learnt"], strict=True))
-    rows = []
-    for k, name in enumerate(releases["releases"]):
-        cells = []
-        for task, score in zip(releases["tasks"], releases["scores"][k], strict=True):
-            start = releases["scores"][learnt[task]][releases["tasks"].index(task)]
-            change = None if score is None or k <= learnt[task] else score - start
-            strength = 0.0 if change is None else min(abs(change) / LOSS, 1.0)
-            cells.append({"score": score, "change": change, "learnt": k == learnt[task], "strength": round(0.75 * strength, 3)})
-        rows.append({"name": name, "cells": cells, "transfer": releases["transfer"][k]})
-    return releases | {"rows": rows}
 
 
 def _points(x: float | None) -> str:
