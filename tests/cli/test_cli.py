@@ -150,7 +150,7 @@ def test_every_setting_reaches_the_config(capsys, tmp_path):
         (["bench", "demoo"], "did you mean 'demo'"),
         (["bench", "/nowhere.toml"], "no suite file"),
         (["report", "/nowhere"], "there is no folder"),
-        (["metrics", "/nowhere.csv"], "could not be read"),
+        (["metrics", "/nowhere.csv"], "there is no such file"),
     ],
 )
 def test_mistakes_are_one_message_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, message):
@@ -167,7 +167,7 @@ def test_mistakes_are_one_message_and_exit_code_2(capsys, tmp_path, monkeypatch,
 
 
 def test_files_that_are_not_text_are_refused_by_name(capsys, tmp_path):
-    for command, name, message in (("metrics", "m.csv", "is not a text file"), ("bench", "s.toml", "not valid TOML")):
+    for command, name, message in (("metrics", "m.csv", "is not readable as CSV"), ("bench", "s.toml", "is not readable as TOML")):
         (tmp_path / name).write_bytes(bytes(range(128, 256)))
         code, _, err = call(capsys, command, str(tmp_path / name))
         assert code == 2
@@ -218,7 +218,7 @@ def test_a_suite_file_of_ones_own(capsys, tmp_path):
         ("seeds = [1]", "seeds"),
         ('colour = "red"', "unknown setting 'colour'"),
         ("[training]\nlearning_rate = 1", "unknown setting"),
-        ("x = = 1", "not valid TOML"),
+        ("x = = 1", "is not readable as TOML"),
     ):
         path.write_text(
             'name = "mine"\nscenarios = ["domain"]\nmethods = [{ spec = "FineTune" }]\n'

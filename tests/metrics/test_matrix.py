@@ -77,17 +77,88 @@ def test_not_evaluated_is_nan(m):
         (lambda m: AccuracyMatrix.from_records([{"task": "a"}]), "lacks after, score"),
         (lambda m: AccuracyMatrix.from_records([("a", "a", "high")]), "must be a number"),
         (lambda m: AccuracyMatrix.from_array(np.zeros((2, 3)), orientation="after-by-task"), "expected an array of shape"),
-        (lambda m: AccuracyMatrix.from_json("{not json"), "not valid JSON"),
-        (lambda m: AccuracyMatrix.from_json({"tasks": ["a"], "cells": 5}), "keys tasks and cells"),
+        (lambda m: AccuracyMatrix.from_json("{not json"), "not readable as JSON"),
+        (lambda m: AccuracyMatrix.from_json({"tasks": ["a"], "cells": 5}), "the lists tasks and cells"),
         (lambda m: AccuracyMatrix.from_records([{"task": "a", "after": "a", "score": 1, "examples": "abc"}]), "examples must be a number"),
         (lambda m: AccuracyMatrix.from_records([{"task": "a", "after": "a", "score": 1, "examples": "2.5"}]), "whole number"),
         (lambda m: AccuracyMatrix.from_json({"tasks": ["a"], "cells": [], "format": 99}), "format 99"),
-        (lambda m: AccuracyMatrix.from_csv("/nowhere/x.csv"), "could not be read"),
+        (lambda m: AccuracyMatrix.from_csv("/nowhere/x.csv"), "there is no such file"),
     ],
 )
 def test_wrong_input_says_what_is_wrong(m, call, message):
     with pytest.raises(HoldfastError, match=message):
         call(m)
+
+
+HUGE = "1" + "0" * 400
+CELL = '{"tasks": ["a"], "cells": [{"task": "a", "after": "a", "score": %s, "examples": %s}]%s}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CELL % (HUGE, "null", ""),
+        CELL % ("true", "null", ""),
+        CELL % ("[1]", "null", ""),
+        CELL % ("NaN", "null", ""),
+        CELL % ("Infinity", "null", ""),
+        CELL % ("0.5", "Infinity", ""),
+        CELL % ("0.5", HUGE, ""),
+        CELL % ("0.5", "1e300", ""),
+        CELL % ("0.5", '"nan"', ""),
+        CELL % ("0.5", "{}", ""),
+        CELL % ("0.5", "1", ', "score_range": null'),
+        CELL % ("0.5", "1", ', "score_range": [0]'),
+        CELL % ("0.5", "1", ', "score_range": [0, Infinity]'),
+        CELL % ("0.5", "1", f', "score_range": [0, {HUGE}]'),
+        CELL % ("0.5", "1", ', "score_range": ["a", {}]'),
+        CELL % ("0.5", "1", ', "format": [1]'),
+        '{"tasks": [["a", []], "b"], "cells": []}',
+        '{"tasks": [{}], "cells": []}',
+        '{"tasks": [null], "cells": []}',
+        '{"tasks": [NaN], "cells": []}',
+        '{"tasks": ["a"], "cells": [5]}',
+        '{"tasks": ["a"], "cells": [[]]}',
+        '{"tasks": ["a"], "cells": [{"task": [], "after": "a", "score": 1}]}',
+        '{"tasks": ["a"], "cells": [{"task": "a", "after": {}, "score": 1}]}',
+        '{"tasks": ["a"], "cells": [{"task": "a", "after": "a", "score": 1, "results": [[1], 2]}]}',
+        '{"tasks": ["a"], "cells": ' + "[" * 5000,
+        '{"tasks": ["a"], "cells": [' + "9" * 5000 + "]}",
+        "\x00",
+        "x" * 5000,
+    ],
+)
+def test_no_json_raises_anything_but_one_clear_error(text):
+    with pytest.raises(HoldfastError) as error:
+        AccuracyMatrix.from_json(text)
+    assert len(str(error.value)) < 600
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "at least one task"),
+        (b"task,after,score\n", "at least one task"),
+        (b"task,after,score,score\na,a,0.9,0.1\n", "two columns are called 'score'"),
+        (b"task,after,score\na,a\n", "must be a number"),
+        (b"task,after,score\na,a,0_9\n", "must be a number"),
+        (b"task,after,score,examples\na,a,0.9,nan\n", "whole number"),
+        (b"task,after,score,examples\na,a,0.9,inf\n", "whole number"),
+        (f"task,after,score\na,a,{HUGE}\n".encode(), "outside"),
+        (b'task,after,score\n"' + b"a" * 200_000 + b'",a,0.9\n', "field larger than"),
+        (b"\xff\xfe\x00", "can't decode"),
+        (b"task;after;score\na;a;0.9\n", "lacks after, score, task"),
+    ],
+)
+def test_no_csv_raises_anything_but_one_clear_error(tmp_path, content, message):
+    (tmp_path / "m.csv").write_bytes(content)
+    with pytest.raises(HoldfastError, match=message):
+        AccuracyMatrix.from_csv(tmp_path / "m.csv")
+
+
+def test_csv_may_have_a_byte_order_mark_and_lines_inside_quotes(tmp_path):
+    (tmp_path / "m.csv").write_text('task,after,score\n"a\nb","a\nb",0.5\n', encoding="utf-8-sig")
+    assert AccuracyMatrix.from_csv(tmp_path / "m.csv").score("a\nb", after="a\nb") == 0.5
 
 
 def test_rows_evaluated_on_other_examples_are_refused():

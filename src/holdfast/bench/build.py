@@ -51,7 +51,12 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
     t, m = config.training, config.model
     head = FITS[config.scenario][0] if m.head == "auto" else m.head
     extra: dict[str, Any] = {"hidden": m.hidden, "init": m.init} if m.name == "mlp" else {}
-    model = MODELS[m.name](stream.shape, head, stream.outputs, seed=config.seed, **extra)  # type: ignore[operator]
+    try:
+        model = MODELS[m.name](stream.shape, head, stream.outputs, seed=config.seed, **extra)  # type: ignore[operator]
+    except (RuntimeError, MemoryError):  # torch has no error of its own for this
+        raise HoldfastError(
+            f"the network {m.name} {m.hidden if extra else ''} does not fit into this machine's memory; choose smaller layers"
+        ) from None
     if m.frozen:
         model.freeze()
     options: dict[str, Any] = {"lr": t.lr, "weight_decay": t.weight_decay}

@@ -2,22 +2,41 @@
 
 import hashlib
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from holdfast.errors import HoldfastError, unknown
+from holdfast.errors import HoldfastError, reading, unknown
 
+MOST = 2**31 - 1  # of anything that is counted
+LARGEST_SEED = 2**32 - 1
+LONGEST_SHOWN = 200  # characters of a wrong value in a message
 Scenario = Literal["task", "domain", "class"]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+Whole = Annotated[int, Field(ge=0, le=MOST)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
+Spec = Annotated[str, Field(min_length=1)]
+
+
+def _folder_name(name: str) -> str:
+    if not name.strip(". ") or re.search(r"[/\\\x00-\x1f\x7f]", name) or len(name) > 100:
+        raise HoldfastError(
+            f"a suite's name is also the name of the folder of its results, so it must have letters or "
+            f"digits, no slashes, and at most 100 characters; got {name[:100]!r}"
+        )
+    return name
+
+
+FolderName = Annotated[str, AfterValidator(_folder_name)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataConfig(_Strict):
@@ -26,15 +45,15 @@ class DataConfig(_Strict):
     name: str = Field("digits", description="data set: digits, or a hub name found under --data-dir")
     stream: Literal["split", "permuted", "rotated", "sequence", "mixture", "grouped"] = Field("split", description="how tasks are made")
     pieces: list[str] = Field([], description="tasks of a mixture: NAME, NAME:rotate=DEGREES or NAME:permute=SEED")
-    task_order: list[int] = Field([], description="numbers of the tasks that are learnt, in this order (default: all, in their own)")
+    task_order: list[Whole] = Field([], description="numbers of the tasks that are learnt, in this order (default: all, in their own)")
     then: list[str] = Field([], description="data sets after the first, one task each (stream sequence)")
-    tasks: int = Field(5, ge=1, description="number of tasks")
+    tasks: int = Field(5, ge=1, le=100_000, description="number of tasks")
     sizes: list[Positive] = Field([], description="classes of each task of a split stream, where they differ")
     blurry: float = Field(0.0, ge=0, lt=1, description="share of each task's training examples that moves to the other tasks")
     order: Literal["sorted", "seed"] | list[str | int] = Field(
         "sorted", description="classes sorted, shuffled by the run's seed, or listed"
     )
-    examples: int | None = Field(None, ge=1, description="number of training examples used, as many of each class (default: all)")
+    examples: Positive | None = Field(None, description="number of training examples used, as many of each class (default: all)")
     fraction: float = Field(1.0, gt=0, le=1, description="share of the training examples used, of each class")
     validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
 
@@ -43,18 +62,25 @@ class DataConfig(_Strict):
     def _one_task_a_set(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        if values.get("sizes") and values.setdefault("tasks", len(values["sizes"])) != len(values["sizes"]):
-            raise HoldfastError(f"data.sizes lists the classes of each task: {len(values['sizes'])} for {values['tasks']} tasks")
-        mixed = values.get("stream") == "mixture"
-        if mixed != bool(values.get("pieces")):
-            raise HoldfastError("data.pieces lists the tasks of a mixture; give stream='mixture' and pieces together")
-        if mixed and values.setdefault("tasks", len(values["pieces"])) != len(values["pieces"]):
-            raise HoldfastError(f"a mixture has one task a piece: expected tasks {len(values['pieces'])}, got {values['tasks']}")
-        sequence = values.get("stream") == "sequence"
-        if sequence != bool(values.get("then")):
-            raise HoldfastError("data.then lists the data sets after the first of a sequence; give stream='sequence' and then together")
-        if sequence and values.setdefault("tasks", 1 + len(values["then"])) != 1 + len(values["then"]):
-            raise HoldfastError(f"a sequence has one task a data set: expected tasks {1 + len(values['then'])}, got {values['tasks']}")
+        lists = {k: values.get(k) or [] for k in ("sizes", "pieces", "then")}
+        if not all(isinstance(v, list | tuple) for v in lists.values()):
+            return values  # the fields' own checks say what is wrong
+        for key, stream, things in (
+            ("pieces", "mixture", "tasks of a mixture"),
+            ("then", "sequence", "data sets after the first of a sequence"),
+        ):
+            if (values.get("stream") == stream) != bool(lists[key]):
+                raise HoldfastError(f"data.{key} lists the {things}; give stream={stream!r} and {key} together")
+        listed = {
+            "sizes": len(lists["sizes"]),
+            "pieces": len(lists["pieces"]),
+            "then": len(lists["then"]) + 1 if lists["then"] else 0,
+        }
+        for key, tasks in listed.items():
+            if tasks and values.get("tasks", tasks) != tasks:
+                raise HoldfastError(f"data.{key} makes {tasks} tasks, but data.tasks is {values['tasks']}; leave data.tasks out")
+            if tasks:
+                values = values | {"tasks": tasks}
         return values
 
 
@@ -62,7 +88,7 @@ class ModelConfig(_Strict):
     """Which network."""
 
     name: Literal["mlp", "convnet", "resnet18", "slim_resnet18"] = Field("mlp", description="network")
-    hidden: list[int] = Field([256, 256], description="hidden layers of the MLP")
+    hidden: list[Positive] = Field([256, 256], description="hidden layers of the MLP")
     init: Literal["default", "xavier"] = Field("default", description="initial weights of the MLP")
     head: Literal["auto", "separate", "masked", "fixed", "growing"] = Field("auto", description="output layer; auto follows the scenario")
     frozen: bool = Field(False, description="the backbone keeps its weights (for NCM, SLDA, RanPAC)")
@@ -76,14 +102,14 @@ class TrainingConfig(_Strict):
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     weight_decay: float = Field(0.0, ge=0, description="weight decay")
     epochs: Positive | list[Positive] = Field(1, description="epochs a task, or a list with those of each task")
-    steps: int | None = Field(None, ge=1, description="steps a task, in place of epochs")
-    batch_size: int = Field(64, ge=1, description="rows of the stream in a batch")
+    steps: Positive | None = Field(None, description="steps a task, in place of epochs")
+    batch_size: Positive = Field(64, description="rows of the stream in a batch")
     drop_last: bool = Field(False, description="leave out the last, smaller batch of an epoch")
     shuffle: bool = Field(True, description="examples of a task in random order, else in their own")
     renew_optimizer: bool = Field(False, description="a new optimizer for every task")
     schedule: Literal["constant", "cosine", "step"] = Field("constant", description="learning rate over a task")
     clip: float | None = Field(None, gt=0, description="largest gradient norm")
-    accumulate: int = Field(1, ge=1, description="micro-batches a step")
+    accumulate: Positive = Field(1, description="micro-batches a step")
     precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="arithmetic of the forward pass")
     outputs: Literal["seen", "all", "current"] = Field("seen", description="outputs that compete in the loss (class scenario)")
     groups: Literal["joint", "separate"] = Field("joint", description="new and stored rows in one forward pass or separate ones")
@@ -103,7 +129,7 @@ class RunConfig(_Strict):
     training: TrainingConfig = TrainingConfig()
     scenario: Scenario = "class"
     method: str = "FineTune()"
-    seed: int = 0
+    seed: Seed = 0
 
     @model_validator(mode="after")
     def _boundaries_of_a_domain_stream(self) -> "RunConfig":
@@ -139,10 +165,10 @@ class MethodEntry(_Strict):
     label: str | None = None
     training: dict[str, Any] = {}
     model: dict[str, Any] = {}
-    spec: str | None = None
-    task: str | None = None
-    domain: str | None = None
-    class_: str | None = Field(None, alias="class")
+    spec: Spec | None = None
+    task: Spec | None = None
+    domain: Spec | None = None
+    class_: Spec | None = Field(None, alias="class")
 
     @model_validator(mode="after")
     def _one_form(self) -> "MethodEntry":
@@ -163,10 +189,10 @@ class MethodEntry(_Strict):
 class Suite(_Strict):
     """Runs that belong together: methods × scenarios × seeds."""
 
-    name: str
+    name: FolderName
     description: str = ""
     scenarios: list[Scenario]
-    seeds: list[int]
+    seeds: list[Seed]
     methods: list[MethodEntry]
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -206,11 +232,23 @@ class Suite(_Strict):
 
 
 def validated(kind: type[Any], **values: Any) -> Any:
-    """`kind(**values)`, with the first mistake in one sentence."""
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        raise HoldfastError(explain(error, kind)) from None
+    """Build a config, and say its first mistake in one sentence.
+
+    Args:
+        kind: The class, such as `RunConfig`.
+        **values: Its fields, from anywhere.
+
+    Returns:
+        The config.
+
+    Raises:
+        HoldfastError: A value is missing, unknown, of the wrong kind or out of range.
+    """
+    with reading("the settings", "plain values of TOML or JSON"):
+        try:
+            return kind(**values)
+        except ValidationError as error:
+            raise HoldfastError(explain(error, kind)) from None
 
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> str:
@@ -221,12 +259,13 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
         fields: Any = kind
         for step in first["loc"][:-1]:
             inner = fields.model_fields.get(step) if hasattr(fields, "model_fields") else None
-            fields = inner.annotation if inner is not None else None
+            fields = getattr(inner, "annotation", None)
         return str(unknown("setting", where, getattr(fields, "model_fields", {})))
     message = first["msg"].removeprefix("Value error, ")
     if isinstance(first.get("ctx", {}).get("error"), HoldfastError):
         return message
-    return f"{where}: {message}, got {first['input']!r}"
+    got = repr(first["input"])
+    return f"{where}: {message}, got {got[:LONGEST_SHOWN]}{'…' * (len(got) > LONGEST_SHOWN)}"
 
 
 def shipped() -> list[str]:
@@ -235,19 +274,31 @@ def shipped() -> list[str]:
 
 
 def load_suite(name: str) -> Suite:
-    """A suite in the package by name, or a TOML file by path."""
+    """Load a suite.
+
+    Args:
+        name: The name of a suite in the package (see `shipped`), or the path of a TOML file.
+
+    Returns:
+        The suite.
+
+    Raises:
+        HoldfastError: There is no such suite, or the file does not hold one.
+    """
     if name.endswith(".toml"):
-        path = Path(name)
-        if not path.is_file():
-            raise HoldfastError(f"there is no suite file {name}; shipped suites: {', '.join(shipped())}")
-        text = path.read_bytes()
-    elif name in shipped():
-        text = files("holdfast.bench").joinpath(f"suites/{name}.toml").read_bytes()
-    else:
+        with reading(f"suite {name}", "TOML"):
+            return _suite(_bytes_of(Path(name)))
+    if name not in shipped():
         raise unknown("suite", name, shipped())
-    try:
-        values = tomllib.loads(text.decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HoldfastError(f"suite {name}: not valid TOML: {error}") from None
-    suite: Suite = validated(Suite, **values)
+    return _suite(files("holdfast.bench").joinpath(f"suites/{name}.toml").read_bytes())
+
+
+def _bytes_of(path: Path) -> bytes:
+    if not path.is_file():
+        raise HoldfastError(f"there is no suite file {path}; shipped suites: {', '.join(shipped())}")
+    return path.read_bytes()
+
+
+def _suite(content: bytes) -> Suite:
+    suite: Suite = validated(Suite, **tomllib.loads(content.decode()))
     return suite

@@ -17,6 +17,7 @@ from holdfast.errors import HoldfastError, one_of
 
 POLICIES = ("reservoir", "class_balanced", "ring", "per_class", "per_task", "herding", "herding_per_class", "coreset", "placed")
 RANKED = ("herding", "herding_per_class", "coreset")  # chosen at a boundary among all examples of a task
+LARGEST = 2**40  # examples; more fit into no machine
 GROWING = ("per_class", "per_task", "herding_per_class")  # the capacity counts for each group
 
 
@@ -38,8 +39,11 @@ class Memory(Stateful):
 
     def __init__(self, capacity: int, policy: str = "reservoir") -> None:
         super().__init__()
-        if int(capacity) != capacity or capacity < 1:
-            raise HoldfastError(f"memory capacity must be a whole number of examples of at least 1, got {capacity}")
+        number = isinstance(capacity, int | float) and not isinstance(capacity, bool)
+        if not number or not 1 <= capacity <= LARGEST or not float(capacity).is_integer():
+            raise HoldfastError(
+                f"memory capacity must be a whole number of examples of at least 1 (and below 2^40), got {str(capacity)[:50]}"
+            )
         self.capacity, self.policy = int(capacity), one_of("memory policy", policy, POLICIES)
         self.host = {"offered": 0, "filled": 0, "groups": {}, "full": []}
 
@@ -60,7 +64,12 @@ class Memory(Stateful):
         have = self._buffers.get("y")
         room = size if self.policy not in GROWING else -(-size // self.capacity) * self.capacity  # whole classes
         for name, value in columns.items():
-            fresh = value.new_zeros((room, *value.shape[1:]))
+            try:
+                fresh = value.new_zeros((room, *value.shape[1:]))
+            except RuntimeError:  # torch has no error of its own for this
+                raise HoldfastError(
+                    f"a memory of {room} examples does not fit into this machine's memory; lower the method's capacity"
+                ) from None
             if have is not None:
                 fresh[: len(have)] = self.get_buffer(name)
             self.remember(name, fresh)

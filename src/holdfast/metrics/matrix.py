@@ -6,7 +6,6 @@ A cell is a score, higher is better; NaN is "not evaluated", never 0.
 """
 
 import csv
-import json
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.errors import HoldfastError, one_of, unknown
+from holdfast.errors import HoldfastError, one_of, reading, unknown
+from holdfast.metrics import forms
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,15 +47,9 @@ class AccuracyMatrix:
 
     def __init__(self, tasks: Sequence[Hashable], *, score_range: tuple[float, float] = (0.0, 1.0)) -> None:
         """`tasks` in the order of training; `score_range` what a score may be (accuracy: 0 to 1)."""
-        self.tasks: tuple[Hashable, ...] = tuple(tasks)
-        if not self.tasks:
-            raise HoldfastError("an accuracy matrix needs at least one task, got none")
-        if len(set(self.tasks)) < len(self.tasks):
-            raise HoldfastError(f"task names must differ, got {list(self.tasks)}")
-        low, high = score_range
-        if not low < high:
-            raise HoldfastError(f"score_range must be (lowest, highest), got {score_range}")
-        self.score_range = (float(low), float(high))
+        with reading("the accuracy matrix", "task names and a score_range"):
+            self.tasks = forms.names(tasks)
+            self.score_range = forms.score_bounds(score_range)
         self.cells: dict[tuple[Hashable, Hashable | None, str | None], Cell] = {}
         self.clusters: dict[Hashable, np.ndarray] = {}
 
@@ -85,36 +79,49 @@ class AccuracyMatrix:
         )
         if (task, after, segment) in self.cells:
             raise HoldfastError(f"{where} is written already; each cell is written once")
-        kept = None
-        if results is not None:
-            kept = np.asarray(results, dtype=float)
-            if kept.ndim != 1 or not len(kept):
-                raise HoldfastError(f"{where}: results must be one score for each example, got shape {kept.shape}")
-            if not np.isfinite(kept).all():
-                raise HoldfastError(f"{where}: results contain NaN or infinity; leave the cell out where it was not evaluated")
-            score, examples = float(kept.mean()), len(kept)
-            others = [c for (t, _, s), c in self.cells.items() if t == task and s == segment and c.results is not None]
-            if others and others[0].results is not None and len(others[0].results) != len(kept):
-                raise HoldfastError(
-                    f"{where}: {len(kept)} results, other rows have {len(others[0].results)}; evaluate on the same examples"
-                )
-            self._check_range(kept.min(), where)
-            self._check_range(kept.max(), where)
+        with reading(where, "a score, a number of examples and results"):
+            kept = None if results is None else self._kept(task, results, segment, where)
+            if kept is not None:
+                score, examples = float(kept.mean()), len(kept)
+            score = self._one_score(score, where)
+            count = None if examples is None else forms.whole(examples, f"{where}: examples")
+            named = None if clusters is None else self._clusters(task, clusters, kept, where)
+        if named is not None:
+            self.clusters[task] = named
+        self.cells[task, after, segment] = Cell(score, count, kept)
+
+    def _kept(self, task: Hashable, results: Any, segment: str | None, where: str) -> np.ndarray:
+        """Scores of single examples, checked."""
+        kept = np.asarray(results, dtype=float)
+        if kept.ndim != 1 or not len(kept):
+            raise HoldfastError(f"{where}: results must be one score for each example, got shape {kept.shape}")
+        if not np.isfinite(kept).all():
+            raise HoldfastError(f"{where}: results contain NaN or infinity; leave the cell out where it was not evaluated")
+        others = [len(c.results) for (t, _, s), c in self.cells.items() if t == task and s == segment and c.results is not None]
+        if others and others[0] != len(kept):
+            raise HoldfastError(f"{where}: {len(kept)} results, other rows have {others[0]}; evaluate on the same examples")
+        self._check_range(kept.min(), where)
+        self._check_range(kept.max(), where)
+        return kept
+
+    def _one_score(self, score: Any, where: str) -> float:
         if score is None:
             raise HoldfastError(f"{where}: give a score or the results of each example")
-        if isinstance(score, bool) or not isinstance(score, int | float | np.number) or math.isnan(score):
-            raise HoldfastError(f"{where}: the score must be a number, got {score!r}; leave the cell out where it was not evaluated")
+        number = isinstance(score, int | float | np.number) and not isinstance(score, bool)
+        if not number or math.isnan(score):
+            raise HoldfastError(
+                f"{where}: the score must be a number, got {str(score)[:50]!r}; leave the cell out where it was not evaluated"
+            )
         self._check_range(float(score), where)
-        if examples is not None and (int(examples) != examples or examples < 1):
-            raise HoldfastError(f"{where}: examples must be a whole number of at least 1, got {examples!r}")
-        if clusters is not None:
-            named = np.asarray(clusters)
-            if kept is None or len(named) != len(kept):
-                raise HoldfastError(f"{where}: clusters need one entry for each of the results")
-            if task in self.clusters and not np.array_equal(self.clusters[task], named):
-                raise HoldfastError(f"{where}: clusters differ from those given before for this task")
-            self.clusters[task] = named
-        self.cells[task, after, segment] = Cell(float(score), None if examples is None else int(examples), kept)
+        return float(score)
+
+    def _clusters(self, task: Hashable, clusters: Any, kept: np.ndarray | None, where: str) -> np.ndarray:
+        named = np.asarray(clusters)
+        if kept is None or named.ndim != 1 or len(named) != len(kept):
+            raise HoldfastError(f"{where}: clusters need one entry for each of the results")
+        if task in self.clusters and not np.array_equal(self.clusters[task], named):
+            raise HoldfastError(f"{where}: clusters differ from those given before for this task")
+        return named
 
     def _check_range(self, score: float, where: str) -> None:
         low, high = self.score_range
@@ -202,33 +209,28 @@ class AccuracyMatrix:
         >>> AccuracyMatrix.from_records(rows).score(0, after=2)
         0.91
         """
-        rows = [
-            dict(zip(("task", "after", "score", "examples", "segment"), r, strict=False)) if isinstance(r, tuple) else dict(r)
-            for r in records
-        ]
-        for k, r in enumerate(rows):
-            lacking = {"task", "after", "score"} - set(r)
-            if lacking:
-                raise HoldfastError(f"record {k} lacks {', '.join(sorted(lacking))}; it has {', '.join(map(str, r)) or 'nothing'}")
-            r["after"] = None if _missing(r["after"]) else r["after"]
-        names = (
-            tasks
-            if tasks is not None
-            else list(dict.fromkeys([r["after"] for r in rows if r["after"] is not None] + [r["task"] for r in rows]))
-        )
-        out = cls(names, score_range=score_range)
-        for r in rows:
-            examples, segment = r.get("examples"), r.get("segment")
-            out.record(
-                r["task"],
-                after=r["after"],
-                score=_number(r["score"]),
-                results=r.get("results"),
-                clusters=r.get("clusters"),
-                examples=None if _missing(examples) else _number(examples, "examples"),  # type: ignore[arg-type]
-                segment=None if _missing(segment) else str(segment),  # type: ignore[arg-type]
-            )
+        with reading("the scores", "records of task, after and score"):
+            rows = forms.complete([dict(zip(forms.COLUMNS, r, strict=False)) if isinstance(r, tuple) else dict(r) for r in records])
+            if tasks is None:
+                after = [r["after"] for r in rows if r["after"] is not None]
+                tasks = list(dict.fromkeys(after + [r["task"] for r in rows]))
+            out = cls(tasks, score_range=score_range)
+            for r in rows:
+                out._take(r)
         return out
+
+    def _take(self, r: Mapping[str, Any]) -> None:
+        """Writes the cell of a record."""
+        examples, segment = r.get("examples"), r.get("segment")
+        self.record(
+            r["task"],
+            after=r["after"],
+            score=None if r["score"] is None and r.get("results") is not None else forms.number(r["score"]),
+            results=r.get("results"),
+            clusters=r.get("clusters"),
+            examples=None if forms.missing(examples) else forms.whole(examples, "examples"),
+            segment=None if forms.missing(segment) else str(segment),
+        )
 
     def to_records(self) -> list[dict[str, Any]]:
         """One dict a cell, the inverse of `from_records`."""
@@ -261,7 +263,8 @@ class AccuracyMatrix:
         0.8
         """
         one_of("orientation", orientation, ORIENTATIONS)
-        a = np.asarray(array, dtype=float)
+        with reading("the array", "numbers of shape (T, T)"):
+            a = np.asarray(array, dtype=float)
         a = a if orientation == "after-by-task" else a.T
         if a.ndim != 2 or a.shape[0] != a.shape[1] + untrained:
             expected = "(T + 1, T) with the untrained row" if untrained else "(T, T)"
@@ -284,32 +287,25 @@ class AccuracyMatrix:
     @classmethod
     def from_json(cls, value: "str | Path | Mapping[str, Any]") -> "AccuracyMatrix":
         """From what `to_json` gave: the dict, JSON text, or a file's path."""
-        data: Any = value
-        if isinstance(value, Path) or (isinstance(value, str) and not value.lstrip().startswith("{")):
-            data = _read(Path(value))
-        try:
-            data = json.loads(data) if isinstance(data, str) else data
-        except json.JSONDecodeError as error:
-            raise HoldfastError(f"not valid JSON: {error}") from None
-        if not isinstance(data, Mapping) or not all(isinstance(data.get(k), list) for k in ("tasks", "cells")):
-            raise HoldfastError("expected an accuracy matrix as JSON with the keys tasks and cells")
-        if data.get("format", FORMAT) != FORMAT:
-            raise HoldfastError(f"matrix format {data['format']} is not known; this version reads {FORMAT}")
-        return cls.from_records(
-            data["cells"], [_hashable(t) for t in data["tasks"]], score_range=tuple(data.get("score_range", (0.0, 1.0)))
-        )  # type: ignore[arg-type]
+        what = f"matrix {value}" if isinstance(value, Path) else "the accuracy matrix"
+        with reading(what, "JSON of an accuracy matrix"):
+            data = forms.json_matrix(value)
+            if data.get("format", FORMAT) != FORMAT:
+                raise HoldfastError(f"matrix format {str(data['format'])[:50]} is not known; this version reads {FORMAT}")
+            tasks = [forms.task_name(t) for t in data["tasks"]]
+            return cls.from_records(data["cells"], tasks, score_range=data.get("score_range", (0.0, 1.0)))
 
     @classmethod
     def from_csv(
         cls, path: str | Path, tasks: Sequence[Hashable] | None = None, *, score_range: tuple[float, float] = (0.0, 1.0)
     ) -> "AccuracyMatrix":
         """From a CSV file with columns task, after, score (and examples, segment); an empty `after` is the untrained model."""
-        rows = list(csv.DictReader(_read(Path(path)).splitlines()))
-        return cls.from_records(rows, tasks, score_range=score_range)
+        with reading(str(path), "CSV of task, after and score"):
+            return cls.from_records(forms.csv_records(Path(path)), tasks, score_range=score_range)
 
     def to_csv(self, path: str | Path) -> None:
         """Writes the columns that `from_csv` reads."""
-        with Path(path).open("w", newline="") as file:
+        with Path(path).open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["task", "after", "score", "examples", "segment"])
             for r in self.to_records():
@@ -327,27 +323,3 @@ class AccuracyMatrix:
         import pandas as pd
 
         return pd.DataFrame(self.to_records(), columns=["task", "after", "score", "examples", "segment"])
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError as error:
-        raise HoldfastError(f"{path} could not be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise HoldfastError(f"{path} is not a text file; expected CSV or JSON in UTF-8") from None
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value == "" or (isinstance(value, float) and math.isnan(value))
-
-
-def _number(value: Any, what: str = "the score") -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise HoldfastError(f"{what} must be a number, got {value!r}") from None
-
-
-def _hashable(value: Any) -> Hashable:
-    return tuple(value) if isinstance(value, list) else value

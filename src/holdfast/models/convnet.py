@@ -8,6 +8,7 @@ from torch import nn
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import make_head
 from holdfast.models.seeding import seeded
+from holdfast.models.sizes import image, positive
 
 
 def convnet(
@@ -25,6 +26,8 @@ def convnet(
     >>> convnet((1, 28, 28), "fixed", 10)(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
+    image(inputs, "convnet", least=2 ** len(channels))
+    positive("the channels and hidden units", [*channels, hidden])
     with seeded(seed):
         depth = inputs[0]
         layers: list[nn.Module] = []

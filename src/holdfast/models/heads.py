@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, unknown
+from holdfast.models.sizes import positive
 
 HEADS = ("separate", "masked", "fixed", "growing")
 FITS = {"task": ("separate", "masked"), "domain": ("fixed",), "class": ("growing", "masked")}
@@ -230,6 +231,7 @@ def make_head(kind: str, features: int, outputs: int | None = None) -> Head:
     if kind in ("masked", "fixed"):
         if not outputs:
             raise HoldfastError(f"a {kind} head needs the number of outputs, got {outputs}; pass outputs=")
+        positive("the outputs of a head", [outputs])
         return (MaskedHead if kind == "masked" else FixedHead)(features, outputs)
     return (SeparateHead if kind == "separate" else GrowingHead)(features)
 

@@ -9,6 +9,7 @@ from holdfast.errors import one_of
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import make_head
 from holdfast.models.seeding import seeded
+from holdfast.models.sizes import positive
 
 INITS = ("default", "xavier")
 
@@ -29,6 +30,8 @@ def mlp(
     >>> sum(p.numel() for p in mlp(784, "fixed", 10, hidden=(256, 256)).parameters())
     269322
     """
+    positive("the sizes of an input", [inputs] if isinstance(inputs, int) else inputs)
+    positive("the hidden layers", hidden)
     with seeded(seed):
         width = inputs if isinstance(inputs, int) else math.prod(inputs)
         layers: list[nn.Module] = [nn.Flatten()]

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import make_head
 from holdfast.models.seeding import seeded
+from holdfast.models.sizes import image, positive
 
 
 class ResidualBlock(nn.Module):
@@ -44,6 +45,8 @@ def resnet18(inputs: Sequence[int], head: str, outputs: int | None = None, *, wi
     >>> sum(p.numel() for p in resnet18((3, 32, 32), "fixed", 10, width=20).parameters())
     1094750
     """
+    image(inputs, "resnet18")
+    positive("the width", [width])
     with seeded(seed):
         layers: list[nn.Module] = [_Stem(inputs[0], width)]
         depth = width

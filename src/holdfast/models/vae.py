@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.models.seeding import seeded
+from holdfast.models.sizes import positive
 
 
 class VAE(nn.Module):
@@ -21,6 +22,7 @@ class VAE(nn.Module):
 
     def __init__(self, shape: Sequence[int], hidden: Sequence[int], latent: int, *, seed: int | None = None) -> None:
         super().__init__()
+        positive("the VAE's hidden layers and latent size", [*hidden, latent])
         self.latent, widths = latent, [math.prod(shape), *hidden]
         with seeded(seed):
             self.encode = nn.Sequential(*_layers(widths))
