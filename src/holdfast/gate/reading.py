@@ -28,6 +28,8 @@ class Side:
     rows: "pd.DataFrame"
     standing: Standing | None = None
     name: str = ""
+    release: str = ""  # the ledger's name of the release, if the results came from there
+    notes: tuple[str, ...] = ()  # full sentences about what was left aside while reading
 
 
 def read_side(source: "Path | str | pd.DataFrame | AccuracyMatrix | Side", side: str = "results") -> Side:

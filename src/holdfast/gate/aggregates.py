@@ -1,0 +1,136 @@
+"""Aggregated results of both sides: one mean score per task or segment, with its number of examples."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from holdfast.gate.names import apart, refuse_lookalikes, renaming
+from holdfast.gate.pairs import Comparison, Key, Mean, Pair, Summary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 3  # names that a note lists
+
+
+def aggregates(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
+    """Compare aggregated results, row by row. The champion's rows decide which segments there are.
+
+    Args:
+        a: The champion's rows, from `read_side`.
+        b: The candidate's rows.
+
+    Returns:
+        The comparison, without standings and names.
+    """
+    champion, candidate = _means(a), _means(b)
+    candidate = _with_segment_names_of(champion, candidate)
+    notes = list(_left_aside(champion, candidate))
+    both: dict[Key, Pair | Summary] = {}
+    for key, mean in champion.items():
+        if key in candidate:
+            both[key] = Summary(mean, _with_deviation_of(mean, candidate[key]))
+    tasks = {task: scores for (task, segment), scores in both.items() if not segment}
+    segments = {key: scores for key, scores in both.items() if key[1]}
+    unmatched, thinned = _counts(champion, candidate)
+    return Comparison(
+        tasks=tasks,
+        segments=segments,
+        classes={},
+        shares={key: _share(champion[key].examples, champion[key[0], ""].examples) for key in segments},
+        class_shares={},
+        only_champion={k: mean.score for k, mean in champion.items() if k not in candidate},
+        only_candidate={
+            task: (mean.score, mean.examples) for (task, segment), mean in candidate.items() if not segment and (task, "") not in champion
+        },
+        unmatched=unmatched,
+        thinned=thinned,
+        notes=tuple(notes),
+        areas={},
+    )
+
+
+def _means(rows: "pd.DataFrame") -> dict[Key, Mean]:
+    """The mean score of each task (first its row as a whole) and segment."""
+    n = len(rows)
+    segments = rows["segment"].tolist() if "segment" in rows else [""] * n
+    deviations = rows["sd"].tolist() if "sd" in rows else [np.nan] * n
+    columns = (
+        rows["task"].tolist(),
+        segments,
+        rows["score"].tolist(),
+        deviations,
+        rows["examples"].tolist(),
+    )
+    return {
+        (str(task), str(segment)): Mean(score, None if np.isnan(sd) else sd, int(examples))
+        for task, segment, score, sd, examples in zip(*columns, strict=True)
+    }
+
+
+def _with_segment_names_of(champion: dict[Key, Mean], candidate: dict[Key, Mean]) -> dict[Key, Mean]:
+    """The candidate's means under the champion's spelling of the same segments."""
+    mine, theirs = _segments(champion), _segments(candidate)
+    names: dict[Key, str] = {}
+    for task, segments in mine.items():
+        others = theirs.get(task, {})
+        same = renaming(segments, others)
+        alone = [s for s in others if s not in segments and s not in same]
+        missing = [s for s in segments if s not in others and s not in same.values()]
+        refuse_lookalikes(f"task {apart(task)}: segment", missing, alone)
+        names |= {(task, s): name for s, name in same.items()}
+    return {(t, names.get((t, s), s)): mean for (t, s), mean in candidate.items()}
+
+
+def _segments(means: dict[Key, Mean]) -> dict[str, dict[str, None]]:
+    """The segments of each task in their order."""
+    out: dict[str, dict[str, None]] = {}
+    for task, segment in means:
+        if segment:
+            out.setdefault(task, {})[segment] = None
+    return out
+
+
+def _left_aside(champion: dict[Key, Mean], candidate: dict[Key, Mean]) -> list[str]:
+    """Notes about what only the candidate's rows have."""
+    tasks = {task for task, _ in champion}
+    alone = [key for key in candidate if key[1] and key not in champion and key[0] in tasks]
+    notes = []
+    if alone:
+        named = ", ".join(f"{t}/{s}" for t, s in alone[:SHOWN]) + (", …" if len(alone) > SHOWN else "")
+        notes.append(f"{len(alone)} segments of the candidate were left aside, because the champion's results do not have them: {named}.")
+    deviations = [k for k, m in candidate.items() if m.sd is not None and k in champion and champion[k].sd is None]
+    if deviations:
+        task, segment = deviations[0]
+        notes.append(
+            f"The candidate's sd was left aside in {len(deviations)} rows (the first is that of "
+            f"{task}{'/' if segment else ''}{segment}), because the champion's results have none there."
+        )
+    return notes
+
+
+def _with_deviation_of(champion: Mean, candidate: Mean) -> Mean:
+    """The candidate's mean; its standard deviation counts only if the champion has one as well."""
+    return candidate if champion.sd is not None else Mean(candidate.score, None, candidate.examples)
+
+
+def _counts(champion: dict[Key, Mean], candidate: dict[Key, Mean]) -> tuple[dict[str, int], frozenset[str]]:
+    """By task, the examples that only one side was tested on; and tasks in which the candidate lacks some."""
+    whole: dict[str, int] = {}
+    parts: dict[str, int] = {}
+    thinned = set()
+    for key, mean in champion.items():
+        if key not in candidate:
+            continue
+        a, b = mean.examples, candidate[key].examples
+        counts = parts if key[1] else whole
+        counts[key[0]] = counts.get(key[0], 0) + abs(a - b)
+        if b < a:  # an unknown number is 0
+            thinned.add(key[0])
+    unmatched = {task: max(n, parts.get(task, 0)) for task, n in whole.items()}
+    return {task: n for task, n in unmatched.items() if n}, frozenset(thinned)
+
+
+def _share(part: int, whole: int) -> float:
+    """The share of a task that a segment has, 1 if that is not known."""
+    return min(part / whole, 1.0) if part and whole else 1.0

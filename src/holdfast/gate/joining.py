@@ -1,0 +1,316 @@
+"""Results of single examples: both sides joined on the example, then cut into tasks, segments and classes.
+
+Everything is sorted once and cut by position, so that many small segments cost no more than few
+large ones.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from holdfast.errors import HoldfastError
+from holdfast.gate.names import apart, canonical, refuse_lookalikes
+from holdfast.gate.pairs import Comparison, Key, Pair, Summary
+from holdfast.gate.predictions import agreement, areas, positive_class
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LARGEST = 1000  # classes in all; more are rather ids than labels
+GROUPING = ("cluster", "segment", "label")
+
+
+Texts = tuple[np.ndarray, list[str]]  # a column as positions, (N,), in the list of its values
+
+
+@dataclass(frozen=True)
+class _Joined:
+    """Rows of both sides on the same examples, sorted by task, in the champion's order within each."""
+
+    a: "pd.DataFrame"  # the champion's rows
+    b: "pd.DataFrame"  # the candidate's rows
+    names: list[str]  # the champion's tasks in their order, then those that only the candidate has
+    known: int  # how many of them are the champion's
+    task_a: np.ndarray  # position in `names` of each row of a
+    task_b: np.ndarray
+    rows_a: np.ndarray  # rows of a and of b: the same example at each position
+    rows_b: np.ndarray
+
+    @property
+    def task(self) -> np.ndarray:
+        """Position in `names` of the task of each joined row."""
+        return self.task_a[self.rows_a]
+
+    @property
+    def shared(self) -> np.ndarray:
+        """Whether both sides were tested on each of the tasks."""
+        n = len(self.names)
+        return (np.bincount(self.task_a, minlength=n) > 0) & (np.bincount(self.task_b, minlength=n) > 0)
+
+
+def joined(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
+    """Join the results of single examples on task and example id.
+
+    Args:
+        a: The champion's rows, from `read_side`.
+        b: The candidate's rows.
+
+    Returns:
+        The comparison, without standings and names.
+
+    Raises:
+        HoldfastError: A task has no example in common, ids differ only in what nobody sees, or the
+            sides disagree on the cluster, segment or label of an example.
+    """
+    both = _join(a, b)
+    unmatched, strangers, thinned = _one_sided(both)
+    notes = [
+        f"The candidate's column {c} was left aside, because the champion's results have none." for c in GROUPING if c in b and c not in a
+    ]
+    notes += [f"Task {apart(task)}: {n} example ids are on one side only{_such_as(*strangers[task])}." for task, n in unmatched.items()]
+    notes += [*_contradictions(a, "champion"), *_contradictions(b, "candidate")]
+    cluster, segment, label = (_trusted(both, column) for column in GROUPING)
+    cut = _Cut(both, None if cluster is None else cluster[0])
+    tasks = {both.names[task]: cut.pair(rows) for task, rows in _groups(both.task)}
+    segments, shares = cut.parts(segment, tasks)
+    binary = {task: scores for task, scores in tasks.items() if scores.binary}
+    classes, class_shares = cut.parts(label, binary, LARGEST)
+    if label is not None and binary and not classes:
+        notes.append(f"Recall by class was left out, because the labels have more than {LARGEST:,} values, as ids do.")
+    return Comparison(
+        tasks=dict[str, Pair | Summary](tasks),
+        segments=dict[Key, Pair | Summary](segments),
+        classes=classes,
+        shares=shares,
+        class_shares=class_shares,
+        only_champion=_only_champion(both, segments),
+        only_candidate=_only_candidate(both),
+        unmatched=unmatched,
+        thinned=thinned,
+        notes=tuple(notes),
+        areas=_areas(both, label),
+        strangers=strangers,
+    )
+
+
+# ---- joining
+
+
+def _join(a: "pd.DataFrame", b: "pd.DataFrame") -> _Joined:
+    """Match rows on task and id. Ids that are whole numbers match in every form if one form alone does not do."""
+    import pandas as pd
+
+    (task_a, task_b), names = _codes(a["task"], b["task"])
+    (id_a, id_b), ids = _codes(a["example_id"], b["example_id"])
+    rows_a, rows_b = _match(task_a * len(ids) + id_a, task_b * len(ids) + id_b)
+    if len(rows_a) < max(len(a), len(b)):
+        same, plain = pd.factorize(np.array([canonical(text) for text in ids], dtype=object))
+        key_a, key_b = (task * len(plain) + same[code] for task, code in ((task_a, id_a), (task_b, id_b)))
+        if len(plain) < len(ids) and all(len(np.unique(key)) == len(key) for key in (key_a, key_b)):
+            rows_a, rows_b = _match(key_a, key_b)
+    order = np.argsort(task_a[rows_a], kind="stable")
+    known = int(task_a.max()) + 1
+    return _Joined(a, b, names, known, task_a, task_b, rows_a[order], rows_b[order])
+
+
+def _codes(a: "pd.Series[Any]", b: "pd.Series[Any]") -> tuple[tuple[np.ndarray, np.ndarray], list[str]]:
+    """Two columns as positions in one list of their values, in order of first occurrence."""
+    import pandas as pd
+
+    codes, values = pd.factorize(pd.concat([a, b], ignore_index=True))
+    return (codes[: len(a)], codes[len(a) :]), [str(v) for v in values.tolist()]
+
+
+def _match(key_a: np.ndarray, key_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions at which two arrays of distinct keys hold the same key, in the first one's order."""
+    if np.array_equal(key_a, key_b):
+        return np.arange(len(key_a)), np.arange(len(key_a))
+    order = np.argsort(key_b, kind="stable")
+    at = np.minimum(np.searchsorted(key_b, key_a, sorter=order), len(key_b) - 1)
+    hit = key_b[order[at]] == key_a
+    return np.flatnonzero(hit), order[at[hit]]
+
+
+def _one_sided(both: _Joined) -> tuple[dict[str, int], dict[str, tuple[str, str]], frozenset[str]]:
+    """By task, how many ids are on one side only, one of each side, and the tasks that lack some on the candidate's."""
+    left = [
+        _unmatched_ids(rows, task, at, both.shared)
+        for rows, task, at in (
+            (both.a, both.task_a, both.rows_a),
+            (both.b, both.task_b, both.rows_b),
+        )
+    ]
+    counts: dict[str, int] = {}
+    strangers: dict[str, tuple[str, str]] = {}
+    for task in sorted(left[0].keys() | left[1].keys()):
+        name, mine, theirs = both.names[task], left[0].get(task, []), left[1].get(task, [])
+        refuse_lookalikes(f"task {apart(name)}: example id", mine, theirs)
+        counts[name] = len(mine) + len(theirs)
+        strangers[name] = (mine[0] if mine else "", theirs[0] if theirs else "")
+    empty = np.flatnonzero(both.shared & (np.bincount(both.task, minlength=len(both.names)) == 0))
+    if len(empty):
+        name = both.names[int(empty[0])]
+        raise HoldfastError(
+            f"task {apart(name)}: champion and candidate have no example id in common"
+            f"{_such_as(*strangers[name])}; give both sides the ids of one test set"
+        )
+    return counts, strangers, frozenset(both.names[task] for task in left[0])
+
+
+def _unmatched_ids(rows: "pd.DataFrame", task: np.ndarray, matched: np.ndarray, shared: np.ndarray) -> dict[int, list[str]]:
+    """By task of both sides, the ids of rows that were not matched."""
+    alone = shared[task]
+    alone[matched] = False
+    at = np.flatnonzero(alone)
+    ids = rows["example_id"].to_numpy(dtype=object)[at] if len(at) else np.empty(0, dtype=object)
+    return {key: [str(i) for i in ids[part]] for key, part in _groups(task[at])}
+
+
+def _such_as(champion: str, candidate: str) -> str:
+    """An example id of each side, in brackets."""
+    sides = (("champion", champion), ("candidate", candidate))
+    told = [f"the {side} alone has {apart(name)}" for side, name in sides if name]
+    return f" ({', '.join(told)})"
+
+
+def _trusted(both: _Joined, column: str) -> Texts | None:
+    """A column of the champion at the joined rows; where the candidate has it as well, it must be equal."""
+    if column not in both.a:
+        return None
+    mine = both.a[column].iloc[both.rows_a]
+    if column not in both.b:
+        (codes, _), values = _codes(mine, mine[:0])
+        return codes, values
+    (codes, others), values = _codes(mine, both.b[column].iloc[both.rows_b])
+    if not np.array_equal(codes, others):
+        plain = np.array([canonical(text) for text in values], dtype=object)
+        differ = np.flatnonzero((codes != others) & (plain[codes] != plain[others]))
+        if len(differ):
+            at = int(differ[0])
+            example = str(both.a["example_id"].iloc[both.rows_a[at]])
+            how = "has another label" if column == "label" else f"is in another {column}"
+            raise HoldfastError(
+                f"task {apart(both.names[both.task[at]])}: example {apart(example)} {how} on each side: "
+                f"{apart(values[codes[at]])} (champion) and {apart(values[others[at]])} (candidate); "
+                "the test set must be the same"
+            )
+    return codes, values
+
+
+# ---- cutting
+
+
+def _groups(key: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Each value of an array and its positions, in order."""
+    if not len(key):
+        return
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(key)], strict=True):
+        yield int(ordered[start]), order[start:end]
+
+
+class _Cut:
+    """Cuts the joined scores into pairs."""
+
+    def __init__(self, both: _Joined, cluster: np.ndarray | None) -> None:
+        self.champion = both.a["score"].to_numpy(dtype=float)[both.rows_a]
+        self.candidate = both.b["score"].to_numpy(dtype=float)[both.rows_b]
+        self.cluster = cluster
+        self.task, self.names = both.task, both.names
+
+    def pair(self, rows: np.ndarray) -> Pair:
+        """The scores at these joined rows."""
+        cluster = None if self.cluster is None else self.cluster[rows]
+        return Pair(self.champion[rows], self.candidate[rows], cluster)
+
+    def parts(
+        self, column: Texts | None, tasks: Mapping[str, Pair], largest: int | None = None
+    ) -> tuple[dict[Key, Pair], dict[Key, float]]:
+        """The scores by task and value of a column, and the share of its task; none if there are more than `largest`."""
+        if column is None or not tasks:
+            return {}, {}
+        codes, values = column
+        key = self.task * len(values) + codes
+        if len(tasks) < len(self.names):
+            kept = np.flatnonzero(np.isin(self.task, [k for k, name in enumerate(self.names) if name in tasks]))
+        else:
+            kept = np.arange(len(key))
+        if largest is not None and len(np.unique(key[kept])) > largest:
+            return {}, {}
+        found: dict[Key, Pair] = {}
+        for value, rows in _groups(key[kept]):
+            task, code = divmod(value, len(values))
+            found[self.names[task], values[code]] = self.pair(kept[rows])
+        return found, {(t, v): pair.examples / tasks[t].examples for (t, v), pair in found.items()}
+
+
+def _only_champion(both: _Joined, segments: Mapping[Key, Pair]) -> dict[Key, float]:
+    """Mean scores of the champion's tasks, and segments, that the candidate was not tested on."""
+    score = both.a["score"].to_numpy(dtype=float)
+    totals, counts = np.bincount(both.task_a, score), np.bincount(both.task_a)
+    shared = both.shared
+    out: dict[Key, float] = {(both.names[k], ""): float(totals[k] / counts[k]) for k in range(both.known) if not shared[k]}
+    if "segment" not in both.a:
+        return out
+    empty = both.a["segment"][:0]
+    (codes, _), values = _codes(both.a["segment"], empty)
+    keys, inverse, sizes = np.unique(both.task_a * len(values) + codes, return_inverse=True, return_counts=True)
+    means = np.bincount(inverse, score) / sizes
+    for value, mean in zip(keys.tolist(), means.tolist(), strict=True):
+        task, code = divmod(value, len(values))
+        if (both.names[task], values[code]) not in segments:
+            out[both.names[task], values[code]] = mean
+    return out
+
+
+def _only_candidate(both: _Joined) -> dict[str, tuple[float, int]]:
+    """Mean score and number of examples of the tasks that only the candidate was tested on."""
+    totals = np.bincount(both.task_b, both.b["score"].to_numpy(dtype=float), minlength=len(both.names))
+    counts = np.bincount(both.task_b, minlength=len(both.names))
+    new = range(both.known, len(both.names))
+    return {both.names[k]: (float(totals[k] / counts[k]), int(counts[k])) for k in new}
+
+
+# ---- labels and predictions
+
+
+def _contradictions(rows: "pd.DataFrame", side: str) -> Iterator[str]:
+    """Notes about predictions that do not fit the labels or the scores of one side."""
+    if "label" not in rows or "prediction" not in rows:
+        return
+    right, score = agreement(rows["label"], rows["prediction"]), rows["score"].to_numpy(dtype=float)
+    wrong = (score == 1) != right
+    if wrong.any() and bool(((score == 0) | (score == 1)).all()):
+        first = rows.iloc[int(wrong.argmax())]
+        yield (
+            f"In the {side}'s results, {int(wrong.sum())} of {len(rows)} scores contradict label and prediction "
+            f"(the first is example {apart(str(first['example_id']))} of task {apart(str(first['task']))}); "
+            "the scores were taken."
+        )
+    if not right.any() and not set(rows["label"]) & set(rows["prediction"]):
+        label, prediction = (apart(str(rows[c].iloc[0])) for c in ("label", "prediction"))
+        yield (
+            f"In the {side}'s results, no prediction (such as {prediction}) occurs among the labels (such as "
+            f"{label}); check that both columns name classes in the same way."
+        )
+
+
+def _areas(both: _Joined, label: Texts | None) -> dict[str, tuple[float, float]]:
+    """The areas under the ROC curve of tasks with two classes."""
+    if label is None or "probability" not in both.a or "probability" not in both.b:
+        return {}
+    codes, values = label
+    champion = both.a["probability"].to_numpy(dtype=float)[both.rows_a]
+    candidate = both.b["probability"].to_numpy(dtype=float)[both.rows_b]
+    out = {}
+    for task, rows in _groups(both.task):
+        classes, counts = np.unique(codes[rows], return_counts=True)
+        if len(classes) != 2:
+            continue
+        chosen = classes[positive_class([values[k] for k in classes], counts.tolist())]
+        out[both.names[task]] = areas(codes[rows] == chosen, champion[rows], candidate[rows])
+    return out

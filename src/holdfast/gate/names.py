@@ -1,0 +1,113 @@
+"""Names of the two sides that mean the same or look the same: 1 and 1.0, 'café' and 'café', 'a' and 'A '."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from holdfast.errors import HoldfastError
+from holdfast.text import CONTROL
+
+LONGEST = 80  # characters of a name that are shown
+# What a table makes of a whole number that it keeps as a float: 7.0, 12.00, 1e+16, 1.5e+16
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+|(-?[1-9](?:\.[0-9]+)?e\+[0-9]{2})")
+
+
+def canonical(text: str) -> str:
+    """A whole number without the form of a float; any other text as it is.
+
+    >>> canonical("7.0"), canonical("1e+16"), canonical("7.5"), canonical("v7.0")
+    ('7', '10000000000000000', '7.5', 'v7.0')
+    """
+    found = _WHOLE.fullmatch(text)
+    if found is None:
+        return text
+    whole = found[1] if found[1] else str(int(float(found[2])))
+    return "0" if whole == "-0" else whole
+
+
+def folded(text: str) -> str:
+    """A name without what a reader cannot see in it: case, white space, Unicode form, control characters.
+
+    >>> folded("Cafe\\u0301 1") == folded("caf\\xe9\\xa01")
+    True
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return "".join(CONTROL.sub("", text).split()).casefold()
+
+
+def renaming(champion: Iterable[str], candidate: Iterable[str]) -> dict[str, str]:
+    """Names of the candidate that are the champion's in another form of the same number.
+
+    Args:
+        champion: The names of one side.
+        candidate: The names of the other side.
+
+    Returns:
+        The champion's name for each of the candidate's names that only differs in the form of the
+        number. It is empty if two names of one side would become equal.
+
+    Example:
+        >>> renaming(["1", "2", "b"], ["1.0", "2.0", "c"])
+        {'1.0': '1', '2.0': '2'}
+        >>> renaming(["1", "1.0"], ["1"])
+        {}
+    """
+    mine, theirs = list(dict.fromkeys(champion)), list(dict.fromkeys(candidate))
+    known = {canonical(name): name for name in mine}
+    if len(known) < len(mine) or len({canonical(name) for name in theirs}) < len(theirs):
+        return {}
+    there = {name: known[canonical(name)] for name in theirs if canonical(name) in known}
+    return {name: other for name, other in there.items() if name != other}
+
+
+def refuse_lookalikes(what: str, champion: Iterable[str], candidate: Iterable[str]) -> None:
+    """Stop if a name of one side differs from one of the other side only in what nobody sees.
+
+    Args:
+        what: What is named, such as "task", for the message.
+        champion: Names that only the champion has.
+        candidate: Names that only the candidate has.
+
+    Raises:
+        HoldfastError: Two names differ only by case, white space, Unicode form or invisible
+            characters. The message shows both so that one can tell them apart.
+
+    Example:
+        >>> refuse_lookalikes("task", ["north"], ["North"])
+        Traceback (most recent call last):
+        holdfast.errors.HoldfastError: task 'north' of the champion and 'North' of the candidate \
+differ only by case, so they were not compared; give both sides the same spelling
+    """
+    mine = {folded(name): name for name in champion}
+    for name in candidate if mine else ():
+        other = mine.get(folded(name))
+        if other is not None and other != name:
+            raise HoldfastError(
+                f"{what} {apart(other)} of the champion and {apart(name)} of the candidate differ only "
+                f"by {_cause(other, name)}, so they were not compared; give both sides the same spelling"
+            )
+
+
+def apart(name: str) -> str:
+    """A name as a message shows it, with its code points if they may be mistaken.
+
+    >>> print(apart("caf\\xe9"))
+    'café' ('caf\\xe9', 4 characters)
+    """
+    text = name if len(name) <= LONGEST else name[:LONGEST] + "…"
+    return repr(text) if name.isascii() else f"{text!r} ({text!a}, {len(name)} characters)"
+
+
+def _cause(a: str, b: str) -> str:
+    """In what two names of one folded form differ."""
+    if "".join(a.split()) == "".join(b.split()):
+        return "white space"
+    if a.casefold() == b.casefold():
+        return "case"
+    for form in ("NFC", "NFKC"):
+        if unicodedata.normalize(form, a) == unicodedata.normalize(form, b):
+            return "Unicode normalisation (NFC or NFD)" if form == "NFC" else "Unicode compatibility form"
+    if CONTROL.sub("", a) == CONTROL.sub("", b):
+        return "invisible characters"
+    return "case, white space and Unicode form together"
