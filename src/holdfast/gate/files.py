@@ -1,0 +1,277 @@
+"""Results in files: CSV, Parquet, JSON and JSON lines, plain or compressed."""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from holdfast.errors import HoldfastError, reading
+from holdfast.gate.columns import Column, from_arrow, from_records, short
+from holdfast.metrics import AccuracyMatrix
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+REQUIRED = ("task", "example_id", "score")
+AGGREGATED = ("task", "score", "examples")
+MATRIX = ("task", "after", "score")
+KNOWN = (
+    "task",
+    "example_id",
+    "score",
+    "examples",
+    "sd",
+    "cluster",
+    "segment",
+    "label",
+    "prediction",
+    "probability",
+    "after",
+    "weight",
+    "weights",
+    "sample_weight",
+)
+FORMS = {
+    ".parquet": "Parquet",
+    ".pq": "Parquet",
+    ".csv": "CSV",
+    ".tsv": "CSV",
+    ".jsonl": "JSON lines",
+    ".ndjson": "JSON lines",
+    ".json": "JSON",
+}
+SEPARATORS = (",", ";", "\t", "|")
+WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
+BLOCK = 1 << 24  # bytes that Arrow parses at a time; no row may be longer
+
+Table = tuple[dict[str, Column], list[str]]  # known columns, and the names of all
+
+
+def read_file(path: Path, where: str) -> Table | AccuracyMatrix:
+    """The columns of a file of results, or the accuracy matrix that it holds.
+
+    Args:
+        path: A file whose name ends in one of FORMS, in any case, and then perhaps in .gz, .bz2,
+            .xz or .zst (not for Parquet).
+        where: The file as messages call it.
+
+    Returns:
+        The known columns and the names of all columns; or an accuracy matrix.
+
+    Raises:
+        HoldfastError: The file cannot be read, or its ending or content is of another form.
+    """
+    endings = [ending.lower() for ending in path.suffixes]
+    packed = endings[-1] if endings and endings[-1] in PACKED else ""
+    ending = (endings[-2:-1] if packed else endings[-1:]) or [""]
+    form = FORMS.get(ending[0])
+    if form is None or (packed and form == "Parquet"):
+        raise HoldfastError(
+            f"{where}: expected a file ending in {', '.join(FORMS)} (all but Parquet perhaps followed by {', '.join(PACKED)})"
+        )
+    with reading(where, form):
+        try:
+            if form == "Parquet":
+                return _parquet(path)
+            raw = path.read_bytes()
+            text = _decoded(PACKED[packed](raw) if packed else raw)
+            return _csv(text) if form == "CSV" else _json(text, lines=form == "JSON lines")
+        except HoldfastError as error:  # of an accuracy matrix, which does not know its file
+            raise HoldfastError(f"{where}: {error}") from None
+
+
+# ---- bytes
+
+
+def _unpacked_zst(raw: bytes) -> bytes:
+    import pyarrow as pa
+
+    with pa.input_stream(pa.BufferReader(raw), compression="zstd") as stream:
+        return bytes(stream.read())
+
+
+PACKED: dict[str, Callable[[bytes], bytes]] = {
+    ".gz": gzip.decompress,
+    ".bz2": bz2.decompress,
+    ".xz": lzma.decompress,
+    ".zst": _unpacked_zst,
+}
+
+
+def _decoded(raw: bytes) -> str:
+    """The text of a file in UTF-8, with or without a byte order mark."""
+    wide = next((name for mark, name in WIDE.items() if raw.startswith(mark)), None)
+    if wide is None and b"\x00" in raw:
+        wide = "UTF-16 or not text at all, for it holds NUL bytes"
+    if wide is not None:
+        raise ValueError(f"it is {wide}; save it as UTF-8")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = f"0x{raw[error.start]:02x}"
+        raise ValueError(f"byte {error.start + 1} ({byte}) is not UTF-8; save it as UTF-8") from None
+
+
+# ---- Parquet
+
+
+def _parquet(path: Path) -> Table | AccuracyMatrix:
+    import pyarrow.parquet as pq
+
+    if path.is_dir():
+        files = pq.ParquetDataset(path)
+        names, read = list(files.schema.names), files.read
+    else:
+        file = pq.ParquetFile(path)
+        names, read = list(file.schema_arrow.names), file.read
+    unique_names(names)
+    columns, _ = from_arrow(read(columns=[n for n in dict.fromkeys(names) if n in KNOWN]), KNOWN)
+    return matrix_of(columns, names) or (columns, names)
+
+
+# ---- CSV
+
+
+def _csv(text: str) -> Table | AccuracyMatrix:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    header, body = _header(text)
+    separator, names, spaced = _split(header)
+    unique_names(names)
+    raw = body.encode()
+    if not body.strip():
+        return {n: pa.chunked_array([pa.array([], pa.string())]) for n in names if n in KNOWN}, names
+    columns = [name or f"\x00{k}" for k, name in enumerate(names)]  # columns without a name
+    known = [name for name in names if name in KNOWN]
+    table = pc.read_csv(
+        io.BytesIO(raw),
+        read_options=pc.ReadOptions(column_names=columns, block_size=BLOCK),
+        parse_options=pc.ParseOptions(delimiter=separator, newlines_in_values=b'"' in raw),
+        convert_options=pc.ConvertOptions(
+            include_columns=known,
+            column_types=dict.fromkeys(known, pa.string()),
+            strings_can_be_null=False,
+        ),
+    )
+    found = {n: table.column(n) for n in known}
+    found = {n: _cleaned(c, n, spaced, separator) for n, c in found.items()}
+    return matrix_of(found, names) or (found, names)
+
+
+def _header(text: str) -> tuple[str, str]:
+    """The first line that is not empty, and the rest."""
+    stream = io.StringIO(text, newline="")
+    for line in stream:
+        if line.strip():
+            return line.rstrip("\r\n"), stream.read()
+    raise ValueError("it is empty")
+
+
+def _split(header: str) -> tuple[str, list[str], bool]:
+    """The separator under which most known columns appear, the names, and whether spaces surround them."""
+    read = {s: next(csv.reader([header], delimiter=s, strict=True)) for s in SEPARATORS}
+    separator = max(SEPARATORS, key=lambda s: sum(name.strip() in KNOWN for name in read[s]))
+    names = [name.strip() for name in read[separator]]
+    return separator, names, names != read[separator]
+
+
+def _cleaned(column: "pa.ChunkedArray", name: str, spaced: bool, separator: str) -> "pa.ChunkedArray":
+    """A column without the spaces that a table for the eye has, and with a point in its numbers."""
+    import pyarrow.compute as pc
+
+    if spaced:
+        column = pc.utf8_trim_whitespace(column)
+    if separator == ";" and name in ("score", "sd", "probability"):  # written where 0,5 is a half
+        column = pc.replace_substring_regex(column, r"^\s*([0-9]*),([0-9]+)\s*$", r"\1.\2")
+    return column
+
+
+def unique_names(names: list[str]) -> None:
+    """Stop if two columns have one name."""
+    twice = [n for n in dict.fromkeys(names) if n and names.count(n) > 1]
+    if twice:
+        raise ValueError(f"{names.count(twice[0])} columns are called {short(twice[0])}; names must differ")
+
+
+def matrix_of(columns: dict[str, Column], names: list[str]) -> AccuracyMatrix | None:
+    """The accuracy matrix in columns task, after and score (and examples, segment); None if it is none."""
+    if not all(n in names for n in MATRIX) or "example_id" in names:
+        return None
+    wanted = [n for n in (*MATRIX, "examples", "segment") if n in columns]
+    rows = zip(*(_values(columns[n]) for n in wanted), strict=True)
+    return AccuracyMatrix.from_records([dict(zip(wanted, row, strict=True)) for row in rows])
+
+
+def _values(column: Column) -> list[Any]:
+    return column.tolist() if not hasattr(column, "to_pylist") else column.to_pylist()
+
+
+# ---- JSON
+
+
+def _json(text: str, lines: bool) -> Table | AccuracyMatrix:
+    """Records, one value or one per line; a table by columns; or an accuracy matrix."""
+    if lines:
+        return from_records(_records(text), KNOWN)
+    try:
+        value = json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError:
+        if len(text.strip().split("\n")) < 2:
+            raise
+        return from_records(_records(text), KNOWN)
+    if isinstance(value, dict):
+        if {"matrix", "cells", "tasks"} & set(value):
+            return AccuracyMatrix.from_json(_mapping(value.get("matrix", value)))
+        value = _by_column(value) if isinstance(value.get("task"), list | dict) else [value]
+    if not isinstance(value, list):
+        raise ValueError(f"expected a list of objects, got {type(value).__name__}")
+    for row, record in enumerate(value):
+        if not isinstance(record, dict):
+            raise ValueError(f"row {row + 1} is no object")
+    return from_records(value, KNOWN)
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise HoldfastError("expected an accuracy matrix as JSON with the keys tasks and cells")
+    return value
+
+
+def _records(text: str) -> list[dict[str, Any]]:
+    decode = json.JSONDecoder(object_pairs_hook=_object).decode
+    out = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            record = decode(line)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"line {number}: {error.msg}") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"line {number} is no object")
+        out.append(record)
+    return out
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    out = dict(pairs)
+    if len(out) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} occurs twice in one object")
+    return out
+
+
+def _by_column(value: dict[str, Any]) -> list[dict[str, Any]]:
+    """Rows of a table that lists each column's values, or maps the row's index to them, as pandas does."""
+    columns = {name: list(c.values()) if isinstance(c, dict) else c for name, c in value.items()}
+    rows = {tuple(c) if isinstance(c, dict) else len(c) for c in value.values()}
+    if len(rows) != 1:
+        raise ValueError("its columns have different rows")
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
