@@ -80,8 +80,8 @@ def test_recording_twice_changes_nothing_and_other_results_are_refused(url):
         ledger.record("m", "1", results(a=0.7, b=0.8))
     assert ledger.record("m", "1", results(a=0.7, b=0.8), amend=True) == "amended"
     assert Ledger(url).releases("m")[0].scores == {"a": pytest.approx(0.7), "b": pytest.approx(0.8)}
-    kept = ledger._rows("SELECT revision FROM holdfast_releases ORDER BY revision")
-    assert [r["revision"] for r in kept] == [0, 1], "the old results are kept"
+    assert [r.revision for r in ledger.releases("m")[0].revisions] == [0, 1]
+    pd.testing.assert_frame_equal(ledger.results("m", "1", 0), first, check_like=True)
     pd.testing.assert_frame_equal(ledger.results("m"), results(a=0.7, b=0.8), check_like=True)
 
 
@@ -95,7 +95,7 @@ def test_the_history_tells_which_release_lost_what_first(url):
     assert found.tasks == ("a", "b")
     assert found.scores[0] == (pytest.approx(0.9), None)
     assert [None if t is None else round(t, 3) for t in found.transfer] == [None, -0.01, -0.02, -0.3]
-    assert [(x.task, x.release, round(x.drop, 2)) for x in found.losses] == [("a", "3", 0.05), ("b", "4", 0.2)]
+    assert [(x.task, x.release, round(x.drop, 2)) for x in found.losses] == [("b", "4", 0.2), ("a", "3", 0.05)]
 
 
 WRITER = """
@@ -158,7 +158,7 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     (tmp_path / "gate.toml").write_text("")
     code, out, _ = call(capsys, "gate", "--ledger", "sqlite:///ledger.db", "--model", "fraud", "--candidate", "0.parquet", "--dry-run")
     assert code == 0
-    assert "measured -10.00" in out
+    assert "pass         b: shown to lose less than 2 points" in out
     (tmp_path / "gate.toml").write_text("[default]\ndelta = 0.15\nmax_cumulative_drop = 0.05\nmin_examples = 1")
     code, out, _ = call(capsys, "gate", "--ledger", "sqlite:///ledger.db", "--model", "fraud", "--candidate", "1.parquet")
     assert code == 1
@@ -167,9 +167,12 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
         (["history", "--model", "froud"], "has no release of 'froud'; it has fraud"),
         (["history", "--model", "m", "--ledger", "mysql://x"], "expected sqlite:///ledger.db"),
         (["history", "--model", "m", "--ledger", "sqlite:////nowhere/x.db"], "there is no ledger /nowhere/x.db"),
-        (["record", "--model", "m", "--release", "1", "--results", "0.parquet", "--ledger", "sqlite:////nowhere/x.db"], "cannot be used"),
+        (
+            ["record", "--model", "m", "--release", "1", "--results", "0.parquet", "--ledger", "sqlite:////nowhere/x.db"],
+            "there is no folder",
+        ),
         (["record", "--model", "m", "--release", "1", "--results", "no.csv", "--ledger", "sqlite:///new.db"], "there is no such file"),
-        (["gate", "--ledger", "sqlite:///ledger.db", "--candidate", "0.parquet"], "--ledger with --model"),
+        (["gate", "--ledger", "sqlite:///ledger.db", "--candidate", "0.parquet"], "--model"),
         (["record", "--model", "m", "--release", "1", "--results", "0.parquet", "--trained-on", "z"], "trained_on names task 'z'"),
     ):
         code, _, err = call(capsys, *arguments)
@@ -186,9 +189,10 @@ def test_verdicts_are_kept_and_change_nothing_when_they_come_twice(url):
     gate = Gate(Policy())
     first = gate.judge(*sides(ledger, "m", results(a=0.5, b=0.75), name="3")).to_json()
     assert first["candidate_standing"]["forgetting"] == {"a": pytest.approx(0.4), "b": pytest.approx(0.05)}, "since they were learnt"
-    assert [ledger.judge("m", "3", first), ledger.judge("m", "3", first)] == ["recorded", "unchanged"]
-    second = gate.judge(*sides(ledger, "m", results(a=0.9, b=0.75), name="3")).to_json()
-    assert ledger.judge("m", "3", second) == "recorded"
+    bad, good = results(a=0.5, b=0.75), results(a=0.9, b=0.75)
+    assert [ledger.keep_verdict("m", "3", first, "2", bad) for _ in range(2)] == ["recorded", "unchanged"]
+    second = gate.judge(*sides(ledger, "m", good, name="3")).to_json()
+    assert ledger.keep_verdict("m", "3", second, "2", good) == "recorded"
     kept = Ledger(url).verdicts("m")
     assert [(v.candidate, v.champion, v.decision) for v in kept] == [("3", "2", "fail"), ("3", "2", second["decision"])]
     assert kept[0].verdict == json.loads(json.dumps(first))
@@ -208,31 +212,21 @@ def test_the_gate_takes_its_champion_from_the_ledger_and_records_there(tmp_path,
     assert code_of([*gate, "--release", NASTY, "--dry-run"]) == 0
     assert Ledger("sqlite:///ledger.db").verdicts(NASTY) == []
     assert code_of([*gate, "--release", NASTY, "--trained-on", "a", "--out", "gate"]) == 1
-    assert "verdict recorded in the ledger" in capsys.readouterr().out
+    assert "in the ledger" in capsys.readouterr().out
     page = Path("gate/verdict.html").read_text()
     assert "Releases × tasks" in page
     assert "(candidate)" in page
-    assert code_of(["record", *at, "--release", NASTY, "--results", "2.parquet"]) == 0
+    assert code_of(["record", *at, "--release", NASTY, "--results", "2.parquet"]) == 2
+    override = ["--override", NASTY]
+    assert code_of(["record", *at, "--release", NASTY, "--results", "2.parquet", *override]) == 0
     assert code_of(["history", *at, "--html", "history.html"]) == 0
     out, other = capsys.readouterr().out, Path("history.html").read_text()
     assert "90.0 points lost first by release" in out
     assert "Verdicts on candidates" in other
+    assert "did not pass the gate and was recorded" in out
+    assert "was recorded although it did not pass the gate" in other
     for text in (out, page, other):
         assert "\x1b" not in text
     for text in (page, other):
         assert "<script" not in text
     assert code_of(["gate", "--candidate", "2.parquet", "--champion", "1.parquet", "--release", "3"]) == 2
-
-
-def test_a_ledger_of_the_first_version_is_migrated(tmp_path):
-    import sqlite3
-
-    url = f"sqlite:///{tmp_path}/old.db"
-    Ledger(url).record("m", "1", results(a=0.9))
-    with sqlite3.connect(tmp_path / "old.db") as connection:
-        connection.execute("DROP TABLE holdfast_verdicts")
-        connection.execute("UPDATE holdfast_version SET version_num = '0001'")
-    connection.close()
-    ledger = Ledger(url)
-    assert ledger.releases("m")[0].scores == {"a": pytest.approx(0.9)}
-    assert ledger.verdicts("m") == []

@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.errors import HoldfastError
+from holdfast.files import write_text
 from holdfast.text import shown
 
 if TYPE_CHECKING:
     from holdfast.ledger import History, Judgement
 
-Url = Annotated[str, typer.Option("--ledger", help="The ledger: sqlite:///ledger.db, or postgresql+psycopg://user@host/database.")]
+Url = Annotated[
+    str,
+    typer.Option(
+        "--ledger",
+        help="The ledger: sqlite:///ledger.db, or postgresql+psycopg://user@host/database.",
+    ),
+]
 Model = Annotated[str, typer.Option(help="The model's name.")]
 
 
@@ -22,59 +28,110 @@ def record(
     results: Annotated[Path, typer.Option(help="Its results (csv, parquet, jsonl), as for the gate.")],
     ledger: Url = "sqlite:///ledger.db",
     trained_on: Annotated[str | None, typer.Option(help="Tasks that this release was trained on: a,b.")] = None,
-    amend: Annotated[bool, typer.Option("--amend", help="Add other results for a release that is there; the old ones are kept.")] = False,
+    amend: Annotated[
+        bool,
+        typer.Option("--amend", help="Add other results for a recorded release; the old ones are kept."),
+    ] = False,
+    override: Annotated[
+        str | None,
+        typer.Option(help="Record a release that did not pass the gate; the reason is kept for ever."),
+    ] = None,
 ) -> None:
     """Add a release's results to the ledger; the same ones again change nothing."""
     from holdfast.gate.reading import read_results
     from holdfast.ledger import Ledger
+    from holdfast.ledger.records import checked_reason
 
     tasks = tuple(t.strip() for t in (trained_on or "").split(",") if t.strip())
+    reason = "" if override is None else checked_reason(override)
     rows = read_results(results)  # before a ledger is made
-    done = Ledger(ledger).record(model, release, rows, tasks, amend)
+    done = Ledger(ledger).record(model, release, rows, tasks, amend, reason)
     print(f"{done}: {shown(model)}, release {shown(release)}")
 
 
 def history(
     model: Model,
     ledger: Url = "sqlite:///ledger.db",
-    threshold: Annotated[float, typer.Option(min=0, max=1, help="A drop from which on a task counts as lost (0.02: two points).")] = 0.02,
-    html: Annotated[Path | None, typer.Option(help="Write a page with the matrix of releases and the verdicts.")] = None,
+    threshold: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="A drop from which on a task counts as lost (0.02: two points)."),
+    ] = 0.02,
+    html: Annotated[Path | None, typer.Option(help="Write a page with all releases, tasks, segments and verdicts.")] = None,
 ) -> None:
-    """Show releases × tasks, backward transfer release by release, and which release lost what first."""
+    """Show every release on every task and segment, and which release lost what first."""
     from holdfast.ledger import Ledger
     from holdfast.ledger import history as find
 
-    held = Ledger(ledger, create=False)
+    held = Ledger(ledger, mode="read")
     found, verdicts = find(held.releases(model), threshold), held.verdicts(model)
     _print(found, verdicts)
     if html is not None:
         from holdfast.reports.history import history_html
 
-        try:
-            html.parent.mkdir(parents=True, exist_ok=True)
-            html.write_text(history_html(asdict(found), [asdict(v) for v in verdicts]), encoding="utf-8")
-        except OSError as error:
-            raise HoldfastError(f"{html} could not be written: {error.strerror}") from None
-        print(f"report: {html}")
+        write_text(html, history_html(asdict(found), [asdict(v) for v in verdicts]))
+        print(f"report: {shown(str(html))}")
 
 
 def _print(found: "History", verdicts: "list[Judgement]") -> None:
+    from holdfast.reports.history import LOSSES, loss_sentences
+
+    print(f"{shown(found.model)}: scores (%) of every release on every task")
+    _print_releases(found)
+    if any(c.segment for c in found.columns):
+        print("tasks and their segments: score when learnt, newest score, change (points)")
+        _print_segments(found)
+    for sentence in loss_sentences([asdict(loss) for loss in found.losses[:LOSSES]]):
+        print(shown(sentence))
+    if len(found.losses) > LOSSES:
+        print(f"and {len(found.losses) - LOSSES} more losses")
+    if not found.losses:
+        print("no release lost a task or a segment")
+    for release, reason in zip(found.releases, found.overrides, strict=True):
+        if reason:
+            print(f"release {shown(release)} did not pass the gate and was recorded: {shown(reason)}")
+    for v in verdicts:
+        print(f"candidate {shown(v.candidate)} against {shown(v.champion)}: {v.decision}, {v.recorded[:10]}")
+
+
+def _print_releases(found: "History") -> None:
+    from holdfast.reports.history import points, share
+
+    rows = [
+        [name, *(share(score) for score in scores), points(transfer)]
+        for name, scores, transfer in zip(found.releases, found.scores, found.transfer, strict=True)
+    ]
+    _print_table(["release", *found.tasks, "BWT"], rows)
+
+
+def _print_segments(found: "History") -> None:
+    from holdfast.reports.history import nested, points, share
+
+    rows = []
+    for whole, segments, more in nested([asdict(c) for c in found.columns]):
+        for column in (whole, *segments):
+            newest = max(k for k, score in enumerate(column["scores"]) if score is not None)
+            rows.append(
+                [
+                    f"  {column['segment']}" if column["segment"] else column["task"],
+                    share(column["scores"][column["learnt"]]),
+                    share(column["scores"][newest]),
+                    points(column["changes"][newest]),
+                    found.releases[newest],
+                ]
+            )
+        if more:
+            rows.append([f"  and {more} more, which lost less", "", "", "", ""])
+    _print_table(["task", "learnt", "newest", "change", "release"], rows)
+
+
+def _print_table(headings: list[str], rows: list[list[str]]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    print(f"{shown(found.model)}: scores (%) of every release on every task")
     table = Table()
-    for heading in ("release", *found.tasks, "BWT"):
-        table.add_column(Text(shown(heading)), justify="left" if heading == "release" else "right")
-    for name, row, transfer in zip(found.releases, found.scores, found.transfer, strict=True):
-        cells = ["–" if v is None else f"{100 * v:.1f}" for v in row]
-        table.add_row(Text(shown(name)), *cells, "–" if transfer is None else f"{100 * transfer:+.1f}".replace("-", "−"))
+    for k, heading in enumerate(headings):
+        table.add_column(Text(shown(heading)), justify="right" if k else "left")
+    for row in rows:
+        table.add_row(*(Text(shown(cell)) for cell in row))
     Console().print(table)
-    for loss in found.losses:
-        learnt = f"(learnt in {shown(loss.learnt)})"
-        print(f"{shown(loss.task)}: {100 * loss.drop:.1f} points lost first by release {shown(loss.release)} {learnt}")
-    if not found.losses:
-        print("no release lost a task")
-    for v in verdicts:
-        print(f"candidate {shown(v.candidate)} against {shown(v.champion)}: {v.decision}, {v.recorded[:10]}")

@@ -1,96 +1,160 @@
-"""What the releases of a model did to what was known before: the matrix of releases and tasks, BWT, first losses."""
+"""What the releases of a model did to what was known before: scores, BWT, and what was lost first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-from holdfast.gate.reading import Side, read_side, scores_of
-from holdfast.ledger.store import Ledger, Release
-from holdfast.metrics.releases import Standing, standing
+from holdfast.ledger.baselines import Baselines, Key
+from holdfast.ledger.records import Release
+from holdfast.metrics.releases import Standing, standing_since
 
-if TYPE_CHECKING:
-    import pandas as pd
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A task, the release that first lost at least `threshold` of it, and how much; against its score when it was learnt."""
+    """A task, or a segment of it, and the release that first lost much of it.
+
+    Args:
+        task: The task.
+        release: The first release whose score was lower by at least the threshold.
+        drop: How much lower: old minus new.
+        learnt: The release that it is compared with, in which the task was learnt.
+        segment: The segment; "" for the task as a whole.
+    """
 
     task: str
     release: str
     drop: float
-    learnt: str  # the release in which the task was learnt
+    learnt: str
+    segment: str = ""
+
+
+@dataclass(frozen=True)
+class Column:
+    """The scores of every release on a task, or on a segment of it.
+
+    Args:
+        task: The task.
+        segment: The segment; "" for the task as a whole.
+        learnt: Position of the release that learnt it, whose score it is compared with.
+        scores: By release; None if it was not tested.
+        changes: By release, the change since the task was learnt, as it was known then; below 0 is a
+            loss. None if it was not tested, or by no release before.
+    """
+
+    task: str
+    segment: str
+    learnt: int
+    scores: tuple[float | None, ...]
+    changes: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
 class History:
-    """`scores[i][j]`: release i on task j (None: not tested). `transfer[i]`: mean change of the tasks learnt before, None for none.
-    `learnt[j]`: the release that learnt task j."""
+    """The releases of a model.
+
+    Args:
+        model: Name of the model.
+        releases: Their names, in the order in which they were recorded.
+        columns: Scores by task, each task followed by its segments.
+        transfer: BWT by release: the mean change of the tasks learnt before; None if there are none.
+        losses: What was lost, worst first.
+        overrides: By release, why it was recorded although the gate had not passed it; "" if it had.
+    """
 
     model: str
     releases: tuple[str, ...]
-    tasks: tuple[str, ...]
-    learnt: tuple[int, ...]
-    scores: tuple[tuple[float | None, ...], ...]
+    columns: tuple[Column, ...]
     transfer: tuple[float | None, ...]
     losses: tuple[Loss, ...]
+    overrides: tuple[str, ...] = field(default=())
 
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks, in the order in which they were first tested."""
+        return tuple(c.task for c in self._whole)
 
-def sides(
-    ledger: Ledger, model: str, candidate: "Path | str | pd.DataFrame | Side", trained_on: Sequence[str] = (), name: str = ""
-) -> tuple[Side, Side]:
-    """Champion and candidate for `holdfast.gate.Gate.judge`: the newest release of a model and results that may follow it.
+    @property
+    def learnt(self) -> tuple[int, ...]:
+        """By task, the position of the release that learnt it."""
+        return tuple(c.learnt for c in self._whole)
 
-    Both know where they stand: what every task lost since the release that learnt it. `trained_on`: tasks the candidate was trained on.
-    """
-    releases, side = ledger.releases(model), read_side(candidate, "candidate")
-    champion = Side(ledger.results(model), _standing(releases), f"{model}, release {releases[-1].release}")
-    after = _standing([*releases, following(model, side, trained_on, name)])
-    return champion, replace(side, standing=after, name=name or side.name)
+    @property
+    def scores(self) -> tuple[tuple[float | None, ...], ...]:
+        """Scores by release, then by task; None if it was not tested."""
+        return tuple(tuple(c.scores[k] for c in self._whole) for k in range(len(self.releases)))
 
-
-def following(model: str, side: Side, trained_on: Sequence[str] = (), name: str = "") -> Release:
-    """A candidate as the release that it would be."""
-    return Release(model, name or "candidate", 0, datetime.now(UTC).isoformat(), tuple(trained_on), *scores_of(side.rows))
-
-
-def _standing(releases: Sequence[Release]) -> Standing:
-    return standing([r.scores for r in releases], _learnt(releases))
-
-
-def _learnt(releases: Sequence[Release]) -> dict[str, int]:
-    """The release in which each task was learnt: the first that names it in `trained_on`, else the first that was tested on it."""
-    out = {}
-    for t in dict.fromkeys(t for r in releases for t in r.scores):
-        tested = [k for k, r in enumerate(releases) if t in r.scores]
-        out[t] = next((k for k in tested if t in releases[k].trained_on), tested[0])
-    return out
+    @property
+    def _whole(self) -> list[Column]:
+        return [c for c in self.columns if not c.segment]
 
 
 def history(releases: Sequence[Release], threshold: float = 0.02) -> History:
-    """The history of a model's releases, in order.
+    """The history of a model's releases.
 
-    A task is learnt in the first release that names it in `trained_on`, else in the first that was tested on it. BWT after release i:
-    the mean over tasks learnt before i of (score now − score when learnt).
+    What a task lost is counted from its baseline (see `holdfast.ledger.baselines`).
 
-    >>> a = Release("m", "1", 0, "", (), {"x": 0.9}, {"x": 100})
-    >>> b = Release("m", "2", 0, "", ("y",), {"x": 0.8, "y": 0.7}, {"x": 100, "y": 100})
-    >>> found = history([a, b])
-    >>> round(found.transfer[1], 2), found.losses[0].task, found.losses[0].release
-    (-0.1, 'x', '2')
+    Args:
+        releases: The releases, in order.
+        threshold: The drop from which on a task or a segment counts as lost (0.02: two points).
+
+    Example:
+        >>> a = Release("m", "1", 0, "", (), {"x": 0.9}, {"x": 100})
+        >>> b = Release("m", "2", 0, "", ("y",), {"x": 0.8, "y": 0.7}, {"x": 100, "y": 100})
+        >>> found = history([a, b])
+        >>> round(found.transfer[1], 2), found.losses[0].task, found.losses[0].release
+        (-0.1, 'x', '2')
     """
-    learnt = _learnt(releases)
-    tasks = tuple(learnt)
+    known = Baselines()
     transfer: list[float | None] = []
-    losses: dict[str, Loss] = {}
-    for k, r in enumerate(releases):
-        here = standing([s.scores for s in releases[: k + 1]], learnt)
-        transfer.append(here.transfer)
-        for t, lost in here.forgetting.items():
-            if lost >= threshold - 1e-12:
-                losses.setdefault(t, Loss(t, r.release, lost, releases[learnt[t]].release))
-    scores = tuple(tuple(r.scores.get(t) for t in tasks) for r in releases)
-    name = releases[0].model if releases else ""
-    return History(name, tuple(r.release for r in releases), tasks, tuple(learnt.values()), scores, tuple(transfer), tuple(losses.values()))
+    changes: list[dict[Key, float]] = []
+    losses: dict[tuple[Key, str], Loss] = {}
+    for r in releases:
+        changes.append({})
+        for task, segment, score in _scores(r):
+            if (start := known.of(task, segment)) is None:
+                continue
+            changes[-1][task, segment] = score - start.score
+            if (drop := start.score - score) >= max(threshold, ROUNDING) - ROUNDING:
+                loss = Loss(task, r.release, drop, start.release, segment)
+                losses.setdefault(((task, segment), start.release), loss)
+        transfer.append(standing_after(known, r).transfer)
+        known.add(r)
+    return History(
+        releases[0].model if releases else "",
+        tuple(r.release for r in releases),
+        tuple(_column(key, releases, known, changes) for key in _nested(known)),
+        tuple(transfer),
+        tuple(sorted(losses.values(), key=lambda loss: -loss.drop)),
+        tuple(r.override for r in releases),
+    )
+
+
+def standing_after(known: Baselines, release: Release) -> Standing:
+    """The standing of a release after those whose baselines are known."""
+    before = {t: found.score for t in release.scores if (found := known.of(t)) is not None}
+    learning = [t for t in release.trained_on if not known.named(t)]
+    return standing_since(release.scores, before, learning)
+
+
+def _scores(release: Release) -> list[tuple[str, str, float]]:
+    whole = [(task, "", score) for task, score in release.scores.items()]
+    return whole + [(task, segment, score) for (task, segment), score in release.segments.items()]
+
+
+def _nested(known: Baselines) -> list[Key]:
+    """Tasks in the order in which they were first tested, each followed by its segments."""
+    place = {task: k for k, (task, segment) in enumerate(known) if not segment}
+    return sorted(known, key=lambda key: (place[key[0]], key[1] != ""))
+
+
+def _column(key: Key, releases: Sequence[Release], known: Baselines, changes: list[dict[Key, float]]) -> Column:
+    start = known.of(*key)
+    assert start
+    names = [r.release for r in releases]
+    return Column(
+        *key,
+        names.index(start.release),
+        tuple(r.score(*key) for r in releases),
+        tuple(c.get(key) for c in changes),
+    )

@@ -1,0 +1,152 @@
+"""Rows of a ledger's tables, to and from values. Each is compared with its checksum when it is read."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from holdfast.errors import reading
+from holdfast.gate.reading import scores_of
+from holdfast.ledger.records import (
+    SEALED,
+    Release,
+    checksum,
+    segment_scores,
+    to_parquet,
+    trained_on_of,
+)
+from holdfast.ledger.schema import damaged
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from sqlalchemy import Connection, RowMapping
+
+SCORES = ("release_id", "position", "task", "score", "examples")
+SEGMENTS = ("release_id", "position", "task", "segment", "score", "examples")
+
+
+def revisions(connection: "Connection", model: str, shown: str) -> list[Release]:
+    """Every revision of every release of a model, in the order in which they were recorded.
+
+    Args:
+        connection: An open connection.
+        model: Name of the model.
+        shown: The ledger's name for messages.
+
+    Raises:
+        HoldfastError: One of them is not what was recorded.
+    """
+    columns = ", ".join(("id", *SEALED, "checksum"))
+    every = f"SELECT {columns} FROM holdfast_releases WHERE model = :model ORDER BY id"
+    scores = _by_release(connection, "holdfast_scores", SCORES, model)
+    segments = _by_release(connection, "holdfast_segments", SEGMENTS, model)
+    out = []
+    for row in select(connection, every, model=model):
+        tasks, parts = scores.get(row["id"], []), segments.get(row["id"], [])
+        what = f"release {row['release']!r} of {model!r}"
+        verify(shown, SEALED, dict(row), what, tasks, parts)
+        out.append(
+            Release(
+                model=model,
+                release=row["release"],
+                revision=row["revision"],
+                recorded=row["recorded"],
+                trained_on=trained_on_of(row["trained_on"], what),
+                scores={task: score for task, score, _ in tasks},
+                examples={task: examples for task, _, examples in tasks},
+                override=row["override_reason"],
+                segments={(task, segment): score for task, segment, score, _ in parts},
+                number=row["id"],
+            )
+        )
+    return out
+
+
+def joined(every: list[Release]) -> list[Release]:
+    """Releases in the order in which they were first recorded, from all their revisions.
+
+    Each is the newest revision, knows the earlier ones, and has the reasons given for any of them.
+    """
+    found: dict[str, list[Release]] = {}
+    for r in every:
+        found.setdefault(r.release, []).append(r)
+    out = []
+    for *earlier, newest in found.values():
+        reasons = dict.fromkeys(r.override for r in (*earlier, newest) if r.override)
+        out.append(replace(newest, earlier=tuple(earlier), override="; ".join(reasons)))
+    return out
+
+
+def verify(
+    shown: str,
+    columns: tuple[str, ...],
+    row: Mapping[str, Any],
+    what: str,
+    *tables: list[tuple[Any, ...]],
+) -> None:
+    """Compare a row, and what belongs to it, with its checksum.
+
+    Raises:
+        HoldfastError: They differ.
+    """
+    with reading(f"{what} in ledger {shown}", "what was recorded"):
+        whole = checksum(columns, row, *tables) == row["checksum"]
+    if not whole:
+        raise damaged(shown, f"{what} is not what was recorded")
+
+
+def insert_release(connection: "Connection", row: dict[str, Any], results: "pd.DataFrame") -> None:
+    with reading("the results", "values that Parquet can hold"):
+        content = to_parquet(results)
+    row |= {"results": content, "fingerprint": hashlib.sha256(content).hexdigest()}
+    scores, examples = scores_of(results)
+    tasks = [(t, float(s), int(examples[t])) for t, s in scores.items()]
+    parts = [(t, s, v, n) for (t, s), (v, n) in segment_scores(results).items()]
+    row["checksum"] = checksum(SEALED, row, tasks, parts)
+    key = insert(connection, "holdfast_releases", [row])
+    for table, columns, rows in (
+        ("holdfast_scores", SCORES, tasks),
+        ("holdfast_segments", SEGMENTS, parts),
+    ):
+        insert(
+            connection,
+            table,
+            [dict(zip(columns, (key, k, *r), strict=True)) for k, r in enumerate(rows)],
+        )
+
+
+def insert(connection: "Connection", table: str, rows: list[dict[str, Any]]) -> int:
+    """Insert rows; returns the id of the row if it is one, of a table that has ids."""
+    import sqlalchemy as sa
+
+    if not rows:
+        return 0
+    columns = ", ".join(rows[0])
+    statement = f"INSERT INTO {table} ({columns}) VALUES ({', '.join(f':{c}' for c in rows[0])})"
+    if "checksum" in rows[0]:
+        return int(connection.execute(sa.text(f"{statement} RETURNING id"), rows[0]).scalar_one())
+    connection.execute(sa.text(statement), rows)
+    return 0
+
+
+def select(connection: "Connection", statement: str, **values: Any) -> "list[RowMapping]":
+    import sqlalchemy as sa
+
+    return list(connection.execute(sa.text(statement), values).mappings())
+
+
+def _by_release(connection: "Connection", table: str, columns: tuple[str, ...], model: str) -> dict[int, list[tuple[Any, ...]]]:
+    """Rows of a table by release, without the release and their position."""
+    every = (
+        f"SELECT {', '.join(f's.{c}' for c in columns)} FROM {table} s JOIN holdfast_releases r "
+        "ON s.release_id = r.id WHERE r.model = :model ORDER BY s.release_id, s.position"
+    )
+    out: dict[int, list[tuple[Any, ...]]] = {}
+    for row in select(connection, every, model=model):
+        out.setdefault(row["release_id"], []).append(tuple(row[c] for c in columns[2:]))
+    return out
+
+
+def models(connection: "Connection") -> list[str]:
+    rows = select(connection, "SELECT DISTINCT model FROM holdfast_releases ORDER BY model")
+    return [str(r["model"]) for r in rows]
