@@ -33,6 +33,16 @@ class ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
 
+@runtime_checkable
+class Selectable(Protocol):
+    """A table of which columns can be taken by name, as those of Polars and DuckDB."""
+
+    @property
+    def columns(self) -> Sequence[str]: ...
+
+    def select(self, *names: str) -> ArrowStream: ...
+
+
 # ---- from tables to columns
 
 
@@ -51,9 +61,16 @@ def from_arrow(source: ArrowStream, known: Sequence[str]) -> tuple[dict[str, Col
     """The known columns of a table that speaks Arrow, and the names of all columns."""
     import pyarrow as pa
 
-    table = source if isinstance(source, pa.Table) else pa.table(source)
-    names = list(table.column_names)
-    return {n: table.column(k) for k, n in enumerate(names) if n in known}, names
+    try:
+        table = source if isinstance(source, pa.Table) else pa.table(source)
+        names = list(table.column_names)
+    except pa.ArrowException:
+        if not isinstance(source, Selectable):
+            raise
+        names = [str(name) for name in source.columns]  # perhaps some that need not be read has a type of its own
+        table = pa.table(source.select(*(name for name in names if name in known)))
+    found = enumerate(table.column_names)
+    return {name: table.column(k) for k, name in found if name in known}, names
 
 
 def from_records(records: Sequence[Mapping[str, Any]], known: Sequence[str]) -> tuple[dict[str, Column], list[str]]:
@@ -181,8 +198,8 @@ def _as_text(value: Any) -> str:
         whole = value == value.to_integral_value()
         return str(int(value)) if whole else format(value.normalize(), "f")
     if isinstance(value, Real):
-        number = float(value)
-        return str(int(number)) if number.is_integer() else repr(number)
+        number = float(value)  # infinity is an OverflowError below
+        return str(int(number)) if number.is_integer() or np.isinf(number) else repr(number)
     if isinstance(value, Iterable) or not hasattr(type(value), "__str__"):
         raise TypeError
     if isinstance(value, complex) or type(value).__str__ is object.__str__:
@@ -278,11 +295,16 @@ def _decoded(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
 
     kind = column.type
     if pa.types.is_dictionary(kind):
-        return _decoded(column.cast(kind.value_type))
+        values = [(_decoded(pa.chunked_array([c.dictionary])), c.indices) for c in column.chunks]
+        parts = [part for value, indices in values for part in value.take(indices).chunks]
+        return pa.chunked_array(parts, parts[0].type) if parts else column.cast(pa.large_string())
     if pa.types.is_run_end_encoded(kind):
         return _decoded(pa.chunked_array([pc.run_end_decode(c) for c in column.chunks], kind.value_type))
     if pa.types.is_string_view(kind) or _is_bytes(kind):
-        return column.cast(pa.large_string())
+        try:
+            return column.cast(pa.large_string())
+        except pa.ArrowInvalid:  # bytes that are no text; whoever reads them names the row
+            return column
     return column
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from holdfast.errors import HoldfastError
 from holdfast.gate.names import apart, canonical, refuse_lookalikes
 from holdfast.gate.pairs import Comparison, Key, Pair, Summary
-from holdfast.gate.predictions import agreement, areas, positive_class
+from holdfast.gate.predictions import agreement, area, positive_class
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -300,17 +300,26 @@ def _contradictions(rows: "pd.DataFrame", side: str) -> Iterator[str]:
 
 
 def _areas(both: _Joined, label: Texts | None) -> dict[str, tuple[float, float]]:
-    """The areas under the ROC curve of tasks with two classes."""
+    """The areas under the ROC curve of tasks with two classes.
+
+    Which class the probabilities are of is decided once for all tasks with the same two classes, so
+    that a champion that is no better than chance on one of them does not turn its areas round.
+    """
     if label is None or "probability" not in both.a or "probability" not in both.b:
         return {}
     codes, values = label
     champion = both.a["probability"].to_numpy(dtype=float)[both.rows_a]
     candidate = both.b["probability"].to_numpy(dtype=float)[both.rows_b]
-    out = {}
+    alike: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
     for task, rows in _groups(both.task):
-        classes, counts = np.unique(codes[rows], return_counts=True)
-        if len(classes) != 2:
-            continue
-        chosen = classes[positive_class([values[k] for k in classes], counts.tolist())]
-        out[both.names[task]] = areas(codes[rows] == chosen, champion[rows], candidate[rows])
-    return out
+        classes = tuple(np.unique(codes[rows]).tolist())
+        if len(classes) == 2:
+            alike.setdefault(classes, []).append((both.names[task], rows))
+    out: dict[str, tuple[float, float]] = {}
+    for classes, tasks in alike.items():
+        counts = [sum(int((codes[rows] == k).sum()) for _, rows in tasks) for k in classes]
+        chosen = classes[positive_class([values[k] for k in classes], counts)]
+        found = {t: [area(codes[r] == chosen, p[r]) for p in (champion, candidate)] for t, r in tasks}
+        turned = sum((found[t][0] - 0.5) * len(r) for t, r in tasks) < 0
+        out |= {t: (1 - a, 1 - b) if turned else (a, b) for t, (a, b) in found.items()}
+    return {both.names[k]: out[both.names[k]] for k in range(both.known) if both.names[k] in out}

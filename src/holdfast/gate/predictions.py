@@ -66,15 +66,6 @@ def area(positive: np.ndarray, probability: np.ndarray) -> float:
     return float(above / (count * (len(positive) - count)))
 
 
-def areas(positive: np.ndarray, champion: np.ndarray, candidate: np.ndarray) -> tuple[float, float]:
-    """The areas of both models, turned so that the champion's is at least one half.
-
-    Probabilities may be those of the other class; then both areas are measured against it.
-    """
-    first, second = area(positive, champion), area(positive, candidate)
-    return (first, second) if first >= 0.5 else (1 - first, 1 - second)
-
-
 def positive_class(classes: list[str], counts: list[int]) -> int:
     """Which of two classes is the positive one: that named 1 or true, else the rarer one.
 
