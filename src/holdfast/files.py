@@ -57,11 +57,12 @@ def write_folder(folder: Path, files: Mapping[str, str]) -> None:
     """
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
-        remove_files(folder, files)
+        _refuse_link(folder)
         temporary.mkdir(parents=True)
         try:
             for name, text in files.items():
                 _write_new(temporary / name, text)
+            remove_files(folder, files)
             try:
                 if folder.exists() and os.name == "nt":
                     folder.rmdir()  # Windows renames over nothing only
@@ -83,14 +84,26 @@ def remove_files(folder: Path, names: Mapping[str, str] | tuple[str, ...]) -> No
         HoldfastError: `folder` is a symbolic link, or a file could not be removed.
     """
     if folder.is_symlink():
-        raise HoldfastError(f"{folder} is a symbolic link, and Holdfast does not write through links; name the folder that it points to")
+        raise HoldfastError(
+            f"{folder} is a symbolic link, and Holdfast does not write through links; name the folder that it points to"
+        )
     try:
         for name in names:
             (folder / name).unlink(missing_ok=True)
     except NotADirectoryError:
-        raise HoldfastError(f"{folder} is a file, but a folder is needed; choose another name") from None
+        raise HoldfastError(
+            f"{folder} is a file, but a folder is needed; choose another name"
+        ) from None
     except OSError as error:
         raise _not_written(folder, error) from None
+
+
+def _refuse_link(folder: Path) -> None:
+    if folder.is_symlink():
+        raise HoldfastError(
+            f"{folder} is a symbolic link, and Holdfast does not write through links; "
+            "name the folder that it points to"
+        )
 
 
 def _write_new(path: Path, text: str) -> None:

@@ -70,3 +70,24 @@ def _hide_pair(found: re.Match[str]) -> str:
 
 def _hide_named(found: re.Match[str]) -> str:
     return found["key"] + found["sep"] + HIDDEN
+
+
+def points(change: float | None, decimals: int = 2) -> str:
+    """A change of a share in points, with its sign; a dash if there is none.
+
+    >>> points(-0.0213), points(0.004), points(-0.00001), points(None)
+    ('−2.13', '+0.40', '0.00', '–')
+    """
+    if change is None:
+        return "–"
+    text = f"{100 * change:+.{decimals}f}"
+    return text.replace("-", "−") if float(text) else text[1:]
+
+
+def percent(share: float | None, decimals: int = 2) -> str:
+    """A share in per cent, without the sign; a dash if there is none.
+
+    >>> percent(0.98765), percent(None)
+    ('98.77', '–')
+    """
+    return "–" if share is None else f"{100 * share:.{decimals}f}"

@@ -57,7 +57,7 @@ def test_few_examples_do_not_decide_and_say_how_many_would():
     assert judge(small, small, inconclusive="pass").passed
     task = next(t for t in v.tasks if t.task == "north")
     assert task.needed > 100
-    assert "would, if that is the true drop" in task.reason
+    assert "would, if that is the true change" in task.reason
     assert judge(side(north=(9, 10), south=(9, 10)), side(north=(9, 10), south=(9, 10))).tasks[0].needed == 30
 
 
@@ -83,21 +83,21 @@ def test_waivers_hold_until_their_last_day():
 
 def test_rules_on_the_whole():
     down = side(north=(900, 1000, 5), south=(900, 1000, 5))
-    assert "mean change over old tasks -0.50" in judge(down, whole={"lowest_transfer": -0.001}).reasons[0]
+    assert "the mean change over old tasks is −0.50 points" in judge(down, whole={"lowest_transfer": -0.001}).reasons[0]
     learnt = pd.concat([CHAMPION, scores("east", 700, 1000)])
     assert judge(learnt, whole={"new_task": "east", "least_gain": 0.5}).passed
-    assert "below +80.00" in judge(learnt, whole={"new_task": "east", "least_gain": 0.8}).reasons[0]
+    assert "below the gain of +80.00" in judge(learnt, whole={"new_task": "east", "least_gain": 0.8}).reasons[0]
 
 
 def test_a_task_that_the_candidate_was_not_tested_on_fails():
-    assert judge(side(north=(900, 1000))).reasons == ("south: the candidate was not tested on it",)
+    assert judge(side(north=(900, 1000))).reasons == ("south: the candidate was not tested on it, although the champion was",)
 
 
 def test_examples_on_one_side_only_are_refused_unless_the_policy_ignores_them():
     part = CHAMPION.iloc[:-7]
-    with pytest.raises(HoldfastError, match="task 'south': 7 example ids are on one side only"):
+    with pytest.raises(HoldfastError, match=r"task 'south': 7 examples are on one side only \(champion only: south-993;"):
         judge(part)
-    assert "7 example ids" in judge(part, unmatched="ignore").warnings[-1]
+    assert "7 examples of one side only were left out" in judge(part, unmatched="ignore").warnings[-1]
 
 
 def test_the_order_of_rows_does_not_matter():
@@ -116,7 +116,7 @@ def test_real_scores_clusters_and_aggregates_are_judged():
     means = pd.DataFrame({"task": ["a", "b"], "score": [0.9, 0.8], "examples": [50000, 50000]})
     assert judge(means, means).decision == "pass"
     assert judge(means.assign(score=[0.9, 0.7]), means).decision == "fail"
-    assert judge(means.assign(sd=0.2), means.assign(sd=0.2)).tasks[0].method == "Welch's t, unpaired"
+    assert judge(means.assign(sd=0.2), means.assign(sd=0.2)).tasks[0].method.startswith("melded bounds")
 
 
 def test_holm_protects_many_tasks_from_a_false_alarm():
@@ -144,12 +144,12 @@ def test_the_template_is_the_default_policy(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("confidence = 2", "confidence: Input should be less than 1, got 2"),
+        ("confidence = 2", "confidence: Input should be less than 1, got '2'"),
         ("confidense = 0.9", "did you mean 'confidence'"),
         ("[default]\ndelta = 0", "default.delta: Input should be greater than 0"),
         ("[tasks.a]\ndelta = 'x'", "valid number"),
         ("[[waivers]]\ntask = 'a'\nreason = ''\nexpires = 2030-01-01", "waivers.0.reason"),
-        ("= 3", "not valid TOML"),
+        ("= 3", "is not readable as TOML"),
         ("[tasks.nowhere]\ndelta = 0.1", "the policy names task 'nowhere', which neither side has"),
     ],
 )
@@ -200,31 +200,38 @@ def test_a_segment_that_was_destroyed_fails_while_its_task_rises():
     assert judge(after.drop(columns="segment"), before, default={"delta": 0.05}).decision == "fail", "one side's labels are enough"
     assert judge(after, before, default={"delta": 0.05, "segments": "ignore"}).decision == "pass"
     assert judge(after, before, default={"delta": 0.05}, tasks={"a/new customers": {"delta": 0.2}}).decision == "pass"
-    waiver = {"task": "a/new customers", "reason": "known", "expires": TODAY}
+    waiver = {"task": "a/new customers", "reason": "known loss", "expires": TODAY}
     assert judge(after, before, default={"delta": 0.05}, waivers=[waiver]).decision == "pass"
     with pytest.raises(HoldfastError, match="in another segment on each side"):
         judge(after.assign(segment="x"), before)
 
 
-def test_segments_are_held_to_nothing_worse_by_default_and_to_the_tasks_test_when_strict():
+def test_a_segment_passes_only_if_it_is_shown_to_keep_within_the_limit_unless_the_policy_says_otherwise():
     same = segments(450, 400)
-    assert judge(same, same, default={"delta": 0.01}, tasks={"a": {"delta": 0.005}}).decision == "pass"
-    unsure = same.assign(score=np.where(same.index.isin([0, 1, 2, 3, 999]), 1 - same["score"], same["score"]))
-    rule = {"delta": 0.012}
-    assert judge(unsure, same, default=rule).decision == "pass"
-    strict = judge(unsure, same, default=rule | {"segments": "strict"})
+    strict = judge(same, same, default={"delta": 0.005})
     assert strict.decision == "inconclusive"
-    assert strict.reasons[0].startswith("a/old customers")
+    assert {v.label: v.decision for v in strict.tasks} == {
+        "a": "pass",
+        "a/old customers": "inconclusive",
+        "a/new customers": "inconclusive",
+    }
+    worse = judge(same, same, default={"delta": 0.005, "segments": "worse"})
+    assert worse.decision == "pass"
+    assert [v.decision for v in worse.tasks] == ["pass", "inconclusive", "inconclusive"], "never a green pass"
+    assert sum("not shown to be within the limit" in w for w in worse.warnings) == 2
+    ignored = judge(same, same, default={"delta": 0.005, "segments": "ignore"})
+    assert [v.label for v in ignored.tasks] == ["a"]
+    assert judge(same, same, default={"delta": 0.01}).decision == "pass", "500 examples show it"
 
 
 def test_means_that_are_no_shares_of_right_answers_need_their_deviation():
     means = pd.DataFrame({"task": ["a"], "score": [0.91234567], "examples": [50000]})
     v = judge(means, means)
-    assert (v.decision, v.tasks[0].drop) == ("inconclusive", 0)
-    assert "give their standard deviations as sd" in v.reasons[0]
+    assert (v.decision, v.tasks[0].change) == ("inconclusive", 0)
+    assert "give their standard deviations in the column sd" in v.reasons[0]
     assert judge(means.assign(sd=0.1), means.assign(sd=0.1)).decision == "pass"
     assert judge(means.assign(score=0.91234), means.assign(score=0.91234)).decision == "pass", "45617 of 50000"
-    assert "no number of examples" in judge(means.assign(examples=0), means.assign(examples=0)).reasons[0]
+    assert "the number of examples is not known" in judge(means.assign(examples=0), means.assign(examples=0)).reasons[0]
 
 
 def matrix(*rows, counts=2000, results=False) -> AccuracyMatrix:
@@ -247,7 +254,7 @@ def test_matrices_are_judged_by_their_last_row(tmp_path, results):
     assert v.champion_standing.transfer == pytest.approx(backward_transfer(champion))
     assert v.candidate_standing.accuracy == pytest.approx(average_accuracy(candidate))
     assert max(v.candidate_standing.forgetting.values()) == pytest.approx(worst_forgetting(candidate))
-    assert v.tasks[0].method.startswith("Tango" if results else "Farrington")
+    assert v.tasks[0].method.startswith("Gaffke" if results else "melded")
     (tmp_path / "a.json").write_text(json.dumps(champion.to_json()))
     (tmp_path / "b.json").write_text(json.dumps({"matrix": candidate.to_json(), "config": {}}))
     read = Gate(policy_from({"default": {"delta": 0.03}})).judge(tmp_path / "a.json", tmp_path / "b.json", TODAY)
@@ -263,16 +270,17 @@ def test_the_simple_policy_takes_figures_and_says_what_it_needs():
     assert gate.judge(matrix(*GOOD), matrix(*GOOD), TODAY).decision == "pass"
     v = gate.judge(matrix(*GOOD), matrix(*BAD), TODAY)
     assert v.reasons[0] == "a: lost 10.00 points since it was learnt, more than the 5 allowed"
-    assert v.reasons[1] == "BWT is 4.50 points lower than the champion's, more than the 3 allowed"
-    assert any("the tests would say" in w for w in v.warnings)
+    assert v.reasons[1] == "BWT is 4.50 points below the champion's, more than the 3 allowed"
+    assert "a: loses 9.00 points, more than the 2 allowed" in v.warnings
     lower = [tuple(x - 0.03 for x in row) for row in GOOD]
     assert gate.judge(matrix(*GOOD), matrix(*lower), TODAY).reasons == (
-        "ACC over the tasks of both is 3.00 points lower, more than the 2 allowed",
+        "ACC over the tasks of both changed by −3.00 points, and a loss of 2 is allowed",
     )
     few = gate.judge(matrix(*GOOD, counts=100), matrix(*GOOD, counts=100), TODAY)
     assert few.decision == "pass", "what is wrong with it: 100 examples show nothing"
-    assert "the tests would say inconclusive" in few.warnings[1]
-    with pytest.raises(HoldfastError, match=r"whole.worst_forgetting asks what was lost since .* give accuracy matrices, or --ledger"):
+    assert "100 examples do not show a loss below 2 points" in few.warnings[1]
+    assert {t.decision for t in few.tasks} == {"inconclusive"}, "nothing that is not shown is called a pass"
+    with pytest.raises(HoldfastError, match=r"whole.worst_forgetting asks what was lost since .* give accuracy matrices, or use --ledger"):
         gate.judge(CHAMPION, CHAMPION, TODAY)
 
 
@@ -294,5 +302,5 @@ def test_small_drops_may_not_add_up_over_releases():
     assert gate.judge(*standing(north=0.01, south=0.015), TODAY).decision == "pass"
     late = gate.judge(*standing(north=0.01, south=0.045), TODAY)
     assert late.reasons == ("south: lost 4.50 points since it was learnt, more than the 3 allowed",)
-    with pytest.raises(HoldfastError, match="give accuracy matrices, or --ledger"):
+    with pytest.raises(HoldfastError, match="give accuracy matrices, or use --ledger"):
         gate.judge(CHAMPION, now, TODAY)

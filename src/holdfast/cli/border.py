@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -39,12 +39,17 @@ class Terminated(BaseException):
     """SIGTERM arrived: the command ends, and with it whatever it has started."""
 
 
-def at_border(command: typer.Typer, arguments: Sequence[str] | None) -> NoReturn:
+def at_border(
+    command: typer.Typer,
+    arguments: Sequence[str] | None,
+    refused: Callable[[Sequence[str], str], None] | None = None,
+) -> NoReturn:
     """Run the command line and exit.
 
     Args:
         command: The Typer application.
         arguments: Its arguments (None: those of the process).
+        refused: Called with the arguments and the mistake if they do not parse.
 
     Raises:
         SystemExit: Always, with the exit code: 0 done, 1 the gate did not pass, 2 a mistake in input or
@@ -52,7 +57,8 @@ def at_border(command: typer.Typer, arguments: Sequence[str] | None) -> NoReturn
     """
     _prepare_streams()
     with _ended_by_sigterm():
-        code = _code_of(command, arguments)
+        line = list(sys.argv[1:] if arguments is None else arguments)
+        code = _code_of(command, line, refused)
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -60,10 +66,13 @@ def at_border(command: typer.Typer, arguments: Sequence[str] | None) -> NoReturn
     sys.exit(code)
 
 
-def _code_of(command: typer.Typer, arguments: Sequence[str] | None) -> int:
+def _code_of(
+    command: typer.Typer,
+    line: list[str],
+    refused: Callable[[Sequence[str], str], None] | None,
+) -> int:
     try:
         # Not `command(...)`: that would turn a closed pipe into exit code 1, the code of a failed gate.
-        line = list(sys.argv[1:] if arguments is None else arguments)
         root = typer.main.get_command(command)
         with root.make_context("holdfast", line) as context:
             root.invoke(context)
@@ -81,7 +90,7 @@ def _code_of(command: typer.Typer, arguments: Sequence[str] | None) -> int:
     except typer.Abort:
         return INTERRUPTED
     except CommandError as error:
-        return _usage(error)
+        return _usage(error, line, refused)
     except HoldfastError as error:
         return complain(str(error))
     except ModuleNotFoundError as error:
@@ -99,7 +108,9 @@ def complain(message: str) -> int:
     return MISTAKE
 
 
-def _usage(error: Any) -> int:
+def _usage(
+    error: Any, line: Sequence[str], refused: Callable[[Sequence[str], str], None] | None
+) -> int:
     """A command line that does not parse: its help if it was empty, else one line that names the help."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
@@ -107,6 +118,11 @@ def _usage(error: Any) -> int:
         return MISTAKE
     where = f"{context.command_path} --help" if context is not None else "holdfast --help"
     message = " ".join(error.format_message().split()).rstrip(".")
+    if refused is not None:
+        try:
+            refused(line, message)
+        except HoldfastError as other:
+            message += f"; {other}"
     return complain(f"{message}; `{where}` shows what there is")
 
 

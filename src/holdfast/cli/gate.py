@@ -1,100 +1,179 @@
 """`holdfast gate`: exit code 0 pass, 1 not, 2 bad input or usage, 3 a fault of the program. A broken input never passes."""
 
-import os
 import sys
+from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, first_line
+from holdfast.files import write_text
 from holdfast.text import shown
 
 if TYPE_CHECKING:
-    from holdfast.gate import Side, Verdict
-    from holdfast.ledger import History, Ledger
+    from collections.abc import Iterator
+
+    from holdfast.gate import Gate, Side, Verdict
+    from holdfast.ledger import History
+
+DEFAULT_POLICY = Path("gate.toml")
 
 
 @dataclass(frozen=True)
-class _Outputs:
-    """Where a verdict goes."""
+class _Question:
+    """Which two models are compared: both from files, or the champion from a ledger."""
 
-    out: Path | None
-    html: bool
-    run: str | None  # of MLflow
-    ledger: "Ledger | None"
+    champion: str | None
+    candidate: str | None
+    ledger: str | None
     model: str
     release: str | None
+    trained_on: tuple[str, ...]
 
 
 def gate(
-    path: Annotated[Path | None, typer.Argument(help="With --init: where the policy is written (else to --policy).")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="With --init: the policy to write (default: --policy).")
+    ] = None,
     champion: Annotated[
-        str | None, typer.Option(help="Results of the model in production (csv, parquet, jsonl, json; runs:/ID/PATH of MLflow).")
+        str | None,
+        typer.Option(
+            help="Results of the model in production: csv, parquet, jsonl or json, or runs:/ID/PATH of MLflow."
+        ),
     ] = None,
     candidate: Annotated[str | None, typer.Option(help="Results of the retrained model.")] = None,
-    ledger: Annotated[str | None, typer.Option(help="Take the champion from this ledger: the newest release of --model.")] = None,
+    ledger: Annotated[
+        str | None,
+        typer.Option(help="Take the champion from this ledger: the newest release of --model."),
+    ] = None,
     model: Annotated[str | None, typer.Option(help="With --ledger: the model's name.")] = None,
-    release: Annotated[str | None, typer.Option(help="With --ledger: record the verdict there, on a candidate of this name.")] = None,
-    trained_on: Annotated[str | None, typer.Option(help="With --ledger: tasks that the candidate was trained on: a,b.")] = None,
-    policy: Annotated[Path, typer.Option(help="The policy (TOML; see --init), or a shipped one: standard, simple.")] = Path("gate.toml"),
-    out: Annotated[Path | None, typer.Option(help="Folder for verdict.json, verdict.html, junit.xml, verdict.md, model-card.md.")] = None,
-    html: Annotated[bool, typer.Option("--html/--no-html", help="With --out: the report verdict.html as well.")] = True,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be decided and why; write nothing, exit with 0.")] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Print how many examples each task needs, from the two sides' results.")] = False,
-    power: Annotated[float, typer.Option(min=0.5, max=0.999, help="With --plan: chance of passing a candidate that lost nothing.")] = 0.8,
-    init: Annotated[bool, typer.Option("--init", help="Write a commented policy to the path of --policy.")] = False,
+    release: Annotated[
+        str | None,
+        typer.Option(help="With --ledger: record the verdict there for a candidate of this name."),
+    ] = None,
+    trained_on: Annotated[
+        str | None, typer.Option(help="With --ledger: tasks the candidate was trained on: a,b.")
+    ] = None,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            help="The policy, a TOML file (see --init), or a shipped one: standard, simple. "
+            "Default: gate.toml if it exists, otherwise standard."
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for verdict.json, verdict.html, junit.xml, verdict.md and model-card.md."
+        ),
+    ] = None,
+    html: Annotated[
+        bool,
+        typer.Option("--html/--no-html", help="With --out: also write the report verdict.html."),
+    ] = True,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print the decision and why; write nothing and exit with 0."
+        ),
+    ] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print how many examples each task and segment needs.")
+    ] = False,
+    power: Annotated[
+        float,
+        typer.Option(
+            min=0.5, max=0.999, help="With --plan: chance of passing if nothing was lost."
+        ),
+    ] = 0.8,
+    init: Annotated[bool, typer.Option("--init", help="Write a commented policy.")] = False,
 ) -> None:
     """Decide whether a retrained model may replace the one in production."""
-    try:
-        if init:
-            sys.exit(_init(path or policy))
+    if init:
+        _init(path or policy or DEFAULT_POLICY)
+        return
+    writes = out is not None and not dry_run and not plan
+    with _no_old_verdict(out if writes else None):
         if path is not None:
-            raise HoldfastError(f"unexpected argument {str(path)!r}: give the two sides as --champion and --candidate")
-        held = _ledger(champion, ledger, model, release)
+            raise HoldfastError(
+                f"unexpected argument {str(path)!r}; name the two sides with --champion and --candidate"
+            )
         tasks = tuple(t.strip() for t in (trained_on or "").split(",") if t.strip())
-        sides = _sides(champion, candidate, held, model or "", tasks, release)
+        question = _Question(champion, candidate, ledger, model or "", release, tasks)
+        sides = _sides(question, model)
+        judge = _gate(policy)
         if plan:
-            sys.exit(_plan(policy, sides, power))
-        run = candidate if candidate and candidate.startswith("runs:/") else None
-        releases = _history(held, model or "", sides[1], tasks, release) if held else None
-        outputs = None if dry_run else _Outputs(out, html, run, held, model or "", release)
-        verdict = _judge(policy, sides)
-        sys.exit(_deliver(verdict, releases, outputs))
-    except (HoldfastError, KeyboardInterrupt):
+            _plan(judge, sides, power)
+            return
+        verdict = judge.judge(*sides)
+        done = [] if dry_run else _deliver(verdict, question, sides, out, html)
+        _print(verdict, done)
+    if not verdict.passed and not dry_run:
+        sys.exit(1)
+
+
+def leave_no_old_verdict(arguments: Sequence[str], reason: str) -> None:
+    """If a command line of the gate does not parse, replace an older verdict by a failing junit.xml.
+
+    Args:
+        arguments: The command line, without the program's name.
+        reason: What is wrong with it.
+    """
+    if "gate" not in arguments[:1] or {"--dry-run", "--plan", "--init"} & set(arguments):
+        return
+    from holdfast.gate.outputs import begin, give_up
+
+    for k, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == "--out" and (equals or k + 1 < len(arguments)):
+            folder = Path(value if equals else arguments[k + 1])
+            begin(folder)
+            give_up(folder, reason)
+
+
+@contextmanager
+def _no_old_verdict(out: Path | None) -> "Iterator[None]":
+    """Take an older verdict away first, and leave a failing junit.xml if no new one is reached."""
+    if out is None:
+        yield
+        return
+    from holdfast.gate.outputs import begin, give_up
+
+    begin(out)
+    try:
+        yield
+    except HoldfastError as error:
+        give_up(out, str(error))
         raise
-    except BrokenPipeError:  # whoever read the output is gone: no decision was delivered
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(3)
-    except Exception as error:
-        print(f"holdfast: internal error: {type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(3)
+    except (Exception, KeyboardInterrupt) as error:
+        give_up(out, f"the gate stopped: {type(error).__name__}: {first_line(error)}")
+        raise
 
 
-def _ledger(champion: str | None, url: str | None, model: str | None, release: str | None) -> "Ledger | None":
-    if url is None:
-        if release is not None:
-            raise HoldfastError("--release records the verdict in a ledger: give --ledger and --model")
-        return None
-    if champion is not None or model is None:
-        raise HoldfastError("the champion comes from --champion, or from --ledger with --model")
-    from holdfast.ledger import Ledger
+def _sides(question: _Question, model: str | None) -> "tuple[Side, Side]":
+    q = question
+    if q.ledger is None and q.release is not None:
+        raise HoldfastError(
+            "--release records the verdict in a ledger; give --ledger and --model too"
+        )
+    if q.ledger is not None and (q.champion is not None or model is None):
+        raise HoldfastError(
+            "the champion comes either from --champion, or from --ledger together with --model"
+        )
+    if q.candidate is None or (q.champion is None and q.ledger is None):
+        raise HoldfastError(
+            "give --candidate, and --champion or --ledger with --model; --init writes a policy"
+        )
+    candidate = _side(q.candidate, "candidate")
+    if q.ledger is None:
+        return _side(q.champion or "", "champion"), candidate
+    from holdfast.ledger import Ledger, sides
 
-    return Ledger(url, create=False)
-
-
-def _sides(
-    champion: str | None, candidate: str | None, held: "Ledger | None", model: str, tasks: tuple[str, ...], release: str | None
-) -> "tuple[Side, Side]":
-    if candidate is None or (champion is None and held is None):
-        raise HoldfastError("give --candidate, and --champion or --ledger with --model; or --init")
-    new = _side(candidate, "candidate")
-    if held is not None:
-        from holdfast.ledger import sides
-
-        return sides(held, model, new, tasks, release or "")
-    return _side(champion or "", "champion"), new
+    ledger = Ledger(q.ledger, mode="read")
+    return sides(ledger, q.model, candidate, q.trained_on, q.release or "")
 
 
 def _side(source: str, side: str) -> "Side":
@@ -107,70 +186,97 @@ def _side(source: str, side: str) -> "Side":
     return read_run(source, side)
 
 
-def _history(held: "Ledger", model: str, candidate: "Side", tasks: tuple[str, ...], release: str | None) -> "History":
-    from holdfast.ledger import following, history
+def _gate(policy: Path | None) -> "Gate":
+    from holdfast.gate import Gate
+    from holdfast.gate.policy import STANDARD
 
-    return history([*held.releases(model), following(model, candidate, tasks, f"{release} (candidate)" if release else "candidate")])
+    if policy is None and not DEFAULT_POLICY.exists():
+        print(
+            f"There is no {DEFAULT_POLICY} here, so the policy '{STANDARD}' decides; --init writes a file to change.",
+            file=sys.stderr,
+        )
+        policy = Path(STANDARD)
+    return Gate.from_policy(policy or DEFAULT_POLICY)
 
 
-def _init(policy: Path) -> int:
+def _init(policy: Path) -> None:
     from holdfast.gate import template
     from holdfast.gate.policy import SHIPPED
 
+    text = template()
     if str(policy) in SHIPPED:
         policy, text = Path(f"{policy}.toml"), template(str(policy))
-    else:
-        text = template()
     if policy.exists():
-        raise HoldfastError(f"{policy} exists already; delete it, or give another path with --policy")
-    try:
-        policy.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise HoldfastError(f"{policy} could not be written: {error.strerror}") from None
-    print(f"policy: {policy}")
-    return 0
+        raise HoldfastError(
+            f"{policy} exists already; delete it, or name another file after --init"
+        )
+    write_text(policy, text)
+    print(f"Wrote {policy}. Next: holdfast gate --policy {policy} --champion OLD --candidate NEW")
 
 
-def _plan(policy: Path, sides: "tuple[Side, Side]", power: float) -> int:
-    from holdfast.gate import Gate
+def _plan(judge: "Gate", sides: "tuple[Side, Side]", power: float) -> None:
     from holdfast.gate.results import compare
 
-    for line in Gate.from_policy(policy).plan(compare(*sides), power):
+    for line in judge.plan(compare(*sides), power):
         print(shown(line))
-    return 0
 
 
-def _judge(policy: Path, sides: "tuple[Side, Side]") -> "Verdict":
-    from holdfast.gate import Gate
-
-    return Gate.from_policy(policy).judge(*sides)
-
-
-def _deliver(verdict: "Verdict", releases: "History | None", to: _Outputs | None) -> int:
-    """Writes and prints a verdict; `to` None: prints only. Returns the exit code."""
+def _deliver(
+    verdict: "Verdict", q: _Question, sides: "tuple[Side, Side]", out: Path | None, html: bool
+) -> list[str]:
+    """Write a verdict to all its places; returns a line about each."""
     from holdfast.gate.outputs import write
     from holdfast.reports.gate import gate_html
 
+    page = {}
+    run = q.candidate if q.candidate and q.candidate.startswith("runs:/") else None
+    if html and (out is not None or run is not None):
+        releases = _history(q, sides[1])
+        page["verdict.html"] = gate_html(verdict.to_json(), asdict(releases) if releases else None)
     done = []
-    if to is not None:
-        page = {"verdict.html": gate_html(verdict.to_json(), asdict(releases) if releases else None)} if to.html else {}
-        if to.out is not None:
-            write(verdict, to.out, page)
-            done.append(f"verdict: {to.out}")
-        if to.ledger is not None and to.release is not None:
-            done.append(f"verdict {to.ledger.judge(to.model, to.release, verdict.to_json())} in the ledger: {shown(to.release)}")
-        if to.run is not None:
-            from holdfast.integrations.mlflow import write_back
+    if q.ledger is not None and q.release is not None:
+        from holdfast.ledger import Ledger
 
-            write_back(verdict, to.run, page)
-            done.append(f"verdict written to MLflow: {shown(to.run)}")
-    print(f"{verdict.decision}{'' if verdict.passed or verdict.decision == 'fail' else ' (fails by policy)'}")
+        kept = Ledger(q.ledger).keep_verdict(
+            q.model,
+            q.release,
+            verdict.to_json(),
+            champion=verdict.champion_release,
+            results=sides[1].rows,
+        )
+        done.append(f"The verdict on {shown(q.release)} is {kept} in the ledger.")
+    if run is not None:
+        from holdfast.integrations.mlflow import write_back
+
+        write_back(verdict, run, page)
+        done.append(f"The verdict is written to MLflow: {shown(run)}")
+    if out is not None:  # last: a verdict that could not be recorded elsewhere is not shown as one
+        write(verdict, out, page)
+        done.append(f"The verdict and its report are in {shown(str(out))}.")
+    return done
+
+
+def _history(q: _Question, candidate: "Side") -> "History | None":
+    if q.ledger is None:
+        return None
+    from holdfast.ledger import Ledger, following, history
+
+    name = f"{q.release} (candidate)" if q.release else "candidate"
+    releases = Ledger(q.ledger, mode="read").releases(q.model)
+    return history([*releases, following(q.model, candidate, q.trained_on, name)])
+
+
+def _print(verdict: "Verdict", done: list[str]) -> None:
+    from holdfast.gate.outputs import note_of
+
+    print(shown(verdict.headline))
     for reason in verdict.reasons:
         print(f"  {shown(reason)}")
     for warning in verdict.warnings:
         print(f"  warning: {shown(warning)}")
-    for v in verdict.tasks:
-        print(f"  {v.decision:12} {shown(v.label)}: {shown(v.reason)}")
-    print(*done, sep="\n", end="\n" if done else "")
+    for row in verdict.tasks:
+        indent = "    " if row.nested else "  "
+        print(f"{indent}{row.decision + note_of(row):12} {shown(row.label)}: {shown(row.reason)}")
+    for line in done:
+        print(line)
     sys.stdout.flush()
-    return 0 if verdict.passed or to is None else 1

@@ -10,7 +10,7 @@ from holdfast import __version__
 from holdfast.cli.advise import advise
 from holdfast.cli.border import at_border
 from holdfast.cli.diagnose import diagnose
-from holdfast.cli.gate import gate
+from holdfast.cli.gate import gate, leave_no_old_verdict
 from holdfast.cli.ledger import history, record
 from holdfast.cli.order import app as order
 from holdfast.cli.runs import Tolerance, bench, run
@@ -29,7 +29,7 @@ app = typer.Typer(
 
 def run_cli(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point of the command `holdfast`; see `holdfast.cli.border` for its exit codes."""
-    at_border(app, arguments)
+    at_border(app, arguments, leave_no_old_verdict)
 
 
 def _version(shown: bool) -> None:

@@ -5,19 +5,26 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from holdfast.errors import HoldfastError, one_of, unknown
+from holdfast.errors import HoldfastError, one_of, reading, unknown
 
+STANDARD = "standard"
 SHIPPED: dict[str, dict[str, Any]] = {
-    "standard": {},
+    STANDARD: {},
     # On point estimates, as releases are often judged by hand; docs/gate.md shows what it gets wrong.
     "simple": {
         "decide_by": "figures",
-        "whole": {"largest_accuracy_drop": 0.02, "worst_forgetting": 0.05, "largest_transfer_drop": 0.03},
+        "whole": {
+            "largest_accuracy_drop": 0.02,
+            "worst_forgetting": 0.05,
+            "largest_transfer_drop": 0.03,
+        },
     },
 }
 Share = Annotated[float, Field(gt=0, lt=1)]
+LONGEST_WAIVER = 366  # days
+LEAST_REASON = 8  # letters of a reason in words
 
 
 class _Strict(BaseModel):
@@ -27,73 +34,157 @@ class _Strict(BaseModel):
 class TaskRule(_Strict):
     """What is asked of one task."""
 
-    delta: Share = Field(0.02, description="largest drop that is allowed: the candidate must be shown to lose less (0.02: two points)")
-    floor: float | None = Field(None, ge=0, le=1, description="lowest score that the candidate may have, whatever the champion has")
-    max_cumulative_drop: Share | None = Field(
-        None, description="largest drop since the task was learnt, over all releases of the ledger (else delta is allowed every time)"
+    delta: Share = Field(
+        0.02,
+        description="largest loss that is allowed: the candidate must be shown to lose less (0.02: two points)",
     )
-    critical: bool = Field(True, description="true: the release fails with it; false: it is a warning")
-    min_examples: int = Field(30, ge=1, description="fewer examples than this leave the task inconclusive")
-    segments: Literal["worse", "strict", "ignore"] = Field(
+    floor: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="lowest score that the candidate may have, whatever the champion has",
+    )
+    max_cumulative_drop: Share | None = Field(
+        None,
+        description="largest loss since the task was learnt, over all releases of the ledger (else delta is allowed every time)",
+    )
+    critical: bool = Field(
+        True, description="true: the release fails with it; false: it is a warning"
+    )
+    min_examples: int = Field(
+        30, ge=1, description="fewer examples than this leave the task inconclusive"
+    )
+    segments: Literal["strict", "worse", "ignore"] = Field(
+        "strict",
+        description="segments are judged like tasks: the release passes only if each is shown to lose less than delta (strict);\n"
+        "# or they fail if they are shown to lose more, and those that show nothing are warnings (worse);\n"
+        "# or they are not judged (ignore)",
+    )
+    classes: Literal["strict", "worse", "ignore"] = Field(
         "worse",
-        description="segments fail when they are shown to be worse by more than delta (worse), or pass as tasks do, only when they are "
-        "shown to lose less than delta (strict), or are not looked at (ignore)",
+        description="with a column label: what is asked of the recall of each class; the same words as for segments",
     )
 
 
 class Whole(_Strict):
-    """What is asked of all tasks together, on the figures as they are (no test)."""
+    """What is asked of all tasks together, on the measured figures (no test)."""
 
     lowest_transfer: float | None = Field(
-        None, ge=-1, le=1, description="lowest mean change over the tasks of both but new_task (mean BWT from release to release)"
+        None,
+        ge=-1,
+        le=1,
+        description="lowest mean change over the tasks of both but new_task (mean BWT from release to release)",
     )
-    largest_accuracy_drop: float | None = Field(None, ge=0, le=1, description="how much lower ACC, the mean over the tasks of both, may be")
+    largest_accuracy_drop: float | None = Field(
+        None, ge=0, le=1, description="how much lower ACC, the mean over the tasks of both, may be"
+    )
     worst_forgetting: float | None = Field(
-        None, ge=-1, le=1, description="the most that a task may have lost since it was learnt (needs accuracy matrices or a ledger)"
+        None,
+        ge=-1,
+        le=1,
+        description="the most that a task may have lost since it was learnt (needs accuracy matrices or a ledger)",
     )
     largest_transfer_drop: float | None = Field(
-        None, ge=0, le=1, description="how much lower BWT may be than the champion's (needs accuracy matrices or a ledger)"
+        None,
+        ge=0,
+        le=2,
+        description="how much lower BWT may be than the champion's (needs accuracy matrices or a ledger)",
     )
     new_task: str | None = Field(None, description="the task that the candidate was trained for")
-    least_gain: float | None = Field(None, ge=-1, le=1, description="least gain of the candidate on new_task")
+    least_gain: float | None = Field(
+        None, ge=-1, le=1, description="least gain of the candidate on new_task"
+    )
+
+    @property
+    def asks(self) -> bool:
+        """Whether some rule is set that a candidate can break at all."""
+        return (
+            (self.lowest_transfer is not None and self.lowest_transfer > -1)
+            or (self.largest_accuracy_drop is not None and self.largest_accuracy_drop < 1)
+            or (self.worst_forgetting is not None and self.worst_forgetting < 1)
+            or (self.largest_transfer_drop is not None and self.largest_transfer_drop < 2)
+            or (self.least_gain is not None and self.least_gain > -1)
+        )
 
 
 class Waiver(_Strict):
     """An exception, with its reason and its end."""
 
     task: str = Field(description="the task that may fail, or task/segment")
-    reason: str = Field(min_length=1, description="why")
-    expires: date = Field(description="last day on which it holds")
+    segment: str = Field(
+        "", description="the segment of the task; needed if another task is called task/segment"
+    )
+    reason: str = Field(description="why, in words")
+    expires: date = Field(description="last day on which it holds, at most a year ahead")
+
+    @field_validator("reason")
+    @classmethod
+    def _in_words(cls, reason: str) -> str:
+        if sum(c.isalpha() for c in reason) < LEAST_REASON:
+            raise ValueError(f"a waiver needs a reason in words (at least {LEAST_REASON} letters)")
+        return reason.strip()
+
+    @property
+    def name(self) -> str:
+        """The task, or task/segment, that the waiver is for."""
+        return label(self.task, self.segment)
+
+    def covers(self, task: str, segment: str) -> bool:
+        """Whether the waiver is for this task or segment; one of a task covers its segments too."""
+        if self.segment:
+            return (self.task, self.segment) == (task, segment)
+        return self.task in (task, label(task, segment))
 
 
 class Policy(_Strict):
     """The policy of a gate."""
 
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(0.95, description="of every test: at 0.95 it errs in at most 5 of 100 cases")
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        0.95,
+        description="of every decision: at 0.95, at most 5 of 100 releases that lose more than is allowed pass,\n"
+        "# and at most 5 of 100 that do not are called failures",
+    )
     decide_by: Literal["tests", "figures"] = Field(
         "tests",
-        description="what decides: tests of every task (and the rules on the whole), or floors and the rules on the whole alone, which\n"
-        "# take measured figures for true ones; the tests are then warnings",
+        description="what decides: tests of every task (and the rules on the whole), or floors and the rules on\n"
+        "# the whole alone, which take measured figures for true ones; the tests are then warnings",
     )
-    inconclusive: Literal["fail", "pass"] = Field("fail", description="what it means when the examples do not decide")
+    inconclusive: Literal["fail", "pass"] = Field(
+        "fail", description="what it means for the release if the examples do not decide"
+    )
     unmatched: Literal["fail", "ignore"] = Field(
-        "fail", description="example ids on one side only: fail, or compare the common ones (which hides hard examples that were dropped)"
+        "fail",
+        description="example ids (or numbers of examples) that differ between the sides: fail, or compare\n"
+        "# what both have (which hides hard examples that were dropped)",
     )
     default: TaskRule = Field(TaskRule(), description="for tasks without a rule of their own")
-    tasks: dict[str, dict[str, Any]] = Field({}, description="rules of single tasks (or task/segment), in place of the default's fields")
+    tasks: dict[str, dict[str, Any]] = Field(
+        {}, description="rules of single tasks (or task/segment), in place of the default's fields"
+    )
     whole: Whole = Field(Whole(), description="for all tasks together")
     waivers: list[Waiver] = Field([], description="exceptions")
 
     def rule(self, task: str, segment: str = "") -> TaskRule:
-        """The rule of a task: the default with the task's own fields; of a segment: the task's with those of `task/segment`."""
+        """The rule of a task or of a segment.
+
+        Args:
+            task: The task.
+            segment: One of its segments, or "" for the task as a whole.
+
+        Returns:
+            The default rule with the fields of the task's own; for a segment those of `task/segment` on
+            top. Floors and cumulative limits are not handed down to segments.
+        """
         values = self.default.model_dump() | self.tasks.get(task, {})
-        if segment:  # limits on scores are meant for what they are given for
-            values |= {"floor": None, "max_cumulative_drop": None} | self.tasks.get(label(task, segment), {})
+        if segment:
+            own = self.tasks.get(label(task, segment), {})
+            values |= {"floor": None, "max_cumulative_drop": None} | own
         return TaskRule(**values)
 
     def waiver(self, task: str, today: date, segment: str = "") -> Waiver | None:
-        """The waiver of a task, or of one of its segments, that still holds."""
-        return next((w for w in self.waivers if w.task in (task, label(task, segment)) and today <= w.expires), None)
+        """The waiver that holds today for a task, or for one of its segments."""
+        held = (w for w in self.waivers if w.covers(task, segment) and today <= w.expires)
+        return next(held, None)
 
 
 def label(task: str, segment: str = "") -> str:
@@ -101,36 +192,58 @@ def label(task: str, segment: str = "") -> str:
     return f"{task}/{segment}" if segment else task
 
 
+def row_name(task: str, segment: str, class_label: str) -> str:
+    """How a row of a verdict is called: the task, task/segment, or the class of a task."""
+    return f"{task}, class {class_label}" if class_label else label(task, segment)
+
+
 def read_policy(path: Path) -> Policy:
-    """A policy file, or a shipped policy by its name: `standard` or `simple`."""
+    """Read a policy.
+
+    Args:
+        path: A TOML file, or the name of a shipped policy (`standard`, `simple`).
+
+    Returns:
+        The policy.
+
+    Raises:
+        HoldfastError: There is no such file, or it is not a valid policy.
+    """
     if str(path) in SHIPPED and not path.exists():
         return policy_from(SHIPPED[str(path)], str(path))
-    try:
-        values = tomllib.loads(path.read_bytes().decode())
-    except FileNotFoundError:
+    if not path.exists():
         raise HoldfastError(
-            f"there is no policy {path}; holdfast gate --init --policy {path} writes one, --policy {' or '.join(SHIPPED)} a shipped one"
-        ) from None
-    except OSError as error:
-        raise HoldfastError(f"policy {path} could not be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise HoldfastError(f"policy {path} is not valid TOML: {error}") from None
-    return policy_from(values, str(path))
+            f"there is no policy {path}; `holdfast gate --init {path}` writes one, and --policy takes the "
+            f"name of a shipped one: {', '.join(SHIPPED)}"
+        )
+    with reading(f"policy {path}", "TOML"):
+        return policy_from(tomllib.loads(path.read_bytes().decode("utf-8-sig")), f"policy {path}")
 
 
 def policy_from(values: dict[str, Any], where: str = "policy") -> Policy:
-    """A policy from plain values; the first mistake is one sentence."""
+    """Make a policy from plain values.
+
+    Args:
+        values: Fields of the policy, as in its TOML file.
+        where: What the values are called in an error.
+
+    Raises:
+        HoldfastError: A field is unknown or has an impossible value; the first mistake is named.
+    """
     try:
-        policy = Policy(**values)
+        policy = Policy.model_validate(values)
         for task in policy.tasks:
             policy.rule(task)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "policy"
         if first["type"] == "extra_forbidden":
-            known = {**Policy.model_fields, **TaskRule.model_fields, **Whole.model_fields, **Waiver.model_fields}
+            models: tuple[type[BaseModel], ...] = (Policy, TaskRule, Whole, Waiver)
+            known = [name for model in models for name in model.model_fields]
             raise HoldfastError(f"{where}: {unknown('field', place, known)}") from None
-        raise HoldfastError(f"{where}: {place}: {first['msg']}, got {first['input']!r}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        got = str(first["input"])[:80]
+        raise HoldfastError(f"{where}: {place}: {message}, got {got!r}") from None
     return policy
 
 
@@ -147,17 +260,35 @@ def template(shipped: str = "standard") -> str:
     lines += ["[default]  # every task without a rule of its own"]
     for name in TaskRule.model_fields:
         lines += _field(TaskRule, name, getattr(policy.default, name))
-    lines += ["# [tasks.checkout]  # a task of its own; fields not given are those of [default]", "# delta = 0.005", "# floor = 0.9", ""]
-    lines += ['# [tasks."checkout/new customers"]  # a segment of a task; fields not given are those of the task', "# delta = 0.01", ""]
+    lines += [
+        "# [tasks.checkout]  # a task of its own; fields not given are those of [default]",
+        "# delta = 0.005",
+        "# floor = 0.9",
+        "",
+    ]
+    lines += [
+        '# [tasks."checkout/new customers"]  # a segment of a task; fields not given are those of the task',
+        "# delta = 0.01",
+        "",
+    ]
     lines += ["[whole]  # all tasks together, on the figures as they are"]
     for name in Whole.model_fields:
         lines += _field(Whole, name, getattr(policy.whole, name))
     lines += ["# [[waivers]]  # an exception, with its reason and its last day"]
-    lines += ['# task = "checkout"', '# reason = "labels of July are wrong, see issue 12"', "# expires = 2030-12-31", ""]
+    lines += [
+        '# task = "checkout"',
+        '# reason = "labels of July are wrong, see issue 12"',
+        "# expires = 2027-06-30  # at most a year ahead",
+        "",
+    ]
     return "\n".join(lines)
 
 
 def _field(kind: type[BaseModel], name: str, value: Any) -> list[str]:
-    shown = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value).replace("'", '"')
+    shown = (
+        {True: "true", False: "false"}[value]
+        if isinstance(value, bool)
+        else repr(value).replace("'", '"')
+    )
     line = f"# {name} = …" if value is None else f"{name} = {shown}"
     return [f"# {kind.model_fields[name].description}", line, ""]

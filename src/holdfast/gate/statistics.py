@@ -1,184 +1,581 @@
-"""Tests of a drop against a margin δ: is the candidate not worse by δ or more, and is it worse by more than δ?
+"""Tests of a change against what is allowed: does the candidate lose less than that, or more?
 
-A drop is the champion's mean score minus the candidate's; above 0 the candidate is worse. Each test gives two one-sided p-values at the
-same margin: `not_worse` is small where the drop is below δ (rejects "drop ≥ δ"), `worse` where it is above (rejects "drop ≤ δ").
+Every test is for scores in [0, 1] and holds its level whatever their distribution is: 0 or 1, real
+numbers, a few large losses among many examples without change, clusters of any sizes. Where a test
+assumed a spread that it had estimated from a few units, it would believe that what did not happen in
+the sample never happens. So no spread is estimated here. Instead each sample is completed by one more
+unit with the worst outcome that is possible, and all units are weighted at random:
+
+- One sample of differences (the same examples on both sides): the bound of Gaffke (2005) for the mean
+  of bounded variables. For 0/1 variables it is the exact bound of Clopper and Pearson.
+- Two samples of which means are known (aggregated scores): the bounds of both are combined by melding
+  (Fay, Proschan and Brittain 2015).
+
+Gaffke's bound is proven for special cases and not in general; no counterexample is known.
+`benchmarks/gate_levels.py` measures the level of both on a grid of hard cases.
+
+A *change* is the candidate's mean score minus the champion's, in [-1, 1]; below 0 the candidate is
+worse. A *loss* is minus the change.
+
+References:
+    N. Gaffke (2005), Three test statistics for a nonparametric one-sided hypothesis on the mean of a
+    nonnegative variable. Mathematical Methods of Statistics 14(4).
+    M. P. Fay, M. A. Proschan, E. Brittain (2015), Combining one-sample confidence procedures for
+    inference in the two-sample case. Biometrics 71(1).
+    R. Lugannani, S. Rice (1980), Saddle point approximation for the distribution of the sum of
+    independent random variables. Advances in Applied Probability 12(2).
 """
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import acos, cos, pi, sqrt
+from functools import cached_property
+from math import log, log1p, sqrt
 
 import numpy as np
-from scipy.stats import norm, t
+from scipy.optimize import brentq
+from scipy.stats import beta, norm
 
 from holdfast.errors import HoldfastError
 
-Counts = int | np.ndarray
+MOST_VALUES = 4096  # distinct differences up to which each keeps its own value
+CLOSE = 1e-6  # how exactly the ends of an interval are found
+FEW_CHANGES = 5  # examples that changed, below which a plan assumes that more will
+
+
+class Evidence(ABC):
+    """What the scores of two models show about the change of their mean.
+
+    Attributes:
+        change: Measured change, in [-1, 1].
+        examples: Number of examples; for two samples that of the smaller one.
+        clusters: Number of clusters, or None if examples are independent.
+        method: Name of the test.
+    """
+
+    change: float
+    examples: int
+    clusters: int | None = None
+    method: str
+
+    @abstractmethod
+    def p_loses_less(self, loss: float) -> float:
+        """The p-value of the hypothesis "the candidate loses `loss` or more".
+
+        Args:
+            loss: In [-1, 1]. Below 0 it is a gain.
+
+        Returns:
+            A small value shows that the candidate loses less than `loss`. It falls as `loss` grows.
+        """
+
+    @abstractmethod
+    def p_loses_more(self, loss: float) -> float:
+        """The p-value of the hypothesis "the candidate loses `loss` or less".
+
+        Args:
+            loss: In [-1, 1]. Below 0 it is a gain.
+
+        Returns:
+            A small value shows that the candidate loses more than `loss`. It grows as `loss` grows.
+        """
+
+    @abstractmethod
+    def needed(
+        self, limit: float, alpha: float, loss: float, power: float
+    ) -> tuple[int, int | None]:
+        """How many examples would show that the candidate loses less than `limit`.
+
+        Args:
+            limit: The loss that is allowed, in (0, 1).
+            alpha: Level of the test, in (0, 0.5).
+            loss: The assumed true loss, below `limit`.
+            power: Chance of showing it, in (0, 1).
+
+        Returns:
+            Number of examples, and of clusters (None if examples are independent).
+        """
+
+    def interval(self, alpha_low: float, alpha_high: float) -> tuple[float, float]:
+        """The changes that the two one-sided tests do not reject.
+
+        Args:
+            alpha_low: Level of the test against larger losses, whose end is the lower one.
+            alpha_high: Level of the test against smaller losses, whose end is the upper one.
+
+        Returns:
+            Lower and upper end of the change, in [-1, 1].
+        """
+        most = _crossing(self.p_loses_less, alpha_low, falling=True)
+        least = _crossing(self.p_loses_more, alpha_high, falling=False)
+        return 0.0 - most, 0.0 - least
+
+
+class Paired(Evidence):
+    """Scores of both models on the same examples.
+
+    Without clusters, examples are the independent units. With clusters (a user, a day, a document) the
+    clusters are: the sum of a cluster's differences is one observation, and the unit that completes the
+    sample is a cluster of the largest size there is in which everything is lost. Both tests are then
+    made, and the larger p-value counts, so that naming clusters never makes a result more certain.
+
+    Args:
+        champion: Scores in [0, 1], shape (N,).
+        candidate: Scores of the same examples in the same order, shape (N,).
+        clusters: What each example belongs to, shape (N,), or None if examples are independent.
+
+    Raises:
+        HoldfastError: The shapes differ, there is no example, or a score is outside [0, 1].
+
+    Example:
+        >>> right = np.ones(1000)
+        >>> mistakes = np.arange(1000) < 5
+        >>> evidence = Paired(right, right - mistakes)
+        >>> round(evidence.change, 3), round(evidence.p_loses_less(0.02), 5)
+        (-0.005, 6e-05)
+        >>> Paired(right, right - mistakes, np.arange(1000) // 50).p_loses_less(0.02) > 0.05
+        True
+    """
+
+    def __init__(
+        self, champion: np.ndarray, candidate: np.ndarray, clusters: np.ndarray | None = None
+    ) -> None:
+        before, after = np.asarray(champion, dtype=float), np.asarray(candidate, dtype=float)
+        if before.shape != after.shape or before.ndim != 1 or not len(before):
+            raise HoldfastError(
+                f"paired scores need one score of each model per example, got shapes {before.shape} and {after.shape}"
+            )
+        if not all(bool(((scores >= 0) & (scores <= 1)).all()) for scores in (before, after)):
+            raise HoldfastError(
+                "scores must be numbers from 0 to 1; divide them by the largest possible score"
+            )
+        losses = before - after
+        self.change = 0.0 - float(losses.mean())
+        self.examples = len(losses)
+        self._units = [_Units.of_examples(losses)]
+        self.method = "Gaffke 2005, paired"
+        if clusters is not None:
+            by_cluster = _Units.of_clusters(losses, np.asarray(clusters))
+            self.clusters = len(by_cluster.losses)
+            if self.clusters < self.examples:
+                self._units.append(by_cluster)
+            self.method += f", {self.clusters} clusters"
+
+    def p_loses_less(self, loss: float) -> float:
+        """See `Evidence`."""
+        return max(units.p_loses_less(loss) for units in self._units)
+
+    def p_loses_more(self, loss: float) -> float:
+        """See `Evidence`."""
+        return max(units.p_loses_more(loss) for units in self._units)
+
+    def needed(
+        self, limit: float, alpha: float, loss: float, power: float
+    ) -> tuple[int, int | None]:
+        """See `Evidence`."""
+        counts = [units.needed(limit, alpha, loss, power) for units in self._units]
+        if self.clusters is None:
+            return counts[0], None
+        per_cluster = self.examples / self.clusters
+        clusters = max(counts[-1], int(np.ceil(counts[0] / per_cluster)))
+        return int(np.ceil(clusters * per_cluster)), clusters
 
 
 @dataclass(frozen=True)
-class Test:
-    """A drop, its two-sided interval, and the p-values of both one-sided tests at the margin."""
+class _Units:
+    """Independent units: the sum of losses in each, its size, and how often it occurs; each of shape (J,)."""
 
-    drop: float
-    low: float
-    high: float
-    not_worse: float
-    worse: float
-    examples: int
-    method: str
+    losses: np.ndarray
+    sizes: np.ndarray
+    counts: np.ndarray
+
+    @staticmethod
+    def of_examples(losses: np.ndarray) -> "_Units":
+        values, counts = np.unique(losses, return_counts=True)
+        if len(values) > MOST_VALUES:
+            values, counts = _on_a_grid(losses, MOST_VALUES)
+        return _Units(values, np.ones(len(values)), counts.astype(float))
+
+    @staticmethod
+    def of_clusters(losses: np.ndarray, clusters: np.ndarray) -> "_Units":
+        if clusters.shape != losses.shape:
+            raise HoldfastError(
+                f"clusters need one label per example, got {clusters.shape} for {losses.shape}"
+            )
+        _, index = np.unique(clusters, return_inverse=True)
+        sizes = np.bincount(index).astype(float)
+        return _Units(np.bincount(index, losses), sizes, np.ones(len(sizes)))
+
+    def p_loses_less(self, loss: float) -> float:
+        return float(p_loses_less(self.losses, self.sizes, self.counts, loss))
+
+    def p_loses_more(self, loss: float) -> float:
+        return float(p_loses_less(-self.losses, self.sizes, self.counts, -loss))
+
+    def needed(self, limit: float, alpha: float, loss: float, power: float) -> int:
+        """Number of units like these, for `Evidence.needed`.
+
+        At each number of units the test is made on the sample as it would be if luck were bad: the
+        units as they are, weighted so that their mean is worse than the assumed one by as much as
+        happens with chance 1 - power.
+        """
+        excess, shares = self._planned(limit, loss)
+        worst = float(self.sizes.max()) * (1 - limit)
+        mean = float(excess @ shares)
+        spread = sqrt(float(((excess - mean) ** 2) @ shares))
+        luck = float(norm.ppf(power))
+
+        def passes(count: float) -> bool:
+            target = mean + luck * spread / sqrt(count)
+            if target >= min(0.0, float(excess.max())):
+                return False
+            unlucky = count * _tilted(excess, shares, target)
+            p = gamma_tail(np.append(excess, worst), np.append(unlucky, 1.0))
+            return float(p) <= alpha
+
+        high = max(log(alpha) / log1p(-limit), 1.0)
+        while not passes(high):
+            high *= 2
+            if high > 1e12:
+                return int(1e12)
+        low = high / 2
+        for _ in range(20):
+            middle = sqrt(low * high)
+            low, high = (low, middle) if passes(middle) else (middle, high)
+        return int(np.ceil(high))
+
+    def _planned(self, limit: float, loss: float) -> tuple[np.ndarray, np.ndarray]:
+        """Losses beyond the limit of the units to come, and their shares, if `loss` is the true mean.
+
+        Their spread is that of the units at hand, and more where these are few: by as much as a
+        sample's variance errs in the unlucky direction in one of five samples.
+        """
+        total = float(self.counts @ self.sizes)
+        mean_loss = float(self.counts @ self.losses) / total
+        residual = self.losses - mean_loss * self.sizes
+        shares, sizes = self.counts / self.counts.sum(), self.sizes
+        changed = float(self.counts[np.abs(self.losses) > 1e-9].sum())
+        if (
+            changed < FEW_CHANGES
+        ):  # what is rare has hardly been seen: one unit more that loses, one that gains
+            typical = total / float(self.counts.sum())
+            extra = 1 / (float(self.counts.sum()) + 2)
+            residual, sizes = (
+                np.append(residual, [typical, -typical]),
+                np.append(sizes, [typical, typical]),
+            )
+            shares = np.append(shares * (1 - 2 * extra), [extra, extra])
+        variance = float((residual**2) @ shares)
+        kurtosis = float((residual**4) @ shares) / max(variance**2, 1e-300)
+        inflation = sqrt(
+            1 + float(norm.ppf(0.8)) * sqrt(max(kurtosis - 1, 0.0) / float(self.counts.sum()))
+        )
+        return np.clip(residual * inflation, -sizes, sizes) + (loss - limit) * sizes, shares
 
 
-def paired_binary(losses: int, gains: int, examples: int, margin: float, confidence: float = 0.95) -> Test:
-    """Tango's score test (1998) for 0/1 scores of the same examples, with a continuity correction of half an example.
+class Aggregated(Evidence):
+    """Mean scores of both models, each with its number of examples, and their standard deviations if known.
 
-    `losses`: the champion was right and the candidate wrong; `gains`: the other way round; both among `examples`. Without the correction
-    the level is exceeded where losses are few: 3 % of 200 examples, all of them losses, pass at δ = 3 % in 6 of 100 cases.
+    Nothing is known of which examples both models were tested on, so the samples are taken as
+    independent. Of all samples with the given mean and standard deviation, the one with the largest
+    share of worst scores is assumed. Without a standard deviation all scores are taken as 0 or 1, which
+    is the largest spread that a mean allows.
 
-    >>> result = paired_binary(losses=12, gains=10, examples=1000, margin=0.02)
-    >>> round(result.drop, 3), round(result.not_worse, 4)
-    (0.002, 0.001)
+    Args:
+        champion: Mean score, standard deviation (None: unknown) and number of examples.
+        candidate: The same of the candidate.
+
+    Raises:
+        HoldfastError: A mean is outside [0, 1], a deviation is negative, or there are no examples.
+
+    Example:
+        >>> round(Aggregated((0.9, None, 5000), (0.9, None, 5000)).p_loses_less(0.02), 5)
+        0.00049
+        >>> Aggregated((0.9, 0.05, 5000), (0.9, 0.05, 5000)).p_loses_less(0.02) < 1e-9
+        True
     """
-    _check(losses >= 0 and gains >= 0 and examples > 0 and losses + gains <= examples, "counts", (losses, gains, examples))
 
-    def z(delta: float, correction: float) -> float:
-        return float(tango_z(losses, gains, examples, delta, correction))
+    def __init__(
+        self, champion: tuple[float, float | None, int], candidate: tuple[float, float | None, int]
+    ) -> None:
+        for mean, deviation, count in (champion, candidate):
+            if not (0 <= mean <= 1 and count >= 1 and (deviation is None or deviation >= 0)):
+                raise HoldfastError(
+                    "aggregated scores need a mean from 0 to 1, a standard deviation of at least 0 or none, and at "
+                    f"least one example, got {(mean, deviation, count)}"
+                )
+        self._champion, self._candidate = champion, candidate
+        self.change = candidate[0] - champion[0]
+        self.examples = min(champion[2], candidate[2])
+        self.method = "melded bounds (Fay et al. 2015), unpaired"
 
-    low, high = (_bound(lambda x, s=s: z(x, -0.5 * s), s, confidence) for s in (1, -1))
-    better, worse = float(norm.cdf(z(margin, 0.5))), float(norm.sf(z(margin, -0.5)))
-    return Test((losses - gains) / examples, low, high, better, worse, examples, "Tango 1998, paired, continuity-corrected")
+    def p_loses_less(self, loss: float) -> float:
+        """See `Evidence`."""
+        return p_difference(_flipped(self._champion), self._candidate, loss)
+
+    def p_loses_more(self, loss: float) -> float:
+        """See `Evidence`."""
+        return p_difference(_flipped(self._candidate), self._champion, -loss)
+
+    def needed(
+        self, limit: float, alpha: float, loss: float, power: float
+    ) -> tuple[int, int | None]:
+        """See `Evidence`. Both sides grow in proportion."""
+        luck = float(norm.ppf(power))
+        (before, s1, n1), (_, s2, n2) = self._champion, self._candidate
+        variances = [_variance(m, s) for m, s, _ in (self._champion, self._candidate)]
+
+        def passes(factor: float) -> bool:
+            unlucky = loss + luck * sqrt(
+                variances[0] / (n1 * factor) + variances[1] / (n2 * factor)
+            )
+            after = before - unlucky
+            if unlucky >= limit or not 0 <= after <= 1:
+                return False
+            champion, candidate = (before, s1, n1 * factor), (after, s2, n2 * factor)
+            return p_difference(_flipped(champion), candidate, limit) <= alpha
+
+        high = 1.0
+        while not passes(high) and high < 1e9:
+            high *= 2
+        while high > 1e-6 and passes(high / 2):
+            high /= 2
+        low = high / 2
+        for _ in range(20):
+            middle = sqrt(low * high)
+            low, high = (low, middle) if passes(middle) else (middle, high)
+        return int(np.ceil(high * min(n1, n2))), None
 
 
-def tango_z(losses: Counts, gains: Counts, examples: int, delta: float, correction: float = 0.0) -> np.ndarray:
-    """(losses − gains − n δ + correction) over its standard deviation under drop = δ, the share of gains at its constrained maximum
-    of likelihood; for one pair of counts or arrays of them."""
-    if delta < 0:
-        return -tango_z(gains, losses, examples, -delta, -correction)
-    lost, won, n = np.asarray(losses, dtype=float), np.asarray(gains, dtype=float), float(examples)
-    b = -lost - won + (2 * n - lost + won) * delta
-    q = (np.sqrt(b * b + 8 * n * won * delta * (1 - delta)) - b) / (4 * n)
-    variance = np.maximum(2 * q + delta * (1 - delta), 1e-12)
-    return (lost - won - n * delta + correction) / np.sqrt(n * variance)
+def p_loses_less(
+    losses: np.ndarray, sizes: np.ndarray, counts: np.ndarray, loss: float
+) -> np.ndarray:
+    """The p-value of "the mean loss is `loss` or more" by Gaffke's bound, for one sample or many at once.
 
+    Args:
+        losses: Sum of the losses in each unit, shape (..., J); a loss per example lies in [-1, 1].
+        sizes: Examples in each unit, shape (..., J) or (J,).
+        counts: How often each unit occurs, shape (..., J) or (J,); 0 for units that are not there.
+        loss: The loss of the hypothesis, in [-1, 1].
 
-def unpaired_binary(champion: float, candidate: float, champion_n: int, candidate_n: int, margin: float, confidence: float = 0.95) -> Test:
-    """Farrington & Manning's score test (1990) for the difference of two independent shares.
+    Returns:
+        P-values of shape (...).
 
-    >>> unpaired_binary(0.9, 0.9, 5000, 5000, margin=0.02).not_worse < 0.001
-    True
+    Example:
+        Nothing was lost in 150 examples. The chance of that at a loss of 2 % is 0.98 ** 150 = 0.048.
+
+        >>> round(float(p_loses_less(np.zeros(1), np.ones(1), np.array([150.0]), 0.02)), 3)
+        0.049
     """
-    _check(0 <= champion <= 1 and 0 <= candidate <= 1 and champion_n > 0 and candidate_n > 0, "shares and counts", (champion, candidate))
-
-    def z(delta: float) -> float:
-        return (champion - candidate - delta) / sqrt(_farrington_manning_variance(champion, candidate, champion_n, candidate_n, delta))
-
-    low, high = (_bound(z, s, confidence) for s in (1, -1))
-    p = float(norm.cdf(z(margin)))
-    return Test(champion - candidate, low, high, p, 1 - p, min(champion_n, candidate_n), "Farrington & Manning 1990, unpaired")
+    excess = losses - loss * sizes
+    there = np.broadcast_to(counts, excess.shape)
+    largest = np.where(there > 0, np.broadcast_to(sizes, excess.shape), 0.0).max(-1, keepdims=True)
+    completed = np.concatenate([excess, largest * (1 - loss)], axis=-1)
+    return gamma_tail(completed, np.concatenate([there, np.ones_like(largest)], axis=-1))
 
 
-def _farrington_manning_variance(p1: float, p2: float, n1: int, n2: int, delta: float) -> float:
-    """Variance of p1 − p2 with both shares at their maximum of likelihood under p1 − p2 = δ (the root of a cubic)."""
-    ratio = n2 / n1
-    a = 1 + ratio
-    b = -(1 + ratio + p1 + ratio * p2 + delta * (ratio + 2))
-    c = delta * delta + delta * (2 * p1 + ratio + 1) + p1 + ratio * p2
-    d = -p1 * delta * (1 + delta)
-    v = (b / (3 * a)) ** 3 - b * c / (6 * a * a) + d / (2 * a)
-    u = (1 if v > 0 else -1) * sqrt(max((b / (3 * a)) ** 2 - c / (3 * a), 0.0))
-    w = (pi + acos(min(max(v / u**3, -1.0), 1.0))) / 3 if u else pi / 2
-    q1 = min(max(2 * u * cos(w) - b / (3 * a), max(delta, 0.0)), 1 + min(delta, 0.0))
-    q2 = q1 - delta
-    return max(q1 * (1 - q1) / n1 + q2 * (1 - q2) / n2, 1e-15)
+def gamma_tail(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """The chance that a sum of exponential variables with the given factors is 0 or more.
 
+    By the saddle point approximation of Lugannani and Rice. In the cases that matter here it errs by
+    less than 1 % of the chance itself, and upwards (see tests/gate/test_statistics.py).
 
-def paired_real(differences: np.ndarray, margin: float, clusters: np.ndarray | None = None, confidence: float = 0.95) -> Test:
-    """Student's t on paired differences champion − candidate, (N,), scores in [0, 1]; by cluster (a user, a day) where given.
+    Args:
+        values: Factors, shape (..., J).
+        counts: How many exponential variables have each factor, at least 0, shape (..., J).
 
-    With clusters the mean is over examples and its variance that of cluster sums (the ratio estimator), with clusters − 1 degrees of
-    freedom. Where all differences are equal their spread is unknown: it is taken as that of one more example that differs by 1.
-
-    >>> paired_real(np.zeros(1000), margin=0.02).not_worse < 0.001
-    True
+    Returns:
+        P(Σ values · Gamma(counts) ≥ 0), shape (...).
     """
-    d = np.asarray(differences, dtype=float)
-    _check(d.ndim == 1 and len(d) >= 1 and bool(np.isfinite(d).all()), "differences", d.shape)
-    mean, n = float(d.mean()), len(d)
-    if clusters is None:
-        sums, sizes = d, np.ones(n)
-    else:
-        _, index = np.unique(np.asarray(clusters), return_inverse=True)
-        sums, sizes = np.bincount(index, d), np.bincount(index).astype(float)
-    k = len(sums)
-    residuals = sums - mean * sizes
-    variance = float((residuals**2).sum()) / n**2 * (k / (k - 1)) if k > 1 else float("inf")
-    error = sqrt(max(variance, 1 / n**2))
-    freedom, how = max(k - 1, 1), f"t of paired differences{'' if clusters is None else f', {k} clusters'}"
-    half = float(t.ppf((1 + confidence) / 2, freedom)) * error
-    z = (mean - margin) / error
-    return Test(mean, mean - half, mean + half, float(t.cdf(z, freedom)), float(t.sf(z, freedom)), n, how)
-
-
-def summarised_real(
-    champion: tuple[float, float, int], candidate: tuple[float, float, int], margin: float, confidence: float = 0.95
-) -> Test:
-    """Welch's t from means, standard deviations and counts (mean, sd, n) of both sides.
-
-    >>> summarised_real((0.8, 0.2, 4000), (0.8, 0.2, 4000), margin=0.02).not_worse < 0.001
-    True
-    """
-    (m1, s1, n1), (m2, s2, n2) = champion, candidate
-    _check(min(n1, n2) > 1 and min(s1, s2) >= 0, "means, deviations and counts", (champion, candidate))
-    a, b = s1 * s1 / n1, s2 * s2 / n2
-    error = sqrt(max(a + b, 1 / min(n1, n2) ** 2))
-    freedom = (a + b) ** 2 / (a * a / (n1 - 1) + b * b / (n2 - 1)) if a + b > 0 else min(n1, n2) - 1
-    half, z = float(t.ppf((1 + confidence) / 2, freedom)) * error, (m1 - m2 - margin) / error
-    drop = m1 - m2
-    return Test(drop, drop - half, drop + half, float(t.cdf(z, freedom)), float(t.sf(z, freedom)), min(n1, n2), "Welch's t, unpaired")
-
-
-def holm(p_values: list[float], alpha: float) -> list[bool]:
-    """Which hypotheses are rejected when the chance of any false rejection is at most `alpha` (Holm 1979).
-
-    >>> holm([0.04, 0.001, 0.02], 0.05)
-    [True, True, True]
-    >>> holm([0.04, 0.03, 0.2], 0.05)
-    [False, False, False]
-    """
-    rejected, m = [False] * len(p_values), len(p_values)
-    for k, i in enumerate(sorted(range(m), key=lambda i: p_values[i])):
-        if p_values[i] > alpha / (m - k):
+    there = counts > 0
+    top = np.where(there, values, -np.inf).max(-1)
+    bottom = np.where(there, values, np.inf).min(-1)
+    both = (top > 0) & (bottom < 0)
+    a = np.where(there & both[..., None], values, 0.0)
+    # The derivative of the cumulant generating function is 0 between the reciprocals of both extremes.
+    low, high = 1 / np.where(both, bottom, -1.0), 1 / np.where(both, top, 1.0)
+    width, point = high - low, np.zeros(both.shape)
+    for _ in range(100):
+        ratio = a / (1 - point[..., None] * a)
+        slope, curvature = (counts * ratio).sum(-1), (counts * ratio * ratio).sum(-1)
+        high = np.where(slope > 0, point, high)
+        low = np.where(slope > 0, low, point)
+        step = point - slope / np.where(curvature > 0, curvature, 1.0)
+        step = np.where((step > low) & (step < high), step, (low + high) / 2)
+        done = np.abs(step - point) <= 1e-12 * width
+        point = step
+        if bool(done.all()):
             break
-        rejected[i] = True
-    return rejected
+    p = _lugannani_rice(a, counts, point)
+    certain = np.where(top >= 0, 1.0, 0.0)  # all factors have one sign
+    certain = np.where((top == 0) & (bottom < 0), 0.0, certain)
+    return np.where(both, p, certain)
 
 
-def examples_needed(margin: float, discordance: float, alpha: float = 0.05, power: float = 0.8, drop: float = 0.0) -> int:
-    """Examples that show non-inferiority at δ with this power, where `discordance` is the share on which the two models differ.
+def _lugannani_rice(a: np.ndarray, counts: np.ndarray, point: np.ndarray) -> np.ndarray:
+    inner = 1 - point[..., None] * a
+    cumulant = -(counts * np.log(inner)).sum(-1)
+    curvature = (counts * (a / inner) ** 2).sum(-1)
+    w = np.sign(point) * np.sqrt(np.maximum(-2 * cumulant, 0.0))
+    u = point * np.sqrt(curvature)
+    near = np.abs(w) < 1e-3  # at the mean the formula is 0/0; its limit is one of the skewness
+    skewness = 2 * (counts * a**3).sum(-1) / np.maximum((counts * a**2).sum(-1), 1e-200) ** 1.5
+    at_mean = 0.5 - skewness / (6 * sqrt(2 * np.pi))
+    w, u = np.where(near, 1.0, w), np.where(near, 1.0, u)
+    p = norm.sf(w) + norm.pdf(w) * (1 / u - 1 / w)
+    return np.clip(np.where(near, at_mean, p), 0.0, 1.0)
 
-    >>> examples_needed(0.02, 0.05)
-    819
+
+def p_difference(
+    complement: tuple[float, float | None, float],
+    lower: tuple[float, float | None, float],
+    difference: float,
+) -> float:
+    """The p-value of "the first mean exceeds the second by `difference` or more", by melding two bounds.
+
+    Args:
+        complement: One minus the first mean, its standard deviation, and its number of examples.
+        lower: The second mean, its standard deviation and its number of examples.
+        difference: In [-1, 1].
+
+    Returns:
+        The chance that (1 - x) - y is `difference` or more, where x and y follow the distributions
+        that the lower confidence bounds of both arguments come from.
     """
-    _check(margin > drop, "margin above the drop", (margin, drop))
-    _check(abs(drop) <= discordance <= 1, "discordance from |drop| to 1", discordance)
-    null = max(discordance, margin) - margin**2
-    real = max(discordance - drop**2, 1e-9)
-    root = (float(norm.ppf(1 - alpha)) * sqrt(null) + float(norm.ppf(power)) * sqrt(real)) / (margin - drop)
-    return int(np.ceil(root**2 + 1 / (margin - drop)))  # the second term pays for the continuity correction
+    x, y = _Bound.of(*complement), _Bound.of(*lower)
+    rest = 1 - difference  # x + y is at most this
+    if x.deviation < y.deviation:
+        x, y = (
+            y,
+            x,
+        )  # integrate over the wider one: the other one's distribution is the steeper function
+    if x.scale == 0:
+        return float(y.below(np.array(rest)))
+    nodes = np.linspace(-8.5, 8.5, 801)
+    weights = norm.pdf(nodes) * (nodes[1] - nodes[0])
+    return float(min(1.0, weights @ y.below(rest - x.quantile(norm.cdf(nodes)))))
 
 
-def _bound(z, side: int, confidence: float) -> float:  # type: ignore[no-untyped-def]
-    """Where z(δ) crosses the two-sided critical value: the lower bound for side 1, the upper for −1 (z falls with δ)."""
-    goal = side * float(norm.ppf((1 + confidence) / 2))
-    low, high = -1.0 + 1e-9, 1.0 - 1e-9
-    for _ in range(60):
-        middle = (low + high) / 2
-        if z(middle) > goal:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+@dataclass(frozen=True)
+class _Bound:
+    """The distribution of a lower confidence bound over its levels: scale · Beta(a, b)."""
+
+    scale: float
+    a: float
+    b: float
+
+    @staticmethod
+    def of(mean: float, deviation: float | None, count: float) -> "_Bound":
+        """Of the worst sample with this mean and deviation: a share of zeros, and one value above them."""
+        if mean <= 0:
+            return _Bound(0.0, 1.0, 1.0)
+        variance = _variance(mean, deviation)
+        zeros = variance / (variance + mean**2)
+        return _Bound((variance + mean**2) / mean, count * (1 - zeros), count * zeros + 1)
+
+    @cached_property
+    def deviation(self) -> float:
+        total = self.a + self.b
+        return self.scale * sqrt(self.a * self.b / (total**2 * (total + 1)))
+
+    def below(self, x: np.ndarray) -> np.ndarray:
+        """The chance of being at most x."""
+        if self.scale == 0:
+            return np.where(np.asarray(x) >= 0, 1.0, 0.0)
+        return np.asarray(
+            beta.cdf(np.clip(np.asarray(x) / self.scale, 0.0, 1.0), self.a, self.b)
+        ) * (np.asarray(x) >= 0)
+
+    def quantile(self, share: np.ndarray) -> np.ndarray:
+        return np.asarray(self.scale * beta.ppf(share, self.a, self.b))
 
 
-def _check(fine: bool, what: str, got: object) -> None:
-    if not fine:
-        raise HoldfastError(f"expected {what} that fit together, got {got}")
+def _variance(mean: float, deviation: float | None) -> float:
+    """The variance; at most that of 0/1 scores with this mean, which is also taken where it is unknown."""
+    largest = mean * (1 - mean)
+    return largest if deviation is None else min(deviation**2, largest)
+
+
+def _flipped(side: tuple[float, float | None, float]) -> tuple[float, float | None, float]:
+    return 1 - side[0], side[1], side[2]
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """One of several hypotheses after Holm's correction: whether it is rejected, and the level it was tested at."""
+
+    rejected: bool
+    level: float
+    p: float  # corrected: the smallest level of the whole family at which it would be rejected
+
+
+def holm(p_values: Sequence[float], alpha: float) -> list[Corrected]:
+    """Test several hypotheses so that the chance of any false rejection is at most `alpha` (Holm 1979).
+
+    Args:
+        p_values: One p-value per hypothesis.
+        alpha: Level of the whole family, in (0, 1).
+
+    Returns:
+        One result per hypothesis, in the order given.
+
+    Example:
+        >>> [h.rejected for h in holm([0.04, 0.001, 0.02], 0.05)]
+        [True, True, True]
+        >>> [round(h.p, 3) for h in holm([0.04, 0.03, 0.2], 0.05)]
+        [0.09, 0.09, 0.2]
+    """
+    m = len(p_values)
+    out: dict[int, Corrected] = {}
+    going, largest, level = True, 0.0, alpha
+    for rank, i in enumerate(sorted(range(m), key=lambda i: p_values[i])):
+        largest = max(largest, min(1.0, (m - rank) * p_values[i]))
+        if going:  # after the first that is kept, the others keep its level
+            level = alpha / (m - rank)
+        going = going and p_values[i] <= level
+        out[i] = Corrected(going, level, largest)
+    return [out[i] for i in range(m)]
+
+
+def _crossing(p: Callable[[float], float], alpha: float, falling: bool) -> float:
+    """The loss at which a p-value crosses `alpha`; the end of [-1, 1] on the safe side if it does not."""
+    goal = float(norm.isf(alpha))
+
+    def beyond(loss: float) -> float:
+        return float(np.clip(norm.isf(p(loss)), -30.0, 30.0)) - goal
+
+    low, high = -1.0, 1.0
+    if falling and beyond(high) < 0:
+        return high
+    if not falling and beyond(low) < 0:
+        return low
+    if (beyond(low) < 0) == (beyond(high) < 0):
+        return low if falling else high
+    return float(brentq(beyond, low, high, xtol=CLOSE))
+
+
+def _tilted(values: np.ndarray, shares: np.ndarray, target: float) -> np.ndarray:
+    """The shares, tilted exponentially so that the mean of the values is `target`."""
+    scale = float(np.abs(values).max()) or 1.0
+    scaled, goal = values / scale, target / scale
+    low, high = -2000.0, 2000.0
+    weights = shares
+    for _ in range(80):
+        tilt = (low + high) / 2
+        exponent = tilt * scaled
+        weights = shares * np.exp(exponent - exponent.max())
+        weights /= weights.sum()
+        low, high = (tilt, high) if float(weights @ scaled) < goal else (low, tilt)
+    return weights
+
+
+def _on_a_grid(values: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Many values as counts on a grid. Each is split between its two neighbours so that the mean stays;
+    the spread can only grow, which makes the test more careful."""
+    low, high = float(values.min()), float(values.max())
+    grid = np.linspace(low, high, points)
+    place = (values - low) / (high - low) * (points - 1)
+    left = np.clip(place.astype(int), 0, points - 2)
+    part = place - left
+    counts = np.bincount(left, 1 - part, points) + np.bincount(left + 1, part, points)
+    return grid, counts

@@ -43,10 +43,14 @@ def read_run(uri: str, side: str) -> Side:
 def write_back(verdict: Verdict, uri: str, more: Mapping[str, str]) -> None:
     """Tags `holdfast.*` and the gate's files (and `more`) as artifacts under `holdfast/`, on the run that `uri` names."""
     run, _ = _parsed(uri, "candidate")
-    worst = next((t for t in verdict.tasks if t.drop is not None), None)
-    tags = {"decision": verdict.decision, "passed": str(verdict.passed).lower(), "champion": verdict.champion, "judged": verdict.judged}
-    if worst is not None:
-        tags |= {"worst_task": shown(worst.label), "worst_drop": f"{worst.drop:.6f}"}
+    tags = {
+        "decision": verdict.decision,
+        "passed": str(verdict.passed).lower(),
+        "champion": verdict.champion,
+        "judged": verdict.judged,
+    }
+    if (worst := verdict.worst) is not None:
+        tags |= {"worst_task": shown(worst.label), "worst_change": f"{worst.change:.6f}"}
     try:
         client = _client()
         for name, text in {**more, **files_of(verdict)}.items():

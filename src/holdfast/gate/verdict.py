@@ -1,0 +1,148 @@
+"""What a gate decided: a row for every task, segment and class, and the decision on the release."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from holdfast.gate.policy import row_name
+from holdfast.metrics.releases import Standing
+from holdfast.text import points
+
+SCHEMA = 2  # version of `Verdict.to_json`
+Decision = Literal["pass", "fail", "inconclusive"]
+RowDecision = Literal["pass", "fail", "inconclusive", "new"]
+
+
+@dataclass(frozen=True)
+class TaskVerdict:
+    """What was decided on one task, on a segment of it, or on one class in it.
+
+    A change is the candidate's score minus the champion's, in [-1, 1]; below 0 the candidate is worse.
+
+    Attributes:
+        task: The task.
+        segment: The segment; "" for the task as a whole.
+        class_label: The class whose recall was judged; "" otherwise.
+        decision: `pass`: shown to lose less than `delta`. `fail`: shown to lose more, or a rule on exact
+            figures is broken. `inconclusive`: neither is shown. `new`: the champion does not know it.
+        critical: Whether the release fails with this row; otherwise it is a warning.
+        required: Whether the release passes only if this row does.
+        reason: Why, in words.
+        champion: Mean score of the champion, in [0, 1]; None if it was not tested.
+        candidate: Mean score of the candidate.
+        change: Measured change.
+        low: Lower end of the interval of the change, at the level of the decision `pass`.
+        high: Upper end, at the level of the decision `fail`, which is corrected for several comparisons.
+        delta: The largest loss that is allowed, above 0.
+        p_loses_less: P-value of "loses delta or more": small if the row is shown to keep within it.
+        p_loses_more: P-value of "loses delta or less", as it is.
+        p_corrected: The same after the correction.
+        correction: Name of the correction that `high` and `p_corrected` have; "" if there is none.
+        examples: Number of examples of both sides.
+        clusters: Number of clusters, if examples are clustered.
+        needed: Number of examples that would decide, if the row is inconclusive.
+        needed_clusters: Number of clusters that would.
+        method: The test.
+        waived: Reason of the waiver that holds for this row.
+        exact: Whether a rule on exact figures decided, rather than a test.
+    """
+
+    task: str
+    decision: RowDecision
+    critical: bool
+    reason: str
+    champion: float | None
+    candidate: float | None
+    segment: str = ""
+    class_label: str = ""
+    required: bool = True
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+    delta: float | None = None
+    p_loses_less: float | None = None
+    p_loses_more: float | None = None
+    p_corrected: float | None = None
+    correction: str = ""
+    examples: int = 0
+    clusters: int | None = None
+    needed: int | None = None
+    needed_clusters: int | None = None
+    method: str = ""
+    waived: str | None = None
+    exact: bool = False
+
+    @property
+    def label(self) -> str:
+        """The task, task/segment, or the class of a task."""
+        return row_name(self.task, self.segment, self.class_label)
+
+    @property
+    def nested(self) -> bool:
+        """Whether this is a part of a task."""
+        return bool(self.segment or self.class_label)
+
+    @property
+    def settled(self) -> bool:
+        """Whether there is nothing to say about this row: it passed, or it is new and above its floor."""
+        return self.decision in ("pass", "new")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The decision on a release.
+
+    Attributes:
+        decision: `pass`: every required row passes. `fail`: a critical row fails or a rule on the whole is
+            broken. `inconclusive`: otherwise.
+        passed: What the policy makes of it: whether the candidate may replace the champion.
+        reasons: What keeps it from passing, worst first.
+        warnings: What should be known all the same.
+        tasks: All rows: tasks in the order of their worst change, each followed by its segments and classes.
+        mean_change: Mean change over the tasks of both sides.
+        confidence: Of the policy.
+        decided_by: Of the policy.
+        policy: Name of the policy's file, or of the shipped policy.
+        champion: Where the champion's results came from.
+        candidate: Where the candidate's results came from.
+        champion_release: The champion's release in the ledger; "" if it came from a file.
+        judged: The day, ISO 8601.
+        champion_standing: ACC, BWT and forgetting, if matrices or a ledger tell them.
+        candidate_standing: The same of the candidate.
+    """
+
+    decision: Decision
+    passed: bool
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    tasks: tuple[TaskVerdict, ...]
+    mean_change: float | None
+    confidence: float
+    decided_by: Literal["tests", "figures"]
+    policy: str
+    champion: str
+    candidate: str
+    champion_release: str
+    judged: str
+    champion_standing: Standing | None = None
+    candidate_standing: Standing | None = None
+
+    @property
+    def worst(self) -> TaskVerdict | None:
+        """The row with the largest measured loss."""
+        measured = [v for v in self.tasks if v.change is not None]
+        return min(measured, key=lambda v: v.change or 0.0, default=None)
+
+    @property
+    def headline(self) -> str:
+        """The decision and the worst change, in one line."""
+        said: str = self.decision
+        if self.decision == "inconclusive":
+            said += " (passes by policy)" if self.passed else " (fails by policy)"
+        worst = self.worst
+        if worst is None:
+            return said
+        return f"{said}; worst change: {points(worst.change)} points on {worst.label}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, by the schema in docs/verdict.schema.json."""
+        return {"schema": SCHEMA, **asdict(self)}

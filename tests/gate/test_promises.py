@@ -1,0 +1,255 @@
+"""What the gate promises: adding nothing never helps, the candidate does not choose its test, no policy asks nothing."""
+
+import re
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_judge import CHAMPION, TODAY, judge, scores, side
+
+from holdfast.errors import HoldfastError
+from holdfast.gate import Gate
+from holdfast.gate.policy import policy_from
+from holdfast.gate.reading import Side
+from holdfast.metrics.releases import Standing
+
+RANK = {"fail": 0, "inconclusive": 1, "pass": 2}
+
+
+def paired(before: np.ndarray, after: np.ndarray, **more) -> tuple[pd.DataFrame, pd.DataFrame]:
+    frame = pd.DataFrame({"task": "a", "example_id": np.arange(len(before)), "score": before, **more})
+    return frame, frame.assign(score=after)
+
+
+def outcome(rng: np.random.Generator, n: int, lost: float, won: float) -> tuple[np.ndarray, np.ndarray]:
+    draw = rng.random(n)
+    before = np.where(draw < lost, 1.0, np.where(draw < lost + won, 0.0, (rng.random(n) < 0.9)))
+    after = np.where(draw < lost, 0.0, np.where(draw < lost + won, 1.0, before))
+    return before, after
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_labels_that_add_nothing_never_help(seed):
+    """A cluster or segment for each example, or any clusters at all, never turn a decision into a better one."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(60, 500))
+    before, after = outcome(rng, n, rng.choice([0.0, 0.005, 0.02]), rng.choice([0.0, 0.01]))
+    plain = judge(*paired(before, after)[::-1], default={"delta": 0.02})
+    for labels in (np.arange(n), np.arange(n) % 3, np.zeros(n), np.minimum(np.arange(n), 5)):
+        clustered = judge(*paired(before, after, cluster=labels)[::-1], default={"delta": 0.02})
+        assert RANK[clustered.decision] <= RANK[plain.decision]
+    own = judge(*paired(before, after, cluster=np.arange(n))[::-1], default={"delta": 0.02})
+    assert own.tasks[0].p_loses_less == plain.tasks[0].p_loses_less, "a cluster of its own says nothing"
+    segmented = judge(*paired(before, after, segment=np.arange(n) % 4)[::-1], default={"delta": 0.02})
+    if plain.decision != "fail":
+        assert RANK[segmented.decision] <= RANK[plain.decision]
+
+
+@pytest.mark.parametrize(("n", "losses", "delta"), [(150, 1, 0.02), (100, 0, 0.02), (200, 3, 0.03)])
+def test_a_score_next_to_one_does_not_change_the_test(n, losses, delta):
+    before = np.ones(n)
+    after = before - (np.arange(n) < losses)
+    exact = judge(*paired(before, after)[::-1], default={"delta": delta})
+    assert exact.decision == "inconclusive"
+    for value in (0.9999, 0.99, 0.5):
+        champion, candidate = paired(before, after)
+        champion.loc[n - 1, "score"] = candidate.loc[n - 1, "score"] = value
+        assert judge(candidate, champion, default={"delta": delta}).decision == "inconclusive"
+        candidate.loc[n - 1, "score"] = min(value, 1.0)
+        champion.loc[n - 1, "score"] = 1.0
+        assert judge(candidate, champion, default={"delta": delta}).decision == "inconclusive"
+
+
+def test_a_few_clusters_decide_nothing_and_the_number_that_would_is_named():
+    before = np.ones(1000)
+    frame = paired(before, before, cluster=np.arange(1000) // 50)
+    v = judge(frame[1], frame[0], default={"delta": 0.02})
+    row = v.tasks[0]
+    assert (row.decision, row.clusters) == ("inconclusive", 20)
+    assert row.needed_clusters is not None
+    assert row.needed_clusters >= 149, "a cluster that is lost as a whole happens in 2 of 100"
+    assert f"about {row.needed_clusters:,} clusters" in row.reason
+    one = paired(before, before, cluster=np.zeros(1000))
+    alone = judge(one[1], one[0]).tasks[0]
+    assert (alone.decision, alone.clusters) == ("inconclusive", 1)
+    assert -1 <= alone.low <= alone.high <= 1, "intervals are finite"
+
+
+def test_a_large_measured_loss_is_never_a_green_pass_and_the_correction_is_named():
+    champion = pd.concat([scores(f"t{k}", 95, 100).assign(segment="s") for k in range(12)], ignore_index=True)
+    candidate = champion.copy()
+    lost = (candidate["task"] == "t3") & (candidate.groupby("task").cumcount() < 14)
+    candidate.loc[lost, "score"] = 0
+    for segments in ("strict", "worse"):
+        v = judge(candidate, champion, default={"segments": segments, "delta": 0.05})
+        row = next(t for t in v.tasks if t.label == "t3/s")
+        assert row.decision in ("inconclusive", "fail")
+        assert row.correction == "Holm's correction for 24 comparisons"
+        assert row.p_corrected >= row.p_loses_more
+        assert (row.high < -0.05) == (row.decision == "fail"), "the corrected end decides"
+        assert v.worst.change == pytest.approx(-0.14)
+        assert "−14.00 points on t3" in v.headline
+
+
+def test_decision_and_interval_say_the_same():
+    rng = np.random.default_rng(5)
+    for _ in range(40):
+        before, after = outcome(rng, int(rng.integers(50, 900)), rng.choice([0.0, 0.02, 0.06]), 0.01)
+        row = judge(*paired(before, after)[::-1], default={"delta": 0.03}).tasks[0]
+        decided = "pass" if row.low > -0.03 else "fail" if row.high < -0.03 else "inconclusive"
+        assert row.decision == decided
+
+
+def test_warnings_are_corrected_among_themselves_and_do_not_weaken_what_counts():
+    rng = np.random.default_rng(0)
+    before, after = outcome(rng, 400, 0.07, 0.01)
+    alone = judge(*paired(before, after)[::-1], default={"delta": 0.02})
+    frames = [paired(before, after)]
+    for k in range(30):
+        b, a = outcome(rng, 400, 0.02, 0.01)
+        frames.append(tuple(f.assign(task=f"w{k}") for f in paired(b, a)))
+    champion, candidate = (pd.concat(part, ignore_index=True) for part in zip(*frames, strict=True))
+    warned = {f"w{k}": {"critical": False} for k in range(30)}
+    v = judge(candidate, champion, default={"delta": 0.02}, tasks=warned)
+    row = next(t for t in v.tasks if t.task == "a")
+    assert row.p_corrected == alone.tasks[0].p_corrected
+    assert next(t for t in v.tasks if t.task == "w0").correction == "Holm's correction for 30 comparisons"
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"cluster": np.zeros(2000)},
+        {"cluster": np.arange(2000)},
+        {"segment": np.arange(2000)},
+        {"label": np.arange(2000)},
+        {"segment": "x", "cluster": "y", "label": "z"},
+    ],
+)
+def test_columns_of_the_candidate_alone_change_nothing_but_a_warning(columns):
+    worse = side(north=(900, 1000), south=(900, 1000, 60))
+    plain, dressed = judge(worse), judge(worse.assign(**columns))
+    assert dressed.decision == plain.decision == "fail"
+    assert dressed.tasks == plain.tasks
+    assert len(dressed.warnings) > len(plain.warnings)
+
+
+def test_what_the_candidate_leaves_out_never_passes_for_being_inconclusive():
+    means = pd.DataFrame({"task": ["a"], "score": [0.9], "examples": [10_000]})
+    lenient = {"inconclusive": "pass", "unmatched": "ignore"}
+    for examples in (0, 1, 20):
+        worse = means.assign(score=0.5 if examples != 1 else 1.0, examples=examples)
+        v = judge(worse, means, **lenient)
+        assert not v.passed
+        with pytest.raises(HoldfastError, match="examples are on one side only"):
+            judge(worse, means, inconclusive="pass")
+    with pytest.raises(HoldfastError, match="sd"):
+        judge(means.assign(sd=1e6, score=0.5), means.assign(sd=0.1), inconclusive="pass")
+    spread = judge(means.assign(sd=0.5, score=0.5), means, inconclusive="pass")
+    assert spread.decision == "fail", "a deviation of the candidate alone is left aside"
+    unshared = judge(means.assign(score=0.5012345), means, inconclusive="pass")
+    assert not unshared.passed, "a score that is no share of right answers"
+    few = judge(CHAMPION.iloc[[0, 1, 1000, 1001]], CHAMPION, **lenient)
+    assert (few.decision, few.passed) == ("inconclusive", False)
+    assert "lack what the test needs" in few.reasons[-1]
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        {"decide_by": "figures"},
+        {"decide_by": "figures", "whole": {"largest_accuracy_drop": 1.0}},
+        {"decide_by": "figures", "whole": {"new_task": "north"}},
+        {"decide_by": "figures", "default": {"floor": 0.0}},
+        {"default": {"critical": False}},
+        {"tasks": {"north": {"critical": False}, "south": {"critical": False}}},
+        {"default": {"critical": False, "floor": 0.99}},
+    ],
+)
+def test_a_policy_that_asks_nothing_is_refused(policy):
+    with pytest.raises(HoldfastError, match="every candidate would pass"):
+        judge(side(north=(1, 1000), south=(1, 1000)), **policy)
+
+
+@pytest.mark.parametrize("reason", ["", " ", "\t\n", "....", "2026-11-20", "x", "ok ok", "-------------"])
+def test_a_waiver_needs_a_reason_in_words(reason):
+    with pytest.raises(HoldfastError, match="a reason in words"):
+        policy_from({"waivers": [{"task": "south", "reason": reason, "expires": TODAY}]})
+
+
+@pytest.mark.parametrize("expires", [TODAY + timedelta(days=367), date(9999, 12, 31)])
+def test_a_waiver_holds_for_a_year_at_most(expires):
+    waiver = {"task": "south", "reason": "labels of July are wrong", "expires": expires}
+    with pytest.raises(HoldfastError, match="a year at most"):
+        judge(CHAMPION, waivers=[waiver])
+
+
+def test_a_name_that_means_a_task_and_a_segment_is_refused_and_can_be_said_clearly():
+    champion = pd.concat([scores("a", 450, 500).assign(segment="b"), scores("a/b", 450, 500).assign(segment="c")], ignore_index=True)
+    candidate = champion.assign(score=champion["score"].where(champion["task"] == "a", 0))
+    rule = {"delta": 0.05}
+    waiver = {"task": "a/b", "reason": "known in segment b", "expires": TODAY}
+    for ambiguous in ({"waivers": [waiver]}, {"tasks": {"a/b": {"delta": 0.9}}}):
+        with pytest.raises(HoldfastError, match="a task and a segment of another one"):
+            judge(candidate, champion, default=rule, **ambiguous)
+    clear = judge(candidate, champion, default=rule, waivers=[waiver | {"task": "a", "segment": "b"}])
+    assert clear.decision == "fail", "the segment's waiver does not cover the task of that name"
+
+
+def rare(n: int = 20_000, share: float = 0.01) -> pd.DataFrame:
+    label = (np.arange(n) < share * n).astype(int)
+    return pd.DataFrame({"task": "transfer", "example_id": np.arange(n), "score": 1, "label": label})
+
+
+def test_a_rare_class_is_warned_of_and_its_recall_is_judged():
+    champion = rare()
+    candidate = champion.assign(score=np.where(np.arange(20_000) < 144, 0, 1))
+    blind = judge(candidate.drop(columns="label"), champion.drop(columns="label"))
+    assert blind.decision == "pass"
+    assert "misses a whole rare class" in blind.warnings[0]
+    v = judge(candidate, champion)
+    assert v.reasons == ("transfer, class 1: loses 72.00 points, more than the 2 allowed",)
+    assert any("rare classes (transfer: 1)" in w for w in v.warnings)
+    assert [(t.class_label, t.decision) for t in v.tasks] == [("", "pass"), ("1", "fail"), ("0", "pass")]
+    unchanged = judge(champion, champion)
+    assert unchanged.decision == "pass", "a recall that shows nothing is a warning by default"
+    strict = judge(champion.iloc[:400], champion.iloc[:400], default={"classes": "strict"})
+    assert strict.decision == "pass"
+    by_segment = judge(candidate.rename(columns={"label": "segment"}), champion.rename(columns={"label": "segment"}))
+    assert by_segment.decision == "fail"
+    assert any("small segments (transfer: 1)" in w for w in by_segment.warnings)
+
+
+def test_an_area_that_falls_is_said_even_if_the_right_answers_stay():
+    rng = np.random.default_rng(0)
+    champion = rare().assign(probability=lambda f: 0.4 * f["label"] + 0.1 * rng.random(len(f)))
+    candidate = champion.assign(probability=0.4 * rng.random(len(champion)))
+    v = judge(candidate, champion)
+    assert v.decision == "pass"
+    assert any("the area under the ROC curve fell from 1.000 to 0.5" in w for w in v.warnings)
+
+
+def test_changes_have_one_sign_everywhere_and_no_negative_zero():
+    worse = side(north=(900, 1000), south=(900, 1000, 60))
+    v = judge(worse)
+    assert v.tasks[0].change == pytest.approx(-0.06)
+    assert v.mean_change == pytest.approx(-0.03)
+    assert v.headline == "fail; worst change: −6.00 points on south"
+    same = judge(CHAMPION)
+    assert same.headline == "pass; worst change: 0.00 points on north"
+    assert re.search(r"-0\.0\b(?!\d)", str(same.to_json())) is None
+
+
+def test_a_task_above_its_limit_since_it_was_learnt_is_told_in_points_lost():
+    sides = Side(CHAMPION, Standing(0.9, 0.0, {}), release="7"), Side(CHAMPION, Standing(0.9, -0.04, {"south": 0.08}))
+    v = Gate(policy_from({"default": {"max_cumulative_drop": 0.05}})).judge(*sides, TODAY)
+    assert v.reasons == ("south: lost 8.00 points since it was learnt, more than the 5 allowed",)
+    assert v.champion_release == "7"
+
+
+def test_new_tasks_have_a_word_of_their_own():
+    v = judge(pd.concat([CHAMPION, scores("east", 700, 1000)]))
+    assert (v.decision, v.tasks[-1].decision) == ("pass", "new")
+    low = judge(pd.concat([CHAMPION, scores("east", 700, 1000)]), tasks={"east": {"floor": 0.8}})
+    assert low.reasons == ("east: new, and its score 0.7000 is below the floor 0.8",)
