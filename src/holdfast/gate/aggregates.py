@@ -1,4 +1,4 @@
-"""Aggregated results of both sides: one mean score per task or segment, with its number of examples."""
+"""Aggregated results of both sides: a mean score and a number of examples per task or segment."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 3  # names that a note lists
+
+Means = dict[Key, Mean]
 
 
 def aggregates(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
@@ -31,18 +33,18 @@ def aggregates(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
         if key in candidate:
             both[key] = Summary(mean, _with_deviation_of(mean, candidate[key]))
     tasks = {task: scores for (task, segment), scores in both.items() if not segment}
+    known = {task for task, _ in champion}
+    new = {t: mean for (t, segment), mean in candidate.items() if not segment and t not in known}
     segments = {key: scores for key, scores in both.items() if key[1]}
     unmatched, thinned = _counts(champion, candidate)
     return Comparison(
         tasks=tasks,
         segments=segments,
         classes={},
-        shares={key: _share(champion[key].examples, champion[key[0], ""].examples) for key in segments},
+        shares={key: _share(champion[key], champion[key[0], ""]) for key in segments},
         class_shares={},
         only_champion={k: mean.score for k, mean in champion.items() if k not in candidate},
-        only_candidate={
-            task: (mean.score, mean.examples) for (task, segment), mean in candidate.items() if not segment and (task, "") not in champion
-        },
+        only_candidate={task: (mean.score, mean.examples) for task, mean in new.items()},
         unmatched=unmatched,
         thinned=thinned,
         notes=tuple(notes),
@@ -50,7 +52,7 @@ def aggregates(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
     )
 
 
-def _means(rows: "pd.DataFrame") -> dict[Key, Mean]:
+def _means(rows: "pd.DataFrame") -> Means:
     """The mean score of each task (first its row as a whole) and segment."""
     n = len(rows)
     segments = rows["segment"].tolist() if "segment" in rows else [""] * n
@@ -68,7 +70,7 @@ def _means(rows: "pd.DataFrame") -> dict[Key, Mean]:
     }
 
 
-def _with_segment_names_of(champion: dict[Key, Mean], candidate: dict[Key, Mean]) -> dict[Key, Mean]:
+def _with_segment_names_of(champion: Means, candidate: Means) -> Means:
     """The candidate's means under the champion's spelling of the same segments."""
     mine, theirs = _segments(champion), _segments(candidate)
     names: dict[Key, str] = {}
@@ -82,7 +84,7 @@ def _with_segment_names_of(champion: dict[Key, Mean], candidate: dict[Key, Mean]
     return {(t, names.get((t, s), s)): mean for (t, s), mean in candidate.items()}
 
 
-def _segments(means: dict[Key, Mean]) -> dict[str, dict[str, None]]:
+def _segments(means: Means) -> dict[str, dict[str, None]]:
     """The segments of each task in their order."""
     out: dict[str, dict[str, None]] = {}
     for task, segment in means:
@@ -91,21 +93,23 @@ def _segments(means: dict[Key, Mean]) -> dict[str, dict[str, None]]:
     return out
 
 
-def _left_aside(champion: dict[Key, Mean], candidate: dict[Key, Mean]) -> list[str]:
+def _left_aside(champion: Means, candidate: Means) -> list[str]:
     """Notes about what only the candidate's rows have."""
     tasks = {task for task, _ in champion}
     alone = [key for key in candidate if key[1] and key not in champion and key[0] in tasks]
     notes = []
     if alone:
-        named = ", ".join(f"{t}/{s}" for t, s in alone[:SHOWN]) + (", …" if len(alone) > SHOWN else "")
-        notes.append(f"{len(alone)} segments of the candidate were left aside, because the champion's results do not have them: {named}.")
-    deviations = [k for k, m in candidate.items() if m.sd is not None and k in champion and champion[k].sd is None]
+        named = ", ".join(f"{task}/{segment}" for task, segment in alone[:SHOWN])
+        more = ", …" if len(alone) > SHOWN else ""
+        what = f"{len(alone)} segments of the candidate were left aside"
+        notes.append(f"{what}, because the champion's results do not have them: {named}{more}.")
+    without = {key for key, mean in champion.items() if mean.sd is None}
+    deviations = [key for key, mean in candidate.items() if mean.sd is not None and key in without]
     if deviations:
-        task, segment = deviations[0]
-        notes.append(
-            f"The candidate's sd was left aside in {len(deviations)} rows (the first is that of "
-            f"{task}{'/' if segment else ''}{segment}), because the champion's results have none there."
-        )
+        first = "/".join(part for part in deviations[0] if part)
+        where = f"{len(deviations)} rows (the first is that of {first})"
+        what = f"The candidate's sd was left aside in {where}"
+        notes.append(f"{what}, because the champion's results have none there.")
     return notes
 
 
@@ -114,8 +118,8 @@ def _with_deviation_of(champion: Mean, candidate: Mean) -> Mean:
     return candidate if champion.sd is not None else Mean(candidate.score, None, candidate.examples)
 
 
-def _counts(champion: dict[Key, Mean], candidate: dict[Key, Mean]) -> tuple[dict[str, int], frozenset[str]]:
-    """By task, the examples that only one side was tested on; and tasks in which the candidate lacks some."""
+def _counts(champion: Means, candidate: Means) -> tuple[dict[str, int], frozenset[str]]:
+    """By task, the examples of one side only; and the tasks in which the candidate lacks some."""
     whole: dict[str, int] = {}
     parts: dict[str, int] = {}
     thinned = set()
@@ -131,6 +135,8 @@ def _counts(champion: dict[Key, Mean], candidate: dict[Key, Mean]) -> tuple[dict
     return {task: n for task, n in unmatched.items() if n}, frozenset(thinned)
 
 
-def _share(part: int, whole: int) -> float:
-    """The share of a task that a segment has, 1 if that is not known."""
-    return min(part / whole, 1.0) if part and whole else 1.0
+def _share(part: Mean, whole: Mean) -> float:
+    """The share of a task's examples that a segment has, 1 if that is not known."""
+    if not part.examples or not whole.examples:
+        return 1.0
+    return min(part.examples / whole.examples, 1.0)

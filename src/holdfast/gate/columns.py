@@ -1,17 +1,18 @@
-"""Columns of any kind (text, numbers, categories, decimals, bytes, mixed) as checked text or numbers.
+"""Columns of any kind (text, numbers, categories, decimals, bytes, mixed) as text or numbers.
 
 The same id is the same text, whatever its type: 1, 1.0, Decimal("1.00"), b"1" and "1" all become
 "1". (The text "1.0" stays; sides that differ in this form are matched when they are compared.)
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.frames import Column
 from holdfast.text import shown
 
 if TYPE_CHECKING:
@@ -22,74 +23,6 @@ LONGEST = 60  # characters of a value that a message shows
 WORDS = {"true": 1.0, "false": 0.0}
 # NUL and code points that are no characters: XML, terminals and databases refuse them
 _NO_CHARACTERS = r"[\x00\x{FFFE}\x{FFFF}]"
-
-Column = Any  # a pyarrow ChunkedArray, or an object array of values that Arrow has no type for
-
-
-@runtime_checkable
-class ArrowStream(Protocol):
-    """A table of any library that hands out its columns by the Arrow PyCapsule protocol."""
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
-
-
-@runtime_checkable
-class Selectable(Protocol):
-    """A table of which columns can be taken by name, as those of Polars and DuckDB."""
-
-    @property
-    def columns(self) -> Sequence[str]: ...
-
-    def select(self, *names: str) -> ArrowStream: ...
-
-
-# ---- from tables to columns
-
-
-def from_pandas(frame: "pd.DataFrame", known: Sequence[str]) -> tuple[dict[str, Column], list[str]]:
-    """The known columns of a data frame, index levels included, and the names of all columns."""
-    levels = [str(n) for n in frame.index.names if n in known and n not in frame.columns]
-    names = [str(c) for c in frame.columns] + levels
-    found: dict[str, Column] = {n: column_of(frame.index.get_level_values(n)) for n in levels}
-    for position, name in enumerate(names[: len(frame.columns)]):
-        if name in known:
-            found[name] = column_of(frame.iloc[:, position])
-    return found, names
-
-
-def from_arrow(source: ArrowStream, known: Sequence[str]) -> tuple[dict[str, Column], list[str]]:
-    """The known columns of a table that speaks Arrow, and the names of all columns."""
-    import pyarrow as pa
-
-    try:
-        table = source if isinstance(source, pa.Table) else pa.table(source)
-        names = list(table.column_names)
-    except pa.ArrowException:
-        if not isinstance(source, Selectable):
-            raise
-        names = [str(name) for name in source.columns]  # perhaps some that need not be read has a type of its own
-        table = pa.table(source.select(*(name for name in names if name in known)))
-    found = enumerate(table.column_names)
-    return {name: table.column(k) for k, name in found if name in known}, names
-
-
-def from_records(records: Sequence[Mapping[str, Any]], known: Sequence[str]) -> tuple[dict[str, Column], list[str]]:
-    """The known columns of rows that are mappings; a key that a row lacks is missing there."""
-    names = list(dict.fromkeys(key for record in records for key in record))
-    return {n: column_of([r.get(n) for r in records]) for n in names if n in known}, names
-
-
-def column_of(values: Any) -> Column:
-    """Values of one column as an Arrow array if they have one type, else as an object array."""
-    import pyarrow as pa
-
-    try:
-        found = pa.array(values, from_pandas=True)
-        return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
-    except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError):
-        out = np.empty(len(values), dtype=object)
-        out[:] = list(values)
-        return out
 
 
 def is_empty(column: Column) -> bool:
@@ -111,7 +44,7 @@ def text(column: Column, where: str, name: str, empty: bool = False) -> "pd.Seri
     """A column as text.
 
     Args:
-        column: A column from one of the functions above.
+        column: A column of a table, see `holdfast.gate.frames`.
         where: The file or argument, for messages.
         name: The column's name, for messages.
         empty: Whether values may be missing; they are then empty text.
@@ -139,9 +72,8 @@ def text(column: Column, where: str, name: str, empty: bool = False) -> "pd.Seri
     strange = pc.match_substring_regex(found, _NO_CHARACTERS)
     if pc.any(strange).as_py():
         row = pc.index(strange, True).as_py()
-        raise HoldfastError(
-            f"{where}: {name} in row {row + 1} holds a code point that is no character: {short(found[row].as_py())}; take it out"
-        )
+        what = f"{name} in row {row + 1} holds a code point that is no character"
+        raise HoldfastError(f"{where}: {what}: {short(found[row].as_py())}; take it out")
     return found.cast(pa.large_string()).to_pandas()
 
 
@@ -179,8 +111,10 @@ def _mixed_text(values: np.ndarray, where: str, name: str) -> "pa.ChunkedArray":
         try:
             found.append(None if _missing(value) else _as_text(value))
         except (TypeError, ValueError, OverflowError) as error:
-            reason = "no text in UTF-8" if isinstance(error, UnicodeError) else "neither text nor a number"
-            raise HoldfastError(f"{where}: {name} in row {row + 1} is {reason}: {short(value)} (a {type(value).__name__})") from None
+            encoding = isinstance(error, UnicodeError)
+            reason = "no text in UTF-8" if encoding else "neither text nor a number"
+            what = f"{where}: {name} in row {row + 1} is {reason}"
+            raise HoldfastError(f"{what}: {short(value)} (a {type(value).__name__})") from None
     return pa.chunked_array([pa.array(found, pa.large_string())])
 
 
@@ -214,7 +148,7 @@ def numbers(column: Column, where: str, name: str, empty: bool = False) -> np.nd
     """A column as finite numbers.
 
     Args:
-        column: A column from one of the functions above.
+        column: A column of a table, see `holdfast.gate.frames`.
         where: The file or argument, for messages.
         name: The column's name, for messages.
         empty: Whether values may be missing; they are then NaN.
@@ -252,7 +186,7 @@ def numbers(column: Column, where: str, name: str, empty: bool = False) -> np.nd
 
 
 def _parsed(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
-    """Text as numbers, NaN if it is none, and whether it is empty. The words true and false are numbers."""
+    """Text as numbers (true and false as well), NaN if it is none; and whether it is empty."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -270,7 +204,8 @@ def _parsed(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
 def _mixed_numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Python values of any types as numbers, NaN if they are none, and whether they are missing."""
     absent = np.array([_missing(v) or (isinstance(v, str) and not v.strip()) for v in values])
-    return np.array([np.nan if gone else _number(v) for v, gone in zip(values, absent, strict=True)]), absent
+    numbers = [np.nan if gone else _number(v) for v, gone in zip(values, absent, strict=True)]
+    return np.array(numbers, dtype=float), absent
 
 
 def _number(value: Any) -> float:
@@ -289,7 +224,7 @@ def _number(value: Any) -> float:
 
 
 def _decoded(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """A column without the encodings of its values: dictionaries, runs, views, bytes, extension types."""
+    """A column without the encodings of its values: dictionaries, runs, views, bytes."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -299,7 +234,8 @@ def _decoded(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
         parts = [part for value, indices in values for part in value.take(indices).chunks]
         return pa.chunked_array(parts, parts[0].type) if parts else column.cast(pa.large_string())
     if pa.types.is_run_end_encoded(kind):
-        return _decoded(pa.chunked_array([pc.run_end_decode(c) for c in column.chunks], kind.value_type))
+        parts = [pc.run_end_decode(c) for c in column.chunks]
+        return _decoded(pa.chunked_array(parts, kind.value_type))
     if pa.types.is_string_view(kind) or _is_bytes(kind):
         try:
             return column.cast(pa.large_string())
@@ -330,7 +266,9 @@ def _missing(value: Any) -> bool:
     """Whether a value is None, NaN, NaT or NA."""
     import pandas as pd
 
-    return value is None or (not isinstance(value, str | bytes) and bool(np.ndim(value) == 0 and pd.isna(value)))
+    if value is None or isinstance(value, str | bytes):
+        return value is None
+    return bool(np.ndim(value) == 0 and pd.isna(value))
 
 
 def short(value: Any) -> str:

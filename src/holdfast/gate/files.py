@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, reading
-from holdfast.gate.columns import Column, from_arrow, from_records, short
+from holdfast.gate.columns import short
+from holdfast.gate.frames import Column, from_arrow, from_records
 from holdfast.metrics import AccuracyMatrix
 
 if TYPE_CHECKING:
@@ -71,9 +72,8 @@ def read_file(path: Path, where: str) -> Table | AccuracyMatrix:
     ending = (endings[-2:-1] if packed else endings[-1:]) or [""]
     form = FORMS.get(ending[0])
     if form is None or (packed and form == "Parquet"):
-        raise HoldfastError(
-            f"{where}: expected a file ending in {', '.join(FORMS)} (all but Parquet perhaps followed by {', '.join(PACKED)})"
-        )
+        packings = f"all but Parquet perhaps followed by {', '.join(PACKED)}"
+        raise HoldfastError(f"{where}: expected a file ending in {', '.join(FORMS)} ({packings})")
     with reading(where, form):
         try:
             if form == "Parquet":
@@ -113,8 +113,8 @@ def _decoded(raw: bytes) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        byte = f"0x{raw[error.start]:02x}"
-        raise ValueError(f"byte {error.start + 1} ({byte}) is not UTF-8; save it as UTF-8") from None
+        byte = f"byte {error.start + 1} (0x{raw[error.start]:02x})"
+        raise ValueError(f"{byte} is not UTF-8; save it as UTF-8") from None
 
 
 # ---- Parquet
@@ -146,7 +146,8 @@ def _csv(text: str) -> Table | AccuracyMatrix:
     unique_names(names)
     raw = body.encode()
     if not body.strip():
-        return {n: pa.chunked_array([pa.array([], pa.string())]) for n in names if n in KNOWN}, names
+        none = pa.chunked_array([pa.array([], pa.string())])
+        return {name: none for name in names if name in KNOWN}, names
     columns = [name or f"\x00{k}" for k, name in enumerate(names)]  # columns without a name
     known = [name for name in names if name in KNOWN]
     table = pc.read_csv(
@@ -174,14 +175,19 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def _split(header: str) -> tuple[str, list[str], bool]:
-    """The separator under which most known columns appear, the names, and whether spaces surround them."""
+    """The separator that gives most known columns, the names, and whether spaces surround them."""
     read = {s: next(csv.reader([header], delimiter=s, strict=True)) for s in SEPARATORS}
     separator = max(SEPARATORS, key=lambda s: sum(name.strip() in KNOWN for name in read[s]))
     names = [name.strip() for name in read[separator]]
     return separator, names, names != read[separator]
 
 
-def _cleaned(column: "pa.ChunkedArray", name: str, spaced: bool, separator: str) -> "pa.ChunkedArray":
+def _cleaned(
+    column: "pa.ChunkedArray",
+    name: str,
+    spaced: bool,
+    separator: str,
+) -> "pa.ChunkedArray":
     """A column without the spaces that a table for the eye has, and with a point in its numbers."""
     import pyarrow.compute as pc
 
@@ -196,11 +202,12 @@ def unique_names(names: list[str]) -> None:
     """Stop if two columns have one name."""
     twice = [n for n in dict.fromkeys(names) if n and names.count(n) > 1]
     if twice:
-        raise ValueError(f"{names.count(twice[0])} columns are called {short(twice[0])}; names must differ")
+        what = f"{names.count(twice[0])} columns are called {short(twice[0])}"
+        raise ValueError(f"{what}; names must differ")
 
 
 def matrix_of(columns: dict[str, Column], names: list[str]) -> AccuracyMatrix | None:
-    """The accuracy matrix in columns task, after and score (and examples, segment); None if it is none."""
+    """The accuracy matrix in columns task, after, score (examples, segment); None if it is none."""
     if not all(n in names for n in MATRIX) or "example_id" in names:
         return None
     wanted = [n for n in (*MATRIX, "examples", "segment") if n in columns]
@@ -269,7 +276,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _by_column(value: dict[str, Any]) -> list[dict[str, Any]]:
-    """Rows of a table that lists each column's values, or maps the row's index to them, as pandas does."""
+    """Rows of a table that maps each column to its values, or to an index and values (pandas)."""
     columns = {name: list(c.values()) if isinstance(c, dict) else c for name, c in value.items()}
     rows = {tuple(c) if isinstance(c, dict) else len(c) for c in value.values()}
     if len(rows) != 1:

@@ -1,4 +1,4 @@
-"""Results of single examples: both sides joined on the example, then cut into tasks, segments and classes.
+"""Results of single examples, joined on the example and cut into tasks, segments and classes.
 
 Everything is sorted once and cut by position, so that many small segments cost no more than few
 large ones.
@@ -22,12 +22,13 @@ LARGEST = 1000  # classes in all; more are rather ids than labels
 GROUPING = ("cluster", "segment", "label")
 
 
+Positions = tuple[np.ndarray, np.ndarray]  # of the rows of both sides
 Texts = tuple[np.ndarray, list[str]]  # a column as positions, (N,), in the list of its values
 
 
 @dataclass(frozen=True)
 class _Joined:
-    """Rows of both sides on the same examples, sorted by task, in the champion's order within each."""
+    """Rows of both sides on the same examples, sorted by task, each in the champion's order."""
 
     a: "pd.DataFrame"  # the champion's rows
     b: "pd.DataFrame"  # the candidate's rows
@@ -47,7 +48,8 @@ class _Joined:
     def shared(self) -> np.ndarray:
         """Whether both sides were tested on each of the tasks."""
         n = len(self.names)
-        return (np.bincount(self.task_a, minlength=n) > 0) & (np.bincount(self.task_b, minlength=n) > 0)
+        mine, theirs = np.bincount(self.task_a, minlength=n), np.bincount(self.task_b, minlength=n)
+        return (mine > 0) & (theirs > 0)
 
 
 def joined(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
@@ -66,10 +68,7 @@ def joined(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
     """
     both = _join(a, b)
     unmatched, strangers, thinned = _one_sided(both)
-    notes = [
-        f"The candidate's column {c} was left aside, because the champion's results have none." for c in GROUPING if c in b and c not in a
-    ]
-    notes += [f"Task {apart(task)}: {n} example ids are on one side only{_such_as(*strangers[task])}." for task, n in unmatched.items()]
+    notes = [*_left_aside(a, b), *_strange(unmatched, strangers)]
     notes += [*_contradictions(a, "champion"), *_contradictions(b, "candidate")]
     cluster, segment, label = (_trusted(both, column) for column in GROUPING)
     cut = _Cut(both, None if cluster is None else cluster[0])
@@ -78,7 +77,8 @@ def joined(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
     binary = {task: scores for task, scores in tasks.items() if scores.binary}
     classes, class_shares = cut.parts(label, binary, LARGEST)
     if label is not None and binary and not classes:
-        notes.append(f"Recall by class was left out, because the labels have more than {LARGEST:,} values, as ids do.")
+        many = f"more than {LARGEST:,} values, as ids do"
+        notes.append(f"Recall by class was left out, because the labels have {many}.")
     return Comparison(
         tasks=dict[str, Pair | Summary](tasks),
         segments=dict[Key, Pair | Summary](segments),
@@ -95,11 +95,26 @@ def joined(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
     )
 
 
+def _left_aside(a: "pd.DataFrame", b: "pd.DataFrame") -> Iterator[str]:
+    """Notes about columns with which the candidate would decide how it is tested."""
+    for column in GROUPING:
+        if column in b and column not in a:
+            what = f"The candidate's column {column} was left aside"
+            yield f"{what}, because the champion's results have none."
+
+
+def _strange(unmatched: dict[str, int], strangers: dict[str, tuple[str, str]]) -> Iterator[str]:
+    """Notes about examples that only one side was tested on."""
+    for task, n in unmatched.items():
+        told = _such_as(*strangers[task])
+        yield f"Task {apart(task)}: {n} example ids are on one side only{told}."
+
+
 # ---- joining
 
 
 def _join(a: "pd.DataFrame", b: "pd.DataFrame") -> _Joined:
-    """Match rows on task and id. Ids that are whole numbers match in every form if one form alone does not do."""
+    """Match rows on task and id; if some do not match, try whole numbers in every form."""
     import pandas as pd
 
     (task_a, task_b), names = _codes(a["task"], b["task"])
@@ -107,7 +122,7 @@ def _join(a: "pd.DataFrame", b: "pd.DataFrame") -> _Joined:
     rows_a, rows_b = _match(task_a * len(ids) + id_a, task_b * len(ids) + id_b)
     if len(rows_a) < max(len(a), len(b)):
         same, plain = pd.factorize(np.array([canonical(text) for text in ids], dtype=object))
-        key_a, key_b = (task * len(plain) + same[code] for task, code in ((task_a, id_a), (task_b, id_b)))
+        key_a, key_b = task_a * len(plain) + same[id_a], task_b * len(plain) + same[id_b]
         if len(plain) < len(ids) and all(len(np.unique(key)) == len(key) for key in (key_a, key_b)):
             rows_a, rows_b = _match(key_a, key_b)
     order = np.argsort(task_a[rows_a], kind="stable")
@@ -115,7 +130,7 @@ def _join(a: "pd.DataFrame", b: "pd.DataFrame") -> _Joined:
     return _Joined(a, b, names, known, task_a, task_b, rows_a[order], rows_b[order])
 
 
-def _codes(a: "pd.Series[Any]", b: "pd.Series[Any]") -> tuple[tuple[np.ndarray, np.ndarray], list[str]]:
+def _codes(a: "pd.Series[Any]", b: "pd.Series[Any]") -> tuple[Positions, list[str]]:
     """Two columns as positions in one list of their values, in order of first occurrence."""
     import pandas as pd
 
@@ -123,8 +138,8 @@ def _codes(a: "pd.Series[Any]", b: "pd.Series[Any]") -> tuple[tuple[np.ndarray, 
     return (codes[: len(a)], codes[len(a) :]), [str(v) for v in values.tolist()]
 
 
-def _match(key_a: np.ndarray, key_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions at which two arrays of distinct keys hold the same key, in the first one's order."""
+def _match(key_a: np.ndarray, key_b: np.ndarray) -> Positions:
+    """Where two arrays of distinct keys hold the same key, in the order of the first."""
     if np.array_equal(key_a, key_b):
         return np.arange(len(key_a)), np.arange(len(key_a))
     order = np.argsort(key_b, kind="stable")
@@ -134,7 +149,7 @@ def _match(key_a: np.ndarray, key_b: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def _one_sided(both: _Joined) -> tuple[dict[str, int], dict[str, tuple[str, str]], frozenset[str]]:
-    """By task, how many ids are on one side only, one of each side, and the tasks that lack some on the candidate's."""
+    """By task, how many ids one side alone has, one of each side; and the thinned tasks."""
     left = [
         _unmatched_ids(rows, task, at, both.shared)
         for rows, task, at in (
@@ -159,7 +174,12 @@ def _one_sided(both: _Joined) -> tuple[dict[str, int], dict[str, tuple[str, str]
     return counts, strangers, frozenset(both.names[task] for task in left[0])
 
 
-def _unmatched_ids(rows: "pd.DataFrame", task: np.ndarray, matched: np.ndarray, shared: np.ndarray) -> dict[int, list[str]]:
+def _unmatched_ids(
+    rows: "pd.DataFrame",
+    task: np.ndarray,
+    matched: np.ndarray,
+    shared: np.ndarray,
+) -> dict[int, list[str]]:
     """By task of both sides, the ids of rows that were not matched."""
     alone = shared[task]
     alone[matched] = False
@@ -176,7 +196,7 @@ def _such_as(champion: str, candidate: str) -> str:
 
 
 def _trusted(both: _Joined, column: str) -> Texts | None:
-    """A column of the champion at the joined rows; where the candidate has it as well, it must be equal."""
+    """A column of the champion at the joined rows; if the candidate has it too, it is equal."""
     if column not in both.a:
         return None
     mine = both.a[column].iloc[both.rows_a]
@@ -189,13 +209,13 @@ def _trusted(both: _Joined, column: str) -> Texts | None:
         differ = np.flatnonzero((codes != others) & (plain[codes] != plain[others]))
         if len(differ):
             at = int(differ[0])
+            task = both.names[both.task[at]]
             example = str(both.a["example_id"].iloc[both.rows_a[at]])
             how = "has another label" if column == "label" else f"is in another {column}"
-            raise HoldfastError(
-                f"task {apart(both.names[both.task[at]])}: example {apart(example)} {how} on each side: "
-                f"{apart(values[codes[at]])} (champion) and {apart(values[others[at]])} (candidate); "
-                "the test set must be the same"
-            )
+            what = f"task {apart(task)}: example {apart(example)} {how} on each side"
+            one, other = apart(values[codes[at]]), apart(values[others[at]])
+            told = f"{one} (champion) and {other} (candidate)"
+            raise HoldfastError(f"{what}: {told}; the test set must be the same")
     return codes, values
 
 
@@ -230,13 +250,14 @@ class _Cut:
     def parts(
         self, column: Texts | None, tasks: Mapping[str, Pair], largest: int | None = None
     ) -> tuple[dict[Key, Pair], dict[Key, float]]:
-        """The scores by task and value of a column, and the share of its task; none if there are more than `largest`."""
+        """The scores and the share of its task by value of a column; none if above `largest`."""
         if column is None or not tasks:
             return {}, {}
         codes, values = column
         key = self.task * len(values) + codes
         if len(tasks) < len(self.names):
-            kept = np.flatnonzero(np.isin(self.task, [k for k, name in enumerate(self.names) if name in tasks]))
+            wanted = [k for k, name in enumerate(self.names) if name in tasks]
+            kept = np.flatnonzero(np.isin(self.task, wanted))
         else:
             kept = np.arange(len(key))
         if largest is not None and len(np.unique(key[kept])) > largest:
@@ -251,15 +272,15 @@ class _Cut:
 def _only_champion(both: _Joined, segments: Mapping[Key, Pair]) -> dict[Key, float]:
     """Mean scores of the champion's tasks, and segments, that the candidate was not tested on."""
     score = both.a["score"].to_numpy(dtype=float)
-    totals, counts = np.bincount(both.task_a, score), np.bincount(both.task_a)
-    shared = both.shared
-    out: dict[Key, float] = {(both.names[k], ""): float(totals[k] / counts[k]) for k in range(both.known) if not shared[k]}
+    by_task = np.bincount(both.task_a, score) / np.bincount(both.task_a)
+    gone = np.flatnonzero(~both.shared[: both.known]).tolist()
+    out: dict[Key, float] = {(both.names[k], ""): float(by_task[k]) for k in gone}
     if "segment" not in both.a:
         return out
     empty = both.a["segment"][:0]
     (codes, _), values = _codes(both.a["segment"], empty)
-    keys, inverse, sizes = np.unique(both.task_a * len(values) + codes, return_inverse=True, return_counts=True)
-    means = np.bincount(inverse, score) / sizes
+    keys, inverse = np.unique(both.task_a * len(values) + codes, return_inverse=True)
+    means = np.bincount(inverse, score) / np.bincount(inverse)
     for value, mean in zip(keys.tolist(), means.tolist(), strict=True):
         task, code = divmod(value, len(values))
         if (both.names[task], values[code]) not in segments:
@@ -269,7 +290,8 @@ def _only_champion(both: _Joined, segments: Mapping[Key, Pair]) -> dict[Key, flo
 
 def _only_candidate(both: _Joined) -> dict[str, tuple[float, int]]:
     """Mean score and number of examples of the tasks that only the candidate was tested on."""
-    totals = np.bincount(both.task_b, both.b["score"].to_numpy(dtype=float), minlength=len(both.names))
+    score = both.b["score"].to_numpy(dtype=float)
+    totals = np.bincount(both.task_b, score, minlength=len(both.names))
     counts = np.bincount(both.task_b, minlength=len(both.names))
     new = range(both.known, len(both.names))
     return {both.names[k]: (float(totals[k] / counts[k]), int(counts[k])) for k in new}
@@ -286,17 +308,14 @@ def _contradictions(rows: "pd.DataFrame", side: str) -> Iterator[str]:
     wrong = (score == 1) != right
     if wrong.any() and bool(((score == 0) | (score == 1)).all()):
         first = rows.iloc[int(wrong.argmax())]
-        yield (
-            f"In the {side}'s results, {int(wrong.sum())} of {len(rows)} scores contradict label and prediction "
-            f"(the first is example {apart(str(first['example_id']))} of task {apart(str(first['task']))}); "
-            "the scores were taken."
-        )
+        example, task = (apart(str(first[name])) for name in ("example_id", "task"))
+        what = f"{int(wrong.sum())} of {len(rows)} scores contradict label and prediction"
+        which = f"the first is example {example} of task {task}"
+        yield f"In the {side}'s results, {what} ({which}); the scores were taken."
     if not right.any() and not set(rows["label"]) & set(rows["prediction"]):
         label, prediction = (apart(str(rows[c].iloc[0])) for c in ("label", "prediction"))
-        yield (
-            f"In the {side}'s results, no prediction (such as {prediction}) occurs among the labels (such as "
-            f"{label}); check that both columns name classes in the same way."
-        )
+        what = f"no prediction (such as {prediction}) occurs among the labels (such as {label})"
+        yield f"In the {side}'s results, {what}; both columns should name classes in the same way."
 
 
 def _areas(both: _Joined, label: Texts | None) -> dict[str, tuple[float, float]]:
@@ -319,7 +338,10 @@ def _areas(both: _Joined, label: Texts | None) -> dict[str, tuple[float, float]]
     for classes, tasks in alike.items():
         counts = [sum(int((codes[rows] == k).sum()) for _, rows in tasks) for k in classes]
         chosen = classes[positive_class([values[k] for k in classes], counts)]
-        found = {t: [area(codes[r] == chosen, p[r]) for p in (champion, candidate)] for t, r in tasks}
+        found: dict[str, tuple[float, float]] = {}
+        for name, rows in tasks:
+            positive = codes[rows] == chosen
+            found[name] = (area(positive, champion[rows]), area(positive, candidate[rows]))
         turned = sum((found[t][0] - 0.5) * len(r) for t, r in tasks) < 0
         out |= {t: (1 - a, 1 - b) if turned else (a, b) for t, (a, b) in found.items()}
     return {both.names[k]: out[both.names[k]] for k in range(both.known) if both.names[k] in out}

@@ -1,4 +1,4 @@
-"""Names of the two sides that mean the same or look the same: 1 and 1.0, 'café' and 'café', 'a' and 'A '."""
+"""Names of the two sides that mean the same (1 and 1.0) or look the same ('a' and 'a ')."""
 
 import re
 import unicodedata
@@ -26,7 +26,7 @@ def canonical(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """A name without what a reader cannot see in it: case, white space, Unicode form, control characters.
+    """A name without what is easily overlooked: case, white space, Unicode form.
 
     >>> folded("Cafe\\u0301 1") == folded("caf\\xe9\\xa01")
     True
@@ -83,10 +83,9 @@ differ only by case, so they were not compared; give both sides the same spellin
     for name in candidate if mine else ():
         other = mine.get(folded(name))
         if other is not None and other != name:
-            raise HoldfastError(
-                f"{what} {apart(other)} of the champion and {apart(name)} of the candidate differ only "
-                f"by {_cause(other, name)}, so they were not compared; give both sides the same spelling"
-            )
+            both = f"{apart(other)} of the champion and {apart(name)} of the candidate"
+            why = f"differ only by {_cause(other, name)}, so they were not compared"
+            raise HoldfastError(f"{what} {both} {why}; give both sides the same spelling")
 
 
 def apart(name: str) -> str:
@@ -105,9 +104,10 @@ def _cause(a: str, b: str) -> str:
         return "white space"
     if a.casefold() == b.casefold():
         return "case"
-    for form in ("NFC", "NFKC"):
-        if unicodedata.normalize(form, a) == unicodedata.normalize(form, b):
-            return "Unicode normalisation (NFC or NFD)" if form == "NFC" else "Unicode compatibility form"
+    if unicodedata.normalize("NFC", a) == unicodedata.normalize("NFC", b):
+        return "Unicode normalisation (NFC or NFD)"
+    if unicodedata.normalize("NFKC", a) == unicodedata.normalize("NFKC", b):
+        return "Unicode compatibility form"
     if CONTROL.sub("", a) == CONTROL.sub("", b):
         return "invisible characters"
     return "case, white space and Unicode form together"

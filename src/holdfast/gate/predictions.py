@@ -1,4 +1,4 @@
-"""Labels, predictions and probabilities of single examples: what is right, and the area under the ROC curve."""
+"""Labels, predictions and probabilities: which answers are right, and areas under ROC curves."""
 
 from typing import TYPE_CHECKING, Any
 

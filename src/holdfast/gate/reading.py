@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holdfast.errors import HoldfastError, reading
-from holdfast.gate.columns import ArrowStream, from_arrow, from_pandas
 from holdfast.gate.files import KNOWN, Table, matrix_of, read_file, unique_names
+from holdfast.gate.frames import ArrowStream, from_arrow, from_pandas
 from holdfast.gate.tables import checked
 from holdfast.metrics import AccuracyMatrix
 from holdfast.metrics.matrix import Cell
@@ -82,15 +82,14 @@ def read_side(source: "Source | Side", side: str = "results") -> Side:
         name = without_secrets(os.fspath(source))
         where = f"{side} {name}"
         if _URL.match(name):
-            raise HoldfastError(f"{where} is a URL; download it and give the file's path, or give a data frame")
+            raise HoldfastError(f"{where} is a URL; download it and give the path of the file")
         found = read_file(Path(source), where)
     elif isinstance(source, pd.DataFrame | ArrowStream):
         name = where = side
         found = _from_frame(source, where)
     else:
-        raise HoldfastError(
-            f"{side}: expected a path, a data frame (pandas, or one that speaks Arrow) or an accuracy matrix, got {type(source).__name__}"
-        )
+        kinds = "a path, a data frame (pandas, or one that speaks Arrow) or an accuracy matrix"
+        raise HoldfastError(f"{side}: expected {kinds}, got {type(source).__name__}")
     if isinstance(found, AccuracyMatrix):
         return _from_matrix(found, where, name)
     with reading(where, "results"):
@@ -133,7 +132,7 @@ def _from_frame(source: "pd.DataFrame | ArrowStream", where: str) -> Table | Acc
                 columns, names = from_arrow(source, KNOWN)
             unique_names(names)
             return matrix_of(columns, names) or (columns, names)
-        except HoldfastError as error:  # of an accuracy matrix, which does not know where it is from
+        except HoldfastError as error:  # of an accuracy matrix, which does not know its source
             raise HoldfastError(f"{where}: {error}") from None
 
 
@@ -141,44 +140,52 @@ def _from_frame(source: "pd.DataFrame | ArrowStream", where: str) -> Table | Acc
 
 
 def _from_matrix(m: AccuracyMatrix, where: str, name: str) -> Side:
-    """The last row of a matrix: results of single examples if every cell has them, else aggregated ones."""
+    """The last row of a matrix: single examples if every cell has them, else aggregated results."""
     with reading(where, "an accuracy matrix"):
         last = m.tasks[-1]
         cells = {(str(t), s or ""): c for (t, after, s), c in m.cells.items() if after == last}
         names = [str(t) for t in m.tasks]
         if len(set(names)) < len(names):
-            raise HoldfastError(f"{where}: two tasks have the same name as text; tasks: {', '.join(names)}")
+            told = ", ".join(names)
+            raise HoldfastError(f"{where}: two tasks have the same name as text; tasks: {told}")
         missing = [t for t in names if (t, "") not in cells]
         if missing:
-            raise HoldfastError(
-                f"{where}: task {missing[0]!r} was not evaluated after the last task {str(last)!r}, so the gate cannot judge it"
-            )
+            what = f"task {missing[0]!r} was not evaluated after the last task {str(last)!r}"
+            raise HoldfastError(f"{where}: {what}, so the gate cannot judge it")
         rows, notes = _rows_of(m, cells, where)
-        scores = [{str(t): s for t in m.tasks if not np.isnan(s := m.score(t, after=a))} for a in m.tasks]
+        table = [{str(t): m.score(t, after=a) for t in m.tasks} for a in m.tasks]
+        scores = [{t: s for t, s in row.items() if not np.isnan(s)} for row in table]
         place = {t: k for k, t in enumerate(names)}
         return Side(rows, standing(scores, place), name, notes=notes)
 
 
-def _rows_of(m: AccuracyMatrix, cells: dict[tuple[str, str], Cell], where: str) -> "tuple[pd.DataFrame, tuple[str, ...]]":
+def _rows_of(
+    m: AccuracyMatrix,
+    cells: dict[tuple[str, str], Cell],
+    where: str,
+) -> "tuple[pd.DataFrame, tuple[str, ...]]":
     """The table of the cells of one row of a matrix, and notes."""
     import pandas as pd
 
     if any(c.results is None for (_, s), c in cells.items() if not s):
-        plain = [{"task": t, "segment": s, "score": c.score, "examples": c.examples or 0} for (t, s), c in cells.items()]
-        frame = pd.DataFrame(plain)
+        plain = [(t, s, c.score, c.examples or 0) for (t, s), c in cells.items()]
+        frame = pd.DataFrame(plain, columns=["task", "segment", "score", "examples"])
         return checked(*from_pandas(frame, KNOWN), where)
     tables = [_examples_of(str(t), cells[str(t), ""].results, m.clusters.get(t)) for t in m.tasks]
     rows, notes = checked(*from_pandas(pd.concat(tables, ignore_index=True), KNOWN), where)
     left = sorted({f"{t}/{s}" for t, s in cells if s})
     if left:
-        notes += (
-            f"{len(left)} segments of the accuracy matrix ({where}) were left aside, because the results of "
-            f"single examples do not say which segment they belong to: {', '.join(left[:3])}.",
-        )
+        what = f"{len(left)} segments of the accuracy matrix ({where}) were left aside"
+        why = "results of single examples do not say which segment they belong to"
+        notes += (f"{what}, because {why}: {', '.join(left[:3])}.",)
     return rows, notes
 
 
-def _examples_of(task: str, results: np.ndarray | None, clusters: np.ndarray | None) -> "pd.DataFrame":
+def _examples_of(
+    task: str,
+    results: np.ndarray | None,
+    clusters: np.ndarray | None,
+) -> "pd.DataFrame":
     import pandas as pd
 
     frame = pd.DataFrame({"task": task, "score": results})

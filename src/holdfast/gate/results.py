@@ -45,10 +45,8 @@ def compare(champion: Side, candidate: Side) -> Comparison:
     aggregated = "examples" in champion.rows
     if aggregated != ("examples" in candidate.rows):
         single, other = ("candidate", "champion") if aggregated else ("champion", "candidate")
-        raise HoldfastError(
-            f"the {single}'s results are of single examples, but the {other}'s are aggregated; give "
-            "both in the same form, best of all with one row per example"
-        )
+        forms = f"the {single}'s results are of single examples, but the {other}'s are aggregated"
+        raise HoldfastError(f"{forms}; give both in one form, best of all with one row per example")
     a, b = champion.rows, _with_task_names_of(champion.rows, candidate.rows)
     found = aggregates(a, b) if aggregated else joined(a, b)
     return replace(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holdfast.errors import HoldfastError
-from holdfast.gate.columns import Column, is_empty, numbers, short, text
+from holdfast.gate.columns import is_empty, numbers, short, text
 from holdfast.gate.files import AGGREGATED, REQUIRED
+from holdfast.gate.frames import Column
 from holdfast.gate.names import apart, folded
 from holdfast.gate.predictions import agreement
 
@@ -23,7 +24,11 @@ WEIGHTS = ("weight", "weights", "sample_weight")
 SHOWN = 12  # column names that a message lists
 
 
-def checked(columns: dict[str, Column], names: list[str], where: str) -> "tuple[pd.DataFrame, tuple[str, ...]]":
+def checked(
+    columns: dict[str, Column],
+    names: list[str],
+    where: str,
+) -> "tuple[pd.DataFrame, tuple[str, ...]]":
     """The table that the gate works with, from columns of any source.
 
     Args:
@@ -39,7 +44,7 @@ def checked(columns: dict[str, Column], names: list[str], where: str) -> "tuple[
     """
     import pandas as pd
 
-    columns = {n: c for n, c in columns.items() if n not in OPTIONAL or not len(c) or not is_empty(c)}
+    columns = {n: c for n, c in columns.items() if n not in OPTIONAL or not is_empty(c)}
     aggregated = "examples" in columns and "example_id" not in columns
     _complete(columns, names, aggregated, where)
     if not len(columns["task"]):
@@ -55,12 +60,13 @@ def checked(columns: dict[str, Column], names: list[str], where: str) -> "tuple[
     if bool(twice.any()):
         row = out[twice].iloc[0]
         named = ", ".join(apart(row[k]) for k in keys)
-        raise HoldfastError(f"{where}: each {' and '.join(keys)} has one row, but {named} stands twice")
+        rule = f"each {' and '.join(keys)} has one row"
+        raise HoldfastError(f"{where}: {rule}, but {named} stands twice")
     return out, tuple(_notes(columns, out, where))
 
 
 def _complete(columns: dict[str, Column], names: list[str], aggregated: bool, where: str) -> None:
-    """Stop if columns are missing; name those that are there, and any that is only spelt differently."""
+    """Stop if columns are missing; name those that are there, and any that is spelt differently."""
     needed = AGGREGATED if aggregated else REQUIRED
     missing = [c for c in needed if c not in columns]
     if not aggregated and missing == ["score"] and "label" in columns and "prediction" in columns:
@@ -72,14 +78,16 @@ def _complete(columns: dict[str, Column], names: list[str], aggregated: bool, wh
         near = [n for n in names if n != lacking and folded(n) == lacking]
         near = near or difflib.get_close_matches(lacking, names, n=1, cutoff=0.8)
         if near and folded(near[0]) == lacking:
-            hints.append(f"{short(near[0])} differs from {lacking!r} by case or spaces only; rename it")
+            how = f"differs from {lacking!r} by case or spaces only"
+            hints.append(f"{short(near[0])} {how}; rename it")
         elif near:
             hints.append(f"{short(near[0])} is perhaps meant for {lacking!r}; rename it")
-    there = ", ".join(short(n)[1:-1] for n in names[:SHOWN]) + (", …" if len(names) > SHOWN else "")
+    there = ", ".join(short(n)[1:-1] for n in names[:SHOWN]) or "none"
+    more = ", …" if len(names) > SHOWN else ""
+    expected = f"expected columns {', '.join(REQUIRED)} (or {', '.join(AGGREGATED)})"
     raise HoldfastError(
-        f"{where}: expected columns {', '.join(REQUIRED)} (or {', '.join(AGGREGATED)}; label and prediction "
-        f"may replace score), missing {', '.join(missing)}; the columns there are: {there or 'none'}"
-        + "".join(f"; {hint}" for hint in hints)
+        f"{where}: {expected}, missing {', '.join(missing)} (label and prediction may replace "
+        f"score); the columns there are: {there}{more}" + "".join(f"; {hint}" for hint in hints)
     )
 
 
@@ -103,7 +111,7 @@ def _single(columns: dict[str, Column], out: "pd.DataFrame", where: str) -> None
 
 
 def _scores(column: Column, where: str, near: bool) -> np.ndarray:
-    """Scores in [0, 1]. Those that miss 0 or 1 by rounding are 0 or 1 (`near`: from the inside as well)."""
+    """Scores in [0, 1]. Those beyond it by rounding are 0 or 1; `near`: those inside as well."""
     values = numbers(column, where, "score")
     _within(
         values,
@@ -123,23 +131,23 @@ def _within(values: np.ndarray, where: str, name: str, rule: str, advice: str = 
     outside = (values < -TOLERANCE) | (values > 1 + TOLERANCE)
     if bool(outside.any()):
         row = int(outside.argmax())
-        raise HoldfastError(f"{where}: {rule}; got {name} {values[row]:.10g} in row {row + 1}{advice}")
+        got = f"got {name} {values[row]:.10g} in row {row + 1}"
+        raise HoldfastError(f"{where}: {rule}; {got}{advice}")
 
 
 # ---- aggregated
 
 
 def _aggregated(columns: dict[str, Column], out: "pd.DataFrame", where: str) -> None:
-    """Add the columns of aggregated scores. An empty segment is the task as a whole, examples 0 and sd NaN are unknown."""
+    """Add the columns of aggregated scores; examples 0 and sd NaN are unknown."""
     import pandas as pd
 
     examples = np.nan_to_num(numbers(columns["examples"], where, "examples", empty=True))
     bad = (examples < 0) | (examples % 1 != 0) | (examples > MOST)
     if bool(bad.any()):
         row = int(bad.argmax())
-        raise HoldfastError(
-            f"{where}: examples must be a whole number of at least 1 (0: not known), got {examples[row]:g} in row {row + 1}"
-        )
+        rule = "examples must be a whole number of at least 1 (0: not known)"
+        raise HoldfastError(f"{where}: {rule}, got {examples[row]:g} in row {row + 1}")
     out["examples"] = examples
     if "sd" in columns:
         out["sd"] = numbers(columns["sd"], where, "sd", empty=True)
@@ -149,24 +157,25 @@ def _aggregated(columns: dict[str, Column], out: "pd.DataFrame", where: str) -> 
         whole = set(out["task"][out["segment"] == ""])
         alone = [t for t in pd.unique(out["task"]) if t not in whole]
         if alone:
-            raise HoldfastError(f"{where}: task {apart(alone[0])} has segments, but no row (with an empty segment) for the task as a whole")
+            what = f"task {apart(alone[0])} has segments, but no row for the task as a whole"
+            raise HoldfastError(f"{where}: {what}; add one with an empty segment")
 
 
 def _possible(out: "pd.DataFrame", where: str) -> None:
     """Stop at a standard deviation that scores in [0, 1] with this mean and number cannot have."""
     mean, sd, n = (out[c].to_numpy(dtype=float) for c in ("score", "sd", "examples"))
     rounding = 0.5 * 10.0 ** -max(DIGITS, *(len(repr(m).partition(".")[2]) for m in mean.tolist()))
-    nearest = np.clip(mean + np.clip(0.5 - mean, -rounding, rounding), 0, 1)  # the mean before it was rounded
-    free = np.where(n > 1, n / np.maximum(n - 1, 1), np.where(n == 1, 1, 2))  # n unknown: it may be 2
+    nearest = mean + np.clip(0.5 - mean, -rounding, rounding)  # perhaps, before it was rounded
+    free = np.where(n == 0, 2, n / np.maximum(n - 1, 1))  # an unknown number may be 2
     largest = np.sqrt(nearest * (1 - nearest) * free)
     bad = (sd < 0) | (sd > largest + rounding + TOLERANCE)
     if bool(bad.any()):
         k = int(bad.argmax())
         count = f"{n[k]:.0f} examples" if n[k] else "an unknown number of examples"
-        raise HoldfastError(
-            f"{where}: sd is {sd[k]:g} in row {k + 1}, but scores in [0, 1] with mean {mean[k]:g} and {count} "
-            f"have a standard deviation from 0 to {largest[k]:.4g}; give that of the single scores"
-        )
+        what = f"sd is {sd[k]:g} in row {k + 1}"
+        which = f"scores in [0, 1] with mean {mean[k]:g} and {count}"
+        limit = f"have a standard deviation from 0 to {largest[k]:.4g}"
+        raise HoldfastError(f"{where}: {what}, but {which} {limit}; give that of the single scores")
 
 
 # ---- notes
@@ -174,13 +183,16 @@ def _possible(out: "pd.DataFrame", where: str) -> None:
 
 def _notes(columns: dict[str, Column], out: "pd.DataFrame", where: str) -> list[str]:
     """What was left aside, and names that look like each other."""
-    notes = [f"The column {name} of {where} was left aside, because every example counts alike." for name in WEIGHTS if name in columns]
+    notes = []
+    for name in WEIGHTS:
+        if name in columns:
+            what = f"The column {name} of {where} was left aside"
+            notes.append(f"{what}, because every example counts alike.")
     seen: dict[str, str] = {}
     for task in out["task"].unique().tolist():
         other = seen.setdefault(folded(task), task)
         if other != task:
-            notes.append(
-                f"In {where}, the tasks {apart(other)} and {apart(task)} differ only in case, white space or "
-                "Unicode form; they are judged as two tasks."
-            )
+            both = f"the tasks {apart(other)} and {apart(task)}"
+            how = "differ only in case, white space or Unicode form"
+            notes.append(f"In {where}, {both} {how}; they are judged as two tasks.")
     return notes
