@@ -158,9 +158,9 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
     ours.save(file)
     tensors = load_file(file)
     save_file(tensors, file, {"holdfast": json.dumps({"format": 99}), "sha256": "0"})
-    with pytest.raises(HoldfastError, match="format 99, this version reads 2"):
+    with pytest.raises(HoldfastError, match="format 99, this version reads 3"):
         learner(s).load(file)
-    save_file(tensors, file, {"holdfast": json.dumps({"format": 2}), "sha256": "0", "extra": "1"})
+    save_file(tensors, file, {"holdfast": json.dumps({"format": 3}), "sha256": "0", "extra": "1"})
     with pytest.raises(HoldfastError, match="checkpoint format"):
         learner(s).load(file)
 

@@ -218,7 +218,7 @@ def test_checkpoints_refuse_what_does_not_fit(tmp_path):
     s = stream("class")
     path = tmp_path / "a.safetensors"
     train(learner(s, "EWC(1.0)"), s[0]).save(path)
-    with pytest.raises(HoldfastError, match="checkpoint's method is"):
+    with pytest.raises(HoldfastError, match="its method is"):
         learner(s, "ER(10)").load(path)
     with pytest.raises(HoldfastError, match="no checkpoint"):
         learner(s).load(tmp_path / "b.safetensors")
@@ -230,7 +230,7 @@ def test_checkpoints_refuse_what_does_not_fit(tmp_path):
         learner(s, "EWC(1.0)").load(path)
     model = mlp(s.shape, "growing", hidden=(8,), seed=0)
     train(learner(s), s[0]).save(path)
-    with pytest.raises(HoldfastError, match="build the model as it was"):
+    with pytest.raises(HoldfastError, match="build the model, the method and the learner as they were"):
         Learner(model, scenario="class").load(path)
 
 

@@ -8,7 +8,8 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from holdfast.engine.stateful import host_state, load_host_state
-from holdfast.errors import HoldfastError, MissingExtra
+from holdfast.errors import HoldfastError, MissingExtra, first_line, reading
 from holdfast.streams.task import Task
+from holdfast.training import contents
+from holdfast.training.contents import FORMAT
+from holdfast.training.undo import Photograph
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
-
-FORMAT = 2
 
 
 class DamagedCheckpoint(HoldfastError):
@@ -42,7 +44,7 @@ def save(learner: "Learner", path: Path, beside: Any = None, before: Path | None
         raise MissingExtra("safetensors", "train") from None
     tensors, about = collect(learner)
     tensors = {k: v.detach().cpu().clone().contiguous() for k, v in tensors.items()}
-    text = json.dumps(about | {"beside": beside})
+    text = json.dumps(about | {"beside": beside, "tensors": contents.forms(tensors)})
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,49 +126,99 @@ def _collect_optimizer(learner: "Learner", key: str, opt: Optimizer, tensors: di
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors and plain values of a whole checkpoint; touches no learner."""
+    """Read a whole checkpoint and check that it is one; no learner is touched.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its tensors by name, and its plain values.
+
+    Raises:
+        DamagedCheckpoint: The file is cut off, or does not match its checksum.
+        HoldfastError: There is no such file, or it is no checkpoint of this version.
+    """
     from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
-    except FileNotFoundError:
-        raise HoldfastError(f"there is no checkpoint at {path}") from None
-    except (SafetensorError, OSError) as error:
-        raise DamagedCheckpoint(f"{path} is not a whole checkpoint ({error}); use the one before") from None
-    if "holdfast" not in metadata:
-        raise HoldfastError(f"{path} is a safetensors file but not a checkpoint of a learner")
-    about, known = _plain(metadata["holdfast"]), {"sha256", "holdfast"}
-    if about.get("format") != FORMAT or not metadata.keys() <= known:
-        raise HoldfastError(f"{path} has checkpoint format {about.get('format')}, this version reads {FORMAT}")
-    if metadata.get("sha256") != checksum(tensors, metadata["holdfast"]):
-        raise DamagedCheckpoint(f"{path} does not match its checksum: it was altered or is damaged; use the one before")
+    with reading(f"checkpoint {path}", "safetensors"):
+        try:
+            with safe_open(path, "pt") as file:
+                metadata = file.metadata() or {}
+                tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        except FileNotFoundError:
+            raise HoldfastError(f"there is no checkpoint at {path}") from None
+        except (SafetensorError, OSError) as error:
+            raise DamagedCheckpoint(f"{path} is not a whole checkpoint ({error}); use the one before") from None
+        if "holdfast" not in metadata:
+            raise HoldfastError(f"{path} is a safetensors file but not a checkpoint of a learner")
+        about, known = _plain(metadata["holdfast"]), {"sha256", "holdfast"}
+        if about.get("format") != FORMAT or not metadata.keys() <= known:
+            version = str(about.get("format"))[:50]
+            raise HoldfastError(
+                f"{path} has checkpoint format {version}, this version reads {FORMAT}; continue it with the "
+                "version of Holdfast that wrote it, or delete it to train from the start"
+            )
+        if metadata.get("sha256") != checksum(tensors, metadata["holdfast"]):
+            raise DamagedCheckpoint(f"{path} does not match its checksum: it was altered or is damaged; use the one before")
     return tensors, about
 
 
 def _plain(text: str) -> dict[str, Any]:
     try:
         about = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return about if isinstance(about, dict) else {}
 
 
 def load(learner: "Learner", path: Path, tasks: list[Task]) -> tuple[dict[str, Any] | None, Any]:
-    """Restores `learner`; returns the state where the checkpoint is in the middle of a task (else None), and what was kept beside."""
+    """Restore a learner from a checkpoint. A checkpoint that does not fit leaves the learner as it was.
+
+    Args:
+        learner: A learner that was built with the same arguments as the saved one.
+        path: The checkpoint.
+        tasks: The tasks that were begun, or all of them, in order.
+
+    Returns:
+        The state to continue from, if the checkpoint is in the middle of a task (else None), and what
+        was kept beside the learner.
+
+    Raises:
+        DamagedCheckpoint: The file is cut off or was altered.
+        HoldfastError: The file is no checkpoint, or does not fit this learner.
+    """
     tensors, about = read(path)
-    for key, mine in {"method": repr(learner.method), "scenario": learner.scenario, "seed": learner.seed}.items():
-        if about[key] != mine:
-            raise HoldfastError(f"the checkpoint's {key} is {about[key]!r}, this learner's is {mine!r}; build the learner as it was")
-    with learner.randomness():
-        learner.head.restore(about["head"])
-    learner.tasks, learner.names = tasks[: len(about["names"])], about["names"]
-    learner._bind(thorough=True)
-    learner._make_optimizer(renew=True)
-    state = {"tensors": tensors, "about": about}
-    restore(learner, state)
+    what = f"checkpoint {path}"
+    with _unchanged_on_failure(learner, what):
+        contents.check_about(about, tensors)
+        for key, mine in {"method": repr(learner.method), "scenario": learner.scenario, "seed": learner.seed}.items():
+            if about[key] != mine:
+                raise HoldfastError(f"its {key} is {about[key]!r}, this learner's is {mine!r}")
+        contents.check_tasks(about["names"], [t.name for t in tasks])
+        with learner.randomness():
+            learner.head.restore(about["head"])
+        learner.tasks, learner.names = tasks[: len(about["names"])], about["names"]
+        learner._bind(thorough=True)
+        learner._make_optimizer(renew=True)
+        state = {"tensors": tensors, "about": about, "what": what}
+        restore(learner, state)
     return (state if about["active"] else None), about["beside"]
+
+
+@contextmanager
+def _unchanged_on_failure(learner: "Learner", what: str) -> Iterator[None]:
+    """Undo everything that was put into a learner if not all of it fits, and say so in one sentence."""
+    before = Photograph(learner)
+    try:
+        yield
+    except BaseException as error:
+        before.undo()
+        if not isinstance(error, Exception):
+            raise
+        raise HoldfastError(
+            f"{what} does not fit this learner: {first_line(error)}; build the model, the method and the "
+            "learner as they were when it was saved, or delete it to train from the start"
+        ) from None
 
 
 class Checkpoints:
@@ -198,9 +250,8 @@ class Checkpoints:
             if not path.exists():
                 continue
             try:
-                found = learner.load(path, tasks)
-                self.noted = found["notes"]
-                return found["run"]
+                beside, self.noted = contents.log_of(learner.load(path, tasks))
+                return beside
             except DamagedCheckpoint as error:
                 warnings.warn(str(error).replace("use the one before", "going on from the one before, or from the start"), stacklevel=2)
         return None
@@ -212,50 +263,80 @@ class Checkpoints:
 
 
 def restore(learner: "Learner", state: dict[str, Any]) -> None:
-    """Puts tensors and plain values where they were."""
+    """Put tensors and plain values where they were; if they do not fit, the learner stays as it was.
+
+    Args:
+        learner: The learner, whose head has its outputs.
+        state: Tensors and plain values, as `read` gives them.
+
+    Raises:
+        HoldfastError: They do not fit this learner.
+    """
+    with _unchanged_on_failure(learner, state["what"]):
+        _restore(learner, state)
+
+
+def _restore(learner: "Learner", state: dict[str, Any]) -> None:
     tensors, about = state["tensors"], state["about"]
-
-    def under(prefix: str) -> dict[str, Tensor]:
-        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-    try:
-        learner.model.load_state_dict(under("model."))
-    except RuntimeError as error:
-        raise HoldfastError(f"the checkpoint does not fit this model: {str(error)[:500]}; build the model as it was") from None
+    contents.check_model(learner.model, _under(tensors, "model."))
+    contents.check_hosts(learner.method, about["host"])
+    learner.model.load_state_dict(_under(tensors, "model."))
     load_host_state(learner.method, about["host"])
-    learner.method.load_state_dict(under("method."), strict=False)
+    strange = learner.method.load_state_dict(_under(tensors, "method."), strict=False).unexpected_keys
+    if strange:
+        raise HoldfastError(f"the tensor {strange[0][:100]!r} has no place in the method")
     learner.method.to(learner.device)
     learner._bind(thorough=True)
-    if "initial" in tensors:
-        learner._initial = tensors["initial"].to(learner.device).clone()
-    learner.random.restore(under("random."))
-    learner.augmentation.set_state(tensors["augmentation"])
-    learner.seen_outputs, learner.task_steps = about["seen_outputs"], about["task_steps"]
-    learner.rows_given = about["rows_given"]
-    learner.active, learner.seconds = about["active"], dict(about["seconds"])
+    contents.check_method(learner)
+    _restore_counters(learner, tensors, about)
     restore_optimizers(learner, state)
     learner._late = state if any(key.startswith("own.") for key in about["optimizers"]) else None
+    if (learner.scaler is None) != (about["scaler"] is None):
+        raise HoldfastError("it was trained with another precision")
+    if about["scheduler"] is not None and learner.schedule_name == "constant":
+        raise HoldfastError("it has a schedule of the learning rate, this learner has none")
     if learner.scheduler is not None and about["scheduler"] is not None:
+        if about["scheduler"].keys() != learner.scheduler.state_dict().keys():
+            raise HoldfastError("it has another schedule of the learning rate")
         learner.scheduler.load_state_dict(about["scheduler"])
     if learner.scaler is not None and about["scaler"] is not None:
         learner.scaler.load_state_dict(about["scaler"])
 
 
+def _restore_counters(learner: "Learner", tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    if (learner._initial is None) == ("initial" in tensors):
+        raise HoldfastError("it has initial weights where this learner has none, or the reverse")
+    if learner._initial is not None:
+        if tensors["initial"].shape != learner.space.theta.shape:
+            raise HoldfastError("its initial weights have another number of parameters")
+        learner._initial = tensors["initial"].to(learner.device).clone()
+    learner.random.restore(_under(tensors, "random."))
+    with learner.randomness():
+        pass  # the state is taken by the generators, or refused
+    learner.augmentation.set_state(tensors["augmentation"])
+    learner.seen_outputs, learner.task_steps = about["seen_outputs"], about["task_steps"]
+    learner.rows_given = about["rows_given"]
+    learner.active, learner.seconds = about["active"], dict(about["seconds"])
+
+
+def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
 def restore_optimizers(learner: "Learner", state: dict[str, Any], only: str | None = None) -> None:
-    """The state of the optimizers that exist, or of one."""
+    """Restore the state of the optimizers that exist, or of one of them by name."""
     saved = state["about"]["optimizers"]
+    if learner._optimizer is not None and "main" not in saved:
+        raise HoldfastError("it has no state of the optimizer")
     for key, opt in _optimizers(learner).items():
         if key in saved and only in (None, key):
-            prefix = f"optimizer.{key}."
-            tensors = {k.removeprefix(prefix): v for k, v in state["tensors"].items() if k.startswith(prefix)}
-            _restore_optimizer(learner, opt, saved[key], tensors)
+            _restore_optimizer(learner, opt, saved[key], _under(state["tensors"], f"optimizer.{key}."))
 
 
 def _restore_optimizer(learner: "Learner", opt: Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     by_name = {f"model.{n}": p for n, p in learner.model.named_parameters()}
     by_name |= {f"method.{n}": p for n, p in learner.method.named_parameters()}
-    if len(plain["groups"]) != len(opt.param_groups):
-        raise HoldfastError(f"the checkpoint's optimizer has {len(plain['groups'])} parameter groups, this one {len(opt.param_groups)}")
+    contents.check_optimizer(opt, plain, tensors, by_name)
     for group, saved in zip(opt.param_groups, plain["groups"], strict=True):
         group["params"] = [by_name[n] for n in saved["params"]]
     groups, first = [], 0

@@ -1,0 +1,139 @@
+"""Checkpoints that were altered and given a right checksum: refused with the learner unchanged, or harmless."""
+
+import copy
+import json
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from helpers import ADAMW, learner, same, stream, weights
+from holdfast.errors import HoldfastError
+from holdfast.training.checkpoint import checksum
+from holdfast.training.contents import forms
+
+METHOD = "ER(40) + EWC(1) + LwF"
+WRONG = (None, -1, 10**30, float("inf"), float("nan"), "x", True, [], {}, [[]], {"a": [1]})
+
+
+def fresh(s):
+    return learner(s, METHOD, ADAMW)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A stream, and the tensors and plain values of a learner in the middle of its second task."""
+    s, path = stream("class"), tmp_path_factory.mktemp("forged") / "a.safetensors"
+    ours = fresh(s)
+    ours.train(s[0])
+    ours.begin(s[1])
+    for batch, _ in zip(ours.batches(), range(3), strict=False):
+        ours.step(batch)
+    ours.save(path)
+    with safe_open(path, "pt") as file:
+        return s, {k: file.get_tensor(k) for k in file.keys()}, json.loads(file.metadata()["holdfast"])  # noqa: SIM118
+
+
+def forged(path, tensors, about, listed=True):
+    about = about | {"tensors": forms(tensors)} if listed else about
+    text = json.dumps(about)
+    save_file(tensors, path, {"holdfast": text, "sha256": checksum(tensors, text)})
+    return path
+
+
+def leaves(value, path=()):
+    """Every place in the plain values."""
+    yield from ([path] if path else [])
+    if isinstance(value, dict):
+        for k, v in value.items():
+            yield from leaves(v, (*path, k))
+    if isinstance(value, list):
+        for k, v in enumerate(value[:2]):
+            yield from leaves(v, (*path, k))
+
+
+def placed(about, path, value):
+    out = copy.deepcopy(about)
+    inside = out
+    for step in path[:-1]:
+        inside = inside[step]
+    inside[path[-1]] = value
+    return out
+
+
+def refused_or_harmless(s, path):
+    """True if it was refused. Either way the learner trains on, as a fresh one if it was refused."""
+    ours, refusal = fresh(s), ""
+    try:
+        ours.load(path, s.tasks[:2])
+    except HoldfastError as error:
+        refusal = str(error)
+    if refusal:
+        assert str(path) in refusal
+        assert "\n" not in refusal
+        assert same(weights(ours.model), weights(fresh(s).model))
+        assert not (ours.names)
+        assert not (ours.tasks)
+        assert not (ours.active)
+        return True
+    try:
+        if ours.active:
+            ours.begin(s[1])
+            for batch, _ in zip(ours.batches(), range(2), strict=False):
+                ours.step(batch)
+            ours.end()
+    except HoldfastError:
+        return True
+    return False
+
+
+def test_the_checkpoint_itself_is_accepted(saved, tmp_path):
+    s, tensors, about = saved
+    assert not refused_or_harmless(s, forged(tmp_path / "a", tensors, about))
+
+
+def test_after_a_refusal_the_learner_trains_to_the_same_bits_as_if_nothing_had_been_tried(saved, tmp_path):
+    s, tensors, about = saved
+    wrong = {k: v for k, v in tensors.items() if not k.startswith("random")}
+    tried, untouched = fresh(s), fresh(s)
+    tried.train(s[0])
+    untouched.train(s[0])
+    with pytest.raises(HoldfastError, match="does not fit this learner"):
+        tried.load(forged(tmp_path / "a", wrong, about), s.tasks[:2])
+    for each in (tried, untouched):
+        each.train(s[1], s[2])
+    assert same(weights(tried.model), weights(untouched.model))
+    assert same(weights(tried.method), weights(untouched.method))
+
+
+def test_no_wrong_plain_value_gets_in_or_raises_anything_else(saved, tmp_path):
+    s, tensors, about = saved
+    places = [p for p in leaves({k: v for k, v in about.items() if k not in ("beside", "tensors")}) if "layout" not in p or len(p) < 7]
+    refusals = accepted = 0
+    for k, place in enumerate(places):
+        for value in WRONG[k % 3 :: 3]:
+            if refused_or_harmless(s, forged(tmp_path / "a", tensors, placed(about, place, value))):
+                refusals += 1
+            else:
+                accepted += 1
+    assert refusals > 5 * accepted, (refusals, accepted)
+
+
+def damaged(tensors, name):
+    """A tensor missing, longer, of another kind, of no dimension, under another name."""
+    t, rest = tensors[name], {k: v for k, v in tensors.items() if k != name}
+    yield rest
+    yield rest | {name: torch.cat([t.reshape(-1), t.reshape(-1)]) if t.numel() else torch.zeros(3)}
+    yield rest | {name: t.double() if t.dtype != torch.float64 else t.long()}
+    yield rest | {name: torch.zeros((), dtype=t.dtype)}
+    yield rest | {f"{name}.more": t}
+    yield rest | {f"strange.{name}": t}
+
+
+def test_no_wrong_tensor_gets_in_or_raises_anything_else(saved, tmp_path):
+    s, tensors, about = saved
+    outcomes = [
+        refused_or_harmless(s, forged(tmp_path / "a", wrong, about)) for name in sorted(tensors) for wrong in damaged(tensors, name)
+    ]
+    assert sum(outcomes) > 0.8 * len(outcomes)
