@@ -1,8 +1,6 @@
 """The ledger on SQLite and on a real PostgreSQL: append-only, idempotent, several writers, a kill in the middle."""
 
 import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -11,65 +9,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from ledger_helpers import NASTY, call, code_of, results
 
-from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
 from holdfast.gate import Gate, Policy
 from holdfast.ledger import Ledger, history, sides
-
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
-
-
-NASTY = "<script>alert(1)</script>=cmd|'/C calc'!A0 %s \x1b[31m"
-
-
-def code_of(arguments: list[str]) -> int:
-    """The exit code of a command."""
-    try:
-        run_cli(arguments)
-    except SystemExit as done:
-        return int(done.code or 0)
-    return 0
-
-
-def results(**tasks: float) -> pd.DataFrame:
-    rows = [
-        pd.DataFrame({"task": t, "example_id": [f"{t}{k}" for k in range(100)], "score": [float(k < 100 * p) for k in range(100)]})
-        for t, p in tasks.items()
-    ]
-    return pd.concat(rows, ignore_index=True)
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
-    """A PostgreSQL server of the session's own, on a socket; skipped where it is not installed."""
-    if not BINARIES:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    folder = Path(tmp_path_factory.mktemp("pg"))
-    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
-    if user:
-        shutil.chown(folder, "postgres", "postgres")
-        for parent in folder.parents[:3]:
-            parent.chmod(0o755)
-    data, run = folder / "data", {"check": True, "capture_output": True}
-    subprocess.run([*user, BINARIES[-1] / "initdb", "-D", data, "-A", "trust", "-U", "postgres"], **run)
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    subprocess.run([*user, BINARIES[-1] / "pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"], **run)
-    yield f"postgresql+psycopg://postgres@/postgres?host={folder}"
-    subprocess.run([*user, BINARIES[-1] / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **run)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/ledger.db"
-    server = request.getfixturevalue("postgresql")
-    import psycopg
-
-    name = f"test_{abs(hash(tmp_path)) % 10**9}"
-    with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return server.replace("/postgres?", f"/{name}?")
 
 
 def test_recording_twice_changes_nothing_and_other_results_are_refused(url):
@@ -101,7 +45,7 @@ def test_the_history_tells_which_release_lost_what_first(url):
 WRITER = """
 import sys
 sys.path[:0] = {path!r}
-from test_ledger import results
+from ledger_helpers import results
 from holdfast.ledger import Ledger
 ledger = Ledger({url!r})
 for k in range({count}):
@@ -137,13 +81,6 @@ def test_a_writer_that_is_killed_leaves_whole_releases_only(url):
     assert [r.release for r in found] == [f"w-{k}" for k in range(len(found))]
     assert all(r.examples == {"a": 100} for r in found)
     assert Ledger(url).record("m", "after", results(a=0.5)) == "recorded"
-
-
-def call(capsys, *arguments):
-    with pytest.raises(SystemExit) as done:
-        run_cli(list(arguments))
-    out = capsys.readouterr()
-    return done.value.code or 0, out.out, out.err
 
 
 def test_the_commands(tmp_path, capsys, monkeypatch):

@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 EXPECTED = "sqlite:///ledger.db or postgresql+psycopg://user@host/database"
 HIDDEN = "***"
 ENCODE = "percent-encode characters such as @ / : % ? in the user and the password (@ is %40, / is %2F)"
-# Parameters of PostgreSQL whose values may stand in a message.
-HARMLESS = {"host", "port", "dbname", "sslmode", "connect_timeout", "application_name"}
+# Parameters of PostgreSQL. The values of the first two, and the names of all, may stand in a message.
+PLAIN = {"host", "dbname"}
+PARAMETERS = PLAIN | {
+    "hostaddr", "port", "user", "password", "passfile", "sslmode", "sslkey", "sslcert", "sslrootcert",
+    "sslpassword", "connect_timeout", "application_name", "options", "service", "channel_binding",
+    "target_session_attrs", "gssencmode", "krbsrvname",
+}  # fmt: skip
+NUMBERS = {"port", "connect_timeout"}  # numbers that are no secrets
 SHORT = 3  # shorter secrets, and user names, are replaced as whole words only
 
 
@@ -38,8 +44,11 @@ class Address:
 
         Drivers repeat parts of the URL in their errors, so the values themselves are looked for.
         """
-        hidden = {k: v for k, v in self.url.query.items() if k not in HARMLESS}
-        values = [v for value in hidden.values() for v in ([value] if isinstance(value, str) else value)]
+        values: list[str] = [key for key in self.url.query if key not in PARAMETERS]
+        for key, value in self.url.query.items():
+            given = [value] if isinstance(value, str) else value
+            if key not in PLAIN:
+                values += [v for v in given if key not in NUMBERS or not v.isdigit()]
         words = [self.url.username or ""]
         if password := self.url.password:
             values.append(str(password))

@@ -117,13 +117,15 @@ class Database:
             folder = self.address.file.absolute().parent
             if not folder.is_dir():
                 raise HoldfastError(f"ledger {self.shown} cannot be made: there is no folder {folder}")
-            with closing(sqlite_file.for_writing(self.address.file, create)) as opened:
-                # The write lock is taken first, so that what is read before writing still holds.
-                with _over(opened, "BEGIN IMMEDIATE") as connection:
-                    self._check(opened)
-                    self._upgrade(connection)
-                    yield connection
-                    opened.execute("COMMIT")
+            # The write lock is taken first, so that what is read before writing still holds.
+            with (
+                closing(sqlite_file.for_writing(self.address.file, create)) as opened,
+                _over(opened, "BEGIN IMMEDIATE") as connection,
+            ):
+                self._check(opened)
+                self._upgrade(connection)
+                yield connection
+                opened.execute("COMMIT")
 
     def _upgrade(self, connection: "Connection") -> None:
         if schema.version(connection, self.shown) != schema.NEWEST:

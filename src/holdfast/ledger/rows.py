@@ -89,8 +89,10 @@ def verify(
     Raises:
         HoldfastError: They differ.
     """
-    with reading(f"{what} in ledger {shown}", "what was recorded"):
+    try:
         whole = checksum(columns, row, *tables) == row["checksum"]
+    except (TypeError, ValueError):  # bytes where text was, half of a character
+        whole = False
     if not whole:
         raise damaged(shown, f"{what} is not what was recorded")
 
@@ -147,6 +149,14 @@ def _by_release(connection: "Connection", table: str, columns: tuple[str, ...], 
     return out
 
 
-def models(connection: "Connection") -> list[str]:
+def models(connection: "Connection", shown: str) -> list[str]:
+    """Names of the models that have releases.
+
+    Raises:
+        HoldfastError: A release has no model.
+    """
     rows = select(connection, "SELECT DISTINCT model FROM holdfast_releases ORDER BY model")
-    return [str(r["model"]) for r in rows]
+    names = [r["model"] for r in rows]
+    if not all(isinstance(name, str) for name in names):
+        raise damaged(shown, "a release has no model")
+    return names

@@ -103,8 +103,7 @@ class Ledger:
         self._may_write()
         checked_name("model", model), checked_name("release", release)
         reason = checked_reason(override) if override else ""
-        results, trained_on = read_results(results), tuple(trained_on)
-        checked_text(results)
+        results, trained_on = _checked(results), tuple(trained_on)
         strange = [t for t in trained_on if t not in set(results["task"])]
         if strange:
             raise HoldfastError(f"trained_on names task {strange[0]!r}, which the results do not have")
@@ -190,7 +189,7 @@ class Ledger:
             "candidate": candidate,
             "champion": champion,
             "recorded": _now(),
-            "judged": judged_digest(read_results(results)),
+            "judged": judged_digest(_checked(results)),
             **_decision(verdict),
         }
         known = "SELECT id FROM holdfast_releases WHERE model = :model AND release = :champion LIMIT 1"
@@ -223,7 +222,7 @@ class Ledger:
     def models(self) -> list[str]:
         """Names of the models that have releases, in alphabetical order."""
         with self._database.reading() as connection:
-            return models(connection)
+            return models(connection, self._database.shown)
 
     def releases(self, model: str) -> list[Release]:
         """The releases of a model, in the order in which they were first recorded.
@@ -241,7 +240,7 @@ class Ledger:
         with self._database.reading() as connection:
             found = revisions(connection, model, self._database.shown)
             if not found:
-                known = ", ".join(models(connection)) or "none at all"
+                known = ", ".join(models(connection, self._database.shown)) or "none at all"
                 raise HoldfastError(f"the ledger has no release of {model!r}; it has {known}")
         return joined(found)
 
@@ -298,6 +297,13 @@ class Ledger:
             fields = {c: row[c] for c in ("candidate", "champion", "decision", "passed", "recorded")}
             out.append(Judgement(**fields, verdict=verdict))
         return out
+
+
+def _checked(results: "pd.DataFrame") -> "pd.DataFrame":
+    with reading("results", "text in UTF-8"):
+        results = read_results(results)
+        checked_text(results)
+        return results
 
 
 def _decision(verdict: Mapping[str, Any]) -> dict[str, Any]:
