@@ -9,6 +9,7 @@ _Column = Mapping[str, Any]  # the fields of a `Column`
 
 LOSS = 0.1  # the change since a task was learnt at which a cell has its full colour
 SEGMENTS = 12  # of each task that the page shows: those that lost most
+WORD = 14  # characters of a word that is not broken in a heading
 LOSSES = 50  # that are listed
 
 
@@ -36,7 +37,7 @@ def releases_view(history: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "model": history["model"],
         "groups": [{"task": w["task"], "span": 1 + len(segments)} for w, segments, _ in groups],
-        "heads": [{"name": c["segment"] or "all", "first": not c["segment"]} for c in shown],
+        "heads": [_head(column, any(g[1] for g in groups)) for column in shown],
         "nested": any(segments for _, segments, _ in groups),
         "hidden": [{"task": w["task"], "more": more} for w, _, more in groups if more],
         "rows": [_row(history, shown, k) for k in range(len(history["releases"]))],
@@ -93,6 +94,17 @@ def nested(columns: Sequence[_Column]) -> list[tuple[_Column, list[_Column], int
 def _newest_change(column: _Column) -> float:
     changes = [x for x in column["changes"] if x is not None]
     return float(changes[-1]) if changes else 0.0
+
+
+def _head(column: _Column, nested: bool) -> dict[str, Any]:
+    """A heading; its width, in characters, keeps words of common length whole."""
+    name = column["segment"] or ("all" if nested else column["task"])
+    longest = max((len(word) for word in name.split()), default=1)
+    return {
+        "name": name,
+        "first": not column["segment"],
+        "width": min(longest, WORD) + 3,
+    }
 
 
 def _row(history: Mapping[str, Any], columns: Sequence[_Column], k: int) -> dict[str, Any]:
