@@ -157,7 +157,8 @@ def test_an_unknown_number_of_examples_is_0():
         ("example_id", [1, float("inf")], "example_id in row 2 is neither text nor a number: inf"),
         ("example_id", [1.0, 1.0], "'a', '1' stands twice"),
         ("example_id", [1, "1"], "'a', '1' stands twice"),
-        ("example_id", [b"\xff", b"1"], "example_id"),
+        ("example_id", [b"\xff", b"1"], "example_id in row 1 is no text in UTF-8"),
+        ("score", [np.datetime64("2026"), np.float32(1)], "score must be a number"),  # PyArrow crashes
         ("task", ["a", "  "], "task is empty in row 2"),
     ],
 )

@@ -48,6 +48,7 @@ FORMS = {
 }
 SEPARATORS = (",", ";", "\t", "|")
 WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
+LONGEST = 500  # characters of a message
 BLOCK = 1 << 24  # bytes that Arrow parses at a time; no row may be longer
 
 Table = tuple[dict[str, Column], list[str]]  # known columns, and the names of all
@@ -82,7 +83,13 @@ def read_file(path: Path, where: str) -> Table | AccuracyMatrix:
             text = _decoded(PACKED[packed](raw) if packed else raw)
             return _csv(text) if form == "CSV" else _json(text, lines=form == "JSON lines")
         except HoldfastError as error:  # of an accuracy matrix, which does not know its file
-            raise HoldfastError(f"{where}: {error}") from None
+            raise HoldfastError(f"{where}: {in_one_line(error)}") from None
+
+
+def in_one_line(error: Exception) -> str:
+    """The message of an error that may show names of any length, in one line of some length."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 # ---- bytes

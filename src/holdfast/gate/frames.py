@@ -66,12 +66,25 @@ def from_records(
 
 def column_of(values: Any) -> Column:
     """Values of one column as an Arrow array if they have one type, else as an object array."""
+    import pandas as pd
     import pyarrow as pa
 
+    if isinstance(kind := getattr(values, "dtype", None), pd.CategoricalDtype):
+        values = values.astype(object) if kind.categories.dtype == object else values
+    plain = isinstance(values, list) or values.dtype.kind == "O"
+    mixed = plain and _mixes_numpy(values)
     try:
-        found = pa.array(values, from_pandas=True)
-        return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
+        if not mixed:
+            found = pa.array(values, from_pandas=True)
+            return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError):
-        out = np.empty(len(values), dtype=object)
-        out[:] = list(values)
-        return out
+        pass  # values of several types, or of one that Arrow lacks
+    out = np.empty(len(values), dtype=object)
+    out[:] = list(values)
+    return out
+
+
+def _mixes_numpy(values: Any) -> bool:
+    """Whether NumPy scalars stand beside other types; PyArrow 26 crashes on some of those."""
+    kinds = set(map(type, values)) - {type(None)}
+    return len(kinds) > 1 and any(issubclass(kind, np.generic) for kind in kinds)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from holdfast.errors import HoldfastError, reading
-from holdfast.gate.files import KNOWN, Table, matrix_of, read_file, unique_names
+from holdfast.gate.files import KNOWN, Table, in_one_line, matrix_of, read_file, unique_names
 from holdfast.gate.frames import ArrowStream, from_arrow, from_pandas
+from holdfast.gate.names import apart
 from holdfast.gate.tables import checked
 from holdfast.metrics import AccuracyMatrix
 from holdfast.metrics.matrix import Cell
@@ -133,7 +134,7 @@ def _from_frame(source: "pd.DataFrame | ArrowStream", where: str) -> Table | Acc
             unique_names(names)
             return matrix_of(columns, names) or (columns, names)
         except HoldfastError as error:  # of an accuracy matrix, which does not know its source
-            raise HoldfastError(f"{where}: {error}") from None
+            raise HoldfastError(f"{where}: {in_one_line(error)}") from None
 
 
 # ---- accuracy matrices
@@ -146,11 +147,12 @@ def _from_matrix(m: AccuracyMatrix, where: str, name: str) -> Side:
         cells = {(str(t), s or ""): c for (t, after, s), c in m.cells.items() if after == last}
         names = [str(t) for t in m.tasks]
         if len(set(names)) < len(names):
-            told = ", ".join(names)
-            raise HoldfastError(f"{where}: two tasks have the same name as text; tasks: {told}")
+            twice = next(name for name in names if names.count(name) > 1)
+            raise HoldfastError(f"{where}: two tasks have the same name as text: {apart(twice)}")
         missing = [t for t in names if (t, "") not in cells]
         if missing:
-            what = f"task {missing[0]!r} was not evaluated after the last task {str(last)!r}"
+            end = apart(str(last))
+            what = f"task {apart(missing[0])} was not evaluated after the last task {end}"
             raise HoldfastError(f"{where}: {what}, so the gate cannot judge it")
         rows, notes = _rows_of(m, cells, where)
         table = [{str(t): m.score(t, after=a) for t in m.tasks} for a in m.tasks]
