@@ -132,7 +132,7 @@ def test_flags_are_taken_and_the_rest_is_said_to_be_assumed(capsys):
     [
         (["--memory", "huge"], "--memory: Input should be 'tight' or 'ample', got 'huge'"),
         (["--train", "x.parquet"], "give --train and --serve"),
-        (["--train", "x.parquet", "--serve", "y.parquet"], "there is no file x.parquet"),
+        (["--train", "x.parquet", "--serve", "y.parquet"], "x.parquet: there is no such file"),
         (["--train", "x.xls", "--serve", "y.xls"], "expected a file ending in .parquet"),
     ],
 )

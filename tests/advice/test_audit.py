@@ -78,7 +78,7 @@ def test_the_command_reads_files(tmp_path, capsys):
     with pytest.raises(SystemExit) as done:
         run_cli(["advise", "--train", str(tmp_path / "bad.parquet"), "--serve", str(tmp_path / "serve.csv")])
     assert done.value.code == 2
-    assert "could not be read" in capsys.readouterr().err
+    assert "is not readable as parquet" in capsys.readouterr().err
 
 
 def test_mistakes_say_what_to_change():

@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_named(tmp_path):
     with pytest.raises(HoldfastError, match="format 1"):
         load_results([tmp_path])
     (tmp_path / "result.json").write_text(json.dumps({"format": 1}))
-    with pytest.raises(HoldfastError, match="format 1"):
+    with pytest.raises(HoldfastError, match="config: Field required"):
         load_results([tmp_path])
     (tmp_path / "result.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(HoldfastError, match="not a whole result file"):

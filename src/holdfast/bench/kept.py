@@ -11,7 +11,7 @@ from holdfast.bench.build import build_learner, build_stream
 from holdfast.bench.config import RunConfig, validated
 from holdfast.bench.runner import read_json
 from holdfast.diagnostics import Rows
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, reading
 from holdfast.streams.task import Part, Task
 from holdfast.training import Learner
 from holdfast.training.fit import kept
@@ -80,11 +80,14 @@ def _run_in(folder: Path) -> Path:
 
 
 def _told(folder: Path) -> str:
-    config = _config(folder)
-    return f"{config['method']}, {config['scenario']}, seed {config['seed']}"
+    config: RunConfig = validated(RunConfig, **_config(folder))
+    return f"{config.method}, {config.scenario}, seed {config.seed}"
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    if (folder / "config.json").exists():
-        return dict(read_json(folder / "config.json"))
-    return dict(read_json(folder / "result.json")["config"])
+    """The settings of a run: of one that is not finished, else those in its result."""
+    own = folder / "config.json"
+    path = own if own.exists() else folder / "result.json"
+    with reading(f"run {folder}", "a run of holdfast"):
+        found = read_json(path)
+        return dict(found if own.exists() else found["config"])

@@ -1,16 +1,17 @@
 """Runs for the planner: probing the transfer between tasks, and training whole orders. Parallel, resumable, over the bench's runner."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
-from holdfast.bench.config import RunConfig, Suite, load_suite, validated
-from holdfast.bench.runner import read_result, run_folder, write_json
-from holdfast.errors import HoldfastError, one_of
+from holdfast.bench.config import RunConfig, Seed, Suite, load_suite, validated
+from holdfast.bench.runner import read_json, read_result, run_folder, write_json
+from holdfast.bench.workers import over_workers
+from holdfast.errors import HoldfastError, one_of, reading
 from holdfast.metrics import AccuracyMatrix
 from holdfast.planning import Constraints, Outcome, Probe, order_value, read_probe
 from holdfast.planning.matrix import FILE
@@ -132,8 +133,9 @@ def _transfer(config: RunConfig, names: Sequence[str], seed: int, out: Path) -> 
         for i in range(size):
             if k != i:
                 path = run_folder(out, _pair_config(config, k, i, seed)) / "result.json"
-                m = AccuracyMatrix.from_json(read_result(path)["validation"])
-                first, second = m.tasks
+                with reading(f"result {path}", "a run of two tasks with a validation part"):
+                    m = AccuracyMatrix.from_json(read_result(path)["validation"])
+                    first, second = m.tasks
                 after[i, k] = m.score(first, after=second)
                 alone[k, i] = m.score(first, after=first)
                 gained[k, i] = m.score(second, after=second)
@@ -145,17 +147,15 @@ def measure_signals(
     config: RunConfig, names: Sequence[str], seeds: Sequence[int], out: Path, jobs: int, data_dir: str | None, device: str
 ) -> dict[int, dict[str, Any]]:
     """The signals of every seed, kept in files of their own so that nothing is measured twice."""
-    import joblib
-
     files = {s: out / f"signals-{with_order(config, range(len(names)), s).hash}.json" for s in seeds}
     waiting = [
         (with_order(config, range(len(names)), s).model_dump(mode="json"), str(p), data_dir, device)
         for s, p in files.items()
         if not p.exists()
     ]
-    if waiting:
-        joblib.Parallel(n_jobs=jobs)(joblib.delayed(_measure)(*w) for w in waiting)
-    return {s: json.loads(p.read_text()) for s, p in files.items()}
+    for _ in over_workers(_measure, waiting, jobs):
+        pass
+    return {s: read_json(p) for s, p in files.items()}
 
 
 def _measure(values: Mapping[str, Any], path: str, data_dir: str | None, device: str) -> None:
@@ -221,9 +221,10 @@ def verifying(
     found = read_probe(source)
     if "config" not in found.about:
         raise HoldfastError(f"{source} holds a matrix alone, so there is nothing to train; verify needs the folder of holdfast order probe")
-    config = _verified_config(found, transfer_to)
+    with reading(f"probe {source}", "a probe of holdfast order probe"):
+        config = _verified_config(found, transfer_to)
+        first = max(TypeAdapter(list[Seed]).validate_python(found.about["seeds"])) + 1
     tried = _orders(found, list(schedulers) or [n for n in usable(found) if n != "random"], constraints, orders)
-    first = max(found.about["seeds"]) + 1
     return Verifying(found, config, tuple(tried), tuple(range(first, first + seeds)))
 
 
@@ -253,5 +254,6 @@ def _orders(found: Probe, schedulers: Sequence[str], constraints: Sequence[str],
 
 def _final(path: Path) -> float:
     """The mean score over tasks after the last."""
-    m = AccuracyMatrix.from_json(read_result(path)["matrix"])
+    with reading(f"result {path}", "a run"):
+        m = AccuracyMatrix.from_json(read_result(path)["matrix"])
     return float(np.mean([m.score(t, after=m.tasks[-1]) for t in m.tasks]))

@@ -13,7 +13,9 @@ from typing import Any
 
 from holdfast import __version__
 from holdfast.bench.config import RunConfig, validated
-from holdfast.errors import HoldfastError
+from holdfast.bench.workers import over_workers
+from holdfast.errors import HoldfastError, reading
+from holdfast.files import write_text
 
 FORMAT = 1
 CHECKPOINT_EVERY = 30.0  # seconds
@@ -30,21 +32,21 @@ def finished(out: Path, config: RunConfig, keep: bool = False) -> bool:
     """Whether the run's result is there and readable, and with `keep` the learner after its last task."""
     folder = run_folder(out, config)
     try:
-        result = read_result(folder / "result.json")
-        there = not keep or (folder / f"after-{len(result['matrix']['tasks'])}.safetensors").exists()
-        return bool(result["hash"] == config.hash) and there
-    except (HoldfastError, KeyError):
+        with reading("the result", "JSON of a result"):
+            result = read_result(folder / "result.json")
+            there = not keep or (folder / f"after-{len(result['matrix']['tasks'])}.safetensors").exists()
+            return bool(result["hash"] == config.hash) and there
+    except HoldfastError:
         return False
 
 
 def read_json(path: Path) -> Any:
     """A JSON file of a run."""
     try:
-        return json.loads(path.read_text())
-    except OSError as error:
-        raise HoldfastError(f"{path} could not be read: {error.strerror}") from None
-    except ValueError as error:
-        raise HoldfastError(f"{path} is not a whole result file ({error}); delete it and run again") from None
+        with reading("it", "JSON"):
+            return json.loads(path.read_text(encoding="utf-8"))
+    except HoldfastError as error:
+        raise HoldfastError(f"{path} is not a whole file of a run: {error}; delete it and run again") from None
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -56,15 +58,11 @@ def read_result(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes beside the target and renames: a crash leaves no half file."""
+    """Write a JSON file as one step, so that a crash leaves no half file."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w") as file:
-            json.dump(value, file, indent=1)
-        Path(name).replace(path)
-    except OSError as error:
-        raise HoldfastError(f"{path} could not be written: {error.strerror}; choose another folder with --out") from None
+        write_text(path, json.dumps(value, indent=1))
+    except HoldfastError as error:
+        raise HoldfastError(f"{error}; choose another folder with --out") from None
 
 
 def check_writable(out: Path) -> None:
@@ -272,17 +270,7 @@ def _carried_out(tasks: Sequence[tuple], jobs: int, tell: Tell | None) -> Iterat
     if jobs == 1:
         yield from (partial(_worker, tell=tell)(*t) for t in tasks)
         return
-    import joblib
-    from joblib.externals.loky.process_executor import TerminatedWorkerError
-
-    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
-    try:
-        yield from parallel(joblib.delayed(_worker)(*t) for t in tasks)
-    except TerminatedWorkerError:
-        raise HoldfastError(
-            "a worker process died (killed, or out of memory); finished runs are kept, and the same command goes on from the newest "
-            "checkpoints; use fewer --jobs where memory was short"
-        ) from None
+    yield from over_workers(_worker, tasks, jobs)
 
 
 def _refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:

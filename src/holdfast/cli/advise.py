@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,10 @@ def advise(
             raise HoldfastError("an audit compares two files: give --train and --serve")
         from holdfast.advice import audit
 
-        _print_audit(audit(_read(train), _read(serve), task, label))
+        columns = _read(train), _read(serve)
+        with reading(f"the audit of {train} and {serve}", "tables of plain values"):
+            found = audit(*columns, task, label)
+        _print_audit(found)
         return
     given: dict[str, Any] = {"task_id": task_id, "new_classes": new_classes, "store": store, "private": private, "tasks": tasks}
     given |= {"labels": labels, "boundaries": boundaries, "memory": memory, "time": time, "pretrained": pretrained}
@@ -79,13 +82,10 @@ def _read(path: Path) -> "pd.DataFrame":
 
     if path.suffix not in READERS:
         raise HoldfastError(f"{path}: expected a file ending in {', '.join(READERS)}")
-    try:
-        frame = getattr(pd, READERS[path.suffix])(path, **({"lines": True} if path.suffix == ".jsonl" else {}))
-    except FileNotFoundError:
-        raise HoldfastError(f"there is no file {path}") from None
-    except (ValueError, OSError) as error:  # pyarrow's and pandas' own errors are ValueErrors
-        raise HoldfastError(f"{path} could not be read: {str(error).splitlines()[0]}") from None
-    return frame
+    with reading(str(path), READERS[path.suffix].removeprefix("read_")):
+        more = {"lines": True} if path.suffix == ".jsonl" else {}
+        frame: pd.DataFrame = getattr(pd, READERS[path.suffix])(path, **more)
+        return frame
 
 
 def _print_advice(found: "Advice", answers: "Answers", assumed: list[str]) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from holdfast.cli.runs import DataDir, Device, check_device
 from holdfast.errors import HoldfastError, one_of
+from holdfast.files import write_text
 
 
 def diagnose(
@@ -48,8 +49,5 @@ def diagnose(
     write_json(kept.folder / FILE, {"findings": findings})
     title = f"{kept.config.method}, {kept.config.scenario} scenario, seed {kept.config.seed}"
     page = kept.folder / "diagnostics.html"
-    try:
-        page.write_text(diagnostics_html(title, findings), encoding="utf-8")
-    except OSError as error:
-        raise HoldfastError(f"{page} could not be written: {error.strerror}") from None
+    write_text(page, diagnostics_html(title, findings))
     print(f"numbers: {kept.folder / FILE}\nreport:  {page}")

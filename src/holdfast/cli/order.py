@@ -9,6 +9,7 @@ import typer
 
 from holdfast.cli.runs import DataDir, Device, Every, Jobs, Work, carry_out, parse_seeds, workers
 from holdfast.errors import HoldfastError
+from holdfast.files import write_text
 from holdfast.text import shown
 
 if TYPE_CHECKING:
@@ -186,8 +187,4 @@ def _report(path: Path, found: "Probe", made: "Plan", groups: "Stages | None", o
     from holdfast.reports.orders import order_html
 
     text = order_html(found.to_json(), made.to_json(), groups.to_json() if groups else None, outcome.to_json() if outcome else None)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise HoldfastError(f"{path} could not be written: {error.strerror}") from None
+    write_text(path, text)

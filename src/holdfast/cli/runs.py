@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from holdfast.cli.border import Terminated
 from holdfast.errors import HoldfastError
 
 Seeds = Annotated[str | None, typer.Option(help="Seeds: 3, or 1,2,3, or 1-5.")]
@@ -21,6 +22,7 @@ Sweep = Annotated[
 Tolerance = Annotated[float, typer.Option(min=0, help="Points of forgetting on validation data that a selection from a sweep accepts.")]
 Every = Annotated[float, typer.Option(min=0, help="Seconds between checkpoints of a run; killed, it goes on from the newest.")]
 Keep = Annotated[bool, typer.Option("--keep-checkpoints", help="Keep the learner after every task, for holdfast diagnose.")]
+GO_ON = "The same command goes on with the rest."
 Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
 
 
@@ -237,12 +239,10 @@ def carry_out(runs: Sequence[tuple[str, Any]], work: Work) -> None:
     options |= {"checkpoint_every": work.checkpoint_every, "keep": work.keep}
     try:
         follow(lambda tell: run_all(runs, work.out, **options, tell=tell), total, done)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Terminated) as stopped:
         kept = sum(finished(work.out, c) for _, c in runs)
-        print(
-            f"\nholdfast: interrupted; {kept} of {total} runs are finished and kept in {work.out}. The same command goes on with the rest.",
-            file=sys.stderr,
-        )
+        how = "ended by SIGTERM" if isinstance(stopped, Terminated) else "interrupted"
+        print(f"\nholdfast: {how}; {kept} of {total} runs are finished and kept in {work.out}. {GO_ON}", file=sys.stderr)
         raise
 
 
@@ -255,8 +255,9 @@ def workers(jobs: int) -> int:
 
 def _carry_out(runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False) -> None:
     """Runs what is not finished, then shows the table and writes the report."""
-    from holdfast.bench.runner import finished, read_result, run_folder
+    from holdfast.bench.runner import finished, run_folder
     from holdfast.reports import find_sweeps, select, summarise, write_report
+    from holdfast.reports.results import read_result
 
     out, failed = work.out, None
     try:

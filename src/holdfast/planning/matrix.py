@@ -5,6 +5,7 @@ B[i, k] is the change on task k when i is learnt after it; Fw[k, i] what k, lear
 """
 
 import csv
+import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -14,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.errors import HoldfastError, one_of
+from holdfast.errors import HoldfastError, one_of, reading
 from holdfast.metrics import Interval, seed_interval
 
 ESTIMATORS = ("pairwise", "base")
 FILE = "probe.json"
 FORMAT = 1
+LARGEST = 1e30  # of a change, so that sums stay finite
 MATRIX_SIGNALS = ("rho", "cosine", "fisher_overlap", "lie")  # (S, K, K); the others are (S, K)
 
 
@@ -55,6 +57,15 @@ class Probe:
                 _, i, j = np.argwhere(bad)[0]
                 first, second = (j, i) if what == "backward" else (i, j)
                 raise HoldfastError(f"{what} transfer misses {self.names[first]!r} before {self.names[second]!r}; every pair is needed")
+            if not len(m) or len(m) != len(self.backward) or np.abs(np.nan_to_num(m)).max() > LARGEST:
+                raise HoldfastError(f"{what} transfer needs the same seeds as the other, one or more, and changes below {LARGEST:g}")
+        for name, s in self.signals.items():
+            shape = (k, k) if name in MATRIX_SIGNALS else (k,)
+            inside = np.eye(k, dtype=bool) if name in MATRIX_SIGNALS else np.zeros(k, dtype=bool)
+            if not s.ndim or not len(s) or s.shape[1:] != shape or (~np.isfinite(s) & ~inside).any():
+                raise HoldfastError(
+                    f"the signal {name[:50]!r} of {k} tasks needs finite numbers of shape (seeds, {', '.join(map(str, shape))})"
+                )
 
     @property
     def seeds(self) -> int:
@@ -108,54 +119,49 @@ def read_probe(source: str | Path, forward: str | Path | None = None) -> Probe:
     """
     path = Path(source)
     if path.suffix == ".csv":
-        names, backward = _matrix_csv(path)
-        ahead = None
-        if forward is not None:
-            others, values = _matrix_csv(Path(forward))
-            if sorted(others) != sorted(names):
-                raise HoldfastError(f"{forward} has other tasks than {path}: expected {', '.join(names)}, got {', '.join(others)}")
-            at = [others.index(n) for n in names]
-            ahead = values[np.ix_(at, at)][None]
-        return Probe(tuple(names), backward[None], ahead, about={"source": str(path)})
+        return _probe_of_tables(path, None if forward is None else Path(forward))
     if forward is not None:
         raise HoldfastError("a second matrix goes with a CSV file; a probe's folder has its own forward part")
     file = path / FILE if path.is_dir() or not path.suffix else path
-    try:
-        data = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise HoldfastError(f"there is no probe at {path}: holdfast order probe --suite … --out {path} makes one") from None
-    except OSError as error:
-        raise HoldfastError(f"{file} could not be read: {error.strerror}") from None
-    except ValueError as error:
-        raise HoldfastError(f"{file} is not a whole probe: {error}") from None
-    return probe_from(data, str(file))
+    if not file.exists():
+        raise HoldfastError(f"there is no probe at {path}: holdfast order probe --suite … --out {path} makes one")
+    with reading(str(file), "JSON of a probe"):
+        return probe_from(json.loads(file.read_text(encoding="utf-8")), str(file))
+
+
+def _probe_of_tables(path: Path, forward: Path | None) -> Probe:
+    names, backward = _matrix_csv(path)
+    ahead = None
+    if forward is not None:
+        others, values = _matrix_csv(forward)
+        if sorted(others) != sorted(names):
+            raise HoldfastError(f"{forward} has other tasks than {path}: expected {', '.join(names)}, got {', '.join(others)}")
+        at = [others.index(n) for n in names]
+        ahead = values[np.ix_(at, at)][None]
+    return Probe(tuple(names), backward[None], ahead, about={"source": str(path)})
 
 
 def probe_from(data: Any, where: str = "probe") -> Probe:
     """A probe from what `Probe.to_json` gave."""
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise HoldfastError(f"{where} is not a probe of format {FORMAT}")
-    try:
+    with reading(where, "a probe"):
 
         def array(value: Any) -> np.ndarray:
             return np.array(value, dtype=float)
 
         ahead = None if data["forward"] is None else array(data["forward"])
         signals = {k: array(v) for k, v in data["signals"].items()}
-        return Probe(tuple(map(str, data["tasks"])), array(data["backward"]), ahead, data["estimator"], signals, data["about"])
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, HoldfastError):
-            raise
-        raise HoldfastError(f"{where} is not a whole probe: {type(error).__name__}: {error}") from None
+        names, about = tuple(map(str, data["tasks"])), data["about"]
+        if not isinstance(data["tasks"], list) or not isinstance(about, dict):
+            raise HoldfastError(f"{where} is not a whole probe: tasks is a list, about an object")
+        return Probe(names, array(data["backward"]), ahead, str(data["estimator"]), signals, about)
 
 
 def _matrix_csv(path: Path) -> tuple[list[str], np.ndarray]:
-    try:
-        rows = [r for r in csv.reader(path.read_text(encoding="utf-8-sig").splitlines()) if any(c.strip() for c in r)]
-    except OSError as error:
-        raise HoldfastError(f"{path} could not be read: {error.strerror}") from None
-    except (UnicodeDecodeError, csv.Error):
-        raise HoldfastError(f"{path} is not a CSV file") from None
+    with reading(str(path), "CSV"):
+        text = io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")
+        rows = [r for r in csv.reader(text) if any(c.strip() for c in r)]
     if not rows or rows[0][0].strip() != "trained":
         raise HoldfastError(f"{path}: expected a header whose first column is 'trained', then one column a task")
     names = [c.strip() for c in rows[0][1:]]

@@ -93,7 +93,8 @@ def find_sweeps(groups: Sequence[Group]) -> list[Sweep]:
     out = []
     for (scenario, name), members in families.items():
         flat = [hyperparameters(g) for g in members]
-        varied = tuple(k for k in flat[0] if len({json.dumps(f.get(k), sort_keys=True) for f in flat}) > 1)
+        shared = [k for k in flat[0] if all(k in f for f in flat)]  # older versions may lack arguments
+        varied = tuple(k for k in shared if len({json.dumps(f[k], sort_keys=True) for f in flat}) > 1)
         if varied and len(members) > 1:
             out.append(Sweep(scenario, name, varied, tuple(members)))
     return out

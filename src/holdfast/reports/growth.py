@@ -83,7 +83,7 @@ def growth(groups: Sequence[Group]) -> list[Growth]:
 
 
 def _long(g: Group) -> bool:
-    return all(len(r["cost"].get("by_task", [])) >= LEAST_TASKS and "declared" in r for r in g.results)
+    return all(len(r["cost"].get("by_task", [])) >= LEAST_TASKS and r.get("declared") for r in g.results)
 
 
 def _series(g: Group, key: str) -> np.ndarray:

@@ -2,19 +2,19 @@
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, reading
 from holdfast.metrics import AccuracyMatrix, Interval, forward_transfer, seed_interval, segment_transfer, summary, task_transfer
+from holdfast.reports.schema import check_result
 
-FORMAT = 1
 DIAGNOSTICS = "diagnostics.json"
-KEYS = {"config", "label", "seed", "matrix", "curves", "cost", "chance", "outputs_exist", "versions", "machine", "warnings"}
 COLUMNS: dict[str, tuple[str, str]] = {  # key → (heading, what it is)
     "ACC": ("ACC", "mean accuracy over tasks after the last one"),
     "BWT": ("BWT", "backward transfer: mean change of a task's accuracy since it was learnt (below 0: lost)"),
@@ -75,30 +75,57 @@ class Group:
 
 
 def load_results(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Every `result.json` below the folders; what cannot be read is an error that names the file."""
+    """Read every `result.json` below some folders.
+
+    Args:
+        folders: Folders with finished runs, such as the `--out` of `holdfast bench`.
+
+    Returns:
+        The results, each with the findings that `holdfast diagnose` left beside it.
+
+    Raises:
+        HoldfastError: A folder does not exist or holds no result, or a file cannot be read; the
+            message names the file.
+    """
     out = []
     for folder in map(Path, folders):
         if not folder.is_dir():
             raise HoldfastError(f"there is no folder {folder}; give the --out of a finished run or suite")
         for path in sorted(folder.rglob("result.json")):
-            try:
-                result = json.loads(path.read_text())
-            except (OSError, ValueError) as error:
-                raise HoldfastError(f"{path} is not a whole result file ({error}); delete it and run again") from None
-            if not isinstance(result, dict) or result.get("format") != FORMAT or not result.keys() >= KEYS:
-                raise HoldfastError(f"{path} is not a result file of format {FORMAT}")
-            out.append(result | {"diagnostics": read_findings(path.parent)})
+            found = read_result(path)
+            out.append(found | {"diagnostics": read_findings(path.parent)})
     if not out:
         raise HoldfastError("no result.json found; run `holdfast run` or `holdfast bench` first")
     return out
 
 
+def read_result(path: Path) -> dict[str, Any]:
+    """Read one result file and check all that tables and pages need of it."""
+    with _named(path, "delete it and run again"), reading("it", "JSON of a result"):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        check_result(result)
+    return dict(result)
+
+
+@contextmanager
+def _named(path: Path, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except HoldfastError as error:
+        raise HoldfastError(f"{path} is not a whole result file: {error}; {remedy}") from None
+
+
 def read_findings(folder: Path) -> list[dict[str, Any]]:
     """The findings that `holdfast diagnose` left in a run's folder; none where there are none."""
-    try:
-        return list(json.loads((folder / DIAGNOSTICS).read_text())["findings"])
-    except (OSError, ValueError, KeyError, TypeError):
+    path = folder / DIAGNOSTICS
+    if not path.exists():
         return []
+    with _named(path, "delete it and run holdfast diagnose again"), reading("it", "JSON of findings"):
+        findings = json.loads(path.read_text(encoding="utf-8"))["findings"]
+        for f in findings:
+            if not isinstance(f["numbers"], dict) or not all(isinstance(f[k], str) for k in ("what", "sentence")):
+                raise HoldfastError("a finding has what, sentence and numbers")
+    return list(findings)
 
 
 def _order(result: dict[str, Any]) -> tuple:
@@ -117,6 +144,7 @@ def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> li
     matrices = {id(r): AccuracyMatrix.from_json(r["matrix"]) for r in results}
     groups = []
     for (scenario, settings, label, method), members in buckets.items():
+        _of_one_stream(label, [matrices[id(r)] for r in members])
         alike = [r for r in results if _settings(r) == settings]
         baseline = _baseline(alike, [matrices[id(r)] for r in alike])
         rows = [_numbers(r, matrices[id(r)], baseline) for r in members]
@@ -124,6 +152,16 @@ def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> li
         groups.append(Group(scenario, label, method, tuple(members), tuple(matrices[id(r)] for r in members), values, tuple(rows)))
     rank = {"task": 0, "domain": 1, "class": 2}
     return sorted(groups, key=lambda g: (rank[g.scenario], -_sortable(g.values["ACC"].estimate)))
+
+
+def _of_one_stream(label: str, matrices: Sequence[AccuracyMatrix]) -> None:
+    """Refuses runs that claim the same settings but have other numbers of tasks."""
+    counts = sorted({len(m.tasks) for m in matrices})
+    if len(counts) > 1:
+        raise HoldfastError(
+            f"runs of {label} have the same settings but {counts[0]} and {counts[-1]} tasks; "
+            "one of their result files was altered: delete it and run again"
+        )
 
 
 def _sortable(value: float) -> float:
