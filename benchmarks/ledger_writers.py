@@ -18,7 +18,8 @@ def write(url: str, writer: int, records: int) -> None:
     """Records releases of one writer, each with results of its own."""
     ledger = Ledger(url)
     for k in range(records):
-        rows = pd.DataFrame({"task": ["a"] * 50, "example_id": range(50), "score": [float(i < k % 50) for i in range(50)]})
+        scores = [float(i < k % 50) for i in range(50)]
+        rows = pd.DataFrame({"task": ["a"] * 50, "example_id": range(50), "score": scores})
         ledger.record("model", f"{writer}-{k}", rows)
 
 

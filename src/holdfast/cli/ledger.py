@@ -25,16 +25,19 @@ Model = Annotated[str, typer.Option(help="The model's name.")]
 def record(
     model: Model,
     release: Annotated[str, typer.Option(help="The release's name: a date, a version, a commit.")],
-    results: Annotated[Path, typer.Option(help="Its results (csv, parquet, jsonl), as for the gate.")],
+    results: Annotated[Path, typer.Option(help="Its results, as for the gate: csv, parquet, jsonl.")],
     ledger: Url = "sqlite:///ledger.db",
-    trained_on: Annotated[str | None, typer.Option(help="Tasks that this release was trained on: a,b.")] = None,
+    trained_on: Annotated[
+        str | None,
+        typer.Option(help="Tasks that this release was trained on: a,b."),
+    ] = None,
     amend: Annotated[
         bool,
-        typer.Option("--amend", help="Add other results for a recorded release; the old ones are kept."),
+        typer.Option("--amend", help="Correct the results of a release; the old ones are kept."),
     ] = False,
     override: Annotated[
         str | None,
-        typer.Option(help="Record a release that did not pass the gate; the reason is kept for ever."),
+        typer.Option(help="The reason for recording a release that failed the gate."),
     ] = None,
 ) -> None:
     """Add a release's results to the ledger; the same ones again change nothing."""
@@ -54,9 +57,12 @@ def history(
     ledger: Url = "sqlite:///ledger.db",
     threshold: Annotated[
         float,
-        typer.Option(min=0, max=1, help="A drop from which on a task counts as lost (0.02: two points)."),
+        typer.Option(min=0, max=1, help="A drop that counts as a loss (0.02: two points)."),
     ] = 0.02,
-    html: Annotated[Path | None, typer.Option(help="Write a page with all releases, tasks, segments and verdicts.")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with releases, tasks, segments and verdicts."),
+    ] = None,
 ) -> None:
     """Show every release on every task and segment, and which release lost what first."""
     from holdfast.ledger import Ledger
@@ -88,9 +94,11 @@ def _print(found: "History", verdicts: "list[Judgement]") -> None:
         print("no release lost a task or a segment")
     for release, reason in zip(found.releases, found.overrides, strict=True):
         if reason:
-            print(f"release {shown(release)} did not pass the gate and was recorded: {shown(reason)}")
+            what = f"release {shown(release)} did not pass the gate and was recorded"
+            print(f"{what}: {shown(reason)}")
     for v in verdicts:
-        print(f"candidate {shown(v.candidate)} against {shown(v.champion)}: {v.decision}, {v.recorded[:10]}")
+        what = f"candidate {shown(v.candidate)} against {shown(v.champion)}"
+        print(f"{what}: {shown(v.decision)}, {v.recorded[:10]}")
 
 
 def _print_releases(found: "History") -> None:

@@ -1,4 +1,4 @@
-"""The ledger: every release's results on every task, and what each release lost. Needs no PyTorch."""
+"""The ledger: every release's results on every task, and what each release lost."""
 
 from holdfast.ledger.history import Column, History, Loss, history
 from holdfast.ledger.records import Judgement, Release

@@ -13,12 +13,13 @@ if TYPE_CHECKING:
 
 EXPECTED = "sqlite:///ledger.db or postgresql+psycopg://user@host/database"
 HIDDEN = "***"
-ENCODE = "percent-encode characters such as @ / : % ? in the user and the password (@ is %40, / is %2F)"
-# Parameters of PostgreSQL. The values of the first two, and the names of all, may stand in a message.
+ENCODE = "percent-encode characters such as @ / : % ? in user and password (@ is %40, / is %2F)"
+# Parameters of PostgreSQL. Messages may show the names of all, and the values of the first two.
 PLAIN = {"host", "dbname"}
 PARAMETERS = PLAIN | {
-    "hostaddr", "port", "user", "password", "passfile", "sslmode", "sslkey", "sslcert", "sslrootcert",
-    "sslpassword", "connect_timeout", "application_name", "options", "service", "channel_binding",
+    "hostaddr", "port", "user", "password", "passfile", "sslmode", "sslkey", "sslcert",
+    "sslrootcert", "sslpassword", "connect_timeout", "application_name", "options", "service",
+    "channel_binding",
     "target_session_attrs", "gssencmode", "krbsrvname",
 }  # fmt: skip
 NUMBERS = {"port", "connect_timeout"}  # numbers that are no secrets
@@ -71,16 +72,19 @@ def parse(url: str) -> Address:
     Example:
         >>> parse("sqlite:///folder/ledger.db").file.name
         'ledger.db'
-        >>> parse("postgres://bob:hunter2@host/db")
-        Traceback (most recent call last):
-        holdfast.errors.HoldfastError: ledger postgres://*** cannot be opened: write postgresql+psycopg:// in place of postgres://
+        >>> try:
+        ...     parse("mysql://bob:hunter2@host/db")
+        ... except HoldfastError as error:
+        ...     print(str(error).partition(";")[0][:40])
+        ledger mysql://*** cannot be opened: exp
     """
     import sqlalchemy as sa
 
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise HoldfastError(f"a ledger is named by a URL: expected {EXPECTED}, got a text without ://")
-    shown = (scheme if re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]{0,40}", scheme) else HIDDEN) + f"://{HIDDEN}"
+        raise HoldfastError(f"a ledger is named by a URL, got a text without ://; expected {EXPECTED}")
+    plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]{0,40}", scheme)
+    shown = f"{scheme if plain else HIDDEN}://{HIDDEN}"
     backend, _, driver = scheme.lower().partition("+")
     if backend == "postgres":
         raise _unusable(shown, f"write postgresql+psycopg:// in place of {scheme}://")
@@ -103,7 +107,7 @@ def _file(parsed: "URL | None", shown: str, driver: str) -> Address:
     if parsed is None or parsed.host or parsed.username or parsed.password or parsed.port:
         raise _unusable(shown, "a file follows three slashes: sqlite:///ledger.db")
     if parsed.query:
-        raise _unusable(shown, f"an SQLite ledger takes no parameters, got {len(parsed.query)} after ?")
+        raise _unusable(shown, "a ledger in a file takes no parameters after ?")
     name = parsed.database or ""
     if not name or name == ":memory:" or "\0" in name:
         raise _unusable(shown, "it names no file; write sqlite:///ledger.db")

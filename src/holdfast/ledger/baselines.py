@@ -23,8 +23,8 @@ class Baselines:
     and of the release that first named it as trained on. So a task that was tested before it was
     learnt is held to what it reached when it was learnt, and a release that names an old task again
     lowers nothing. Releases count in the order in which the ledger recorded their revisions, and of
-    each release the first revision counts, or the newest if that is higher: an amendment can correct
-    a score upwards, and lower none.
+    each release the first revision counts, or the newest if that is higher: an amendment can
+    correct a score upwards, and lower none.
 
     Example:
         >>> first = Release("m", "1", 0, "", ("x",), {"x": 0.9}, {"x": 100}, number=1)
@@ -71,7 +71,12 @@ def _keys(release: Release) -> list[Key]:
     return [*((t, "") for t in release.scores), *release.segments]
 
 
-def _keep_first(known: dict[Key, tuple[int, Release]], key: Key, number: int, release: Release) -> None:
+def _keep_first(
+    known: dict[Key, tuple[int, Release]],
+    key: Key,
+    number: int,
+    release: Release,
+) -> None:
     if key not in known or number < known[key][0]:
         known[key] = (number, release)
 

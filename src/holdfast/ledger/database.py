@@ -1,4 +1,4 @@
-"""Transactions on the database behind a ledger. Whatever goes wrong is one error without secrets."""
+"""Transactions on the database of a ledger. Whatever goes wrong is one error without secrets."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -27,6 +27,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.address = parse(url)
+        self._newest = False  # whether the tables were once found to be of the newest version
         self._sound = False  # whether the file was found to be whole
         self._server = None if self.address.file else _engine(self.address)
 
@@ -48,7 +49,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator["Connection"]:
-        """One state of the database, of the newest version; nothing is written and nobody is held up.
+        """One state of the database, with tables of the newest version. Nothing is written.
 
         A file with older tables is upgraded in a copy in memory.
 
@@ -87,8 +88,9 @@ class Database:
                 raise HoldfastError(f"{self.shown} holds no ledger; `holdfast record` makes one")
             if found != schema.NEWEST:
                 raise HoldfastError(
-                    f"ledger {self.shown} was made by an older version of Holdfast (its tables have "
-                    f"version {found}, expected {schema.NEWEST}); the next `holdfast record` upgrades it"
+                    f"ledger {self.shown} was made by an older version of Holdfast (its tables "
+                    f"have version {found}, expected {schema.NEWEST}); the next `holdfast record` "
+                    "upgrades it"
                 )
             yield connection
 
@@ -116,7 +118,7 @@ class Database:
                 return
             folder = self.address.file.absolute().parent
             if not folder.is_dir():
-                raise HoldfastError(f"ledger {self.shown} cannot be made: there is no folder {folder}")
+                raise HoldfastError(f"there is no folder {folder} for a ledger; make it first")
             # The write lock is taken first, so that what is read before writing still holds.
             with (
                 closing(sqlite_file.for_writing(self.address.file, create)) as opened,
@@ -128,8 +130,11 @@ class Database:
                 opened.execute("COMMIT")
 
     def _upgrade(self, connection: "Connection") -> None:
+        if self._newest and schema.is_newest(connection):
+            return
         if schema.version(connection, self.shown) != schema.NEWEST:
             schema.upgrade(connection)
+        self._newest = True
 
     def _check(self, opened: sqlite3.Connection) -> None:
         """SQLite keeps no checksums: a damaged index would hide releases without a word."""
@@ -170,8 +175,8 @@ def _engine(address: Address) -> "Engine":
         engine = sa.create_engine(address.url, poolclass=sa.NullPool)  # a connection per call
     except ModuleNotFoundError as error:
         raise HoldfastError(
-            f"ledger {address.shown} cannot be opened: the package {error.name} is not installed; write "
-            "postgresql+psycopg:// and install psycopg: pip install 'holdfast[postgresql]'"
+            f"ledger {address.shown} cannot be opened: the package {error.name} is not installed; "
+            "write postgresql+psycopg:// and install psycopg: pip install 'holdfast[postgresql]'"
         ) from None
     except Exception as error:
         text = first_line(RuntimeError(address.hide(str(error))))

@@ -1,4 +1,4 @@
-"""What the releases of a model did to what was known before: scores, BWT, and what was lost first."""
+"""What the releases of a model did to what was known before, and what was lost first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,8 +38,8 @@ class Column:
         segment: The segment; "" for the task as a whole.
         learnt: Position of the release that learnt it, whose score it is compared with.
         scores: By release; None if it was not tested.
-        changes: By release, the change since the task was learnt, as it was known then; below 0 is a
-            loss. None if it was not tested, or by no release before.
+        changes: By release, the change since the task was learnt, as it was known then; below 0
+            is a loss. None if it was not tested, or by no release before.
     """
 
     task: str
@@ -57,9 +57,9 @@ class History:
         model: Name of the model.
         releases: Their names, in the order in which they were recorded.
         columns: Scores by task, each task followed by its segments.
-        transfer: BWT by release: the mean change of the tasks learnt before; None if there are none.
+        transfer: BWT by release: the mean change of the tasks learnt before; None without any.
         losses: What was lost, worst first.
-        overrides: By release, why it was recorded although the gate had not passed it; "" if it had.
+        overrides: By release, why it was recorded although it did not pass the gate; else "".
     """
 
     model: str
@@ -148,7 +148,12 @@ def _nested(known: Baselines) -> list[Key]:
     return sorted(known, key=lambda key: (place[key[0]], key[1] != ""))
 
 
-def _column(key: Key, releases: Sequence[Release], known: Baselines, changes: list[dict[Key, float]]) -> Column:
+def _column(
+    key: Key,
+    releases: Sequence[Release],
+    known: Baselines,
+    changes: list[dict[Key, float]],
+) -> Column:
     start = known.of(*key)
     assert start
     names = [r.release for r in releases]

@@ -93,7 +93,7 @@ def checked_name(kind: str, name: str) -> str:
     if not isinstance(name, str) or not name.strip():
         raise HoldfastError(f"the name of the {kind} is empty; give it a name, such as 2026-11")
     if len(name) > LONGEST_NAME:
-        raise HoldfastError(f"the name of the {kind} has {len(name)} characters, at most {LONGEST_NAME} are possible: {name[:40]}…")
+        raise HoldfastError(f"the name of the {kind} has {len(name)} characters, but at most {LONGEST_NAME} are possible: {name[:40]}…")
     if re.search(r"[\0\ud800-\udfff]", name):
         raise HoldfastError(f"the name of the {kind} is not readable as UTF-8: {name!a}")
     return name
@@ -109,7 +109,7 @@ def checked_reason(reason: str) -> str:
     words = re.findall(r"\w*[^\W\d_]\w*", reason)
     letters = sum(c.isalpha() for c in reason)
     if len(words) < 2 and letters < FEWEST_LETTERS:
-        raise HoldfastError(f"--override takes a reason in words, which the ledger keeps for ever; got {reason!r}")
+        raise HoldfastError(f"--override takes a reason in words, which the ledger keeps for ever; got {reason!r}; write two words or more")
     if re.search(r"[\0\ud800-\udfff]", reason):
         raise HoldfastError(f"the reason is not readable as UTF-8: {reason!a}")
     return reason
@@ -128,7 +128,7 @@ def checked_text(results: "pd.DataFrame") -> None:
 
 
 def content_digest(results: "pd.DataFrame", trained_on: Iterable[str]) -> str:
-    """Digest of all that is recorded of a release; the order of rows and columns does not matter."""
+    """Digest of all that is recorded of a release, whatever the order of its rows and columns."""
     digest = hashlib.sha256(json.dumps(sorted(trained_on)).encode())
     digest.update(_table(results, list(results.columns)))
     return digest.hexdigest()
@@ -174,18 +174,25 @@ def segment_scores(results: "pd.DataFrame") -> dict[tuple[str, str], tuple[float
         return {(str(t), str(s)): (float(v), int(n)) for t, s, v, n in values}
     found = rows.groupby(["task", "segment"], sort=False)["score"].agg(["mean", "size"])
     names = [(str(t), str(s)) for t, s in found.index]
-    return {key: (float(v), int(n)) for key, v, n in zip(names, found["mean"], found["size"], strict=True)}
+    figures = zip(found["mean"], found["size"], strict=True)
+    return {key: (float(v), int(n)) for key, (v, n) in zip(names, figures, strict=True)}
 
 
 SEALED = (
-    "model", "release", "revision", "content", "recorded", "trained_on", "override_reason", "fingerprint",
+    "model", "release", "revision", "content", "recorded", "trained_on", "override_reason",
+    "fingerprint",
 )  # fmt: skip
 SEALED_VERDICT = (
-    "model", "candidate", "champion", "decision", "passed", "content", "recorded", "verdict", "judged",
+    "model", "candidate", "champion", "decision", "passed", "content", "recorded", "verdict",
+    "judged",
 )  # fmt: skip
 
 
-def checksum(columns: tuple[str, ...], row: Mapping[str, Any], *tables: Iterable[Iterable[Any]]) -> str:
+def checksum(
+    columns: tuple[str, ...],
+    row: Mapping[str, Any],
+    *tables: Iterable[Iterable[Any]],
+) -> str:
     """Checksum of a row and of what belongs to it, so that damage does not go unnoticed.
 
     Args:
@@ -206,5 +213,5 @@ def trained_on_of(text: Any, what: str) -> tuple[str, ...]:
     with reading(what, "a list of tasks"):
         names = json.loads(text)
         if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            raise HoldfastError(f"{what} is damaged: the tasks it was trained on are no list of names")
+            raise HoldfastError(f"{what} is damaged: its tasks are no list of names")
         return tuple(names)

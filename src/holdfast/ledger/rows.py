@@ -1,8 +1,8 @@
-"""Rows of a ledger's tables, to and from values. Each is compared with its checksum when it is read."""
+"""Rows of a ledger's tables, to and from values. Whatever is read is held to its checksum."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import reading
@@ -97,24 +97,43 @@ def verify(
         raise damaged(shown, f"{what} is not what was recorded")
 
 
-def insert_release(connection: "Connection", row: dict[str, Any], results: "pd.DataFrame") -> None:
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of results; made before the ledger is locked, so that writers wait less."""
+
+    content: bytes  # the results, as Parquet
+    tasks: list[tuple[str, float, int]]  # task, score, examples
+    segments: list[tuple[str, str, float, int]]  # task, segment, score, examples
+
+
+def kept(results: "pd.DataFrame") -> Kept:
+    """What is kept of results.
+
+    Raises:
+        HoldfastError: They hold what Parquet cannot.
+    """
     with reading("the results", "values that Parquet can hold"):
         content = to_parquet(results)
-    row |= {"results": content, "fingerprint": hashlib.sha256(content).hexdigest()}
     scores, examples = scores_of(results)
-    tasks = [(t, float(s), int(examples[t])) for t, s in scores.items()]
-    parts = [(t, s, v, n) for (t, s), (v, n) in segment_scores(results).items()]
-    row["checksum"] = checksum(SEALED, row, tasks, parts)
+    return Kept(
+        content,
+        [(t, float(s), int(examples[t])) for t, s in scores.items()],
+        [(t, s, v, n) for (t, s), (v, n) in segment_scores(results).items()],
+    )
+
+
+def insert_release(connection: "Connection", row: dict[str, Any], what: Kept) -> None:
+    """Insert a release, its scores and those of its segments."""
+    row |= {"results": what.content, "fingerprint": hashlib.sha256(what.content).hexdigest()}
+    row["checksum"] = checksum(SEALED, row, what.tasks, what.segments)
     key = insert(connection, "holdfast_releases", [row])
-    for table, columns, rows in (
-        ("holdfast_scores", SCORES, tasks),
-        ("holdfast_segments", SEGMENTS, parts),
-    ):
-        insert(
-            connection,
-            table,
-            [dict(zip(columns, (key, k, *r), strict=True)) for k, r in enumerate(rows)],
-        )
+    tables: tuple[tuple[str, tuple[str, ...], Sequence[tuple[Any, ...]]], ...] = (
+        ("holdfast_scores", SCORES, what.tasks),
+        ("holdfast_segments", SEGMENTS, what.segments),
+    )
+    for table, columns, rows in tables:
+        numbered = [(key, k, *r) for k, r in enumerate(rows)]
+        insert(connection, table, [dict(zip(columns, r, strict=True)) for r in numbered])
 
 
 def insert(connection: "Connection", table: str, rows: list[dict[str, Any]]) -> int:
@@ -132,12 +151,18 @@ def insert(connection: "Connection", table: str, rows: list[dict[str, Any]]) -> 
 
 
 def select(connection: "Connection", statement: str, **values: Any) -> "list[RowMapping]":
+    """All rows of a SELECT."""
     import sqlalchemy as sa
 
     return list(connection.execute(sa.text(statement), values).mappings())
 
 
-def _by_release(connection: "Connection", table: str, columns: tuple[str, ...], model: str) -> dict[int, list[tuple[Any, ...]]]:
+def _by_release(
+    connection: "Connection",
+    table: str,
+    columns: tuple[str, ...],
+    model: str,
+) -> dict[int, list[tuple[Any, ...]]]:
     """Rows of a table by release, without the release and their position."""
     every = (
         f"SELECT {', '.join(f's.{c}' for c in columns)} FROM {table} s JOIN holdfast_releases r "

@@ -18,7 +18,8 @@ from holdfast.metrics.releases import Standing
 if TYPE_CHECKING:
     import pandas as pd
 
-FILLED: dict[str, float | str] = {"sd": float("nan"), "segment": ""}  # optional columns of aggregated results, if absent
+# What stands in the optional columns of aggregated results that have none.
+FILLED: dict[str, float | str] = {"sd": float("nan"), "segment": ""}
 
 
 def sides(
@@ -31,9 +32,9 @@ def sides(
     """Champion and candidate for `holdfast.gate.Gate.judge`.
 
     The champion is the newest release. It answers for every task that any release was ever tested
-    on: for a task that it lacks, the rows of the newest release that has the task are taken, so that
-    no task is forgotten because it was not tested once. Both sides know what each task lost since it
-    was learnt (see `holdfast.ledger.baselines`).
+    on: for a task that it lacks, the rows of the newest release that has the task are taken, so
+    that no task is forgotten because it was not tested once. Both sides know what each task lost
+    since it was learnt (see `holdfast.ledger.baselines`).
 
     Args:
         ledger: The ledger.
@@ -91,7 +92,7 @@ def following(model: str, side: Side, trained_on: Iterable[str] = (), name: str 
 
 
 def _newest_tests(releases: Sequence[Release]) -> dict[str, Release]:
-    """The newest revision that has each task, which a newer release or an amendment may have left out."""
+    """The newest revision that has each task. Newer releases or amendments may have left it out."""
     out: dict[str, Release] = {}
     for release in reversed(releases):
         for revision in reversed(release.revisions):
@@ -105,10 +106,17 @@ def _standing_of(releases: Sequence[Release], tested: dict[str, Release]) -> Sta
     known = Baselines()
     for r in releases[:-1]:
         known.add(r)
-    return standing_after(known, replace(releases[-1], scores={task: r.scores[task] for task, r in tested.items()}))
+    scores = {task: r.scores[task] for task, r in tested.items()}
+    return standing_after(known, replace(releases[-1], scores=scores))
 
 
-def _rows(ledger: Ledger, model: str, tested: dict[str, Release], newest: str, candidate: Side) -> "pd.DataFrame":
+def _rows(
+    ledger: Ledger,
+    model: str,
+    tested: dict[str, Release],
+    newest: str,
+    candidate: Side,
+) -> "pd.DataFrame":
     """The newest rows of every task, in one table."""
     import pandas as pd
 
@@ -119,10 +127,16 @@ def _rows(ledger: Ledger, model: str, tested: dict[str, Release], newest: str, c
         tasks = {t for t, r in tested.items() if (r.release, r.revision) == (release, revision)}
         rows = found[found["task"].isin(tasks)]
         parts.append(rows if not parts else _fitted(rows, parts[0], release, newest, asked))
-    return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0].reset_index(drop=True)
+    return pd.concat(parts, ignore_index=True)
 
 
-def _fitted(rows: "pd.DataFrame", first: "pd.DataFrame", release: str, newest: str, asked: set[str]) -> "pd.DataFrame":
+def _fitted(
+    rows: "pd.DataFrame",
+    first: "pd.DataFrame",
+    release: str,
+    newest: str,
+    asked: set[str],
+) -> "pd.DataFrame":
     """Rows of an older release with the columns of the newest.
 
     If that is not possible, a task that the candidate lacks as well becomes one row, from which the
@@ -140,9 +154,10 @@ def _fitted(rows: "pd.DataFrame", first: "pd.DataFrame", release: str, newest: s
     shared = sorted(asked & set(rows["task"]))
     if shared:
         raise HoldfastError(
-            f"task {shared[0]!r} was last tested in release {release!r}, whose results have the columns "
-            f"{', '.join(rows.columns)}, while those of {newest!r} have {', '.join(first.columns)}; record "
-            f"one of them again with the columns of the other: holdfast record --amend"
+            f"task {shared[0]!r} was last tested in release {release!r}, whose results have the "
+            f"columns {', '.join(rows.columns)}, while those of {newest!r} have "
+            f"{', '.join(first.columns)}; record one of them again with the columns of the other: "
+            "holdfast record --amend"
         )
     scores, examples = scores_of(rows)
     table = pd.DataFrame({"task": list(scores), "score": list(scores.values())})

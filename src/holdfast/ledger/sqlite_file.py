@@ -1,4 +1,4 @@
-"""An SQLite ledger's file: reading it without changing anything beside it, and writing it safely."""
+"""An SQLite ledger's file: read without changing anything beside it, and written safely."""
 
 import shutil
 import sqlite3
@@ -17,8 +17,8 @@ def for_reading(path: Path) -> sqlite3.Connection:
     """Open a database so that nothing is written: neither the file nor one beside it.
 
     A database in order is opened read-only. Two kinds cannot be: one with a write-ahead log, as the
-    first version of Holdfast wrote, and one whose last writer was killed in the middle. Both are read
-    from a copy, in which SQLite puts them in order.
+    first version of Holdfast wrote, and one whose last writer was killed in the middle. Both are
+    read from a copy, in which SQLite puts them in order.
 
     Args:
         path: The file, which exists.
@@ -31,7 +31,8 @@ def for_reading(path: Path) -> sqlite3.Connection:
     try:
         return _open(path, "?mode=ro")
     except sqlite3.OperationalError as error:
-        if _kind(error) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN) and any(_size(path, suffix) for suffix in BESIDE):
+        unfinished = any(_size(path, suffix) for suffix in BESIDE)
+        if unfinished and _kind(error) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             return _copy(path)
         raise
 
@@ -74,7 +75,8 @@ def in_memory(source: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def _open(path: Path, how: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path.absolute().as_uri() + how, uri=True, timeout=WAIT, isolation_level=None)
+    address = path.absolute().as_uri() + how
+    connection = sqlite3.connect(address, uri=True, timeout=WAIT, isolation_level=None)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:

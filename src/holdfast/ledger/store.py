@@ -24,7 +24,7 @@ from holdfast.ledger.records import (
     from_parquet,
     judged_digest,
 )
-from holdfast.ledger.rows import insert, insert_release, joined, models, revisions, select, verify
+from holdfast.ledger.rows import insert, insert_release, joined, kept, models, revisions, select, verify
 from holdfast.ledger.schema import damaged
 
 if TYPE_CHECKING:
@@ -32,6 +32,23 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 DEFAULT = "sqlite:///ledger.db"
+NEWEST = """
+    SELECT revision, content FROM holdfast_releases
+    WHERE model = :model AND release = :release ORDER BY revision DESC LIMIT 1
+"""
+NEWEST_VERDICT = """
+    SELECT candidate, champion, decision, passed, recorded FROM holdfast_verdicts
+    WHERE model = :model AND {} ORDER BY id DESC LIMIT 1
+"""
+NEWEST_OF_SIDES = """
+    SELECT content, verdict, judged FROM holdfast_verdicts
+    WHERE model = :model AND candidate = :candidate AND champion = :champion
+    ORDER BY id DESC LIMIT 1
+"""
+RESULTS = """
+    SELECT results, fingerprint FROM holdfast_releases
+    WHERE model = :model AND release = :release AND revision = :revision
+"""
 LONGEST_DECISION = 20  # characters
 
 
@@ -46,7 +63,7 @@ class Ledger:
             writes, and a file that does not exist.
 
     Raises:
-        HoldfastError: The URL is not usable. No message about a ledger shows what follows its scheme.
+        HoldfastError: The URL is not usable. Messages show its scheme and nothing else of it.
 
     Example:
         >>> import pandas as pd, tempfile
@@ -101,20 +118,11 @@ class Ledger:
                 pass and no reason is given, or one is given where no verdict failed.
         """
         self._may_write()
-        checked_name("model", model), checked_name("release", release)
-        reason = checked_reason(override) if override else ""
-        results, trained_on = _checked(results), tuple(trained_on)
-        strange = [t for t in trained_on if t not in set(results["task"])]
-        if strange:
-            raise HoldfastError(f"trained_on names task {strange[0]!r}, which the results do not have")
-        content = content_digest(results, trained_on)
-        keys = {"model": model, "release": release, "content": content}
+        row, results = _row(model, release, results, tuple(trained_on), override)
+        judged, what = judged_digest(results), kept(results)
         with self._database.writing(create=True) as connection:
-            newest = (
-                "SELECT revision, content FROM holdfast_releases WHERE model = :model AND release = :release ORDER BY revision DESC LIMIT 1"
-            )
-            before = select(connection, newest, **keys)
-            if before and before[0]["content"] == content:
+            before = select(connection, NEWEST, model=model, release=release)
+            if before and before[0]["content"] == row["content"]:
                 return "unchanged"
             if before and not amend:
                 raise HoldfastError(
@@ -122,35 +130,10 @@ class Ledger:
                     "ledger is append-only: give the release another name, or --amend to add these "
                     "as a correction (the old ones are kept)"
                 )
-            self._ask_verdict(connection, model, release, judged_digest(results), reason)
-            row = keys | {
-                "revision": before[0]["revision"] + 1 if before else 0,
-                "recorded": _now(),
-                "trained_on": json.dumps(list(trained_on)),
-                "override_reason": reason,
-            }
-            insert_release(connection, row, results)
+            _ask_verdict(connection, row, judged)
+            row["revision"] = before[0]["revision"] + 1 if before else 0
+            insert_release(connection, row, what)
         return "amended" if before else "recorded"
-
-    def _ask_verdict(self, connection: "Connection", model: str, release: str, judged: str, reason: str) -> None:
-        """Compare the newest verdict on these results, else on this release, with the reason given."""
-        columns = "candidate, champion, decision, passed, recorded"
-        newest = f"SELECT {columns} FROM holdfast_verdicts WHERE model = :model AND {{}} ORDER BY id DESC LIMIT 1"
-        found = select(connection, newest.format("judged = :judged"), model=model, judged=judged)
-        found = found or select(connection, newest.format("candidate = :release"), model=model, release=release)
-        failed = bool(found) and not found[0]["passed"]
-        if reason and not failed:
-            raise HoldfastError(
-                f"there is no failing verdict on release {release!r} of {model!r} to override; record it without --override"
-            )
-        if failed and not reason:
-            v = found[0]
-            raise HoldfastError(
-                f"release {release!r} of {model!r} did not pass the gate: the newest verdict on it is "
-                f"{v['decision']}, for candidate {v['candidate']!r} against {v['champion']!r}, recorded "
-                f'{v["recorded"][:16].replace("T", " ")} UTC; pass --override "REASON" to record it '
-                "all the same (the ledger keeps the reason, and the history shows it)"
-            )
 
     def keep_verdict(
         self,
@@ -179,35 +162,24 @@ class Ledger:
             HoldfastError: The ledger has no such champion, or it could not be written.
         """
         self._may_write()
-        (
-            checked_name("model", model),
-            checked_name("candidate", candidate),
-            checked_name("champion", champion),
-        )
-        row = {
+        for kind, name in (("model", model), ("candidate", candidate), ("champion", champion)):
+            checked_name(kind, name)
+        row = _decision(verdict) | {
             "model": model,
             "candidate": candidate,
             "champion": champion,
             "recorded": _now(),
             "judged": judged_digest(_checked(results)),
-            **_decision(verdict),
         }
-        known = "SELECT id FROM holdfast_releases WHERE model = :model AND release = :champion LIMIT 1"
-        newest = (
-            "SELECT content, verdict, judged FROM holdfast_verdicts WHERE model = :model AND "
-            "candidate = :candidate AND champion = :champion ORDER BY id DESC LIMIT 1"
-        )
         with self._database.writing() as connection:
-            if not select(connection, known, **row):
-                raise HoldfastError(f"the ledger has no release {champion!r} of {model!r} to judge against")
-            before = select(connection, newest, **row)
-            if before and (before[0]["verdict"], before[0]["judged"]) == (
-                row["verdict"],
-                row["judged"],
-            ):
+            if not select(connection, NEWEST, model=model, release=champion):
+                raise HoldfastError(f"the ledger has no release {champion!r} of {model!r}")
+            found = select(connection, NEWEST_OF_SIDES, **row)
+            before = found[0] if found else {"content": "", "verdict": "", "judged": ""}
+            if all(before[c] == row[c] for c in ("verdict", "judged")):
                 return "unchanged"
-            # The digest covers the verdict before, so that one that was given earlier can come again.
-            chain = [before[0]["content"] if before else "", row["judged"], row["verdict"]]
+            # It covers the verdict before, so that one that was given earlier can come again.
+            chain = [before["content"], row["judged"], row["verdict"]]
             row["content"] = hashlib.sha256(json.dumps(chain).encode()).hexdigest()
             row["checksum"] = checksum(SEALED_VERDICT, row)
             insert(connection, "holdfast_verdicts", [row])
@@ -244,7 +216,12 @@ class Ledger:
                 raise HoldfastError(f"the ledger has no release of {model!r}; it has {known}")
         return joined(found)
 
-    def results(self, model: str, release: str | None = None, revision: int | None = None) -> "pd.DataFrame":
+    def results(
+        self,
+        model: str,
+        release: str | None = None,
+        revision: int | None = None,
+    ) -> "pd.DataFrame":
         """The results of a release as they were recorded.
 
         Args:
@@ -259,16 +236,11 @@ class Ledger:
         name = found[-1].release if release is None else release
         of = {r.release: r for r in found}
         if name not in of:
-            raise HoldfastError(f"the ledger has no release {name!r} of {model!r}; it has {', '.join(of)}")
+            known = ", ".join(of)
+            raise HoldfastError(f"the ledger has no release {name!r} of {model!r}; it has {known}")
         number = of[name].revision if revision is None else revision
         with self._database.reading() as connection:
-            rows = select(
-                connection,
-                "SELECT results, fingerprint FROM holdfast_releases WHERE model = :model AND release = :release AND revision = :revision",
-                model=model,
-                release=name,
-                revision=number,
-            )
+            rows = select(connection, RESULTS, model=model, release=name, revision=number)
         if not rows:
             raise HoldfastError(f"release {name!r} of {model!r} has no revision {number}")
         what = f"the results of release {name!r} of {model!r}"
@@ -287,16 +259,62 @@ class Ledger:
         columns = ", ".join((*SEALED_VERDICT, "checksum"))
         every = f"SELECT {columns} FROM holdfast_verdicts WHERE model = :model ORDER BY id"
         with self._database.reading() as connection:
-            rows = [{**r, "passed": bool(r["passed"])} for r in select(connection, every, model=model)]
+            rows = select(connection, every, model=model)
         out = []
-        for row in rows:
+        for row in ({**r, "passed": bool(r["passed"])} for r in rows):
             what = f"the verdict on {row['candidate']!r} of {model!r}"
             verify(self._database.shown, SEALED_VERDICT, row, what)
             with reading(what, "JSON"):
                 verdict = json.loads(row["verdict"])
-            fields = {c: row[c] for c in ("candidate", "champion", "decision", "passed", "recorded")}
-            out.append(Judgement(**fields, verdict=verdict))
+            fields = ("candidate", "champion", "decision", "passed", "recorded")
+            out.append(Judgement(**{c: row[c] for c in fields}, verdict=verdict))
         return out
+
+
+def _row(
+    model: str,
+    release: str,
+    results: "pd.DataFrame",
+    trained_on: tuple[str, ...],
+    override: str,
+) -> tuple[dict[str, Any], "pd.DataFrame"]:
+    """The row of a release without its revision, and its results, both checked."""
+    checked_name("model", model)
+    checked_name("release", release)
+    results = _checked(results)
+    strange = [t for t in trained_on if t not in set(results["task"])]
+    if strange:
+        raise HoldfastError(f"trained_on names task {strange[0]!r}, which the results do not have")
+    row = {
+        "model": model,
+        "release": release,
+        "content": content_digest(results, trained_on),
+        "recorded": _now(),
+        "trained_on": json.dumps(list(trained_on)),
+        "override_reason": checked_reason(override) if override else "",
+    }
+    return row, results
+
+
+def _ask_verdict(connection: "Connection", row: Mapping[str, Any], judged: str) -> None:
+    """Compare the newest verdict on these results, else on this name, with the reason given."""
+    release, model = row["release"], row["model"]
+    found = select(connection, NEWEST_VERDICT.format("judged = :judged"), model=model, judged=judged)
+    if not found:
+        by_name = NEWEST_VERDICT.format("candidate = :release")
+        found = select(connection, by_name, model=model, release=release)
+    failed = bool(found) and not found[0]["passed"]
+    if row["override_reason"] and not failed:
+        raise HoldfastError(f"there is no failing verdict on release {release!r} of {model!r} to override; record it without --override")
+    if failed and not row["override_reason"]:
+        v = found[0]
+        when = v["recorded"][:16].replace("T", " ")
+        raise HoldfastError(
+            f"release {release!r} of {model!r} did not pass the gate: the newest verdict on it is "
+            f"{v['decision']}, for candidate {v['candidate']!r} against {v['champion']!r}, recorded "
+            f'{when} UTC; pass --override "REASON" to record it all the same (the ledger keeps the '
+            "reason, and the history shows it)"
+        )
 
 
 def _checked(results: "pd.DataFrame") -> "pd.DataFrame":

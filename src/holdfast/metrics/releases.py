@@ -1,4 +1,4 @@
-"""Transfer over a sequence of releases: each was tested on some tasks, and each task was learnt in one of them."""
+"""Transfer over a sequence of releases, each of which was tested on some tasks."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,11 @@ def standing(rows: Sequence[Mapping[str, float]], learnt: Mapping[str, int]) -> 
     return standing_since(rows[-1], before)
 
 
-def standing_since(scores: Mapping[str, float], baselines: Mapping[str, float], learning: Collection[str] = ()) -> Standing:
+def standing_since(
+    scores: Mapping[str, float],
+    baselines: Mapping[str, float],
+    learning: Collection[str] = (),
+) -> Standing:
     """The standing of a model whose tasks are held to given scores.
 
     Args:

@@ -1,4 +1,4 @@
-"""Pages of a model's releases: every release on every task, what was lost first, and the verdicts."""
+"""Pages of a model's releases: scores on every task, what was lost first, and the verdicts."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -55,7 +55,8 @@ def loss_sentences(losses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """A sentence about each loss, from the fields of `Loss`."""
     for loss in losses:
         what = loss["task"] + (f" / {loss['segment']}" if loss["segment"] else "")
-        yield (f"{what}: {share(loss['drop'])} points lost first by release {loss['release']} (learnt in {loss['learnt']})")
+        lost = f"{share(loss['drop'])} points lost first by release {loss['release']}"
+        yield f"{what}: {lost} (learnt in {loss['learnt']})"
 
 
 def points(change: float | None, digits: int = 1) -> str:
