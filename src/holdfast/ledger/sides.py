@@ -18,6 +18,7 @@ from holdfast.metrics.releases import Standing
 if TYPE_CHECKING:
     import pandas as pd
 
+NAMED = 5  # tasks of older releases that the champion's name lists
 # What stands in the optional columns of aggregated results that have none.
 FILLED: dict[str, float | str] = {"sd": float("nan"), "segment": ""}
 
@@ -54,7 +55,8 @@ def sides(
     newest = releases[-1].release
     tested = _newest_tests(releases)
     older = {task: r.release for task, r in tested.items() if r.release != newest}
-    about = ", ".join(f"task {task}: release {release}" for task, release in older.items())
+    about = ", ".join(f"task {task}: release {release}" for task, release in list(older.items())[:NAMED])
+    about += f", and {len(older) - NAMED} more" if len(older) > NAMED else ""
     champion = Side(
         _rows(ledger, model, tested, newest, side),
         _standing_of(releases, tested),
