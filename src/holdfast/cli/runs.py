@@ -48,7 +48,7 @@ def run(
     tasks: Annotated[int | None, typer.Option(help="Number of tasks (5).")] = None,
     sizes: Annotated[str | None, typer.Option(help="Classes of each task, where they differ: 5,3,2.")] = None,
     blurry: Annotated[float | None, typer.Option(help="Share of each task's training examples that moves to the other tasks.")] = None,
-    order: Annotated[str | None, typer.Option(help="Classes of a split stream: sorted, seed, or a list such as 3,1,4,….")] = None,
+    order: Annotated[str | None, typer.Option(help="Classes of a split stream: sorted, seed, or a list such as 3,1,4 and so on.")] = None,
     pieces: Annotated[str | None, typer.Option(help="Tasks of --stream mixture: NAME,NAME:rotate=90,NAME:permute=1.")] = None,
     task_order: Annotated[str | None, typer.Option(help="Numbers of the tasks that are learnt, in this order: 2,0,1.")] = None,
     fraction: Annotated[float | None, typer.Option(help="Share of the training examples used, of each class (1).")] = None,
@@ -197,7 +197,7 @@ def bench(
     out: Annotated[Path | None, typer.Option(help="Folder for results (runs/SUITE); finished runs in it are skipped.")] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
 ) -> None:
-    """Run a suite of methods × scenarios × seeds; print the table and write an HTML report."""
+    """Run a suite of methods over scenarios and seeds; print the table and write an HTML report."""
     from holdfast.bench.config import DataConfig, load_suite, shipped, validated
     from holdfast.bench.sweep import parse_sweep, sweep_suite
 

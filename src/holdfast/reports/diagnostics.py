@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from holdfast.errors import one_of, reading
 from holdfast.reports.figures import COLOURS, INK, style, to_svg
 from holdfast.reports.page import page
+from holdfast.reports.results import DIAGNOSTICS as FILE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,12 +24,14 @@ def diagnostics_html(title: str, findings: Sequence[dict[str, Any]]) -> str:
 def drawn(finding: dict[str, Any]) -> dict[str, str]:
     """What, sentence and figure (SVG) of a finding."""
     what = finding["what"]
-    return {"what": what, "sentence": finding["sentence"], "svg": to_svg(figure(finding), f"{what}: {finding['sentence']}")}
+    with reading(f"the finding {what!r} of a {FILE}", "numbers of holdfast diagnose"):
+        svg = to_svg(figure(finding), f"{what}: {finding['sentence']}")
+    return {"what": what, "sentence": finding["sentence"], "svg": svg}
 
 
 def figure(finding: dict[str, Any]) -> "Figure":
     """The figure of a finding."""
-    return FIGURES[finding["what"]](finding["numbers"])
+    return FIGURES[one_of("finding", finding["what"], FIGURES)](finding["numbers"])
 
 
 def _panels(columns: int, height: float = 3.0) -> tuple["Figure", list[Any]]:

@@ -3,7 +3,9 @@
 import io
 import math
 import re
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +15,7 @@ import numpy as np
 from holdfast.errors import HoldfastError
 from holdfast.reports.comparison import find_sweeps, on_front, on_validation
 from holdfast.reports.results import Group
+from holdfast.text import shown
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,8 +69,6 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
     rows = -(-len(groups) // columns)
     figure = Figure(figsize=(max(3.1 * columns, 8.0), 2.1 * rows + 0.4), layout="constrained")  # the legend needs its room
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # mean of steps where a task was not yet begun
         for axes, g in zip(grid.flat, groups, strict=False):
@@ -220,13 +221,41 @@ def save(figure: "Figure", path: str | Path) -> Path:
     path = Path(path)
     if path.suffix not in (".png", ".svg"):
         raise HoldfastError(f"a figure is written as .png or .svg, got {path.name}")
+    _take_names_as_they_are(figure)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context({"svg.hashsalt": path.stem}):
+        with matplotlib.rc_context({"svg.hashsalt": path.stem}), _glyphs_may_be_missing():
             figure.savefig(path, dpi=150, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
     except OSError as error:
         raise HoldfastError(f"the figure {path} could not be written: {error.strerror}") from None
     return path
+
+
+def _take_names_as_they_are(figure: "Figure") -> None:
+    """Names from the outside stand in labels: a `$` begins no formula there, and no character is invisible."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import FixedFormatter
+
+    powers = set()  # labels of ticks that matplotlib writes itself, as formulas where the scale is logarithmic
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            named = axis.get_major_formatter()
+            if isinstance(named, FixedFormatter):
+                named.seq = [shown(name) for name in named.seq]
+            else:
+                powers |= set(map(id, axis.findobj(Text))) - {id(axis.label)}
+    for text in figure.findobj(Text):
+        if id(text) not in powers and isinstance(text, Text):
+            text.set_parse_math(False)
+            text.set_text(shown(text.get_text()))
+
+
+@contextmanager
+def _glyphs_may_be_missing() -> Iterator[None]:
+    """Names may have letters that matplotlib's font lacks; it draws a box for each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph")
+        yield
 
 
 def save_all(groups: Sequence[Group], folder: Path) -> list[Path]:
@@ -266,7 +295,9 @@ def to_svg(figure: "Figure", title: str) -> str:
 
     figure.patch.set_alpha(0)
     out = io.StringIO()
-    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}):
+    _take_names_as_they_are(figure)
+    look: Any = {"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}
+    with matplotlib.rc_context(look), _glyphs_may_be_missing():
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     svg = out.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
@@ -274,7 +305,7 @@ def to_svg(figure: "Figure", title: str) -> str:
         r'<svg [^>]*?viewBox="([^"]+)"[^>]*>',
         lambda m: (
             f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'viewBox="{m[1]}" role="img" aria-label="{escape(title)}">'
+            f'viewBox="{m[1]}" role="img" aria-label="{escape(shown(title))}">'
         ),
         svg,
         count=1,
