@@ -1,51 +1,138 @@
-"""The example: the careful candidate passes, the careless one fails for the season it forgot."""
+"""The example, the action and the CI files: their lines are run as they are printed."""
 
 import json
+import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "release-gate"
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "release-gate"
+PRINTS = '#!/bin/bash\nprintf "%s\\n" "$(basename "$0")" "$@" --end\n'
+
+
+def lines_of(readme: Path) -> list[str]:
+    """The indented lines of a Markdown file: commands."""
+    return [line.strip() for line in readme.read_text().splitlines() if line.startswith("    ")]
 
 
 @pytest.mark.data
-def test_the_example_lets_the_careful_model_pass_and_stops_the_careless_one(data_dir, tmp_path):
-    done = subprocess.run(
-        [sys.executable, EXAMPLE / "train.py", "--data", data_dir, "--out", tmp_path], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    codes = {}
-    for name in ("careful", "careless"):
-        sides = ["--champion", tmp_path / "champion.parquet", "--candidate", tmp_path / f"{name}.parquet"]
-        gate = [sys.executable, "-m", "holdfast.cli.main", "gate", *sides, "--policy", EXAMPLE / "gate.toml", "--out", tmp_path / name]
-        codes[name] = subprocess.run(gate, capture_output=True, text=True, check=False).returncode
-    assert codes == {"careful": 0, "careless": 1}
-    verdict = json.loads((tmp_path / "careless" / "verdict.json").read_text())
+def test_the_readme_s_lines_let_the_careful_model_pass_and_stop_the_careless_one(data_dir, tmp_path):
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    codes = []
+    for line in lines_of(EXAMPLE / "README.md"):
+        done = subprocess.run(
+            shlex.split(line), cwd=tmp_path, env=os.environ | {"PATH": path, "HOLDFAST_DATA": data_dir}, capture_output=True, text=True
+        )
+        assert "Traceback" not in done.stderr
+        codes.append(done.returncode)
+    assert codes == [0, 0, 1]
+    verdict = json.loads((tmp_path / "gate-careless" / "verdict.json").read_text())
     decided = {t["task"]: t["decision"] for t in verdict["tasks"]}
-    assert decided["spring"] == "fail"
+    assert decided["winter"] == decided["autumn"] == "fail"
     assert decided["summer"] == "pass"
 
 
-def test_the_action_runs_the_command_with_its_inputs(tmp_path):
-    """The shell of the composite action itself, with a `holdfast` that prints its arguments."""
-    text = (EXAMPLE.parents[1] / "action.yml").read_text()
-    script = text[text.index("arguments=(") : text.index('holdfast gate "${arguments[@]}"')] + 'holdfast gate "${arguments[@]}"'
-    fake = tmp_path / "holdfast"
-    fake.write_text('#!/bin/bash\nprintf "%s\\n" "$@"\n')
-    fake.chmod(0o755)
-    values = {
-        "CHAMPION": "",
-        "CANDIDATE": "b c.csv",
-        "POLICY": "gate.toml",
-        "OUT": "gate",
-        "LEDGER": "sqlite:///l.db",
-        "MODEL": "m",
-        "RELEASE": "1.2",
-    }
-    environment = values | {"PATH": f"{tmp_path}:/usr/bin:/bin"}
-    done = subprocess.run(["bash", "-euc", script], env=environment, capture_output=True, text=True, check=True)
-    expected = ["gate", "--candidate", "b c.csv", "--policy", "gate.toml", "--out", "gate", "--ledger", "sqlite:///l.db", "--model", "m"]
-    expected += ["--release", "1.2"]
-    assert done.stdout.splitlines() == expected
+def steps() -> list[str]:
+    """The shell of the composite action."""
+    return [s["run"] for s in yaml.safe_load((ROOT / "action.yml").read_text())["runs"]["steps"]]
+
+
+@pytest.fixture
+def fakes(tmp_path):
+    """A folder with a `python` and a `holdfast` that print their arguments."""
+    for name in ("python", "holdfast"):
+        (tmp_path / name).write_text(PRINTS)
+        (tmp_path / name).chmod(0o755)
+    return tmp_path
+
+
+def bash(script: str, fakes: Path, **values: str) -> list[str]:
+    environment = values | {"PATH": f"{fakes}:/usr/bin:/bin"}
+    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("ledger", "champion", "extras"),
+    [
+        ("", "a.csv", ""),
+        ("sqlite:///l.db", "", ""),
+        ("postgresql+psycopg://u@h/d", "", "[postgresql]"),
+        ("", "runs:/1/a.csv", "[mlflow]"),
+        ("postgres://u@h/d", "runs:/1/a.csv", "[postgresql,mlflow]"),
+    ],
+)
+def test_the_action_installs_its_own_checkout_under_its_constraints(fakes, ledger, champion, extras):
+    here = "/a path/of the action"
+    said = bash(steps()[0], fakes, GITHUB_ACTION_PATH=here, LEDGER=ledger, CHAMPION=champion, CANDIDATE="b.csv")
+    assert said == ["python", "-m", "pip", "install", "--quiet", "--constraint", f"{here}/constraints.txt", here + extras, "--end"]
+
+
+def test_the_action_runs_the_command_with_its_inputs(fakes):
+    values = {"CHAMPION": "", "CANDIDATE": "b c.csv", "POLICY": "gate.toml", "OUT": "gate"}
+    values |= {"LEDGER": "sqlite:///l.db", "MODEL": "m", "RELEASE": "1.2"}
+    expected = ["holdfast", "gate", "--candidate", "b c.csv", "--policy", "gate.toml", "--out", "gate"]
+    expected += ["--ledger", "sqlite:///l.db", "--model", "m", "--release", "1.2", "--end"]
+    assert bash(steps()[1], fakes, **values) == expected
+
+
+def test_no_input_of_the_action_reaches_a_shell_except_through_the_environment():
+    assert len(steps()) == 2
+    for script in steps():
+        assert "${{" not in script
+
+
+def test_the_gitlab_job_checks_out_one_commit_and_installs_that(fakes):
+    job = yaml.safe_load((EXAMPLE / "gitlab-ci.yml").read_text())["release-gate"]
+    assert re.fullmatch("0{40}", job["variables"]["HOLDFAST_COMMIT"])
+    copy = fakes / "copy"
+    copy.mkdir()
+    (copy / "constraints.txt").write_text("")
+    git = ["git", "-C", str(copy), "-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "x"]):
+        subprocess.run([*git, *arguments], check=True)
+    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    work = fakes / "work"
+    work.mkdir()
+    script = f"cd {shlex.quote(str(work))}\n" + "\n".join(job["before_script"] + job["script"])
+    said = bash(script, fakes, HOLDFAST_URL=str(copy), HOLDFAST_COMMIT=head)
+    assert said[: said.index("--end")][-3:] == ["--constraint", ".holdfast/constraints.txt", "./.holdfast"]
+    assert said[said.index("--end") + 1 :][:2] == ["holdfast", "gate"]
+    assert (work / ".holdfast" / "constraints.txt").exists()
+
+
+def test_the_github_workflow_uses_the_action_of_one_commit():
+    job = yaml.safe_load((EXAMPLE / "workflow.yml").read_text())["jobs"]["gate"]
+    checkouts = [s["with"] for s in job["steps"] if s.get("uses", "").startswith("actions/checkout") and "with" in s]
+    assert len(checkouts) == 1
+    assert re.fullmatch("0{40}", checkouts[0]["ref"])
+    gate = next(s for s in job["steps"] if s.get("uses") == f"./{checkouts[0]['path']}")
+    inputs = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+    assert gate["with"].keys() <= inputs.keys()
+    assert {k for k, v in inputs.items() if v.get("required")} <= gate["with"].keys()
+
+
+BY_NAME = re.compile(r"pip3? install[^\n]*?(?<![\w./@:-])holdfast(?![\w/.@+-]*[/@])")
+
+
+def test_a_line_that_installs_by_name_would_be_found():
+    for line in ("pip install holdfast", "pip install -U 'holdfast[train]'", "python -m pip install --quiet holdfast==0.1"):
+        assert BY_NAME.search(line), line
+    for line in ("pip install ./holdfast", "pip install --constraint c.txt ./.holdfast", "pip install git+https://h/o/holdfast@0a1b"):
+        assert not BY_NAME.search(line), line
+
+
+@pytest.mark.parametrize("place", ["action.yml", "examples", "docs", "README.md", "CHANGELOG.md"])
+def test_nothing_tells_anybody_to_install_holdfast_by_name_from_an_index(place):
+    """Nobody owns that name there, so whoever takes it would run their code in users' pipelines."""
+    path = ROOT / place
+    files = [p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts] if path.is_dir() else [path]
+    found = [f"{p.relative_to(ROOT)}: {m[0]}" for p in files for m in BY_NAME.finditer(p.read_text(errors="replace"))]
+    assert found == []
