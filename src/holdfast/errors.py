@@ -42,7 +42,7 @@ def reading(what: str, form: str) -> Iterator[None]:
     """
     try:
         yield
-    except HoldfastError:
+    except (HoldfastError, ImportError):  # a package that is missing is no fault of the content
         raise
     except FileNotFoundError:
         raise HoldfastError(f"{what}: there is no such file") from None

@@ -1,11 +1,15 @@
 """Writing files so that a crash leaves the old content or the new one, never half of either."""
 
+import glob
 import os
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from holdfast.errors import HoldfastError
+
+LEFTOVER = 3600.0  # seconds after which a temporary folder is taken for one that a kill has left
 
 
 def write_text(path: Path, text: str) -> None:
@@ -40,44 +44,69 @@ def write_text(path: Path, text: str) -> None:
         raise _not_written(path, error) from None
 
 
-def write_folder(folder: Path, files: Mapping[str, str]) -> None:
+def write_folder(folder: Path, files: Mapping[str, str], instead_of: Sequence[str] = ()) -> None:
     """Write several files into a folder as one step.
 
-    All files are first written into a temporary folder beside `folder`. If `folder` holds nothing
-    but files of the same names, these are removed and the temporary folder takes its place: a crash
-    leaves all files or none. If `folder` holds other files as well, they are kept, and the new files
-    are moved in one by one in the order of `files`, so put last what the reader looks for first.
+    All files are first written into a temporary folder. If `folder` holds nothing but files of the
+    same names or of `instead_of`, it is renamed away and the temporary folder takes its name: a crash
+    leaves all old files, none, or all new ones. If `folder` holds other files as well, or is the working
+    directory, those are kept; the older files are removed from the last to the first, and the new ones
+    are moved in from the first to the last, so put last what the reader looks for first.
 
     Args:
         folder: The folder. It is made if it does not exist; a symbolic link is refused.
         files: Name of each file → its text.
+        instead_of: Names of older files, which are removed.
 
     Raises:
         HoldfastError: `folder` is a symbolic link or could not be written.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    _refuse_link(folder)
+    folder = Path(os.path.abspath(folder))
+    older = list(dict.fromkeys([*instead_of, *files]))
     try:
-        _refuse_link(folder)
-        temporary.mkdir(parents=True)
+        alone = not folder.exists() or all(entry.name in older for entry in folder.iterdir())
+        # A working directory and the root of a file system cannot be renamed over.
+        whole = alone and folder != Path.cwd() and not os.path.ismount(folder)
+        home = folder.parent if whole else folder
+        home.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(home, folder.name)
+        temporary = home / f".{folder.name}.{os.getpid()}.tmp"
         try:
+            temporary.mkdir()
             for name, text in files.items():
                 _write_new(temporary / name, text)
-            remove_files(folder, files)
-            try:
-                if folder.exists() and os.name == "nt":
-                    folder.rmdir()  # Windows renames over nothing only
-                temporary.rename(folder)  # over an empty folder, or over nothing
-            except OSError:  # other files are there, or it is the working directory
-                folder.mkdir(exist_ok=True)
+            if whole:
+                _take_place(temporary, folder)
+            else:
+                remove_files(folder, older[::-1])
                 for name in files:
                     (temporary / name).replace(folder / name)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+    except NotADirectoryError:
+        raise _no_folder(folder) from None
     except OSError as error:
         raise _not_written(folder, error) from None
 
 
-def remove_files(folder: Path, names: Mapping[str, str] | tuple[str, ...]) -> None:
+def _take_place(temporary: Path, folder: Path) -> None:
+    """Put a folder in the place of another one."""
+    away = temporary.with_suffix(".old.tmp")
+    if folder.exists():
+        folder.rename(away)
+    temporary.rename(folder)
+    shutil.rmtree(away, ignore_errors=True)
+
+
+def _remove_leftovers(home: Path, name: str) -> None:
+    """Temporary folders that a kill has left behind."""
+    for left in home.glob(f".{glob.escape(name)}.*.tmp"):
+        if time.time() - left.stat().st_mtime > LEFTOVER:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def remove_files(folder: Path, names: Sequence[str]) -> None:
     """Remove files by name from a folder, if they are there.
 
     Raises:
@@ -91,11 +120,13 @@ def remove_files(folder: Path, names: Mapping[str, str] | tuple[str, ...]) -> No
         for name in names:
             (folder / name).unlink(missing_ok=True)
     except NotADirectoryError:
-        raise HoldfastError(
-            f"{folder} is a file, but a folder is needed; choose another name"
-        ) from None
+        raise _no_folder(folder) from None
     except OSError as error:
         raise _not_written(folder, error) from None
+
+
+def _no_folder(folder: Path) -> HoldfastError:
+    return HoldfastError(f"{folder} is a file, but a folder is needed; choose another name")
 
 
 def _refuse_link(folder: Path) -> None:

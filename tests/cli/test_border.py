@@ -183,7 +183,7 @@ def test_a_folder_is_written_as_a_whole_and_other_files_are_kept(tmp_path):
     write_folder(out, {"a": "5", "b": "6"})
     assert {p.name: p.read_text() for p in out.iterdir()} == {"a": "5", "b": "6", "mine.txt": "kept"}
     (tmp_path / "link").symlink_to(out)
-    for refused in (lambda: write_folder(tmp_path / "link", {"a": "7"}), lambda: remove_files(tmp_path / "link", ("a",))):
+    for refused in (lambda: write_folder(tmp_path / "link", {"a": "7"}), lambda: remove_files(tmp_path / "link", ["a"])):
         with pytest.raises(HoldfastError, match="is a symbolic link"):
             refused()
     with pytest.raises(HoldfastError, match="is a file, but a folder is needed"):

@@ -1,140 +1,270 @@
-"""Score tests against numerical maxima of likelihood, levels by enumeration, and known identities."""
+"""Bounds against exact distributions, levels by enumeration, and known identities."""
+
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
-from scipy.stats import binom, multinomial
+from numpy.polynomial.legendre import leggauss
+from scipy.stats import beta, binom, fisher_exact, multinomial
 
 from holdfast.errors import HoldfastError
-from holdfast.gate.statistics import (
-    _farrington_manning_variance,
-    examples_needed,
-    holm,
-    paired_binary,
-    paired_real,
-    summarised_real,
-    tango_z,
-    unpaired_binary,
-)
+from holdfast.gate.melding import p_difference
+from holdfast.gate.statistics import Aggregated, Paired, holm
+from holdfast.gate.tails import gamma_tail, p_loses_less
+from holdfast.gate.units import on_a_grid
+
+ALPHA = 0.05
+ONE = np.ones(1)
 
 
-@pytest.mark.parametrize(
-    ("b", "c", "n", "delta"), [(12, 5, 200, 0.03), (0, 3, 150, 0.02), (7, 0, 400, 0.01), (40, 35, 300, 0.1), (5, 9, 80, -0.05)]
-)
-def test_the_statistic_of_tango_is_at_the_constrained_maximum_of_likelihood(b, c, n, delta):
-    def minus_log(q):
-        p = q + delta
-        rest = 1 - p - q
-        if min(q, p, rest) <= 0:
-            return 1e9
-        return -(b * np.log(p) + c * np.log(q) + (n - b - c) * np.log(rest))
-
-    low = max(0, -delta)
-    found = minimize_scalar(minus_log, bounds=(low + 1e-9, (1 - delta) / 2 - 1e-9), method="bounded", options={"xatol": 1e-12})
-    q = found.x
-    expected = (b - c - n * delta) / (n * (2 * q + delta - delta**2)) ** 0.5
-    assert float(tango_z(b, c, n, delta)) == pytest.approx(expected, rel=1e-3, abs=1e-4)
+def paired(losses: int, gains: int, n: int) -> Paired:
+    champion, candidate = np.ones(n), np.ones(n)
+    candidate[:losses] = 0
+    champion[losses : losses + gains] = 0
+    return Paired(champion, candidate)
 
 
-@pytest.mark.parametrize(
-    ("p1", "p2", "n1", "n2", "delta"),
-    [(0.9, 0.85, 200, 300, 0.02), (0.5, 0.5, 100, 80, 0.1), (0.97, 0.99, 400, 400, 0.03), (0.2, 0.4, 90, 150, -0.1)],
-)
-def test_the_variance_of_farrington_and_manning_is_at_the_constrained_maximum(p1, p2, n1, n2, delta):
-    def minus_log(q1):
-        q2 = q1 - delta
-        if not (0 < q1 < 1 and 0 < q2 < 1):
-            return 1e9
-        return -sum(n * (p * np.log(q) + (1 - p) * np.log(1 - q)) for p, q, n in ((p1, q1, n1), (p2, q2, n2)))
-
-    found = minimize_scalar(minus_log, bounds=(max(0, delta) + 1e-9, 1 + min(0, delta) - 1e-9), method="bounded", options={"xatol": 1e-12})
-    q1 = found.x
-    expected = q1 * (1 - q1) / n1 + (q1 - delta) * (1 - q1 + delta) / n2
-    assert _farrington_manning_variance(p1, p2, n1, n2, delta) == pytest.approx(expected, rel=1e-4)
-
-
-@pytest.mark.parametrize("n", [200, 1000])
-@pytest.mark.parametrize("margin", [0.01, 0.02, 0.03, 0.05])
-def test_pure_losses_at_the_margin_pass_in_at_most_five_per_cent(n, margin):
-    """Exactly, by enumeration: losses are binomial at δ, there are no gains."""
-    passes = sum(binom.pmf(b, n, margin) for b in range(n + 1) if paired_binary(b, 0, n, margin).not_worse <= 0.05)
-    assert passes <= 0.05
+def exact_tail(values: np.ndarray, counts: np.ndarray) -> float:
+    """P(Σ values · Gamma(counts) ≥ 0) by integrating the characteristic function (Imhof 1961)."""
+    x, weight = leggauss(64)
+    a = values / np.sqrt((counts * values**2).sum())
+    end = 1.0
+    while 0.5 * (counts * np.log1p((a * end) ** 2)).sum() < 25:
+        end *= 1.5
+    edges, total = np.concatenate([[0], np.geomspace(min(0.5, end / 2), end, 60)]), 0.0
+    for low, high in pairwise(edges):
+        u = (high - low) / 2 * x + (high + low) / 2
+        angle = (counts[:, None] * np.arctan(a[:, None] * u)).sum(0)
+        size = 0.5 * (counts[:, None] * np.log1p((a[:, None] * u) ** 2)).sum(0)
+        total += ((high - low) / 2 * weight * np.sin(angle) / u * np.exp(-size)).sum()
+    return 0.5 + total / np.pi
 
 
-@pytest.mark.parametrize(("discordance", "margin"), [(0.05, 0.02), (0.1, 0.03), (0.2, 0.05), (0.03, 0.03)])
-def test_levels_by_enumeration_of_all_outcomes(discordance, margin):
-    """At drop = δ non-inferiority is claimed, and at drop = δ a loss of more than δ is claimed, in at most 5 % of outcomes."""
+@pytest.mark.parametrize("seed", range(30))
+def test_the_chance_of_a_weighted_sum_is_exact_and_its_approximation_close(seed):
+    """Samples of 2 to 300 differences of several kinds, at limits that make p about 10, 5, 1 and 0.01 %."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 300)) if seed > 8 else seed + 1
+    kinds = [
+        (rng.random(n) < 0.02) * 1.0,
+        (rng.random(n) < 0.05) * rng.random(n),
+        np.clip(rng.normal(0, 0.1, n), -1, 1),
+        rng.choice([-1.0, 0.0, 1.0], n, p=[0.05, 0.9, 0.05]),
+    ]
+    losses = kinds[seed % 4]
+    evidence = Paired(np.clip(losses, 0, 1), np.clip(-losses, 0, 1))
+    for level in (0.7, 0.1, 0.05, 0.01, 1e-4):
+        limit = -evidence.interval(level, level)[0]
+        values, counts = np.append(losses - limit, 1 - limit), np.ones(n + 1)
+        assert float(gamma_tail(values, counts)) == pytest.approx(exact_tail(values, counts), rel=1e-5, abs=1e-7)
+        assert evidence.p_loses_less(limit) == pytest.approx(level, rel=0.05 if n < 3 else 2e-3)
+        rough = float(gamma_tail(values, counts, near=2.0))
+        assert rough == pytest.approx(level, rel=0.15), "the approximation, which simulations use away from the level"
+
+
+@pytest.mark.parametrize(("k", "n", "share"), [(0, 149, 0.02), (1, 200, 0.03), (5, 200, 0.05), (50, 1000, 0.06), (3, 10_000, 0.0008)])
+def test_for_losses_alone_the_bound_is_that_of_clopper_and_pearson(k, n, share):
+    p = float(p_loses_less(np.array([1.0, 0.0]), np.ones(2), np.array([k, n - k]), share))
+    exact = beta.sf(share, k + 1, n - k)
+    assert p == pytest.approx(exact, rel=1e-7)
+    assert exact == pytest.approx(binom.cdf(k, n, share)), "which is the exact test of a binomial"
+
+
+@pytest.mark.parametrize("n", [30, 60, 150, 200, 1000])
+@pytest.mark.parametrize("limit", [0.01, 0.02, 0.05, 0.1, 0.2])
+def test_pure_losses_at_the_limit_pass_in_at_most_five_per_cent(n, limit):
+    """Exactly, by enumeration: losses are binomial at the limit, there are no gains."""
+    k = np.arange(n + 1)
+    counts, values = np.stack([k, n - k], -1), np.array([1.0, 0.0])
+    weights = binom.pmf(k, n, limit)
+    passed = p_loses_less(np.broadcast_to(values, counts.shape), np.ones(2), counts, limit) <= ALPHA
+    failed = p_loses_less(np.broadcast_to(-values, counts.shape), np.ones(2), counts, -limit) <= ALPHA
+    assert weights[passed].sum() <= ALPHA
+    assert weights[failed].sum() <= ALPHA
+
+
+@pytest.mark.parametrize(("discordance", "limit"), [(0.05, 0.02), (0.1, 0.03), (0.2, 0.05), (0.03, 0.03)])
+def test_levels_by_enumeration_of_all_outcomes(discordance, limit):
+    """At a true loss of exactly the limit, both claims are made in at most 5 % of outcomes, and not never."""
     n = 200
-    p = np.array([(discordance + margin) / 2, (discordance - margin) / 2, 1 - discordance])
+    share = np.array([(discordance + limit) / 2, (discordance - limit) / 2, 1 - discordance])
+    b, c = (grid.ravel() for grid in np.meshgrid(np.arange(60), np.arange(50)))
+    counts = np.stack([b, c, n - b - c], -1)
+    weights = multinomial.pmf(counts, n, share)
+    values = np.broadcast_to(np.array([1.0, -1.0, 0.0]), counts.shape)
+    passed = weights[p_loses_less(values, np.ones(3), counts, limit) <= ALPHA].sum()
+    failed = weights[p_loses_less(-values, np.ones(3), counts, -limit) <= ALPHA].sum()
+    assert 0.005 < passed <= ALPHA
+    assert failed <= ALPHA
+
+
+@pytest.mark.parametrize(("n", "m"), [(30, 30), (60, 25), (25, 60)])
+def test_melded_bounds_without_a_limit_are_fishers_exact_test(n, m):
+    for a, b in ((n // 2, m // 3), (n - 3, m - 6), (n, m - 2), (5, 0)):
+        p = float(p_difference((1 - a / n, None, n), (b / m, None, m), np.array(0.0)))
+        table = [[a, n - a], [b, m - b]]
+        assert p == pytest.approx(fisher_exact(table, alternative="less").pvalue, abs=2e-6)
+
+
+@pytest.mark.parametrize(("n", "m"), [(30, 30), (300, 30), (30, 300), (200, 200)])
+@pytest.mark.parametrize("right", [0.98, 0.6])
+def test_unpaired_shares_of_any_sizes_hold_their_level_by_enumeration(n, m, right):
+    limit = 0.05
+    a = [k for k in range(n + 1) if binom.pmf(k, n, right) > 1e-6]
+    b = [k for k in range(m + 1) if binom.pmf(k, m, right - limit) > 1e-6]
     passed = failed = 0.0
-    for b in range(60):
-        for c in range(50):
-            weight = multinomial.pmf([b, c, n - b - c], n, p)
-            if weight > 1e-12:
-                result = paired_binary(b, c, n, margin)
-                passed += weight * (result.not_worse <= 0.05)
-                failed += weight * (result.worse <= 0.05)
-    assert passed <= 0.0525
-    assert failed <= 0.0525
-    assert passed > 0.005, "nor is it idle"
+    step = max(1, len(a) * len(b) // 700)  # a part of the champion's outcomes, weighted to one
+    kept = a[:: max(1, step)]
+    weights = binom.pmf(kept, n, right)
+    weights /= weights.sum()
+    for i, w in zip(kept, weights, strict=True):
+        for j in b:
+            evidence = Aggregated((i / n, None, n), (j / m, None, m))
+            weight = w * binom.pmf(j, m, right - limit)
+            passed += weight * (evidence.p_loses_less(limit) <= ALPHA)
+            failed += weight * (evidence.p_loses_more(limit) <= ALPHA)
+    assert passed <= ALPHA
+    assert failed <= ALPHA
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_mean_and_its_deviation_are_never_more_certain_than_the_scores_themselves(seed):
+    """Whatever the scores were: only the worst of all samples with this mean and deviation is sure to be covered."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(20, 200))
+    scores = rng.beta(*rng.uniform(0.2, 4, 2), n) if seed % 2 else 0.9 * (rng.random(n) > 0.05)
+    mean, deviation = float(scores.mean()), float(scores.std(ddof=1))
+    for share in (0.01, 0.03, 0.1):
+        limit = float(beta.ppf(share, n * mean, n * (1 - mean) + 1))
+        whole = float(p_loses_less(1 - scores, np.ones(n), np.ones(n), 1 - limit))
+        summary = float(p_difference((0.0, 0.0, 1e12), (mean, deviation, n), np.array(1 - limit)))
+        assert summary >= 0.98 * whole
 
 
 def test_swapping_the_sides_turns_a_test_around():
-    a, b = paired_binary(9, 4, 300, 0.02), paired_binary(4, 9, 300, -0.02)
-    assert a.drop == -b.drop
-    assert (a.low, a.high) == (pytest.approx(-b.high), pytest.approx(-b.low))
-    assert a.not_worse == pytest.approx(b.worse)
-    c, d = unpaired_binary(0.9, 0.8, 200, 300, 0.05), unpaired_binary(0.8, 0.9, 300, 200, -0.05)
-    assert c.not_worse == pytest.approx(d.worse)
+    a, b = paired(9, 4, 300), paired(4, 9, 300)
+    assert a.change == -b.change
+    assert a.p_loses_less(0.02) == pytest.approx(b.p_loses_more(-0.02))
+    assert a.interval(0.05, 0.01) == pytest.approx([-x for x in b.interval(0.01, 0.05)][::-1], abs=1e-5)
+    c, d = Aggregated((0.9, None, 200), (0.8, 0.2, 300)), Aggregated((0.8, 0.2, 300), (0.9, None, 200))
+    assert c.p_loses_less(0.05) == pytest.approx(d.p_loses_more(-0.05))
 
 
-def test_intervals_hold_the_margins_that_are_not_rejected():
-    result = paired_binary(15, 6, 400, 0.02)
-    for bound, p in ((result.high, "not_worse"), (result.low, "worse")):
-        assert getattr(paired_binary(15, 6, 400, bound), p) == pytest.approx(0.025, abs=1e-3)
+def test_an_interval_holds_the_changes_that_are_not_rejected():
+    for evidence in (paired(15, 6, 400), Aggregated((0.9, None, 400), (0.88, 0.3, 500)), paired(0, 0, 50)):
+        low, high = evidence.interval(0.025, 0.01)
+        assert -1 <= low <= evidence.change <= high <= 1
+        assert evidence.p_loses_less(-low) == pytest.approx(0.025, abs=1e-3)
+        assert evidence.p_loses_more(-high) == pytest.approx(0.01, abs=1e-3)
 
 
-def test_real_scores_by_cluster_are_means_of_cluster_sums():
+@pytest.mark.parametrize("scores", [np.zeros(1), np.ones(1), np.zeros(5), np.full(5, 0.5)])
+def test_the_smallest_and_the_most_uniform_samples_have_finite_intervals(scores):
+    low, high = Paired(scores, scores, np.zeros(len(scores))).interval(0.05, 0.05)
+    assert -1 <= low < 0 < high <= 1
+    low, high = Paired(np.ones(40), np.zeros(40)).interval(0.05, 0.05)
+    assert low == -1
+    assert -1 < high < -0.85
+
+
+def test_clusters_never_make_a_result_more_certain():
     rng = np.random.default_rng(0)
-    cluster = np.repeat(np.arange(40), 10)
-    d = rng.normal(size=40)[cluster] * 0.1 + rng.normal(size=400) * 0.01
-    plain, by_cluster = paired_real(d, 0.02), paired_real(d, 0.02, cluster)
-    assert by_cluster.high - by_cluster.low > 2.5 * (plain.high - plain.low)
-    means = d.reshape(40, 10).mean(1)
-    assert by_cluster.high - by_cluster.drop == pytest.approx(2.0227 * means.std(ddof=1) / 40**0.5, rel=1e-3)
+    for _ in range(60):
+        n = int(rng.integers(20, 200))
+        before, after = (rng.random(n) < 0.9).astype(float), (rng.random(n) < 0.9).astype(float)
+        plain = Paired(before, after)
+        clusters = rng.integers(0, rng.integers(1, n + 1), n)
+        by_cluster = Paired(before, after, clusters)
+        assert by_cluster.p_loses_less(0.05) >= plain.p_loses_less(0.05)
+        assert by_cluster.p_loses_more(0.05) >= plain.p_loses_more(0.05)
+        assert Paired(before, after, np.arange(n)).p_loses_less(0.05) == plain.p_loses_less(0.05)
 
 
-def test_equal_differences_are_not_certain():
-    assert paired_real(np.zeros(20), 0.02).not_worse > 0.05
-    assert paired_real(np.zeros(2000), 0.02).not_worse < 0.001
+def test_a_dominating_cluster_decides_nothing():
+    sizes = np.array([1000, *[10] * 29])
+    clusters = np.repeat(np.arange(30), sizes)
+    for lost in (0.0, 1.0):
+        before, after = np.ones(len(clusters)), np.where(clusters == 0, 1 - lost, 1.0)
+        evidence = Paired(before, after, clusters)
+        assert evidence.p_loses_less(0.02) > ALPHA
+        assert evidence.p_loses_more(0.02) > ALPHA
 
 
-def test_summaries_of_zero_one_scores_agree_with_shares():
-    p, n = 0.9, 4000
-    sd = (p * (1 - p)) ** 0.5
-    a, b = summarised_real((p, sd, n), (0.89, (0.89 * 0.11) ** 0.5, n), 0.02), unpaired_binary(p, 0.89, n, n, 0.02)
-    assert a.not_worse == pytest.approx(b.not_worse, abs=5e-3)
+def test_many_valueson_a_grid_keep_their_mean_and_only_gain_spread():
+    values = np.random.default_rng(0).normal(0, 0.1, 50_000).clip(-1, 1)
+    grid, counts = on_a_grid(values, 4096)
+    assert counts.sum() == pytest.approx(len(values))
+    assert (grid * counts).sum() == pytest.approx(values.sum())
+    assert (grid**2 * counts).sum() >= (values**2).sum()
+    evidence = Paired(values.clip(0, 1), (-values).clip(0, 1))
+    every = float(p_loses_less(values, np.ones(len(values)), np.ones(len(values)), 0.001))
+    assert evidence.p_loses_less(0.001) == pytest.approx(every, rel=0.01)
 
 
-def test_holm_is_less_strict_than_bonferroni_and_never_stricter():
+def test_sums_of_one_sign_are_certain():
+    assert gamma_tail(np.array([1.0, 2.0]), np.ones(2)) == 1
+    assert gamma_tail(np.array([-1.0, -2.0]), np.ones(2)) == 0
+    assert gamma_tail(np.array([0.0, 0.0]), np.ones(2)) == 1
+    assert gamma_tail(np.array([0.0, -1.0]), np.ones(2)) == 0
+    assert gamma_tail(np.array([-1.0, 5.0]), np.array([1.0, 0.0])) == 0, "a factor that never occurs"
+    assert gamma_tail(np.array([1.0, -1.0]), np.ones(2)) == pytest.approx(0.5)
+
+
+def test_holm_is_less_strict_than_bonferroni_and_never_stricter_than_no_correction():
     rng = np.random.default_rng(0)
     for _ in range(200):
-        p = rng.random(6) ** 3
-        found = holm(list(p), 0.05)
-        assert all(f for f, v in zip(found, p, strict=True) if v <= 0.05 / 6)
-        assert not any(f for f, v in zip(found, p, strict=True) if v > 0.05)
+        p = list(rng.random(6) ** 3)
+        found = holm(p, 0.05)
+        assert all(f.rejected for f, v in zip(found, p, strict=True) if v <= 0.05 / 6)
+        assert not any(f.rejected for f, v in zip(found, p, strict=True) if v > 0.05)
+        assert all((f.p <= 0.05) == f.rejected == (v <= f.level) for f, v in zip(found, p, strict=True))
+    assert holm([], 0.05) == []
 
 
-@pytest.mark.parametrize(("margin", "discordance"), [(0.02, 0.05), (0.01, 0.1), (0.05, 0.2)])
-def test_the_planned_number_of_examples_has_the_planned_power(margin, discordance):
-    n, rng = examples_needed(margin, discordance), np.random.default_rng(1)
-    draws = rng.multinomial(n, [discordance / 2, discordance / 2, 1 - discordance], size=2000)
-    power = np.mean([paired_binary(int(b), int(c), n, margin).not_worse <= 0.05 for b, c, _ in draws])
-    assert 0.77 < power < 0.88
+@pytest.mark.parametrize(
+    ("evidence", "limit", "draw"),
+    [
+        (paired(25, 25, 1000), 0.02, "discordant"),
+        (paired(50, 50, 1000), 0.01, "discordant"),
+        (Aggregated((0.9, None, 1000), (0.9, None, 1000)), 0.03, "unpaired"),
+    ],
+)
+def test_the_planned_number_of_examples_has_the_planned_power(evidence, limit, draw):
+    n, clusters = evidence.needed(limit, ALPHA, 0.0, 0.8)
+    assert clusters is None
+    rng = np.random.default_rng(1)
+    if draw == "discordant":
+        share = evidence.interval(0.5, 0.5) and (0.025 if limit == 0.02 else 0.05)
+        counts = rng.multinomial(n, [share, share, 1 - 2 * share], size=600)
+        values = np.broadcast_to(np.array([1.0, -1.0, 0.0]), counts.shape)
+        power = (p_loses_less(values, np.ones(3), counts, limit) <= ALPHA).mean()
+    else:
+        right = rng.binomial(n, 0.9, size=(300, 2)) / n
+        power = np.mean([Aggregated((a, None, n), (b, None, n)).p_loses_less(limit) <= ALPHA for a, b in right])
+    assert 0.77 < power < 0.97
+
+
+def test_the_planned_number_of_clusters_has_the_planned_power():
+    """Twenty clusters of 100 with effects of sd 0.1, as an outsider tried them: the number that is said must hold."""
+    rng = np.random.default_rng(2)
+    passed = []
+    for _ in range(25):
+        effects = rng.normal(0, 0.1, 20)
+        losses = np.repeat(effects, 100) + rng.normal(0, 0.01, 2000)
+        clusters = np.repeat(np.arange(20), 100)
+        evidence = Paired(losses.clip(0, 1), (-losses).clip(0, 1), clusters)
+        _, needed = evidence.needed(0.05, ALPHA, 0.0, 0.8)
+        sums = 100 * rng.normal(0, 0.1, (40, needed))
+        passed.append((p_loses_less(sums, np.full(needed, 100.0), np.ones(needed), 0.05) <= ALPHA).mean())
+    assert np.mean(passed) > 0.78
 
 
 def test_nonsense_is_refused():
-    with pytest.raises(HoldfastError, match="fit together"):
-        paired_binary(5, 5, 8, 0.01)
-    with pytest.raises(HoldfastError, match="margin above the drop"):
-        examples_needed(0.01, 0.05, drop=0.02)
+    with pytest.raises(HoldfastError, match="one score of each model per example"):
+        Paired(np.ones(3), np.ones(4))
+    with pytest.raises(HoldfastError, match="scores must be numbers from 0 to 1"):
+        Paired(np.array([0.5, np.nan]), np.ones(2))
+    with pytest.raises(HoldfastError, match="at least one example"):
+        Aggregated((0.5, None, 0), (0.5, None, 5))
+    with pytest.raises(HoldfastError, match="one label per example"):
+        Paired(np.ones(3), np.ones(3), np.ones(2))

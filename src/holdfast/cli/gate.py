@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from holdfast.ledger import History
 
 DEFAULT_POLICY = Path("gate.toml")
+MOST_LINES = 200  # of each kind that are printed
 
 
 @dataclass(frozen=True)
@@ -124,14 +125,12 @@ def leave_no_old_verdict(arguments: Sequence[str], reason: str) -> None:
     """
     if "gate" not in arguments[:1] or {"--dry-run", "--plan", "--init"} & set(arguments):
         return
-    from holdfast.gate.outputs import begin, give_up
+    from holdfast.gate.outputs import give_up
 
     for k, argument in enumerate(arguments):
         name, equals, value = argument.partition("=")
         if name == "--out" and (equals or k + 1 < len(arguments)):
-            folder = Path(value if equals else arguments[k + 1])
-            begin(folder)
-            give_up(folder, reason)
+            give_up(Path(value if equals else arguments[k + 1]), reason)
 
 
 @contextmanager
@@ -270,13 +269,21 @@ def _print(verdict: "Verdict", done: list[str]) -> None:
     from holdfast.gate.outputs import note_of
 
     print(shown(verdict.headline))
-    for reason in verdict.reasons:
-        print(f"  {shown(reason)}")
-    for warning in verdict.warnings:
-        print(f"  warning: {shown(warning)}")
+    _print_some([f"  {shown(reason)}" for reason in verdict.reasons])
+    _print_some([f"  warning: {shown(warning)}" for warning in verdict.warnings])
+    rows = list[str]()
     for row in verdict.tasks:
         indent = "    " if row.nested else "  "
-        print(f"{indent}{row.decision + note_of(row):12} {shown(row.label)}: {shown(row.reason)}")
+        decision = row.decision + note_of(row)
+        rows.append(f"{indent}{decision:12} {shown(row.label)}: {shown(row.reason)}")
+    _print_some(rows)
     for line in done:
         print(line)
     sys.stdout.flush()
+
+
+def _print_some(lines: list[str]) -> None:
+    for line in lines[:MOST_LINES]:
+        print(line)
+    if len(lines) > MOST_LINES:
+        print(f"  and {len(lines) - MOST_LINES:,} more; --out writes all of them to verdict.json")

@@ -68,8 +68,7 @@ def joined(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
     """
     both = _join(a, b)
     unmatched, strangers, thinned = _one_sided(both)
-    notes = [*_left_aside(a, b), *_strange(unmatched, strangers)]
-    notes += [*_contradictions(a, "champion"), *_contradictions(b, "candidate")]
+    notes = [*_left_aside(a, b), *_contradictions(a, "champion"), *_contradictions(b, "candidate")]
     cluster, segment, label = (_trusted(both, column) for column in GROUPING)
     cut = _Cut(both, None if cluster is None else cluster[0])
     tasks = {both.names[task]: cut.pair(rows) for task, rows in _groups(both.task)}
@@ -101,13 +100,6 @@ def _left_aside(a: "pd.DataFrame", b: "pd.DataFrame") -> Iterator[str]:
         if column in b and column not in a:
             what = f"The candidate's column {column} was left aside"
             yield f"{what}, because the champion's results have none."
-
-
-def _strange(unmatched: dict[str, int], strangers: dict[str, tuple[str, str]]) -> Iterator[str]:
-    """Notes about examples that only one side was tested on."""
-    for task, n in unmatched.items():
-        told = _such_as(*strangers[task])
-        yield f"Task {apart(task)}: {n} example ids are on one side only{told}."
 
 
 # ---- joining

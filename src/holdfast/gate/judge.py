@@ -22,7 +22,7 @@ from holdfast.gate.rows import Level
 from holdfast.gate.statistics import holm
 from holdfast.gate.subjects import Subject, subjects
 from holdfast.gate.verdict import Decision, TaskVerdict, Verdict
-from holdfast.gate.whole import broken_rules, mean_change, warnings
+from holdfast.gate.whole import broken_rules, mean_change, strangers, warnings
 
 if TYPE_CHECKING:
     from holdfast.gate.reading import Side, Source
@@ -92,7 +92,9 @@ class Gate:
             for subject, level in zip(judged, levels, strict=True)
         ]
         for (task, segment), score in found.only_champion.items():
-            verdicts.append(rows.missing(task, segment, score, self.policy.rule(task, segment)))
+            rule = self.policy.rule(task, segment)
+            if not segment or rule.segments != "ignore":
+                verdicts.append(rows.missing(task, segment, score, rule))
         for task, (score, examples) in found.only_candidate.items():
             verdicts.append(rows.new_task(task, score, examples, self.policy.rule(task)))
         if self.policy.decide_by == "figures":
@@ -241,14 +243,8 @@ def refuse(policy: Policy, found: Comparison, today: date) -> None:
             )
     if found.unmatched and policy.unmatched == "fail":
         task, count = next(iter(found.unmatched.items()))
-        mine, other = found.strangers.get(task, ("", ""))
-        example = (
-            f" (champion only: {mine or 'none'}; candidate only: {other or 'none'})"
-            if mine or other
-            else ""
-        )
         raise HoldfastError(
-            f"task {task!r}: {count:,} examples are on one side only{example}, so the sides were not tested on the same "
+            f"task {task!r}: {count:,} examples are on one side only{strangers(found, task)}, so the sides were not tested on the same "
             'examples; evaluate both on the same frozen test set, or set unmatched = "ignore" in the policy (which may '
             "hide hard examples)"
         )

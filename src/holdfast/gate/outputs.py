@@ -10,7 +10,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from holdfast.errors import HoldfastError
-from holdfast.files import remove_files, write_folder
+from holdfast.files import write_folder
 from holdfast.gate.verdict import TaskVerdict, Verdict
 from holdfast.text import percent, points, shown, without_secrets
 
@@ -110,8 +110,8 @@ def as_markdown(verdict: Verdict) -> str:
     """A summary for people: the decision, its reasons, and a row per task with its parts below."""
     released = "" if verdict.passed else " (not released)"
     lines = [f"# Release gate: {in_markdown(verdict.headline)}{released}", ""]
-    lines += [f"- {in_markdown(reason)}" for reason in verdict.reasons]
-    lines += [f"- warning: {in_markdown(warning)}" for warning in verdict.warnings]
+    said = [*verdict.reasons, *(f"warning: {warning}" for warning in verdict.warnings)]
+    lines += [f"- {in_markdown(text)}" for text in said[:MOST_ROWS]]
     if verdict.mean_change is not None:
         lines += ["", f"Mean change over tasks: {points(verdict.mean_change)} points."]
     lines += ["", f"A change is candidate minus champion, in points. {interval_note(verdict)}", ""]
@@ -206,13 +206,16 @@ def begin(folder: Path) -> None:
     Raises:
         HoldfastError: `folder` is a symbolic link or could not be written.
     """
-    remove_files(folder, FILES)
     give_up(folder, "the gate was started, but it did not come to a decision")
 
 
 def give_up(folder: Path, reason: str) -> None:
-    """Leave a failing junit.xml and no other file of a verdict."""
-    write_folder(folder, {"junit.xml": broken_junit(reason)})
+    """Leave a failing junit.xml and no other file of a verdict.
+
+    Raises:
+        HoldfastError: `folder` is a symbolic link or could not be written.
+    """
+    write_folder(folder, {"junit.xml": broken_junit(reason)}, instead_of=FILES)
 
 
 def write(verdict: Verdict, folder: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:
@@ -228,7 +231,7 @@ def write(verdict: Verdict, folder: Path, more: Mapping[str, str] = MappingProxy
     """
     files = files_of(verdict) | dict(more)
     ordered = [*(name for name in files if name not in FILES), *(n for n in FILES if n in files)]
-    write_folder(folder, {name: files[name] for name in ordered})
+    write_folder(folder, {name: files[name] for name in ordered}, instead_of=FILES)
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
         _append_summary(Path(summary), files["verdict.md"])
 

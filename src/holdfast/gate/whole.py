@@ -81,7 +81,7 @@ def warnings(
     policy: Policy, found: Comparison, rows: Sequence[TaskVerdict], today: date
 ) -> Iterator[str]:
     """What should be known although it does not keep the release from passing."""
-    yield from found.notes
+    yield from (note.removesuffix(".") for note in found.notes)
     for row in rows:
         if row.waived and not row.settled:
             yield f"{row.label}: {row.reason} (waived: {row.waived})"
@@ -99,7 +99,15 @@ def warnings(
         if today > waiver.expires:
             yield f"the waiver of {waiver.name} expired on {waiver.expires}"
     for task, count in found.unmatched.items():
-        yield f"{task}: {count:,} examples of one side only were left out"
+        yield f"{task}: {count:,} examples of one side only were left out{strangers(found, task)}"
+
+
+def strangers(found: Comparison, task: str) -> str:
+    """An example of each side that the other lacks, in brackets; "" if none is known."""
+    champion, candidate = found.strangers.get(task, ("", ""))
+    if not champion and not candidate:
+        return ""
+    return f" (champion only: {champion or 'none'}; candidate only: {candidate or 'none'})"
 
 
 def _not_shown(rows: Sequence[TaskVerdict]) -> Iterator[str]:

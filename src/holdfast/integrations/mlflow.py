@@ -6,6 +6,7 @@ A side is an artifact, `runs:/<run id>/<path>`, of the tracking server that MLfl
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,7 @@ def read_run(uri: str, side: str) -> Side:
             found = _client().download_artifacts(run, path, folder)
         except Exception as error:
             raise _failed(f"{side} {uri} could not be fetched from MLflow", error) from None
-        rows = read_side(Path(found), side)
-    return Side(rows.rows, rows.standing, uri)
+        return replace(read_side(Path(found), side), name=uri)
 
 
 def write_back(verdict: Verdict, uri: str, more: Mapping[str, str]) -> None:
