@@ -94,7 +94,7 @@ def test_the_command_takes_runs_and_a_dry_run_writes_nothing(client, tmp_path, c
             run_cli([*sides, *more])
         assert not done.value.code
         assert client.get_run(run).data.tags.get("holdfast.decision") == tag
-    assert "verdict written to MLflow" in capsys.readouterr().out
+    assert "The verdict is written to MLflow" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

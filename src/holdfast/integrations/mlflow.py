@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from holdfast.errors import HoldfastError, MissingExtra
+from holdfast.errors import HoldfastError, MissingExtra, first_line
 from holdfast.gate import Gate, Side, Verdict, read_side
 from holdfast.gate.outputs import files_of
 from holdfast.reports.gate import gate_html
-from holdfast.text import shown
+from holdfast.text import shown, without_secrets
 
 SCHEME = "runs:/"
 FOLDER = "holdfast"  # of the artifacts that a verdict becomes
@@ -81,4 +81,4 @@ def _client() -> Any:
 def _failed(what: str, error: Exception) -> HoldfastError:
     if isinstance(error, HoldfastError):
         return error
-    return HoldfastError(f"{what}: {shown((str(error).splitlines() or [type(error).__name__])[0])[:300]}")
+    return HoldfastError(without_secrets(f"{what}: {shown(first_line(error))}"))
