@@ -83,7 +83,7 @@ def test_a_sequence_names_its_data_sets_once():
     assert DataConfig(name="digits", stream="sequence", then=["ylecun/mnist"]).tasks == 2
     with pytest.raises(HoldfastError, match="give stream='sequence' and then together"):
         validated(DataConfig, then=["ylecun/mnist"])
-    with pytest.raises(HoldfastError, match="data.then makes 2 tasks, but data.tasks is 5"):
+    with pytest.raises(HoldfastError, match=r"data\.then makes 2 tasks, but data.tasks is 5"):
         validated(DataConfig, stream="sequence", then=["ylecun/mnist"], tasks=5)
 
 

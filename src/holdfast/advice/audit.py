@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.errors import HoldfastError, unknown
+from holdfast.errors import HoldfastError, reading, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +52,11 @@ def audit(train: "pd.DataFrame", serve: "pd.DataFrame", task: str | None = None,
     >>> audit(train, train[["price"]], task="shop", label="y").missing
     (Missing(column='shop', share=1.0, values=2),)
     """
+    with reading("the tables", "columns of plain values"):
+        return _compared(train, serve, task, label)
+
+
+def _compared(train: "pd.DataFrame", serve: "pd.DataFrame", task: str | None, label: str | None) -> Audit:
     for name, what in ((task, "task"), (label, "label")):
         if name is not None and name not in train.columns:
             raise unknown(f"{what} column of the training data", name, map(str, train.columns))
@@ -101,8 +106,9 @@ def _codes(column: "pd.Series[Any]") -> np.ndarray:
 
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if numeric and column.nunique() > GROUPS:
-        return np.asarray(pd.qcut(column, LEVELS, labels=False, duplicates="drop").fillna(-1)).astype(int) + 1
-    return pd.factorize(column.astype(str))[0]
+        finite = column.astype(float).replace([np.inf, -np.inf], np.nan)
+        return np.asarray(pd.qcut(finite, LEVELS, labels=False, duplicates="drop").fillna(-1)).astype(int) + 1
+    return pd.factorize(column.astype(str), use_na_sentinel=False)[0]  # a missing value is a value too
 
 
 def _explained(x: np.ndarray, task: np.ndarray) -> float:

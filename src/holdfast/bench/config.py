@@ -244,15 +244,11 @@ def validated(kind: type[Any], **values: Any) -> Any:
     Raises:
         HoldfastError: A value is missing, unknown, of the wrong kind or out of range.
     """
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        raise HoldfastError(explain(error, kind)) from None
-    except ModuleNotFoundError:  # a missing package is no mistake in the values
-        raise
-    except Exception as error:
-        with reading("the settings", "plain values of TOML or JSON"):
-            raise error
+    with reading("the settings", "plain values of TOML or JSON"):
+        try:
+            return kind(**values)
+        except ValidationError as error:
+            raise HoldfastError(explain(error, kind)) from None
 
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> str:

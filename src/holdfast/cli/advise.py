@@ -40,10 +40,7 @@ def advise(
             raise HoldfastError("an audit compares two files: give --train and --serve")
         from holdfast.advice import audit
 
-        columns = _read(train), _read(serve)
-        with reading(f"the audit of {train} and {serve}", "tables of plain values"):
-            found = audit(*columns, task, label)
-        _print_audit(found)
+        _print_audit(audit(read_table(train), read_table(serve), task, label))
         return
     given: dict[str, Any] = {"task_id": task_id, "new_classes": new_classes, "store": store, "private": private, "tasks": tasks}
     given |= {"labels": labels, "boundaries": boundaries, "memory": memory, "time": time, "pretrained": pretrained}
@@ -77,7 +74,8 @@ def _complete(given: dict[str, Any]) -> tuple["Answers", list[str]]:
         raise HoldfastError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}, got {first['input']!r}") from None
 
 
-def _read(path: Path) -> "pd.DataFrame":
+def read_table(path: Path) -> "pd.DataFrame":
+    """A table of the audit, from a file."""
     import pandas as pd
 
     if path.suffix not in READERS:

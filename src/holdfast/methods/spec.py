@@ -84,5 +84,5 @@ def _class(name: str) -> Callable[..., Method]:
 
     known: dict[str, Callable[..., Method]] = {**METHODS, **PRESETS}
     if name not in known:
-        raise unknown("method", name, known)
+        raise unknown("method", name[:LONGEST_SHOWN], known)
     return known[name]

@@ -62,7 +62,7 @@ class Probe:
         for name, s in self.signals.items():
             shape = (k, k) if name in MATRIX_SIGNALS else (k,)
             inside = np.eye(k, dtype=bool) if name in MATRIX_SIGNALS else np.zeros(k, dtype=bool)
-            if not s.ndim or not len(s) or s.shape[1:] != shape or (~np.isfinite(s) & ~inside).any():
+            if not s.ndim or not len(s) or s.shape[1:] != shape or (~(np.abs(s) < LARGEST) & ~inside).any():
                 raise HoldfastError(
                     f"the signal {name[:50]!r} of {k} tasks needs finite numbers of shape (seeds, {', '.join(map(str, shape))})"
                 )
@@ -198,6 +198,6 @@ def _cell(path: Path, trained: str, on: str, text: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        got = f"got {text.strip()!r}" if text.strip() else "the cell is empty"
+        got = f"got {text.strip()[:50]!r}" if text.strip() else "the cell is empty"
         raise HoldfastError(f"{path}: no change on {on!r} when {trained!r} is learnt after it ({got}); every pair is needed") from None
     return value
