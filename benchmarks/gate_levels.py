@@ -239,9 +239,9 @@ def real_scores(runs: int, rng: np.random.Generator) -> Section:
             if kind == "normal, sd 0.2":
                 d = rng.normal(drop, 0.2, (block, n))
             elif kind == "uniform losses":
-                d = np.where(rng.random((block, n)) < 0.2, rng.uniform(-1, 1, (block, n)), 0.0)
-                d += np.where(rng.random((block, n)) < 2 * drop, rng.random((block, n)), 0.0)
-                return np.clip(d, -1, 1), np.ones(n), np.ones(n)
+                u = rng.random((block, n))
+                d = np.where(u < 0.2, rng.uniform(-1, 1, (block, n)), 0.0)
+                d = np.where(u > 1 - 2 * drop, rng.random((block, n)), d)
             else:  # losses of a beta distribution with most of its mass at 0
                 d = rng.beta(0.05, 0.95, (block, n)) * (drop / 0.05) if drop else np.zeros((block, n))
             return np.clip(d, -1, 1), np.ones(n), np.ones(n)

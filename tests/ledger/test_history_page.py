@@ -12,7 +12,8 @@ import pytest
 from ledger_helpers import NASTY, call, results
 
 from holdfast.ledger import Ledger, history
-from holdfast.reports.history import SEGMENTS, history_html, points, releases_view
+from holdfast.reports.history import SEGMENTS, history_html, releases_view
+from holdfast.text import points
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -65,8 +66,8 @@ def test_the_page_has_a_group_of_columns_for_each_task(ledger):
 
 @pytest.mark.parametrize("change", [0.0, -0.0, -1e-9, 1e-9, -0.0004999, 0.0004999])
 def test_a_change_that_rounds_to_zero_has_no_sign(change):
-    assert points(change) == "0.0"
-    assert points(-0.0006) == "−0.1"
+    assert points(change, 1) == "0.0"
+    assert points(-0.0006, 1) == "−0.1"
 
 
 def test_of_very_many_segments_those_that_lost_most_are_shown(tmp_path):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfast.files import write_text
-from holdfast.text import shown
+from holdfast.text import percent, points, shown
 
 if TYPE_CHECKING:
     from holdfast.ledger import History, Judgement
@@ -102,17 +102,15 @@ def _print(found: "History", verdicts: "list[Judgement]") -> None:
 
 
 def _print_releases(found: "History") -> None:
-    from holdfast.reports.history import points, share
-
     rows = [
-        [name, *(share(score) for score in scores), points(transfer)]
+        [name, *(percent(score, 1) for score in scores), points(transfer, 1)]
         for name, scores, transfer in zip(found.releases, found.scores, found.transfer, strict=True)
     ]
     _print_table(["release", *found.tasks, "BWT"], rows)
 
 
 def _print_segments(found: "History") -> None:
-    from holdfast.reports.history import nested, points, share
+    from holdfast.reports.history import nested
 
     rows = []
     for whole, segments, more in nested([asdict(c) for c in found.columns]):
@@ -121,9 +119,9 @@ def _print_segments(found: "History") -> None:
             rows.append(
                 [
                     f"  {column['segment']}" if column["segment"] else column["task"],
-                    share(column["scores"][column["learnt"]]),
-                    share(column["scores"][newest]),
-                    points(column["changes"][newest]),
+                    percent(column["scores"][column["learnt"]], 1),
+                    percent(column["scores"][newest], 1),
+                    points(column["changes"][newest], 1),
                     found.releases[newest],
                 ]
             )

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from holdfast.reports.history import history_html, releases_view
+from holdfast.reports.history import releases_view
 from holdfast.reports.page import page
 from holdfast.text import percent, points
-
-__all__ = ["gate_html", "history_html"]
 
 WIDTH, PAD = 300, 8  # of an interval's drawing, in its own units
 MOST_ROWS = 1_000  # in the table; verdict.json has all

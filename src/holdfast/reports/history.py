@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from holdfast.reports.page import page
+from holdfast.text import percent, points
 
 _Column = Mapping[str, Any]  # the fields of a `Column`
 
@@ -55,25 +56,8 @@ def loss_sentences(losses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """A sentence about each loss, from the fields of `Loss`."""
     for loss in losses:
         what = loss["task"] + (f" / {loss['segment']}" if loss["segment"] else "")
-        lost = f"{share(loss['drop'])} points lost first by release {loss['release']}"
+        lost = f"{percent(loss['drop'], 1)} points lost first by release {loss['release']}"
         yield f"{what}: {lost} (learnt in {loss['learnt']})"
-
-
-def points(change: float | None, digits: int = 1) -> str:
-    """A change in points with its sign; one that rounds to zero has none.
-
-    >>> points(-0.05), points(0.012), points(-0.0001), points(None)
-    ('−5.0', '+1.2', '0.0', '–')
-    """
-    if change is None:
-        return "–"
-    rounded = round(100 * change, digits) or 0.0  # not -0.0
-    return f"{rounded:{'+' if rounded else ''}.{digits}f}".replace("-", "−")
-
-
-def share(score: float | None, digits: int = 1) -> str:
-    """A score, or a drop, in points."""
-    return "–" if score is None else f"{100 * score:.{digits}f}"
 
 
 def nested(columns: Sequence[_Column]) -> list[tuple[_Column, list[_Column], int]]:
@@ -113,7 +97,7 @@ def _row(history: Mapping[str, Any], columns: Sequence[_Column], k: int) -> dict
         "name": history["releases"][k],
         "override": history["overrides"][k],
         "cells": [_cell(column, k) for column in columns],
-        "transfer": points(history["transfer"][k]),
+        "transfer": points(history["transfer"][k], 1),
     }
 
 
@@ -123,8 +107,8 @@ def _cell(column: _Column, k: int) -> dict[str, Any]:
     strength = min(abs(change or 0.0) / LOSS, 1.0)
     learnt = k == column["learnt"]
     return {
-        "score": share(score),
-        "small": "learnt" if learnt else "" if change is None else points(change),
+        "score": percent(score, 1),
+        "small": "learnt" if learnt else "" if change is None else points(change, 1),
         "learnt": learnt,
         "first": not column["segment"],
         "kind": "" if learnt or not change else "lost" if change < 0 else "gained",
