@@ -214,3 +214,11 @@ def test_a_summary_of_a_step_is_appended_and_short(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="symbolic link"):
         write(judge(CHAMPION), tmp_path / "gate")
     assert (tmp_path / "precious").read_text() == "mine"
+
+
+def test_without_a_policy_the_shipped_one_decides_and_is_named(folder, capsys):  # noqa: F811
+    (folder / "gate.toml").unlink()
+    code, out, err = against(capsys, CHAMPION, "--out", "gate")
+    assert (code, err) == (0, "")
+    assert "Judged by the shipped policy, as there is no gate.toml" in out
+    assert json.loads((folder / "gate/verdict.json").read_text())["policy"] == "standard"

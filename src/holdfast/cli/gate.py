@@ -111,6 +111,8 @@ def gate(
             return
         verdict = judge.judge(*sides)
         done = [] if dry_run else _deliver(verdict, question, sides, out, html)
+        if policy is None and not DEFAULT_POLICY.exists():
+            done.append(f"Judged by the shipped policy, as there is no {DEFAULT_POLICY}; --init writes one.")
         _print(verdict, done)
     if not verdict.passed and not dry_run:
         sys.exit(1)
@@ -189,13 +191,9 @@ def _gate(policy: Path | None) -> "Gate":
     from holdfast.gate import Gate
     from holdfast.gate.policy import STANDARD
 
-    if policy is None and not DEFAULT_POLICY.exists():
-        print(
-            f"There is no {DEFAULT_POLICY} here, so the policy '{STANDARD}' decides; --init writes a file to change.",
-            file=sys.stderr,
-        )
-        policy = Path(STANDARD)
-    return Gate.from_policy(policy or DEFAULT_POLICY)
+    if policy is None:
+        policy = DEFAULT_POLICY if DEFAULT_POLICY.exists() else Path(STANDARD)
+    return Gate.from_policy(policy)
 
 
 def _init(policy: Path) -> None:
