@@ -1,13 +1,15 @@
 """Suites: shipped ones are what the protocols say; settings of one scenario, sequences, lists for each task, choices among runs."""
 
+import os
+
 import numpy as np
 import pytest
 
 from holdfast.bench.build import build_learner, build_stream
 from holdfast.bench.config import DataConfig, RunConfig, Suite, load_suite, shipped, validated
 from holdfast.bench.published import TABLES
-from holdfast.bench.runner import execute, run_all
-from holdfast.bench.sweep import sweep_suite
+from holdfast.bench.runner import execute, run_all, write_json
+from holdfast.bench.sweep import parse_sweep, sweep_suite, swept
 from holdfast.errors import HoldfastError
 from holdfast.methods import METHODS, parse_method
 from holdfast.reports import summarise
@@ -162,3 +164,54 @@ def test_sizes_grow_as_declared(tmp_path):
         found = [g for g in growth([g for g in summarise(load_results([tmp_path])) if g.scenario == scenario]) if g.cost != "time"]
         assert [(g.label, g.cost, g.fitted) for g in found if not g.agrees] == []
         assert {g.label for g in found} == {m for m, s in specs.items() if s == scenario}
+
+
+@pytest.mark.parametrize("values", ["{[]: 1}", "[" * 300, "-" * 9000 + "1", "\ud800", "1e999", "9" * 5000, "x", "None", "[1]"])
+def test_no_value_of_a_sweep_raises_anything_but_one_clear_error(values):
+    for name in ("capacity", "lr", "optimizer"):
+        with pytest.raises(HoldfastError):
+            swept(validated(RunConfig, method="ER(5)"), [parse_sweep(f"{name}={values}")])
+
+
+def test_files_of_a_run_have_the_mode_that_the_umask_gives(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_json(tmp_path / "result.json", {})
+    finally:
+        os.umask(before)
+    assert (tmp_path / "result.json").stat().st_mode & 0o777 == 0o640
+    assert [p.name for p in tmp_path.iterdir()] == ["result.json"]
+
+
+SUITE = 'name = "s"\nscenarios = ["class"]\nseeds = [1]\nmethods = [{ spec = "ER(500)" }]\n'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SUITE.replace('"ER(500)"', '""'),
+        SUITE.replace("[1]", "[-1]"),
+        SUITE.replace("[1]", "[99999999999999999999]"),
+        SUITE.replace('"s"', '"../../s"'),
+        SUITE.replace('"s"', '""'),
+        SUITE + "[model]\nhidden = [-1]",
+        SUITE + "[model]\nhidden = [99999999999999999999]",
+        SUITE + "[training]\nlr = inf",
+        SUITE + "[training]\nlr = nan",
+        SUITE + "[training]\nepochs = 1e999",
+        SUITE + "[data]\nsizes = 5",
+        SUITE + '[data]\nstream = "mixture"\npieces = 5',
+        SUITE + "[data]\ntask_order = [-1]",
+        SUITE + "[data]\norder = " + "[" * 3000 + "]" * 3000,
+        SUITE + "[data]\norder = " + "[" * 200 + "]" * 200,
+        SUITE + "x = " + "9" * 5000,
+        SUITE + "\x00",
+        "[" * 5000,
+        "",
+    ],
+)
+def test_no_suite_raises_anything_but_one_clear_error(tmp_path, text):
+    (tmp_path / "s.toml").write_text(text)
+    with pytest.raises(HoldfastError) as error:
+        list(load_suite(str(tmp_path / "s.toml")).runs())
+    assert len(str(error.value)) < 1000

@@ -242,9 +242,18 @@ def test_seeds_are_lists_or_ranges(text, seeds):
     assert parse_seeds(text) == seeds
 
 
-def test_backward_ranges_of_seeds_are_refused():
-    with pytest.raises(HoldfastError):
-        parse_seeds("3-1")
+@pytest.mark.parametrize("text", ["3-1", "", "-", "1-", "²", "٣", "1" * 5000, "0-99999999999", "1,,2", "x", "\ud800", "1e3", "-1"])
+def test_what_is_no_list_of_seeds_is_refused(text):
+    with pytest.raises(HoldfastError, match="seeds"):
+        parse_seeds(text)
+
+
+@pytest.mark.parametrize("option", ["--hidden", "--epochs", "--sizes", "--task-order", "--evaluate-every", "--seeds", "--order"])
+@pytest.mark.parametrize("value", ["²", "1" * 5000, "9" * 30, "-1", "1,x", ",", "\ud800"])
+def test_no_number_on_the_command_line_is_a_fault_of_the_program(capsys, tmp_path, option, value):
+    code, _, err = call(capsys, "run", option, value, "--out", str(tmp_path))
+    assert code == 2, err
+    assert len(err.strip().splitlines()) == 1
 
 
 def test_a_half_written_result_is_run_again_and_a_foreign_one_is_named(capsys, tmp_path):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from holdfast.bench.config import DataConfig, ModelConfig, RunConfig, Suite, TrainingConfig, validated
-from holdfast.errors import HoldfastError, unknown
+from holdfast.errors import HoldfastError, reading, unknown
 
 SETTINGS = {
     name: part
@@ -32,8 +32,8 @@ def parse_sweep(text: str) -> tuple[str, list[Any]]:
 def _value(text: str) -> Any:
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return text  # a word, such as the name of an optimizer
 
 
 def swept(config: RunConfig, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> list[tuple[str, RunConfig]]:
@@ -85,7 +85,8 @@ def _with(config: RunConfig, name: str, value: Any) -> tuple[RunConfig, bool]:
         raise HoldfastError(f"several parts of {config.method} have an argument {name}; say which: {names}")
     if found:
         k, argument = found[0], name.rpartition(".")[2]
-        changed = type(parts[k])(**parts[k].arguments | {argument: value})
+        with reading(f"{name}={str(value)[:50]}", f"an argument of {parts[k].name}"):
+            changed = type(parts[k])(**parts[k].arguments | {argument: value})
         values["method"] = " + ".join(repr(changed if i == k else p) for i, p in enumerate(parts))
     elif name in SETTINGS:
         values[SETTINGS[name]][name] = value

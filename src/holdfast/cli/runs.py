@@ -22,6 +22,7 @@ Sweep = Annotated[
 Tolerance = Annotated[float, typer.Option(min=0, help="Points of forgetting on validation data that a selection from a sweep accepts.")]
 Every = Annotated[float, typer.Option(min=0, help="Seconds between checkpoints of a run; killed, it goes on from the newest.")]
 Keep = Annotated[bool, typer.Option("--keep-checkpoints", help="Keep the learner after every task, for holdfast diagnose.")]
+MOST_SEEDS = 100_000
 GO_ON = "The same command goes on with the rest."
 Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
 
@@ -32,13 +33,21 @@ def parse_seeds(text: str) -> list[int]:
     >>> parse_seeds("1-3,7")
     [1, 2, 3, 7]
     """
-    seeds: list[int] = []
+    seeds: dict[int, None] = {}
     for piece in text.split(","):
-        first, dash, last = piece.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
-            raise HoldfastError(f"seeds {text!r} cannot be read; expected 3, or 1,2,3, or 1-5")
-        seeds += range(int(first), int(last or first) + 1)
-    return list(dict.fromkeys(seeds))
+        first, dash, last = (part.strip() for part in piece.partition("-"))
+        ends = (first, last) if dash else (first, first)
+        if not all(map(_is_whole, ends)) or not int(ends[0]) <= int(ends[1]):
+            raise HoldfastError(f"seeds {text[:100]!r} cannot be read; expected 3, or 1,2,3, or 1-5")
+        if int(ends[1]) - int(ends[0]) >= MOST_SEEDS:
+            raise HoldfastError(f"seeds {text[:100]!r} are more than {MOST_SEEDS}; give fewer")
+        seeds |= dict.fromkeys(range(int(ends[0]), int(ends[1]) + 1))
+    return list(seeds)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is a whole number of at least 0, of a length that a setting can have."""
+    return text.isascii() and text.isdecimal() and len(text) <= 12
 
 
 def run(
@@ -94,9 +103,6 @@ def run(
     """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
     from holdfast.bench.config import RunConfig, validated
 
-    order_value: Any = (
-        order if order in (None, "sorted", "seed") else [int(v) if v.strip().lstrip("-").isdigit() else v.strip() for v in order.split(",")]
-    )
     values = {
         "data": _given(
             name=data,
@@ -105,7 +111,7 @@ def run(
             tasks=tasks,
             sizes=_integers("sizes", sizes),
             blurry=blurry,
-            order=order_value,
+            order=_order(order),
             pieces=_names(pieces),
             task_order=_integers("task-order", task_order, "numbers of tasks such as 2,0,1", least=0),
             fraction=fraction,
@@ -158,9 +164,17 @@ def _one_or_each(name: str, text: str | None) -> int | list[int] | None:
     if text is None:
         return None
     pieces = [p.strip() for p in text.split(",")]
-    if not all(p.isdigit() for p in pieces):
-        raise HoldfastError(f"{name} {text!r} cannot be read; expected a whole number, or one a task such as 1,10")
+    if not all(map(_is_whole, pieces)):
+        raise HoldfastError(f"{name} {text[:100]!r} cannot be read; expected a whole number, or one a task such as 1,10")
     return int(pieces[0]) if len(pieces) == 1 else [int(p) for p in pieces]
+
+
+def _order(text: str | None) -> str | list[int | str] | None:
+    """`sorted`, `seed`, or the classes one by one."""
+    if text in (None, "sorted", "seed"):
+        return text
+    classes = [v.strip() for v in text.split(",")]
+    return [int(v) if _is_whole(v.removeprefix("-")) else v for v in classes]
 
 
 def _names(text: str | None) -> list[str] | None:
@@ -176,8 +190,8 @@ def _integers(name: str, text: str | None, expected: str = "sizes such as 256,25
     if text is None:
         return None
     pieces = [p.strip() for p in text.split(",") if p.strip()]
-    if not all(p.isdigit() and int(p) >= least for p in pieces):
-        raise HoldfastError(f"{name} {text!r} cannot be read; expected {expected}")
+    if bool(text) != bool(pieces) or not all(_is_whole(p) and int(p) >= least for p in pieces):
+        raise HoldfastError(f"{name} {text[:100]!r} cannot be read; expected {expected}")
     return [int(p) for p in pieces]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from holdfast.errors import HoldfastError
 
+WIDEST = 1e30  # of a score, so that sums and squares stay finite
 COLUMNS = ("task", "after", "score", "examples", "segment")
 
 
@@ -109,6 +110,6 @@ def score_bounds(value: Any) -> tuple[float, float]:
     pair = list(value) if isinstance(value, list | tuple) else []
     if len(pair) == 2:
         low, high = number(pair[0], "score_range"), number(pair[1], "score_range")
-        if math.isfinite(low) and math.isfinite(high) and low < high:
+        if -WIDEST <= low < high <= WIDEST:
             return low, high
-    raise HoldfastError(f"score_range must be (lowest, highest), two finite numbers, got {str(value)[:50]}")
+    raise HoldfastError(f"score_range must be (lowest, highest), two numbers below {WIDEST:g}, got {str(value)[:50]}")

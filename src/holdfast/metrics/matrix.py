@@ -6,6 +6,7 @@ A cell is a score, higher is better; NaN is "not evaluated", never 0.
 """
 
 import csv
+import io
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.errors import HoldfastError, one_of, reading, unknown
+from holdfast.files import write_text
 from holdfast.metrics import forms
 
 if TYPE_CHECKING:
@@ -305,11 +307,12 @@ class AccuracyMatrix:
 
     def to_csv(self, path: str | Path) -> None:
         """Writes the columns that `from_csv` reads."""
-        with Path(path).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(["task", "after", "score", "examples", "segment"])
-            for r in self.to_records():
-                writer.writerow(["" if r[k] is None else r[k] for k in ("task", "after", "score", "examples", "segment")])
+        out = io.StringIO(newline="")
+        writer = csv.writer(out)
+        writer.writerow(forms.COLUMNS)
+        for r in self.to_records():
+            writer.writerow(["" if r[k] is None else r[k] for k in forms.COLUMNS])
+        write_text(Path(path), out.getvalue())
 
     @classmethod
     def from_frame(
