@@ -9,6 +9,7 @@ from holdfast.gate.subjects import Subject
 from holdfast.gate.verdict import RowDecision, TaskVerdict
 from holdfast.text import points
 
+HOPELESS = 10**9  # examples, beyond which a number helps nobody
 POWER = 0.8  # of the numbers of examples that are said to decide
 
 
@@ -134,12 +135,11 @@ def _by_test(
             reason += f" after {level.correction}"
         return "inconclusive", reason, (None, None)
     enough = needed(rule, evidence, level.alpha, max(loss, 0.0), POWER)
+    reason = f"{there} do not show a loss below {allowed} points ({measured})"
+    if enough[0] > HOPELESS:
+        return "inconclusive", f"{reason}; no practical number would", (None, None)
     assumed = "that is the true change" if loss > 0 else "nothing is lost in truth"
-    reason = (
-        f"{there} do not show a loss below {allowed} points ({measured}); "
-        f"about {units(*enough)} would, if {assumed}"
-    )
-    return "inconclusive", reason, enough
+    return "inconclusive", f"{reason}; about {units(*enough)} would, if {assumed}", enough
 
 
 def needed(
