@@ -145,7 +145,9 @@ class Units:
         kurtosis = float((residual**4) @ shares) / max(variance**2, 1e-300)
         error = sqrt(max(kurtosis - 1, 0.0) / count)  # of the variance, relative to it
         inflation = sqrt(1 + float(norm.ppf(0.8)) * error)
-        return np.clip(residual * inflation, -sizes, sizes) + (loss - limit) * sizes, shares
+        wider = np.clip(residual * inflation, -sizes, sizes)
+        wider = wider - float(wider @ shares) / float(sizes @ shares) * sizes  # the mean stays
+        return wider + (loss - limit) * sizes, shares
 
 
 @lru_cache(maxsize=10_000)
