@@ -75,7 +75,7 @@ def test_a_foreign_backbone_keeps_its_trained_layer(kind):
     assert torch.equal(model(x, 0), expected)
     if kind in ("growing", "separate"):
         model.head.open(1, *((0, 5) if kind == "growing" else (3, 5)))
-        assert torch.equal(model(x, 0)[:, :3], expected)
+        torch.testing.assert_close(model(x, 0)[:, :3], expected)  # a wider product rounds otherwise
 
 
 @pytest.mark.parametrize(
