@@ -2,6 +2,7 @@
 
 import pytest
 
+from holdfast.cli.main import run_cli
 from holdfast.engine.memory import Memory
 from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
@@ -59,3 +60,17 @@ def test_every_accepted_spec_can_be_read_again():
 def test_a_memory_of_no_whole_number_is_refused(capacity):
     with pytest.raises(HoldfastError, match="memory capacity must be a whole number"):
         Memory(capacity)
+
+
+def test_a_memory_that_fits_into_no_machine_is_a_mistake_of_the_user(tmp_path, capsys):
+    with pytest.raises(SystemExit) as done:
+        run_cli(["run", "--method", "ER(1000000000000)", "--steps", "2", "--out", str(tmp_path)])
+    assert done.value.code == 2
+    assert "does not fit into this machine's memory" in capsys.readouterr().err
+
+
+def test_a_network_that_fits_into_no_machine_is_a_mistake_of_the_user(tmp_path, capsys):
+    with pytest.raises(SystemExit) as done:
+        run_cli(["run", "--hidden", "2000000000,2000000000", "--out", str(tmp_path)])
+    assert done.value.code == 2
+    assert "does not fit into this machine's memory" in capsys.readouterr().err

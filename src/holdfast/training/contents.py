@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
 from holdfast.engine.memory import Memory
+from holdfast.engine.memory_checks import check_memory
 from holdfast.engine.snapshot import Snapshot
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError
@@ -174,7 +175,7 @@ def check_method(learner: "Learner") -> None:
         if isinstance(module, Stateful):
             _check_vectors(module, length)
         if isinstance(module, Memory):
-            module.check_whole()
+            check_memory(module)
         if isinstance(module, Snapshot):
             taken = module._buffers.get("theta") is not None
             _need(taken == bool(module.host), "the teacher lacks its weights or its layout")
