@@ -13,16 +13,19 @@ _UNSEEN = (
 _JOINERS = r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 CONTROL = re.compile(f"[{_UNSEEN}]|{_JOINERS}")
 
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.\-]*:/{1,3})(?P<rest>[^\s'\"<>]*)")
-_PAIR = re.compile(r"(?P<key>[A-Za-z0-9_.\-%]+)=(?P<value>[^&;\s'\"]*)")
+# Passwords may hold anything, spaces and quotes included, so all that stands before the last @ is hidden.
+_USER = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.\-]*:/{1,3})(?P<user>[^\n]*)@")
+_BARE_USER = re.compile(r"(?P<before>^|[\s'\"(,])(?P<user>[^\s'\"(,/:@]+:(?!/)[^\s@]+)@(?=[\w\[])")
+_PAIR = re.compile(r"(?P<start>[?&;#])(?P<key>[^=&;#\s]+?)(?P<sep>=|%3[dD])(?P<value>[^&;#\n]*?)(?=[&;#\n]|['\")]|: |; |, |$| )")
 # What a query may show; every other value is hidden, since each service has its own word for a key.
-_HARMLESS = {
-    "host", "port", "dbname", "database", "sslmode", "mode", "cache", "timeout", "connect_timeout", "uri",
-    "application_name", "charset",
-}  # fmt: skip
+_HARMLESS = {"host", "port", "dbname", "sslmode", "timeout", "connect_timeout"}
+_SECRET_WORDS = (
+    r"[\w\-]*(?:password|passwd|pwd|passphrase|secret|token|signature|credential)[\w\-]*"
+    r"|[\w\-]*(?:api|access|account|private|shared)[_\-]?key|\bkey|\bsig"
+)
 _NAMED = re.compile(
-    r"(?i)\b(?P<key>[\w\-]*(?:password|passwd|pwd|passphrase|secret|token|api[_\-]?key|credential)[\w\-]*)"
-    r"(?P<sep>\s*=\s*)(?P<value>'[^']*'|\"[^\"]*\"|[^\s,;&'\"]+)"
+    rf"(?i)(?P<key>{_SECRET_WORDS})(?P<sep>\s*(?:=|%3d)\s*)"
+    r"(?P<value>'[^']*'|\"[^\"]*\"|[^\s,;&'\"]+)"
 )
 HIDDEN = "***"
 
@@ -39,9 +42,9 @@ def shown(text: str) -> str:
 def without_secrets(text: str) -> str:
     """Text in which no URL shows a password, a token or a user name.
 
-    In every URL, all that stands before the last `@` is hidden, whatever the scheme (passwords may
-    hold `/`, `:` and `@`), and so is the value of every query parameter that is not known to be
-    harmless. Outside of URLs, values of names such as `password=` and `token=` are hidden.
+    After the scheme of a URL, all that stands before the last `@` of the line is hidden: passwords may
+    hold `/`, `:`, `@`, spaces and quotes. So is the value of every query parameter that is not known
+    to be harmless, and what follows names such as `password=`, `token=` and `AccountKey=` anywhere.
 
     Args:
         text: Any message.
@@ -53,19 +56,45 @@ def without_secrets(text: str) -> str:
         >>> without_secrets("postgres://bob:p@ss/w@db/x?sslmode=require&password=s cannot be opened")
         'postgres://***@db/x?sslmode=require&password=*** cannot be opened'
     """
-    return _NAMED.sub(_hide_named, _URL.sub(_hide_in_url, text))
+    text = _USER.sub(rf"\g<scheme>{HIDDEN}@", text)
+    text = _BARE_USER.sub(rf"\g<before>{HIDDEN}@", text)
+    return _NAMED.sub(_hide_named, _PAIR.sub(_hide_pair, text))
 
 
-def _hide_in_url(found: re.Match[str]) -> str:
-    rest = found["rest"]
-    user, at, place = rest.rpartition("@")
-    return found["scheme"] + (HIDDEN + at if user else at) + _PAIR.sub(_hide_pair, place)
+def safe_name(name: str) -> str:
+    """The name of a file, a folder or a source as messages may show it, if it is a URL too.
+
+    Args:
+        name: One name, and nothing else: all of it is looked at, whatever characters it holds.
+
+    Example:
+        >>> safe_name("s3://key:my SECRET@bucket/x.csv"), safe_name("x.csv?sig=A B&v=1")
+        ('s3://***@bucket/x.csv', 'x.csv?sig=***&v=***')
+        >>> safe_name("runs/2026-11/results.parquet")
+        'runs/2026-11/results.parquet'
+    """
+    user, at, place = name.rpartition("@")
+    if at and ":" in user:
+        scheme = re.match(r"[A-Za-z][A-Za-z0-9+.\-]*:/{1,3}", user)
+        name = f"{scheme[0] if scheme else ''}{HIDDEN}@{place}"
+    path, mark, query = name.partition("?")
+    if mark:
+        parts = re.split(r"([&;#])", query)
+        name = path + mark + "".join(_without_value(part) for part in parts)
+    return shown(without_secrets(name))
+
+
+def _without_value(part: str) -> str:
+    found = re.match(r"([^=%]+)(=|%3[dD])", part)
+    if found is None or found[1].lower() in _HARMLESS:
+        return part
+    return f"{found[1]}{found[2]}{HIDDEN}"
 
 
 def _hide_pair(found: re.Match[str]) -> str:
     if found["key"].lower() in _HARMLESS:
         return found[0]
-    return f"{found['key']}={HIDDEN}"
+    return f"{found['start']}{found['key']}{found['sep']}{HIDDEN}"
 
 
 def _hide_named(found: re.Match[str]) -> str:

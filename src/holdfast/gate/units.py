@@ -128,7 +128,7 @@ class Units:
         """Losses beyond the limit of the units to come, and their shares, if `loss` is the true mean.
 
         Their spread is that of the units at hand, and more if these are few: by as much as the variance
-        of a sample errs in the unlucky direction in one of five samples.
+        of a sample errs in the unlucky direction in one of ten samples.
         """
         count = float(self.counts.sum())
         total = float(self.counts @ self.sizes)
@@ -144,9 +144,15 @@ class Units:
         variance = float((residual**2) @ shares)
         kurtosis = float((residual**4) @ shares) / max(variance**2, 1e-300)
         error = sqrt(max(kurtosis - 1, 0.0) / count)  # of the variance, relative to it
-        inflation = sqrt(1 + float(norm.ppf(0.8)) * error)
-        wider = np.clip(residual * inflation, -sizes, sizes)
+        wanted = variance * (1 + float(norm.ppf(0.9)) * error)
+        wider = np.clip(residual * sqrt(wanted / max(variance, 1e-300)), -sizes, sizes)
         wider = wider - float(wider @ shares) / float(sizes @ shares) * sizes  # the mean stays
+        reached = float((wider**2) @ shares)
+        if reached < 0.999 * wanted:  # losses are bounded, so more of them rather than larger ones
+            size = float(sizes.max())
+            extra = min((wanted - reached) / (size**2 - reached), 0.5) if size**2 > reached else 0.0
+            wider, sizes = np.append(wider, [size, -size]), np.append(sizes, [size, size])
+            shares = np.append(shares * (1 - extra), [extra / 2, extra / 2])
         return wider + (loss - limit) * sizes, shares
 
 
