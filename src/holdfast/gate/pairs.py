@@ -85,8 +85,9 @@ class Comparison:
     Args:
         tasks: Scores of the tasks that both sides were tested on.
         segments: Scores of the segments that the champion's results name.
-        classes: By task and true label, the scores of the examples with this label. Filled only if
-            all scores of the task are 0 or 1 and the champion's results have a `label` column.
+        classes: By task and true label, the scores of the examples with this label, whatever the
+            scores are. The mean score of a class is its recall if all scores are 0 or 1. Empty if
+            the champion's results have no `label` column; a task with very many labels is left out.
         shares: The share of its task's examples that each of `segments` has, counted on the
             champion's side for aggregated results. It is 1 if the numbers are not known, so that a
             rule for small segments never leaves out a segment of unknown size.
@@ -100,7 +101,12 @@ class Comparison:
         standings: Where both models stand over their tasks, if that is known.
         names: Where the results of champion and candidate came from.
         strangers: By task of `unmatched`, an example id that only the champion has and one that
-            only the candidate has; empty text if there is none, or if the results are aggregated.
+            only the candidate has; empty text if there is none. For aggregated results, how many
+            examples each side has if one of them does not say it, and otherwise nothing.
+        only_champion_classes: By task of both sides and true label, the champion's mean score of the
+            classes that have no example in common.
+        widened: Tasks in which the candidate's standard deviation is so much larger than the
+            champion's that an inconclusive test may be due to it alone.
     """
 
     tasks: dict[str, Pair | Summary]
@@ -117,6 +123,8 @@ class Comparison:
     standings: tuple[Standing | None, Standing | None] = (None, None)
     names: tuple[str, str] = ("champion", "candidate")
     strangers: dict[str, tuple[str, str]] = field(default_factory=dict)
+    only_champion_classes: dict[Key, float] = field(default_factory=dict)
+    widened: frozenset[str] = frozenset()
 
     @property
     def all(self) -> dict[Key, Pair | Summary]:
