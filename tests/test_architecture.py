@@ -107,7 +107,7 @@ def test_without_the_training_extra_metrics_work_and_training_names_the_extra(tm
     assert "-0.3000" in done.stdout
     done = run("run", "--out", str(tmp_path / "o"))
     assert done.returncode == 2
-    assert "pip install 'holdfast[train]'" in done.stderr
+    assert "pip install '.[train]'" in done.stderr
     assert "Traceback" not in done.stderr
 
 

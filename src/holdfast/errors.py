@@ -15,7 +15,10 @@ class MissingExtra(HoldfastError):
     """An optional package is not installed; the message names the extra that brings it."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(f"this needs {package}, which is not installed: pip install 'holdfast[{extra}]'")
+        super().__init__(
+            f"this needs {package}, which is not installed; install Holdfast with its extra {extra!r}, "
+            f"from a checkout by: pip install '.[{extra}]'"
+        )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from holdfast.errors import HoldfastError
+from holdfast.text import safe_name
 
 LEFTOVER = 3600.0  # seconds after which a temporary folder is taken for one that a kill has left
 
@@ -32,6 +33,8 @@ def write_text(path: Path, text: str) -> None:
         ...     print((Path(folder) / "a" / "note.txt").read_text())
         kept
     """
+    if not path.name:
+        raise HoldfastError(f"{safe_name(str(path))!r} names a folder, but a file is needed")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,9 +68,7 @@ def write_folder(folder: Path, files: Mapping[str, str], instead_of: Sequence[st
     folder = Path(os.path.abspath(folder))
     older = list(dict.fromkeys([*instead_of, *files]))
     try:
-        alone = not folder.exists() or all(entry.name in older for entry in folder.iterdir())
-        # A working directory and the root of a file system cannot be renamed over.
-        whole = alone and folder != Path.cwd() and not os.path.ismount(folder)
+        whole = _replaceable(folder, older)
         home = folder.parent if whole else folder
         home.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(home, folder.name)
@@ -90,10 +91,25 @@ def write_folder(folder: Path, files: Mapping[str, str], instead_of: Sequence[st
         raise _not_written(folder, error) from None
 
 
+def _replaceable(folder: Path, older: Sequence[str]) -> bool:
+    """Whether another folder can take the place of this one: it holds nothing but older files, it is not a
+    working directory or the root of a file system, and the folder around it can be written."""
+    around = folder.parent
+    while not around.exists():
+        around = around.parent
+    if not os.access(around, os.W_OK) or folder == Path.cwd() or os.path.ismount(folder):
+        return False
+    if not folder.exists():
+        return True
+    ours = (entry.name in older and (entry.is_symlink() or entry.is_file()) for entry in folder.iterdir())
+    return os.access(folder, os.W_OK) and all(ours)
+
+
 def _take_place(temporary: Path, folder: Path) -> None:
     """Put a folder in the place of another one."""
     away = temporary.with_suffix(".old.tmp")
     if folder.exists():
+        shutil.copymode(folder, temporary)
         folder.rename(away)
     temporary.rename(folder)
     shutil.rmtree(away, ignore_errors=True)
@@ -114,7 +130,7 @@ def remove_files(folder: Path, names: Sequence[str]) -> None:
     """
     if folder.is_symlink():
         raise HoldfastError(
-            f"{folder} is a symbolic link, and Holdfast does not write through links; name the folder that it points to"
+            f"{safe_name(str(folder))} is a symbolic link, and Holdfast does not write through links; name the folder that it points to"
         )
     try:
         for name in names:
@@ -126,13 +142,13 @@ def remove_files(folder: Path, names: Sequence[str]) -> None:
 
 
 def _no_folder(folder: Path) -> HoldfastError:
-    return HoldfastError(f"{folder} is a file, but a folder is needed; choose another name")
+    return HoldfastError(f"{safe_name(str(folder))} is a file, but a folder is needed; choose another name")
 
 
 def _refuse_link(folder: Path) -> None:
     if folder.is_symlink():
         raise HoldfastError(
-            f"{folder} is a symbolic link, and Holdfast does not write through links; "
+            f"{safe_name(str(folder))} is a symbolic link, and Holdfast does not write through links; "
             "name the folder that it points to"
         )
 
@@ -146,4 +162,4 @@ def _write_new(path: Path, text: str) -> None:
 
 
 def _not_written(path: Path, error: OSError) -> HoldfastError:
-    return HoldfastError(f"{path} could not be written: {error.strerror or error}")
+    return HoldfastError(f"{safe_name(str(path))} could not be written: {error.strerror or error}")

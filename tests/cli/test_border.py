@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import typer
@@ -13,7 +14,7 @@ from holdfast.cli.border import at_border
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError, reading
 from holdfast.files import remove_files, write_folder, write_text
-from holdfast.text import shown, without_secrets
+from holdfast.text import safe_name, shown, without_secrets
 
 
 def ended(command, *arguments):
@@ -42,7 +43,7 @@ def raising(error):
         (KeyboardInterrupt(), 130, ""),
         (ValueError("nobody\nexpected this"), 3, "holdfast: internal error: ValueError: nobody; this is a fault of Holdfast"),
         (RecursionError(), 3, "internal error: RecursionError"),
-        (ModuleNotFoundError("no torch", name="torch"), 2, "pip install 'holdfast[train]'"),
+        (ModuleNotFoundError("no torch", name="torch"), 2, "pip install '.[train]'"),
         (HoldfastError("ledger postgres://bob:hunter2@h/d?password=hunter2 cannot be opened"), 2, "postgres://***@h/d?password=***"),
         (ValueError("mysql://bob:hun@ter2/x@h/d"), 3, "mysql://***@h/d"),
     ],
@@ -217,3 +218,71 @@ def deep(n: int) -> int:
 def test_whatever_a_parser_raises_is_one_error(error, message):
     with pytest.raises(HoldfastError, match=message), reading("x", "numbers"):
         error()
+
+
+@pytest.mark.parametrize(
+    ("shell", "code"),
+    [
+        ("metrics m.csv >&-", 0),
+        ("--version >&-", 0),
+        ("metrics nowhere.csv 2>&-", 2),
+        ("metrics nowhere.csv 2>/dev/full", 2),
+        ("metrics m.csv >/dev/full", 2),
+        ("metrics m.csv >&- 2>&-", 0),
+    ],
+)
+def test_closed_and_full_streams_change_no_exit_code_to_one(tmp_path, shell, code):
+    (tmp_path / "m.csv").write_text("task,after,score\na,a,0.9\n")
+    command = f"{sys.executable} -m holdfast.cli.main {shell}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) <= 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "s3://key:x SECRET@b/x.csv",
+        "s3://key:x'SECRET@b/x.csv",
+        "https://u:<SECRET>@h/x.csv",
+        "https://h/x.csv?sig%3DSECRET",
+        "https://h/x.csv?a=SECRET 2",
+        "user:SECRET@h:/x.csv",
+        "x;AccountKey=SECRET;x.csv",
+        "x.csv?sig=SECRET",
+        "https:SECRET@h/x.csv",
+    ],
+)
+def test_no_name_of_a_source_shows_a_secret_in_any_command(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    assert "SECRET" not in safe_name(name)
+    for arguments in (
+        ["gate", "--champion", name, "--candidate", name],
+        ["gate", "--champion", name, "--candidate", name, "--policy", name],
+        ["gate", "--ledger", name, "--model", "m", "--candidate", name],
+        ["record", "--model", "m", "--release", "1", "--results", name],
+        ["metrics", name],
+        ["report", name],
+        ["history", "--model", "m", "--ledger", name],
+    ):
+        with pytest.raises(SystemExit) as done:
+            run_cli(arguments)
+        out = capsys.readouterr()
+        assert done.value.code == 2
+        assert "SECRET" not in out.out + out.err, arguments
+
+
+def test_a_folder_keeps_its_mode_and_needs_no_writable_parent(tmp_path):
+    out = tmp_path / "parent" / "gate"
+    out.mkdir(parents=True)
+    out.chmod(0o2775)
+    write_folder(out, {"a": "1"})
+    assert out.stat().st_mode & 0o7777 == 0o2775
+    for path in ("", ".", "/"):
+        with pytest.raises(HoldfastError, match="names a folder, but a file is needed"):
+            write_text(Path(path), "x")
+    (out / "b").mkdir()
+    with pytest.raises(HoldfastError, match="could not be written"):
+        write_folder(out, {"b": "2"})
+    assert (out / "b").is_dir(), "a folder of the user's is not removed"

@@ -6,6 +6,7 @@ interruption ends with the code that shells expect. No message shows a password.
 """
 
 import codecs
+import errno
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ from holdfast.errors import HoldfastError, MissingExtra, first_line
 from holdfast.text import shown, without_secrets
 
 MISTAKE, FAULT, INTERRUPTED, TERMINATED = 2, 3, 130, 143
+STREAM_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF)  # of an output that cannot be written any more
 DEBUG = "HOLDFAST_DEBUG"
 TRAINING_PACKAGES = ("torch", "safetensors", "joblib", "datasets", "PIL")
 # Typer brings its own copy of click's errors in newer versions; both are reached from the one it exports.
@@ -61,8 +63,8 @@ def at_border(
         code = _code_of(command, line, refused)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _closed_pipe()
+    except OSError as error:
+        code = _not_printed(error)
     sys.exit(code)
 
 
@@ -85,8 +87,8 @@ def _code_of(
         return INTERRUPTED
     except Terminated:
         return TERMINATED
-    except BrokenPipeError:
-        return _closed_pipe()
+    except BrokenPipeError as error:
+        return _not_printed(error)
     except typer.Abort:
         return INTERRUPTED
     except CommandError as error:
@@ -97,6 +99,10 @@ def _code_of(
         package = (error.name or "").split(".")[0]
         if package in TRAINING_PACKAGES:
             return complain(str(MissingExtra(package, "train")))
+        return _fault(error)
+    except OSError as error:
+        if error.filename is None and error.errno in STREAM_ERRORS:
+            return _not_printed(error)
         return _fault(error)
     except Exception as error:
         return _fault(error)
@@ -137,20 +143,28 @@ def _fault(error: Exception) -> int:
     return FAULT
 
 
-def _closed_pipe() -> int:
-    """Whoever read the output is gone. The stream is pointed elsewhere, so that Python's own flush at exit succeeds."""
+def _not_printed(error: OSError) -> int:
+    """The output cannot be written: who read it is gone, or a disk is full."""
+    # The stream is pointed elsewhere, so that Python's own flush at exit succeeds.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return complain("the output was closed before all of it was printed")
+    if isinstance(error, BrokenPipeError):
+        return complain("the output was closed before all of it was printed")
+    return complain(f"the output could not be printed: {error.strerror or first_line(error)}")
 
 
 def _print_error(message: str) -> None:
-    with suppress(BrokenPipeError, ValueError):  # nobody reads it; the exit code still tells
+    with suppress(OSError, ValueError):  # nobody reads it; the exit code still tells
         print(shown(without_secrets(message)), file=sys.stderr, flush=True)
 
 
 def _prepare_streams() -> None:
     """Let terminals that are not UTF-8 print a substitute for each character they lack, instead of failing."""
     codecs.register_error("holdfast", _substitute)
+    # A stream that was closed by the shell (`>&-`) is None here, and printing to it would fail.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (kept to the end)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="holdfast")

@@ -11,7 +11,7 @@ import typer
 
 from holdfast.errors import HoldfastError, first_line
 from holdfast.files import write_text
-from holdfast.text import shown
+from holdfast.text import safe_name, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -241,15 +241,15 @@ def _deliver(
             champion=verdict.champion_release,
             results=sides[1].rows,
         )
-        done.append(f"The verdict on {shown(q.release)} is {kept} in the ledger.")
+        done.append(f"The verdict on {safe_name(q.release)} is {kept} in the ledger.")
     if run is not None:
         from holdfast.integrations.mlflow import write_back
 
         write_back(verdict, run, page)
-        done.append(f"The verdict is written to MLflow: {shown(run)}")
+        done.append(f"The verdict is written to MLflow: {safe_name(run)}")
     if out is not None:  # last: a verdict that could not be recorded elsewhere is not shown as one
         write(verdict, out, page)
-        done.append(f"The verdict and its report are in {shown(str(out))}.")
+        done.append(f"The verdict and its report are in {safe_name(str(out))}.")
     return done
 
 

@@ -21,6 +21,7 @@ MOST_ROWS = 2_000  # of a table for people; verdict.json has all
 # verdict.json comes last: who finds it finds the others.
 FILES = ("model-card.md", "verdict.md", "verdict.html", "junit.xml", "verdict.json")
 # What a Markdown renderer would turn into a link, a mention, an emoji or an issue.
+_BREAK = "\x00"  # stands for an empty comment while other characters are escaped
 _LIVE = re.compile(r"(?i)([#:@])(?=[\w/+-])|(www)(?=\.)")
 
 
@@ -28,13 +29,14 @@ def in_markdown(text: str) -> str:
     """Text for a cell of a Markdown table: no markup, no link, no mention, no formula.
 
     >>> in_markdown("<b>|x*"), in_markdown("see #12")
-    ('&lt;b&gt;&#124;x&#42;', 'see #<!-- -->12')
+    ('&#60;b&#62;&#124;x&#42;', 'see #<!-- -->12')
     """
-    out = shown(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    out = _LIVE.sub(rf"\1\2{_BREAK}", shown(text))
+    out = "".join(f"&#{ord(c)};" if c in "&<>|*_`[]\\~" else c for c in out)
+    out = out.replace(_BREAK, "<!-- -->")
     if out and out[0] in "=+-":  # what a spreadsheet would take for a formula
         out = f"&#{ord(out[0])};{out[1:]}"
-    out = _LIVE.sub(r"\1\2<!-- -->", out)
-    return "".join(f"&#{ord(c)};" if c in "|*_`[]\\~" else c for c in out)
+    return out
 
 
 def as_json(verdict: Verdict) -> str:
@@ -67,7 +69,7 @@ def as_junit(verdict: Verdict) -> str:
         inside = ""
         if not row.settled:
             message = quoteattr(shown(f"{row.decision}: {row.reason}"))
-            if _counts(row):
+            if _counts(row, verdict):
                 failures += 1
                 inside = f"<failure type={quoteattr(row.decision)} message={message}/>"
             else:
@@ -90,9 +92,11 @@ def broken_junit(reason: str) -> str:
     return _suite([_case("the release as a whole", inside)], 'failures="1" errors="0" skipped="0"')
 
 
-def _counts(row: TaskVerdict) -> bool:
+def _counts(row: TaskVerdict, verdict: Verdict) -> bool:
     """Whether a row that did not pass keeps the release from passing."""
-    return row.critical and not row.waived and (row.required or row.decision == "fail")
+    if not row.critical or row.waived:
+        return False
+    return row.decision == "fail" or (row.required and not verdict.passed)
 
 
 def _case(name: str, inside: str) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from holdfast.errors import HoldfastError, one_of, reading, unknown
+from holdfast.text import safe_name, shown, without_secrets
 
 STANDARD = "standard"
 SHIPPED: dict[str, dict[str, Any]] = {
@@ -24,11 +25,11 @@ SHIPPED: dict[str, dict[str, Any]] = {
 }
 Share = Annotated[float, Field(gt=0, lt=1)]
 LONGEST_WAIVER = 366  # days
-LEAST_REASON = 8  # letters of a reason in words
+LEAST_REASON, LEAST_LETTERS = 8, 4  # letters of a reason in words, and different ones among them
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class TaskRule(_Strict):
@@ -96,15 +97,10 @@ class Whole(_Strict):
     )
 
     @property
-    def asks(self) -> bool:
-        """Whether some rule is set that a candidate can break at all."""
-        return (
-            (self.lowest_transfer is not None and self.lowest_transfer > -1)
-            or (self.largest_accuracy_drop is not None and self.largest_accuracy_drop < 1)
-            or (self.worst_forgetting is not None and self.worst_forgetting < 1)
-            or (self.largest_transfer_drop is not None and self.largest_transfer_drop < 2)
-            or (self.least_gain is not None and self.least_gain > -1)
-        )
+    def limits_history(self) -> bool:
+        """Whether it is limited what tasks lost since they were learnt."""
+        limits = (self.worst_forgetting, self.largest_transfer_drop)
+        return any(limit is not None and limit < 0.99 for limit in limits)
 
 
 class Waiver(_Strict):
@@ -122,7 +118,9 @@ class Waiver(_Strict):
     def _in_words(cls, reason: str) -> str:
         if sum(c.isalpha() for c in reason) < LEAST_REASON:
             raise ValueError(f"a waiver needs a reason in words (at least {LEAST_REASON} letters)")
-        return reason.strip()
+        if len({c.lower() for c in reason if c.isalpha()}) < LEAST_LETTERS:
+            raise ValueError("a waiver needs a reason in words")
+        return without_secrets(shown(reason.strip()))
 
     @property
     def name(self) -> str:
@@ -213,11 +211,12 @@ def read_policy(path: Path) -> Policy:
         return policy_from(SHIPPED[str(path)], str(path))
     if not path.exists():
         raise HoldfastError(
-            f"there is no policy {path}; `holdfast gate --init {path}` writes one, and --policy takes the "
+            f"there is no policy {safe_name(str(path))}; `holdfast gate --init FILE` writes one, and --policy takes the "
             f"name of a shipped one: {', '.join(SHIPPED)}"
         )
-    with reading(f"policy {path}", "TOML"):
-        return policy_from(tomllib.loads(path.read_bytes().decode("utf-8-sig")), f"policy {path}")
+    where = f"policy {safe_name(str(path))}"
+    with reading(where, "TOML"):
+        return policy_from(tomllib.loads(path.read_bytes().decode("utf-8-sig")), where)
 
 
 def policy_from(values: dict[str, Any], where: str = "policy") -> Policy:

@@ -95,10 +95,14 @@ def new_task(task: str, score: float, examples: int, rule: TaskRule) -> TaskVerd
     )
 
 
-def missing(task: str, segment: str, score: float, rule: TaskRule) -> TaskVerdict:
-    """The row of a task or segment that the candidate was not tested on."""
+def missing(
+    task: str, segment: str, score: float, rule: TaskRule, class_label: str = ""
+) -> TaskVerdict:
+    """The row of a task, segment or class that the candidate was not tested on."""
     reason = "the candidate was not tested on it, although the champion was"
-    return TaskVerdict(task, "fail", rule.critical, reason, score, None, segment, exact=True)
+    return TaskVerdict(
+        task, "fail", rule.critical, reason, score, None, segment, class_label, exact=True
+    )
 
 
 def _by_figures(rule: TaskRule, score: float, lost: float) -> tuple[RowDecision, str, bool]:

@@ -10,7 +10,7 @@ from holdfast.gate.verdict import TaskVerdict
 from holdfast.text import points
 
 RARE = 0.05  # share of a task below which its score says little about a class or segment
-HIDES_A_CLASS = 0.95  # a share of right answers from which on a whole rare class may be wrong
+HIDES_A_CLASS = 0.9  # a share of right answers above which a whole rare class may well be wrong
 MOST_LISTED = 5  # names or rows that one warning lists
 
 
@@ -132,36 +132,29 @@ def _not_shown(rows: Sequence[TaskVerdict]) -> Iterator[str]:
 
 def _rare(found: Comparison) -> Iterator[str]:
     """Parts of a task that its score cannot show, since they are so small."""
-    binary = [t for t, s in found.tasks.items() if isinstance(s, Pair) and s.binary]
     classes = [f"{t}: {c}" for (t, c), share in found.class_shares.items() if share < RARE]
     if classes:
         yield (
             f"rare classes ({_listed(classes)}) have less than {100 * RARE:g} % of the examples of their task and "
-            "hardly show in its share of right answers, so the recall of each class is judged by itself"
+            "hardly show in its score, so each class is judged by itself"
         )
-    segments = [
-        f"{t}: {s}" for (t, s), share in found.shares.items() if t in binary and share < RARE
-    ]
+    segments = [f"{t}: {s}" for (t, s), share in found.shares.items() if share < RARE]
     if segments:
         yield (
             f"small segments ({_listed(segments)}) have less than {100 * RARE:g} % of the examples of their task and "
             "hardly show in its score, so each segment is judged by itself"
         )
+    labelled = {task for task, _ in found.classes}
     blind = [
         task
-        for task in binary
-        if found.tasks[task].means[0] >= HIDES_A_CLASS and not _divided(found, task)
+        for task, scores in found.tasks.items()
+        if isinstance(scores, Pair) and scores.means[0] > HIDES_A_CLASS and task not in labelled
     ]
     if blind:
         yield (
-            f"{_listed(blind)}: at least {100 * HIDES_A_CLASS:g} % of the answers are right, which also "
-            "holds for a model that misses a whole rare class; add the column label to the results, and "
-            "the recall of each class is judged"
+            f"{_listed(blind)}: a mean score above {HIDES_A_CLASS:g} is also that of a model that misses a whole rare "
+            "class; add the column label to the results, and each class is judged by itself"
         )
-
-
-def _divided(found: Comparison, task: str) -> bool:
-    return any(t == task for t, _ in [*found.classes, *found.segments])
 
 
 def _listed(names: Sequence[str]) -> str:

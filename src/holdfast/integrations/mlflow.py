@@ -3,6 +3,7 @@
 A side is an artifact, `runs:/<run id>/<path>`, of the tracking server that MLflow is set to (MLFLOW_TRACKING_URI).
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Mapping
@@ -71,6 +72,8 @@ def _parsed(uri: str, side: str) -> tuple[str, str]:
 def _client() -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seven, with growing pauses, keep a CI job waiting for minutes
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    for chatty in ("mlflow", "alembic", "sqlalchemy"):  # a failure is one line, which is raised
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     try:
         from mlflow.tracking import MlflowClient
     except ImportError:
