@@ -3,6 +3,7 @@
 import glob
 import os
 import shutil
+import stat
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -120,6 +121,37 @@ def _remove_leftovers(home: Path, name: str) -> None:
     for left in home.glob(f".{glob.escape(name)}.*.tmp"):
         if time.time() - left.stat().st_mtime > LEFTOVER:
             shutil.rmtree(left, ignore_errors=True)
+
+
+def clear_folder(folder: Path, names: Sequence[str]) -> None:
+    """Take older files away, before anything else is done.
+
+    A folder that holds nothing else is renamed away, in one step, and then removed. From another one the
+    files are removed from the last to the first.
+
+    Args:
+        folder: The folder; it may not exist.
+        names: Names of the files.
+
+    Raises:
+        HoldfastError: `folder` is a symbolic link, or a file could not be removed.
+    """
+    _refuse_link(folder)
+    folder = Path(os.path.abspath(folder))
+    try:
+        if folder.exists() and _replaceable(folder, names):
+            mode = folder.stat().st_mode
+            away = folder.with_name(f".{folder.name}.{os.getpid()}.old.tmp")
+            folder.rename(away)
+            folder.mkdir()
+            folder.chmod(stat.S_IMODE(mode))
+            shutil.rmtree(away, ignore_errors=True)
+            return
+    except NotADirectoryError:
+        raise _no_folder(folder) from None
+    except OSError as error:
+        raise _not_written(folder, error) from None
+    remove_files(folder, names[::-1])
 
 
 def remove_files(folder: Path, names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from holdfast.errors import HoldfastError
-from holdfast.files import write_folder
+from holdfast.files import clear_folder, write_folder
 from holdfast.gate.verdict import TaskVerdict, Verdict
 from holdfast.text import percent, points, shown, without_secrets
 
@@ -210,6 +210,7 @@ def begin(folder: Path) -> None:
     Raises:
         HoldfastError: `folder` is a symbolic link or could not be written.
     """
+    clear_folder(folder, FILES)
     give_up(folder, "the gate was started, but it did not come to a decision")
 
 
