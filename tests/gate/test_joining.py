@@ -109,6 +109,38 @@ def test_other_numbers_of_aggregated_examples_are_unmatched(champion, candidate,
     assert found.thinned == (frozenset("a") if thinned else frozenset())
 
 
+@pytest.mark.parametrize(("champion", "candidate"), [(5000, 0), (0, 5000)])
+def test_an_unknown_number_of_aggregated_examples_is_told_as_such(champion, candidate):
+    found = joined(means(examples=[champion, 200]), means(examples=[candidate, 200]))
+    sides = tuple(f"{n:,} examples" if n else "an unknown number" for n in (champion, candidate))
+    assert found.strangers == {"a": sides}
+    told = f"Task 'a' has {sides[0]} in the champion's results and {sides[1]} in the candidate's"
+    assert found.notes[0].startswith(told)
+    assert joined(means(), means(examples=[90, 200])).strangers == {}
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs", "widened"),
+    [
+        ([0.2, 0.3], [0.29, 0.3], set()),
+        ([0.2, 0.3], [0.31, 0.3], {"a"}),
+        ([0.1, 0.1], [0.3, 0.5], {"a", "b"}),
+        ([0.0, 0.3], [0.1, 0.3], {"a"}),
+        ([0.1, 0.5], None, {"a"}),  # the largest possible deviation is taken: 0.3 and 0.5
+        (None, [0.3, 0.5], set()),
+    ],
+)
+def test_a_deviation_that_grows_by_half_widens_its_task(mine, theirs, widened):
+    sides = [means() if sd is None else means(sd=sd) for sd in (mine, theirs)]
+    assert joined(*sides).widened == widened
+
+
+def test_a_deviation_that_grows_in_a_segment_widens_its_task():
+    rows = segmented(("a", "", 0.9, 100), ("a", "x", 0.8, 40), ("b", "", 0.9, 100))
+    found = joined(rows.assign(sd=0.1), rows.assign(sd=[0.1, 0.3, 0.1]))
+    assert found.widened == {"a"}
+
+
 def segmented(*rows) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["task", "segment", "score", "examples"])
 

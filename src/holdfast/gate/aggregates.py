@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SHOWN = 3  # names that a note lists
+WIDER = 1.5  # times the champion's standard deviation, from which the candidate's is suspicious
 
 Means = dict[Key, Mean]
 
@@ -28,17 +29,18 @@ def aggregates(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
     champion, candidate = _means(a), _means(b)
     candidate = _with_segment_names_of(champion, candidate)
     notes = list(_left_aside(champion, candidate))
-    both: dict[Key, Pair | Summary] = {}
+    both: dict[Key, Summary] = {}
     for key, mean in champion.items():
         if key in candidate:
             both[key] = Summary(mean, _with_deviation_of(mean, candidate[key]))
-    tasks = {task: scores for (task, segment), scores in both.items() if not segment}
     known = {task for task, _ in champion}
     new = {t: mean for (t, segment), mean in candidate.items() if not segment and t not in known}
-    segments = {key: scores for key, scores in both.items() if key[1]}
+    segments: dict[Key, Pair | Summary] = {key: s for key, s in both.items() if key[1]}
     unmatched, thinned = _counts(champion, candidate)
+    unknown = _uncounted(champion, candidate, unmatched)
+    notes += [_unknown_note(task, *counts) for task, counts in unknown.items()]
     return Comparison(
-        tasks=tasks,
+        tasks={task: scores for (task, segment), scores in both.items() if not segment},
         segments=segments,
         classes={},
         shares={key: _share(champion[key], champion[key[0], ""]) for key in segments},
@@ -49,6 +51,8 @@ def aggregates(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
         thinned=thinned,
         notes=tuple(notes),
         areas={},
+        strangers=unknown,
+        widened=frozenset(task for (task, _), pair in both.items() if _wider(pair)),
     )
 
 
@@ -133,6 +137,39 @@ def _counts(champion: Means, candidate: Means) -> tuple[dict[str, int], frozense
             thinned.add(key[0])
     unmatched = {task: max(n, parts.get(task, 0)) for task, n in whole.items()}
     return {task: n for task, n in unmatched.items() if n}, frozenset(thinned)
+
+
+def _uncounted(
+    champion: Means,
+    candidate: Means,
+    unmatched: dict[str, int],
+) -> dict[str, tuple[str, str]]:
+    """By task, how many examples each side has in the first row in which one does not say it."""
+    out: dict[str, tuple[str, str]] = {}
+    for key, mean in champion.items():
+        counts = (mean.examples, candidate[key].examples if key in candidate else mean.examples)
+        if key[0] in unmatched and 0 in counts and any(counts):
+            mine, theirs = (f"{n:,} examples" if n else "an unknown number" for n in counts)
+            out.setdefault(key[0], (mine, theirs))
+    return out
+
+
+def _unknown_note(task: str, champion: str, candidate: str) -> str:
+    """A full sentence about numbers of examples of which one is unknown."""
+    sides = f"{champion} in the champion's results and {candidate} in the candidate's"
+    return f"Task {apart(task)} has {sides}, so it is not known whether the examples are the same."
+
+
+def _wider(pair: Summary) -> bool:
+    """Whether the candidate's deviation is much larger than the champion's.
+
+    If the candidate does not give its own, the test assumes the largest possible one.
+    """
+    champion, candidate = pair.champion, pair.candidate
+    if champion.sd is None:
+        return False
+    largest = (candidate.score * (1 - candidate.score)) ** 0.5
+    return (largest if candidate.sd is None else candidate.sd) > WIDER * champion.sd + 1e-9
 
 
 def _share(part: Mean, whole: Mean) -> float:

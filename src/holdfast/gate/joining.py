@@ -4,26 +4,26 @@ Everything is sorted once and cut by position, so that many small segments cost 
 large ones.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.cutting import Cut, Texts, groups
 from holdfast.gate.names import apart, canonical, refuse_lookalikes
 from holdfast.gate.pairs import Comparison, Key, Pair, Summary
-from holdfast.gate.predictions import agreement, area, positive_class
+from holdfast.gate.predictions import Matched, compared_areas, contradictions
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LARGEST = 1000  # classes in all; more are rather ids than labels
+LARGEST = 1000  # classes of a task; more are rather ids than labels
 GROUPING = ("cluster", "segment", "label")
 
 
 Positions = tuple[np.ndarray, np.ndarray]  # of the rows of both sides
-Texts = tuple[np.ndarray, list[str]]  # a column as positions, (N,), in the list of its values
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class _Joined:
     task_b: np.ndarray
     rows_a: np.ndarray  # rows of a and of b: the same example at each position
     rows_b: np.ndarray
+
+    @property
+    def sides(self) -> tuple[Matched, Matched]:
+        """The rows of champion and candidate, and the positions of their common examples."""
+        return (self.a, self.rows_a), (self.b, self.rows_b)
 
     @property
     def task(self) -> np.ndarray:
@@ -68,29 +73,30 @@ def joined(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
     """
     both = _join(a, b)
     unmatched, strangers, thinned = _one_sided(both)
-    notes = [*_left_aside(a, b), *_contradictions(a, "champion"), *_contradictions(b, "candidate")]
     cluster, segment, label = (_trusted(both, column) for column in GROUPING)
-    cut = _Cut(both, None if cluster is None else cluster[0])
-    tasks = {both.names[task]: cut.pair(rows) for task, rows in _groups(both.task)}
+    scores = tuple(s["score"].to_numpy(dtype=float)[r] for s, r in both.sides)
+    clusters = None if cluster is None else cluster[0]
+    cut = Cut((scores[0], scores[1]), clusters, both.task, both.names)
+    tasks, wide = cut.tasks(), _wide(both)
     segments, shares = cut.parts(segment, tasks)
-    binary = {task: scores for task, scores in tasks.items() if scores.binary}
-    classes, class_shares = cut.parts(label, binary, LARGEST)
-    if label is not None and binary and not classes:
-        many = f"more than {LARGEST:,} values, as ids do"
-        notes.append(f"Recall by class was left out, because the labels have {many}.")
+    classes, class_shares = cut.parts(label, tasks, wide)
+    only_champion, only_champion_classes = _only_champion(both, segments, classes, wide)
+    areas, uncompared = compared_areas(both.sides, label, both.task, both.names)
+    notes = [*_left_aside(a, b), *contradictions(both.sides), *_too_wide(wide), *uncompared]
     return Comparison(
         tasks=dict[str, Pair | Summary](tasks),
         segments=dict[Key, Pair | Summary](segments),
         classes=classes,
         shares=shares,
         class_shares=class_shares,
-        only_champion=_only_champion(both, segments),
+        only_champion=only_champion,
         only_candidate=_only_candidate(both),
         unmatched=unmatched,
         thinned=thinned,
         notes=tuple(notes),
-        areas=_areas(both, label),
+        areas=areas,
         strangers=strangers,
+        only_champion_classes=only_champion_classes,
     )
 
 
@@ -100,6 +106,13 @@ def _left_aside(a: "pd.DataFrame", b: "pd.DataFrame") -> Iterator[str]:
         if column in b and column not in a:
             what = f"The candidate's column {column} was left aside"
             yield f"{what}, because the champion's results have none."
+
+
+def _too_wide(wide: Mapping[str, int]) -> Iterator[str]:
+    """A note for each task that is not judged by class."""
+    for task, count in wide.items():
+        many = f"its labels have {count:,} values, as ids do (classes are judged up to {LARGEST:,})"
+        yield f"Task {apart(task)} was not judged by class, because {many}."
 
 
 # ---- joining
@@ -177,7 +190,7 @@ def _unmatched_ids(
     alone[matched] = False
     at = np.flatnonzero(alone)
     ids = rows["example_id"].to_numpy(dtype=object)[at] if len(at) else np.empty(0, dtype=object)
-    return {key: [str(i) for i in ids[part]] for key, part in _groups(task[at])}
+    return {key: [str(i) for i in ids[part]] for key, part in groups(task[at])}
 
 
 def _such_as(champion: str, candidate: str) -> str:
@@ -211,73 +224,55 @@ def _trusted(both: _Joined, column: str) -> Texts | None:
     return codes, values
 
 
-# ---- cutting
+# ---- what one side alone has
 
 
-def _groups(key: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Each value of an array and its positions, in order."""
-    if not len(key):
-        return
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(key)], strict=True):
-        yield int(ordered[start]), order[start:end]
-
-
-class _Cut:
-    """Cuts the joined scores into pairs."""
-
-    def __init__(self, both: _Joined, cluster: np.ndarray | None) -> None:
-        self.champion = both.a["score"].to_numpy(dtype=float)[both.rows_a]
-        self.candidate = both.b["score"].to_numpy(dtype=float)[both.rows_b]
-        self.cluster = cluster
-        self.task, self.names = both.task, both.names
-
-    def pair(self, rows: np.ndarray) -> Pair:
-        """The scores at these joined rows."""
-        cluster = None if self.cluster is None else self.cluster[rows]
-        return Pair(self.champion[rows], self.candidate[rows], cluster)
-
-    def parts(
-        self, column: Texts | None, tasks: Mapping[str, Pair], largest: int | None = None
-    ) -> tuple[dict[Key, Pair], dict[Key, float]]:
-        """The scores and the share of its task by value of a column; none if above `largest`."""
-        if column is None or not tasks:
-            return {}, {}
-        codes, values = column
-        key = self.task * len(values) + codes
-        if len(tasks) < len(self.names):
-            wanted = [k for k, name in enumerate(self.names) if name in tasks]
-            kept = np.flatnonzero(np.isin(self.task, wanted))
-        else:
-            kept = np.arange(len(key))
-        if largest is not None and len(np.unique(key[kept])) > largest:
-            return {}, {}
-        found: dict[Key, Pair] = {}
-        for value, rows in _groups(key[kept]):
-            task, code = divmod(value, len(values))
-            found[self.names[task], values[code]] = self.pair(kept[rows])
-        return found, {(t, v): pair.examples / tasks[t].examples for (t, v), pair in found.items()}
-
-
-def _only_champion(both: _Joined, segments: Mapping[Key, Pair]) -> dict[Key, float]:
-    """Mean scores of the champion's tasks, and segments, that the candidate was not tested on."""
+def _only_champion(
+    both: _Joined,
+    segments: Collection[Key],
+    classes: Collection[Key],
+    wide: Mapping[str, int],
+) -> tuple[dict[Key, float], dict[Key, float]]:
+    """Mean scores of the champion's tasks and segments, and classes, that the candidate lacks."""
     score = both.a["score"].to_numpy(dtype=float)
     by_task = np.bincount(both.task_a, score) / np.bincount(both.task_a)
     gone = np.flatnonzero(~both.shared[: both.known]).tolist()
     out: dict[Key, float] = {(both.names[k], ""): float(by_task[k]) for k in gone}
-    if "segment" not in both.a:
-        return out
-    empty = both.a["segment"][:0]
-    (codes, _), values = _codes(both.a["segment"], empty)
+    out |= _alone(both, "segment", score, segments)
+    without = {*wide, *(both.names[k] for k in gone)}  # a task that is gone is told as a whole
+    lost = _alone(both, "label", score, classes)
+    return out, {key: mean for key, mean in lost.items() if key[0] not in without}
+
+
+def _alone(
+    both: _Joined,
+    column: str,
+    score: np.ndarray,
+    shared: Collection[Key],
+) -> dict[Key, float]:
+    """By task and value of a column, the champion's mean score where no example is shared."""
+    if column not in both.a:
+        return {}
+    (codes, _), values = _codes(both.a[column], both.a[column][:0])
     keys, inverse = np.unique(both.task_a * len(values) + codes, return_inverse=True)
     means = np.bincount(inverse, score) / np.bincount(inverse)
+    out: dict[Key, float] = {}
     for value, mean in zip(keys.tolist(), means.tolist(), strict=True):
         task, code = divmod(value, len(values))
-        if (both.names[task], values[code]) not in segments:
+        if (both.names[task], values[code]) not in shared:
             out[both.names[task], values[code]] = mean
     return out
+
+
+def _wide(both: _Joined) -> dict[str, int]:
+    """The champion's tasks with more labels than classes can have, and how many they have."""
+    if "label" not in both.a:
+        return {}
+    (codes, _), values = _codes(both.a["label"], both.a["label"][:0])
+    tasks = np.unique(both.task_a * len(values) + codes) // len(values)
+    counts = np.bincount(tasks, minlength=both.known)
+    wide = np.flatnonzero((counts > LARGEST) & both.shared[: both.known]).tolist()
+    return {both.names[k]: int(counts[k]) for k in wide}
 
 
 def _only_candidate(both: _Joined) -> dict[str, tuple[float, int]]:
@@ -287,53 +282,3 @@ def _only_candidate(both: _Joined) -> dict[str, tuple[float, int]]:
     counts = np.bincount(both.task_b, minlength=len(both.names))
     new = range(both.known, len(both.names))
     return {both.names[k]: (float(totals[k] / counts[k]), int(counts[k])) for k in new}
-
-
-# ---- labels and predictions
-
-
-def _contradictions(rows: "pd.DataFrame", side: str) -> Iterator[str]:
-    """Notes about predictions that do not fit the labels or the scores of one side."""
-    if "label" not in rows or "prediction" not in rows:
-        return
-    right, score = agreement(rows["label"], rows["prediction"]), rows["score"].to_numpy(dtype=float)
-    wrong = (score == 1) != right
-    if wrong.any() and bool(((score == 0) | (score == 1)).all()):
-        first = rows.iloc[int(wrong.argmax())]
-        example, task = (apart(str(first[name])) for name in ("example_id", "task"))
-        what = f"{int(wrong.sum())} of {len(rows)} scores contradict label and prediction"
-        which = f"the first is example {example} of task {task}"
-        yield f"In the {side}'s results, {what} ({which}); the scores were taken."
-    if not right.any() and not set(rows["label"]) & set(rows["prediction"]):
-        label, prediction = (apart(str(rows[c].iloc[0])) for c in ("label", "prediction"))
-        what = f"no prediction (such as {prediction}) occurs among the labels (such as {label})"
-        yield f"In the {side}'s results, {what}; both columns should name classes in the same way."
-
-
-def _areas(both: _Joined, label: Texts | None) -> dict[str, tuple[float, float]]:
-    """The areas under the ROC curve of tasks with two classes.
-
-    Which class the probabilities are of is decided once for all tasks with the same two classes, so
-    that a champion that is no better than chance on one of them does not turn its areas round.
-    """
-    if label is None or "probability" not in both.a or "probability" not in both.b:
-        return {}
-    codes, values = label
-    champion = both.a["probability"].to_numpy(dtype=float)[both.rows_a]
-    candidate = both.b["probability"].to_numpy(dtype=float)[both.rows_b]
-    alike: dict[tuple[int, ...], list[tuple[str, np.ndarray]]] = {}
-    for task, rows in _groups(both.task):
-        classes = tuple(np.unique(codes[rows]).tolist())
-        if len(classes) == 2:
-            alike.setdefault(classes, []).append((both.names[task], rows))
-    out: dict[str, tuple[float, float]] = {}
-    for classes, tasks in alike.items():
-        counts = [sum(int((codes[rows] == k).sum()) for _, rows in tasks) for k in classes]
-        chosen = classes[positive_class([values[k] for k in classes], counts)]
-        found: dict[str, tuple[float, float]] = {}
-        for name, rows in tasks:
-            positive = codes[rows] == chosen
-            found[name] = (area(positive, champion[rows]), area(positive, candidate[rows]))
-        turned = sum((found[t][0] - 0.5) * len(r) for t, r in tasks) < 0
-        out |= {t: (1 - a, 1 - b) if turned else (a, b) for t, (a, b) in found.items()}
-    return {both.names[k]: out[both.names[k]] for k in range(both.known) if both.names[k] in out}
