@@ -22,7 +22,8 @@ def test_recording_twice_changes_nothing_and_other_results_are_refused(url):
     assert ledger.record("m", "1", first.sample(frac=1, random_state=0)) == "unchanged"
     with pytest.raises(HoldfastError, match=r"append-only.*--amend"):
         ledger.record("m", "1", results(a=0.7, b=0.8))
-    assert ledger.record("m", "1", results(a=0.7, b=0.8), amend=True) == "amended"
+    lower = results(a=0.7, b=0.8)
+    assert ledger.record("m", "1", lower, amend=True, override="a was misread") == "amended"
     assert Ledger(url).releases("m")[0].scores == {"a": pytest.approx(0.7), "b": pytest.approx(0.8)}
     assert [r.revision for r in ledger.releases("m")[0].revisions] == [0, 1]
     pd.testing.assert_frame_equal(ledger.results("m", "1", 0), first, check_like=True)
@@ -160,7 +161,7 @@ def test_the_gate_takes_its_champion_from_the_ledger_and_records_there(tmp_path,
     out, other = capsys.readouterr().out, Path("history.html").read_text()
     assert "90.0 points lost first by release" in out
     assert "Verdicts on candidates" in other
-    assert "did not pass the gate and was recorded" in out
+    assert "was recorded with --override" in out
     assert "was recorded although it did not pass the gate" in other
     for text in (out, page, other):
         assert "\x1b" not in text

@@ -54,7 +54,7 @@ def test_amending_twice_lowers_no_baseline(ledger):
     ledger.record("m", "1", results(a=0.95), ("a",))
     ledger.record("m", "2", results(a=0.94))
     for score in (0.8, 0.7):
-        ledger.record("m", "1", results(a=score), ("a",), amend=True)
+        ledger.record("m", "1", results(a=score), ("a",), amend=True, override="it is wrong")
     assert lost(ledger, a=0.9) == {"a": 0.05}
 
 

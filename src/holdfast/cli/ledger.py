@@ -37,7 +37,10 @@ def record(
     ] = False,
     override: Annotated[
         str | None,
-        typer.Option(help="The reason for recording a release that failed the gate."),
+        typer.Option(
+            help="The reason for recording results although a candidate failed the gate, a column "
+            "is left out, or --amend lowers a score. It is kept and shown."
+        ),
     ] = None,
 ) -> None:
     """Add a release's results to the ledger; the same ones again change nothing."""
@@ -94,8 +97,7 @@ def _print(found: "History", verdicts: "list[Judgement]") -> None:
         print("no release lost a task or a segment")
     for release, reason in zip(found.releases, found.overrides, strict=True):
         if reason:
-            what = f"release {shown(release)} did not pass the gate and was recorded"
-            print(f"{what}: {shown(reason)}")
+            print(f"release {shown(release)} was recorded with --override: {shown(reason)}")
     for v in verdicts:
         what = f"candidate {shown(v.candidate)} against {shown(v.champion)}"
         print(f"{what}: {shown(v.decision)}, {v.recorded[:10]}")

@@ -1,7 +1,7 @@
 """What the releases of a model did to what was known before, and what was lost first."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from holdfast.ledger.baselines import Baselines, Key
 from holdfast.ledger.records import Release
@@ -131,10 +131,21 @@ def history(releases: Sequence[Release], threshold: float = 0.02) -> History:
 
 
 def standing_after(known: Baselines, release: Release) -> Standing:
-    """The standing of a release after those whose baselines are known."""
+    """The standing of a release after those whose baselines are known.
+
+    Args:
+        known: Baselines of the releases before.
+        release: The release.
+    """
     before = {t: found.score for t in release.scores if (found := known.of(t)) is not None}
     learning = [t for t in release.trained_on if not known.named(t)]
-    return standing_since(release.scores, before, learning)
+    segments: dict[str, float] = {}
+    for (task, segment), score in release.segments.items():
+        if (start := known.of(task, segment)) is not None:
+            # "a/b" and "c", "a" and "b/c" share a name; the larger loss stands for both.
+            name, lost = f"{task}/{segment}", start.score - score
+            segments[name] = max(lost, segments.get(name, lost))
+    return replace(standing_since(release.scores, before, learning), segments=segments)
 
 
 def _scores(release: Release) -> list[tuple[str, str, float]]:

@@ -9,6 +9,7 @@ from holdfast.errors import reading
 from holdfast.gate.reading import scores_of
 from holdfast.ledger.records import (
     SEALED,
+    SEALED_VERDICT,
     Release,
     checksum,
     segment_scores,
@@ -25,23 +26,31 @@ SCORES = ("release_id", "position", "task", "score", "examples")
 SEGMENTS = ("release_id", "position", "task", "segment", "score", "examples")
 
 
-def revisions(connection: "Connection", model: str, shown: str) -> list[Release]:
+def revisions(
+    connection: "Connection",
+    model: str,
+    shown: str,
+    release: str | None = None,
+) -> list[Release]:
     """Every revision of every release of a model, in the order in which they were recorded.
 
     Args:
         connection: An open connection.
         model: Name of the model.
         shown: The ledger's name for messages.
+        release: Name of a release, to read its revisions alone.
 
     Raises:
         HoldfastError: One of them is not what was recorded.
     """
     columns = ", ".join(("id", *SEALED, "checksum"))
-    every = f"SELECT {columns} FROM holdfast_releases WHERE model = :model ORDER BY id"
-    scores = _by_release(connection, "holdfast_scores", SCORES, model)
-    segments = _by_release(connection, "holdfast_segments", SEGMENTS, model)
+    asked = {"model": model} | ({} if release is None else {"release": release})
+    where = " AND ".join(f"{c} = :{c}" for c in asked)
+    every = f"SELECT {columns} FROM holdfast_releases WHERE {where} ORDER BY id"
+    scores = _by_release(connection, "holdfast_scores", SCORES, asked)
+    segments = _by_release(connection, "holdfast_segments", SEGMENTS, asked)
     out = []
-    for row in select(connection, every, model=model):
+    for row in select(connection, every, **asked):
         tasks, parts = scores.get(row["id"], []), segments.get(row["id"], [])
         what = f"release {row['release']!r} of {model!r}"
         verify(shown, SEALED, dict(row), what, tasks, parts)
@@ -59,6 +68,20 @@ def revisions(connection: "Connection", model: str, shown: str) -> list[Release]
                 number=row["id"],
             )
         )
+    return out
+
+
+def verdict_rows(connection: "Connection", shown: str, model: str) -> list[dict[str, Any]]:
+    """Every verdict on candidates of a model, oldest first.
+
+    Raises:
+        HoldfastError: One of them is not what was recorded.
+    """
+    columns = ", ".join((*SEALED_VERDICT, "checksum"))
+    every = f"SELECT {columns} FROM holdfast_verdicts WHERE model = :model ORDER BY id"
+    out = [{**r, "passed": bool(r["passed"])} for r in select(connection, every, model=model)]
+    for row in out:
+        verify(shown, SEALED_VERDICT, row, f"the verdict on {row['candidate']!r} of {model!r}")
     return out
 
 
@@ -161,15 +184,16 @@ def _by_release(
     connection: "Connection",
     table: str,
     columns: tuple[str, ...],
-    model: str,
+    asked: Mapping[str, str],
 ) -> dict[int, list[tuple[Any, ...]]]:
     """Rows of a table by release, without the release and their position."""
     every = (
         f"SELECT {', '.join(f's.{c}' for c in columns)} FROM {table} s JOIN holdfast_releases r "
-        "ON s.release_id = r.id WHERE r.model = :model ORDER BY s.release_id, s.position"
+        f"ON s.release_id = r.id WHERE {' AND '.join(f'r.{c} = :{c}' for c in asked)} "
+        "ORDER BY s.release_id, s.position"
     )
     out: dict[int, list[tuple[Any, ...]]] = {}
-    for row in select(connection, every, model=model):
+    for row in select(connection, every, **asked):
         out.setdefault(row["release_id"], []).append(tuple(row[c] for c in columns[2:]))
     return out
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.names import renaming
 from holdfast.gate.reading import Side, read_side, scores_of
 from holdfast.ledger.baselines import Baselines
 from holdfast.ledger.history import standing_after
@@ -66,7 +67,8 @@ def sides(
     known = Baselines()
     for r in releases:
         known.add(r)
-    after = standing_after(known, following(model, side, trained_on, name))
+    labelled = replace(side, rows=_with_segments_of(champion.rows, side.rows))
+    after = standing_after(known, following(model, labelled, trained_on, name))
     return champion, replace(side, standing=after, name=name or side.name)
 
 
@@ -109,7 +111,29 @@ def _standing_of(releases: Sequence[Release], tested: dict[str, Release]) -> Sta
     for r in releases[:-1]:
         known.add(r)
     scores = {task: r.scores[task] for task, r in tested.items()}
-    return standing_after(known, replace(releases[-1], scores=scores))
+    parts = ((key, r) for task, r in tested.items() for key in r.segments if key[0] == task)
+    segments = {key: r.segments[key] for key, r in parts}
+    return standing_after(known, replace(releases[-1], scores=scores, segments=segments))
+
+
+def _with_segments_of(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> "pd.DataFrame":
+    """The candidate's rows with the champion's segments, as the gate judges them.
+
+    What a candidate says of the segment of an example that both have never counts, so that no loss
+    is hidden by another segment, or by none.
+    """
+    if "segment" not in champion:
+        return candidate
+    if not all("example_id" in rows for rows in (champion, candidate)):
+        if "segment" not in candidate:
+            return candidate
+        names = renaming(champion["segment"].unique(), candidate["segment"].unique())
+        return candidate.assign(segment=[names.get(s, s) for s in candidate["segment"]])
+    keys = ["task", "example_id"]
+    ids = renaming(champion["example_id"].unique(), candidate["example_id"].unique())
+    asked = candidate[keys].assign(example_id=[ids.get(i, i) for i in candidate["example_id"]])
+    found = asked.merge(champion[[*keys, "segment"]], "left", keys)["segment"].to_numpy()
+    return candidate.assign(segment=found)
 
 
 def _rows(

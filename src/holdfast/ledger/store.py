@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from holdfast.errors import HoldfastError, reading
 from holdfast.gate.reading import read_results
 from holdfast.ledger.database import Database
+from holdfast.ledger.promises import Recording, objections
 from holdfast.ledger.records import (
     SEALED_VERDICT,
     Judgement,
@@ -24,7 +25,16 @@ from holdfast.ledger.records import (
     from_parquet,
     judged_digest,
 )
-from holdfast.ledger.rows import insert, insert_release, joined, kept, models, revisions, select, verify
+from holdfast.ledger.rows import (
+    insert,
+    insert_release,
+    joined,
+    kept,
+    models,
+    revisions,
+    select,
+    verdict_rows,
+)
 from holdfast.ledger.schema import damaged
 
 if TYPE_CHECKING:
@@ -35,10 +45,6 @@ DEFAULT = "sqlite:///ledger.db"
 NEWEST = """
     SELECT revision, content FROM holdfast_releases
     WHERE model = :model AND release = :release ORDER BY revision DESC LIMIT 1
-"""
-NEWEST_VERDICT = """
-    SELECT candidate, champion, decision, passed, recorded FROM holdfast_verdicts
-    WHERE model = :model AND {} ORDER BY id DESC LIMIT 1
 """
 NEWEST_OF_SIDES = """
     SELECT content, verdict, judged FROM holdfast_verdicts
@@ -107,15 +113,19 @@ class Ledger:
             trained_on: Tasks that it was trained on.
             amend: Add other results for a release that is there, as another revision. The old ones
                 are kept, and what was lost since a task was learnt is still counted from them.
-            override: The reason, in words, for recording a release that the gate did not pass. It
-                is kept for ever, and the history shows it.
+            override: The reason, in words, for recording results although a verdict did not pass,
+                a column is left out, or an amendment lowers a score (see Raises). It is kept for
+                ever, and the history shows it.
 
         Returns:
             "recorded", "unchanged" or "amended".
 
         Raises:
-            HoldfastError: The release is there with other results, or its newest verdict did not
-                pass and no reason is given, or one is given where no verdict failed.
+            HoldfastError: The release is there with other results. Or no reason is given, although
+                a verdict on these results did not pass; a candidate did not pass since the newest
+                release, and these results have not passed since; a task lacks the segment, label
+                or cluster that it had, or an example has another one; or an amendment lowers the
+                score of a task or segment. Or a reason is given, and none of these is so.
         """
         self._may_write()
         row, results = _row(model, release, results, tuple(trained_on), override)
@@ -130,7 +140,9 @@ class Ledger:
                     "ledger is append-only: give the release another name, or --amend to add these "
                     "as a correction (the old ones are kept)"
                 )
-            _ask_verdict(connection, row, judged)
+            new = Recording(model, release, bool(before), results, judged, what)
+            _ask_reason(connection, self._database.shown, new, row["override_reason"])
+            row["recorded"] = _now()  # under the lock: in the order in which it is recorded
             row["revision"] = before[0]["revision"] + 1 if before else 0
             insert_release(connection, row, what)
         return "amended" if before else "recorded"
@@ -178,6 +190,7 @@ class Ledger:
             before = found[0] if found else {"content": "", "verdict": "", "judged": ""}
             if all(before[c] == row[c] for c in ("verdict", "judged")):
                 return "unchanged"
+            row["recorded"] = _now()  # under the lock, as for releases
             # It covers the verdict before, so that one that was given earlier can come again.
             chain = [before["content"], row["judged"], row["verdict"]]
             row["content"] = hashlib.sha256(json.dumps(chain).encode()).hexdigest()
@@ -256,14 +269,11 @@ class Ledger:
             HoldfastError: The ledger is damaged.
         """
         checked_name("model", model)
-        columns = ", ".join((*SEALED_VERDICT, "checksum"))
-        every = f"SELECT {columns} FROM holdfast_verdicts WHERE model = :model ORDER BY id"
         with self._database.reading() as connection:
-            rows = select(connection, every, model=model)
+            rows = verdict_rows(connection, self._database.shown, model)
         out = []
-        for row in ({**r, "passed": bool(r["passed"])} for r in rows):
+        for row in rows:
             what = f"the verdict on {row['candidate']!r} of {model!r}"
-            verify(self._database.shown, SEALED_VERDICT, row, what)
             with reading(what, "JSON"):
                 verdict = json.loads(row["verdict"])
             fields = ("candidate", "champion", "decision", "passed", "recorded")
@@ -296,24 +306,20 @@ def _row(
     return row, results
 
 
-def _ask_verdict(connection: "Connection", row: Mapping[str, Any], judged: str) -> None:
-    """Compare the newest verdict on these results, else on this name, with the reason given."""
-    release, model = row["release"], row["model"]
-    found = select(connection, NEWEST_VERDICT.format("judged = :judged"), model=model, judged=judged)
-    if not found:
-        by_name = NEWEST_VERDICT.format("candidate = :release")
-        found = select(connection, by_name, model=model, release=release)
-    failed = bool(found) and not found[0]["passed"]
-    if row["override_reason"] and not failed:
-        raise HoldfastError(f"there is no failing verdict on release {release!r} of {model!r} to override; record it without --override")
-    if failed and not row["override_reason"]:
-        v = found[0]
-        when = v["recorded"][:16].replace("T", " ")
+def _ask_reason(connection: "Connection", shown: str, new: Recording, reason: str) -> None:
+    """Ask for a reason if anything speaks against a record, and for none if nothing does."""
+    against = objections(connection, shown, new)
+    which = f"release {new.release!r} of {new.model!r}"
+    if reason and not against:
         raise HoldfastError(
-            f"release {release!r} of {model!r} did not pass the gate: the newest verdict on it is "
-            f"{v['decision']}, for candidate {v['candidate']!r} against {v['champion']!r}, recorded "
-            f'{when} UTC; pass --override "REASON" to record it all the same (the ledger keeps the '
-            "reason, and the history shows it)"
+            f"there is nothing to override: {which} has no failing verdict, lowers no score of an "
+            "earlier revision and leaves out no segment, label or cluster; record it without "
+            "--override"
+        )
+    if against and not reason:
+        raise HoldfastError(
+            f'{which} was not recorded: {"; ".join(against)}; or pass --override "REASON" to '
+            "record it all the same (the ledger keeps the reason, and the history shows it)"
         )
 
 

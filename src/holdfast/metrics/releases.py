@@ -1,7 +1,7 @@
 """Transfer over a sequence of releases, each of which was tested on some tasks."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -13,11 +13,13 @@ class Standing:
         transfer: BWT, the mean change of the tasks that were learnt before, since they were learnt.
             A change is new minus old, so that below 0 is a loss. None if there are none.
         forgetting: By task, the drop since it was learnt: old minus new, above 0 is a loss.
+        segments: The same by segment, under the key "task/segment", if a ledger tells it.
     """
 
     accuracy: float
     transfer: float | None
     forgetting: dict[str, float]
+    segments: dict[str, float] = field(default_factory=dict)
 
 
 def standing(rows: Sequence[Mapping[str, float]], learnt: Mapping[str, int]) -> Standing:
