@@ -175,6 +175,8 @@ def test_both_sides_have_one_form():
     [
         lambda f: f.assign(example_id=f["example_id"].astype(float)),
         lambda f: f.assign(example_id=f["example_id"].astype(float).astype(str)),
+        lambda f: f.assign(example_id=[f"{i:e}" for i in f["example_id"]]),
+        lambda f: f.assign(example_id=[f"{i:.18E}" for i in f["example_id"]]),
         lambda f: f.assign(example_id=[str(i).encode() for i in f["example_id"]]),
         lambda f: f.assign(example_id=[Decimal(i) for i in f["example_id"]]),
         pl.from_pandas,
@@ -196,6 +198,14 @@ def test_ids_are_not_brought_to_one_form_where_two_would_become_equal():
     mine = pd.DataFrame({"task": "a", "example_id": ["1", "1.0", "2"], "score": 1})
     found = joined(mine, pd.DataFrame({"task": "a", "example_id": ["1", "2.0"], "score": 1}))
     assert (found.unmatched, found.strangers) == ({"a": 3}, {"a": ("1.0", "2.0")})
+
+
+def test_ids_in_powers_of_ten_are_whole_numbers_unless_digits_were_cut_off():
+    mine = pd.DataFrame({"task": "a", "example_id": [0, 1, 10_000_000, 12345678], "score": 1})
+    theirs = mine.assign(example_id=["0.000000e+00", "1.000000e+00", "1.0E7", "1.234568e+07"])
+    found = joined(mine, theirs)
+    assert found.strangers == {"a": ("12345678", "1.234568e+07")}
+    assert joined(mine, mine.assign(example_id=mine["example_id"].map("{:.9e}".format))).unmatched == {}
 
 
 def test_task_and_segment_names_in_another_form_of_number_are_the_same():
@@ -222,6 +232,14 @@ def test_a_task_without_a_common_example_is_refused_with_an_id_of_each_side():
     message = refusal(BASE, BASE.assign(example_id=[f"x{k}" for k in range(6)]))
     assert "task 'a': champion and candidate have no example id in common" in message
     assert "(the champion alone has '1', the candidate alone has 'x0')" in message
+
+
+def test_sides_without_a_common_task_are_refused_with_names_of_each():
+    mine, cyrillic = BASE.assign(task=[f"t{k}" for k in range(6)]), "\u0430"
+    message = refusal(mine, BASE.iloc[:4].assign(task=cyrillic))
+    told = "no task in common: the champion's tasks are 't0', 't1', 't2', 't3', 't4' and 1 more, "
+    assert told + f"the candidate's {cyrillic!r} ({cyrillic!a}, 1 characters); " in message
+    assert "the candidate's 'c', 'd';" in refusal(means(), means(task=["c", "d"]))
 
 
 def test_tasks_and_segments_of_one_side_are_told():

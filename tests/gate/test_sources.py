@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -15,7 +16,6 @@ import pytest
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.reading import Side, read_results, read_side
-from holdfast.metrics import AccuracyMatrix
 
 CSV = "task,example_id,score\na,1,1\na,2,0\nb,1,0.5\n"
 ROWS = [("a", "1", 1.0), ("a", "2", 0.0), ("b", "1", 0.5)]
@@ -267,69 +267,48 @@ def test_what_is_no_source_is_refused(source):
     assert "expected a path, a data frame" in refusal(source)
 
 
+def test_a_table_that_is_lazy_or_elsewhere_is_told_how_to_become_one():
+    class Spark:
+        def toPandas(self): ...
+        def collect(self): ...
+
+    assert refusal(pl.LazyFrame({"task": ["a"]})).endswith("turn it into a table first: .collect()")
+    assert refusal(Spark()).endswith(".toPandas()")
+
+
+@pytest.mark.parametrize("source", ["", ".", " ", Path(), Path(".")])
+def test_an_empty_path_names_no_file(source):
+    assert "no file is named" in refusal(source)
+
+
+@pytest.mark.parametrize("name", ["nan.json", "nan.jsonl"])
+def test_a_score_that_is_not_a_number_in_json_is_told_as_nan(tmp_path, name):
+    row = '{"task": "a", "example_id": %s, "score": %s, "segment": NaN}'
+    rows = [row % (1, 1), row % (2, "NaN")]
+    path = tmp_path / name
+    path.write_text("\n".join(rows) if name.endswith("l") else f"[{','.join(rows)}]")
+    assert "score must be a number, got NaN in row 2" in refusal(path)
+    path.write_text(row % (1, 1))
+    assert "segment" not in read_results(path), "NaN alone is an empty column"
+    path.write_text(row % ("NaN", 1))
+    assert "example_id is missing in row 1" in refusal(path)
+
+
+def test_a_score_that_is_nan_in_a_table_is_told_as_nan():
+    table = pl.DataFrame({"task": ["a"] * 2, "example_id": [1.0, 2], "score": [1.0, float("nan")]})
+    assert "score must be a number, got NaN in row 2" in refusal(table)
+    ids = table.with_columns(example_id=pl.col("score"), score=1.0)
+    assert "example_id is missing in row 2" in refusal(ids)
+
+
 def test_passwords_in_a_source_are_not_shown(tmp_path, monkeypatch):
-    for source in ("s3://key:SECRET@bucket/x.csv", "https://h/x.csv?token=SECRET"):
+    for source in ("s3://key:my SECRET@bucket/x.csv", "https://h/x.csv?sig=SECRET"):
         message = refusal(source)
         assert "is a URL" in message
         assert "SECRET" not in message
     monkeypatch.chdir(tmp_path)
     (tmp_path / "password=SECRET.csv").write_text(CSV)
     assert "SECRET" not in read_side("password=SECRET.csv").name
-
-
-# ---- accuracy matrices
-
-
-def matrix(**kwargs) -> AccuracyMatrix:
-    m = AccuracyMatrix(["a", "b"])
-    m.record("a", after="a", score=0.9, examples=10)
-    m.record("a", after="b", score=0.8, examples=10)
-    m.record("b", after="b", score=0.7, **kwargs)
-    return m
-
-
-def test_an_accuracy_matrix_is_read_from_every_form(tmp_path):
-    m = matrix(examples=20)
-    m.to_csv(tmp_path / "m.csv")
-    (tmp_path / "m.csv.gz").write_bytes(gzip.compress((tmp_path / "m.csv").read_bytes()))
-    (tmp_path / "semicolons.csv").write_text((tmp_path / "m.csv").read_text().replace(",", ";"))
-    (tmp_path / "m.json").write_text(json.dumps(m.to_json()))
-    (tmp_path / "result.json").write_text(json.dumps({"matrix": m.to_json(), "seconds": 3}))
-    m.to_frame().to_parquet(tmp_path / "m.parquet")
-    names = ("m.csv", "m.csv.gz", "semicolons.csv", "m.json", "result.json", "m.parquet")
-    sources = [m, m.to_frame(), *(tmp_path / name for name in names)]
-    for source in sources:
-        side = read_side(source)
-        assert side.rows[["task", "score", "examples"]].to_numpy().tolist() == [
-            ["a", 0.8, 10],
-            ["b", 0.7, 20],
-        ]
-        assert side.standing.forgetting["a"] == pytest.approx(0.1)
-
-
-def test_segments_of_a_matrix_with_single_results_are_noted():
-    m = AccuracyMatrix(["a"])
-    m.record("a", after="a", results=[1, 0], clusters=["x", "y"])
-    assert read_side(m).rows["cluster"].tolist() == ["x", "y"]
-    m.record("a", after="a", segment="s", score=0.5)
-    assert "1 segments of the accuracy matrix" in read_side(m).notes[0]
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        '{"tasks": ["a"], "cells": [{"task": "a", "after": "a", "score": 1, "examples": 1e999}]}',
-        f'{{"tasks": ["a"], "cells": [{{"task": "a", "after": "a", "score": 1, "examples": {HUGE}}}]}}',
-        '{"tasks": ["a"], "cells": [{"task": "a", "after": "a", "score": 1, "examples": NaN}], "score_range": null}',
-        '{"tasks": ["a"], "cells": [{"task": "a", "after": "a", "score": 50}], "score_range": [0, 100]}',
-        '{"tasks": [1, "1"], "cells": [{"task": 1, "after": "1", "score": 1}, {"task": "1", "after": "1", "score": 0}]}',
-        '{"tasks": [1, true], "cells": []}',
-        '{"matrix": "/etc/hostname"}',
-    ],
-)
-def test_wrong_matrices_are_one_error(tmp_path, text):
-    (tmp_path / "m.json").write_text(text)
-    refusal(tmp_path / "m.json")
 
 
 def test_a_side_is_returned_as_it_is():

@@ -31,7 +31,7 @@ def is_empty(column: Column) -> bool:
 
     if isinstance(column, np.ndarray):
         return all(_missing(v) or (isinstance(v, str) and not v) for v in column)
-    if column.null_count == len(column):
+    if pc.all(column.is_null(nan_is_null=True)).as_py() is not False:
         return True
     plain = _decoded(column)
     return _is_text(plain.type) and bool(pc.all(pc.equal(plain, "")).as_py())
@@ -95,6 +95,7 @@ def _arrow_text(column: "pa.ChunkedArray", where: str, name: str) -> "pa.Chunked
         return digits
     if pa.types.is_floating(kind):
         wide = plain.cast(pa.float64())
+        wide = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
         values = wide.to_numpy()
         values = values[~np.isnan(values)]
         if bool((np.abs(values) < 2**63).all()) and bool((values == np.floor(values)).all()):
@@ -181,6 +182,8 @@ def numbers(column: Column, where: str, name: str, empty: bool = False) -> np.nd
         row = int(bad.argmax())
         value = column[row] if isinstance(column, np.ndarray) else column[row].as_py()
         got = "nothing" if value is None or value == "" else short(value)
+        if isinstance(value, float | np.floating) and np.isnan(value):
+            got = "NaN"
         raise HoldfastError(f"{where}: {name} must be a number, got {got} in row {row + 1}")
     return np.array(values, dtype=float)
 

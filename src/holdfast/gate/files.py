@@ -223,7 +223,8 @@ def matrix_of(columns: dict[str, Column], names: list[str]) -> AccuracyMatrix | 
 
 
 def _values(column: Column) -> list[Any]:
-    return column.tolist() if not hasattr(column, "to_pylist") else column.to_pylist()
+    values = column.tolist() if not hasattr(column, "to_pylist") else column.to_pylist()
+    return [None if isinstance(v, float) and v != v else v for v in values]  # NaN is no value
 
 
 # ---- JSON

@@ -18,6 +18,20 @@ class ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
 
 
+# How tables that are not there yet, or live elsewhere, are turned into one of these.
+COLLECTING = ("toPandas", "collect", "compute", "to_pandas")
+
+
+def collecting(source: object) -> str:
+    """The method by which a lazy or remote table becomes a table; "" if it has none.
+
+    >>> import polars as pl
+    >>> collecting(pl.LazyFrame()), collecting(3)
+    ('collect', '')
+    """
+    return next((m for m in COLLECTING if callable(getattr(type(source), m, None))), "")
+
+
 @runtime_checkable
 class Selectable(Protocol):
     """A table of which columns can be taken by name, as those of Polars and DuckDB."""
@@ -71,11 +85,12 @@ def column_of(values: Any) -> Column:
 
     if isinstance(kind := getattr(values, "dtype", None), pd.CategoricalDtype):
         values = values.astype(object) if kind.categories.dtype == object else values
-    plain = isinstance(values, list) or values.dtype.kind == "O"
+    own = isinstance(values, list)  # of JSON, where NaN is no missing value
+    plain = own or values.dtype.kind == "O"
     mixed = plain and _mixes_numpy(values)
     try:
         if not mixed:
-            found = pa.array(values, from_pandas=True)
+            found = pa.array(values, from_pandas=not own)
             return found if isinstance(found, pa.ChunkedArray) else pa.chunked_array([found])
     except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError):
         pass  # values of several types, or of one that Arrow lacks

@@ -3,13 +3,16 @@
 import re
 import unicodedata
 from collections.abc import Iterable
+from decimal import Decimal
 
 from holdfast.errors import HoldfastError
 from holdfast.text import CONTROL
 
 LONGEST = 80  # characters of a name that are shown
-# What a table makes of a whole number that it keeps as a float: 7.0, 12.00, 1e+16, 1.5e+16
-_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+|(-?[1-9](?:\.[0-9]+)?e\+[0-9]{2})")
+LISTED = 5  # names of each side that a message lists
+# What a table makes of a whole number that it keeps as a float: 7.0, 12.00, 1e+16, 7.000000e+00
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+_POWER = re.compile(r"-?[0-9](?:\.([0-9]+))?[eE](\+?)([0-9]{1,3})")
 
 
 def canonical(text: str) -> str:
@@ -17,12 +20,30 @@ def canonical(text: str) -> str:
 
     >>> canonical("7.0"), canonical("1e+16"), canonical("7.5"), canonical("v7.0")
     ('7', '10000000000000000', '7.5', 'v7.0')
+    >>> canonical("7.000000e+00"), canonical("7.500000e+00"), canonical("1.0E7")
+    ('7', '7.500000e+00', '10000000')
     """
     found = _WHOLE.fullmatch(text)
+    whole = found[1] if found else _whole_of_power(text)
+    return "0" if whole == "-0" else whole
+
+
+def _whole_of_power(text: str) -> str:
+    """The digits of a whole number that is written with a power of ten; any other text as it is.
+
+    A number whose last digits may have been cut off (12345678 as 1.234568e+07) stays as it is.
+    """
+    found = _POWER.fullmatch(text)
     if found is None:
         return text
-    whole = found[1] if found[1] else str(int(float(found[2])))
-    return "0" if whole == "-0" else whole
+    decimals, power = found[1] or "", int(found[3])
+    if repr(float(text)) == text:  # the shortest text that tells the float from all others
+        return str(int(float(text)))
+    complete = len(decimals) >= power or not found[2]  # without a sign: Java, which cuts nothing
+    number = Decimal(text)
+    if not complete or number != number.to_integral_value():
+        return text
+    return str(int(number))
 
 
 def folded(text: str) -> str:
@@ -96,6 +117,17 @@ def apart(name: str) -> str:
     """
     text = name if len(name) <= LONGEST else name[:LONGEST] + "…"
     return repr(text) if name.isascii() else f"{text!r} ({text!a}, {len(name)} characters)"
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first names of a side as a message shows them, and how many there are besides.
+
+    >>> listed("abcdefg")
+    "'a', 'b', 'c', 'd', 'e' and 2 more"
+    """
+    every = list(names)
+    more = f" and {len(every) - LISTED:,} more" if len(every) > LISTED else ""
+    return ", ".join(apart(name) for name in every[:LISTED]) + more
 
 
 def _cause(a: str, b: str) -> str:

@@ -10,13 +10,13 @@ import numpy as np
 
 from holdfast.errors import HoldfastError, reading
 from holdfast.gate.files import KNOWN, Table, in_one_line, matrix_of, read_file, unique_names
-from holdfast.gate.frames import ArrowStream, from_arrow, from_pandas
+from holdfast.gate.frames import ArrowStream, collecting, from_arrow, from_pandas
 from holdfast.gate.names import apart
 from holdfast.gate.tables import checked
 from holdfast.metrics import AccuracyMatrix
 from holdfast.metrics.matrix import Cell
 from holdfast.metrics.releases import Standing, standing
-from holdfast.text import without_secrets
+from holdfast.text import safe_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,9 @@ def read_side(source: "Source | Side", side: str = "results") -> Side:
     if isinstance(source, AccuracyMatrix):
         return _from_matrix(source, side, side)
     if isinstance(source, str | os.PathLike):
-        name = without_secrets(os.fspath(source))
+        name = safe_name(os.fspath(source))
+        if name.strip() in ("", "."):
+            raise HoldfastError(f"{side}: no file is named; give the path of a file of results")
         where = f"{side} {name}"
         if _URL.match(name):
             raise HoldfastError(f"{where} is a URL; download it and give the path of the file")
@@ -90,7 +92,9 @@ def read_side(source: "Source | Side", side: str = "results") -> Side:
         found = _from_frame(source, where)
     else:
         kinds = "a path, a data frame (pandas, or one that speaks Arrow) or an accuracy matrix"
-        raise HoldfastError(f"{side}: expected {kinds}, got {type(source).__name__}")
+        method = collecting(source)
+        advice = f"; turn it into a table first: .{method}()" if method else ""
+        raise HoldfastError(f"{side}: expected {kinds}, got {type(source).__name__}{advice}")
     if isinstance(found, AccuracyMatrix):
         return _from_matrix(found, where, name)
     with reading(where, "results"):

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 from holdfast.errors import HoldfastError
 from holdfast.gate.aggregates import aggregates
 from holdfast.gate.joining import joined
-from holdfast.gate.names import refuse_lookalikes, renaming
+from holdfast.gate.names import listed, refuse_lookalikes, renaming
 from holdfast.gate.pairs import Comparison, Key, Mean, Pair, Summary
-from holdfast.gate.reading import Side
+from holdfast.gate.reading import Side, scores_of
+from holdfast.metrics.releases import Standing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+ROUNDING = 1e-9  # of sums of scores
 
 __all__ = ["Comparison", "Key", "Mean", "Pair", "Summary", "compare"]
 
@@ -31,8 +34,9 @@ def compare(champion: Side, candidate: Side) -> Comparison:
         The scores of both sides on the same examples, and what did not match.
 
     Raises:
-        HoldfastError: The sides have different forms, name the same example differently, share no
-            example of a task, or disagree on the cluster, segment or label of an example.
+        HoldfastError: The sides have different forms, have no task in common, name the same example
+            differently, share no example of a task, or disagree on the cluster, segment or label of
+            an example.
 
     Example:
         >>> import pandas as pd
@@ -47,20 +51,52 @@ def compare(champion: Side, candidate: Side) -> Comparison:
         single, other = ("candidate", "champion") if aggregated else ("champion", "candidate")
         forms = f"the {single}'s results are of single examples, but the {other}'s are aggregated"
         raise HoldfastError(f"{forms}; give both in one form, best of all with one row per example")
-    a, b = champion.rows, _with_task_names_of(champion.rows, candidate.rows)
+    names = _task_names(champion.rows, candidate.rows)
+    a, b = champion.rows, candidate.rows
+    if names:
+        b = b.assign(task=b["task"].replace(names))
     found = aggregates(a, b) if aggregated else joined(a, b)
     return replace(
         found,
         notes=(*champion.notes, *candidate.notes, *found.notes),
-        standings=(champion.standing, candidate.standing),
+        standings=(champion.standing, _held(champion, candidate, names)),
         names=(champion.name or "champion", candidate.name or "candidate"),
     )
 
 
-def _with_task_names_of(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> "pd.DataFrame":
-    """The candidate's rows with the champion's spelling of numbers as task names."""
+def _task_names(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> dict[str, str]:
+    """The champion's spelling of the candidate's tasks that are numbers in another form."""
     mine, theirs = ([str(t) for t in rows["task"].unique()] for rows in (champion, candidate))
     names = renaming(mine, theirs)
     theirs = [names.get(t, t) for t in theirs]
     refuse_lookalikes("task", set(mine) - set(theirs), [t for t in theirs if t not in set(mine)])
-    return candidate.assign(task=candidate["task"].replace(names)) if names else candidate
+    if not set(mine) & set(theirs):
+        told = f"the champion's tasks are {listed(mine)}, the candidate's {listed(theirs)}"
+        rule = "check the task column of both, and give each task the same name on both sides"
+        raise HoldfastError(f"champion and candidate have no task in common: {told}; {rule}")
+    return names
+
+
+def _held(champion: Side, candidate: Side, names: dict[str, str]) -> Standing | None:
+    """The candidate's standing, in which no task lost less than the two sides together show.
+
+    Its own accuracy matrix says how well it knew a task when it was learnt, and a low figure there
+    would hide a loss. What it lost is therefore at least what the champion had lost, and what the
+    candidate lost against the champion. (A ledger holds both sides to figures of its own.)
+    """
+    before, after = champion.standing, candidate.standing
+    if before is None or after is None:
+        return after
+    lost = {names.get(task, task): drop for task, drop in after.forgetting.items()}
+    if champion.release:
+        return replace(after, forgetting=lost)
+    mine, _ = scores_of(champion.rows)
+    theirs = {names.get(t, t): score for t, score in scores_of(candidate.rows)[0].items()}
+    raised = False
+    for task in mine.keys() & theirs.keys() & (before.forgetting.keys() | lost.keys()):
+        least = before.forgetting.get(task, 0.0) + mine[task] - theirs[task]
+        if task not in lost or least > lost[task] + ROUNDING:
+            lost[task], raised = least, True
+    if not raised:
+        return replace(after, forgetting=lost)
+    return replace(after, forgetting=lost, transfer=-sum(lost.values()) / len(lost))
