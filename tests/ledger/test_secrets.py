@@ -95,3 +95,12 @@ def test_a_server_that_refuses_a_user_does_not_make_it_known(postgresql):
         Ledger(url).models()
     with pytest.raises(HoldfastError, match=r'database "nosuch" does not exist'):
         Ledger(postgresql.replace("/postgres?", "/nosuch?")).models()
+
+
+def test_the_command_says_to_the_end_what_is_expected(capsys):
+    for url, message in (
+        ("mysql://x", "expected sqlite:///ledger.db or postgresql+psycopg://host/database"),
+        ("postgresql+psycopg://u:p@q@h/db", "the at sign is %40, / is %2F)"),
+    ):
+        _, _, err = call(capsys, "history", "--model", "m", "--ledger", url)
+        assert message in err

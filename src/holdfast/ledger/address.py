@@ -11,9 +11,10 @@ from holdfast.errors import HoldfastError
 if TYPE_CHECKING:
     from sqlalchemy import URL
 
-EXPECTED = "sqlite:///ledger.db or postgresql+psycopg://user@host/database"
+# Without an at sign: what stands before one, after a URL, is hidden from messages as a password.
+EXPECTED = "sqlite:///ledger.db or postgresql+psycopg://host/database"
 HIDDEN = "***"
-ENCODE = "percent-encode characters such as @ / : % ? in user and password (@ is %40, / is %2F)"
+ENCODE = "percent-encode special characters in user and password (the at sign is %40, / is %2F)"
 # Parameters of PostgreSQL. Messages may show the names of all, and the values of the first two.
 PLAIN = {"host", "dbname"}
 PARAMETERS = PLAIN | {
