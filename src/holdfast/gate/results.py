@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROUNDING = 1e-9  # of sums of scores
+DIGITS = 12  # of a sum, so that a loss at a limit is not above it by rounding
 
 __all__ = ["Comparison", "Key", "Mean", "Pair", "Summary", "compare"]
 
@@ -94,9 +95,10 @@ def _held(champion: Side, candidate: Side, names: dict[str, str]) -> Standing | 
     theirs = {names.get(t, t): score for t, score in scores_of(candidate.rows)[0].items()}
     raised = False
     for task in mine.keys() & theirs.keys() & (before.forgetting.keys() | lost.keys()):
-        least = before.forgetting.get(task, 0.0) + mine[task] - theirs[task]
+        least = round(before.forgetting.get(task, 0.0) + mine[task] - theirs[task], DIGITS)
         if task not in lost or least > lost[task] + ROUNDING:
             lost[task], raised = least, True
     if not raised:
         return replace(after, forgetting=lost)
-    return replace(after, forgetting=lost, transfer=-sum(lost.values()) / len(lost))
+    transfer = round(-sum(lost.values()) / len(lost), DIGITS)
+    return replace(after, forgetting=lost, transfer=transfer)
