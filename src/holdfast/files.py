@@ -180,8 +180,7 @@ def _no_folder(folder: Path) -> HoldfastError:
 def _refuse_link(folder: Path) -> None:
     if folder.is_symlink():
         raise HoldfastError(
-            f"{safe_name(str(folder))} is a symbolic link, and Holdfast does not write through links; "
-            "name the folder that it points to"
+            f"{safe_name(str(folder))} is a symbolic link, and Holdfast does not write through links; name the folder that it points to"
         )
 
 

@@ -10,8 +10,10 @@ from test_judge import CHAMPION, TODAY, judge, scores, side
 
 from holdfast.errors import HoldfastError
 from holdfast.gate import Gate
+from holdfast.gate.outputs import as_junit
 from holdfast.gate.policy import policy_from
 from holdfast.gate.reading import Side
+from holdfast.metrics import AccuracyMatrix
 from holdfast.metrics.releases import Standing
 
 RANK = {"fail": 0, "inconclusive": 1, "pass": 2}
@@ -142,7 +144,7 @@ def test_what_the_candidate_leaves_out_never_passes_for_being_inconclusive():
         worse = means.assign(score=0.5 if examples != 1 else 1.0, examples=examples)
         v = judge(worse, means, **lenient)
         assert not v.passed
-        with pytest.raises(HoldfastError, match="examples are on one side only"):
+        with pytest.raises(HoldfastError, match="not tested on the same examples"):
             judge(worse, means, inconclusive="pass")
     with pytest.raises(HoldfastError, match="sd"):
         judge(means.assign(sd=1e6, score=0.5), means.assign(sd=0.1), inconclusive="pass")
@@ -160,9 +162,14 @@ def test_what_the_candidate_leaves_out_never_passes_for_being_inconclusive():
     [
         {"decide_by": "figures"},
         {"decide_by": "figures", "whole": {"largest_accuracy_drop": 1.0}},
+        {"decide_by": "figures", "whole": {"largest_accuracy_drop": 0.9999}},
+        {"decide_by": "figures", "whole": {"lowest_transfer": -0.9999}},
+        {"decide_by": "figures", "whole": {"lowest_transfer": -1.0}},
         {"decide_by": "figures", "whole": {"new_task": "north"}},
+        {"decide_by": "figures", "whole": {"new_task": "north", "least_gain": -0.99}},
         {"decide_by": "figures", "default": {"floor": 0.0}},
         {"default": {"critical": False}},
+        {"default": {"delta": 0.9999}},
         {"tasks": {"north": {"critical": False}, "south": {"critical": False}}},
         {"default": {"critical": False, "floor": 0.99}},
     ],
@@ -191,7 +198,7 @@ def test_a_name_that_means_a_task_and_a_segment_is_refused_and_can_be_said_clear
     rule = {"delta": 0.05}
     waiver = {"task": "a/b", "reason": "known in segment b", "expires": TODAY}
     for ambiguous in ({"waivers": [waiver]}, {"tasks": {"a/b": {"delta": 0.9}}}):
-        with pytest.raises(HoldfastError, match="a task and a segment of another one"):
+        with pytest.raises(HoldfastError, match="may mean several tasks or segments"):
             judge(candidate, champion, default=rule, **ambiguous)
     clear = judge(candidate, champion, default=rule, waivers=[waiver | {"task": "a", "segment": "b"}])
     assert clear.decision == "fail", "the segment's waiver does not cover the task of that name"
@@ -253,3 +260,73 @@ def test_new_tasks_have_a_word_of_their_own():
     assert (v.decision, v.tasks[-1].decision) == ("pass", "new")
     low = judge(pd.concat([CHAMPION, scores("east", 700, 1000)]), tasks={"east": {"floor": 0.8}})
     assert low.reasons == ("east: new, and its score 0.7000 is below the floor 0.8",)
+
+
+@pytest.mark.parametrize("values", [{"default": {"delta": "0.9"}}, {"default": {"critical": "no"}}, {"default": {"min_examples": True}}])
+def test_a_policy_is_read_as_it_is_written(values):
+    with pytest.raises(HoldfastError, match="should be a valid"):
+        policy_from(values)
+
+
+def test_two_segments_of_one_label_are_not_waived_together():
+    champion = pd.concat([scores("a", 450, 500).assign(segment="b/c"), scores("a/b", 450, 500).assign(segment="c")], ignore_index=True)
+    waiver = {"task": "a/b/c", "reason": "known in one of them", "expires": TODAY}
+    with pytest.raises(HoldfastError, match="may mean several"):
+        judge(champion, champion, default={"delta": 0.05}, waivers=[waiver])
+
+
+def test_one_score_between_0_and_1_does_not_stop_the_judging_by_class():
+    n = 5000
+    label = np.where(np.arange(n) < 200, "fraud", "ok")
+    champion = pd.DataFrame({"task": "a", "example_id": range(n), "score": 1.0, "label": label})
+    candidate = champion.copy()
+    candidate.loc[:100, "score"] = 0.0
+    for value in (1.0, 0.99, 0.5):
+        candidate.loc[n - 1, "score"] = value
+        assert judge(candidate, champion).decision == "fail"
+    candidate.loc[:100, "score"] = 0.00001
+    assert judge(candidate, champion).decision == "fail"
+
+
+def test_a_class_that_the_candidate_leaves_out_fails_even_if_ids_may_be_missing():
+    champion = rare(2_000, 0.1)
+    v = judge(champion[champion["label"] == 0], champion, unmatched="ignore")
+    assert v.reasons[0] == "transfer, class 1: the candidate was not tested on it, although the champion was"
+
+
+def test_a_wider_deviation_of_the_candidate_does_not_make_it_pass():
+    champion = pd.DataFrame({"task": ["a"], "score": [0.95], "sd": [0.05], "examples": [50]})
+    candidate = champion.assign(score=0.85)
+    assert not judge(candidate, champion, inconclusive="pass").passed
+    assert not judge(candidate.assign(sd=0.34), champion, inconclusive="pass").passed
+
+
+def test_a_matrix_of_the_candidate_does_not_tell_its_own_baseline():
+    def matrix(learnt: float, now: float) -> AccuracyMatrix:
+        m = AccuracyMatrix(["a", "b"])
+        for task, after, score in (("a", "a", learnt), ("a", "b", now), ("b", "b", 0.9)):
+            m.record(task, after=after, score=score, examples=2000)
+        return m
+
+    champion, honest, forged = matrix(0.95, 0.93), matrix(0.95, 0.89), matrix(0.9, 0.89)
+    for candidate in (honest, forged):
+        v = judge(candidate, champion, default={"delta": 0.1, "max_cumulative_drop": 0.05})
+        assert v.reasons == ("a: lost 6.00 points since it was learnt, more than the 5 allowed",)
+
+
+def test_a_segment_has_a_cumulative_limit_of_its_own():
+    frame = pd.concat([scores("a", 450, 500).assign(segment=s, example_id=[f"{s}{k}" for k in range(500)]) for s in "xy"])
+    now = Standing(0.9, 0.0, {"a": 0.01}, {"a/x": 0.08})
+    sides = Side(frame, Standing(0.9, 0.0, {})), Side(frame, now)
+    policy = {"tasks": {"a/x": {"max_cumulative_drop": 0.05}, "a/y": {"max_cumulative_drop": 0.05}}}
+    v = Gate(policy_from(policy)).judge(*sides, TODAY)
+    assert v.reasons == ("a/x: lost 8.00 points since it was learnt, more than the 5 allowed",)
+    with pytest.raises(HoldfastError, match="max_cumulative_drop"):
+        judge(frame, frame, **policy)
+
+
+def test_a_row_that_the_policy_lets_pass_is_not_red_in_junit():
+    small = side(north=(90, 100), south=(90, 100))
+    v = judge(small, small, inconclusive="pass")
+    assert v.passed
+    assert 'failures="0"' in as_junit(v)

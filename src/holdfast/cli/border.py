@@ -114,9 +114,7 @@ def complain(message: str) -> int:
     return MISTAKE
 
 
-def _usage(
-    error: Any, line: Sequence[str], refused: Callable[[Sequence[str], str], None] | None
-) -> int:
+def _usage(error: Any, line: Sequence[str], refused: Callable[[Sequence[str], str], None] | None) -> int:
     """A command line that does not parse: its help if it was empty, else one line that names the help."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:

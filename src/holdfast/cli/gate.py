@@ -36,14 +36,10 @@ class _Question:
 
 
 def gate(
-    path: Annotated[
-        Path | None, typer.Argument(help="With --init: the policy to write (default: --policy).")
-    ] = None,
+    path: Annotated[Path | None, typer.Argument(help="With --init: the policy to write (default: --policy).")] = None,
     champion: Annotated[
         str | None,
-        typer.Option(
-            help="Results of the model in production: csv, parquet, jsonl or json, or runs:/ID/PATH of MLflow."
-        ),
+        typer.Option(help="Results of the model in production: csv, parquet, jsonl or json, or runs:/ID/PATH of MLflow."),
     ] = None,
     candidate: Annotated[str | None, typer.Option(help="Results of the retrained model.")] = None,
     ledger: Annotated[
@@ -55,9 +51,7 @@ def gate(
         str | None,
         typer.Option(help="With --ledger: record the verdict there for a candidate of this name."),
     ] = None,
-    trained_on: Annotated[
-        str | None, typer.Option(help="With --ledger: tasks the candidate was trained on: a,b.")
-    ] = None,
+    trained_on: Annotated[str | None, typer.Option(help="With --ledger: tasks the candidate was trained on: a,b.")] = None,
     policy: Annotated[
         Path | None,
         typer.Option(
@@ -67,9 +61,7 @@ def gate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder for verdict.json, verdict.html, junit.xml, verdict.md and model-card.md."
-        ),
+        typer.Option(help="Folder for verdict.json, verdict.html, junit.xml, verdict.md and model-card.md."),
     ] = None,
     html: Annotated[
         bool,
@@ -77,18 +69,12 @@ def gate(
     ] = True,
     dry_run: Annotated[
         bool,
-        typer.Option(
-            "--dry-run", help="Print the decision and why; write nothing and exit with 0."
-        ),
+        typer.Option("--dry-run", help="Print the decision and why; write nothing and exit with 0."),
     ] = False,
-    plan: Annotated[
-        bool, typer.Option("--plan", help="Print how many examples each task and segment needs.")
-    ] = False,
+    plan: Annotated[bool, typer.Option("--plan", help="Print how many examples each task and segment needs.")] = False,
     power: Annotated[
         float,
-        typer.Option(
-            min=0.5, max=0.999, help="With --plan: chance of passing if nothing was lost."
-        ),
+        typer.Option(min=0.5, max=0.999, help="With --plan: chance of passing if nothing was lost."),
     ] = 0.8,
     init: Annotated[bool, typer.Option("--init", help="Write a commented policy.")] = False,
 ) -> None:
@@ -99,9 +85,7 @@ def gate(
     writes = out is not None and not dry_run and not plan
     with _no_old_verdict(out if writes else None):
         if path is not None:
-            raise HoldfastError(
-                f"unexpected argument {str(path)!r}; name the two sides with --champion and --candidate"
-            )
+            raise HoldfastError(f"unexpected argument {str(path)!r}; name the two sides with --champion and --candidate")
         tasks = tuple(t.strip() for t in (trained_on or "").split(",") if t.strip())
         question = _Question(champion, candidate, ledger, model or "", release, tasks)
         sides = _sides(question, model)
@@ -157,17 +141,11 @@ def _no_old_verdict(out: Path | None) -> "Iterator[None]":
 def _sides(question: _Question, model: str | None) -> "tuple[Side, Side]":
     q = question
     if q.ledger is None and q.release is not None:
-        raise HoldfastError(
-            "--release records the verdict in a ledger; give --ledger and --model too"
-        )
+        raise HoldfastError("--release records the verdict in a ledger; give --ledger and --model too")
     if q.ledger is not None and (q.champion is not None or model is None):
-        raise HoldfastError(
-            "the champion comes either from --champion, or from --ledger together with --model"
-        )
+        raise HoldfastError("the champion comes either from --champion, or from --ledger together with --model")
     if q.candidate is None or (q.champion is None and q.ledger is None):
-        raise HoldfastError(
-            "give --candidate, and --champion or --ledger with --model; --init writes a policy"
-        )
+        raise HoldfastError("give --candidate, and --champion or --ledger with --model; --init writes a policy")
     candidate = _side(q.candidate, "candidate")
     if q.ledger is None:
         return _side(q.champion or "", "champion"), candidate
@@ -204,9 +182,7 @@ def _init(policy: Path) -> None:
     if str(policy) in SHIPPED:
         policy, text = Path(f"{policy}.toml"), template(str(policy))
     if policy.exists():
-        raise HoldfastError(
-            f"{policy} exists already; delete it, or name another file after --init"
-        )
+        raise HoldfastError(f"{policy} exists already; delete it, or name another file after --init")
     write_text(policy, text)
     print(f"Wrote {policy}. Next: holdfast gate --policy {policy} --champion OLD --candidate NEW")
 
@@ -218,9 +194,7 @@ def _plan(judge: "Gate", sides: "tuple[Side, Side]", power: float) -> None:
         print(shown(line))
 
 
-def _deliver(
-    verdict: "Verdict", q: _Question, sides: "tuple[Side, Side]", out: Path | None, html: bool
-) -> list[str]:
+def _deliver(verdict: "Verdict", q: _Question, sides: "tuple[Side, Side]", out: Path | None, html: bool) -> list[str]:
     """Write a verdict to all its places; returns a line about each."""
     from holdfast.gate.outputs import write
     from holdfast.reports.gate import gate_html

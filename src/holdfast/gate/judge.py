@@ -6,6 +6,7 @@ over all of them), or a rule on exact figures is broken. Inconclusive otherwise,
 examples that would decide. Never by the mean alone.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
@@ -14,15 +15,16 @@ from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError
 from holdfast.gate import rows
-from holdfast.gate.pairs import Comparison
-from holdfast.gate.policy import LONGEST_WAIVER, Policy, label, read_policy
+from holdfast.gate.pairs import Comparison, Mean, Summary
+from holdfast.gate.policy import LONGEST_WAIVER, Policy, TaskRule, label, read_policy
 from holdfast.gate.reading import read_side
 from holdfast.gate.results import compare
 from holdfast.gate.rows import Level
 from holdfast.gate.statistics import holm
 from holdfast.gate.subjects import Subject, subjects
 from holdfast.gate.verdict import Decision, TaskVerdict, Verdict
-from holdfast.gate.whole import broken_rules, mean_change, strangers, warnings
+from holdfast.gate.whole import broken_rules, mean_change, one_sided, warnings
+from holdfast.metrics.releases import Standing
 
 if TYPE_CHECKING:
     from holdfast.gate.reading import Side, Source
@@ -85,25 +87,22 @@ class Gate:
         refuse(self.policy, found, today)
         judged = list(subjects(self.policy, found))
         levels = self._levels(judged, today)
-        standing = found.standings[1]
-        lost = standing.forgetting if standing else {}
-        verdicts = [
-            rows.decide(subject, level, lost.get(subject.task, 0.0))
-            for subject, level in zip(judged, levels, strict=True)
-        ]
+        verdicts = [rows.decide(subject, level, _lost(found.standings[1], subject)) for subject, level in zip(judged, levels, strict=True)]
         for (task, segment), score in found.only_champion.items():
             rule = self.policy.rule(task, segment)
             if not segment or rule.segments != "ignore":
                 verdicts.append(rows.missing(task, segment, score, rule))
+        for (task, class_label), score in found.only_champion_classes.items():
+            rule = self.policy.rule(task)
+            if rule.classes != "ignore":
+                verdicts.append(rows.missing(task, "", score, rule, class_label))
         for task, (score, examples) in found.only_candidate.items():
             verdicts.append(rows.new_task(task, score, examples, self.policy.rule(task)))
         if self.policy.decide_by == "figures":
             # Only exact rules count; the tests say what they say, as warnings.
-            verdicts = [
-                v if v.exact else replace(v, critical=False, required=False) for v in verdicts
-            ]
+            verdicts = [v if v.exact else replace(v, critical=False, required=False) for v in verdicts]
         verdicts = [self._waived(v, today) for v in verdicts]
-        kept = {s.task for s in judged if s.candidates_doing} | found.thinned
+        kept = {s.task for s in judged if s.candidates_doing} | found.thinned | found.widened
         return self._whole(in_order(verdicts), found, frozenset(kept), today)
 
     def plan(self, found: Comparison, power: float = rows.POWER) -> Iterator[str]:
@@ -150,9 +149,7 @@ class Gate:
         waiver = self.policy.waiver(row.task, today, row.segment)
         return replace(row, waived=waiver.reason) if waiver else row
 
-    def _whole(
-        self, verdicts: Sequence[TaskVerdict], found: Comparison, kept: frozenset[str], today: date
-    ) -> Verdict:
+    def _whole(self, verdicts: Sequence[TaskVerdict], found: Comparison, kept: frozenset[str], today: date) -> Verdict:
         policy = self.policy
         counted = [v for v in verdicts if v.critical and not v.waived]
         failing = [v for v in counted if v.decision == "fail"]
@@ -171,15 +168,11 @@ class Gate:
         reasons = [f"{v.label}: {v.reason}" for v in by_size([*failing, *open_rows])]
         if policy.inconclusive == "pass":
             reasons += [
-                f"{v.label}: the candidate's own results lack what the test needs, so being inconclusive does "
-                "not pass"
-                for v in unfounded
+                f"{v.label}: the candidate's own results lack what the test needs, so being inconclusive does not pass" for v in unfounded
             ]
         warned = list(warnings(policy, found, verdicts, today))
         if policy.decide_by == "figures":
-            warned.insert(
-                0, "decided on measured figures, as if they were true ones; the tests are warnings"
-            )
+            warned.insert(0, "decided on measured figures, as if they were true ones; the tests are warnings")
         return Verdict(
             decision=decision,
             passed=passed,
@@ -223,6 +216,15 @@ def in_order(verdicts: Sequence[TaskVerdict]) -> list[TaskVerdict]:
     return out
 
 
+def _lost(standing: Standing | None, subject: Subject) -> float:
+    """What a task or a segment lost since it was learnt; 0 if that is not known."""
+    if standing is None or subject.class_label:
+        return 0.0
+    if subject.segment:
+        return standing.segments.get(subject.name, 0.0)
+    return standing.forgetting.get(subject.task, 0.0)
+
+
 def refuse(policy: Policy, found: Comparison, today: date) -> None:
     """Refuse a comparison that cannot be judged, or a policy that does not fit it.
 
@@ -230,9 +232,7 @@ def refuse(policy: Policy, found: Comparison, today: date) -> None:
         HoldfastError: With what is wrong and what to do.
     """
     if not found.tasks:
-        raise HoldfastError(
-            "champion and candidate have no task in common; check the task column of both"
-        )
+        raise HoldfastError("champion and candidate have no task in common; check the task column of both")
     _refuse_names(policy, found)
     _refuse_idle(policy, found)
     for waiver in policy.waivers:
@@ -242,22 +242,13 @@ def refuse(policy: Policy, found: Comparison, today: date) -> None:
                 "give an earlier day and renew it if it is still needed"
             )
     if found.unmatched and policy.unmatched == "fail":
-        task, count = next(iter(found.unmatched.items()))
+        task = next(iter(found.unmatched))
         raise HoldfastError(
-            f"task {task!r}: {count:,} examples are on one side only{strangers(found, task)}, so the sides were not tested on the same "
-            'examples; evaluate both on the same frozen test set, or set unmatched = "ignore" in the policy (which may '
-            "hide hard examples)"
+            f"task {task!r}: {one_sided(found, task)}, so the sides were not tested on the same examples; evaluate "
+            'both on the same frozen test set, or set unmatched = "ignore" in the policy (which may hide hard examples)'
         )
-    limited = [
-        f"max_cumulative_drop (task {t!r})"
-        for t in found.tasks
-        if policy.rule(t).max_cumulative_drop is not None
-    ]
-    limited += [
-        f"whole.{name}"
-        for name in ("worst_forgetting", "largest_transfer_drop")
-        if getattr(policy.whole, name) is not None
-    ]
+    limited = [f"max_cumulative_drop ({label(*key)!r})" for key in found.all if policy.rule(*key).max_cumulative_drop is not None]
+    limited += [f"whole.{name}" for name in ("worst_forgetting", "largest_transfer_drop") if getattr(policy.whole, name) is not None]
     if limited and None in found.standings:
         raise HoldfastError(
             f"{limited[0]} asks what was lost since a task was learnt, which results of two models do not tell; give "
@@ -269,35 +260,45 @@ def _refuse_names(policy: Policy, found: Comparison) -> None:
     keys = [*found.all, *found.only_champion]
     known = {label(*key) for key in keys} | set(found.only_candidate)
     tasks = {task for task, _ in keys} | set(found.only_candidate)
-    both = tasks & {label(*key) for key in keys if key[1]}
     named = [*policy.tasks, *(w.name for w in policy.waivers)]
     for name in named:
         if name not in known:
-            raise HoldfastError(
-                f"the policy names task {name!r}, which neither side has; tasks: {', '.join(sorted(tasks))}"
-            )
+            raise HoldfastError(f"the policy names task {name!r}, which neither side has; tasks: {', '.join(sorted(tasks))}")
+    meant = Counter(label(*key) for key in {*keys, *((task, "") for task in tasks)})
     loose = [*policy.tasks, *(w.task for w in policy.waivers if not w.segment)]
     for name in loose:
-        if name in both:
+        if meant[name] > 1:
             raise HoldfastError(
-                f"the policy names {name!r}, which is a task and a segment of another one as well; give a waiver the "
-                "field segment, or rename the task"
+                f"the policy names {name!r}, which may mean several tasks or segments; give a waiver the field "
+                "segment, or rename one of them"
             )
 
 
 def _refuse_idle(policy: Policy, found: Comparison) -> None:
-    """A policy that no candidate can fail is a mistake."""
-    rules = [policy.rule(*key) for key in found.all]
-    floors = any(rule.critical and (rule.floor or rule.max_cumulative_drop) for rule in rules)
-    if policy.whole.asks or floors:
+    """A policy that would pass a candidate with nothing but wrong answers is a mistake."""
+    useless = replace(
+        found,
+        tasks={t: Summary(Mean(s.means[0], None, 0), Mean(0.0, None, 0)) for t, s in found.tasks.items()},
+        only_candidate={t: (0.0, n) for t, (_, n) in found.only_candidate.items()},
+    )
+    rules = [(policy.rule(*key), scores.means[0]) for key, scores in found.all.items()]
+    asked = any(rule.critical and _asks(rule, champion, policy) for rule, champion in rules)
+    if asked or policy.whole.limits_history or any(broken_rules(policy, useless)):
         return
+    if max(champion for _, champion in rules) <= 0:
+        return  # a champion without a right answer can lose nothing, whatever the policy asks
+    why = "makes no task critical and sets no rule under [whole]"
     if policy.decide_by == "figures":
-        raise HoldfastError(
-            'the policy says decide_by = "figures", but sets no rule on figures, so every candidate would pass; set a '
-            "floor or a rule under [whole]"
-        )
-    if not any(rule.critical for rule in rules):
-        raise HoldfastError(
-            "the policy makes no task critical and sets no rule under [whole], so every candidate would pass; leave "
-            "critical = true for the tasks that matter"
-        )
+        why = 'says decide_by = "figures", but sets no rule on figures'
+    elif any(rule.critical for rule, _ in rules):
+        why = "allows larger losses than the champion can have"
+    raise HoldfastError(
+        f"the policy {why}, so every candidate would pass, even one without a single right answer; set limits that a bad candidate breaks"
+    )
+
+
+def _asks(rule: TaskRule, champion: float, policy: Policy) -> bool:
+    """Whether a candidate without a right answer would break the rule."""
+    if rule.floor or rule.max_cumulative_drop:
+        return True
+    return policy.decide_by == "tests" and champion > rule.delta

@@ -29,9 +29,7 @@ def p_difference(complement: Sample, lower: Sample, difference: np.ndarray) -> n
         that the lower confidence bounds of both arguments come from; shape (...).
     """
     x, y = _Bound.of(*complement), _Bound.of(*lower)
-    if (
-        x.deviation < y.deviation
-    ):  # integrate over the wider one: the other gives the steeper function
+    if x.deviation < y.deviation:  # integrate over the wider one: the other gives the steeper function
         x, y = y, x
     rest = 1 - np.asarray(difference, dtype=float)  # x + y is at most this
     if x.scale == 0:
@@ -67,9 +65,7 @@ class _Bound:
         """The chance of being at most x."""
         if self.scale == 0:
             return np.where(np.asarray(x) >= 0, 1.0, 0.0)
-        return np.asarray(
-            beta.cdf(np.clip(np.asarray(x) / self.scale, 0.0, 1.0), self.a, self.b)
-        ) * (np.asarray(x) >= 0)
+        return np.asarray(beta.cdf(np.clip(np.asarray(x) / self.scale, 0.0, 1.0), self.a, self.b)) * (np.asarray(x) >= 0)
 
     def quantile(self, share: np.ndarray) -> np.ndarray:
         return np.asarray(self.scale * beta.ppf(share, self.a, self.b))

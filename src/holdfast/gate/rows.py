@@ -95,14 +95,10 @@ def new_task(task: str, score: float, examples: int, rule: TaskRule) -> TaskVerd
     )
 
 
-def missing(
-    task: str, segment: str, score: float, rule: TaskRule, class_label: str = ""
-) -> TaskVerdict:
+def missing(task: str, segment: str, score: float, rule: TaskRule, class_label: str = "") -> TaskVerdict:
     """The row of a task, segment or class that the candidate was not tested on."""
     reason = "the candidate was not tested on it, although the champion was"
-    return TaskVerdict(
-        task, "fail", rule.critical, reason, score, None, segment, class_label, exact=True
-    )
+    return TaskVerdict(task, "fail", rule.critical, reason, score, None, segment, class_label, exact=True)
 
 
 def _by_figures(rule: TaskRule, score: float, lost: float) -> tuple[RowDecision, str, bool]:
@@ -110,15 +106,13 @@ def _by_figures(rule: TaskRule, score: float, lost: float) -> tuple[RowDecision,
     if rule.floor is not None and score < rule.floor:
         return "fail", f"its score {score:.4f} is below the floor {rule.floor:g}", True
     limit = rule.max_cumulative_drop
-    if limit is not None and lost > limit:
+    if limit is not None and lost > limit + 1e-9:
         reason = f"lost {100 * lost:.2f} points since it was learnt, more than the {100 * limit:g} allowed"
         return "fail", reason, True
     return "inconclusive", "", False
 
 
-def _by_test(
-    rule: TaskRule, evidence: Evidence, level: Level
-) -> tuple[RowDecision, str, tuple[int | None, int | None]]:
+def _by_test(rule: TaskRule, evidence: Evidence, level: Level) -> tuple[RowDecision, str, tuple[int | None, int | None]]:
     allowed, loss = f"{100 * rule.delta:g}", -evidence.change
     measured = f"measured change {points(evidence.change)}"
     if level.worse.rejected:
@@ -131,10 +125,7 @@ def _by_test(
         return "pass", f"shown to lose less than {allowed} points ({measured})", (None, None)
     there = units(evidence.examples, evidence.clusters)
     if loss >= rule.delta:
-        reason = (
-            f"the measured loss of {100 * loss:.2f} points is more than the {allowed} allowed, but "
-            f"{there} do not show it"
-        )
+        reason = f"the measured loss of {100 * loss:.2f} points is more than the {allowed} allowed, but {there} do not show it"
         if evidence.p_loses_more(rule.delta) <= level.alpha:  # without the correction it would fail
             reason += f" after {level.correction}"
         return "inconclusive", reason, (None, None)
@@ -146,9 +137,7 @@ def _by_test(
     return "inconclusive", f"{reason}; about {units(*enough)} would, if {assumed}", enough
 
 
-def needed(
-    rule: TaskRule, evidence: Evidence, alpha: float, loss: float, power: float
-) -> tuple[int, int | None]:
+def needed(rule: TaskRule, evidence: Evidence, alpha: float, loss: float, power: float) -> tuple[int, int | None]:
     """Examples, and clusters if there are any, that would show that the limit is kept.
 
     Args:
@@ -162,9 +151,7 @@ def needed(
     if clusters is None or evidence.clusters is None:
         return max(_about(examples), rule.min_examples), None
     clusters = _about(clusters)
-    return max(
-        _about(clusters * evidence.examples // evidence.clusters), rule.min_examples
-    ), clusters
+    return max(_about(clusters * evidence.examples // evidence.clusters), rule.min_examples), clusters
 
 
 def _tested(rule: TaskRule, evidence: Evidence, level: Level) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from holdfast.text import points
 
 RARE = 0.05  # share of a task below which its score says little about a class or segment
 HIDES_A_CLASS = 0.9  # a share of right answers above which a whole rare class may well be wrong
+ROUNDING = 1e-9  # by which a figure may miss a limit that it meets
 MOST_LISTED = 5  # names or rows that one warning lists
 
 
@@ -20,33 +21,23 @@ def broken_rules(policy: Policy, found: Comparison) -> Iterator[str]:
     changes = {task: after - before for task, (before, after) in _means(found)}
     old = [change for task, change in changes.items() if task != whole.new_task]
     transfer = sum(old) / len(old) if old else 0.0
-    if whole.lowest_transfer is not None and transfer < whole.lowest_transfer:
-        yield (
-            f"the mean change over old tasks is {points(transfer)} points, below the "
-            f"{points(whole.lowest_transfer)} that are asked for"
-        )
+    if whole.lowest_transfer is not None and transfer < whole.lowest_transfer - ROUNDING:
+        yield (f"the mean change over old tasks is {points(transfer)} points, below the {points(whole.lowest_transfer)} that are asked for")
     change = mean_change(found)
-    if whole.largest_accuracy_drop is not None and -change > whole.largest_accuracy_drop:
+    if whole.largest_accuracy_drop is not None and -change > whole.largest_accuracy_drop + ROUNDING:
         yield (
-            f"ACC over the tasks of both changed by {points(change)} points, and a loss of "
-            f"{100 * whole.largest_accuracy_drop:g} is allowed"
+            f"ACC over the tasks of both changed by {points(change)} points, and a loss of {100 * whole.largest_accuracy_drop:g} is allowed"
         )
     if candidate is not None and champion is not None:
         lost = candidate.forgetting
         worst = max(lost, key=lambda task: lost[task], default=None)
         limit = whole.worst_forgetting
-        if limit is not None and worst is not None and lost[worst] > limit:
-            yield (
-                f"{worst}: lost {100 * lost[worst]:.2f} points since it was learnt, more than the "
-                f"{100 * limit:g} allowed"
-            )
+        if limit is not None and worst is not None and lost[worst] > limit + ROUNDING:
+            yield (f"{worst}: lost {100 * lost[worst]:.2f} points since it was learnt, more than the {100 * limit:g} allowed")
         fell = (champion.transfer or 0.0) - (candidate.transfer or 0.0)
         limit = whole.largest_transfer_drop
-        if limit is not None and fell > limit:
-            yield (
-                f"BWT is {100 * fell:.2f} points below the champion's, more than the "
-                f"{100 * limit:g} allowed"
-            )
+        if limit is not None and fell > limit + ROUNDING:
+            yield (f"BWT is {100 * fell:.2f} points below the champion's, more than the {100 * limit:g} allowed")
     if whole.least_gain is not None:
         yield from _gain(whole.new_task, whole.least_gain, found)
 
@@ -64,7 +55,7 @@ def _gain(task: str | None, least: float, found: Comparison) -> Iterator[str]:
         before, after = found.tasks[task].means
     else:
         after = found.only_candidate[task][0]
-    if after - before < least:
+    if after - before < least - ROUNDING:
         yield f"{task}: its change of {points(after - before)} points is below the gain of {points(least)} asked for"
 
 
@@ -77,9 +68,7 @@ def _means(found: Comparison) -> Iterator[tuple[str, tuple[float, float]]]:
     return ((task, scores.means) for task, scores in found.tasks.items())
 
 
-def warnings(
-    policy: Policy, found: Comparison, rows: Sequence[TaskVerdict], today: date
-) -> Iterator[str]:
+def warnings(policy: Policy, found: Comparison, rows: Sequence[TaskVerdict], today: date) -> Iterator[str]:
     """What should be known although it does not keep the release from passing."""
     yield from (note.removesuffix(".") for note in found.notes)
     for row in rows:
@@ -92,36 +81,38 @@ def warnings(
     for task, (before, after) in found.areas.items():
         if before - after > policy.rule(task).delta:
             yield (
-                f"{task}: the area under the ROC curve fell from {before:.3f} to {after:.3f}, which shares of "
-                "right answers need not show"
+                f"{task}: the area under the ROC curve fell from {before:.3f} to {after:.3f}, which shares of right answers need not show"
             )
     for waiver in policy.waivers:
         if today > waiver.expires:
             yield f"the waiver of {waiver.name} expired on {waiver.expires}"
-    for task, count in found.unmatched.items():
-        yield f"{task}: {count:,} examples of one side only were left out{strangers(found, task)}"
+    for task in found.unmatched:
+        yield f"{task}: {one_sided(found, task)}; they were left out"
 
 
-def strangers(found: Comparison, task: str) -> str:
-    """An example of each side that the other lacks, in brackets; "" if none is known."""
+def one_sided(found: Comparison, task: str) -> str:
+    """What only one side was tested on, in words, with an example of each side if that is known."""
     champion, candidate = found.strangers.get(task, ("", ""))
-    if not champion and not candidate:
-        return ""
-    return f" (champion only: {champion or 'none'}; candidate only: {candidate or 'none'})"
+    if "examples" in champion + candidate:  # aggregated: numbers of examples, of which one is unknown
+        return f"the champion was tested on {champion}, the candidate on {candidate}"
+    text = f"{found.unmatched[task]:,} examples are on one side only"
+    if champion or candidate:
+        names = (short(champion) or "none", short(candidate) or "none")
+        text += f" (champion only: {names[0]}; candidate only: {names[1]})"
+    return text
+
+
+def short(name: str, longest: int = 60) -> str:
+    """A name that fits into a message."""
+    return name if len(name) <= longest else f"{name[:longest]}…"
 
 
 def _not_shown(rows: Sequence[TaskVerdict]) -> Iterator[str]:
     """Segments and classes that nothing is shown about, and that the policy lets pass: the largest losses first."""
-    open_rows = [
-        row
-        for row in rows
-        if row.decision == "inconclusive" and row.critical and not row.required and not row.waived
-    ]
+    open_rows = [row for row in rows if row.decision == "inconclusive" and row.critical and not row.required and not row.waived]
     open_rows.sort(key=lambda row: row.change or 0.0)
     for row in open_rows[:MOST_LISTED]:
-        possible = (
-            "" if row.low is None else f", and a loss of {-100 * row.low:.1f} is not excluded"
-        )
+        possible = "" if row.low is None else f", and a loss of {-100 * row.low:.1f} is not excluded"
         yield (
             f"{row.label}: not shown to be within the limit (measured change {points(row.change)} points, "
             f"{row.examples:,} examples{possible})"

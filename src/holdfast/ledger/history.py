@@ -59,7 +59,7 @@ class History:
         columns: Scores by task, each task followed by its segments.
         transfer: BWT by release: the mean change of the tasks learnt before; None without any.
         losses: What was lost, worst first.
-        overrides: By release, why it was recorded although it did not pass the gate; else "".
+        overrides: By release, the reason of `--override`; else "".
     """
 
     model: str

@@ -257,7 +257,10 @@ class Ledger:
         if not rows:
             raise HoldfastError(f"release {name!r} of {model!r} has no revision {number}")
         what = f"the results of release {name!r} of {model!r}"
-        content = bytes(rows[0]["results"])
+        stored = rows[0]["results"]
+        if not isinstance(stored, bytes | memoryview):  # SQLite takes a value of any type
+            raise damaged(self._database.shown, f"{what} are no file")
+        content = bytes(stored)
         if hashlib.sha256(content).hexdigest() != rows[0]["fingerprint"]:
             raise damaged(self._database.shown, f"{what} are not those that were recorded")
         return from_parquet(content, what)
