@@ -228,3 +228,10 @@ def test_without_a_policy_the_shipped_one_decides_and_is_named(folder, capsys): 
     assert (code, err) == (0, "")
     assert "Judged by the shipped policy, as there is no gate.toml" in out
     assert json.loads((folder / "gate/verdict.json").read_text())["policy"] == "standard"
+
+
+def test_a_reader_that_is_gone_takes_no_verdict_away(folder):  # noqa: F811
+    CHAMPION.to_parquet("good.parquet")
+    command = f"{sys.executable} -m holdfast.cli.main gate --champion champion.parquet --candidate good.parquet --out gate | true"
+    subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert names(Path("gate")) == set(FILES)

@@ -95,9 +95,9 @@ def gate(
             return
         verdict = judge.judge(*sides)
         done = [] if dry_run else _deliver(verdict, question, sides, out, html)
-        if policy is None and not DEFAULT_POLICY.exists():
-            done.append(f"Judged by the shipped policy, as there is no {DEFAULT_POLICY}; --init writes one.")
-        _print(verdict, done)
+    if policy is None and not DEFAULT_POLICY.exists():
+        done.append(f"Judged by the shipped policy, as there is no {DEFAULT_POLICY}; --init writes one.")
+    _print(verdict, done)  # a reader that is gone takes no verdict away
     if not verdict.passed and not dry_run:
         sys.exit(1)
 
