@@ -48,6 +48,22 @@ def write_text(path: Path, text: str) -> None:
         raise _not_written(path, error) from None
 
 
+def write_page(path: Path, html: str) -> None:
+    """Write an HTML page as `write_text` does, but never over a file that is no page.
+
+    Raises:
+        HoldfastError: There is a file of another kind at `path`, or it could not be written.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(200).lstrip().lower()
+    except OSError:
+        start = b""
+    if start and not start.startswith((b"<!doctype html", b"<html")):
+        raise HoldfastError(f"{safe_name(str(path))} is there already and is no HTML page; name another file")
+    write_text(path, html)
+
+
 def write_folder(folder: Path, files: Mapping[str, str], instead_of: Sequence[str] = ()) -> None:
     """Write several files into a folder as one step.
 

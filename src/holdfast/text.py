@@ -13,8 +13,12 @@ _UNSEEN = (
 _JOINERS = r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 CONTROL = re.compile(f"[{_UNSEEN}]|{_JOINERS}")
 
-# Passwords may hold anything, spaces and quotes included, so all that stands before the last @ is hidden.
-_USER = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.\-]*:/{1,3})(?P<user>[^\n]*)@")
+# All that stands before the last @ of a word is hidden, since passwords may hold / and : and @. A password
+# with a space is hidden up to the @ if a user and a colon come before it; `safe_name` hides any other.
+_USER = re.compile(
+    r"(?P<scheme>\b(?!runs:)[A-Za-z][A-Za-z0-9+.\-]*:/{1,3})"
+    r"(?P<user>[^\s/?#:]*:[^\n/?#]*?[^\S\n][^\n]*?(?=@[\w.\-\[]+[/:?\s])|[^\s]*)@"
+)
 _BARE_USER = re.compile(r"(?P<before>^|[\s'\"(,])(?P<user>[^\s'\"(,/:@]+:(?!/)[^\s@]+)@(?=[\w\[])")
 _PAIR = re.compile(r"(?P<start>[?&;#])(?P<key>[^=&;#\s]+?)(?P<sep>=|%3[dD])(?P<value>[^&;#\n]*?)(?=[&;#\n]|['\")]|: |; |, |$| )")
 # What a query may show; every other value is hidden, since each service has its own word for a key.

@@ -235,3 +235,12 @@ def test_a_reader_that_is_gone_takes_no_verdict_away(folder):  # noqa: F811
     command = f"{sys.executable} -m holdfast.cli.main gate --champion champion.parquet --candidate good.parquet --out gate | true"
     subprocess.run(["bash", "-c", command], capture_output=True, check=False)
     assert names(Path("gate")) == set(FILES)
+
+
+def test_an_input_in_the_folder_of_outputs_is_not_taken_away(folder, capsys):  # noqa: F811
+    assert against(capsys, CHAMPION, "--out", "gate")[0] == 0
+    before = (folder / "gate/verdict.json").read_text()
+    code, _, err = call(capsys, "--champion", "champion.parquet", "--candidate", "gate/verdict.json", "--out", "gate")
+    assert code == 2
+    assert "is an input" in err
+    assert (folder / "gate/verdict.json").read_text() == before

@@ -330,3 +330,38 @@ def test_a_row_that_the_policy_lets_pass_is_not_red_in_junit():
     v = judge(small, small, inconclusive="pass")
     assert v.passed
     assert 'failures="0"' in as_junit(v)
+
+
+@pytest.mark.parametrize("right", [0, 1, 10, 20])
+def test_a_poor_champion_does_not_stop_the_gate(right):
+    poor, good = side(north=(right, 1000)), side(north=(900, 1000))
+    assert judge(good, poor).decision == "pass"
+    assert judge(good, poor, decide_by="figures", whole={"largest_accuracy_drop": 0.02}).decision == "pass"
+
+
+def test_a_part_that_the_candidate_thinned_out_is_not_passed_over():
+    champion = rare(2_000, 0.05)
+    few = champion[(champion["label"] == 0) | (champion["example_id"] == 0)]
+    v = judge(few, champion, unmatched="ignore")
+    assert (v.decision, v.passed) == ("inconclusive", False)
+    parts = pd.DataFrame({"task": "a", "segment": ["", "x"], "score": [0.9, 0.9], "sd": [0.05, 0.05], "examples": [5000, 50]})
+    wide = parts.assign(score=[0.9, 0.8], sd=[0.05, 0.2])
+    lenient = {"default": {"segments": "worse"}}
+    assert judge(parts.assign(score=[0.9, 0.8]), parts, **lenient).decision == "fail"
+    assert judge(wide, parts, **lenient).decision == "inconclusive"
+
+
+def test_one_row_of_the_champion_does_not_switch_off_the_check_of_scores():
+    n = 2000
+    label = np.where(np.arange(n) < 200, 1, 0)
+    champion = pd.DataFrame({"task": "a", "example_id": range(n), "score": 1, "label": label, "prediction": label})
+    champion.loc[0, "score"] = 0
+    wrong = np.where(np.arange(n) < 40, 0, label)
+    with pytest.raises(HoldfastError, match="say what label and prediction say"):
+        judge(champion.assign(score=1, prediction=wrong), champion)
+
+
+def test_a_waiver_takes_a_date_in_words_of_iso():
+    assert policy_from({"waivers": [{"task": "a", "reason": "labels of July", "expires": "2026-12-31"}]}).waivers[0].expires == date(
+        2026, 12, 31
+    )

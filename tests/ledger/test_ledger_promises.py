@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from ledger_helpers import call, results
 
+from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
+from holdfast.gate.results import compare
 from holdfast.ledger import Ledger, sides
 
 FAIL, PASS = {"decision": "fail", "passed": False}, {"decision": "pass", "passed": True}
@@ -76,27 +78,57 @@ def test_results_that_passed_after_the_failure_of_others_are_recorded(ledger):
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "2b", PASS, "1", results(a=0.91))
     assert ledger.record("m", "2b", results(a=0.91)) == "recorded"
-    assert ledger.record("m", "3", results(a=0.92)) == "recorded", "nothing failed since 2b"
+    refused(ledger, results(a=0.92), "no verdict has passed these results since release '2b'", "3")
+    ledger.keep_verdict("m", "4", PASS, "3", results(a=0.93))
+    assert ledger.record("m", "4", results(a=0.93)) == "recorded"
 
 
 def test_a_verdict_that_passed_before_the_newest_release_is_too_old(ledger):
     old = results(a=0.91)
     ledger.keep_verdict("m", "x", PASS, "1", old)
-    ledger.record("m", "2", results(a=0.95))
+    ledger.record("m", "2", results(a=0.95), override=REASON)
     ledger.keep_verdict("m", "3", FAIL, "2", results(a=0.5))
     refused(ledger, old, "candidate '3' against '2'", release="x")
 
 
-def test_an_override_settles_the_failures_before_it(ledger):
+def test_a_model_that_is_judged_once_is_judged_always(ledger):
+    """A copy of the champion that passes and is recorded does not let the failed results follow unjudged."""
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
-    ledger.record("m", "2", results(a=0.5), override=REASON)
-    assert ledger.record("m", "3", results(a=0.6)) == "recorded"
+    ledger.keep_verdict("m", "copy", PASS, "1", results(a=0.9))
+    assert ledger.record("m", "copy", results(a=0.9)) == "recorded"
+    refused(ledger, results(a=0.51), "no verdict has passed these results since release 'copy'", "3")
+
+
+def test_a_model_that_was_never_judged_is_recorded_freely(ledger):
+    assert ledger.record("m", "2", results(a=0.5)) == "recorded"
+
+
+def test_an_amendment_that_moves_a_loss_between_classes_needs_a_reason(ledger):
+    rows = results(a=0.9)
+    before = rows.assign(label=["x" if k < 50 else "y" for k in range(100)])
+    ledger.record("m", "2", before)
+    moved = before.assign(score=before["score"].to_numpy()[::-1])
+    refused(ledger, moved, "lowers the mean score on 'a' / 'x'", "2", amend=True)
+
+
+def test_names_and_reasons_show_no_secret(ledger):
+    secret = "see https://bob:SECRETPW@jira/1?token=SECRETTOK and https://bob:SEC RETQ@jira/2"
+    ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
+    ledger.record("m", "2", results(a=0.5), override=secret)
+    kept = ledger.releases("m")[-1].override
+    assert "jira" in kept
+    for part in ("SECRETPW", "SECRETTOK", "RETQ"):
+        assert part not in kept
+    for name in ("s3://bob:SECRET@host/x", "x?token=SECRET"):
+        with pytest.raises(HoldfastError, match="looks like a password") as raised:
+            ledger.record("m", name, results(a=0.5))
+        assert "SECRET" not in str(raised.value)
 
 
 def test_an_amendment_of_the_champion_settles_no_failure(ledger):
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.record("m", "1", results(a=0.91), amend=True)
-    refused(ledger, results(a=0.51), "did not pass the gate", release="3")
+    refused(ledger, results(a=0.51), "no verdict has passed these results", release="3")
 
 
 def test_a_verdict_that_was_changed_by_hand_is_damage(tmp_path):
@@ -245,3 +277,33 @@ def test_the_command_says_what_is_missing(tmp_path, capsys):
     assert call(capsys, *record, "--override", REASON)[0] == 0
     _, out, _ = call(capsys, "history", "--model", "m", "--ledger", url)
     assert f"release 2 was recorded with --override: {REASON}" in out
+
+
+def test_a_task_whose_newest_results_lack_a_column_is_judged_by_what_they_have(url):
+    """Task b was recorded without segments: a keeps its own, and nothing is a dead end."""
+    ledger = Ledger(url)
+    a = results(a=0.9).assign(segment=["x" if k % 2 else "y" for k in range(100)], cluster=[str(k % 50) for k in range(100)])
+    ledger.record("m", "1", a)
+    ledger.record("m", "2", results(b=0.8))
+    for candidate in (
+        pd.concat([a, results(b=0.8).assign(segment="z", cluster="0")], ignore_index=True),
+        pd.concat([a, results(b=0.8)]).fillna("q"),
+    ):
+        champion, other = sides(ledger, "m", candidate)
+        found = compare(champion, other)
+        assert set(found.tasks) == {"a", "b"}
+        assert set(found.segments) == {("a", "x"), ("a", "y")}
+        assert len(set(found.tasks["b"].cluster)) == 100, "an unknown cluster is one of its own"
+        assert found.only_champion == {}
+    only_a = compare(*sides(ledger, "m", a))
+    assert only_a.only_champion == {("b", ""): pytest.approx(0.8)}
+
+
+def test_a_page_never_replaces_the_ledger(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Ledger("sqlite:///ledger.db").record("m", "1", results(a=0.9))
+    with pytest.raises(SystemExit) as done:
+        run_cli(["history", "--model", "m", "--html", "ledger.db"])
+    assert done.value.code == 2
+    assert "is no HTML page" in capsys.readouterr().err
+    assert Ledger("sqlite:///ledger.db").releases("m")

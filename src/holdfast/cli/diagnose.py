@@ -8,7 +8,7 @@ import typer
 
 from holdfast.cli.runs import DataDir, Device, check_device
 from holdfast.errors import HoldfastError, one_of
-from holdfast.files import write_text
+from holdfast.files import write_page
 
 
 def diagnose(
@@ -49,5 +49,5 @@ def diagnose(
     write_json(kept.folder / FILE, {"findings": findings})
     title = f"{kept.config.method}, {kept.config.scenario} scenario, seed {kept.config.seed}"
     page = kept.folder / "diagnostics.html"
-    write_text(page, diagnostics_html(title, findings))
+    write_page(page, diagnostics_html(title, findings))
     print(f"numbers: {kept.folder / FILE}\nreport:  {page}")

@@ -83,6 +83,8 @@ def gate(
         _init(path or policy or DEFAULT_POLICY)
         return
     writes = out is not None and not dry_run and not plan
+    if out is not None and writes:
+        _refuse_inputs_in(out, [champion, candidate, str(policy or "")])
     with _no_old_verdict(out if writes else None):
         if path is not None:
             raise HoldfastError(f"unexpected argument {str(path)!r}; name the two sides with --champion and --candidate")
@@ -119,6 +121,16 @@ def leave_no_old_verdict(arguments: Sequence[str], reason: str) -> None:
             give_up(Path(value if equals else arguments[k + 1]), reason)
 
 
+def _refuse_inputs_in(out: Path, sources: list[str | None]) -> None:
+    """An input that is one of the files of `--out` would be taken away before it is read."""
+    from holdfast.gate.outputs import FILES
+
+    for source in sources:
+        path = Path(source or "")
+        if path.name in FILES and path.resolve().parent == out.resolve():
+            raise HoldfastError(f"{safe_name(str(path))} is an input, but --out replaces the file of that name; name another folder")
+
+
 @contextmanager
 def _no_old_verdict(out: Path | None) -> "Iterator[None]":
     """Take an older verdict away first, and leave a failing junit.xml if no new one is reached."""
@@ -147,6 +159,11 @@ def _sides(question: _Question, model: str | None) -> "tuple[Side, Side]":
     if q.candidate is None or (q.champion is None and q.ledger is None):
         raise HoldfastError("give --candidate, and --champion or --ledger with --model; --init writes a policy")
     candidate = _side(q.candidate, "candidate")
+    if q.ledger is not None:
+        from holdfast.ledger.records import checked_name
+
+        checked_name("model", q.model)
+        checked_name("candidate", q.release or "candidate")
     if q.ledger is None:
         return _side(q.champion or "", "champion"), candidate
     from holdfast.ledger import Ledger, sides

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.files import write_text
-from holdfast.text import percent, points, shown
+from holdfast.files import write_page
+from holdfast.text import percent, points, safe_name, shown
 
 if TYPE_CHECKING:
     from holdfast.ledger import History, Judgement
@@ -77,8 +77,8 @@ def history(
     if html is not None:
         from holdfast.reports.history import history_html
 
-        write_text(html, history_html(asdict(found), [asdict(v) for v in verdicts]))
-        print(f"report: {shown(str(html))}")
+        write_page(html, history_html(asdict(found), [asdict(v) for v in verdicts]))
+        print(f"report: {safe_name(str(html))}")
 
 
 def _print(found: "History", verdicts: "list[Judgement]") -> None:

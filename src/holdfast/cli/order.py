@@ -9,7 +9,7 @@ import typer
 
 from holdfast.cli.runs import DataDir, Device, Every, Jobs, Work, carry_out, parse_seeds, workers
 from holdfast.errors import HoldfastError
-from holdfast.files import write_text
+from holdfast.files import write_page
 from holdfast.text import shown
 
 if TYPE_CHECKING:
@@ -187,4 +187,4 @@ def _report(path: Path, found: "Probe", made: "Plan", groups: "Stages | None", o
     from holdfast.reports.orders import order_html
 
     text = order_html(found.to_json(), made.to_json(), groups.to_json() if groups else None, outcome.to_json() if outcome else None)
-    write_text(path, text)
+    write_page(path, text)

@@ -77,5 +77,7 @@ class Cut:
         found: dict[Key, Pair] = {}
         for value, rows in groups(key[kept]):
             task, code = divmod(value, len(values))
+            if not values[code]:  # unknown, for a task whose results lacked the column
+                continue
             found[self.names[task], values[code]] = self.pair(kept[rows])
         return found, {(t, v): pair.examples / tasks[t].examples for (t, v), pair in found.items()}

@@ -75,7 +75,7 @@ def joined(a: "pd.DataFrame", b: "pd.DataFrame") -> Comparison:
     unmatched, strangers, thinned = _one_sided(both)
     cluster, segment, label = (_trusted(both, column) for column in GROUPING)
     scores = tuple(s["score"].to_numpy(dtype=float)[r] for s, r in both.sides)
-    clusters = None if cluster is None else cluster[0]
+    clusters = None if cluster is None else _each_its_own(*cluster)
     cut = Cut((scores[0], scores[1]), clusters, both.task, both.names)
     tasks, wide = cut.tasks(), _wide(both)
     segments, shares = cut.parts(segment, tasks)
@@ -209,6 +209,8 @@ def _trusted(both: _Joined, column: str) -> Texts | None:
         (codes, _), values = _codes(mine, mine[:0])
         return codes, values
     (codes, others), values = _codes(mine, both.b[column].iloc[both.rows_b])
+    if "" in values:  # the champion's value is not known, so the candidate's does not count
+        others = np.where(codes == values.index(""), codes, others)
     if not np.array_equal(codes, others):
         plain = np.array([canonical(text) for text in values], dtype=object)
         differ = np.flatnonzero((codes != others) & (plain[codes] != plain[others]))
@@ -222,6 +224,13 @@ def _trusted(both: _Joined, column: str) -> Texts | None:
             told = f"{one} (champion) and {other} (candidate)"
             raise HoldfastError(f"{what}: {told}; the test set must be the same")
     return codes, values
+
+
+def _each_its_own(codes: np.ndarray, values: list[str]) -> np.ndarray:
+    """Clusters by number; an example whose cluster is unknown is a cluster of its own."""
+    if "" not in values:
+        return codes
+    return np.where(codes == values.index(""), len(values) + np.arange(len(codes)), codes)
 
 
 # ---- what one side alone has
@@ -259,7 +268,7 @@ def _alone(
     out: dict[Key, float] = {}
     for value, mean in zip(keys.tolist(), means.tolist(), strict=True):
         task, code = divmod(value, len(values))
-        if (both.names[task], values[code]) not in shared:
+        if values[code] and (both.names[task], values[code]) not in shared:
             out[both.names[task], values[code]] = mean
     return out
 

@@ -149,11 +149,16 @@ class Gate:
         waiver = self.policy.waiver(row.task, today, row.segment)
         return replace(row, waived=waiver.reason) if waiver else row
 
+    def _thinned(self, row: TaskVerdict, found: Comparison) -> bool:
+        """Whether nothing is shown about a part of a task because of what the candidate gave or left out."""
+        few = row.examples < self.policy.rule(row.task, row.segment).min_examples
+        return row.task in found.widened or (row.task in found.thinned and few)
+
     def _whole(self, verdicts: Sequence[TaskVerdict], found: Comparison, kept: frozenset[str], today: date) -> Verdict:
         policy = self.policy
         counted = [v for v in verdicts if v.critical and not v.waived]
         failing = [v for v in counted if v.decision == "fail"]
-        open_rows = [v for v in counted if v.decision == "inconclusive" and v.required]
+        open_rows = [v for v in counted if v.decision == "inconclusive" and (v.required or self._thinned(v, found))]
         broken = list(broken_rules(policy, found))
         decision: Decision = "pass"
         if broken or failing:
@@ -275,30 +280,32 @@ def _refuse_names(policy: Policy, found: Comparison) -> None:
 
 
 def _refuse_idle(policy: Policy, found: Comparison) -> None:
-    """A policy that would pass a candidate with nothing but wrong answers is a mistake."""
+    """A policy that no candidate can fail is a mistake.
+
+    It is held against a candidate without a single right answer, after a champion with half of them.
+    """
+    bad = Summary(Mean(0.5, None, 0), Mean(0.0, None, 0))
     useless = replace(
         found,
-        tasks={t: Summary(Mean(s.means[0], None, 0), Mean(0.0, None, 0)) for t, s in found.tasks.items()},
+        tasks=dict.fromkeys(found.tasks, bad),
         only_candidate={t: (0.0, n) for t, (_, n) in found.only_candidate.items()},
     )
-    rules = [(policy.rule(*key), scores.means[0]) for key, scores in found.all.items()]
-    asked = any(rule.critical and _asks(rule, champion, policy) for rule, champion in rules)
+    rules = [policy.rule(*key) for key in found.all]
+    asked = any(rule.critical and _asks(rule, policy) for rule in rules)
     if asked or policy.whole.limits_history or any(broken_rules(policy, useless)):
         return
-    if max(champion for _, champion in rules) <= 0:
-        return  # a champion without a right answer can lose nothing, whatever the policy asks
     why = "makes no task critical and sets no rule under [whole]"
     if policy.decide_by == "figures":
-        why = 'says decide_by = "figures", but sets no rule on figures'
-    elif any(rule.critical for rule, _ in rules):
-        why = "allows larger losses than the champion can have"
+        why = 'says decide_by = "figures", but sets no rule on figures that a bad candidate breaks'
+    elif any(rule.critical for rule in rules):
+        why = "allows losses of half of all answers and more"
     raise HoldfastError(
         f"the policy {why}, so every candidate would pass, even one without a single right answer; set limits that a bad candidate breaks"
     )
 
 
-def _asks(rule: TaskRule, champion: float, policy: Policy) -> bool:
+def _asks(rule: TaskRule, policy: Policy) -> bool:
     """Whether a candidate without a right answer would break the rule."""
     if rule.floor or rule.max_cumulative_drop:
         return True
-    return policy.decide_by == "tests" and champion > rule.delta
+    return policy.decide_by == "tests" and rule.delta < 0.5

@@ -103,6 +103,11 @@ class Waiver(_Strict):
     reason: str = Field(description="why, in words")
     expires: date = Field(description="last day on which it holds, at most a year ahead")
 
+    @field_validator("expires", mode="before")
+    @classmethod
+    def _from_text(cls, expires: object) -> object:
+        return date.fromisoformat(expires) if isinstance(expires, str) and len(expires) == 10 else expires
+
     @field_validator("reason")
     @classmethod
     def _in_words(cls, reason: str) -> str:
@@ -252,7 +257,7 @@ def template(shipped: str = "standard") -> str:
         "",
     ]
     lines += [
-        '# [tasks."checkout/new customers"]  # a segment of a task; fields not given are those of the task',
+        '# [tasks."checkout/new customers"]  # a segment; other fields are those of the task, without floor and cumulative limit',
         "# delta = 0.01",
         "",
     ]

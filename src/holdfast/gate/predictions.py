@@ -113,7 +113,7 @@ def _refuse_contradictions(sides: tuple[Matched, Matched]) -> None:
     """Stop at scores that say something else than label and prediction, unlike the champion's."""
     (a, rows_a), (b, rows_b) = sides
     right = agreement(a["label"], a["prediction"])
-    other = a["task"][a["score"].to_numpy(dtype=float) != right].unique()
+    champions = a["task"][a["score"].to_numpy(dtype=float) != right].value_counts()
     common = b.iloc[rows_b].reset_index(drop=True)
     if "label" in b:
         right = agreement(b["label"], b["prediction"])[rows_b]
@@ -121,7 +121,12 @@ def _refuse_contradictions(sides: tuple[Matched, Matched]) -> None:
         labels = a["label"].iloc[rows_a].reset_index(drop=True)
         common["label"] = labels
         right = agreement(labels, common["prediction"])
-    wrong = (common["score"].to_numpy(dtype=float) != right) & ~common["task"].isin(other)
+    wrong = common["score"].to_numpy(dtype=float) != right
+    counts = common["task"][wrong].value_counts()
+    known = champions.reindex(counts.index, fill_value=0)
+    # Where the champion's scores mean something else, about as many of the candidate's differ.
+    many = counts.index[counts > 3 * known + np.where(known > 0, 5, 0)]
+    wrong = wrong & common["task"].isin(many).to_numpy()
     if not wrong.any():
         return
     first = common[wrong].iloc[0]

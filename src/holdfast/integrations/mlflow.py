@@ -72,12 +72,13 @@ def _parsed(uri: str, side: str) -> tuple[str, str]:
 def _client() -> Any:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seven, with growing pauses, keep a CI job waiting for minutes
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    for chatty in ("mlflow", "alembic", "sqlalchemy"):  # a failure is one line, which is raised
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     try:
         from mlflow.tracking import MlflowClient
     except ImportError:
         raise MissingExtra("mlflow", "mlflow") from None
+    # After the import, which sets up its own logging: a failure is one line, which is raised.
+    for chatty in ("mlflow", "mlflow.store.db.utils", "alembic", "sqlalchemy"):
+        logging.getLogger(chatty).setLevel(logging.CRITICAL)
     return MlflowClient()
 
 

@@ -57,7 +57,7 @@ def forgotten(
         asked = {column for _, column in left} & _names(connection, model, row)
         if not asked:
             continue
-        before = _results(connection, shown, model, row)
+        before = kept_results(connection, shown, model, row)
         for key, rows in before.groupby("task", sort=False):
             task = str(key)
             for column in [c for c in GROUPING if c in asked and (task, c) in left]:
@@ -114,25 +114,37 @@ def _other_values(
             return
 
 
+def blob(value: object, shown: str) -> bytes:
+    """The bytes of a cell; SQLite takes a value of any type in a column of any type.
+
+    Raises:
+        HoldfastError: The cell holds something else.
+    """
+    if not isinstance(value, bytes | memoryview):
+        raise damaged(shown, "results that are kept are no file")
+    return bytes(value)
+
+
 def _names(connection: "Connection", model: str, row: "RowMapping") -> frozenset[str]:
     """The columns of kept results."""
     import pyarrow.parquet as pq
 
-    tail = bytes(row["tail"])
+    tail = blob(row["tail"], model)
     if int.from_bytes(tail[-8:-4], "little") + 8 > len(tail):  # the footer is longer than that
-        tail = bytes(select(connection, RESULTS, id=row["id"])[0]["results"])
+        tail = blob(select(connection, RESULTS, id=row["id"])[0]["results"], model)
     with reading(f"the results of release {row['release']!r} of {model!r}", "Parquet"):
         return frozenset(pq.read_schema(io.BytesIO(tail)).names)
 
 
-def _results(
+def kept_results(
     connection: "Connection",
     shown: str,
     model: str,
     row: "RowMapping",
 ) -> "pd.DataFrame":
+    """The results of a row of `holdfast_releases`, held to their fingerprint."""
     what = f"the results of release {row['release']!r} of {model!r}"
-    content = bytes(select(connection, RESULTS, id=row["id"])[0]["results"])
+    content = blob(select(connection, RESULTS, id=row["id"])[0]["results"], shown)
     if hashlib.sha256(content).hexdigest() != row["fingerprint"]:
         raise damaged(shown, f"{what} are not those that were recorded")
     return from_parquet(content, what)

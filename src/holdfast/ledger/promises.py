@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.gate.names import apart
 from holdfast.ledger.baselines import Key
-from holdfast.ledger.columns import forgotten
+from holdfast.ledger.columns import forgotten, kept_results
 from holdfast.ledger.rows import Kept, revisions, select, verdict_rows
 
 if TYPE_CHECKING:
     import pandas as pd
     from sqlalchemy import Connection
 
-SAME = 1e-9  # a score that is lower by no more than this is not lower
 NEWEST_RELEASE = """
     SELECT release FROM holdfast_releases
     WHERE model = :model AND revision = 0 ORDER BY id DESC LIMIT 1
 """
+NEWEST_REVISION = """
+    SELECT id, release, fingerprint FROM holdfast_releases
+    WHERE model = :model AND release = :release ORDER BY revision DESC LIMIT 1
+"""
+SAME = 1e-9  # a score that is lower by no more than this is not lower
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def objections(connection: "Connection", shown: str, new: Recording) -> list[str
     found = list(_failures(connection, shown, new))
     found += forgotten(connection, shown, new.model, new.results)
     if new.amends:
-        found += _lowered(connection, shown, new)
+        found += list(_lowered(connection, shown, new)) or list(_lowered_classes(connection, shown, new))
     return found
 
 
@@ -84,19 +88,18 @@ def _failures(connection: "Connection", shown: str, new: Recording) -> Iterator[
     elif not own and named and not named[-1]["passed"]:
         yield f"{which}: the newest verdict on that name {_told(named[-1])}"
     elif verdicts and not new.amends:
-        yield from _open_failure(connection, shown, new, verdicts)
+        yield from _unjudged(connection, shown, new, verdicts)
 
 
-def _open_failure(
+def _unjudged(
     connection: "Connection",
     shown: str,
     new: Recording,
     verdicts: list[dict[str, Any]],
 ) -> Iterator[str]:
-    """A candidate that failed since the newest release, if these results have not passed since.
+    """A model that is judged once is judged always: these results must have passed since the newest release.
 
-    A failure is not settled by other results that passed: otherwise a copy of the champion, which
-    passes, would clear the way for the candidate that failed with one score changed.
+    If others could follow a failure unjudged, a change of one score would hide what failed.
     """
     found = select(connection, NEWEST_RELEASE, model=new.model)
     if not found:
@@ -105,12 +108,11 @@ def _open_failure(
     newest = revisions(connection, new.model, shown, name)[0]
     # What was judged against the newest release was judged after it, whatever the clocks say.
     since = [v for v in verdicts if v["champion"] == name or v["recorded"] > newest.recorded]
-    failed = [v for v in since if not v["passed"]]
-    if failed and not any(v["passed"] and v["judged"] == new.judged for v in since):
+    if not any(v["passed"] and v["judged"] == new.judged for v in since):
         yield (
-            f"since release {name!r} of {new.model!r}, a candidate did not pass the gate: its "
-            f"verdict {_told(failed[-1])}, and no verdict has passed these results since; judge "
-            f"them with `holdfast gate --ledger … --release {new.release}`"
+            f"the releases of {new.model!r} are judged by the gate (the newest verdict {_told(verdicts[-1])}), and no "
+            f"verdict has passed these results since release {name!r}; judge them with `holdfast gate --ledger … "
+            f"--release {new.release}`"
         )
 
 
@@ -121,6 +123,32 @@ def _told(verdict: Mapping[str, Any]) -> str:
 
 
 # ---- amendments
+
+
+def _class_means(results: "pd.DataFrame") -> dict[tuple[str, ...], float]:
+    """Mean scores by task and class, and by task, segment and class."""
+    if "label" not in results or "score" not in results:
+        return {}
+    out: dict[tuple[str, ...], float] = {}
+    for keys in (["task", "label"], ["task", "segment", "label"]):
+        if set(keys) <= set(results.columns):
+            for key, rows in results.groupby(keys, sort=False):
+                names = key if isinstance(key, tuple) else (key,)
+                out[tuple(str(name) for name in names)] = float(rows["score"].mean())
+    return out
+
+
+def _lowered_classes(connection: "Connection", shown: str, new: Recording) -> Iterator[str]:
+    """The first class whose mean score an amendment lowers; tasks and segments may stay as they are."""
+    row = select(connection, NEWEST_REVISION, model=new.model, release=new.release)[0]
+    now = _class_means(new.results)
+    for key, was in _class_means(kept_results(connection, shown, new.model, row)).items():
+        if now.get(key, was) < was - SAME:
+            yield (
+                f"the amendment lowers the mean score on {' / '.join(apart(part) for part in key)} of release {new.release!r} from "
+                f"{was:.6g} to {now[key]:.6g}, and without a reason it may only raise scores"
+            )
+            return
 
 
 def _lowered(connection: "Connection", shown: str, new: Recording) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, reading
+from holdfast.text import without_secrets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +97,11 @@ def checked_name(kind: str, name: str) -> str:
         raise HoldfastError(f"the name of the {kind} has {len(name)} characters, but at most {LONGEST_NAME} are possible: {name[:40]}…")
     if re.search(r"[\0\ud800-\udfff]", name):
         raise HoldfastError(f"the name of the {kind} is not readable as UTF-8: {name!a}")
+    if without_secrets(name) != name:
+        raise HoldfastError(
+            f"the name of the {kind} holds what looks like a password or a token, and the ledger shows names to all who "
+            "read it; give it another name"
+        )
     return name
 
 
@@ -112,7 +118,7 @@ def checked_reason(reason: str) -> str:
         raise HoldfastError(f"--override takes a reason in words, which the ledger keeps for ever; got {reason!r}; write two words or more")
     if re.search(r"[\0\ud800-\udfff]", reason):
         raise HoldfastError(f"the reason is not readable as UTF-8: {reason!a}")
-    return reason
+    return without_secrets(reason)
 
 
 def checked_text(results: "pd.DataFrame") -> None:

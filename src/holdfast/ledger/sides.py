@@ -19,6 +19,7 @@ from holdfast.metrics.releases import Standing
 if TYPE_CHECKING:
     import pandas as pd
 
+GROUPING = ("cluster", "segment", "label")  # of single examples; "" is unknown
 NAMED = 5  # tasks of older releases that the champion's name lists
 # What stands in the optional columns of aggregated results that have none.
 FILLED: dict[str, float | str] = {"sd": float("nan"), "segment": ""}
@@ -153,7 +154,12 @@ def _rows(
         tasks = {t for t, r in tested.items() if (r.release, r.revision) == (release, revision)}
         rows = found[found["task"].isin(tasks)]
         parts.append(rows if not parts else _fitted(rows, parts[0], release, newest, asked))
-    return pd.concat(parts, ignore_index=True)
+    if len(parts) == 1:
+        return parts[0].reset_index(drop=True)
+    out = pd.concat(parts, ignore_index=True)
+    unknown = {c: out[c].fillna("") for c in GROUPING if c in out}
+    partial = [c for c in out if c not in GROUPING and any(c not in part for part in parts)]
+    return out.assign(**unknown).drop(columns=[] if "examples" in out else partial)
 
 
 def _fitted(
@@ -175,8 +181,9 @@ def _fitted(
         for column in FILLED.keys() & set(first.columns) - set(rows.columns):
             filled[column] = FILLED[column]
         return filled[[c for c in first if c in filled]]
-    if set(rows.columns) == set(first.columns):
-        return rows
+    if "examples" not in rows and "examples" not in first:
+        # A column of one release only is unknown for the tasks of the other: "" says so to the gate.
+        return rows.assign(**{c: "" for c in GROUPING if c in first and c not in rows})
     shared = sorted(asked & set(rows["task"]))
     if shared:
         raise HoldfastError(

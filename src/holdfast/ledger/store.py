@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from holdfast.errors import HoldfastError, reading
 from holdfast.gate.reading import read_results
+from holdfast.ledger.columns import blob
 from holdfast.ledger.database import Database
 from holdfast.ledger.promises import Recording, objections
 from holdfast.ledger.records import (
@@ -257,10 +258,7 @@ class Ledger:
         if not rows:
             raise HoldfastError(f"release {name!r} of {model!r} has no revision {number}")
         what = f"the results of release {name!r} of {model!r}"
-        stored = rows[0]["results"]
-        if not isinstance(stored, bytes | memoryview):  # SQLite takes a value of any type
-            raise damaged(self._database.shown, f"{what} are no file")
-        content = bytes(stored)
+        content = blob(rows[0]["results"], self._database.shown)
         if hashlib.sha256(content).hexdigest() != rows[0]["fingerprint"]:
             raise damaged(self._database.shown, f"{what} are not those that were recorded")
         return from_parquet(content, what)

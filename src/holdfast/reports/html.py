@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.files import write_text
+from holdfast.files import write_page
 from holdfast.metrics import Interval
 from holdfast.reports.comparison import Difference, find_sweeps, learning_speed, on_front, ranks, select
 from holdfast.reports.diagnostics import drawn
@@ -37,7 +37,7 @@ def write_report(
     """Writes the report of some groups; returns its path. `tolerance`: forgetting that a selection from a sweep accepts."""
     text = render(groups, title, description, tolerance, differences)
     path = Path(path)
-    write_text(path, text)
+    write_page(path, text)
     return path
 
 
