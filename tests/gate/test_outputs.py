@@ -244,3 +244,13 @@ def test_an_input_in_the_folder_of_outputs_is_not_taken_away(folder, capsys):  #
     assert code == 2
     assert "is an input" in err
     assert (folder / "gate/verdict.json").read_text() == before
+
+
+def test_one_cluster_for_a_whole_task_has_a_verdict_in_every_file(folder, capsys):  # noqa: F811
+    CHAMPION.assign(cluster="all").to_parquet("champion.parquet")
+    code, out, err = against(capsys, CHAMPION.assign(cluster="all"), "--out", "gate")
+    assert (code, err) == (1, "")
+    assert out.startswith("inconclusive")
+    assert names(folder / "gate") == set(FILES)
+    rows = json.loads((folder / "gate/verdict.json").read_text())["tasks"]
+    assert all(-1 <= row["low"] <= row["high"] <= 1 and row["clusters"] == 1 for row in rows)

@@ -83,6 +83,29 @@ def test_pure_losses_at_the_limit_pass_in_at_most_five_per_cent(n, limit):
     assert weights[failed].sum() <= ALPHA
 
 
+@pytest.mark.parametrize("n", [100, 150, 200, 300, 500, 1000])
+@pytest.mark.parametrize("limit", [0.01, 0.02, 0.05])
+@pytest.mark.parametrize("size", [0.9, 0.5, 0.2])
+def test_rare_large_losses_of_real_scores_pass_in_at_most_five_per_cent(n, limit, size):
+    """Exactly, by enumeration: the candidate loses `size` on a binomial number of examples, on average the limit."""
+    k = np.arange(n + 1)
+    counts, values = np.stack([k, n - k], -1), np.array([size, 0.0])
+    weights = binom.pmf(k, n, limit / size)
+    for sign, bound in ((1, limit), (-1, -limit)):
+        claimed = p_loses_less(np.broadcast_to(sign * values, counts.shape), np.ones(2), counts, bound) <= ALPHA
+        assert weights[claimed].sum() <= ALPHA
+
+
+@pytest.mark.parametrize("k", [5, 10, 20, 50, 100, 200])
+@pytest.mark.parametrize("limit", [0.02, 0.05])
+def test_clusters_that_are_lost_as_a_whole_pass_in_at_most_five_per_cent(k, limit):
+    """Exactly, by enumeration, for clusters of 50."""
+    lost = np.arange(k + 1)
+    counts, sums = np.stack([lost, k - lost], -1), np.array([50.0, 0.0])
+    passed = p_loses_less(np.broadcast_to(sums, counts.shape), np.full(2, 50.0), counts, limit) <= ALPHA
+    assert binom.pmf(lost, k, limit)[passed].sum() <= ALPHA
+
+
 @pytest.mark.parametrize(("discordance", "limit"), [(0.05, 0.02), (0.1, 0.03), (0.2, 0.05), (0.03, 0.03)])
 def test_levels_by_enumeration_of_all_outcomes(discordance, limit):
     """At a true loss of exactly the limit, both claims are made in at most 5 % of outcomes, and not never."""
