@@ -119,7 +119,7 @@ def _by_test(rule: TaskRule, evidence: Evidence, level: Level) -> tuple[RowDecis
         reason = f"loses {100 * loss:.2f} points, more than the {allowed} allowed"
         return "fail", reason, (None, None)
     if evidence.examples < rule.min_examples:
-        reason = f"{evidence.examples} examples, and at least {rule.min_examples} are asked for ({measured} points)"
+        reason = f"{units(evidence.examples, None)}, and at least {rule.min_examples} are asked for ({measured} points)"
         return "inconclusive", reason, (rule.min_examples, None)
     if evidence.p_loses_less(rule.delta) <= level.alpha:
         return "pass", f"shown to lose less than {allowed} points ({measured})", (None, None)
@@ -176,6 +176,7 @@ def _about(count: int) -> int:
 
 def units(examples: int, clusters: int | None) -> str:
     """Examples, or clusters of them, in words."""
+    counted = f"{examples:,} example" + ("" if examples == 1 else "s")
     if clusters is None:
-        return f"{examples:,} examples"
-    return f"{clusters:,} clusters ({examples:,} examples)"
+        return counted
+    return f"{clusters:,} cluster" + ("" if clusters == 1 else "s") + f" ({counted})"

@@ -95,7 +95,8 @@ def one_sided(found: Comparison, task: str) -> str:
     champion, candidate = found.strangers.get(task, ("", ""))
     if "examples" in champion + candidate:  # aggregated: numbers of examples, of which one is unknown
         return f"the champion was tested on {champion}, the candidate on {candidate}"
-    text = f"{found.unmatched[task]:,} examples are on one side only"
+    count = found.unmatched[task]
+    text = f"{count:,} example{' is' if count == 1 else 's are'} on one side only"
     if champion or candidate:
         names = (short(champion) or "none", short(candidate) or "none")
         text += f" (champion only: {names[0]}; candidate only: {names[1]})"
