@@ -5,8 +5,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from test_sources import refusal
 
-from holdfast.errors import HoldfastError
 from holdfast.gate.pairs import Comparison
 from holdfast.gate.reading import read_side
 from holdfast.gate.results import compare
@@ -17,15 +17,6 @@ HUGE = "1" + "0" * 400
 
 def compared(champion: AccuracyMatrix, candidate: AccuracyMatrix) -> Comparison:
     return compare(read_side(champion, "champion"), read_side(candidate, "candidate"))
-
-
-def refusal(source) -> str:
-    with pytest.raises(HoldfastError) as caught:
-        read_side(source, "candidate")
-    message = str(caught.value)
-    assert "\n" not in message
-    assert message.startswith("candidate")
-    return message
 
 
 # ---- reading

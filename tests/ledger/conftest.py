@@ -7,6 +7,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from ledger_helpers import results
+
+from holdfast.ledger import Ledger
 
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
 
@@ -43,3 +46,11 @@ def url(request, tmp_path):
     with psycopg.connect(server.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
     return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture
+def ledger(url):
+    """A ledger with the first release of a model."""
+    out = Ledger(url)
+    out.record("m", "1", results(a=0.9))
+    return out

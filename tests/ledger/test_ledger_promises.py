@@ -19,13 +19,6 @@ UNSURE = {"decision": "inconclusive", "passed": False}
 REASON = "the loss is wanted"
 
 
-@pytest.fixture
-def ledger(url):
-    out = Ledger(url)
-    out.record("m", "1", results(a=0.9))
-    return out
-
-
 def grouped(**columns):
     """Results with these columns."""
     return results(a=0.9).assign(**columns)

@@ -10,13 +10,6 @@ FAIL, PASS = {"decision": "fail", "passed": False}, {"decision": "pass", "passed
 REASON = "the loss is wanted"
 
 
-@pytest.fixture
-def ledger(url):
-    out = Ledger(url)
-    out.record("m", "1", results(a=0.9))
-    return out
-
-
 def test_a_release_that_failed_is_refused_under_any_name_until_a_reason_is_given(ledger):
     bad = results(a=0.5)
     ledger.keep_verdict("m", "2", FAIL, "1", bad)

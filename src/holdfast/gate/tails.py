@@ -64,7 +64,8 @@ def gamma_tail(values: np.ndarray, counts: np.ndarray, near: float | None = None
         counts: How many exponential variables have each factor, at least 0, shape (..., J).
         near: If given, only chances within a factor of 1.5 of it are computed exactly, and the others
             by the saddle point approximation of Lugannani and Rice, which errs by a few hundredths of
-            the chance. This is for simulations, which only ask on which side of a level a chance is.
+            the chance. This is for callers that only ask on which side of a level a chance is: the
+            search for the ends of an interval, plans and simulations.
 
     Returns:
         P(Σ values · Gamma(counts) ≥ 0), shape (...).
@@ -118,19 +119,26 @@ def _inverted(a: np.ndarray, counts: np.ndarray, point: np.ndarray, top: np.ndar
         part = slice(k, k + rows)
         y = scale[part, None] * np.sinh(_NODES)
         s = line[part, None] + 1j * y
-        cumulant = np.zeros_like(s)
-        for j in range(a.shape[1]) if a.shape[1] < rows else ():  # few factors: no third axis
-            cumulant -= counts[part, j, None] * np.log(1 - s * a[part, j, None])
-        if a.shape[1] >= rows:
-            logs = np.log(1 - s[:, None, :] * a[part, :, None])
-            cumulant = -(counts[part, :, None] * logs).sum(1)
+        cumulant = _cumulant(a[part], counts[part], s)
         integrand = (np.exp(cumulant - start[part, None]) / s).real
         slopes = scale[part, None] * np.cosh(_NODES)
         out[part] = np.exp(start[part]) / np.pi * ((integrand * slopes) @ _WEIGHTS)
     return np.clip(np.where(line > 0, out, 1 + out), 0.0, 1.0)
 
 
+def _cumulant(a: np.ndarray, counts: np.ndarray, s: np.ndarray) -> np.ndarray:
+    """The cumulant generating function of each row of factors (R, J) at its points (R, M); shape (R, M)."""
+    if a.shape[1] >= len(a):
+        return -(counts[:, :, None] * np.log(1 - s[:, None, :] * a[:, :, None])).sum(1)
+    # Many rows of few factors: one factor after the other needs far less memory.
+    total = np.zeros_like(s)
+    for j in range(a.shape[1]):
+        total -= counts[:, j, None] * np.log(1 - s * a[:, j, None])
+    return total
+
+
 def _lugannani_rice(a: np.ndarray, counts: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """The saddle point approximation of `gamma_tail`; w and u are named as in the paper."""
     inner = 1 - point[..., None] * a
     cumulant = -(counts * np.log(inner)).sum(-1)
     curvature = (counts * (a / inner) ** 2).sum(-1)
