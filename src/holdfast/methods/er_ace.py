@@ -31,6 +31,7 @@ class ERACE(Replay):
         refused=(("domain", reason("all-classes-in-every-task")), ("task", "the task's outputs alone compete there already; use ER")),
         boundaries=False,
         stores_examples=True,
+        ignores=("training.outputs=current",),
     )
 
     def __init__(

@@ -41,6 +41,7 @@ class iCaRL(Replay):
         scenarios=("class",),
         refused=(("domain", NOT_THERE), ("task", NOT_THERE)),
         stores_examples=True,
+        ignores=("training.outputs",),
     )
 
     def __init__(self, capacity: int, temperature: float = 1.0, memory: str = "herding") -> None:

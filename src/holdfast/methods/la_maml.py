@@ -32,6 +32,15 @@ class LaMAML(Replay):
         "replay with a learnt learning rate for each weight",
         boundaries=False,
         stores_examples=True,
+        ignores=(
+            "training.optimizer",
+            "training.lr",
+            "training.momentum",
+            "training.weight_decay",
+            "training.renew_optimizer",
+            "training.schedule",
+            "training.clip",
+        ),
     )
 
     def __init__(

@@ -33,6 +33,7 @@ class LatentReplay(Replay):
         "Pellegrini et al. 2020",
         "replays activations of a frozen trunk; stores no raw example",
         stores_examples=True,
+        ignores=("training.groups",),
     )
 
     def __init__(self, capacity: int, depth: int = 1, ratio: float = 0.5, freeze: str = "first", memory: str = "class_balanced") -> None:

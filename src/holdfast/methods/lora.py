@@ -45,6 +45,7 @@ class LoRA(Adapters):
         isolates=True,
         memory="none",
         parameters="linear",
+        ignores=("training.renew_optimizer",),
     )
 
     def __init__(self, rank: int = 8, alpha: float = 16.0, freeze: str = "first") -> None:

@@ -30,6 +30,14 @@ class MER(Replay):
         "replay one example at a time, with Reptile inside and across batches",
         boundaries=False,
         stores_examples=True,
+        ignores=(
+            "training.optimizer",
+            "training.momentum",
+            "training.weight_decay",
+            "training.renew_optimizer",
+            "training.clip",
+            "training.groups",
+        ),
     )
 
     def __init__(self, capacity: int, rows: int = 9, batches: int = 1, beta: float = 0.03, gamma: float = 1.0) -> None:

@@ -47,6 +47,7 @@ class Declaration:
     parameters: str = "none"  # growth of what it adds to the network
     time: str = "constant"  # growth of the time that a task takes
     neutral: tuple[tuple[str, Any], ...] = ()  # (argument, value) with which it equals FineTune
+    ignores: tuple[str, ...] = ()  # settings of a run that it replaces: "training.lr", "training.outputs=current"
 
 
 @dataclass(frozen=True)

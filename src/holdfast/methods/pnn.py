@@ -24,6 +24,7 @@ class PNN(Method):
         memory="none",
         parameters="quadratic",
         time="quadratic",
+        ignores=("training.renew_optimizer",),
     )
 
     def __init__(self, lateral: str = "below") -> None:

@@ -21,6 +21,7 @@ class SeparateNetworks(Method):
         isolates=True,
         memory="none",
         parameters="linear",
+        ignores=("training.renew_optimizer",),
     )
 
     def __init__(self) -> None:

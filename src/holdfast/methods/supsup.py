@@ -34,6 +34,7 @@ class SupSup(Method):
         isolates=True,
         memory="none",
         parameters="linear",
+        ignores=("model.init", "model.frozen", "training.renew_optimizer"),
     )
 
     def __init__(self, share: float = 0.5) -> None:
