@@ -1,7 +1,7 @@
-"""From labelled arrays to a stream: labels become output indices, scenarios are checked, parts are cut."""
+"""From labelled data sets to a stream: labels become outputs, held-out examples are drawn, tasks are cut."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,24 +9,65 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError, one_of
+from holdfast.streams.held_out import held_out_of_all, refuse_straddling
+from holdfast.streams.inputs import refuse_unfinite
+from holdfast.streams.labels import (
+    Outputs,
+    distinct,
+    label_array,
+    number_outputs,
+    refuse_untrained,
+    refuse_untrained_tests,
+    translate,
+    warn_if_measured,
+)
 from holdfast.streams.task import SCENARIOS, ArrayPart, Augment, Stream, Task
+
+NO_VALIDATION = (
+    "no example can be held out for validation, since that would leave none of its class or its group to "
+    "train on; add examples, or leave validation out"
+)
 
 
 @dataclass(frozen=True)
 class Source:
-    """Labelled examples of a data set: raw inputs (N, ...), labels (N,) of any hashable kind, training and test."""
+    """Labelled examples of a data set, training and test.
+
+    Args:
+        train_x: Raw training inputs, (N, ...).
+        train_y: Their labels, (N,): whole numbers or text.
+        test_x: Raw test inputs, (M, ...).
+        test_y: Their labels, (M,).
+        name: How messages and streams call the data set.
+        label_groups: Label → name of the group of labels that it belongs to (an intent's domain), in
+            the order of the groups; `grouped` makes a task of each. None: the labels have no groups.
+        groups: The group of relatives that each training example belongs to, (N,): a user, a patient,
+            an original image. Validation takes whole groups. None: examples are unrelated.
+        test_groups: The same for the test examples, (M,); a group on both sides is refused.
+
+    Raises:
+        HoldfastError: Lengths differ, inputs are not finite, or labels are none (see `label_array`).
+    """
 
     train_x: Tensor
     train_y: np.ndarray
     test_x: Tensor
     test_y: np.ndarray
     name: str = "data"
-    groups: dict[Any, str] | None = None  # label → the group that it belongs to, in the groups' order
+    label_groups: dict[Any, str] | None = None
+    groups: np.ndarray | None = None
+    test_groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for x, y, what in ((self.train_x, self.train_y, "training"), (self.test_x, self.test_y, "test")):
+        sides = ((self.train_x, self.train_y, self.groups, "training"), (self.test_x, self.test_y, self.test_groups, "test"))
+        for x, y, groups, what in sides:
             if len(x) != len(y):
                 raise HoldfastError(f"{self.name}: expected one label per {what} example, got {len(x)} examples and {len(y)} labels")
+            if groups is not None and len(groups) != len(y):
+                raise HoldfastError(f"{self.name}: expected one group per {what} example, got {len(y)} examples and {len(groups)} groups")
+            refuse_unfinite(x, f"{self.name}: {what} inputs")
+        object.__setattr__(self, "train_y", label_array(self.train_y, f"{self.name}: training labels"))
+        object.__setattr__(self, "test_y", label_array(self.test_y, f"{self.name}: test labels"))
 
     @property
     def labels(self) -> list[Any]:
@@ -34,14 +75,21 @@ class Source:
         return distinct(self.train_y)
 
     def limited(self, examples: int, seed: int) -> "Source":
-        """The source with `examples` of its training examples, as many of each label, drawn by `seed`; the test examples stay."""
+        """The source with `examples` of its training examples, as many of each label, drawn by `seed`.
+
+        A label keeps at least one example. The test examples stay as they are.
+        """
         if examples > len(self.train_y):
             raise HoldfastError(f"{self.name} has {len(self.train_y)} training examples, {examples} were asked for; lower data.examples")
         rng, share = np.random.default_rng(seed), examples / len(self.train_y)
-        found = [np.flatnonzero(np.asarray(self.train_y == v)) for v in self.labels]
-        kept = np.sort(np.concatenate([rng.permutation(rows)[: round(len(rows) * share)] for rows in found]))
-        return Source(
-            self.train_x[torch.from_numpy(kept)], np.asarray(self.train_y)[kept], self.test_x, self.test_y, self.name, self.groups
+        found = [np.flatnonzero(self.train_y == v) for v in self.labels]
+        kept = [rng.permutation(rows)[: max(round(len(rows) * share), 1)] for rows in found]
+        rows = np.sort(np.concatenate(kept))
+        return replace(
+            self,
+            train_x=self.train_x[torch.from_numpy(rows)],
+            train_y=self.train_y[rows],
+            groups=None if self.groups is None else self.groups[rows],
         )
 
 
@@ -55,68 +103,6 @@ class Piece:
     transform: Callable[[Tensor], Tensor] | None = None
 
 
-def distinct(labels: np.ndarray) -> list[Any]:
-    """The distinct values in order; a missing one is an error."""
-    array = np.asarray(labels)
-    if array.dtype == object:
-        missing = [i for i, v in enumerate(array) if v is None or v != v]
-        if missing:
-            raise HoldfastError(f"labels must not be missing: example {missing[0]} has none")
-        return sorted(set(array.tolist()), key=lambda v: (str(type(v)), v))
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        raise HoldfastError(f"labels must not be NaN: example {int(np.isnan(array).argmax())} is")
-    return np.unique(array).tolist()
-
-
-def number_outputs(pieces: Sequence[Piece], scenario: str) -> tuple[list[dict[Any, int]], list[tuple[int, int]], list[Any]]:
-    """For each task label → output and the range opened; then the name of each output.
-
-    Task scenario: every task has outputs of its own. Domain: label number k of a task is output k.
-    Class: a label has one output wherever it occurs, numbered by first appearance.
-    """
-    one_of("scenario", scenario, SCENARIOS)
-    lookups: list[dict[Any, int]] = []
-    ranges, names = [], []  # type: ignore[var-annotated]
-    if scenario == "domain":
-        sizes = {len(p.labels) for p in pieces}
-        if len(sizes) > 1:
-            raise HoldfastError(
-                "the domain scenario needs the same number of classes in every task, since all share one set of outputs; got "
-                + ", ".join(f"{p.name}: {len(p.labels)}" for p in pieces)
-                + "; use scenario='task' or 'class'"
-            )
-        width = sizes.pop()
-        same = all(p.labels == pieces[0].labels for p in pieces)
-        names = list(pieces[0].labels) if same else [" / ".join(str(p.labels[k]) for p in pieces) for k in range(width)]
-        return [{v: k for k, v in enumerate(p.labels)} for p in pieces], [(0, width)] * len(pieces), names
-    if scenario == "task":
-        for p in pieces:
-            first = len(names)
-            lookups.append({v: first + k for k, v in enumerate(p.labels)})
-            names += list(p.labels)
-            ranges.append((first, len(names)))
-        return lookups, ranges, names
-    known: dict[Any, int] = {}
-    for p in pieces:
-        before = len(known)
-        for v in p.labels:
-            known.setdefault(v, len(known))
-        if len(known) == before:
-            raise HoldfastError(
-                f"the class scenario needs new classes in every task, but {p.name!r} brings none: its classes were all seen before; "
-                "use scenario='domain' (same classes, other inputs) or 'task'"
-            )
-        lookups.append({v: known[v] for v in p.labels})
-        ranges.append((0, len(known)))
-    return lookups, ranges, list(known)
-
-
-def translate(labels: np.ndarray, lookup: dict[Any, int]) -> Tensor:
-    """Labels → output indices, all of which `lookup` must know."""
-    values, inverse = np.unique(np.asarray(labels), return_inverse=True)
-    return torch.as_tensor(np.array([lookup[v] for v in values.tolist()], dtype=np.int64)[inverse.ravel()])
-
-
 def build(
     pieces: Sequence[Piece],
     scenario: str,
@@ -126,52 +112,122 @@ def build(
     augment: Augment | None = None,
     name: str = "stream",
     task_order: Sequence[int] | None = None,
+    numbering: str = "label",
 ) -> Stream:
-    """A stream from pieces. `validation` is the share of each task's training examples set aside (drawn by `seed`).
+    """Build a stream from pieces.
 
-    `task_order`: which pieces, and in which order (default: all, as they come).
+    Args:
+        pieces: The tasks, at least one.
+        scenario: task, domain or class.
+        validation: Share of the training examples set aside, in [0, 1): of each class of each source,
+            drawn once for all tasks that use the source (see `held_out`). 0: none.
+        seed: Seed of that draw.
+        augment: Random change of whole batches in training. None: none.
+        name: The name of the stream.
+        task_order: Which pieces are learnt, in which order. None: all, as they come.
+        numbering: In the domain scenario, `label`: a label has one output in all tasks; `position`:
+            class number k of each task is output k.
+
+    Raises:
+        HoldfastError: What can't be trained, validated or tested; the message says which task and why.
     """
+    one_of("scenario", scenario, SCENARIOS)
     if not 0 <= validation < 1:
         raise HoldfastError(f"validation must be a share in [0, 1), got {validation}")
+    pieces = _ordered(pieces, task_order)
+    sources = list({id(p.source): p.source for p in pieces}.values())
+    _refuse_broken(sources)
+    held = _validation_rows(sources, validation, seed)
+    outputs = number_outputs([(p.name, p.labels) for p in pieces], scenario, numbering)
+    _refuse_untrained_tests(pieces, held, scenario, numbering)
+    tasks = tuple(_task(k, piece, outputs, held[id(piece.source)], bool(validation)) for k, piece in enumerate(pieces))
+    shape = tuple(tasks[0].test.fetch(torch.tensor([0]))[0].shape[1:]) if len(tasks[0].test) else ()
+    return Stream(
+        tasks=tasks,
+        scenario=scenario,
+        outputs=len(outputs.names),
+        shape=shape,
+        labels=tuple(outputs.names),
+        augment=augment,
+        name=name,
+        by_position=scenario == "domain" and numbering == "position",
+    )
+
+
+def _ordered(pieces: Sequence[Piece], task_order: Sequence[int] | None) -> list[Piece]:
     number = range(len(pieces)) if task_order is None else list(task_order)
     if not number or len(set(number)) < len(number) or not set(number) <= set(range(len(pieces))):
         raise HoldfastError(f"task_order numbers tasks, each once; expected some of 0 to {len(pieces) - 1}, got {list(number)}")
-    pieces = [pieces[k] for k in number]
-    lookups, ranges, names = number_outputs(pieces, scenario)
-    tasks = []
-    for k, (piece, lookup, span) in enumerate(zip(pieces, lookups, ranges, strict=True)):
-        s = piece.source
-        rows, y = _select(s.train_y, lookup)
-        test_rows, test_y = _select(s.test_y, lookup)
-        held = None
-        if validation:
-            order = torch.from_numpy(np.random.default_rng([seed, number[k]]).permutation(len(rows)))
-            cut = round(len(rows) * validation)
-            hold, keep = order[:cut].sort().values, order[cut:].sort().values
-            held = ArrayPart(s.train_x, y[hold], k, rows[hold], piece.transform)
-            rows, y = rows[keep], y[keep]
-        own = torch.tensor(sorted(lookup.values()))
-        whole = len(own) == span[1] - span[0]
-        tasks.append(
-            Task(
-                k,
-                piece.name,
-                ArrayPart(s.train_x, y, k, rows, piece.transform),
-                ArrayPart(s.test_x, test_y, k, test_rows, piece.transform, keep=True),
-                span,
-                held,
-                None if whole else own,
-                tuple(piece.labels),
-            )
-        )
-    first = tasks[0].train
-    if not len(first):
-        raise HoldfastError(f"task {tasks[0].name!r} has no training examples; expected at least one")
-    shape = tuple(first.fetch(torch.tensor([0]))[0].shape[1:])
-    return Stream(tuple(tasks), scenario, len(names), shape, tuple(names), augment, name)
+    return [pieces[k] for k in number]
 
 
-def _select(labels: np.ndarray, lookup: dict[Any, int]) -> tuple[Tensor, Tensor]:
-    array = np.asarray(labels)
-    rows = np.flatnonzero(np.isin(array, list(lookup)) if array.dtype != object else np.array([v in lookup for v in array]))
-    return torch.from_numpy(rows), translate(array[rows], lookup) if len(rows) else torch.zeros(0, dtype=torch.long)
+def _refuse_broken(sources: Sequence[Source]) -> None:
+    """Refuse what is wrong with the data sets themselves, whatever tasks are made of them."""
+    refuse_straddling([s.groups for s in sources], [s.test_groups for s in sources])
+    trained = set[Any]().union(*(s.labels for s in sources))
+    for s in sources:
+        refuse_untrained(s.name, s.test_y, trained, "no training example")
+
+
+def _validation_rows(sources: Sequence[Source], share: float, seed: int) -> dict[int, np.ndarray]:
+    """For each source, by its id, which training rows are held out: one draw for all tasks that use it.
+
+    Tasks that read the same examples in several ways (turned, permuted, under other labels) hold out the
+    same ones, since otherwise each would train on the validation examples of the others. Copies of a data
+    set give the same draw.
+    """
+    if not share:
+        return {id(s): np.zeros(len(s.train_y), dtype=bool) for s in sources}
+    masks = held_out_of_all([s.train_y for s in sources], share, seed, [s.groups for s in sources])
+    return {id(s): mask for s, mask in zip(sources, masks, strict=True)}
+
+
+def _refuse_untrained_tests(pieces: Sequence[Piece], held: dict[int, np.ndarray], scenario: str, numbering: str) -> None:
+    trained = [set(distinct(p.source.train_y[~held[id(p.source)]])) & set(p.labels) for p in pieces]
+    tested = [p.source.test_y[_rows(p.source.test_y, p.labels)] for p in pieces]
+    refuse_untrained_tests([p.name for p in pieces], trained, tested, scenario, numbering)
+
+
+def _task(number: int, piece: Piece, outputs: Outputs, held: np.ndarray, validated: bool) -> Task:
+    """Task number `number`: its training, validation and test rows, and its outputs."""
+    s, lookup, span = piece.source, outputs.lookups[number], outputs.ranges[number]
+    mine = np.isin(np.arange(len(s.train_y)), _rows(s.train_y, piece.labels))
+    hold = held & mine
+    if validated and mine.any() and not hold.any():
+        raise HoldfastError(f"task {piece.name!r}: {NO_VALIDATION}")
+
+    def part(rows: np.ndarray) -> ArrayPart:
+        y = _translated(s.train_y[rows], lookup)
+        return ArrayPart(s.train_x, y, number, torch.from_numpy(rows), piece.transform)
+
+    test_rows = _rows(s.test_y, piece.labels)
+    test_y = _translated(s.test_y[test_rows], lookup)
+    own = torch.tensor(sorted(lookup.values()))
+    by_output = sorted(piece.labels, key=lambda v: lookup[v])
+    return Task(
+        index=number,
+        name=piece.name,
+        train=part(np.flatnonzero(mine & ~hold)),
+        test=ArrayPart(s.test_x, test_y, number, torch.from_numpy(test_rows), piece.transform, keep=True),
+        outputs=span,
+        validation=part(np.flatnonzero(hold)) if validated else None,
+        competing=None if len(own) == span[1] - span[0] else own,
+        labels=tuple(by_output),
+    )
+
+
+def _rows(labels: np.ndarray, wanted: Sequence[Any]) -> np.ndarray:
+    """The rows whose label is among those wanted."""
+    if labels.dtype == object:
+        chosen = set(wanted)
+        return np.flatnonzero(np.fromiter((v in chosen for v in labels), dtype=bool, count=len(labels)))
+    return np.flatnonzero(np.isin(labels, list(wanted)))
+
+
+def _translated(labels: np.ndarray, lookup: dict[Any, int]) -> Tensor:
+    return translate(labels, lookup) if len(labels) else torch.zeros(0, dtype=torch.long)
+
+
+def warn_of_measurements(source: Source) -> None:
+    """Warn if a user's own labels look like a measurement or an identifier."""
+    warn_if_measured(source.train_y, f"{source.name}: labels")

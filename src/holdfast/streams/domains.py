@@ -130,10 +130,13 @@ def sequence(
     seed: int = 0,
     augment: Augment | None = None,
     task_order: Sequence[int] | None = None,
+    numbering: str = "label",
 ) -> Stream:
     """One task for each data set, in order. Class scenario: equal labels of different tasks are different classes.
 
-    `transforms`: of the inputs of each (None: as they are); `names`: of the tasks (default: those of the data sets).
+    `numbering`: in the domain scenario a label has one output in all tasks (`label`), or label number k of each
+    data set is output k (`position`). `transforms`: of the inputs of each (None: as they are). `names`: of the
+    tasks (default: those of the data sets).
     """
     shapes = {tuple(s.train_x.shape[1:]) for s in sources}
     if len(shapes) > 1:
@@ -144,7 +147,7 @@ def sequence(
     how = transforms or [None] * len(sources)
     pieces = [Piece(n, s, tuple(s.labels), t) for n, s, t in zip(titles, sources, how, strict=True)]
     rest: dict[str, Any] = {"validation": validation, "seed": seed, "augment": augment, "task_order": task_order}
-    return build(pieces, scenario, name=" then ".join(titles), **rest)
+    return build(pieces, scenario, numbering=numbering, name=" then ".join(titles), **rest)
 
 
 def mixture(
@@ -160,7 +163,8 @@ def mixture(
     `ylecun/mnist:permute=1`. `find` gives a source by its name; images are resized to those of the first piece.
     """
     found = [_piece(p) for p in pieces]
-    sources = [find(name) for name, _, _ in found]
+    by_name = {name: find(name) for name, _, _ in found}  # one source for all pieces that read it
+    sources = [by_name[name] for name, _, _ in found]
     shape = tuple(sources[0].train_x.shape[1:])
     transforms = [
         None if kind is None else Rotate(amount) if kind == "rotate" else Permute(_permutation(int(amount), 0, math.prod(shape)))
@@ -208,4 +212,4 @@ def _own_labels(s: Source, name: str) -> Source:
     def rename(labels: np.ndarray) -> np.ndarray:
         return np.array([f"{name}:{v}" for v in labels.tolist()], dtype=object)
 
-    return Source(s.train_x, rename(s.train_y), s.test_x, rename(s.test_y), s.name)
+    return replace(s, train_y=rename(s.train_y), test_y=rename(s.test_y), label_groups=None)

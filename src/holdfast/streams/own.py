@@ -1,46 +1,20 @@
-"""The user's own data: arrays, a DataFrame with a task column, a list of data sets."""
+"""The user's own data in memory: arrays, and a DataFrame with a task column."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError, unknown
-from holdfast.streams.build import Piece, Source, build, distinct, number_outputs
-from holdfast.streams.task import Augment, DatasetPart, Stream, Task
+from holdfast.streams.build import Piece, Source, build, warn_of_measurements
+from holdfast.streams.held_out import codes, held_out
+from holdfast.streams.inputs import frame_inputs, input_rows
+from holdfast.streams.labels import distinct, label_array
+from holdfast.streams.task import Augment, Stream
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def _tensor(x: Any, what: str) -> Tensor:
-    if isinstance(x, Tensor):
-        return x
-    array = np.asarray(x)
-    if array.dtype.kind not in "fiub":
-        raise HoldfastError(f"{what} must be numbers, got dtype {array.dtype}; encode text and categories first")
-    if array.dtype == np.float64:
-        array = array.astype(np.float32)
-    if array.dtype.kind in "ib" and array.dtype != np.uint8:
-        array = array.astype(np.float32)
-    return torch.from_numpy(np.ascontiguousarray(array))
-
-
-def _labels(y: Any) -> np.ndarray:
-    array = y.numpy() if isinstance(y, Tensor) else np.asarray(y)
-    return array.astype(object) if array.dtype.kind in "USO" else array
-
-
-def hold_out(y: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """A boolean mask that marks `share` of each label's examples (at least one where a label has two or more)."""
-    mask = np.zeros(len(y), dtype=bool)
-    for v in distinct(y):
-        rows = rng.permutation(np.flatnonzero(y == v))
-        cut = max(round(len(rows) * share), 1 if len(rows) > 1 else 0)
-        mask[rows[:cut]] = True
-    return mask
 
 
 def from_arrays(
@@ -49,37 +23,141 @@ def from_arrays(
     task: Any,
     scenario: str,
     *,
-    test: float | Sequence[bool] = 0.2,
+    test: float | Sequence[bool] | np.ndarray = 0.2,
     validation: float = 0.0,
+    groups: Any = None,
+    numbering: str = "label",
     seed: int = 0,
     augment: Augment | None = None,
     name: str = "arrays",
 ) -> Stream:
-    """Tasks from arrays: inputs (N, ...), labels (N,) of any kind, and the task of each example, in order of first appearance.
+    """Tasks from arrays.
 
-    `test` is the share of each label and task held out for testing, or a boolean mask of test examples.
+    Args:
+        x: Inputs, (N, ...). Integers stay integers (token ids), floats stay floats, uint8 are pixels.
+        y: Labels, (N,): whole numbers, booleans or text.
+        task: The task of each example, (N,), of any kind; tasks come in the order of their first example.
+        scenario: task, domain or class.
+        test: The share of each label and task held out for testing, in (0, 1), or one boolean per example
+            that marks the test examples.
+        validation: The share of the training examples of each label and task set aside for validation,
+            in [0, 1). 0: none.
+        groups: What relates examples, (N,): a user, a patient, an original image of which there are several
+            views. All examples of a group, whatever their tasks, are then on one side of every cut, so that
+            neither test nor validation sees relatives of training examples. None: examples are unrelated.
+        numbering: In the domain scenario, `label` (a label has one output in all tasks) or `position` (class
+            number k of each task is output k: even or odd, whatever the digits).
+        seed: Seed of the cuts.
+        augment: Random change of whole batches in training. None: none.
+        name: The name of the stream.
 
-    >>> s = from_arrays(np.eye(8), list("ababcdcd"), [1, 1, 1, 1, 2, 2, 2, 2], "class", test=0.5)
-    >>> [(t.name, t.labels, t.outputs) for t in s]
-    [('1', ('a', 'b'), (0, 2)), ('2', ('c', 'd'), (0, 4))]
+    Returns:
+        A stream with one task for each distinct value of `task`.
+
+    Raises:
+        HoldfastError: The data can't be learnt as they are; the message names the first example of the fault.
+
+    Example:
+        >>> s = from_arrays(np.eye(8), list("ababcdcd"), [1, 1, 1, 1, 2, 2, 2, 2], "class", test=0.5)
+        >>> [(t.name, t.labels, t.outputs) for t in s]
+        [('1', ('a', 'b'), (0, 2)), ('2', ('c', 'd'), (0, 4))]
     """
-    inputs, labels, tasks = _tensor(x, "inputs"), _labels(y), np.asarray(task)
-    if not len(inputs) == len(labels) == len(tasks):
-        raise HoldfastError(f"expected equal lengths, got {len(inputs)} inputs, {len(labels)} labels and {len(tasks)} tasks")
-    if not len(inputs):
-        raise HoldfastError("no examples: the arrays are empty")
-    if inputs.is_floating_point() and not bool(torch.isfinite(inputs).all()):
-        bad = int((~torch.isfinite(inputs.flatten(1))).any(1).nonzero()[0])
-        raise HoldfastError(f"inputs contain NaN or infinity (first at example {bad}); clean or impute them")
-    rng = np.random.default_rng(seed)
+    # Labels and tasks come first: what is wrong with them is said without reading the inputs.
+    labels, tasks = label_array(y), column_of(task, "tasks")
+    _equal_lengths(x, labels, tasks)
+    inputs = input_rows(x)
+    relatives = None if groups is None else column_of(groups, "groups")
+    if relatives is not None and len(relatives) != len(labels):
+        raise HoldfastError(f"expected one group per example, got {len(labels)} examples and {len(relatives)} groups")
+    held = _test_rows(test, labels, tasks, relatives, seed)
     order = [tasks[i] for i in sorted(np.unique(tasks, return_index=True)[1])]
     pieces = []
     for t in order:
-        here = np.flatnonzero(tasks == t)
-        held = hold_out(labels[here], test, rng) if isinstance(test, float) else np.asarray(test, dtype=bool)[here]
-        source = Source(inputs[here[~held]], labels[here[~held]], inputs[here[held]], labels[here[held]], str(t))
-        pieces.append(Piece(str(t), source, tuple(distinct(labels[here]))))
-    return build(pieces, scenario, validation=validation, seed=seed, augment=augment, name=name)
+        train, tested = np.flatnonzero((tasks == t) & ~held), np.flatnonzero((tasks == t) & held)
+        source = Source(
+            train_x=inputs[train],
+            train_y=labels[train],
+            test_x=inputs[tested],
+            test_y=labels[tested],
+            name=f"task {t}",
+            groups=None if relatives is None else relatives[train],
+            test_groups=None if relatives is None else relatives[tested],
+        )
+        warn_of_measurements(source)
+        pieces.append(Piece(str(t), source, tuple(distinct(labels[tasks == t]))))
+    return build(pieces, scenario, validation=validation, seed=seed, augment=augment, name=name, numbering=numbering)
+
+
+def _equal_lengths(x: Any, labels: np.ndarray, tasks: np.ndarray) -> None:
+    if not hasattr(x, "__len__"):
+        raise HoldfastError(f"inputs must be an array, a tensor or a list with one row per example, got {type(x).__name__}")
+    if not len(x) == len(labels) == len(tasks):
+        raise HoldfastError(f"expected equal lengths, got {len(x)} inputs, {len(labels)} labels and {len(tasks)} tasks")
+    if not len(labels):
+        raise HoldfastError("no examples: the arrays are empty")
+
+
+def column_of(values: Any, what: str) -> np.ndarray:
+    """One value per example that only tells examples apart (tasks, groups), as integers or text.
+
+    Raises:
+        HoldfastError: There are several values per example, or one is missing.
+
+    Example:
+        >>> column_of([3.0, 1.5], "tasks").tolist()
+        ['3.0', '1.5']
+    """
+    array = np.asarray(values.detach().cpu() if isinstance(values, Tensor) else values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        raise HoldfastError(f"{what}: expected one value per example, shape (N,), got shape {array.shape}")
+    missing = _missing(array)
+    if missing.any():
+        raise HoldfastError(f"{what} must not be missing: example {int(missing.argmax())} has none")
+    if array.dtype.kind in "iu":
+        return array
+    if array.dtype.kind == "b":
+        return array.astype(np.int64)
+    text = np.empty(len(array), dtype=object)
+    text[:] = [str(v) for v in array]
+    return text
+
+
+def _missing(array: np.ndarray) -> np.ndarray:
+    """Which values are None, or NaN, NaT or pandas' NA, which don't equal themselves or can't say."""
+    out = np.zeros(len(array), dtype=bool)
+    for k, v in enumerate(array if array.dtype.kind in "OfM" else ()):
+        try:
+            out[k] = v is None or bool(v != v)
+        except (TypeError, ValueError):
+            out[k] = True
+    return out
+
+
+def _test_rows(test: Any, labels: np.ndarray, tasks: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+    """Which examples are test examples: a share drawn within each task and label, or those marked."""
+    if isinstance(test, float | int | np.number) and not isinstance(test, bool):
+        if not 0 < test < 1:
+            raise HoldfastError(f"test must be a share in (0, 1), or one boolean per example, got {test}")
+        return held_out(_pairs(tasks, labels), float(test), seed, groups)
+    return _marked(test, len(labels))
+
+
+def _pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """A number for each distinct pair."""
+    return codes(a) * (len(b) + 1) + codes(b)
+
+
+def _marked(test: Any, n: int) -> np.ndarray:
+    mask = np.asarray(test.detach().cpu() if isinstance(test, Tensor) else test)
+    if mask.shape != (n,):
+        raise HoldfastError(f"test must be a share in (0, 1), or one boolean per example: expected shape ({n},), got {mask.shape}")
+    values = set(mask.tolist())
+    if not values <= {True, False}:  # 0 and 1 are equal to them
+        strange = next(v for v in mask.tolist() if v not in (True, False))
+        raise HoldfastError(f"test must mark test examples by True and others by False, got {strange!r}")
+    return mask.astype(bool)
 
 
 def from_frame(
@@ -91,83 +169,60 @@ def from_frame(
     inputs: Sequence[str] | None = None,
     test: float | str = 0.2,
     validation: float = 0.0,
+    groups: str | None = None,
+    numbering: str = "label",
     seed: int = 0,
 ) -> Stream:
-    """Tasks from a DataFrame. `inputs` are the numeric input columns (default: all others); `test` is a share or a boolean column."""
-    for column in [task, label, *(inputs or []), *([test] if isinstance(test, str) else [])]:
+    """Tasks from a DataFrame.
+
+    Args:
+        frame: One row per example.
+        scenario: task, domain or class.
+        task: The column of the task.
+        label: The column of the label.
+        inputs: The numeric input columns. None: all that have no other use. If all of them are integers the
+            inputs are integers, else floats.
+        test: A share in (0, 1), or a boolean column that marks test rows.
+        validation: As in `from_arrays`.
+        groups: The column that relates rows, such as a user. None: rows are unrelated.
+        numbering: As in `from_arrays`.
+        seed: Seed of the cuts.
+
+    Raises:
+        HoldfastError: A column does not exist, is missing values, or is of the wrong kind; the message names
+            column and row.
+
+    Example:
+        >>> import pandas as pd
+        >>> rows = {"month": [1] * 4 + [2] * 4, "usage": range(8), "churn": ["no", "yes"] * 4}
+        >>> from_frame(pd.DataFrame(rows), "domain", task="month", label="churn", test=0.5).labels
+        ('no', 'yes')
+    """
+    special = {"task": task, "label": label}
+    if isinstance(test, str):
+        special["test"] = test
+    if groups is not None:
+        special["groups"] = groups
+    for column in [*special.values(), *(inputs or [])]:
         if column not in frame.columns:
             raise unknown("column", column, map(str, frame.columns))
-    used = list(inputs) if inputs else [c for c in frame.columns if c not in {task, label, test}]
-    held: Any = frame[test].to_numpy(dtype=bool) if isinstance(test, str) else test
-    for what in (task, label):
-        if frame[what].isna().any():
-            raise HoldfastError(f"column {what!r} has missing values (first in row {int(frame[what].isna().to_numpy().argmax())})")
-    text = [c for c in used if frame[c].dtype.kind not in "fiub"]
-    if text:
-        raise HoldfastError(f"input columns must be numeric, but {text[0]!r} has dtype {frame[text[0]].dtype}; encode it, or name inputs=")
-    x = frame[used].to_numpy(dtype=np.float32)
+    for column in special.values():
+        if frame[column].isna().to_numpy().any():
+            row = int(frame[column].isna().to_numpy().argmax())
+            raise HoldfastError(f"column {column!r} has missing values (first in row {row})")
+    used = list(inputs) if inputs else [c for c in frame.columns if c not in special.values()]
+    overlap = [c for c in used if c in special.values()]
+    if overlap:
+        raise HoldfastError(f"column {overlap[0]!r} can't be an input and {next(k for k, v in special.items() if v == overlap[0])} at once")
     return from_arrays(
-        x, frame[label].to_numpy(), frame[task].to_numpy(), scenario, test=held, validation=validation, seed=seed, name="frame"
+        frame_inputs(frame, used),
+        label_array(frame[label].to_numpy(), f"column {label!r}"),
+        frame[task].to_numpy(),
+        scenario,
+        test=_marked(frame[test].to_numpy(), len(frame)) if isinstance(test, str) else test,
+        validation=validation,
+        groups=None if groups is None else frame[groups].to_numpy(),
+        numbering=numbering,
+        seed=seed,
+        name="frame",
     )
-
-
-def from_datasets(
-    datasets: Sequence[tuple[Any, Any]],
-    scenario: str,
-    *,
-    names: Sequence[str] | None = None,
-    labels: Sequence[Sequence[Any]] | None = None,
-    workers: int = 0,
-) -> Stream:
-    """One task for each (training, test) pair of map-style datasets, each giving (input, label); read through DataLoaders.
-
-    A `datasets.Dataset` is accepted after `.with_format("torch")` where its rows are dicts with two columns, input then label.
-    `labels` lists each task's labels, which saves a pass over the data to find them.
-    """
-    pairs = [(_pairs(a), _pairs(b)) for a, b in datasets]
-    called = list(names) if names else [f"task {k}" for k in range(len(pairs))]
-    for name, (train, test) in zip(called, pairs, strict=True):
-        for part, what in ((train, "training"), (test, "test")):
-            if not len(part):
-                raise HoldfastError(f"task {name!r} has no {what} examples; expected at least one")
-    found = [tuple(v) for v in labels] if labels else [tuple(_labels_of(train)) for train, _ in pairs]
-    empty = Source(torch.zeros(0), np.zeros(0), torch.zeros(0), np.zeros(0))
-    lookups, ranges, outputs = number_outputs([Piece(n, empty, v) for n, v in zip(called, found, strict=True)], scenario)
-    tasks = []
-    for k, ((train, test), lookup, span) in enumerate(zip(pairs, lookups, ranges, strict=True)):
-        own = torch.tensor(sorted(lookup.values()))
-        competing = None if len(own) == span[1] - span[0] else own
-        tasks.append(
-            Task(
-                k, called[k], DatasetPart(train, k, lookup, workers=workers), DatasetPart(test, k, lookup), span, None, competing, found[k]
-            )
-        )
-    shape = tuple(tasks[0].test.fetch(torch.tensor([0]))[0].shape[1:])
-    return Stream(tuple(tasks), scenario, len(outputs), shape, tuple(outputs), None, "datasets")
-
-
-class _RowDicts:
-    """Rows given as dicts, seen as (input, label) pairs: first column, last column."""
-
-    def __init__(self, dataset: Any) -> None:
-        self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, i: int) -> tuple[Any, Any]:
-        values = list(self.dataset[i].values())
-        return values[0], values[-1]
-
-
-def _pairs(dataset: Any) -> Any:
-    if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
-        raise HoldfastError(
-            f"expected map-style datasets (with len and [i]), got {type(dataset).__name__}; materialise iterable ones first"
-        )
-    return _RowDicts(dataset) if len(dataset) and isinstance(dataset[0], dict) else dataset
-
-
-def _labels_of(dataset: Any) -> list[Any]:
-    values = [dataset[i][1] for i in range(len(dataset))]
-    return distinct(np.array([v.item() if isinstance(v, Tensor) else v for v in values], dtype=object))

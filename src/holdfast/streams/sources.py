@@ -44,7 +44,7 @@ def digits() -> Source:
     test = np.zeros(len(y), dtype=bool)
     for c in range(10):  # every fifth of each class: no writer order, no seed
         test[np.flatnonzero(y == c)[::5][: round((y == c).sum() / 5)]] = True
-    return Source(torch.from_numpy(x[~test]), y[~test], torch.from_numpy(x[test]), y[test], "digits")
+    return Source(torch.from_numpy(x[~test]), y[~test], torch.from_numpy(x[test]), y[test], DIGITS)
 
 
 def data_folder(given: str | Path | None) -> Path | None:

@@ -35,10 +35,13 @@ def split(
     seed: int = 0,
     augment: Augment | None = None,
     task_order: Sequence[int] | None = None,
+    numbering: str = "position",
 ) -> Stream:
     """`tasks` tasks of equally many classes, or tasks of the numbers of classes listed.
 
-    `order` lists the classes, or is the seed that shuffles them (None or 0: sorted).
+    `order` lists the classes, or is the seed that shuffles them (None or 0: sorted). `numbering`: in the domain
+    scenario class number k of each task is output k (`position`, as Split MNIST is defined there: the first or
+    the second digit of the pair), or each class has an output of its own (`label`).
 
     >>> from holdfast.streams.sources import digits
     >>> [t.name for t in split(digits(), [5, 3, 2], "class")]
@@ -60,16 +63,25 @@ def split(
     groups = [tuple(classes[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
     pieces = [Piece("+".join(map(str, g)), source, g) for g in groups]
     rest: dict[str, Any] = {"validation": validation, "seed": seed, "augment": augment, "task_order": task_order}
-    return build(pieces, scenario, name=f"split-{source.name}", **rest)
+    return build(pieces, scenario, numbering=numbering, name=f"split-{source.name}", **rest)
 
 
-def grouped(source: Source, scenario: str, *, validation: float = 0.0, seed: int = 0, task_order: Sequence[int] | None = None) -> Stream:
-    """A task for each group of the source's labels (intents by domain, say)."""
-    if not source.groups:
+def grouped(
+    source: Source,
+    scenario: str,
+    *,
+    validation: float = 0.0,
+    seed: int = 0,
+    task_order: Sequence[int] | None = None,
+    numbering: str = "position",
+) -> Stream:
+    """A task for each group of the source's labels (intents by domain, say); `numbering` as in `split`."""
+    if not source.label_groups:
         raise HoldfastError(f"the labels of {source.name} have no groups; use stream='split'")
-    names = list(dict.fromkeys(source.groups.values()))
-    pieces = [Piece(n, source, tuple(v for v in source.labels if source.groups[v] == n)) for n in names]
-    return build(pieces, scenario, validation=validation, seed=seed, name=f"grouped-{source.name}", task_order=task_order)
+    names = list(dict.fromkeys(source.label_groups.values()))
+    pieces = [Piece(n, source, tuple(v for v in source.labels if source.label_groups[v] == n)) for n in names]
+    rest: dict[str, Any] = {"validation": validation, "seed": seed, "task_order": task_order}
+    return build(pieces, scenario, numbering=numbering, name=f"grouped-{source.name}", **rest)
 
 
 def _sizes(labels: int, tasks: int | Sequence[int]) -> list[int]:

@@ -1,5 +1,6 @@
 """Tasks in order: what is trained on, validated on and tested on, and which outputs each task uses."""
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from holdfast.errors import HoldfastError, one_of, unknown
+from holdfast.streams.inputs import input_tensor, refuse_unfinite
 
 SCENARIOS = ("task", "domain", "class")
 Augment = Callable[[Tensor, torch.Generator], Tensor]
@@ -24,8 +26,12 @@ class Part(Protocol):
         """Rows `index` (on the CPU) → raw inputs, output indices, task of each row (one int where all share it)."""
         ...
 
-    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
-        """`fetch` for each index tensor, in order; may read ahead."""
+    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+        """`fetch` for each index tensor, in order; may read ahead.
+
+        `seed`: what random changes inside a data set are drawn from in its worker processes; `first`: the number of
+        the first batch, so that a run that resumes draws the same ones.
+        """
         ...
 
     def to(self, device: torch.device | str) -> "Part":
@@ -57,9 +63,8 @@ class ArrayPart:
         n = len(x) if rows is None else len(rows)
         if len(y) != n:
             raise HoldfastError(f"expected one label per example, got {n} examples and {len(y)} labels")
-        if x.is_floating_point() and rows is None and not bool(torch.isfinite(x).all()):
-            bad = int((~torch.isfinite(x.flatten(1))).any(1).nonzero()[0])
-            raise HoldfastError(f"inputs contain NaN or infinity (first at example {bad}); clean or impute them")
+        if rows is None:  # else the source was checked
+            refuse_unfinite(x, "inputs")
         self.x, self.y, self.task, self.rows, self.transform = x, y.long(), task, rows, transform
         self.keep = keep and transform is not None
 
@@ -81,7 +86,7 @@ class ArrayPart:
         self.x = torch.cat([self.transform(self.x.index_select(0, part.to(self.x.device))) for part in rows.split(2048)])
         self.rows, self.transform, self.keep = None, None, False
 
-    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return map(self.fetch, order)
 
     def to(self, device: torch.device | str) -> "ArrayPart":
@@ -108,10 +113,15 @@ def _on(x: Tensor, device: torch.device | str) -> Tensor:
 
 
 class DatasetPart:
-    """A map-style dataset of (input, label) pairs read through a DataLoader, for what does not fit in memory."""
+    """A map-style data set of (input, label) pairs read through a DataLoader, for what does not fit in memory."""
 
     def __init__(
-        self, dataset: Any, task: int, lookup: Mapping[Any, int] | None = None, rows: Sequence[int] | None = None, workers: int = 0
+        self,
+        dataset: Any,
+        task: int,
+        lookup: Mapping[Any, int] | None = None,
+        rows: Sequence[int] | np.ndarray | None = None,
+        workers: int = 0,
     ) -> None:
         """`lookup` maps labels to output indices; `rows` are the examples used (default all)."""
         self.dataset, self.task, self.lookup, self.workers = dataset, task, lookup, workers
@@ -121,21 +131,36 @@ class DatasetPart:
         return len(self.rows)
 
     def _collate(self, rows: list[Any]) -> tuple[Tensor, Tensor]:
-        x = torch.stack([torch.as_tensor(np.asarray(r[0]) if not isinstance(r[0], Tensor) else r[0]) for r in rows])
+        inputs = [input_tensor(r[0]) for r in rows]
+        shapes = {tuple(x.shape) for x in inputs}
+        if len(shapes) > 1:
+            raise HoldfastError(
+                f"the rows of task number {self.task} have inputs of different shapes, {sorted(shapes)[:3]}; pad or "
+                "resize them in the data set"
+            )
         labels = [r[1].item() if isinstance(r[1], Tensor | np.generic) else r[1] for r in rows]
         if self.lookup is None:
-            return x, torch.tensor(labels)
+            return torch.stack(inputs), torch.tensor(labels)
         strange = [v for v in labels if v not in self.lookup]
         if strange:
             raise HoldfastError(f"label {strange[0]!r} is not among the task's labels {list(self.lookup)}; list it in labels=")
-        return x, torch.tensor([self.lookup[v] for v in labels])
+        return torch.stack(inputs), torch.tensor([self.lookup[v] for v in labels])
 
-    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         from torch.utils.data import DataLoader
 
         wanted = [self.rows[index].tolist() for index in order]
-        own = torch.Generator().manual_seed(self.task)  # else the loader draws from the global one
-        loader = DataLoader(self.dataset, batch_sampler=wanted, num_workers=self.workers, collate_fn=self._collate, generator=own)
+        dataset, sampler = self.dataset, wanted
+        if self.workers:
+            dataset = _SeededRows(self.dataset, (seed, self.task))
+            sampler = [[(row, first + k) for row in rows] for k, rows in enumerate(wanted)]
+        loader = DataLoader(
+            dataset,
+            batch_sampler=sampler,
+            num_workers=self.workers,
+            collate_fn=self._collate,
+            generator=torch.Generator().manual_seed(self.task),  # else it draws from the global one
+        )
         return ((x, y, self.task) for x, y in loader)
 
     def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
@@ -144,6 +169,28 @@ class DatasetPart:
 
     def to(self, device: torch.device | str) -> "DatasetPart":
         return self
+
+
+class _SeededRows:
+    """Rows read in worker processes: the generators start from (seed, task, number of the batch) for each batch.
+
+    Random changes inside the data set (augmentation, noise) then depend on nothing else: not on the number of
+    workers, nor on which of them reads a batch, nor on whether the run was resumed.
+    """
+
+    def __init__(self, dataset: Any, seed: tuple[int, int]) -> None:
+        self.dataset, self.seed = dataset, seed
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitems__(self, batch: list[tuple[int, int]]) -> list[Any]:
+        """The rows of one batch, each given as (row, number of the batch)."""
+        state = np.random.SeedSequence([*self.seed, batch[0][1]]).generate_state(3)
+        torch.manual_seed(int(state[0]))
+        random.seed(int(state[1]))
+        np.random.seed(int(state[2]))  # noqa: NPY002 the user's code may draw from it
+        return [self.dataset[row] for row, _ in batch]
 
 
 class JoinedPart:
@@ -167,7 +214,7 @@ class JoinedPart:
             tasks.append(t if isinstance(t, Tensor) else torch.full((len(inside),), t))
         return torch.cat(xs), torch.cat(ys), torch.cat(tasks)
 
-    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return map(self.fetch, order)
 
     def to(self, device: torch.device | str) -> "JoinedPart":
@@ -187,8 +234,8 @@ class Subset:
     def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
         return self.part.fetch(self.rows[index])
 
-    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
-        return self.part.batches(self.rows[index] for index in order)
+    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+        return self.part.batches((self.rows[index] for index in order), seed, first)
 
     def to(self, device: torch.device | str) -> "Subset":
         return Subset(self.part.to(device), self.rows)
@@ -229,6 +276,7 @@ class Stream:
     augment: Augment | None = None
     name: str = "stream"
     extra: dict[str, Any] = field(default_factory=dict)
+    by_position: bool = False  # output k means label number k of each task, whatever it is called
 
     def __post_init__(self) -> None:
         one_of("scenario", self.scenario, SCENARIOS)
@@ -247,6 +295,10 @@ class Stream:
 
     def __iter__(self) -> Iterator[Task]:
         return iter(self.tasks)
+
+    def label_of(self, task: Task, output: int) -> Any:
+        """The label that an output stands for when it is asked of a task."""
+        return task.labels[output] if self.by_position else self.labels[output]
 
     def __getitem__(self, name: str | int) -> Task:
         """A task by name or position."""

@@ -53,9 +53,8 @@ class Log:
                 scores, y = learner.scores(t, part)
                 self.cells.append([part, t.name, after, None, *_cell(scores, whole)])
                 for k in y.unique().tolist() if segments and part == "test" else ():
-                    # outputs mean other classes in each task of the domain scenario
-                    name = t.labels[k] if stream.scenario == "domain" else stream.labels[k]
-                    self.cells.append([part, t.name, after, str(name), *_cell(scores[y == k], whole)])
+                    name = str(stream.label_of(t, k))
+                    self.cells.append([part, t.name, after, name, *_cell(scores[y == k], whole)])
 
     def matrix(self, stream: Stream, part: str, score_range: tuple[float, float]) -> AccuracyMatrix | None:
         """The cells of one part (test or validation) as a matrix; None where there are none."""
