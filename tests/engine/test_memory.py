@@ -118,5 +118,13 @@ def test_micro_batches_hold_a_share_of_every_block():
     b = Batch.of_stream(rows(list(range(8))), index=torch.arange(8)).add("m", rows([20, 21, 22, 23]), 0.5)
     parts = b.split(2)
     assert [p.y.tolist() for p in parts] == [[0, 2, 4, 6, 20, 22], [1, 3, 5, 7, 21, 23]]
-    with pytest.raises(HoldfastError, match="must divide"):
-        b.split(3)
+    uneven = b.split(3)
+    assert [p.y.tolist() for p in uneven] == [[0, 3, 6, 20, 23], [1, 4, 7, 21], [2, 5, 22]]
+    assert [p.index.tolist() for p in uneven] == [[0, 3, 6], [1, 4, 7], [2, 5]]
+    assert [len(p.block("m")) for p in uneven] == [2, 1, 1]
+
+
+def test_no_micro_batch_lacks_rows_of_a_block():
+    b = Batch.of_stream(rows(list(range(8)))).add("m", rows([20, 21]), 0.5)
+    assert [p.y.tolist() for p in b.split(4)] == [[0, 2, 4, 6, 20], [1, 3, 5, 7, 21]]
+    assert len(Batch.of_stream(rows([3])).split(4)) == 1

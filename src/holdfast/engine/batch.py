@@ -1,6 +1,6 @@
 """Rows that make a step: where each comes from, its task, its weight in the loss, and what was stored beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -66,6 +66,7 @@ class Batch:
     blocks: tuple[Block, ...]
     index: Tensor | None = None  # (B,) number of each stream row within its task's training part
     first_epoch: bool = True
+    precision: torch.dtype = torch.float32  # of the weights: that of the logits, once there are any
 
     @classmethod
     def of_stream(cls, rows: Rows, index: Tensor | None = None, first_epoch: bool = True) -> "Batch":
@@ -124,33 +125,49 @@ class Batch:
         parts = []
         for b in self.blocks:
             w = b.mass / (total if b.averaged else 1.0) / max(len(b), 1)
-            parts.append(torch.full((len(b),), w, device=self.y.device))
+            parts.append(torch.full((len(b),), w, dtype=self.precision, device=self.y.device))
         return torch.cat(parts)
 
     def split(self, parts: int) -> list["Batch"]:
-        """Micro-batches for gradient accumulation: every block dealt out in turn, masses as they were."""
-        if parts == 1:
-            return [self]
-        short = [b.source for b in self.blocks if len(b) % parts]
-        if short:
-            raise HoldfastError(
-                f"accumulate={parts} must divide the rows of every block, but {short[0]!r} has "
-                f"{len(self.block(short[0]) or ())} rows; choose a batch size that it divides"
-            )
-        out = []
-        for k in range(parts):
-            take = torch.cat([torch.arange(b.start + k, b.stop, parts) for b in self.blocks])
-            blocks, at = [], 0
-            for b in self.blocks:
-                size = len(b) // parts
-                payloads = {name: v[k::parts] for name, v in b.payloads.items()}
-                blocks.append(replace(b, start=at, stop=at + size, payloads=payloads))
-                at += size
-            on = take.to(self.y.device)
-            task = self.task[take] if isinstance(self.task, Tensor) else self.task
-            index = None if self.index is None else self.index[k::parts]
-            out.append(Batch(self.x[on], self.y[on], task, tuple(blocks), index, self.first_epoch))
-        return out
+        """Deal the rows of every block out in turn, for gradient accumulation.
+
+        A batch need not be divisible: blocks then differ by one row between micro-batches. Every
+        micro-batch has rows of every block, because a method's term over no rows would be NaN, so
+        there are fewer micro-batches if a block has fewer rows than `parts`.
+
+        Args:
+            parts: The number of micro-batches, at least 1.
+
+        Returns:
+            The micro-batches, at most `parts`, with masses as they were. The mean of their losses
+            weighted by their rows is the loss of the batch. With several blocks that `parts` does
+            not divide, a row weighs slightly more in a micro-batch that has one row less.
+
+        Example:
+            >>> rows = Rows(torch.arange(6.0)[:, None], torch.arange(6), task=0)
+            >>> [part.y.tolist() for part in Batch.of_stream(rows).split(4)]
+            [[0, 4], [1, 5], [2], [3]]
+        """
+        dealt = self.dealt(parts)
+        return [self._micro(k, take, len(dealt)) for k, take in enumerate(dealt)] if len(dealt) > 1 else [self]
+
+    def dealt(self, parts: int) -> list[Tensor]:
+        """The places of the rows of each micro-batch of `split`, on the CPU."""
+        parts = min([parts, *(len(b) for b in self.blocks if len(b))])
+        return [torch.cat([torch.arange(b.start + k, b.stop, parts) for b in self.blocks]) for k in range(parts)]
+
+    def _micro(self, k: int, take: Tensor, parts: int) -> "Batch":
+        """Micro-batch number `k` of `parts`, with the rows at the places `take`."""
+        blocks, at = [], 0
+        for b in self.blocks:
+            size = len(range(k, len(b), parts))
+            payloads = {name: v[k::parts] for name, v in b.payloads.items()}
+            blocks.append(replace(b, start=at, stop=at + size, payloads=payloads))
+            at += size
+        on = take.to(self.y.device)
+        task = self.task[take] if isinstance(self.task, Tensor) else self.task
+        index = None if self.index is None else self.index[k::parts]
+        return replace(self, x=self.x[on], y=self.y[on], task=task, blocks=tuple(blocks), index=index)
 
     def blockwise(self) -> list["Batch"]:
         """One batch a block, for separate forward passes."""
@@ -187,3 +204,30 @@ class Step:
     def stream(self, values: Tensor) -> Tensor:
         """The stream's rows of `values`; no slice (and none in backward) where there are no others."""
         return values if len(self.batch.blocks) == 1 else values[self.rows()]
+
+
+def rejoined(batch: Batch, parts: int, steps: Sequence[Step], competing: Any) -> Step:
+    """The step of a whole batch from those of its micro-batches.
+
+    Methods that observe a step then see all of its rows, not those of the last micro-batch.
+
+    Args:
+        batch: The whole batch.
+        parts: What was given to `batch.split`.
+        steps: The step of each micro-batch, in order.
+        competing: The outputs that compete in the loss of the whole batch.
+
+    Returns:
+        The step, its rows in the order of the batch, without a graph.
+    """
+    back = torch.argsort(torch.cat(batch.dealt(parts))).to(batch.y.device)
+    x, features, logits = (
+        torch.cat(pieces).detach().index_select(0, back)
+        for pieces in (
+            [s.x for s in steps],
+            [s.features for s in steps],
+            [s.logits for s in steps],
+        )
+    )
+    whole = replace(batch, precision=steps[-1].batch.precision)
+    return Step(whole, x, features, logits, competing, steps[-1].number)

@@ -2,6 +2,7 @@
 
 import inspect
 
+import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, unknown
@@ -55,6 +56,45 @@ def classifier_from(module: nn.Module, head: str, kind: str, outputs: int | None
     made = make_head(kind, layer.in_features, outputs or layer.out_features)
     made.take(layer)
     return Classifier(module, made)
+
+
+def float_type(model: nn.Module) -> torch.dtype:
+    """The floating type of a model's inputs: that of its first floating parameter or buffer.
+
+    Returns:
+        The type, torch's default for a model without floating tensors.
+
+    Example:
+        >>> float_type(nn.Linear(2, 2).to(torch.bfloat16))
+        torch.bfloat16
+    """
+    for tensors in (model.parameters(), model.buffers()):
+        for tensor in tensors:
+            if tensor.is_floating_point():
+                return tensor.dtype
+    return torch.get_default_dtype()
+
+
+def as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Raw rows as a network takes them. This is the one rule for the types of inputs.
+
+    Args:
+        x: Raw rows (N, ...).
+        dtype: The floating type of the network (`float_type`).
+
+    Returns:
+        Bytes (uint8, images) as numbers in [0, 1] of that type, other floating numbers in that type,
+        and integers and booleans as they are, because they are indices (of an embedding, say).
+
+    Example:
+        >>> as_input(torch.tensor([255], dtype=torch.uint8), torch.float32)
+        tensor([1.])
+        >>> as_input(torch.tensor([7]), torch.float32)
+        tensor([7])
+    """
+    if x.dtype == torch.uint8:
+        return x.to(dtype).div_(255)
+    return x.to(dtype) if x.is_floating_point() else x
 
 
 def check_model(model: nn.Module) -> None:

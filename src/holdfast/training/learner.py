@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -11,18 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from holdfast.engine.batch import Batch, Rows, Step
+from holdfast.engine.batch import Batch, Rows, Step, rejoined
+from holdfast.engine.chunks import MOST_ROWS, bytes_per_row, rows_within
 from holdfast.engine.loss import cross_entropy
+from holdfast.engine.one_row import take_single_rows
 from holdfast.engine.parameters import ParameterSpace, carry, trainable
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.stateful import Stateful, seed_from
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.finetune import FineTune
 from holdfast.methods.method import Method, Phase
-from holdfast.models.classifier import check_model
+from holdfast.models.classifier import as_input, check_model, float_type
 from holdfast.models.heads import check_head
 from holdfast.streams.order import BatchOrder
-from holdfast.streams.sources import to_float
 from holdfast.streams.task import SCENARIOS, Augment, Part, Task
 from holdfast.training import checkpoint
 from holdfast.training.optimizers import Factory, optimizer, schedule, swap_parameters
@@ -131,6 +133,8 @@ class Learner(Probing):
         self._initial_buffers = {n: b.clone() for n, b in self.model.named_buffers()} if self._restarts else {}
         self._watch = LossWatch()
         self._step: Step | None = None
+        self._one_row: list[Any] = []  # hooks of BatchNorm layers, between begin and end
+        self._chunks: dict[tuple[str, str, int], int] = {}  # rows read at once in evaluation
         self._before: Tensor | None = None  # θ before the step, then its change
         self._raw: Tensor | None = None
         self._resume: dict[str, Any] | None = None
@@ -186,6 +190,7 @@ class Learner(Probing):
                 self._start_anew()
             self.training_task = self.method.begin(self, self.tasks[-1])
             self._bind(thorough=True)
+        self._one_row = take_single_rows(self.model)
         self._make_optimizer(renew=self.renew_optimizer or self._restarts)
         self._make_schedule()
         self.names.append(task.name)
@@ -227,6 +232,8 @@ class Learner(Probing):
         self.space.zero_grad()
         self._step = self._before = None
         self.active, self.training_task = False, None
+        for hook in self._one_row:
+            hook.remove()
         self.seconds["consolidation"] += perf_counter() - start
 
     def _run_phase(self, phase: Phase) -> None:
@@ -305,9 +312,7 @@ class Learner(Probing):
         with self.randomness():
             self.space.zero_grad(vector=self._wants_vector)
             drawn = self._draw(batch)
-            for part in drawn.split(self.accumulate):
-                loss = self._loss(part) / self.accumulate if self.accumulate > 1 else self._loss(part)
-                (self.scaler.scale(loss) if self.scaler else loss).backward()
+            loss = self._backward(drawn)
             self.edit_gradient()
             if self.scaler:
                 self.scaler.step(self.optimizer)
@@ -316,7 +321,24 @@ class Learner(Probing):
                 self.optimizer.step()
             self.after_step()
         self.seconds["training"] += perf_counter() - start
-        return loss.detach()
+        return loss
+
+    def _backward(self, batch: Batch) -> Tensor:
+        """Loss and backward pass of a batch, in micro-batches if there are several; returns the loss."""
+        micro, total, steps = batch.split(self.accumulate), None, []
+        for part in micro:
+            loss = self._loss(part)
+            if len(micro) > 1:
+                loss = loss / (len(batch) / len(part))
+                assert self._step is not None
+                steps.append(self._step)
+            (self.scaler.scale(loss) if self.scaler else loss).backward()
+            total = loss.detach() if total is None else total + loss.detach()
+        assert total is not None
+        if len(micro) > 1:  # what methods observe is the step of the whole batch
+            self._step = rejoined(batch, self.accumulate, steps, self.competing(batch))
+            self._step.loss = total
+        return total
 
     @torch.no_grad()
     def _observe(self, batch: "Batch | tuple[Tensor, Tensor]") -> Tensor:
@@ -378,13 +400,23 @@ class Learner(Probing):
             logits = self.head(features, task)
         if self.dtype:
             features, logits = features.float(), logits.float()
+        if logits.dtype != batch.precision:
+            batch = replace(batch, precision=logits.dtype)
         return Step(batch, x, features, logits, self.competing(batch))
 
     def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
-        """Raw rows on the device as the network takes them: augmented (in training), floats in [0, 1] where they were uint8."""
+        """Raw rows on the device as the network takes them.
+
+        Args:
+            x: Raw rows (N, ...).
+            augment: Whether they are augmented, as in training, if the learner augments.
+
+        Returns:
+            uint8 as numbers in [0, 1], floats in the floating type of the model, integers as they are.
+        """
         if augment and self.augment is not None:
             x = self.augment(x, self.augmentation)
-        return to_float(x)
+        return as_input(x, float_type(self.model))
 
     def all_logits(self, features: Tensor) -> Tensor:
         """Logits of every output opened so far, whatever the task."""
@@ -502,20 +534,38 @@ class Learner(Probing):
             z[:, self.seen_outputs :] = -torch.inf
         return z
 
-    def evaluate(self, task: Task, part: str = "test", chunk: int = 2048) -> Tensor:
-        """Score of each example of a task's `part` (test, validation or train), (N,) on the CPU, in order."""
+    def evaluate(self, task: Task, part: str = "test", chunk: int | None = None) -> Tensor:
+        """Score of each example of a task's `part` (test, validation or train), (N,) on the CPU, in order.
+
+        `chunk`: how many examples are read at once; by default as many as `engine.chunks.BUDGET` bytes
+        allow, at most 2,048.
+        """
         return self.scores(task, part, chunk)[0]
 
-    def scores(self, task: Task, part: str = "test", chunk: int = 2048) -> tuple[Tensor, Tensor]:
+    def scores(self, task: Task, part: str = "test", chunk: int | None = None) -> tuple[Tensor, Tensor]:
         """As `evaluate`, with the output index of each example beside its score."""
         start = perf_counter()
         rows: Part | None = getattr(task, part)
         if rows is None:
             raise HoldfastError(f"task {task.name!r} has no {part} part; build the stream with validation=0.1, say")
-        order = torch.arange(len(rows)).split(chunk)
+        order = torch.arange(len(rows)).split(chunk or self._rows_at_once(task, part, rows))
         found = [(self.scorer(self.predict(x, task.index), y.to(self.device)).cpu(), y.cpu()) for x, y, _ in rows.batches(order)]
         self.seconds["evaluation"] += perf_counter() - start
         return torch.cat([s for s, _ in found]), torch.cat([y for _, y in found])
+
+    @torch.no_grad()
+    def _rows_at_once(self, task: Task, part: str, rows: Part) -> int:
+        """The number of rows that one forward pass of an evaluation takes, by their bytes."""
+        key = (task.name, part, len(self.names))
+        if key not in self._chunks:
+            x = self.prepare(rows.fetch(torch.arange(1))[0].to(self.device), augment=False)
+            known = task.index if self.scenario == "task" else None
+            try:
+                size = bytes_per_row(self.model, lambda one: self.model(one, known), x)
+            except Exception:  # whatever is wrong with the model is said where it is used
+                return MOST_ROWS
+            self._chunks[key] = rows_within(size)
+        return self._chunks[key]
 
     def fit(self, stream: Any, **options: Any) -> Any:
         """Trains on every task of a stream and evaluates after each; see `holdfast.training.fit`."""
@@ -547,6 +597,7 @@ class Learner(Probing):
         with self.randomness():
             self.training_task = self.method.begin(self, self.tasks[-1])
         self._bind(thorough=True)
+        self._one_row = take_single_rows(self.model)
         self._make_schedule()
         assert state is not None
         checkpoint.restore(self, state)
