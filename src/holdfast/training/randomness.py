@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.random import mtrand
 from torch import Tensor, nn
 
 from holdfast.engine.stateful import seed_from
@@ -29,13 +30,13 @@ class Generator(Protocol):
 
 
 class _NumPy:
-    """NumPy's global generator."""
+    """NumPy's global generator. Its state counts a second normal value that is kept from drawing two at once."""
 
     def get_state(self) -> Any:
-        return np.random.get_state(legacy=False)
+        return np.random.get_state(legacy=False)  # noqa: NPY002
 
     def set_state(self, state: Any) -> None:
-        np.random.set_state(state)
+        np.random.set_state(state)  # noqa: NPY002
 
 
 class _Python:
@@ -46,6 +47,10 @@ class _Python:
 
     def set_state(self, state: Any) -> None:
         random.setstate(state)
+
+
+NUMPY = _NumPy()
+PYTHON = _Python()
 
 
 class Randomness:
@@ -69,8 +74,8 @@ class Randomness:
     def _seed_others(self) -> None:
         """Seed what belongs to NumPy and Python.
 
-        The bit generator itself is exchanged, because reading and writing its 2.5 kB takes 60 µs each. A second
-        normal value that NumPy keeps from drawing two at once is dropped on leaving, and kept in checkpoints.
+        NumPy's bit generator itself is exchanged, because reading and writing its state takes 60 µs each. The
+        second normal value that it may keep is dropped on leaving, but kept in checkpoints.
         """
         self._numpy = np.random.MT19937(self.seed)
         self._normal: float | None = None
@@ -83,7 +88,7 @@ class Randomness:
 
     def all_generators(self) -> list[Generator]:
         """As `generators`, with those of NumPy and Python."""
-        return [*self.generators(), _NumPy(), _Python()]
+        return [*self.generators(), NUMPY, PYTHON]
 
     @contextmanager
     def active(self, wide: bool = True) -> Iterator[None]:
@@ -126,9 +131,9 @@ class Randomness:
     @contextmanager
     def _others(self) -> Iterator[None]:
         """NumPy's and Python's generators hold the learner's state inside."""
-        python, bits, theirs = random.getstate(), np.random.get_bit_generator(), np.random.get_state(legacy=False)
+        python, bits, theirs = random.getstate(), mtrand.get_bit_generator(), NUMPY.get_state()
         random.setstate(self._python)
-        np.random.set_bit_generator(self._numpy)
+        mtrand.set_bit_generator(self._numpy)
         if self._normal is not None:
             _keep_normal(self._normal)
         try:
@@ -136,7 +141,7 @@ class Randomness:
         finally:
             self._python, self._normal = random.getstate(), None
             random.setstate(python)
-            np.random.set_bit_generator(bits)
+            mtrand.set_bit_generator(bits)
             if theirs["has_gauss"]:
                 _keep_normal(theirs["gauss"])
 
@@ -146,7 +151,7 @@ class Randomness:
         found = {name: value for name, value in zip(("host", "device"), now, strict=False) if value is not None}
         inside = self._depth > 0 and self._wide
         normal = self._normal
-        if inside and (state := np.random.get_state(legacy=False))["has_gauss"]:
+        if inside and (state := NUMPY.get_state())["has_gauss"]:
             normal = state["gauss"]
         key = self._numpy.state["state"]
         _, words, second = random.getstate() if inside else self._python
@@ -167,7 +172,7 @@ class Randomness:
 
 
 def _keep_normal(value: float) -> None:
-    np.random.set_state(np.random.get_state(legacy=False) | {"has_gauss": 1, "gauss": value})
+    NUMPY.set_state(NUMPY.get_state() | {"has_gauss": 1, "gauss": value})
 
 
 def _packed(words: Iterable[int], normal: float | None) -> Tensor:
