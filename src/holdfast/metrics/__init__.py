@@ -8,15 +8,9 @@ from holdfast.metrics.anytime import (
     windowed_plasticity,
     worst_case_accuracy,
 )
-from holdfast.metrics.intervals import (
-    Interval,
-    example_interval,
-    expected_worst_forgetting,
-    paired_seed_interval,
-    seed_interval,
-    transfer_interval,
-    wilson_interval,
-)
+from holdfast.metrics.examples import example_interval, expected_worst_forgetting, transfer_interval
+from holdfast.metrics.intervals import Interval, paired_seed_interval, seed_interval, wilson_interval
+from holdfast.metrics.learnt import Unlearnt, unlearnt, unlearnt_sentence
 from holdfast.metrics.matrix import UNTRAINED, AccuracyMatrix
 from holdfast.metrics.transfer import (
     average_accuracy,
@@ -45,6 +39,7 @@ __all__ = [
     "AccuracyMatrix",
     "Curves",
     "Interval",
+    "Unlearnt",
     "average_accuracy",
     "average_anytime_accuracy",
     "average_incremental_accuracy",
@@ -69,6 +64,8 @@ __all__ = [
     "task_forgetting",
     "task_transfer",
     "transfer_interval",
+    "unlearnt",
+    "unlearnt_sentence",
     "wilson_interval",
     "windowed_forgetting",
     "windowed_plasticity",

@@ -113,3 +113,16 @@ def score_bounds(value: Any) -> tuple[float, float]:
         if -WIDEST <= low < high <= WIDEST:
             return low, high
     raise HoldfastError(f"score_range must be (lowest, highest), two numbers below {WIDEST:g}, got {str(value)[:50]}")
+
+
+def chance_levels(value: Any, tasks: Sequence[Hashable], bounds: tuple[float, float]) -> dict[Hashable, float]:
+    """Scores of guessing by task, in the order of tasks; those that are None are left out."""
+    levels = value if isinstance(value, Mapping) else {} if value is None else dict.fromkeys(tasks, value)
+    strange = [t for t in levels if t not in tasks]
+    if strange:
+        raise HoldfastError(f"chance names task {str(strange[0])[:50]!r}, which is not in the matrix")
+    found = {t: number(levels[t], f"chance of task {str(t)[:50]!r}") for t in tasks if levels.get(t) is not None}
+    for task, level in found.items():
+        if not bounds[0] <= level <= bounds[1]:
+            raise HoldfastError(f"chance of task {str(task)[:50]!r} must be a possible score, in {list(bounds)}, got {level:g}")
+    return found

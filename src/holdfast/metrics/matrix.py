@@ -47,11 +47,28 @@ class AccuracyMatrix:
     (0.339, nan)
     """
 
-    def __init__(self, tasks: Sequence[Hashable], *, score_range: tuple[float, float] = (0.0, 1.0)) -> None:
-        """`tasks` in the order of training; `score_range` what a score may be (accuracy: 0 to 1)."""
-        with reading("the accuracy matrix", "task names and a score_range"):
+    def __init__(
+        self,
+        tasks: Sequence[Hashable],
+        *,
+        score_range: tuple[float, float] = (0.0, 1.0),
+        chance: Mapping[Hashable, float] | float | None = None,
+    ) -> None:
+        """An empty matrix.
+
+        Args:
+            tasks: Names in the order of training.
+            score_range: Lowest and highest possible score (accuracy: 0 to 1).
+            chance: Score of guessing, for all tasks or by task; it tells which tasks were learnt at all.
+                None, or a task that is left out: not known.
+
+        Raises:
+            HoldfastError: There is no task, two have one name, or a number is out of its range.
+        """
+        with reading("the accuracy matrix", "task names, a score_range and chance levels"):
             self.tasks = forms.names(tasks)
             self.score_range = forms.score_bounds(score_range)
+            self.chance = forms.chance_levels(chance, self.tasks, self.score_range)
         self.cells: dict[tuple[Hashable, Hashable | None, str | None], Cell] = {}
         self.clusters: dict[Hashable, np.ndarray] = {}
 
@@ -284,7 +301,10 @@ class AccuracyMatrix:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `json.dumps`."""
-        return {"format": FORMAT, "tasks": list(self.tasks), "score_range": list(self.score_range), "cells": self.to_records()}
+        out = {"format": FORMAT, "tasks": list(self.tasks), "score_range": list(self.score_range), "cells": self.to_records()}
+        if self.chance:
+            out["chance"] = [self.chance.get(t) for t in self.tasks]
+        return out
 
     @classmethod
     def from_json(cls, value: "str | Path | Mapping[str, Any]") -> "AccuracyMatrix":
@@ -295,7 +315,11 @@ class AccuracyMatrix:
             if data.get("format", FORMAT) != FORMAT:
                 raise HoldfastError(f"matrix format {str(data['format'])[:50]} is not known; this version reads {FORMAT}")
             tasks = [forms.task_name(t) for t in data["tasks"]]
-            return cls.from_records(data["cells"], tasks, score_range=data.get("score_range", (0.0, 1.0)))
+            out = cls.from_records(data["cells"], tasks, score_range=data.get("score_range", (0.0, 1.0)))
+            if data.get("chance") is not None:
+                levels = dict(zip(out.tasks, data["chance"], strict=True))
+                out.chance = forms.chance_levels(levels, out.tasks, out.score_range)
+            return out
 
     @classmethod
     def from_csv(

@@ -1,0 +1,117 @@
+"""Which tasks were learnt at all. What was never known cannot be forgotten, so transfer says nothing of it."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from holdfast.errors import HoldfastError
+from holdfast.metrics.intervals import check_confidence
+from holdfast.metrics.matrix import AccuracyMatrix
+
+MARGIN = 0.1
+NAMED = 5  # tasks that a warning names
+MEANING = "Backward transfer and forgetting say nothing about a task that was not learnt."
+CAUSES = (
+    "Likely causes are the learning rate (too low, or so high that training diverged), too few epochs, "
+    "inputs that are not normalised, and a method that is set to hold the weights too firmly."
+)
+
+
+@dataclass(frozen=True)
+class Unlearnt:
+    """A task whose score just after its training is near chance.
+
+    Args:
+        task: Its name.
+        score: R[j, j].
+        chance: The score of guessing.
+        note: What else there is to say of it, such as in how many seeds.
+    """
+
+    task: Hashable
+    score: float
+    chance: float
+    note: str = ""
+
+
+def unlearnt(
+    m: AccuracyMatrix,
+    chance: Mapping[Hashable, float] | float | None = None,
+    *,
+    margin: float = MARGIN,
+    confidence: float = 0.95,
+) -> tuple[Unlearnt, ...]:
+    """The tasks that were not learnt: their score just after training is near chance.
+
+    A task counts as learnt if its score R[j, j] is above chance by at least `margin` of the way from
+    chance to the highest score, and if so many right answers would be rare under guessing (an exact
+    one-sided binomial test, where the number of examples is known).
+
+    Args:
+        m: The matrix.
+        chance: Score of guessing, one for all tasks or by task. By default `m.chance`. With C outputs
+            that compete it is 1/C, or the share of the commonest label if that is more.
+        margin: Share of the way from chance to the highest score, in [0, 1).
+        confidence: Of the test for each task, in (0, 1).
+
+    Returns:
+        The tasks that were not learnt, in order. Tasks without a score or a chance level are left out.
+
+    Raises:
+        HoldfastError: An argument is out of its range.
+
+    Example:
+        >>> m = AccuracyMatrix.from_array([[.9, .5], [.8, .52]], ["a", "b"], orientation="after-by-task", examples=400)
+        >>> [u.task for u in unlearnt(m, chance=0.5)]
+        ['b']
+    """
+    check_confidence(confidence)
+    if not 0 <= margin < 1:
+        raise HoldfastError(f"margin is a share of the way to the highest score, in [0, 1), got {margin}")
+    levels = m.chance if chance is None else AccuracyMatrix(m.tasks, score_range=m.score_range, chance=chance).chance
+    low, high = m.score_range
+    found = []
+    for task, level in levels.items():
+        score, cell = m.score(task, after=task), m.cells.get((task, task, None))
+        if np.isnan(score) or level >= high:
+            continue
+        share, guessed = (score - low) / (high - low), (level - low) / (high - low)
+        above = (share - guessed) / (1 - guessed) >= margin
+        examples = None if cell is None else cell.examples
+        if not above or (examples and not _rare(share, guessed, examples, 1 - confidence)):
+            found.append(Unlearnt(task, score, level))
+    return tuple(found)
+
+
+def _rare(share: float, chance: float, examples: int, level: float) -> bool:
+    """Whether so many right answers are rarer under guessing than `level`."""
+    from scipy.stats import binom
+
+    right = np.floor(share * examples + 1e-9)
+    return bool(binom.sf(right - 1, examples, chance) <= level)
+
+
+def unlearnt_sentence(found: Sequence[Unlearnt], tasks: int, unit: float = 1.0) -> str:
+    """A warning that names the tasks that were not learnt, and the likely causes.
+
+    Args:
+        found: What `unlearnt` found, at least one.
+        tasks: Number of all tasks.
+        unit: What scores are multiplied by when they are shown: 100 for points.
+
+    Example:
+        >>> print(unlearnt_sentence([Unlearnt("b", 0.52, 0.5)], 2)[:77])
+        1 of 2 tasks was not learnt: b (score 0.52 after its training, chance 0.5). B
+    """
+    spec = ".1f" if unit == 100 else ".3g"
+    named = [
+        f"{u.task} (score {unit * u.score:{spec}} after its training, chance {unit * u.chance:{spec}}"
+        f"{', ' + u.note if u.note else ''})"
+        for u in found[:NAMED]
+    ]
+    more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+    everything = len(found) == tasks and not any(u.note for u in found)
+    count = f"{len(found)} of {tasks} tasks {'was' if len(found) == 1 else 'were'} not learnt"
+    what = "nothing was learnt" if everything else count
+    return f"{what}: {', '.join(named)}{more}. {MEANING} {CAUSES}"
