@@ -36,6 +36,15 @@ def _value(text: str) -> Any:
         return text  # a word, such as the name of an optimizer
 
 
+def settings_of(sweeps: Sequence[tuple[str, Sequence[Any]]]) -> set[str]:
+    """Those of some sweeps that are settings of a run, such as "training.lr".
+
+    >>> settings_of([("lr", [0.1]), ("ER.capacity", [50])])
+    {'training.lr'}
+    """
+    return {f"{SETTINGS[name]}.{name}" for name, _ in sweeps if name in SETTINGS}
+
+
 def swept(config: RunConfig, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> list[tuple[str, RunConfig]]:
     """(label, config) for every combination of values; a name is an argument of the method's parts, else a setting of the run.
 
@@ -78,7 +87,7 @@ def _with(config: RunConfig, name: str, value: Any) -> tuple[RunConfig, bool]:
     """The config with another value, and whether it is the method's."""
     from holdfast.methods import parse_method
 
-    values, found = config.model_dump(), _parts_with(config.method, name)
+    values, found = config.model_dump(exclude_unset=True), _parts_with(config.method, name)
     parts = parse_method(config.method).parts
     if len(found) > 1:
         names = ", ".join(f"{parts[k].name}.{name}" for k in found)
@@ -89,7 +98,7 @@ def _with(config: RunConfig, name: str, value: Any) -> tuple[RunConfig, bool]:
             changed = type(parts[k])(**parts[k].arguments | {argument: value})
         values["method"] = " + ".join(repr(changed if i == k else p) for i, p in enumerate(parts))
     elif name in SETTINGS:
-        values[SETTINGS[name]][name] = value
+        values[SETTINGS[name]] = values.get(SETTINGS[name], {}) | {name: value}
     else:
         raise unknown("hyperparameter", name, [*(a for p in parts for a in p.signature()), *SETTINGS])
     return validated(RunConfig, **values), bool(found)

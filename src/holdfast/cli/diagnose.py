@@ -6,12 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
+from holdfast.cli.given import note, on_line
 from holdfast.cli.runs import DataDir, Device, check_device
 from holdfast.errors import HoldfastError, one_of
 from holdfast.files import write_page
 
 
 def diagnose(
+    context: typer.Context,
     run: Annotated[Path, typer.Argument(help="Folder of a run that was made with --keep-checkpoints.")],
     what: Annotated[
         str | None, typer.Option(help="Some of interference,spectrum,layers,saturation,landscape,plasticity,entropy,stability-gap (all).")
@@ -29,6 +31,8 @@ def diagnose(
     from holdfast.reports.results import read_findings
 
     chosen = [one_of("diagnostic", w.strip(), DIAGNOSTICS) for w in what.split(",") if w.strip()] if what else list(DIAGNOSTICS)
+    if chosen == ["layers"] and on_line(context, "examples"):
+        note(["--examples has no effect: layers looks at all test examples"])
     check_device(device)
     kept = KeptRun(run, data_dir, device, examples)
     found = {f["what"]: f for f in read_findings(kept.folder)}

@@ -1,5 +1,6 @@
 """The command line. Heavy packages are imported inside the commands; a user's mistake is one message and exit code 2."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -11,6 +12,7 @@ from holdfast.cli.advise import advise
 from holdfast.cli.border import at_border
 from holdfast.cli.diagnose import diagnose
 from holdfast.cli.gate import gate, leave_no_old_verdict
+from holdfast.cli.given import note, on_line
 from holdfast.cli.ledger import history, record
 from holdfast.cli.order import app as order
 from holdfast.cli.runs import Tolerance, bench, run
@@ -49,6 +51,7 @@ app.command()(bench)
 
 @app.command()
 def report(
+    context: typer.Context,
     folders: Annotated[list[Path], typer.Argument(help="Folders with results. Two: the second is compared with the first.")],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Holdfast report",
@@ -64,6 +67,8 @@ def report(
 
     from holdfast import reports
 
+    if merge and len(folders) != 2:
+        note([f"--merge has no effect: {len(folders)} folders are one set of runs anyway"])
     sets = [reports.summarise(reports.load_results([f])) for f in folders] if len(folders) == 2 and not merge else []
     differences = reports.compare_folders(sets[0], sets[1]) if sets else []
     if sets and not differences:
@@ -73,6 +78,8 @@ def report(
         groups.sort(key=lambda g: [("task", "domain", "class").index(g.scenario), -g.values["ACC"].estimate])
     else:
         groups = reports.summarise(reports.load_results(folders))
+    if on_line(context, "tolerance") and not any(reports.select(s, 1.0) for s in reports.find_sweeps(groups)):
+        note(["--tolerance has no effect: it is for selections from a sweep with validation data"])
     if markdown:
         print(reports.markdown(groups), end="")
     for path, table in ((latex, reports.latex), (csv, reports.as_csv)):
@@ -108,19 +115,25 @@ app.add_typer(order, name="order")
 
 @app.command()
 def metrics(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV with columns task, after, score (and examples, segment), or a matrix as JSON.")],
     chance: Annotated[float | None, typer.Option(help="Baseline for forward transfer: the chance level.")] = None,
     score_range: Annotated[str, typer.Option(help="Lowest and highest score, such as 0,1 or 0,100.")] = "0,1",
 ) -> None:
     """Print transfer, forgetting and the rest for scores from anywhere. Needs no PyTorch."""
     from holdfast.cli.tables import print_summary
-    from holdfast.metrics import AccuracyMatrix
+    from holdfast.metrics import AccuracyMatrix, summary
 
     try:
         low, high = (float(v) for v in score_range.split(","))
     except ValueError:
         raise HoldfastError(f"--score-range {score_range!r} cannot be read; expected two numbers such as 0,100") from None
-    matrix = AccuracyMatrix.from_json(file) if file.suffix == ".json" else AccuracyMatrix.from_csv(file, score_range=(low, high))
+    is_json = file.suffix == ".json"
+    if is_json and on_line(context, "score_range"):
+        raise HoldfastError("--score-range is for CSV files; a matrix as JSON has its own score_range")
+    matrix = AccuracyMatrix.from_json(file) if is_json else AccuracyMatrix.from_csv(file, score_range=(low, high))
+    if chance is not None and math.isnan(summary(matrix, chance)["FWT"]):
+        note(["--chance has no effect: no task has a score from before it was trained, so there is no FWT"])
     print_summary(matrix, chance)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli.given import note, on_line
 from holdfast.cli.runs import DataDir, Device, Every, Jobs, Work, carry_out, parse_seeds, workers
 from holdfast.errors import HoldfastError
 from holdfast.files import write_page
@@ -43,6 +44,7 @@ def probe(
 ) -> None:
     """Measure the transfer between tasks by short runs."""
     from holdfast.bench.config import load_suite
+    from holdfast.bench.options import refuse_idle
     from holdfast.bench.orders import Probing, base_config, measure_signals, task_names
     from holdfast.bench.runner import check_writable
     from holdfast.errors import one_of
@@ -50,7 +52,11 @@ def probe(
 
     one_of("estimator", estimator, ESTIMATORS)
     loaded, chosen = load_suite(suite), tuple(parse_seeds(seeds))
+    refuse_idle([c for _, c in loaded.runs()])
     config = base_config(loaded, scenario, method, epochs=epochs, steps=steps, fraction=fraction)
+    refuse_idle([config], {f"training.{o}" for o, v in (("epochs", epochs), ("steps", steps)) if v})
+    if signals and estimator == "base":
+        note(["--signals has no effect: the base estimator measures the signals anyway"])
     measured = signals or estimator == "base"
     if measured and config.scenario != "domain":
         raise HoldfastError(f"signals and the base estimator need outputs that all tasks share: the domain scenario, got {config.scenario}")
@@ -67,6 +73,7 @@ def probe(
 
 @app.command()
 def plan(
+    context: typer.Context,
     source: From,
     forward: Annotated[Path | None, typer.Option(help="With a CSV: a second one, what row k gives to column i.")] = None,
     scheduler: Annotated[str, typer.Option(help="See --list.")] = "linear-ordering",
@@ -83,6 +90,9 @@ def plan(
     from holdfast.planning.schedulers import usable
 
     found = read_probe(source, forward)
+    others = on_line(context, *(p for p in context.params if p not in ("source", "forward", "list_")))
+    if list_ and others:
+        raise HoldfastError(f"--list only lists the schedulers, so {others[0]} has no effect; leave one out")
     if list_:
         for name in usable(found):
             print(f"{name:24} {(SCHEDULERS[name].__doc__ or '').splitlines()[0]}")
@@ -90,6 +100,8 @@ def plan(
     rules = constraint or []
     made = make_plan(found, scheduler, rules, seed=seed, noise=noise)
     groups = make_stages(found, rules) if stages else None
+    if on_line(context, "noise") and made.stays_best is None:
+        note([f"--noise has no effect: the stability of {scheduler} orders is not estimated"])
     if json_:
         print(json.dumps(made.to_json() | (groups.to_json() | {"stages_objective": groups.objective} if groups else {}), indent=1))
     else:
@@ -116,10 +128,14 @@ def verify(
     checkpoint_every: Every = 30.0,
 ) -> None:
     """Train the planned orders, the reverse of the first, and random ones; report realised against predicted."""
+    from holdfast.bench.config import load_suite
+    from holdfast.bench.options import refuse_idle
     from holdfast.bench.orders import verifying
     from holdfast.bench.runner import check_writable, write_json
     from holdfast.planning import make_plan, verified
 
+    if transfer_to not in (None, "full"):
+        refuse_idle([c for _, c in load_suite(str(transfer_to)).runs()])
     chosen = [n.strip() for n in schedulers.split(",") if n.strip()] if schedulers else []
     job = verifying(source, orders=orders, seeds=seeds, schedulers=chosen, constraints=constraint or (), transfer_to=transfer_to)
     folder = out or (source if source.is_dir() else source.parent)

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli.border import Terminated
+from holdfast.cli.given import note, on_line
 from holdfast.errors import HoldfastError
 
 Seeds = Annotated[str | None, typer.Option(help="Seeds: 3, or 1,2,3, or 1-5.")]
@@ -51,6 +52,7 @@ def _is_whole(text: str) -> bool:
 
 
 def run(
+    context: typer.Context,
     data: Annotated[str | None, typer.Option(help="Data set: digits, or a hub name such as ylecun/mnist.")] = None,
     stream: Annotated[str | None, typer.Option(help="How tasks are made: split, permuted, rotated, sequence, mixture, grouped.")] = None,
     then: Annotated[str | None, typer.Option(help="Data sets after the first, one task each, for --stream sequence.")] = None,
@@ -142,17 +144,49 @@ def run(
         "scenario": scenario,
         "method": method,
     }
+    from holdfast.bench.options import refuse_idle
     from holdfast.bench.sweep import parse_sweep, swept
 
     configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds(seeds or "0")]
     sweeps = [parse_sweep(s) for s in sweep or ()]
-    _carry_out(
-        [pair for c in configs for pair in swept(c, sweeps)],
-        Work(out, jobs, device, data_dir, checkpoint_every, tolerance / 100, keep_checkpoints),
-        f"{method}, {scenario} scenario",
-        "",
-        matrix=True,
-    )
+    runs = [pair for c in configs for pair in swept(c, sweeps)]
+    refuse_idle([c for _, c in runs])
+    _name_idle(context, [c for _, c in runs], bool(sweeps))
+    work = Work(out, jobs, device, data_dir, checkpoint_every, tolerance / 100, keep_checkpoints)
+    _carry_out(runs, work, f"{method}, {scenario} scenario", "", matrix=True)
+
+
+def _name_idle(context: typer.Context, configs: Sequence[Any], sweeps: bool) -> None:
+    """Refuse or name the options of the command itself that its runs cannot use."""
+    from holdfast.bench.options import notes
+
+    announced = [c for c in configs if c.training.boundaries == "known"]
+    if on_line(context, "keep_checkpoints") and not announced:
+        raise HoldfastError(
+            "--keep-checkpoints keeps the learner at task boundaries, and with "
+            f"boundaries={configs[0].training.boundaries!r} none is announced; leave it out"
+        )
+    lines = notes(configs)
+    if on_line(context, "checkpoint_every") and not announced:
+        lines.append("--checkpoint-every has no effect with unannounced boundaries")
+    validation = any(c.data.validation for c in configs)
+    if on_line(context, "tolerance") and not (sweeps and validation):
+        lines.append("--tolerance has no effect: it is for selections from a --sweep with --validation")
+    if on_line(context, "validation") and validation and not sweeps:
+        lines.append(
+            "--validation sets examples aside, but nothing is selected without --sweep; "
+            "the result files have the scores on them, the table below has test scores only"
+        )
+    if on_line(context, "data_dir") and all(_names_of(c.data) == {"digits"} for c in configs):
+        lines.append("--data-dir has no effect: digits comes with the package")
+    note(lines)
+
+
+def _names_of(data: Any) -> set[str]:
+    """The data sets that a run reads."""
+    if data.stream == "mixture":
+        return {piece.partition(":")[0] for piece in data.pieces}
+    return {data.name, *data.then}
 
 
 def _given(**values: Any) -> dict[str, Any]:
@@ -196,6 +230,7 @@ def _integers(name: str, text: str | None, expected: str = "sizes such as 256,25
 
 
 def bench(
+    context: typer.Context,
     suite: Annotated[str, typer.Argument(help="A shipped suite (see --list) or a TOML file.")] = "",
     methods: Annotated[str | None, typer.Option(help="Only these methods, by their labels: FineTune,AGEM.")] = None,
     scenarios: Annotated[str | None, typer.Option(help="Only these scenarios: task,class.")] = None,
@@ -213,20 +248,33 @@ def bench(
 ) -> None:
     """Run a suite of methods over scenarios and seeds; print the table and write an HTML report."""
     from holdfast.bench.config import DataConfig, load_suite, shipped, validated
-    from holdfast.bench.sweep import parse_sweep, sweep_suite
+    from holdfast.bench.options import refuse_idle
+    from holdfast.bench.sweep import parse_sweep, settings_of, sweep_suite
 
+    others = on_line(context, *(p for p in context.params if p not in ("suite", "list_")))
+    if others and (list_ or not suite):
+        raise HoldfastError(
+            f"{others[0]} has no effect on the list of suites; to run one, give its name, "
+            f"such as holdfast bench demo {others[0]} …, without --list"
+        )
     if list_ or not suite:
         for name in shipped():
             print(f"{name:20} {load_suite(name).description}")
         return
     loaded = load_suite(suite)
+    refuse_idle([c for _, c in loaded.runs()])
     if seeds is not None:
         loaded = loaded.model_copy(update={"seeds": parse_seeds(seeds)})
     loaded = loaded.only_these(_names(methods), _names(scenarios))
     if validation is not None:
-        loaded = loaded.model_copy(update={"data": validated(DataConfig, **loaded.data.model_dump() | {"validation": validation})})
+        data = loaded.data.model_dump(exclude_unset=True) | {"validation": validation}
+        loaded = loaded.model_copy(update={"data": validated(DataConfig, **data)})
     work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every, tolerance / 100, keep_checkpoints)
-    _carry_out(sweep_suite(loaded, [parse_sweep(s) for s in sweep or ()]), work, loaded.name, loaded.description)
+    sweeps = [parse_sweep(s) for s in sweep or ()]
+    runs = sweep_suite(loaded, sweeps)
+    refuse_idle([c for _, c in runs], settings_of(sweeps))
+    _name_idle(context, [c for _, c in runs], bool(sweeps))
+    _carry_out(runs, work, loaded.name, loaded.description)
 
 
 @dataclass(frozen=True)
