@@ -1,12 +1,18 @@
 """The conformance suite over every export, and doubles that break each law in turn."""
 
+import contextlib
+
+import numpy as np
 import pytest
 import torch
 
 from holdfast.checks import LAWS, LawBroken, check_method
+from holdfast.engine.batch import Batch, Rows
+from holdfast.engine.memory import Memory
 from holdfast.methods import EWC, METHODS, FineTune
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.replay import Replay
+from holdfast.streams.task import JoinedPart
 
 SPECS = {
     "AGEM": ["AGEM(40)", "AGEM(40, project='step', insert='boundary', memory='ring')"],
@@ -203,6 +209,79 @@ class Touching(Double):
         return learner.model(x, task)
 
 
+class LearningWhileTested(Double):
+    """Evaluation: learns from the rows that it predicts, as methods of test-time adaptation do."""
+
+    def predict(self, learner, x, task):
+        z = learner.model(x, task)
+        with torch.no_grad():
+            learner.space.theta.mul_(1 - 1e-6)
+        return z
+
+
+class NeverSettled(Double):
+    """Evaluation: predicts in training mode, where BatchNorm takes its statistics from test rows."""
+
+    def predict(self, learner, x, task):
+        return learner.model.train()(x, task)
+
+
+class Dicing(Double):
+    """Evaluation: takes numbers from a generator that is not its own."""
+
+    def predict(self, learner, x, task):
+        np.random.rand()  # noqa: NPY002
+        return learner.model(x, task)
+
+
+class FittedToTheTest(Double):
+    """Held-out rows: moves the weights by what the test part holds."""
+
+    def consolidate(self, learner, task):
+        x, y, _ = task.test.fetch(torch.arange(len(task.test)))
+        learner.gradient_on(Batch.of_stream(Rows(x, y, task.index)), out=learner.space.scratch)
+        learner.space.theta.data.sub_(learner.space.scratch, alpha=0.01)
+
+
+class CountingTheTest(Double):
+    """Held-out rows: reads the test labels alone, and hides that it was not allowed to."""
+
+    def begin(self, learner, task):
+        with contextlib.suppress(AssertionError):
+            self.host["labels"] = task.test.y.tolist()
+        return task
+
+
+class TrainedOnValidation(Double):
+    """Held-out rows: joins the validation rows to the training part."""
+
+    def begin(self, learner, task):
+        return task if task.validation is None else task.with_training(JoinedPart([task.train, task.validation]))
+
+
+class ValidationInMemory(Double):
+    """Held-out rows: stores the validation rows for replay."""
+
+    declaration = Declaration("double", "–", "", stores_examples=True)
+
+    def __init__(self):
+        super().__init__()
+        self.memory = Memory(20)
+
+    def consolidate(self, learner, task):
+        if task.validation is not None:
+            x, y, t = task.validation.fetch(torch.arange(20))
+            self.memory.insert(Rows(x, y, t))
+
+
+class BehindTheRows(Double):
+    """Held-out rows: finds them in the array that the training rows are a part of."""
+
+    def begin(self, learner, task):
+        self.host["sum"] = int(task.train.x.sum())
+        return task
+
+
 class Drifting(Double):
     """What must not move: pushes every parameter, with or without a gradient."""
 
@@ -240,6 +319,14 @@ BROKEN = {
     ByName: "the task id is not used where it is hidden",
     Transductive: "the task id is not used where it is hidden",
     Touching: "evaluation changes nothing",
+    LearningWhileTested: "evaluation changes nothing",
+    NeverSettled: "evaluation changes nothing",
+    Dicing: "evaluation changes nothing",
+    FittedToTheTest: "held-out rows are never read",
+    CountingTheTest: "held-out rows are never read",
+    TrainedOnValidation: "held-out rows are never read",
+    ValidationInMemory: "held-out rows are never read",
+    BehindTheRows: "held-out rows are never read",
     Drifting: "what must not move does not move",
     LeakyIsolation: "what must not move does not move",
     Hidden: "all state moves with the device",

@@ -1,105 +1,21 @@
-"""The conformance suite: laws that every method must keep, ours and yours.
-
-    from holdfast import check_method
-    check_method(MyMethod(0.5))
-
-Each law trains small learners on the embedded digits (seconds in all) and raises `LawBroken` where it does not hold.
-"""
+"""The laws of training: determinism, sums, resuming, growth, strength 0, bytes, what must not move, devices."""
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from holdfast.checks.parts import LawBroken, Make, require_same, small_learner, small_stream, state_of, trained
 from holdfast.engine.memory import Memory
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError
 from holdfast.methods import AGEM, ER, EWC, METHODS, FineTune, LwF, Method, parse_method
-from holdfast.models import mlp
-from holdfast.models.heads import FITS
-from holdfast.streams import Stream, digits, split
-from holdfast.training import Learner, optimizer
-
-TASKS = 3
-Make = Callable[[], Method]
-Law = Callable[[Make, str], None]
-
-
-class LawBroken(AssertionError):
-    """A method breaks a law; the message says which, in which scenario, and what differed."""
-
-
-def check_method(method: Method | str, scenarios: tuple[str, ...] | None = None) -> list[str]:
-    """Checks every law in every scenario that the method declares (or in `scenarios`); returns the names of the laws.
-
-    >>> check_method("FineTune", scenarios=("class",))[:2]
-    ['its repr builds it again', 'the same seed gives the same bits']
-    """
-    method = parse_method(method) if isinstance(method, str) else method
-
-    def make() -> Method:
-        fresh = [type(p)(**p.arguments) for p in method.parts]
-        return sum(fresh[1:], fresh[0])
-
-    declared = set(method.parts[0].declaration.scenarios).intersection(*(p.declaration.scenarios for p in method.parts))
-    for scenario in scenarios or sorted(declared):
-        for name, law in LAWS.items():
-            try:
-                law(make, scenario)
-            except LawBroken as broken:
-                raise LawBroken(f"{method!r} breaks the law “{name}” in the {scenario} scenario: {broken}") from None
-    return list(LAWS)
-
-
-# ---- what the laws are made of
-
-
-def _stream(scenario: str) -> Stream:
-    whole = split(digits(), 5, scenario)
-    return replace(whole, tasks=whole.tasks[:TASKS])
-
-
-def _learner(method: Method, s: Stream, name: str = "sgd", head: str | None = None, **options: Any) -> Learner:
-    model = mlp(s.shape, head or FITS[s.scenario][0], s.outputs, hidden=(24, 16), seed=0)
-    if not all(p.declaration.trains for p in method.parts):
-        model.freeze()
-    rate = {"lr": 0.02, "momentum": 0.9} if name == "sgd" else {"lr": 1e-3, "weight_decay": 0.1}
-    settings: dict[str, Any] = {"scenario": s.scenario, "batch_size": 64, "epochs": 2}
-    return Learner(model, method, optimizer(name, **rate), **(settings | options))
-
-
-def _trained(method: Method, s: Stream, tasks: int = TASKS, **options: Any) -> Learner:
-    return _learner(method, s, **options).train(*s.tasks[:tasks])
-
-
-def _state(learner: Learner, method: bool = True) -> dict[str, Any]:
-    """Everything that training leaves behind."""
-    out: dict[str, Any] = {f"model.{k}": v.clone() for k, v in learner.model.state_dict().items()}
-    out |= {f"random.{k}": v for k, v in learner.random.state().items()}
-    out["augmentation"] = learner.augmentation.get_state()
-    if method:
-        out |= {f"method.{k}": v.clone() for k, v in learner.method.state_dict().items()}
-        out |= {f"host.{k}": repr(m.host) for k, m in learner.method.named_modules() if isinstance(m, Stateful)}
-    return out
-
-
-def _require_same(a: dict[str, Any], b: dict[str, Any], what: str) -> None:
-    if a.keys() != b.keys():
-        raise LawBroken(f"{what}: {sorted(a.keys() ^ b.keys())[:3]} exist on one side only")
-    for key, value in a.items():
-        if not (_same_bits(value, b[key]) if isinstance(value, Tensor) else value == b[key]):
-            raise LawBroken(f"{what}: {key} differs")
-
-
-def _same_bits(a: Tensor, b: Tensor) -> bool:
-    """Equal, NaN being equal to NaN (where an output did not exist)."""
-    return a.shape == b.shape and a.dtype == b.dtype and bool(((a == b) | ((a != a) & (b != b))).all())
+from holdfast.training import Learner
 
 
 def _compatible(method: Method) -> Iterator[Method]:
@@ -138,9 +54,6 @@ def _expecting_error(what: str) -> Iterator[None]:
     raise LawBroken(what)
 
 
-# ---- the laws
-
-
 def repr_builds_it(make: Make, scenario: str) -> None:
     """Arguments are kept, so that config, spec and repr are one; an exported method's repr is its spec."""
     method = make()
@@ -153,19 +66,19 @@ def repr_builds_it(make: Make, scenario: str) -> None:
 
 def deterministic(make: Make, scenario: str) -> None:
     """Two runs of one seed."""
-    s = _stream(scenario)
+    s = small_stream(scenario)
     outside = torch.get_rng_state()
-    a = _state(_trained(make(), s))
+    a = state_of(trained(make(), s))
     if not torch.equal(outside, torch.get_rng_state()):
         raise LawBroken("training moved the global generator")
     torch.rand(3)  # what others do with the global generator must not matter
-    _require_same(a, _state(_trained(make(), s)), "two runs")
+    require_same(a, state_of(trained(make(), s)), "two runs")
     torch.set_rng_state(outside)
 
 
 def sums_commute(make: Make, scenario: str) -> None:
     """a + b equals b + a; an isolating method refuses company."""
-    s = _stream(scenario)
+    s = small_stream(scenario)
     if len(make().parts) > 1:
         return  # a sum is sorted when it is made; its parts are checked by themselves
     if make().declaration.isolates:
@@ -175,13 +88,13 @@ def sums_commute(make: Make, scenario: str) -> None:
         return
     for other in _compatible(make()):
         again = type(other)(**other.arguments)
-        _require_same(_state(_trained(make() + other, s)), _state(_trained(again + make(), s)), f"its sum with {other!r} in both orders")
+        require_same(state_of(trained(make() + other, s)), state_of(trained(again + make(), s)), f"its sum with {other!r} in both orders")
 
 
 def resumes(make: Make, scenario: str) -> None:
     """Saved in the middle of a task, loaded elsewhere, it goes on to the same bits."""
-    s = _stream(scenario)
-    whole = _learner(make(), s)
+    s = small_stream(scenario)
+    whole = small_learner(make(), s)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "half.safetensors"
         for k, task in enumerate(s.tasks):
@@ -191,16 +104,16 @@ def resumes(make: Make, scenario: str) -> None:
                     whole.save(path)
                 whole.step(batch)
             whole.end()
-        there = _learner(make(), s)
+        there = small_learner(make(), s)
         there.load(path, tasks=s.tasks[:2])
     there.train(*s.tasks[1:])
-    _require_same(_state(whole), _state(there), "saved in the middle and loaded")
+    require_same(state_of(whole), state_of(there), "saved in the middle and loaded")
 
 
 def grows(make: Make, scenario: str) -> None:
     """When a task opens outputs, old rows of weights and of θ-shaped buffers keep their bits, new rows of buffers are 0."""
-    s = _stream(scenario)
-    learner = _trained(make(), s, 1)
+    s = small_stream(scenario)
+    learner = trained(make(), s, 1)
     if any(p.declaration.restarts for p in learner.method.parts):
         return
     before = {n: p.detach().clone() for n, p in learner.model.named_parameters()}
@@ -242,28 +155,28 @@ def _require_carried(learner: Learner, name: str, old_views: dict[str, Tensor], 
 
 def neutral_is_absent(make: Make, scenario: str) -> None:
     """At strength 0 weights and generators are those of FineTune, alone and in a sum."""
-    s = _stream(scenario)
+    s = small_stream(scenario)
     for part in make().parts:
         for argument, value in part.declaration.neutral:
 
             def off(part: Method = part, argument: str = argument, value: Any = value) -> Method:
                 return type(part)(**(part.arguments | {argument: value}))
 
-            plain = _trained(FineTune(), s)
-            _require_same(_state(plain, False), _state(_trained(off(), s), False), f"{argument}={value} against FineTune")
+            plain = trained(FineTune(), s)
+            require_same(state_of(plain, False), state_of(trained(off(), s), False), f"{argument}={value} against FineTune")
             other = next(_compatible(off()), None)
             if other is not None:
-                alone = _trained(type(other)(**other.arguments), s)
-                _require_same(_state(alone, False), _state(_trained(off() + other, s), False), f"{argument}={value} beside {other!r}")
+                alone = trained(type(other)(**other.arguments), s)
+                require_same(state_of(alone, False), state_of(trained(off() + other, s), False), f"{argument}={value} beside {other!r}")
 
 
 def bytes_as_declared(make: Make, scenario: str) -> None:
     """State: none is 0 bytes, constant does not grow from task to task, linear does."""
-    s = _stream(scenario)
+    s = small_stream(scenario)
     if len(make().parts) > 1 or (scenario != "domain" and "domain" in make().declaration.scenarios):
         return  # where the network itself grows, so does every θ-shaped buffer
     whole = {"head": "masked", "outputs": "all"} if scenario == "class" else {}
-    learner = _learner(make(), s, epochs=4, **whole)
+    learner = small_learner(make(), s, epochs=4, **whole)
     sizes = []
     for task in s.tasks:
         learner.train(task)
@@ -277,45 +190,10 @@ def bytes_as_declared(make: Make, scenario: str) -> None:
         raise LawBroken(f"declared linear, its bytes after each task are {sizes}")
 
 
-def task_id_hidden(make: Make, scenario: str) -> None:
-    """Names of tasks change nothing; where the scenario hides the task, so do predictions; rows are predicted one by one."""
-    s = _stream(scenario)
-    learner = _trained(make(), s)
-    renamed = replace(s, tasks=tuple(replace(t, name=f"other {t.index}") for t in s.tasks))
-    _require_same(_state(learner, False), _state(_trained(make(), renamed), False), "tasks under other names")
-    x, _, _ = s.tasks[0].test.fetch(torch.arange(6))
-    together = learner.predict(x, 0)
-    if scenario != "task":
-        for t in range(1, TASKS):
-            if not torch.equal(together, learner.predict(x, t)):
-                raise LawBroken(f"predictions depend on the task id, which the {scenario} scenario hides")
-    single = torch.cat([learner.predict(x[k : k + 1], 0) for k in range(6)])
-    if not torch.allclose(together, single, atol=1e-5):
-        raise LawBroken("a row's prediction depends on the rows beside it")
-
-
-def evaluation_changes_nothing(make: Make, scenario: str) -> None:
-    """Evaluating leaves weights, statistics, state and generators alone, in the middle of training as well."""
-    s = _stream(scenario)
-    quiet, watched = _trained(make(), s), _learner(make(), s)
-    for k, task in enumerate(s.tasks):
-        watched.begin(task)
-        for batch in watched.batches():
-            watched.step(batch)
-            watched.evaluate(s.tasks[k])
-        watched.end()
-        before = _state(watched)
-        first = watched.evaluate(s.tasks[0])
-        _require_same(before, _state(watched), "before and after an evaluation")
-        if not torch.equal(first, watched.evaluate(s.tasks[0])):
-            raise LawBroken("two evaluations in a row differ")
-    _require_same(_state(quiet), _state(watched), "trained without and with evaluations in between")
-
-
 def still_parts_stay(make: Make, scenario: str) -> None:
     """Under AdamW with weight decay: what got no gradient does not move; an isolating method's old predictions keep their bits."""
-    s = _stream(scenario)
-    learner = _learner(make(), s, "adamw")
+    s = small_stream(scenario)
+    learner = small_learner(make(), s, "adamw")
     x, _, _ = s.tasks[0].test.fetch(torch.arange(20))
     first: Tensor | None = None
     isolates = any(p.declaration.isolates for p in make().parts)
@@ -336,9 +214,9 @@ def still_parts_stay(make: Make, scenario: str) -> None:
 
 def moves_with_its_device(make: Make, scenario: str) -> None:
     """All tensors are buffers or parameters: moved and saved with the method."""
-    s = _stream(scenario)
+    s = small_stream(scenario)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    learner = _trained(make(), s, 2, device=device)
+    learner = trained(make(), s, 2, device=device)
     for path, module in learner.method.named_modules():
         hidden = [n for n, v in vars(module).items() if isinstance(v, Tensor)]
         if hidden:
@@ -350,18 +228,3 @@ def moves_with_its_device(make: Make, scenario: str) -> None:
     left = [n for n, b in learner.method.named_buffers() if not b.is_meta and not n.endswith("task")]
     if left:
         raise LawBroken(f"buffer {left[0]} does not move with the method")
-
-
-LAWS: dict[str, Law] = {
-    "its repr builds it again": repr_builds_it,
-    "the same seed gives the same bits": deterministic,
-    "sums do not depend on their order": sums_commute,
-    "saved in the middle, it goes on to the same bits": resumes,
-    "growth keeps what was there": grows,
-    "strength 0 equals absent": neutral_is_absent,
-    "bytes are as declared": bytes_as_declared,
-    "the task id is not used where it is hidden": task_id_hidden,
-    "evaluation changes nothing": evaluation_changes_nothing,
-    "what must not move does not move": still_parts_stay,
-    "all state moves with the device": moves_with_its_device,
-}

@@ -1,0 +1,72 @@
+"""The conformance suite: laws that every method must keep, ours and yours.
+
+    from holdfast import check_method
+    check_method(MyMethod(0.5))
+
+Each law trains small learners on the embedded digits (seconds in all) and raises `LawBroken` where it does not hold.
+"""
+
+from holdfast.checks.laws import (
+    bytes_as_declared,
+    deterministic,
+    grows,
+    moves_with_its_device,
+    neutral_is_absent,
+    repr_builds_it,
+    resumes,
+    still_parts_stay,
+    sums_commute,
+)
+from holdfast.checks.leaks import evaluation_changes_nothing, held_out_rows_unread, task_id_hidden
+from holdfast.checks.parts import Law, LawBroken
+from holdfast.methods import Method, parse_method
+
+__all__ = ["LAWS", "LawBroken", "check_method"]
+
+LAWS: dict[str, Law] = {
+    "its repr builds it again": repr_builds_it,
+    "the same seed gives the same bits": deterministic,
+    "sums do not depend on their order": sums_commute,
+    "saved in the middle, it goes on to the same bits": resumes,
+    "growth keeps what was there": grows,
+    "strength 0 equals absent": neutral_is_absent,
+    "bytes are as declared": bytes_as_declared,
+    "evaluation changes nothing": evaluation_changes_nothing,
+    "the task id is not used where it is hidden": task_id_hidden,
+    "held-out rows are never read": held_out_rows_unread,
+    "what must not move does not move": still_parts_stay,
+    "all state moves with the device": moves_with_its_device,
+}
+
+
+def check_method(method: Method | str, scenarios: tuple[str, ...] | None = None) -> list[str]:
+    """Checks that a method keeps every law.
+
+    Args:
+        method: The method, or its spec. It is built again from its arguments for each run.
+        scenarios: Where the laws are checked. By default in every scenario that the method declares.
+
+    Returns:
+        The names of the laws.
+
+    Raises:
+        LawBroken: A law does not hold. The message names the law, the scenario and what differed.
+
+    Example:
+        >>> check_method("FineTune", scenarios=("class",))[:2]
+        ['its repr builds it again', 'the same seed gives the same bits']
+    """
+    method = parse_method(method) if isinstance(method, str) else method
+
+    def make() -> Method:
+        fresh = [type(p)(**p.arguments) for p in method.parts]
+        return sum(fresh[1:], fresh[0])
+
+    declared = set(method.parts[0].declaration.scenarios).intersection(*(p.declaration.scenarios for p in method.parts))
+    for scenario in scenarios or sorted(declared):
+        for name, law in LAWS.items():
+            try:
+                law(make, scenario)
+            except LawBroken as broken:
+                raise LawBroken(f"{method!r} breaks the law “{name}” in the {scenario} scenario: {broken}") from None
+    return list(LAWS)

@@ -1,0 +1,133 @@
+"""The laws against leaks: what a run is judged by must have no way into what it is judged on.
+
+A method gets the training rows alone. Test and validation rows belong to those who judge and
+choose, the task id at test time to the scenarios that give it, and an evaluation leaves no trace.
+A method that needs rows of its own to choose by takes them from the training part, as BiC does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.checks.parts import (
+    TASKS,
+    LawBroken,
+    Make,
+    global_generators,
+    require_same,
+    small_learner,
+    small_stream,
+    state_of,
+    trained,
+)
+from holdfast.streams import Task
+from holdfast.streams.task import ArrayPart, Part
+from holdfast.training import Learner
+
+EVALUATIONS = 3  # of the same rows, one after the other
+
+
+class Sealed:
+    """The place of a part that has no rows: reading it, in whatever way, breaks the law."""
+
+    def __init__(self, what: str, length: int) -> None:
+        self._what, self._length = what, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # what copying and pickling ask for
+            raise AttributeError(name)
+        raise LawBroken(f"the method read the {self._what}")
+
+    def to(self, device: torch.device | str) -> "Sealed":
+        """Itself: there is nothing to move."""
+        return self
+
+
+def held_out_rows_unread(make: Make, scenario: str) -> None:
+    """The same bits where test and validation rows cannot be reached at all."""
+    s = small_stream(scenario, validation=0.2)
+    alone = replace(s, tasks=tuple(_training_rows_alone(t) for t in s.tasks))
+    with_them, without = (state_of(trained(make(), one, epochs=1)) for one in (s, alone))
+    require_same(with_them, without, "trained with held-out rows within reach, and without")
+
+
+def _training_rows_alone(task: Task) -> Task:
+    """The task with a copy of its training rows, so that not even their array holds others."""
+    x, y, _ = task.train.fetch(torch.arange(len(task.train)))
+    test: Part = Sealed(f"test part of task {task.name!r}", len(task.test))
+    assert task.validation is not None
+    validation: Part = Sealed(f"validation part of task {task.name!r}", len(task.validation))
+    return replace(task, train=ArrayPart(x, y, task.index), test=test, validation=validation)
+
+
+def task_id_hidden(make: Make, scenario: str) -> None:
+    """Names of tasks change nothing, nor do task ids where they are hidden.
+
+    Rows are predicted one by one: their neighbours would tell of the task as well.
+    """
+    s = small_stream(scenario)
+    learner = trained(make(), s)
+    renamed = replace(s, tasks=tuple(replace(t, name=f"other {t.index}") for t in s.tasks))
+    again = trained(make(), renamed)
+    require_same(state_of(learner, False), state_of(again, False), "tasks under other names")
+    x = torch.cat([t.test.fetch(torch.arange(6))[0] for t in s.tasks])
+    together = learner.predict(x, 0)
+    if scenario != "task":
+        for t in (*range(1, TASKS), None):
+            if not torch.equal(together, learner.predict(x, t)):
+                raise LawBroken(f"predictions depend on the task id, which the {scenario} scenario hides")
+    single = torch.cat([learner.predict(row[None], 0) for row in x])
+    if not torch.allclose(together, single, atol=1e-5):
+        raise LawBroken("a row's prediction depends on the rows beside it")
+
+
+def evaluation_changes_nothing(make: Make, scenario: str) -> None:
+    """Evaluating leaves weights, statistics, state and generators alone, during training too."""
+    s = small_stream(scenario)
+    quiet, watched = trained(make(), s), small_learner(make(), s)
+    for k, task in enumerate(s.tasks):
+        watched.begin(task)
+        for batch in watched.batches():
+            watched.step(batch)
+            _evaluate(watched, task)
+        watched.end()
+        for ended in s.tasks[: k + 1]:
+            before = state_of(watched)
+            scores = [_evaluate(watched, ended) for _ in range(EVALUATIONS)]
+            require_same(before, state_of(watched), "before and after evaluations")
+            if any(not torch.equal(scores[0], other) for other in scores[1:]):
+                raise LawBroken(f"{EVALUATIONS} evaluations in a row differ")
+    what = "trained without and with evaluations in between"
+    require_same(state_of(quiet), state_of(watched), what)
+
+
+def _evaluate(learner: Learner, task: Task) -> Tensor:
+    """The scores on a task's test part, from a network in eval mode, without a global generator."""
+    before = global_generators()
+    with _refusing_training_mode(learner.model):
+        scores = learner.evaluate(task)
+    require_same(before, global_generators(), "before and after an evaluation")
+    return scores
+
+
+@contextmanager
+def _refusing_training_mode(model: nn.Module) -> Iterator[None]:
+    """Inside, a forward pass in training mode breaks the law: BatchNorm would learn from it."""
+
+    def refuse(module: nn.Module, _: Any) -> None:
+        if module.training:
+            raise LawBroken("the network runs in training mode while it is evaluated")
+
+    handles = [m.register_forward_pre_hook(refuse) for m in model.modules()]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
