@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
 
+NAMED = ("params", "param_names")  # the entries of an optimizer's group that are no options
+
+
 class DamagedCheckpoint(HoldfastError):
     """A checkpoint that is cut off or was altered."""
 
@@ -114,7 +117,12 @@ def _collect_optimizer(learner: "Learner", key: str, opt: Optimizer, tensors: di
     names, state = _names(learner), opt.state_dict()
     plain: dict[str, Any] = {"groups": [], "state": {}}
     for group, real in zip(state["param_groups"], opt.param_groups, strict=True):
-        options = {k: (v.item() if isinstance(v, Tensor) else v) for k, v in group.items() if k != "params"}
+        options = {k: (v.item() if isinstance(v, Tensor) else v) for k, v in group.items() if k not in NAMED}
+        if any(id(p) not in names for p in real["params"]):
+            raise HoldfastError(
+                "the optimizer holds a parameter that belongs neither to the model nor to the method, so a checkpoint "
+                "could not name it; make that parameter a part of the model"
+            )
         plain["groups"].append({"params": [names[id(p)] for p in real["params"]], "options": options})
     for index, values in state["state"].items():
         for k, v in values.items():
@@ -342,6 +350,8 @@ def _restore_optimizer(learner: "Learner", opt: Optimizer, plain: dict[str, Any]
     groups, first = [], 0
     for saved in plain["groups"]:
         groups.append({**saved["options"], "params": list(range(first, first + len(saved["params"])))})
+        if "param_names" in opt.param_groups[0]:
+            groups[-1]["param_names"] = [n.removeprefix("model.") for n in saved["params"]]
         first += len(saved["params"])
     state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
     for key, value in tensors.items():

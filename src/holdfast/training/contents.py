@@ -262,7 +262,7 @@ def _same_moments(values: Mapping[str, Any], weight: Tensor, number: int) -> Non
 
 def _same_options(group: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
     """Check a group's options: those of this learner's optimizer, where only numbers may differ."""
-    names = group.keys() - {"params", "initial_lr"}
+    names = group.keys() - {"params", "param_names", "initial_lr"}
     _need(saved.keys() - {"initial_lr"} == names, f"its optimizer has the options {sorted(saved)}")
     for name in names:
         _same_option(name, group[name], saved[name])

@@ -27,9 +27,9 @@ from holdfast.models.heads import check_head
 from holdfast.streams.order import BatchOrder
 from holdfast.streams.task import SCENARIOS, Augment, Part, Task
 from holdfast.training import checkpoint
-from holdfast.training.optimizers import Factory, optimizer, schedule, swap_parameters
+from holdfast.training.optimizers import Factory, check_moves, optimizer, schedule, swap_parameters
 from holdfast.training.probing import Probing
-from holdfast.training.randomness import Randomness
+from holdfast.training.randomness import Randomness, may_draw
 from holdfast.training.watch import LossWatch, warn_if_unstable
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -109,16 +109,20 @@ class Learner(Probing):
 
         for part in self.method.parts:
             part.reseed(seed, part.name)  # before attach: gates and masks are drawn there
+        given = trainable(model)
         self.model = self.method.attach(model.to(self.device))
         if outputs == "all" and scenario == "class":
             self.head.opened = self.head.width
         self.space = ParameterSpace(self.model, may_be_empty=True)
         self._factory = optimizer if not isinstance(optimizer, Optimizer) else None
         self._optimizer = optimizer if isinstance(optimizer, Optimizer) else None
+        if self._optimizer is not None:
+            swap_parameters(self._optimizer, given, self.model)  # what the method added is trained as well
         self._foreign = isinstance(optimizer, Optimizer) or optimizer is None
         self._own_optimizers: dict[str, Optimizer] = {}
         self.scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
         self.random = Randomness(seed, self.device)
+        self._wide = True  # whether a step may draw from NumPy's or Python's generators; known in begin
         self.augmentation = torch.Generator().manual_seed(seed_from(seed, "augment"))
 
         self.tasks: list[Task] = []  # those begun, in order
@@ -189,6 +193,7 @@ class Learner(Probing):
             if self._restarts:
                 self._start_anew()
             self.training_task = self.method.begin(self, self.tasks[-1])
+            self._wide = may_draw(self.augment, self.model, self.method)
             self._bind(thorough=True)
         self._one_row = take_single_rows(self.model)
         self._make_optimizer(renew=self.renew_optimizer or self._restarts)
@@ -203,6 +208,8 @@ class Learner(Probing):
     def _make_optimizer(self, renew: bool) -> None:
         if self._factory is not None and (self._optimizer is None or renew):
             self._optimizer = self._factory(self.space.parameters)
+        if self._optimizer is not None and self._trains:
+            check_moves(self._optimizer, self.space.parameters)
 
     def _make_schedule(self) -> None:
         """A fresh schedule over the task, from the optimizer's first learning rate."""
@@ -294,7 +301,7 @@ class Learner(Probing):
                 ahead.append((index, epoch))
                 yield index
 
-        for x, y, task in part.batches(remembered()):
+        for x, y, task in self.random.inside(part.batches(remembered(), self.seed, first)):
             index, epoch = ahead.popleft()
             yield Batch.of_stream(Rows(x.to(self.device), y.to(self.device), task), index, epoch == 0)
 
@@ -309,7 +316,7 @@ class Learner(Probing):
         start = perf_counter()
         if not self._trains:
             return self._observe(batch)
-        with self.randomness():
+        with self.random.active(self._wide):
             self.space.zero_grad(vector=self._wants_vector)
             drawn = self._draw(batch)
             loss = self._backward(drawn)
@@ -344,7 +351,7 @@ class Learner(Probing):
     def _observe(self, batch: "Batch | tuple[Tensor, Tensor]") -> Tensor:
         """A step of a method that reads features and trains no weight: one forward pass in eval mode, then `after`."""
         start = perf_counter()
-        with self.randomness(), evaluating(self.model):
+        with self.random.active(self._wide), evaluating(self.model):
             step = self.forward(self._draw(batch))
             step.number, step.loss = self.task_steps, torch.zeros((), device=self.device)
             self.method.after(self, step)
@@ -355,7 +362,7 @@ class Learner(Probing):
 
     def loss(self, batch: "Batch | tuple[Tensor, Tensor]") -> Tensor:
         """The loss of a batch, for a loop of your own: call `backward()`, `edit_gradient()`, your optimizer, `after_step()`."""
-        with self.randomness():
+        with self.random.active(self._wide):
             self._bind()
             return self._loss(self._draw(batch))
 
@@ -485,9 +492,10 @@ class Learner(Probing):
 
     # ---- what methods ask for
 
-    def _generators(self) -> list[torch.Generator]:
+    def _generators(self) -> list[Any]:
         """Those that a forward pass in training draws from."""
-        return [*self.random.generators(), *([self.augmentation] if self.augment is not None else [])]
+        shared = self.random.all_generators() if self._wide else self.random.generators()
+        return [*shared, *([self.augmentation] if self.augment is not None else [])]
 
     def _bind(self, thorough: bool = False) -> None:
         """Follows the model where its parameters moved, grew or were replaced: θ-shaped vectors and optimizers go along by name."""
@@ -504,7 +512,7 @@ class Learner(Probing):
             self._initial = carry(self._initial, old, new, fill=self.space.theta)
         for opt in [self._optimizer, *self._own_optimizers.values()]:
             if opt is not None:
-                swap_parameters(opt, before, trainable(self.model))
+                swap_parameters(opt, before, self.model)
 
     @property
     def learning_rate(self) -> float:
@@ -596,6 +604,7 @@ class Learner(Probing):
             self.tasks.append(task.to(self.device))
         with self.randomness():
             self.training_task = self.method.begin(self, self.tasks[-1])
+            self._wide = may_draw(self.augment, self.model, self.method)
         self._bind(thorough=True)
         self._one_row = take_single_rows(self.model)
         self._make_schedule()

@@ -7,7 +7,7 @@ user draw from any of them.
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,9 @@ from holdfast.errors import HoldfastError
 
 WORDS = 625  # of a Mersenne twister: 624 and the position in them
 OURS = ("torch", "holdfast")  # packages whose code draws from PyTorch's generators alone
+
+
+T = TypeVar("T")
 
 
 class Generator(Protocol):
@@ -118,6 +121,16 @@ class Randomness:
                     g.set_state(state)
         finally:
             self._depth -= 1
+
+    def inside(self, items: Iterable[T]) -> Iterator[T]:
+        """The items, each read while the learner's stream is active."""
+        reading, end = iter(items), object()
+        while True:
+            with self.active():
+                item = next(reading, end)
+            if item is end:
+                return
+            yield item  # type: ignore[misc]
 
     def _enter(self) -> None:
         host, *on_device = self.generators()
