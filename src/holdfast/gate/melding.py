@@ -6,14 +6,17 @@ References:
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import sqrt
 
 import numpy as np
-from scipy.stats import beta, norm
+
+from holdfast.metrics.distributions import beta_cdf, beta_quantile, normal_cdf, normal_pdf
 
 Sample = tuple[float, float | None, float]  # mean, standard deviation (None: unknown), examples
 _NODES = np.linspace(-8.5, 8.5, 801)  # of an integral over a normal variable
+_WEIGHTS = normal_pdf(_NODES) * (_NODES[1] - _NODES[0])
+_SHARES = normal_cdf(_NODES)
 
 
 def p_difference(complement: Sample, lower: Sample, difference: np.ndarray) -> np.ndarray:
@@ -34,9 +37,8 @@ def p_difference(complement: Sample, lower: Sample, difference: np.ndarray) -> n
     rest = 1 - np.asarray(difference, dtype=float)  # x + y is at most this
     if x.scale == 0:
         return y.below(rest)
-    weights = norm.pdf(_NODES) * (_NODES[1] - _NODES[0])
-    inner = y.below(rest[..., None] - x.quantile(norm.cdf(_NODES)))
-    return np.minimum(inner @ weights, 1.0)
+    inner = y.below(rest[..., None] - x.scale * _quantiles(x.a, x.b))
+    return np.minimum(inner @ _WEIGHTS, 1.0)
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,13 @@ class _Bound:
         """The chance of being at most x."""
         if self.scale == 0:
             return np.where(np.asarray(x) >= 0, 1.0, 0.0)
-        return np.asarray(beta.cdf(np.clip(np.asarray(x) / self.scale, 0.0, 1.0), self.a, self.b)) * (np.asarray(x) >= 0)
+        return beta_cdf(np.asarray(x) / self.scale, self.a, self.b)
 
-    def quantile(self, share: np.ndarray) -> np.ndarray:
-        return np.asarray(self.scale * beta.ppf(share, self.a, self.b))
+
+@lru_cache(maxsize=1_000)
+def _quantiles(a: float, b: float) -> np.ndarray:
+    """The quantiles of Beta(a, b) at the nodes."""
+    return beta_quantile(_SHARES, a, b)
 
 
 def variance_of(mean: float, deviation: float | None) -> float:

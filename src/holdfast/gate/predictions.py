@@ -8,6 +8,7 @@ import numpy as np
 from holdfast.errors import HoldfastError
 from holdfast.gate.cutting import Texts, groups
 from holdfast.gate.names import apart, canonical
+from holdfast.metrics.distributions import ranks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,10 +66,8 @@ def area(positive: np.ndarray, probability: np.ndarray) -> float:
         >>> area(np.array([False, True, True]), np.array([0.2, 0.2, 0.9]))
         0.75
     """
-    from scipy.stats import rankdata
-
     count = int(positive.sum())
-    above = rankdata(probability)[positive].sum() - count * (count + 1) / 2
+    above = ranks(probability)[positive].sum() - count * (count + 1) / 2
     return float(above / (count * (len(positive) - count)))
 
 

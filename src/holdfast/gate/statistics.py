@@ -22,14 +22,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
-from scipy.stats import norm
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.melding import flipped, p_difference, variance_of
 from holdfast.gate.units import Key, Units
+from holdfast.metrics.distributions import normal_quantile
 
 POINTS = 33  # losses at which a p-value is looked at, at once, to find where it crosses a level
 ROUNDS = 3  # each looks between two neighbours of the last
@@ -223,7 +223,7 @@ class Aggregated(Evidence):
 
     def needed(self, limit: float, alpha: float, loss: float, power: float) -> tuple[int, int | None]:
         """See `Evidence`. Both sides grow in proportion."""
-        luck = float(norm.ppf(power))
+        luck = normal_quantile(power)
         (before, s1, n1), (_, s2, n2) = self._champion, self._candidate
         variances = [variance_of(m, s) for m, s, _ in (self._champion, self._candidate)]
 
@@ -306,9 +306,9 @@ def _crossing(p_values: Callable[[np.ndarray], np.ndarray], alpha: float) -> flo
             return low
         low, high = float(losses[first - 1]), float(losses[first])
     # Between two close neighbours the normal quantile of the p-value is a straight line.
-    ends = norm.isf(p_values(np.array([low, high])))
-    goal = float(norm.isf(alpha))
-    if not bool(np.isfinite(ends).all()) or ends[1] <= ends[0]:
+    first, last = (-normal_quantile(float(p)) for p in p_values(np.array([low, high])))
+    goal = -normal_quantile(alpha)
+    if not (isfinite(first) and isfinite(last)) or last <= first:
         return high
-    part = (goal - ends[0]) / (ends[1] - ends[0])
+    part = (goal - first) / (last - first)
     return low + float(np.clip(part, 0.0, 1.0)) * (high - low)

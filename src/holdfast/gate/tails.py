@@ -10,7 +10,8 @@ References:
 from math import sqrt
 
 import numpy as np
-from scipy.stats import norm
+
+from holdfast.metrics.distributions import normal_pdf, normal_sf
 
 LARGEST_BLOCK = 4_000_000  # numbers that are held at once
 _NODES = np.linspace(0.0, 9.0, 181)  # of an integral over y = sinh(node), by the trapezoidal rule
@@ -148,5 +149,5 @@ def _lugannani_rice(a: np.ndarray, counts: np.ndarray, point: np.ndarray) -> np.
     skewness = 2 * (counts * a**3).sum(-1) / np.maximum((counts * a**2).sum(-1), 1e-200) ** 1.5
     at_mean = 0.5 - skewness / (6 * sqrt(2 * np.pi))
     w, u = np.where(near, 1.0, w), np.where(near, 1.0, u)
-    p = norm.sf(w) + norm.pdf(w) * (1 / u - 1 / w)
+    p = normal_sf(w) + normal_pdf(w) * (1 / u - 1 / w)
     return np.clip(np.where(near, at_mean, p), 0.0, 1.0)

@@ -5,10 +5,10 @@ from functools import lru_cache
 from math import log, log1p, sqrt
 
 import numpy as np
-from scipy.stats import norm
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.tails import gamma_tail, p_loses_less
+from holdfast.metrics.distributions import normal_quantile
 
 MOST_VALUES = 512  # distinct differences up to which each keeps its own value
 FEW_CHANGES = 5  # examples that changed, below which a plan assumes that more will
@@ -99,7 +99,7 @@ class Units:
         worst = float(self.sizes.max()) * (1 - limit)
         mean = float(excess @ shares)
         spread = sqrt(float(((excess - mean) ** 2) @ shares))
-        luck = float(norm.ppf(power))
+        luck = normal_quantile(power)
 
         def first(counts: np.ndarray) -> int | None:
             """The place of the first of several numbers of units that passes."""
@@ -142,7 +142,7 @@ class Units:
         variance = float((residual**2) @ shares)
         kurtosis = float((residual**4) @ shares) / max(variance**2, 1e-300)
         error = sqrt(max(kurtosis - 1, 0.0) / count)  # of the variance, relative to it
-        wanted = variance * (1 + float(norm.ppf(0.9)) * error)
+        wanted = variance * (1 + normal_quantile(0.9) * error)
         wider = np.clip(residual * sqrt(wanted / max(variance, 1e-300)), -sizes, sizes)
         wider = wider - float(wider @ shares) / float(sizes @ shares) * sizes  # the mean stays
         reached = float((wider**2) @ shares)
