@@ -15,6 +15,7 @@ from holdfast.errors import HoldfastError
 from holdfast.metrics import AccuracyMatrix, Curves
 from holdfast.streams.task import Stream, Task
 from holdfast.training.checkpoint import Checkpoints
+from holdfast.training.preflight import check_run
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
@@ -165,10 +166,7 @@ def check(learner: "Learner", stream: Stream, evaluate_every: int | Sequence[int
         raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
     if isinstance(evaluate_every, Sequence) and len(evaluate_every) != len(stream):
         raise HoldfastError(f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task")
-    for part in learner.method.parts:
-        part.check(learner, stream)
-    for task in stream:
-        learner.order(task)  # epochs of every task, and a batch at least
+    check_run(learner, stream)
 
 
 def _cell(scores: Tensor, whole: bool) -> tuple[float, int, list[float] | None]:

@@ -24,10 +24,13 @@ from holdfast.methods.finetune import FineTune
 from holdfast.methods.method import Method, Phase
 from holdfast.models.classifier import as_input, check_model, float_type
 from holdfast.models.heads import check_head
+from holdfast.streams.inputs import refuse_inexact
 from holdfast.streams.order import BatchOrder
-from holdfast.streams.task import SCENARIOS, Augment, Part, Task
+from holdfast.streams.task import SCENARIOS, ArrayPart, Augment, Part, Task
 from holdfast.training import checkpoint
+from holdfast.training.dry_run import takes_integers
 from holdfast.training.optimizers import Factory, check_moves, optimizer, schedule, swap_parameters
+from holdfast.training.preflight import check_task
 from holdfast.training.probing import Probing
 from holdfast.training.randomness import Randomness, may_draw
 from holdfast.training.watch import LossWatch, warn_if_unstable
@@ -137,6 +140,7 @@ class Learner(Probing):
         self._initial_buffers = {n: b.clone() for n, b in self.model.named_buffers()} if self._restarts else {}
         self._watch = LossWatch()
         self._step: Step | None = None
+        self._integers: bool | None = None  # whether the model takes integers; None before any came
         self._one_row: list[Any] = []  # hooks of BatchNorm layers, between begin and end
         self._chunks: dict[tuple[str, str, int], int] = {}  # rows read at once in evaluation
         self._before: Tensor | None = None  # θ before the step, then its change
@@ -184,6 +188,7 @@ class Learner(Probing):
             raise HoldfastError(f"task {self.names[-1]!r} has not ended; call end() before beginning {task.name!r}")
         if task.index != len(self.names):
             raise HoldfastError(f"tasks come in order: expected task number {len(self.names)}, got {task.index} ({task.name!r})")
+        check_task(self, task)
         with self.randomness():
             self.head.open(task.index, *task.outputs)
             self._register(task)
@@ -401,8 +406,7 @@ class Learner(Probing):
             return Step(batch, x, features, logits, self.competing(batch))
         x = self.prepare(batch.x)
         task = batch.task if self.scenario == "task" else None
-        autocast = torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext()
-        with autocast:
+        with self.casting():
             features = self.model.features(x, task)  # type: ignore[operator]
             logits = self.head(features, task)
         if self.dtype:
@@ -410,6 +414,10 @@ class Learner(Probing):
         if logits.dtype != batch.precision:
             batch = replace(batch, precision=logits.dtype)
         return Step(batch, x, features, logits, self.competing(batch))
+
+    def casting(self) -> AbstractContextManager[Any]:
+        """Forward passes inside are computed in the learner's precision."""
+        return torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext()
 
     def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
         """Raw rows on the device as the network takes them.
@@ -419,11 +427,27 @@ class Learner(Probing):
             augment: Whether they are augmented, as in training, if the learner augments.
 
         Returns:
-            uint8 as numbers in [0, 1], floats in the floating type of the model, integers as they are.
+            uint8 as numbers in [0, 1], floats in the floating type of the model; integers as they are
+            if the model takes them (an embedding), else as floats.
         """
         if augment and self.augment is not None:
             x = self.augment(x, self.augmentation)
-        return as_input(x, float_type(self.model))
+        dtype = float_type(self.model)
+        if x.is_floating_point() or x.dtype == torch.uint8:
+            return as_input(x, dtype)
+        if self._integers is None:
+            self._integers = takes_integers(self, x[:1])
+        return x if self._integers else x.to(dtype)
+
+    def settle_integers(self, task: Task, rows: Tensor) -> None:
+        """Decides, before a task begins, whether its integers reach the model as they are or as floats."""
+        if rows.is_floating_point() or rows.dtype == torch.uint8:
+            return
+        self._integers = takes_integers(self, rows, task.outputs)
+        if not self._integers:
+            for part in (task.train, task.validation, task.test):
+                if isinstance(part, ArrayPart):
+                    refuse_inexact(part.x, f"inputs of task {task.name!r}")
 
     def all_logits(self, features: Tensor) -> Tensor:
         """Logits of every output opened so far, whatever the task."""

@@ -1,0 +1,237 @@
+"""One check before the first step: what would stop a run later is known, and said, now.
+
+`check_run` takes a learner and a stream, `check_task` a learner and the task that it begins, for
+loops of your own. Neither changes the learner: the model runs on one or two rows in evaluation mode,
+and its buffers and all random generators are put back.
+"""
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from holdfast.engine.memory import GROWING, Memory
+from holdfast.errors import HoldfastError
+from holdfast.streams.task import ArrayPart, Part, Stream, Task
+from holdfast.training.dry_run import described, try_model, try_single_row
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+PARTS = ("train", "validation", "test")
+
+
+def check_run(learner: "Learner", stream: Stream) -> None:
+    """Refuse, before the first step, what would stop a run over a stream at a later step or task.
+
+    Args:
+        learner: The learner, new or loaded.
+        stream: All tasks that it is going to be trained on.
+
+    Raises:
+        HoldfastError: The sizes, the types, the labels, the memory, the method or the model do not
+            fit. The message says what to do.
+    """
+    check_sizes(learner)
+    for task in stream:
+        learner.order(task)  # epochs of every task, and a batch at least
+    _check_outputs(learner, stream)
+    for part in learner.method.parts:
+        part.check(learner, stream)
+    rows = {task.name: _first_rows(task) for task in stream}
+    _check_kinds(rows)
+    _check_capacity(learner, stream, rows)
+    _check_model(learner)
+    known: set[tuple[Any, ...]] = set()
+    for task in stream:
+        x = rows[task.name]
+        if (kind := (x.dtype, tuple(x.shape[1:]))) not in known:
+            known.add(kind)
+            try_model(learner, task, x)
+    sizes = [len(task.train) for task in stream]
+    if any(1 in _batch_sizes(learner, n) for n in sizes):
+        try_single_row(learner, stream[0], rows[stream[0].name])
+
+
+def check_task(learner: "Learner", task: Task) -> None:
+    """Refuse, before a task begins, what would stop it in the middle: `check_run` for a single task.
+
+    Args:
+        learner: The learner, before `begin`.
+        task: The task.
+
+    Raises:
+        HoldfastError: As `check_run`.
+    """
+    check_sizes(learner)
+    learner.order(task)
+    _check_labels(task)
+    _check_width(learner, task.outputs[1])
+    _check_model(learner)
+    x = _first_rows(task)
+    try_model(learner, task, x)
+    if 1 in _batch_sizes(learner, len(task.train)):
+        try_single_row(learner, task, x)
+
+
+# ---- sizes
+
+
+def check_sizes(learner: "Learner") -> None:
+    """Refuses numbers of epochs, steps or rows that are no counts."""
+    epochs = learner.epochs if isinstance(learner.epochs, Sequence) else [learner.epochs]
+    for value in epochs:
+        _count("epochs", value, 0)
+    _count("batch_size", learner.batch_size, 1)
+    if learner.steps is not None:
+        _count("steps", learner.steps, 0)
+    _count("accumulate", learner.accumulate, 1)
+
+
+def _count(name: str, value: object, least: int) -> None:
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not whole or value < least:  # type: ignore[operator]
+        raise HoldfastError(f"{name} must be a whole number of at least {least}, got {str(value)[:50]!r}")
+
+
+def _batch_sizes(learner: "Learner", rows: int) -> set[int]:
+    """The sizes of the forward passes over a task of so many rows."""
+    last = rows % learner.batch_size
+    sizes = {learner.batch_size} if rows >= learner.batch_size else set()
+    if last and not learner.drop_last:
+        sizes.add(last)
+    return {-(-n // learner.accumulate) for n in sizes} | {n // learner.accumulate for n in sizes}
+
+
+# ---- labels and outputs
+
+
+def _check_outputs(learner: "Learner", stream: Stream) -> None:
+    for task in stream:
+        if not 0 <= task.outputs[0] < task.outputs[1] <= stream.outputs:
+            raise HoldfastError(
+                f"task {task.name!r} uses outputs {task.outputs[0]} to {task.outputs[1] - 1}, but the "
+                f"stream has {stream.outputs}; build the stream with one of holdfast.streams"
+            )
+        _check_labels(task)
+    _check_width(learner, stream.outputs)
+
+
+def _check_labels(task: Task) -> None:
+    """Refuses labels outside the outputs of their task, where they can be seen without reading."""
+    for name in PARTS:
+        y = _labels(getattr(task, name))
+        if y is not None and len(y) and not 0 <= int(y.min()) <= int(y.max()) < task.outputs[1]:
+            raise HoldfastError(
+                f"the labels of task {task.name!r} ({name}) are output indices from 0 to "
+                f"{task.outputs[1] - 1}, got {int(y.min())} to {int(y.max())}; build the stream with "
+                "from_arrays, which numbers labels of any kind"
+            )
+
+
+def _labels(part: Part | None) -> Tensor | None:
+    return part.y if isinstance(part, ArrayPart) else None
+
+
+def _check_width(learner: "Learner", outputs: int) -> None:
+    head = learner.head
+    if head.kind in ("masked", "fixed") and head.width < outputs:
+        raise HoldfastError(
+            f"the tasks have {outputs} outputs, but the model's {head.kind} head has {head.width}; build the model with outputs={outputs}"
+        )
+
+
+# ---- inputs
+
+
+def _first_rows(task: Task) -> Tensor:
+    """Two training rows of a task (one if it has one), after a look at its other parts."""
+    x = task.train.fetch(torch.arange(min(2, len(task.train))))[0]
+    for name in ("validation", "test"):
+        part: Part | None = getattr(task, name)
+        if part is None or not len(part):
+            continue
+        other = part.fetch(torch.arange(1))[0]
+        if other.shape[1:] != x.shape[1:] or _kind(other.dtype) != _kind(x.dtype):
+            raise HoldfastError(
+                f"the {name} inputs of task {task.name!r} are {described(other)}, its training inputs "
+                f"{described(x)}; give all of its parts one shape and type"
+            )
+    return x
+
+
+def _kind(dtype: torch.dtype) -> str:
+    """What decides how a network sees numbers: bytes are divided by 255, floats cast, integers kept."""
+    if dtype == torch.uint8:
+        return "bytes"
+    return "floats" if dtype.is_floating_point else "integers"
+
+
+def _check_kinds(rows: dict[str, Tensor]) -> None:
+    """Refuses tasks whose inputs mix bytes, integers and floats: stored or joined, they would be one type."""
+    first = next(iter(rows))
+    for name, x in rows.items():
+        if _kind(x.dtype) != _kind(rows[first].dtype):
+            raise HoldfastError(
+                f"the inputs of task {name!r} are {_kind(x.dtype)} ({x.dtype}), those of task "
+                f"{first!r} {_kind(rows[first].dtype)} ({rows[first].dtype}); give all tasks one type"
+            )
+
+
+# ---- memory
+
+
+def _check_capacity(learner: "Learner", stream: Stream, rows: dict[str, Tensor]) -> None:
+    """Refuses memories that are larger than the machine, and tasks whose rows one memory cannot hold."""
+    memories = [m for m in learner.method.modules() if isinstance(m, Memory)]
+    if not memories:
+        return
+    shapes = {tuple(x.shape[1:]): name for name, x in rows.items()}
+    if len(shapes) > 1:
+        (a, first), (b, second) = list(shapes.items())[:2]
+        raise HoldfastError(
+            f"the method stores examples, which need one shape, but inputs of task {first!r} have "
+            f"shape {a} and those of task {second!r} {b}; resize them"
+        )
+    x = next(iter(rows.values()))
+    total = sum(len(task.train) for task in stream)
+    for memory in memories:
+        capacity = memory.capacity
+        if memory.policy in GROWING:  # the capacity is that of a group, and room is made as rows come
+            capacity = min(capacity, total) * stream.outputs
+        needed, there = capacity * x[0].numel() * x.element_size(), _memory_of(learner.device)
+        if there and needed > there:
+            raise HoldfastError(
+                f"a memory of {capacity:,} examples takes {needed:.3g} bytes, but this machine has "
+                f"{there:.3g}; lower the capacity of the method to at most {there // max(1, needed // capacity):,}"
+            )
+
+
+def _memory_of(device: torch.device) -> int:
+    """Bytes of memory that there are on a device; 0 if that cannot be known."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):  # not on this system
+        return 0
+
+
+# ---- the model
+
+
+def _check_model(learner: "Learner") -> None:
+    """Refuses a model that training cannot change, or that is on another device."""
+    model = learner.model
+    grows = learner.head.kind in ("separate", "growing")  # its first parameters come with its first task
+    if not grows and not any(p.requires_grad for p in model.parameters()):
+        raise HoldfastError("the model has no trainable parameter; expected at least one with requires_grad=True")
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if tensor.device.type != learner.device.type:
+            raise HoldfastError(
+                f"{name} of the model is on {tensor.device}, the learner trains on {learner.device}; "
+                "pass device= to the learner, which moves the model, and leave the model there"
+            )
