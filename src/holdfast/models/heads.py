@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, unknown
 from holdfast.models.sizes import positive
+from holdfast.models.ties import refuse_to_part
 
 HEADS = ("separate", "masked", "fixed", "growing")
 FITS = {"task": ("separate", "masked"), "domain": ("fixed",), "class": ("growing", "masked")}
@@ -31,6 +32,7 @@ class Head(nn.Module):
         self.features = features
         self.ranges: list[tuple[int, int]] = []  # per task, [first, last) output active for it when its id is known
         self.opened = 0  # number of outputs in play
+        self.bias = True  # of new outputs: as in the layer that was taken
 
     @property
     def width(self) -> int:
@@ -65,8 +67,16 @@ class Head(nn.Module):
             table[t, first:last] = True
         return table[tasks.cpu()]
 
-    def take(self, layer: nn.Linear) -> None:
-        """Adopts a trained output layer."""
+    def take(self, layer: nn.Linear, beside: nn.Module | None = None) -> None:
+        """Adopt a trained output layer. New outputs have a bias if it has one.
+
+        Args:
+            layer: The layer.
+            beside: The network that it comes from, without it.
+
+        Raises:
+            HoldfastError: Its weight is also that of another module, and could not stay so in this head.
+        """
         raise NotImplementedError
 
     def state(self) -> dict:
@@ -97,12 +107,12 @@ class MaskedHead(Head):
         """Number of outputs allocated."""
         return self.linear.out_features
 
-    def take(self, layer: nn.Linear) -> None:
+    def take(self, layer: nn.Linear, beside: nn.Module | None = None) -> None:
         """The layer's rows become the first outputs."""
+        self.bias = layer.bias is not None
         if self.width > layer.out_features:
-            grown = nn.Linear(layer.in_features, self.width).to(layer.weight.device, layer.weight.dtype)
-            _copy_rows(layer, grown)
-            layer = grown
+            refuse_to_part(layer, beside, f"a {self.kind} head of {self.width} outputs")
+            layer = _grown(layer, self.width)
         self.linear = layer
 
     def open(self, task: int, first: int, last: int) -> None:
@@ -149,22 +159,20 @@ class GrowingHead(MaskedHead):
 
     def open(self, task: int, first: int, last: int) -> None:
         """Grows to `last` rows; new ones are initialised as a fresh layer's."""
-        old = self.linear
-        if last > old.out_features:
-            new = nn.Linear(self.features, last).to(old.weight.device, old.weight.dtype)
-            _copy_rows(old, new)
-            self.linear = new
+        if last > self.linear.out_features:
+            self.linear = _grown(self.linear, last)
         super().open(task, first, last)
 
 
 @torch.no_grad()
-def _copy_rows(old: nn.Linear, new: nn.Linear) -> None:
-    """The rows of `old` into the first rows of `new`, bit for bit."""
+def _grown(old: nn.Linear, outputs: int) -> nn.Linear:
+    """A layer of more outputs, whose first rows are those of `old`, bit for bit. It has a bias if `old` has one."""
+    bias = old.bias is not None
+    new = nn.Linear(old.in_features, outputs, bias).to(old.weight.device, old.weight.dtype)
     new.weight[: old.out_features] = old.weight
-    if old.bias is not None:
+    if bias:
         new.bias[: old.out_features] = old.bias
-    else:
-        new.bias[: old.out_features] = 0
+    return new
 
 
 def _empty_linear(features: int) -> nn.Linear:
@@ -187,9 +195,10 @@ class SeparateHead(Head):
         self.taken: list[nn.Linear] = []
         self.register_buffer("like", torch.zeros(()), persistent=False)
 
-    def take(self, layer: nn.Linear) -> None:
-        """The layer becomes the first task's, where that has as many outputs."""
-        self.taken = [layer]
+    def take(self, layer: nn.Linear, beside: nn.Module | None = None) -> None:
+        """The layer becomes the first task's, if that has as many outputs."""
+        refuse_to_part(layer, beside, "a separate head, where each task has a layer of its own,")
+        self.bias, self.taken = layer.bias is not None, [layer]
 
     @property
     def width(self) -> int:
@@ -203,7 +212,7 @@ class SeparateHead(Head):
         if task == 0 and self.taken and self.taken[0].out_features == last - first:
             self.layers.append(self.taken.pop())
             return
-        self.layers.append(nn.Linear(self.inputs_of(task), last - first).to(like.device, like.dtype))
+        self.layers.append(nn.Linear(self.inputs_of(task), last - first, self.bias).to(like.device, like.dtype))
 
     def inputs_of(self, task: int) -> int:
         """Width of what the layer of a task reads."""
