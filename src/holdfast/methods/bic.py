@@ -16,7 +16,8 @@ from holdfast.engine.batch import Rows
 from holdfast.engine.memory import Memory
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method
-from holdfast.methods.wa import ONE_HEAD, new_outputs
+from holdfast.methods.outputs import new_outputs
+from holdfast.methods.wa import ONE_HEAD
 from holdfast.streams.task import Subset, Task
 
 if TYPE_CHECKING:

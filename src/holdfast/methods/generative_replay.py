@@ -22,6 +22,7 @@ from holdfast.engine.snapshot import Snapshot
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.lwf import distillation
 from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.methods.outputs import with_own
 from holdfast.methods.replay import stream_rows
 from holdfast.models.vae import VAE
 from holdfast.streams.task import Task
@@ -44,6 +45,7 @@ class GenerativeReplay(Method):
         self.labels, self.temperature = one_of("labels", labels, ("hard", "soft")), at_least("temperature", temperature, 1e-6)
         self.lr = at_least("lr", lr, 1e-12)
         self.old = Snapshot()
+        self.remember("ended", torch.zeros(0, dtype=torch.long))  # outputs of tasks that have ended
 
     def uses(self, place: str) -> bool:
         """As for every method; the criterion is its own with soft labels alone."""
@@ -74,8 +76,14 @@ class GenerativeReplay(Method):
         task: int | Tensor = torch.arange(n) % t if learner.scenario == "task" else t - 1
         x = self.before.sample(n, self.generator("replay")).view(n, *batch.x.shape[1:])
         x = (x * 255).round().to(torch.uint8) if batch.x.dtype == torch.uint8 else x
-        z = self.old(learner.model, learner.prepare(x, augment=False), task if learner.scenario == "task" else None)[:, : self.old.outputs]
+        known = task if learner.scenario == "task" else None
+        z = self._among_ended(self.old(learner.model, learner.prepare(x, augment=False), known))
         return batch.add(self.name, Rows(x, z.argmax(1), task, {"logits": z} if self.labels == "soft" else {}), float(t))
+
+    def _among_ended(self, z: Tensor) -> Tensor:
+        """The old network's logits, (N, C), -inf at outputs whose classes no ended task had."""
+        ended = self.get_buffer("ended")
+        return torch.full_like(z, -torch.inf).index_copy_(1, ended, z.index_select(1, ended))[:, : self.old.outputs]
 
     def criterion(self, learner: "Learner", step: Step) -> Tensor:
         z, target, w = restrict(step.logits, step.competing), within(step.batch.y, step.competing), step.batch.weights()
@@ -98,3 +106,4 @@ class GenerativeReplay(Method):
     def consolidate(self, learner: "Learner", task: Task) -> None:
         self.before = copy.deepcopy(self.now).requires_grad_(False)
         self.old.take(learner.model, learner.space, learner.seen_outputs)
+        self.remember("ended", with_own(self.get_buffer("ended"), task))

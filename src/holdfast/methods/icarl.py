@@ -21,6 +21,7 @@ from holdfast.engine.batch import Step
 from holdfast.engine.snapshot import Snapshot
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, at_least
+from holdfast.methods.outputs import with_own
 from holdfast.methods.replay import Replay
 from holdfast.methods.stored import stored_parts
 from holdfast.streams.task import JoinedPart, Task
@@ -49,6 +50,7 @@ class iCaRL(Replay):
         super().__init__(capacity, one_of("memory policy", memory, ("herding", "herding_per_class")), "boundary")
         self.temperature = at_least("temperature", temperature, 1e-6)
         self.teacher = Snapshot()
+        self.remember("ended", torch.zeros(0, dtype=torch.long))  # outputs of tasks that have ended
         self._means: tuple[Any, Tensor] | tuple[()] = ()  # derived: exemplar means at a step
 
     def begin(self, learner: "Learner", task: Task) -> Task:
@@ -58,8 +60,9 @@ class iCaRL(Replay):
         seen = learner.seen_outputs
         target = F.one_hot(step.batch.y, seen).to(step.logits.dtype)
         if "theta" in self.teacher._buffers:
-            known = self.teacher.outputs
-            target[:, :known] = torch.sigmoid(self.teacher(learner.model, step.x, None)[:, :known] / self.temperature)
+            ended = self.get_buffer("ended")
+            old = self.teacher(learner.model, step.x, None).index_select(1, ended)
+            target.index_copy_(1, ended, torch.sigmoid(old / self.temperature).to(target.dtype))
         rows = F.binary_cross_entropy_with_logits(step.logits[:, :seen], target, reduction="none").sum(1)
         return rows @ step.batch.weights()
 
@@ -84,4 +87,5 @@ class iCaRL(Replay):
     def consolidate(self, learner: "Learner", task: Task) -> None:
         self.offer_task(learner, task)
         self.teacher.take(learner.model, learner.space, learner.seen_outputs)
+        self.remember("ended", with_own(self.get_buffer("ended"), task))
         self._means = ()

@@ -2,9 +2,13 @@
 
 Loss + α T² KL(softmax(z_old/T) ‖ softmax(z/T)) on the current inputs; z_old from a frozen copy made at the last boundary.
 
-- Task scenario: one such term for each old task's outputs, summed. Else one term: over the teacher's outputs (`outputs="old"`), or over all
-  active ones (`outputs="all"`), a narrower teacher's probabilities padded with zeros.
-- The paper multiplies no T² (its gradients shrink with T); Hinton et al. 2015 do. `t_squared=False` is van de Ven's form.
+- Task scenario: one such term for each old task's outputs, summed. Otherwise one term.
+  `outputs="old"` (default, the paper): over the outputs of the classes of tasks that have ended, on both
+  sides, whatever else the head has open. `outputs="all"`: over every output that was open on each side; a
+  teacher that had fewer of them open gives the others probability 0. With `Learner(outputs="all")`
+  this also distils outputs whose classes have not come yet, which holds the new classes down.
+- The paper multiplies no T² (its gradients shrink with T); Hinton et al. 2015 do. `t_squared=False` is
+  van de Ven's form, and that of Avalanche: its α equals ours without T², and α T² with it.
 - `weight="tasks"` multiplies the term by t − 1, the number of old tasks (van de Ven's domain scenario).
 Passes: one, and one forward of the teacher.
 """
@@ -20,6 +24,7 @@ from holdfast.engine.loss import restrict
 from holdfast.engine.snapshot import Snapshot
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, Method, at_least
+from holdfast.methods.outputs import with_own
 from holdfast.streams.task import Task
 
 if TYPE_CHECKING:
@@ -65,12 +70,22 @@ class LwF(Method):
     def __init__(
         self, alpha: float = 1.0, temperature: float = 2.0, outputs: str = "old", t_squared: bool = True, weight: str = "one"
     ) -> None:
-        """`alpha` α ≥ 0, `temperature` T > 0, `outputs` old or all, `t_squared`, `weight` one or tasks."""
+        """Set up the distillation.
+
+        Args:
+            alpha: α ≥ 0, the weight of the term. 0: plain training.
+            temperature: T > 0, by which the logits of both sides are divided.
+            outputs: `old` compares the outputs of the classes of tasks that have ended, `all` every
+                open output.
+            t_squared: Whether the term is multiplied by T².
+            weight: `one`, or `tasks`, which multiplies the term by the number of old tasks.
+        """
         super().__init__()
         self.alpha, self.temperature = at_least("alpha", alpha, 0), at_least("temperature", temperature, 1e-6)
         self.outputs, self.t_squared = one_of("outputs", outputs, ("old", "all")), t_squared
         self.weight = one_of("weight", weight, ("one", "tasks"))
         self.teacher = Snapshot()
+        self.remember("ended", torch.zeros(0, dtype=torch.long))  # outputs of tasks that have ended
 
     def loss(self, learner: "Learner", step: Step) -> Tensor | float:
         if not self.alpha or "theta" not in self.teacher._buffers:
@@ -81,13 +96,18 @@ class LwF(Method):
             z = learner.all_logits(step.stream(step.features))
             ranges = [slice(*learner.head.range_of(s)) for s in range(old_tasks)]
             term = torch.stack([distillation(z[:, k], old[:, k], self.temperature) for k in ranges]).sum()
+        elif self.outputs == "old":
+            ended = self.get_buffer("ended")
+            mine, theirs = (z.index_select(1, ended) for z in (step.stream(step.logits), old))
+            term = distillation(mine, theirs, self.temperature)
         else:
-            theirs = slice(0, self.teacher.outputs)
-            mine = theirs if self.outputs == "old" else slice(0, learner.head.opened)
-            term = distillation(restrict(step.stream(step.logits), mine), restrict(old, theirs), self.temperature)
+            mine = restrict(step.stream(step.logits), slice(0, learner.head.opened))
+            theirs = restrict(old, slice(0, self.teacher.outputs))
+            term = distillation(mine, theirs, self.temperature)
         scale = self.alpha * (self.temperature**2 if self.t_squared else 1.0) * (old_tasks if self.weight == "tasks" else 1)
         return scale * term
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         if self.alpha:
             self.teacher.take(learner.model, learner.space, learner.head.opened)
+            self.remember("ended", with_own(self.get_buffer("ended"), task))

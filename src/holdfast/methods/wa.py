@@ -12,6 +12,7 @@ import torch
 
 from holdfast.advice import reason
 from holdfast.methods.method import Declaration, Method
+from holdfast.methods.outputs import new_outputs
 from holdfast.models.heads import MaskedHead
 from holdfast.streams.task import Task
 
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
 ONE_HEAD = reason("corrections-need-one-head")
-
-
-def new_outputs(learner: "Learner", task: Task) -> tuple[int, int]:
-    """The outputs that a task of the class scenario brought, [first, last)."""
-    before = max((t.outputs[1] for t in learner.tasks if t.index < task.index), default=0)
-    return before, task.outputs[1]
 
 
 class WA(Method):

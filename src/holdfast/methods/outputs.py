@@ -1,0 +1,33 @@
+"""Which outputs are a task's own, which have been trained by tasks that ended, and which are new.
+
+What the head has opened says none of this: with all outputs open from the start, as
+`Learner(outputs="all")` has them, and in the domain scenario, it has opened outputs whose classes
+no task has brought yet.
+"""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from holdfast.streams.task import Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+def own_outputs(task: Task) -> Tensor:
+    """The outputs of the classes that a task has, (K,), ascending."""
+    return torch.arange(*task.outputs) if task.competing is None else task.competing.cpu()
+
+
+def with_own(ended: Tensor, task: Task) -> Tensor:
+    """The outputs of tasks that have ended, (K,), ascending, once `task` is one of them."""
+    return torch.cat([ended, own_outputs(task).to(ended.device)]).unique()
+
+
+def new_outputs(learner: "Learner", task: Task) -> tuple[int, int]:
+    """The outputs that a task of the class scenario brought, [first, last)."""
+    # The head knows the ranges of all tasks; `learner.tasks` may be empty after `load`.
+    before = max((last for _, last in learner.head.ranges[: task.index]), default=0)
+    return before, task.outputs[1]
