@@ -51,10 +51,14 @@ def classifier_from(module: nn.Module, head: str, kind: str, outputs: int | None
         raise unknown("linear layer of the model", head, names)
     path, _, leaf = head.rpartition(".")
     layer = module.get_submodule(head)
-    setattr(module.get_submodule(path), leaf, nn.Identity())
     assert isinstance(layer, nn.Linear)
     made = make_head(kind, layer.in_features, outputs or layer.out_features)
-    made.take(layer)
+    setattr(module.get_submodule(path), leaf, nn.Identity())
+    try:
+        made.take(layer, module)
+    except HoldfastError:
+        setattr(module.get_submodule(path), leaf, layer)
+        raise
     return Classifier(module, made)
 
 
