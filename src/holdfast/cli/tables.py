@@ -15,10 +15,13 @@ from holdfast.metrics import (
     summary,
     task_transfer,
     transfer_interval,
+    unlearnt,
+    unlearnt_sentence,
 )
 from holdfast.reports.comparison import Difference, ranks
 from holdfast.reports.growth import growth
-from holdfast.reports.results import COLUMNS, Group, show
+from holdfast.reports.results import COLUMNS, Group, of_seeds, show, typeset
+from holdfast.text import shown
 
 
 def _console() -> Console:
@@ -29,13 +32,15 @@ def _console() -> Console:
 
 
 def print_groups(groups: Sequence[Group]) -> None:
-    """The method table of each scenario."""
+    """The method table of each scenario, below what was not learnt."""
     console = _console()
+    for g in groups:
+        _warn(console, g.unlearnt)
     for scenario in dict.fromkeys(g.scenario for g in groups):
         members = [g for g in groups if g.scenario == scenario]
         seeds = len(members[0].results)
         table = Table(
-            title=f"{scenario} scenario, {seeds} seed{'s' * (seeds != 1)} (points; ± half of the 95 % interval over seeds)",
+            title=f"{scenario} scenario, {seeds} seed{'s' * (seeds != 1)} (points; {of_seeds(seeds)})",
             title_justify="left",
         )
         table.add_column("method", no_wrap=True)
@@ -49,6 +54,12 @@ def print_groups(groups: Sequence[Group]) -> None:
         console.print(line)
     for line in dict.fromkeys(w for g in groups for r in g.results for w in r["warnings"]):
         console.print(f"warning: {line}")
+
+
+def _warn(console: Console, text: str) -> None:
+    """A warning that stands out on a terminal; nothing if there is nothing to say."""
+    if text:
+        console.print(f"WARNING: {shown(text)}", style="bold yellow", soft_wrap=True)
 
 
 def print_detection(results: Sequence[dict[str, Any]]) -> None:
@@ -81,11 +92,14 @@ def print_growth(groups: Sequence[Group]) -> None:
 
 def print_differences(differences: Sequence[Difference]) -> None:
     """Second folder minus first, with verdicts."""
-    table = Table(title="second folder minus first (points, seconds; ± half of the paired 95 % interval over seeds)", title_justify="left")
+    table = Table(
+        title="second folder minus first (points, seconds; ± half of the paired 95 % interval over seeds; equal: the same in all seeds)",
+        title_justify="left",
+    )
     for heading in ("scenario", "method", "seeds", "ACC", "", "BWT", "", "time", ""):
         table.add_column(heading, justify="left" if heading in ("scenario", "method", "") else "right")
     for d in differences:
-        cells = [part for k in d.values for part in (show(k, d.values[k]), d.verdict(k))]
+        cells = [part for k, v in d.values.items() for part in (show(k, v), d.verdict(k))]
         table.add_row(d.scenario, d.label, str(d.seeds), *cells)
     _console().print(table)
 
@@ -106,8 +120,17 @@ def print_matrix(group: Group) -> None:
 
 
 def print_summary(matrix: AccuracyMatrix, chance: float | None) -> None:
-    """Every number of a matrix, then transfer by task and segment."""
+    """Every number of a matrix, then transfer by task and segment; what was not learnt comes first.
+
+    Args:
+        matrix: The scores.
+        chance: The score of guessing, for all tasks; None: what the matrix says of it.
+    """
     console, table = _console(), Table(title="summary", title_justify="left")
+    if found := unlearnt(matrix, chance):
+        _warn(console, unlearnt_sentence(found, len(matrix.tasks)))
+    elif chance is None and not matrix.chance:
+        console.print("note: give the score of guessing with --chance to see whether every task was learnt", soft_wrap=True)
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in summary(matrix, chance).items():
@@ -115,16 +138,25 @@ def print_summary(matrix: AccuracyMatrix, chance: float | None) -> None:
     if not math.isnan(expected := expected_worst_forgetting(matrix)):
         table.add_row("worst forgetting expected if nothing had changed", f"{expected:.4f}")
     console.print(table)
-    transfers = Table(
-        title="transfer by task: last score − score when learnt (± half of the 95 % interval over examples)", title_justify="left"
-    )
+    _print_transfers(matrix, console)
+
+
+def _print_transfers(matrix: AccuracyMatrix, console: Console) -> None:
+    """Transfer by task, with its interval or the reason why there is none, and by segment."""
+    table = Table(title="transfer by task: last score − score when learnt (95 % interval over examples)", title_justify="left")
     for heading in ("task", "segment", "transfer"):
-        transfers.add_column(heading, justify="right" if heading == "transfer" else "left")
+        table.add_column(heading, justify="right" if heading == "transfer" else "left")
+    reasons: dict[str, list[str]] = {}
     for task in task_transfer(matrix):
-        transfers.add_row(str(task), "", f"{transfer_interval(matrix, task):.4f}".replace("nan", "–"))
+        found = transfer_interval(matrix, task)
+        table.add_row(str(task), "", typeset(found, ".4f"))
+        if found.reason:
+            reasons.setdefault(found.reason, []).append(str(task))
     for (task, segment), value in segment_transfer(matrix).items():
-        transfers.add_row(str(task), segment, f"{value:.4f}".replace("nan", "–"))
-    console.print(transfers)
+        table.add_row(str(task), segment, "–" if math.isnan(value) else f"{value:.4f}".replace("-", "−"))
+    console.print(table)
+    for reason, tasks in reasons.items():
+        console.print(f"no interval for {shown(', '.join(tasks))}: {reason}", soft_wrap=True)
 
 
 def print_methods() -> None:

@@ -73,9 +73,7 @@ def transfer_interval(m: AccuracyMatrix, task: Hashable, confidence: float = 0.9
     return Interval(estimate, width * least, width * most, confidence, "examples (unpaired)", number)
 
 
-def example_interval(
-    m: AccuracyMatrix, metric: Metric, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0
-) -> Interval:
+def example_interval(m: AccuracyMatrix, metric: Metric, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> Interval:
     """Any metric of the matrix, with an interval over test examples or clusters of them.
 
     All rows of a task share the weights of a draw, so models that saw the same examples stay paired. A
@@ -166,9 +164,7 @@ def _directions(m: AccuracyMatrix, metric: Metric, sample: Resampler) -> dict[Ha
     return {t: np.sign(np.nan_to_num(v)) for t, v in found.items()}
 
 
-def _added(
-    m: AccuracyMatrix, metric: Metric, sample: Resampler, directions: Scores, sign: float
-) -> dict[Hashable, np.ndarray]:
+def _added(m: AccuracyMatrix, metric: Metric, sample: Resampler, directions: Scores, sign: float) -> dict[Hashable, np.ndarray]:
     """The outcome of one more unit that moves the metric most, upwards for `sign` 1 and downwards for −1."""
     scores, (low, high) = sample.typical({}), m.score_range
     outcomes = {t: np.where(d == 0, scores[t], np.where(d * sign > 0, high, low)) for t, d in directions.items()}

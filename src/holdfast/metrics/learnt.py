@@ -106,8 +106,7 @@ def unlearnt_sentence(found: Sequence[Unlearnt], tasks: int, unit: float = 1.0) 
     """
     spec = ".1f" if unit == 100 else ".3g"
     named = [
-        f"{u.task} (score {unit * u.score:{spec}} after its training, chance {unit * u.chance:{spec}}"
-        f"{', ' + u.note if u.note else ''})"
+        f"{u.task} (score {unit * u.score:{spec}} after its training, chance {unit * u.chance:{spec}}{', ' + u.note if u.note else ''})"
         for u in found[:NAMED]
     ]
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""

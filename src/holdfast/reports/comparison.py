@@ -210,9 +210,15 @@ class Difference:
     settings: tuple[str, ...]
 
     def verdict(self, key: str) -> str:
-        """higher, lower or not told apart, from the paired interval."""
+        """higher, lower, same or not told apart, from the paired interval.
+
+        Differences that are equal in all seeds give no interval, so that is all that is said of them.
+        """
         v = self.values[key]
-        return "higher" if v.low > 0 else "lower" if v.high < 0 else "same" if v.low == v.high == 0 else "not told apart"
+        if v.low == v.high == 0:
+            return "same"
+        found = "higher" if v.low > 0 else "lower" if v.high < 0 else "not told apart"
+        return f"{found} by the same in all {v.n} seeds" if v.all_equal else found
 
 
 def compare_folders(first: Sequence[Group], second: Sequence[Group], keys: Sequence[str] = ("ACC", "BWT", "seconds")) -> list[Difference]:

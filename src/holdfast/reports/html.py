@@ -14,7 +14,7 @@ from holdfast.reports.diagnostics import drawn
 from holdfast.reports.figures import figure_of, over_time_panel, sweep_curve, to_svg, trade_off_panel
 from holdfast.reports.growth import growth
 from holdfast.reports.page import page
-from holdfast.reports.results import COLUMNS, Group, show, show_bytes
+from holdfast.reports.results import COLUMNS, Group, of_seeds, show, show_bytes, typeset
 
 TOLERANCE = 0.05
 MOST_PANELS = 24  # beyond it the members of sweeps get no panel of their own
@@ -62,6 +62,8 @@ def render(
         data=list(dict.fromkeys(_data(r) for r in results)),
         settings=_settings(results),
         seeds=sorted({r["seed"] for r in results}),
+        unlearnt=[g.unlearnt for g in groups if g.unlearnt],
+        intervals=of_seeds(max(len(g.results) for g in groups)),
         warnings=_warnings(groups),
         diagnosed=[
             {"title": f"{g.label}, {g.scenario} scenario, seed {r['seed']}", "findings": [drawn(f) for f in r["diagnostics"]]}
@@ -131,11 +133,8 @@ def _section(scenario: str, groups: list[Group], tolerance: float) -> dict[str, 
 
 
 def _points(v: Interval, spec: str = "+.1f") -> str:
-    """A score as points with half its interval; an en dash where unknown."""
-    if math.isnan(v.estimate):
-        return "–"
-    half = 100 * (v.high - v.estimate)
-    return (format(100 * v.estimate, spec) + ("" if math.isnan(half) else f" ± {half:.1f}")).replace("-", "−")
+    """A score as points with its interval; an en dash where unknown."""
+    return typeset(v.scaled(100), spec)
 
 
 def _transfers(g: Group) -> dict[str, Any]:
@@ -163,7 +162,7 @@ def _segments(groups: Sequence[Group]) -> dict[str, Any]:
 
 
 def _difference(d: Difference) -> dict[str, Any]:
-    cells = [(_points(d.values[k]) if k != "seconds" else f"{d.values[k]:+.1f}".replace("nan", "–"), d.verdict(k)) for k in d.values]
+    cells = [(_points(v) if k != "seconds" else typeset(v, "+.1f"), d.verdict(k)) for k, v in d.values.items()]
     return {"scenario": d.scenario, "label": d.label, "seeds": d.seeds, "cells": cells, "settings": d.settings}
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from holdfast.errors import HoldfastError, reading
 from holdfast.metrics import AccuracyMatrix, Interval, forward_transfer, seed_interval, segment_transfer, summary, task_transfer
+from holdfast.reports.learnt import learning_warning
 from holdfast.reports.schema import check_result
 
 DIAGNOSTICS = "diagnostics.json"
@@ -67,6 +68,12 @@ class Group:
             for segment, values in of_run.items():
                 found.setdefault(segment, []).append(float(np.mean(values)))
         return {k: seed_interval(v) for k, v in sorted(found.items())}
+
+    @property
+    def unlearnt(self) -> str:
+        """The warning that names tasks which were not learnt, with label and scenario; empty if there are none."""
+        said = learning_warning(self.results, self.matrices)
+        return said and f"{self.label}, {self.scenario} scenario: {said}"
 
     @property
     def weak(self) -> list[str]:
@@ -196,11 +203,19 @@ def show(key: str, interval: Interval) -> str:
         return f"{interval.estimate:,.0f}"
     if key == "bytes":
         return show_bytes(interval.estimate)
-    scale, spec = (1, ".1f") if key == "seconds" else (100, ".1f")
-    scaled = Interval(
-        interval.estimate * scale, interval.low * scale, interval.high * scale, interval.confidence, interval.varies, interval.n
-    )
-    return format(scaled, spec).replace("-", "−")
+    return typeset(interval if key == "seconds" else interval.scaled(100), ".1f")
+
+
+def typeset(interval: Interval, spec: str) -> str:
+    """An interval with minus signs in place of hyphens; an en dash if the estimate is not known."""
+    return "–" if math.isnan(interval.estimate) else format(interval, spec).replace("-", "−")
+
+
+def of_seeds(seeds: int) -> str:
+    """What the numbers of a table are, for its heading."""
+    if seeds == 1:
+        return "one seed, so there are no intervals"
+    return "± half of the 95 % interval over seeds; equal: all seeds gave this value"
 
 
 def show_bytes(n: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from holdfast.reports.comparison import ranks
 from holdfast.reports.results import COLUMNS, Group, show
+from holdfast.text import shown
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -33,15 +34,22 @@ def _cells(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:
 
 
 def markdown(groups: Sequence[Group]) -> str:
-    """The method table as Markdown; scores in points, ± half of the 95 % t interval over seeds; `=` marks ranks that are ties."""
+    """The method table as Markdown; scores in points, ± half of the 95 % t interval over seeds; `=` marks ranks that are ties.
+
+    Tasks that were not learnt are named above the table.
+    """
     head, rows = _cells(groups)
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = [line for g in groups if g.unlearnt for line in (f"Warning: {shown(g.unlearnt)}", "")]
+    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def latex(groups: Sequence[Group]) -> str:
-    """The method table as a LaTeX tabular (package booktabs); the same cells as in Markdown."""
+    """The method table as a LaTeX tabular (package booktabs); the same cells as in Markdown.
+
+    Tasks that were not learnt are named in comments above the table.
+    """
     head, rows = _cells(groups)
 
     def line(cells: Sequence[str]) -> str:
@@ -54,6 +62,7 @@ def latex(groups: Sequence[Group]) -> str:
     return (
         "\n".join(
             [
+                *(f"% Warning: {shown(g.unlearnt)}" for g in groups if g.unlearnt),
                 r"\begin{tabular}{lll" + "r" * (len(head) - 3) + "}",
                 r"\toprule",
                 line(head),
@@ -68,11 +77,15 @@ def latex(groups: Sequence[Group]) -> str:
 
 
 def as_csv(groups: Sequence[Group]) -> str:
-    """One row a group with plain numbers: scores in [0, 1], seconds, counts; each with the bounds of its interval, empty where unknown."""
+    """One row per group with plain numbers: scores in [0, 1], seconds, counts, each with the bounds of its interval.
+
+    What is not known is empty. The last column names tasks that were not learnt.
+    """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["scenario", "label", "method", "seeds", *(f"{k}{end}" for k in COLUMNS for end in ("", " low", " high"))])
+    writer.writerow(["scenario", "label", "method", "seeds", *(f"{k}{end}" for k in COLUMNS for end in ("", " low", " high")), "warning"])
     for g in groups:
         numbers = [n for k in COLUMNS for n in (g.values[k].estimate, g.values[k].low, g.values[k].high)]
-        writer.writerow([g.scenario, g.label, g.method, len(g.results), *("" if math.isnan(n) else repr(n) for n in numbers)])
+        cells = ["" if math.isnan(n) else repr(n) for n in numbers]
+        writer.writerow([g.scenario, g.label, g.method, len(g.results), *cells, g.unlearnt])
     return out.getvalue()
