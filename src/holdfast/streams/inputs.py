@@ -76,11 +76,14 @@ def input_rows(x: Any, what: str = "inputs") -> Tensor:
 
 
 def refuse_unfinite(x: Tensor, what: str) -> None:
-    """Refuse NaN and infinity, naming the first example that has one."""
-    if not x.is_floating_point() or bool(torch.isfinite(x).all()):
+    """Refuse NaN, infinity and what float32 can't hold, naming the first example that has one."""
+    if not x.is_floating_point():
         return
-    bad = int((~torch.isfinite(x.flatten(1) if x.dim() > 1 else x[:, None])).any(1).nonzero()[0])
-    raise HoldfastError(f"{what} contain NaN or infinity (first at example {bad}); clean or impute them")
+    good = x.abs() <= torch.finfo(torch.float32).max if x.dtype == torch.float64 else torch.isfinite(x)
+    if bool(good.all()):
+        return
+    bad = int((~good.flatten(1) if x.dim() > 1 else ~good[:, None]).any(1).nonzero()[0])
+    raise HoldfastError(f"{what} contain NaN, infinity or a value beyond float32 (first at example {bad}); clean, impute or scale them")
 
 
 def frame_inputs(frame: "pd.DataFrame", columns: list[str]) -> Tensor:
@@ -97,13 +100,15 @@ def frame_inputs(frame: "pd.DataFrame", columns: list[str]) -> Tensor:
     kinds = {frame[c].dtype.kind for c in columns}
     if kinds <= {"i", "u"}:
         return input_rows(np.stack([frame[c].to_numpy(dtype=np.int64) for c in columns], axis=1), "inputs")
+    parts = []
     for c in columns:
+        values = torch.from_numpy(np.array(frame[c].to_numpy()))
         if frame[c].dtype.kind in "iu":
-            refuse_inexact(torch.from_numpy(frame[c].to_numpy(dtype=np.int64)), f"column {c!r}")
-    values = np.stack([frame[c].to_numpy(dtype=np.float32) for c in columns], axis=1)
-    for k, c in enumerate(columns):
-        refuse_unfinite(torch.from_numpy(values[:, k]), f"column {c!r}: its values as float32")
-    return input_rows(values)
+            refuse_inexact(values.to(torch.int64), f"column {c!r}")
+        else:
+            refuse_unfinite(values, f"column {c!r}: its values")
+        parts.append(values.to(torch.float32))
+    return torch.stack(parts, 1)
 
 
 def _check_column(frame: "pd.DataFrame", column: str) -> None:

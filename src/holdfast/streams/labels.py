@@ -53,6 +53,8 @@ def _one_column(y: Any, where: str) -> np.ndarray:
         array = np.asarray(y)
     except ValueError:  # rows of several lengths
         raise HoldfastError(f"{where}: expected one label per example, got rows of different lengths") from None
+    if array.dtype.kind in "US" and isinstance(y, list | tuple):
+        array = np.array(y, dtype=object)  # else NumPy would turn numbers and NaN among text into text
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:

@@ -1,4 +1,4 @@
-"""Where examples come from: the embedded digits, named data sets in the hub's layout, decoded once into a memory-mapped cache."""
+"""Where examples come from: the embedded digits, and data sets in the hub's layout, decoded once into a memory-mapped cache."""
 
 import hashlib
 import json
@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import tempfile
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from holdfast.errors import HoldfastError, MissingExtra, unknown
+from holdfast.errors import HoldfastError, MissingExtra, one_of, reading, unknown
 from holdfast.streams.build import Source
+from holdfast.streams.labels import label_array
+from holdfast.streams.text import FEATURES, text_features
 
 DIGITS = "digits"
 NAMED = {  # name → label column
@@ -27,8 +30,9 @@ NAMED = {  # name → label column
     "PolyAI/banking77": "label",
 }
 GROUPS = {"clinc/clinc_oos": "domain"}  # name → column of the group that a label belongs to
-TEXT_FEATURES = 2000  # words and pairs of words that texts are described by
-CACHE_VERSION = 2
+CACHE_VERSION = 3
+ABOUT = "about.json"  # written last: a folder of the cache that has it is whole
+SIDES = ("train", "test")
 
 
 def digits() -> Source:
@@ -64,61 +68,124 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HOLDFAST_CACHE") or Path(base) / "holdfast")
 
 
-def named(name: str, data_dir: str | Path | None = None) -> Source:
-    """A data set by its hub name, or `digits`. Read from `<data_dir>/<name>` where that exists, else from the hub."""
+def named(
+    name: str,
+    data_dir: str | Path | None = None,
+    *,
+    features: str = "hashed",
+    groups: str | None = None,
+) -> Source:
+    """A data set by its hub name, or `digits`.
+
+    Args:
+        name: `digits`, or the name of a data set of images or texts with labels.
+        data_dir: Folder that holds data sets in the hub's layout. None: HOLDFAST_DATA. What is not found
+            there is read from the hub.
+        features: What texts become; see `text_features`. Images are not concerned.
+        groups: Column that relates examples (a user, an original image), for held-out parts. None: examples
+            are unrelated.
+
+    Returns:
+        The data set, decoded once and mapped from the cache afterwards.
+
+    Raises:
+        HoldfastError: The data set is unknown, can't be read, or is not made of images or texts with labels.
+    """
+    one_of("features", features, FEATURES)
     if name == DIGITS:
+        if groups is not None:
+            raise unknown("column", groups, [])
         return digits()
     folder = data_folder(data_dir)
     local = folder / name if folder else None
+    how = Decoding(name, features, groups)
     if local is not None and local.is_dir():
-        return _cached(str(local), _content_key(local), name)
+        return _cached(str(local), how, _content_key(local))
     if name not in NAMED:
         here = [str(p.parent.parent.relative_to(folder)) for p in folder.glob("*/*/*/*.parquet")] if folder else []
         raise unknown("data set", name, {DIGITS, *NAMED, *here})
-    return _cached(name, None, name)
+    return _cached(name, how, f"hub {name}")
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """What of a data set is decoded, and how."""
+
+    name: str
+    features: str
+    groups: str | None
+
+    def key(self, content: str) -> str:
+        """A name for the decoded arrays: of the content, and of everything that they depend on."""
+        about = json.dumps([CACHE_VERSION, content, self.features, self.groups])
+        return hashlib.sha256(about.encode()).hexdigest()[:24]
 
 
 def _content_key(folder: Path) -> str:
-    digest = hashlib.sha256(f"v{CACHE_VERSION}".encode())
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
-        digest.update(path.relative_to(folder).as_posix().encode())
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()[:24]
+    digest = hashlib.sha256()
+    with reading(f"data folder {folder}", "a data set"):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+            digest.update(path.relative_to(folder).as_posix().encode())
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
-def _cached(where: str, key: str | None, name: str) -> Source:
+def _cached(where: str, how: Decoding, content: str) -> Source:
     """Decodes on the first call; afterwards maps the arrays, without loading the `datasets` package."""
-    key = key or hashlib.sha256(f"v{CACHE_VERSION} hub {where}".encode()).hexdigest()[:24]
-    place = cache_folder() / f"{name.replace('/', '--')}-{key}"
-    if not (place / "about.json").exists():
-        arrays, groups = _decode(where, name)
+    place = cache_folder() / f"{how.name.replace('/', '--')}-{how.key(content)}"
+    if not (place / ABOUT).exists():
+        arrays, about = _decode(where, how)
+        _keep(place, arrays, about | {"name": how.name, "version": CACHE_VERSION})
+    try:
+        with reading(f"cache {place}", "decoded arrays"):
+            return _mapped(place, how)
+    except HoldfastError as error:
+        raise HoldfastError(f"{error}; delete the folder, and the data set is decoded again") from None
+
+
+def _keep(place: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
+    """Writes decoded arrays so that a folder with an `about.json` is whole."""
+    with reading(f"cache {place.parent}", "a writable folder; set HOLDFAST_CACHE to another"):
         place.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=place.parent, prefix=".decoding-"))
-        try:
+    try:
+        with reading(f"cache {fresh}", "a folder with room for the arrays; set HOLDFAST_CACHE to another"):
             for part, value in arrays.items():
                 np.save(fresh / f"{part}.npy", value)
-            (fresh / "about.json").write_text(json.dumps({"name": name, "version": CACHE_VERSION, "groups": groups}))
+            (fresh / ABOUT).write_text(json.dumps(about), encoding="utf-8")
             try:
                 fresh.rename(place)
             except OSError:  # another process was faster
-                if not (place / "about.json").exists():
+                if not (place / ABOUT).exists():
                     raise
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-    read = {part: np.load(place / f"{part}.npy", mmap_mode="c") for part in ("train_x", "test_x")}
-    labels = {part: np.load(place / f"{part}.npy") for part in ("train_y", "test_y")}
-    groups = json.loads((place / "about.json").read_text())["groups"]
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _mapped(place: Path, how: Decoding) -> Source:
+    """The source whose arrays lie in a folder of the cache."""
+    inputs = {side: np.load(place / f"{side}_x.npy", mmap_mode="c") for side in SIDES}
+    labels = {side: np.load(place / f"{side}_y.npy") for side in SIDES}
+    groups = {side: np.load(place / f"{side}_groups.npy") if how.groups else None for side in SIDES}
+    about = json.loads((place / ABOUT).read_text(encoding="utf-8"))
+    known = about["label_groups"]
+    title = how.name.split("/")[-1]
+    if about["features"] not in (None, "hashed"):
+        title += f" ({about['features']})"  # a result made with them says so
     return Source(
-        torch.from_numpy(read["train_x"]),
-        labels["train_y"],
-        torch.from_numpy(read["test_x"]),
-        labels["test_y"],
-        name.split("/")[-1],
-        {int(v): g for v, g in groups.items()} if groups else None,
+        train_x=torch.from_numpy(inputs["train"]),
+        train_y=labels["train"],
+        test_x=torch.from_numpy(inputs["test"]),
+        test_y=labels["test"],
+        name=title,
+        label_groups={int(v): g for v, g in known.items()} if known else None,
+        groups=groups["train"],
+        test_groups=groups["test"],
     )
 
 
-def _decode(where: str, name: str) -> tuple[dict[str, np.ndarray], dict[int, str] | None]:
+def _decode(where: str, how: Decoding) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays of a data set, and what is kept beside them."""
     try:
         import datasets
     except ImportError:
@@ -131,38 +198,54 @@ def _decode(where: str, name: str) -> tuple[dict[str, np.ndarray], dict[int, str
             loaded = datasets.load_dataset(where, cache_dir=scratch)
         except Exception as error:  # the package raises many kinds; the user needs one sentence
             raise HoldfastError(
-                f"data set {name!r} could not be read from {where!r} ({type(error).__name__}: {str(error)[:200]}); "
+                f"data set {how.name!r} could not be read from {where!r} ({type(error).__name__}: {str(error)[:200]}); "
                 "set HOLDFAST_DATA or --data-dir to a folder that holds it in the hub's parquet layout"
             ) from error
-        missing = [part for part in ("train", "test") if part not in loaded]
+        missing = [side for side in SIDES if side not in loaded]
         if missing:
-            raise HoldfastError(f"data set {name!r} has no {missing[0]} part; it has {sorted(loaded)}")
-        train, test = loaded["train"], loaded["test"]
-        if "text" in train.column_names:
-            return _texts(train, test, name), _groups(train, name)
-        out = {}
-        for part, table in (("train", train), ("test", test)):
-            image, label = _columns(table, name)
-            out[f"{part}_x"] = np.stack([_pixels(v) for v in table[image]])
-            out[f"{part}_y"] = np.asarray(table[label])
-    return out, None
+            raise HoldfastError(f"data set {how.name!r} has no {missing[0]} part; it has {sorted(loaded)}")
+        with reading(f"data set {how.name!r}", "images or texts with labels"):
+            return _arrays({side: loaded[side] for side in SIDES}, how)
 
 
-def _texts(train: Any, test: Any, name: str) -> dict[str, np.ndarray]:
-    """TF-IDF of words and pairs of words, fitted on the training texts: fixed features (N, 2000), each row of length 1."""
-    try:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-    except ImportError:
-        raise MissingExtra("scikit-learn", "text") from None
+def _arrays(tables: dict[str, Any], how: Decoding) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Inputs, labels and groups of both sides."""
+    train = tables["train"]
+    arrays = {f"{side}_y": _label_column(table, side, how.name) for side, table in tables.items()}
+    if how.groups is not None:
+        for side, table in tables.items():
+            if how.groups not in table.column_names:
+                raise unknown("column", how.groups, table.column_names)
+            arrays[f"{side}_groups"] = np.array([str(v) for v in table[how.groups]])
+    about: dict[str, Any] = {"label_groups": None, "features": None}
+    if "text" in train.column_names:
+        found = text_features(list(tables["train"]["text"]), list(tables["test"]["text"]), how.features)
+        arrays |= dict(zip((f"{side}_x" for side in SIDES), found, strict=True))
+        about |= {"label_groups": _label_groups(train, how.name), "features": how.features}
+    else:
+        for side, table in tables.items():
+            arrays[f"{side}_x"] = _images(table[_image_column(table, how.name)], side, how.name)
+    return arrays, about
+
+
+def _label_column(table: Any, side: str, name: str) -> np.ndarray:
+    """The labels of one side; -1 is how the hub marks labels that are not published."""
     label = NAMED.get(name, "label")
-    if label not in train.column_names:
-        raise HoldfastError(f"data set {name!r} has texts but no column {label}; it has {train.column_names}")
-    fit = TfidfVectorizer(max_features=TEXT_FEATURES, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32)
-    out = {"train_x": fit.fit_transform(train["text"]).toarray(), "test_x": fit.transform(test["text"]).toarray()}
-    return out | {"train_y": np.asarray(train[label]), "test_y": np.asarray(test[label])}
+    if label not in table.column_names:
+        raise HoldfastError(
+            f"data set {name!r} has no label column {label!r}; it has {table.column_names}; build a stream from "
+            "arrays instead (holdfast.streams.from_arrays)"
+        )
+    labels = label_array(list(table[label]), f"data set {name!r}: {side} labels")
+    if labels.dtype != object and -1 in labels:
+        raise HoldfastError(
+            f"data set {name!r}: {int((labels == -1).sum())} {side} labels are -1, which marks labels that are not "
+            "published; take a data set whose labels are known"
+        )
+    return labels if labels.dtype != object else labels.astype(str)  # mapped without pickle
 
 
-def _groups(table: Any, name: str) -> dict[int, str] | None:
+def _label_groups(table: Any, name: str) -> dict[int, str] | None:
     """Label → group, groups in the order of the data set's own list."""
     if name not in GROUPS:
         return None
@@ -171,19 +254,38 @@ def _groups(table: Any, name: str) -> dict[int, str] | None:
     return {int(v): names[g] for v, g in sorted(found.items(), key=lambda pair: (pair[1], pair[0]))}
 
 
-def _columns(table: Any, name: str) -> tuple[str, str]:
-    label = NAMED.get(name, "label")
+def _image_column(table: Any, name: str) -> str:
     for image in ("image", "img"):  # copies of one data set differ in this
-        if image in table.column_names and label in table.column_names:
-            return image, label
+        if image in table.column_names:
+            return image
     raise HoldfastError(
-        f"data set {name!r} is not made of images and labels: expected columns image (or img) and {label}, "
+        f"data set {name!r} is not made of images or texts with labels: expected a column image, img or text, "
         f"got {table.column_names}; build a stream from arrays instead (holdfast.streams.from_arrays)"
     )
 
 
+def _images(column: Any, side: str, name: str) -> np.ndarray:
+    """PIL images → (N, C, H, W) uint8."""
+    images: list[np.ndarray] = []
+    for k, image in enumerate(column):
+        if image is None:
+            raise HoldfastError(f"data set {name!r}: {side} image {k} is missing")
+        pixels = _pixels(image)
+        if pixels.dtype != np.uint8:
+            raise HoldfastError(f"data set {name!r}: {side} image {k} has values of type {pixels.dtype}; expected 8 bits per channel")
+        if images and pixels.shape != images[0].shape:
+            raise HoldfastError(
+                f"data set {name!r}: {side} image {k} has shape {pixels.shape}, the first {images[0].shape} (channels, "
+                "height, width); make all images one size and one mode first"
+            )
+        images.append(pixels)
+    return np.stack(images)
+
+
 def _pixels(image: Any) -> np.ndarray:
-    """A PIL image → (C, H, W) uint8."""
+    """A PIL image → (C, H, W) uint8. An image with a palette counts by its colours, not by their numbers."""
+    if image.mode in ("P", "1"):
+        image = image.convert("RGB" if image.mode == "P" else "L")
     a = np.asarray(image)
     return a[None] if a.ndim == 2 else np.ascontiguousarray(a.transpose(2, 0, 1))
 
