@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from holdfast.metrics import (
+    UNLEARNT_ADVICE,
     AccuracyMatrix,
     expected_worst_forgetting,
     segment_transfer,
@@ -34,8 +35,7 @@ def _console() -> Console:
 def print_groups(groups: Sequence[Group]) -> None:
     """The method table of each scenario, below what was not learnt."""
     console = _console()
-    for g in groups:
-        _warn(console, g.unlearnt)
+    _warn(console, [g.unlearnt for g in groups if g.unlearnt])
     for scenario in dict.fromkeys(g.scenario for g in groups):
         members = [g for g in groups if g.scenario == scenario]
         seeds = len(members[0].results)
@@ -56,10 +56,12 @@ def print_groups(groups: Sequence[Group]) -> None:
         console.print(f"warning: {line}")
 
 
-def _warn(console: Console, text: str) -> None:
-    """A warning that stands out on a terminal; nothing if there is nothing to say."""
-    if text:
-        console.print(f"WARNING: {shown(text)}", style="bold yellow", soft_wrap=True)
+def _warn(console: Console, unlearnt_by: Sequence[str]) -> None:
+    """What was not learnt, so that it stands out on a terminal, and once what that means."""
+    for line in unlearnt_by:
+        console.print(f"WARNING: {shown(line)}", style="bold yellow", soft_wrap=True)
+    if unlearnt_by:
+        console.print(UNLEARNT_ADVICE, soft_wrap=True)
 
 
 def print_detection(results: Sequence[dict[str, Any]]) -> None:
@@ -91,7 +93,9 @@ def print_growth(groups: Sequence[Group]) -> None:
 
 
 def print_differences(differences: Sequence[Difference]) -> None:
-    """Second folder minus first, with verdicts."""
+    """Second folder minus first, with verdicts, below what was not learnt."""
+    console = _console()
+    _warn(console, [line for d in differences for line in d.unlearnt])
     table = Table(
         title="second folder minus first (points, seconds; ± half of the paired 95 % interval over seeds; equal: the same in all seeds)",
         title_justify="left",
@@ -101,7 +105,7 @@ def print_differences(differences: Sequence[Difference]) -> None:
     for d in differences:
         cells = [part for k, v in d.values.items() for part in (show(k, v), d.verdict(k))]
         table.add_row(d.scenario, d.label, str(d.seeds), *cells)
-    _console().print(table)
+    console.print(table)
 
 
 def print_matrix(group: Group) -> None:
@@ -128,7 +132,7 @@ def print_summary(matrix: AccuracyMatrix, chance: float | None) -> None:
     """
     console, table = _console(), Table(title="summary", title_justify="left")
     if found := unlearnt(matrix, chance):
-        _warn(console, unlearnt_sentence(found, len(matrix.tasks)))
+        _warn(console, [unlearnt_sentence(found, len(matrix.tasks))])
     elif chance is None and not matrix.chance:
         console.print("note: give the score of guessing with --chance to see whether every task was learnt", soft_wrap=True)
     table.add_column("metric")

@@ -10,7 +10,7 @@ from holdfast.metrics.anytime import (
 )
 from holdfast.metrics.examples import example_interval, expected_worst_forgetting, transfer_interval
 from holdfast.metrics.intervals import Interval, paired_seed_interval, seed_interval, wilson_interval
-from holdfast.metrics.learnt import Unlearnt, unlearnt, unlearnt_sentence
+from holdfast.metrics.learnt import UNLEARNT_ADVICE, Unlearnt, unlearnt, unlearnt_sentence
 from holdfast.metrics.matrix import UNTRAINED, AccuracyMatrix
 from holdfast.metrics.transfer import (
     average_accuracy,
@@ -35,6 +35,7 @@ from holdfast.metrics.transfer import (
 )
 
 __all__ = [
+    "UNLEARNT_ADVICE",
     "UNTRAINED",
     "AccuracyMatrix",
     "Curves",

@@ -11,10 +11,10 @@ from holdfast.metrics.matrix import AccuracyMatrix
 
 MARGIN = 0.1
 NAMED = 5  # tasks that a warning names
-MEANING = "Backward transfer and forgetting say nothing about a task that was not learnt."
-CAUSES = (
-    "Likely causes are the learning rate (too low, or so high that training diverged), too few epochs, "
-    "inputs that are not normalised, and a method that is set to hold the weights too firmly."
+UNLEARNT_ADVICE = (
+    "Backward transfer and forgetting say nothing about a task that was not learnt. Likely causes are the "
+    "learning rate (too low, or so high that training diverged), too few epochs, inputs that are not "
+    "normalised, and a method that is set to hold the weights too firmly."
 )
 
 
@@ -93,7 +93,7 @@ def _rare(share: float, chance: float, examples: int, level: float) -> bool:
 
 
 def unlearnt_sentence(found: Sequence[Unlearnt], tasks: int, unit: float = 1.0) -> str:
-    """A warning that names the tasks that were not learnt, and the likely causes.
+    """A warning that names the tasks that were not learnt; `UNLEARNT_ADVICE` says what that means.
 
     Args:
         found: What `unlearnt` found, at least one.
@@ -101,16 +101,17 @@ def unlearnt_sentence(found: Sequence[Unlearnt], tasks: int, unit: float = 1.0) 
         unit: What scores are multiplied by when they are shown: 100 for points.
 
     Example:
-        >>> print(unlearnt_sentence([Unlearnt("b", 0.52, 0.5)], 2)[:77])
-        1 of 2 tasks was not learnt: b (score 0.52 after its training, chance 0.5). B
+        >>> unlearnt_sentence([Unlearnt("b", 0.52, 0.5)], 2)
+        '1 of 2 tasks was not learnt: b (score 0.52 after its training, guessing gives 0.5)'
     """
     spec = ".1f" if unit == 100 else ".3g"
-    named = [
-        f"{u.task} (score {unit * u.score:{spec}} after its training, chance {unit * u.chance:{spec}}{', ' + u.note if u.note else ''})"
-        for u in found[:NAMED]
-    ]
+    named = []
+    for u in found[:NAMED]:
+        score, guess = (format(unit * v, spec) for v in (u.score, u.chance))
+        note = f", {u.note}" if u.note else ""
+        named.append(f"{u.task} (score {score} after its training, guessing gives {guess}{note})")
     more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
     everything = len(found) == tasks and not any(u.note for u in found)
     count = f"{len(found)} of {tasks} tasks {'was' if len(found) == 1 else 'were'} not learnt"
     what = "nothing was learnt" if everything else count
-    return f"{what}: {', '.join(named)}{more}. {MEANING} {CAUSES}"
+    return f"{what}: {', '.join(named)}{more}"

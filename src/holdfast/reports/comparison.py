@@ -208,6 +208,7 @@ class Difference:
     seeds: int
     values: dict[str, Interval]
     settings: tuple[str, ...]
+    unlearnt: tuple[str, ...] = ()  # warnings about tasks that were not learnt, of either folder
 
     def verdict(self, key: str) -> str:
         """higher, lower, same or not told apart, from the paired interval.
@@ -233,5 +234,6 @@ def compare_folders(first: Sequence[Group], second: Sequence[Group], keys: Seque
         values = {k: paired_seed_interval([b.by_seed[s][k] for s in shared], [a.by_seed[s][k] for s in shared]) for k in keys}
         one, two = hyperparameters(a), hyperparameters(b)
         changed = tuple(f"{k}: {one.get(k)} → {two.get(k)}" for k in sorted(one.keys() | two.keys()) if one.get(k) != two.get(k))
-        out.append(Difference(a.scenario, a.label, len(shared), values, changed))
+        said = tuple(f"{which} folder: {g.unlearnt}" for which, g in (("first", a), ("second", b)) if g.unlearnt)
+        out.append(Difference(a.scenario, a.label, len(shared), values, changed, said))
     return out

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.files import write_page
-from holdfast.metrics import Interval
+from holdfast.metrics import UNLEARNT_ADVICE, Interval
 from holdfast.reports.comparison import Difference, find_sweeps, learning_speed, on_front, ranks, select
 from holdfast.reports.diagnostics import drawn
 from holdfast.reports.figures import figure_of, over_time_panel, sweep_curve, to_svg, trade_off_panel
@@ -63,6 +63,7 @@ def render(
         settings=_settings(results),
         seeds=sorted({r["seed"] for r in results}),
         unlearnt=[g.unlearnt for g in groups if g.unlearnt],
+        unlearnt_advice=UNLEARNT_ADVICE,
         intervals=of_seeds(max(len(g.results) for g in groups)),
         warnings=_warnings(groups),
         diagnosed=[

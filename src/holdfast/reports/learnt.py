@@ -4,14 +4,17 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from holdfast.metrics import AccuracyMatrix, Unlearnt, unlearnt, unlearnt_sentence
+from holdfast.metrics.learnt import MARGIN
 
 
 def chance_levels(result: dict[str, Any], m: AccuracyMatrix) -> dict[Hashable, float]:
     """The score of guessing on each task just after its training.
 
     With C outputs that compete it is 1/C. In the class scenario these are the outputs of all classes
-    seen so far, otherwise those of the task. If one label is commoner than that in the test set, it is
-    the label's share: a model that always gives one answer has learnt nothing.
+    seen so far, otherwise those of the task. A model that always gives one answer has learnt nothing
+    either. So if one label is commoner in the test set than 1/C, its share is taken; in the class
+    scenario only if the right answers are those of one label, since a model that tells the classes of
+    all tasks apart may well score less than that on one of them.
 
     Args:
         result: A result file; its segments, if it has any, are the labels.
@@ -29,8 +32,16 @@ def chance_levels(result: dict[str, Any], m: AccuracyMatrix) -> dict[Hashable, f
         seen |= set(labels)
         outputs = (len(seen) if labels else (k + 1) / first) if growing else 1 / first
         level = m.chance.get(task, 1 / max(outputs, 1.0))
-        found[task] = min(max(level, _commonest(m, task, labels)), 1.0)
+        if not growing or _one_answer(m, task, labels):
+            level = max(level, _commonest(m, task, labels))
+        found[task] = min(level, 1.0)
     return found
+
+
+def _one_answer(m: AccuracyMatrix, task: Hashable, labels: Sequence[str]) -> bool:
+    """Whether a task has several labels, and hardly any example but those of one of them is right."""
+    scores = sorted(m.score(task, after=task, segment=label) for label in labels)
+    return len(scores) > 1 and scores[-2] < MARGIN
 
 
 def _commonest(m: AccuracyMatrix, task: Hashable, labels: Sequence[str]) -> float:

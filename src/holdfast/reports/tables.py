@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Sequence
 
+from holdfast.metrics import UNLEARNT_ADVICE
 from holdfast.reports.comparison import ranks
 from holdfast.reports.results import COLUMNS, Group, show
 from holdfast.text import shown
@@ -33,13 +34,19 @@ def _cells(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
+def _warnings(groups: Sequence[Group]) -> list[str]:
+    """What was not learnt, a line per group, and a line that says what that means."""
+    found = [f"Warning: {shown(g.unlearnt)}." for g in groups if g.unlearnt]
+    return [*found, UNLEARNT_ADVICE] if found else []
+
+
 def markdown(groups: Sequence[Group]) -> str:
     """The method table as Markdown; scores in points, ± half of the 95 % t interval over seeds; `=` marks ranks that are ties.
 
     Tasks that were not learnt are named above the table.
     """
     head, rows = _cells(groups)
-    lines = [line for g in groups if g.unlearnt for line in (f"Warning: {shown(g.unlearnt)}", "")]
+    lines = [line for warning in _warnings(groups) for line in (warning, "")]
     lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
@@ -62,7 +69,7 @@ def latex(groups: Sequence[Group]) -> str:
     return (
         "\n".join(
             [
-                *(f"% Warning: {shown(g.unlearnt)}" for g in groups if g.unlearnt),
+                *(f"% {warning}" for warning in _warnings(groups)),
                 r"\begin{tabular}{lll" + "r" * (len(head) - 3) + "}",
                 r"\toprule",
                 line(head),
