@@ -19,7 +19,7 @@ def per_example_gradients(space: ParameterSpace, values: Callable[[nn.Module, Te
     >>> per_example_gradients(ParameterSpace(layer), lambda m, x: m(x)[:, 0], torch.eye(2))[:, :2].tolist()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    rows = torch.zeros(len(x), len(space.theta), device=space.theta.device)
+    rows = space.theta.new_zeros(len(x), len(space.theta))
     with evaluating(space.module), torch.enable_grad():
         for row, one in zip(rows, x, strict=True):
             with space.writing_to(row):
@@ -37,7 +37,7 @@ def gradient_products(space: ParameterSpace, values: Callable[[nn.Module, Tensor
         layers = matrices(space.module, "gradient_products")
     except HoldfastError:
         return _one_by_one(space, values, x)
-    total = torch.zeros(len(x), len(x), device=x.device)
+    total = space.theta.new_zeros(len(x), len(x))
     with evaluating(space.module), torch.enable_grad(), recording(list(layers.values())) as seen:
         out = values(space.module, x)
         taking = [t for t in used(seen, layers) if t[3].requires_grad]

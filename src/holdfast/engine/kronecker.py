@@ -5,9 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from holdfast.engine.chunks import bytes_per_row, rows_within
 from holdfast.engine.fisher import label_weights
 from holdfast.engine.layers import matrices, rows_in, rows_out, used
-from holdfast.engine.magnitudes import parts, recording
+from holdfast.engine.magnitudes import BUDGET, parts, recording, terms
 from holdfast.engine.snapshot import evaluating
 
 Factors = dict[str, tuple[Tensor, Tensor]]
@@ -30,23 +31,23 @@ def kronecker_factors(
     """
     layers = matrices(module, who)
     out: Factors = {}
+    held = bytes_per_row(module, lambda one: forward(module, one), x[:1])
     with evaluating(module):
-        for at, part in parts(x, 512):
+        for at, part in parts(x, rows_within(2 * held, 512, BUDGET)):
             with torch.enable_grad(), recording(list(layers.values())) as seen:
                 log_p = forward(module, part).log_softmax(1)
             truth = None if y is None else y[at : at + len(part)]
             weights = label_weights(log_p, labels, truth, generator)
             taking = list(used(seen, layers))
             sums = {name: (_gram(rows_in(layer, inp)), torch.zeros(())) for name, layer, inp, _ in taking}
-            for c in range(log_p.shape[1]):
-                if not bool(weights[:, c].any()):
-                    continue
-                deltas = torch.autograd.grad(log_p[:, c].sum(), [o for *_, o in taking], retain_graph=True)
+            for label, share in terms(weights):
+                chosen = log_p.gather(1, label[:, None]).sum()
+                deltas = torch.autograd.grad(chosen, [o for *_, o in taking], retain_graph=True)
                 for (name, layer, inp, _), delta in zip(taking, deltas, strict=True):
                     a, g = sums[name]
                     d = rows_out(layer, delta)
                     positions = len(d) // len(inp)
-                    w = weights[:, c].repeat_interleave(positions)
+                    w = share.repeat_interleave(positions)
                     sums[name] = (a, g.to(d.device) + (d * w[:, None]).T @ d / positions)
             for name, (a, g) in sums.items():
                 before = out.get(name)

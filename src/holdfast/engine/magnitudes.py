@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn.grad import conv2d_weight
 
+from holdfast.engine.chunks import bytes_per_row, rows_within
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
@@ -22,6 +23,7 @@ from holdfast.errors import HoldfastError
 L = TypeVar("L", bound=nn.Module)
 Objectives = Callable[[nn.Module, Tensor], Tensor]  # module, (N, ...) → (N, K), row n from example n alone
 Magnitude = Callable[[Tensor], Tensor]  # torch.square or torch.abs: |ab| of a product is |a| |b|
+BUDGET = 2**30  # bytes (1 GiB) that the gradients and activations of the examples of a chunk may take
 
 
 def mean_magnitude(
@@ -36,8 +38,10 @@ def mean_magnitude(
 ) -> Tensor:
     """1/N Σ_n Σ_k weights[n, k] · magnitude(∂ objectives(x_n)[k] / ∂θ), θ-shaped. In eval mode; the network keeps its state.
 
-    `way` forces `layers`, `vmap` or `loop`; by default the fastest that applies is taken.
+    `way` forces `layers`, `vmap` or `loop`; by default the fastest that applies is taken. `chunk`: the most examples
+    that vmap takes at once; fewer if their gradients would take more than `BUDGET` bytes.
     """
+    weights = weights.to(space.theta.dtype)
     total = torch.zeros_like(space.theta)
     with evaluating(space.module):
         if way in (None, "layers"):
@@ -64,6 +68,24 @@ def parts(x: Tensor, size: int) -> Iterator[tuple[int, Tensor]]:
     return ((at, x[at : at + size]) for at in range(0, len(x), size))
 
 
+def terms(weights: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """What the sum over k is taken over: for each example the number of an objective, (N,), and its weight, (N,).
+
+    Objectives are taken one after the other, but where every example has one objective alone (one label, sampled or
+    true), all examples are done at once, however many objectives there are.
+
+    >>> [(k.tolist(), w.tolist()) for k, w in terms(torch.tensor([[0.0, 1.0], [0.5, 0.0]]))]
+    [([1, 0], [1.0, 0.5])]
+    """
+    if bool((weights.count_nonzero(1) <= 1).all()):
+        found = weights.max(1)
+        yield found.indices, found.values
+        return
+    for c in range(weights.shape[1]):
+        if bool(weights[:, c].any()):
+            yield torch.full((len(weights),), c, device=weights.device), weights[:, c]
+
+
 def _by_loop(space: ParameterSpace, objectives: Objectives, x: Tensor, weights: Tensor, magnitude: Magnitude, total: Tensor) -> None:
     for xi, w in zip(x, weights, strict=True):
         values = objectives(space.module, xi[None])[0]
@@ -86,15 +108,13 @@ def _by_vmap(
 
     per_example = vmap(grad(value), in_dims=(None, 0, 0))
     views = space.views(total)
-    classes = range(weights.shape[1])
-    for at, part in parts(x, chunk):
-        w = weights[at : at + len(part)]
-        for c in classes:
-            if not bool(w[:, c].any()):
-                continue
-            grads = per_example(parameters, part, torch.full((len(part),), c, device=part.device))
+    activations = bytes_per_row(module, lambda one: objectives(module, one), x[:1])
+    gradients = total.numel() * total.element_size()
+    for at, part in parts(x, rows_within(2 * (gradients + activations), chunk, BUDGET)):
+        for objective, w in terms(weights[at : at + len(part)]):
+            grads = per_example(parameters, part, objective)
             for name, g in grads.items():
-                views[name] += torch.einsum("n,n...->...", w[:, c], magnitude(g))
+                views[name] += torch.einsum("n,n...->...", w, magnitude(g))
 
 
 class _Forwarding(nn.Module):
@@ -140,8 +160,7 @@ def _by_layers(space: ParameterSpace, objectives: Objectives, x: Tensor, weights
     if any(isinstance(m, nn.Conv2d) and (m.padding_mode != "zeros" or m.groups != 1 or isinstance(m.padding, str)) for m in layers):
         return False
     views = dict(zip(map(id, space.parameters), (s.view(total) for s in space.layout.slots), strict=True))
-    size = 1024 if not any(isinstance(m, nn.Conv2d) for m in layers) else 64
-    for at, part in parts(x, size):
+    for at, part in parts(x, _rows_for_layers(space.module, objectives, x, layers)):
         with torch.enable_grad(), recording(layers) as seen:
             values = objectives(space.module, part)
         rank = {m: 2 if isinstance(m, nn.Linear) else 4 for m in seen}
@@ -151,25 +170,33 @@ def _by_layers(space: ParameterSpace, objectives: Objectives, x: Tensor, weights
         w = weights[at : at + len(part)]
         if at == 0 and not _products_are_gradients(space, values, used):
             return False
-        terms: list[Tensor | None] = [None] * len(used)
-        for c in range(w.shape[1]):
-            if not bool(w[:, c].any()):
-                continue
-            deltas = torch.autograd.grad(values[:, c].sum(), [out for _, (_, out) in used], retain_graph=True, allow_unused=True)
+        sums: list[Tensor | None] = [None] * len(used)
+        for objective, share in terms(w):
+            chosen = values.gather(1, objective[:, None]).sum()
+            deltas = torch.autograd.grad(chosen, [out for _, (_, out) in used], retain_graph=True, allow_unused=True)
             for k, ((layer, (inp, _)), delta) in enumerate(zip(used, deltas, strict=True)):
                 if delta is None:
                     continue
                 if isinstance(layer, nn.Linear):  # summed over k first: one product a layer, not K
-                    term = w[:, c, None] * magnitude(delta)
-                    so_far = terms[k]
-                    terms[k] = term if so_far is None else so_far + term
+                    term = share[:, None] * magnitude(delta)
+                    so_far = sums[k]
+                    sums[k] = term if so_far is None else so_far + term
                 else:
-                    _add_convolution(layer, inp, delta, w[:, c], magnitude, views)
-        for (layer, (inp, _)), summed in zip(used, terms, strict=True):
+                    _add_convolution(layer, inp, delta, share, magnitude, views)
+        for (layer, (inp, _)), summed in zip(used, sums, strict=True):
             if summed is not None:
                 _add(views, layer.weight, summed.T @ magnitude(inp))
                 _add(views, layer.bias, summed.sum(0))
     return True
+
+
+def _rows_for_layers(module: nn.Module, objectives: Objectives, x: Tensor, layers: Sequence[nn.Linear | nn.Conv2d]) -> int:
+    """How many examples the products of layers take at once: activations stay for the way back, and a convolution has a
+    gradient and its magnitude for each example, and the patches that it saw."""
+    largest = max((m.weight.numel() * m.weight.element_size() for m in layers if isinstance(m, nn.Conv2d)), default=0)
+    window = max((m.weight[0, 0].numel() for m in layers if isinstance(m, nn.Conv2d)), default=1)
+    held = bytes_per_row(module, lambda one: objectives(module, one), x[:1])
+    return rows_within(2 * largest + (window + 1) * held, 64 if largest else 1024, BUDGET)
 
 
 def _products_are_gradients(space: ParameterSpace, values: Tensor, used: list) -> bool:

@@ -1,7 +1,8 @@
 """EWC: elastic weight consolidation (Kirkpatrick et al. 2017, eq. 3).
 
 Loss + λ/2 Σ_{s<t} Σ_i F_{s,i} (θ_i − θ*_{s,i})². Penalties add over tasks; their gradient λ(ΣF·θ − ΣFθ*) needs two θ-shaped
-vectors however many tasks there were. F is per example and exact by default; the paper leaves the estimator open. When a head grows, old
+vectors however many tasks there were. F is per example; by default it is exact up to
+256 outputs and sampled above (the paper leaves the estimator open). When a head grows, old
 rows keep F and θ*, new rows have F = 0. A parameter that the loss of a step does not reach is not moved by the penalty.
 Passes: one; the penalty is two operations on vectors as long as θ.
 """
@@ -31,8 +32,13 @@ class EWC(Method):
         weak=(("class", PENALTY_IN_CLASS),),
     )
 
-    def __init__(self, strength: float, samples: int = 1000, labels: str = "exact", decay: float = 1.0) -> None:
-        """`strength` λ ≥ 0; `samples` examples for F (0: all); `labels` of F; `decay` multiplies all earlier tasks' λ at each boundary."""
+    def __init__(self, strength: float, samples: int = 1000, labels: str = "auto", decay: float = 1.0) -> None:
+        """`strength` λ ≥ 0; `samples` examples for F (0: all); `decay` multiplies all earlier tasks' λ at each boundary.
+
+        `labels` of F: `exact` sums over the labels by their probability, `sampled` draws one label for each example from the model,
+        `predicted` takes the most probable, `empirical` the true one. The default, `auto`, is exact up to 256 outputs and sampled above,
+        with a note, because the time of exact grows with the number of outputs.
+        """
         super().__init__()
         self.strength, self.samples = at_least("strength", strength, 0), int(at_least("samples", samples, 0))
         self.labels, self.decay = one_of("Fisher labels", labels, LABELS), at_least("decay", decay, 0)

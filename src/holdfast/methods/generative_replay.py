@@ -100,7 +100,7 @@ class GenerativeReplay(Method):
             opt = learner.optimizer_for("vae", self.now, lambda p: torch.optim.Adam(p, self.lr))
             opt.zero_grad()
             rows = self.now.loss(step.x, self.generator("vae"))
-            (rows @ step.batch.weights()).backward()
+            (rows @ step.batch.weights().to(rows.dtype)).backward()
             opt.step()
 
     def consolidate(self, learner: "Learner", task: Task) -> None:

@@ -71,7 +71,8 @@ class iCaRL(Replay):
         if not len(self.memory):
             return learner.head(features, None)
         means = self.means(learner)
-        distance = torch.cdist(F.normalize(features, dim=1), means).square()
+        exact = torch.promote_types(features.dtype, torch.float32)  # there is no cdist of half precision
+        distance = torch.cdist(F.normalize(features, dim=1).to(exact), means.to(exact)).square()
         return F.pad(-distance, (0, learner.head.width - len(means)), value=-torch.inf).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
 
     def means(self, learner: "Learner") -> Tensor:

@@ -17,7 +17,7 @@ from holdfast.engine.kronecker import kronecker_factors
 from holdfast.engine.layers import LayerViews, matrices
 from holdfast.errors import one_of
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
-from holdfast.streams.task import Task
+from holdfast.streams.task import Stream, Task
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
@@ -34,13 +34,16 @@ class KFACEWC(Method):
         neutral=(("strength", 0),),
     )
 
-    def __init__(self, strength: float, samples: int = 1000, labels: str = "exact") -> None:
-        """`strength` λ ≥ 0; `samples` examples for the factors (0: all); `labels` of the Fisher."""
+    def __init__(self, strength: float, samples: int = 1000, labels: str = "auto") -> None:
+        """`strength` λ ≥ 0; `samples` examples for the factors (0: all); `labels` of the Fisher (auto: see EWC)."""
         super().__init__()
         self.strength, self.samples = at_least("strength", strength, 0), int(at_least("samples", samples, 0))
         self.labels = one_of("Fisher labels", labels, LABELS)
         self.host |= {"layers": [], "tasks": 0}
         self.remember("anchor", None, vector=True)
+
+    def check(self, learner: "Learner", stream: Stream) -> None:
+        matrices(learner.model, self.name)
 
     def penalty(self, learner: "Learner", g: Tensor) -> None:
         anchor = self._buffers["anchor"]
@@ -75,5 +78,10 @@ class KFACEWC(Method):
             self.remember(f"outputs_{k}", b)
         self.host["tasks"] = t + 1
         self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
-        largest = max(float(torch.linalg.eigvalsh(a)[-1] * torch.linalg.eigvalsh(b)[-1]) for a, b in found.values())
+        largest = max(float(_largest(a) * _largest(b)) for a, b in found.values())
         learner.warn_if_unstable(self.strength, largest)
+
+
+def _largest(factor: Tensor) -> Tensor:
+    """The largest eigenvalue; in float32 at least, as there is no decomposition of half precision."""
+    return torch.linalg.eigvalsh(factor.to(torch.promote_types(factor.dtype, torch.float32)))[-1]

@@ -31,9 +31,9 @@ class OnlineEWC(Method):
     )
 
     def __init__(
-        self, strength: float, gamma: float = 1.0, samples: int = 1000, labels: str = "exact", decay: float = 1.0, normalize: bool = False
+        self, strength: float, gamma: float = 1.0, samples: int = 1000, labels: str = "auto", decay: float = 1.0, normalize: bool = False
     ) -> None:
-        """`strength` λ ≥ 0; `gamma` γ in [0, 1]; `samples` for F (0: all); `decay` multiplies λ at each boundary."""
+        """`strength` λ ≥ 0; `gamma` γ in [0, 1]; `samples` for F (0: all); `labels` as EWC; `decay` multiplies λ at each boundary."""
         super().__init__()
         if not 0 <= gamma <= 1:
             raise HoldfastError(f"gamma must lie in [0, 1], got {gamma}")

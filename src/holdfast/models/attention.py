@@ -39,8 +39,9 @@ class Attention(Gated):
         self.largest = self.scale = largest
         self._forwarded: list[Tensor] = []
         self.embeddings = nn.ModuleList()
+        like = next(self.parameters())
         for k, width in enumerate(self.widths):
-            self.register_buffer(f"hard_{k}", torch.zeros(0, width))
+            self.register_buffer(f"hard_{k}", like.new_zeros(0, width))
         self.head.opening = self._open  # type: ignore[method-assign]
 
     def _open(self, task: int) -> None:
@@ -49,7 +50,7 @@ class Attention(Gated):
         self.embeddings.append(nn.ParameterList([nn.Parameter(torch.randn(w, device=like.device, dtype=like.dtype)) for w in self.widths]))
         if len(self.embeddings) > 1 and len(self.hard(0)) < task:  # a checkpoint is being restored: the rows come with it
             for k, width in enumerate(self.widths):
-                self._buffers[f"hard_{k}"] = torch.zeros(task, width, device=like.device)
+                self._buffers[f"hard_{k}"] = like.new_zeros(task, width)
 
     def embedding_names(self, task: int) -> list[str]:
         """Names of a task's parameters."""

@@ -50,7 +50,8 @@ class Progressive(PerTask):
         if not isinstance(head, SeparateHead):
             raise HoldfastError(f"each column ends in a head of its own; expected head 'separate', got {getattr(head, 'kind', None)!r}")
         self.lateral = one_of("lateral", lateral, LATERALS)
-        super().__init__(nn.Flatten(), _ProgressiveHead(head.features, lateral == "below"))
+        made = _ProgressiveHead(head.features, lateral == "below")
+        super().__init__(nn.Flatten(), made.to(layers[0].weight.device, layers[0].weight.dtype))
         self.columns = nn.ModuleList([nn.ModuleList(layers)])
         self.laterals = nn.ModuleList([nn.ModuleList()])  # of column k: one a layer that has them; none for the first column
         self.head.opening = self._open  # type: ignore[assignment]

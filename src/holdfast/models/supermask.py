@@ -35,7 +35,7 @@ class Masks(nn.Module):
         super().__init__()
         self.layer, self.share = layer, share
         layer.bias = None
-        sign = torch.where(torch.rand_like(layer.weight) < 0.5, -1.0, 1.0)
+        sign = torch.where(torch.rand_like(layer.weight) < 0.5, -1.0, 1.0).to(layer.weight.dtype)
         layer.weight = nn.Parameter(sign * math.sqrt(2 / layer.weight[0].numel()), requires_grad=False)
         self.scores = nn.ParameterList()
 

@@ -31,7 +31,7 @@ class VAE(nn.Module):
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """(Cross-entropy of the inputs + KL to the standard normal) / number of inputs, for each row of x (N, ...)."""
-        x = x.flatten(1)
+        x = x.flatten(1).to(self.to_latent.weight.dtype)
         mean, log_variance = self.to_latent(self.encode(x)).chunk(2, 1)
         noise = torch.randn(mean.shape, generator=generator).to(x.device)
         z = self.decode(mean + (log_variance / 2).exp() * noise)
