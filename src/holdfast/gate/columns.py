@@ -4,6 +4,7 @@ The same id is the same text, whatever its type: 1, 1.0, Decimal("1.00"), b"1" a
 "1". (The text "1.0" stays; sides that differ in this form are matched when they are compared.)
 """
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from numbers import Integral, Real
@@ -17,24 +18,16 @@ from holdfast.text import shown
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 LONGEST = 60  # characters of a value that a message shows
 WORDS = {"true": 1.0, "false": 0.0}
 # NUL and code points that are no characters: XML, terminals and databases refuse them
-_NO_CHARACTERS = r"[\x00\x{FFFE}\x{FFFF}]"
+_NO_CHARACTERS = re.compile("[\\0\\ufffe\\uffff]")
 
 
 def is_empty(column: Column) -> bool:
     """Whether a column has no value in any row, neither text nor number."""
-    import pyarrow.compute as pc
-
-    if isinstance(column, np.ndarray):
-        return all(_missing(v) or (isinstance(v, str) and not v) for v in column)
-    if pc.all(column.is_null(nan_is_null=True)).as_py() is not False:
-        return True
-    plain = _decoded(column)
-    return _is_text(plain.type) and bool(pc.all(pc.equal(plain, "")).as_py())
+    return all((isinstance(v, str) and not v) or _missing(v) for v in column.tolist())
 
 
 # ---- text
@@ -56,57 +49,26 @@ def text(column: Column, where: str, name: str, empty: bool = False) -> "pd.Seri
         HoldfastError: A value is missing, is neither text nor a number, or holds code points that
             are no characters.
     """
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    import pandas as pd
 
-    single = _mixed_text if isinstance(column, np.ndarray) else _arrow_text
-    found = single(column, where, name)
-    if empty:
-        found = pc.fill_null(found, "")
-    else:
-        blank = pc.equal(pc.utf8_trim_whitespace(found), "").fill_null(True)
-        if pc.any(blank).as_py():
-            row = pc.index(blank, True).as_py()
-            what = "is missing" if found[row].as_py() is None else "is empty"
-            raise HoldfastError(f"{where}: {name} {what} in row {row + 1}")
-    strange = pc.match_substring_regex(found, _NO_CHARACTERS)
-    if pc.any(strange).as_py():
-        row = pc.index(strange, True).as_py()
+    words = _words(column, where, name)
+    gap = None if empty else next((k for k, w in enumerate(words) if not (w and w.strip())), None)
+    if gap is not None:
+        what = "is missing" if words[gap] is None else "is empty"
+        raise HoldfastError(f"{where}: {name} {what} in row {gap + 1}")
+    full = [word or "" for word in words]
+    if _NO_CHARACTERS.search("".join(full)):
+        row = next(k for k, word in enumerate(full) if _NO_CHARACTERS.search(word))
         what = f"{name} in row {row + 1} holds a code point that is no character"
-        raise HoldfastError(f"{where}: {what}: {short(found[row].as_py())}; take it out")
-    return found.cast(pa.large_string()).to_pandas()
+        raise HoldfastError(f"{where}: {what}: {short(full[row])}; take it out")
+    return pd.Series(full, dtype="str")
 
 
-def _arrow_text(column: "pa.ChunkedArray", where: str, name: str) -> "pa.ChunkedArray":
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    plain = _decoded(column)
-    kind = plain.type
-    if _is_text(kind) or pa.types.is_integer(kind) or pa.types.is_null(kind):
-        return plain.cast(pa.large_string())
-    if pa.types.is_boolean(kind):
-        words = [pa.scalar(word, pa.large_string()) for word in ("True", "False")]
-        return pc.if_else(plain, *words)
-    if pa.types.is_decimal(kind):
-        digits = plain.cast(pa.large_string())
-        for ending in (r"(\.[0-9]*?)0+$", r"()\.$"):
-            digits = pc.replace_substring_regex(digits, ending, r"\1")
-        return digits
-    if pa.types.is_floating(kind):
-        wide = plain.cast(pa.float64())
-        wide = pc.if_else(pc.is_nan(wide), pa.scalar(None, pa.float64()), wide)
-        values = wide.to_numpy()
-        values = values[~np.isnan(values)]
-        if bool((np.abs(values) < 2**63).all()) and bool((values == np.floor(values)).all()):
-            return wide.cast(pa.int64()).cast(pa.large_string())
-    return _mixed_text(_objects(plain), where, name)
-
-
-def _mixed_text(values: np.ndarray, where: str, name: str) -> "pa.ChunkedArray":
-    """The text of Python values of any types."""
-    import pyarrow as pa
-
+def _words(column: Column, where: str, name: str) -> list[str | None]:
+    """The text of each value; None if there is no value."""
+    values = column.tolist()
+    if _is_plain_text(values):
+        return values
     found: list[str | None] = []
     for row, value in enumerate(values):
         try:
@@ -116,7 +78,18 @@ def _mixed_text(values: np.ndarray, where: str, name: str) -> "pa.ChunkedArray":
             reason = "no text in UTF-8" if encoding else "neither text nor a number"
             what = f"{where}: {name} in row {row + 1} is {reason}"
             raise HoldfastError(f"{what}: {short(value)} (a {type(value).__name__})") from None
-    return pa.chunked_array([pa.array(found, pa.large_string())])
+    return found
+
+
+def _is_plain_text(values: list[Any]) -> bool:
+    """Whether all values are text that UTF-8 can hold."""
+    if set(map(type, values)) != {str}:
+        return False
+    try:
+        "".join(values).encode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _as_text(value: Any) -> str:
@@ -160,59 +133,35 @@ def numbers(column: Column, where: str, name: str, empty: bool = False) -> np.nd
     Raises:
         HoldfastError: A value is missing, or is no finite number.
     """
-    import pyarrow as pa
-
-    absent = np.zeros(len(column), dtype=bool)
-    if isinstance(column, np.ndarray):
-        values, absent = _mixed_numbers(column)
+    if column.dtype == object:
+        values, absent = _parsed(column.tolist())
     else:
-        plain = _decoded(column)
-        kind = plain.type
-        if _is_text(kind):
-            values, absent = _parsed(plain)
-        elif pa.types.is_null(kind) or pa.types.is_boolean(kind):
-            values = plain.cast(pa.int8()).cast(pa.float64()).to_numpy()
-        elif pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-            values = plain.cast(pa.float64(), safe=False).to_numpy()
-        else:
-            values, absent = _mixed_numbers(_objects(plain))
-        absent = absent | plain.is_null(nan_is_null=empty).to_numpy()
+        values = column.astype(float)
+        absent = np.isnan(values)
     bad = ~np.isfinite(values) & ~(absent if empty else False)
     if bool(bad.any()):
         row = int(bad.argmax())
-        value = column[row] if isinstance(column, np.ndarray) else column[row].as_py()
-        got = "nothing" if value is None or value == "" else short(value)
-        if isinstance(value, float | np.floating) and np.isnan(value):
+        value = column[row]
+        got = short(value)
+        if value is None or (isinstance(value, str) and not value.strip()):
+            got = "nothing"
+        elif isinstance(value, float | np.floating) and np.isnan(value):
             got = "NaN"
         raise HoldfastError(f"{where}: {name} must be a number, got {got} in row {row + 1}")
-    return np.array(values, dtype=float)
+    return values
 
 
-def _parsed(column: "pa.ChunkedArray") -> tuple[np.ndarray, np.ndarray]:
-    """Text as numbers (true and false as well), NaN if it is none; and whether it is empty."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    plain = pc.utf8_trim_whitespace(column)
-    empty = pc.equal(plain, "").fill_null(True)
-    filled = pc.if_else(empty, pa.scalar(None, plain.type), plain)
-    try:
-        values = filled.cast(pa.float64()).to_numpy()
-    except pa.ArrowInvalid:
-        texts = filled.to_pylist()
-        values = np.array([_number(text) for text in texts])
-    return values, empty.to_numpy()
-
-
-def _mixed_numbers(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Python values of any types as numbers, NaN if they are none, and whether they are missing."""
-    absent = np.array([_missing(v) or (isinstance(v, str) and not v.strip()) for v in values])
-    numbers = [np.nan if gone else _number(v) for v, gone in zip(values, absent, strict=True)]
-    return np.array(numbers, dtype=float), absent
+def _parsed(values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Values as numbers (true and false as well), NaN if they are none; and whether they are missing."""
+    gaps = [v.isspace() or not v if isinstance(v, str) else _missing(v) for v in values]
+    filled = [np.nan if gap else v for v, gap in zip(values, gaps, strict=True)]
+    return np.array(list(map(_number, filled)), dtype=float), np.array(gaps, dtype=bool)
 
 
 def _number(value: Any) -> float:
     try:
+        if isinstance(value, float):
+            return value
         if isinstance(value, bool | np.bool_ | Real | Decimal):
             return float(value)
         if isinstance(value, str):
@@ -223,54 +172,14 @@ def _number(value: Any) -> float:
     return np.nan
 
 
-# ---- Arrow
-
-
-def _decoded(column: "pa.ChunkedArray") -> "pa.ChunkedArray":
-    """A column without the encodings of its values: dictionaries, runs, views, bytes."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    kind = column.type
-    if pa.types.is_dictionary(kind):
-        values = [(_decoded(pa.chunked_array([c.dictionary])), c.indices) for c in column.chunks]
-        parts = [part for value, indices in values for part in value.take(indices).chunks]
-        return pa.chunked_array(parts, parts[0].type) if parts else column.cast(pa.large_string())
-    if pa.types.is_run_end_encoded(kind):
-        parts = [pc.run_end_decode(c) for c in column.chunks]
-        return _decoded(pa.chunked_array(parts, kind.value_type))
-    if pa.types.is_string_view(kind) or _is_bytes(kind):
-        try:
-            return column.cast(pa.large_string())
-        except pa.ArrowInvalid:  # bytes that are no text; whoever reads them names the row
-            return column
-    return column
-
-
-def _is_bytes(kind: "pa.DataType") -> bool:
-    import pyarrow.types as pt
-
-    return bool(pt.is_binary(kind) or pt.is_large_binary(kind) or pt.is_binary_view(kind))
-
-
-def _is_text(kind: "pa.DataType") -> bool:
-    import pyarrow.types as pt
-
-    return bool(pt.is_string(kind) or pt.is_large_string(kind))
-
-
-def _objects(column: "pa.ChunkedArray") -> np.ndarray:
-    out = np.empty(len(column), dtype=object)
-    out[:] = column.to_pylist()
-    return out
-
-
 def _missing(value: Any) -> bool:
     """Whether a value is None, NaN, NaT or NA."""
     import pandas as pd
 
-    if value is None or isinstance(value, str | bytes):
+    if value is None or isinstance(value, str | bytes | int):
         return value is None
+    if isinstance(value, float):
+        return value != value
     return bool(np.ndim(value) == 0 and pd.isna(value))
 
 

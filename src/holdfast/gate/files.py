@@ -6,17 +6,15 @@ import gzip
 import io
 import json
 import lzma
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from holdfast.errors import HoldfastError, reading
 from holdfast.gate.columns import short
-from holdfast.gate.frames import Column, from_arrow, from_records
+from holdfast.gate.frames import Column, from_arrow, from_records, objects, pyarrow
 from holdfast.metrics import AccuracyMatrix
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 REQUIRED = ("task", "example_id", "score")
 AGGREGATED = ("task", "score", "examples")
@@ -49,7 +47,8 @@ FORMS = {
 SEPARATORS = (",", ";", "\t", "|")
 WIDE = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 LONGEST = 500  # characters of a message
-BLOCK = 1 << 24  # bytes that Arrow parses at a time; no row may be longer
+NUMBERS = ("score", "sd", "probability")
+_WITH_COMMA = re.compile(r"^\s*([0-9]*),([0-9]+)\s*$")
 
 Table = tuple[dict[str, Column], list[str]]  # known columns, and the names of all
 
@@ -96,8 +95,7 @@ def in_one_line(error: Exception) -> str:
 
 
 def _unpacked_zst(raw: bytes) -> bytes:
-    import pyarrow as pa
-
+    pa = pyarrow()
     with pa.input_stream(pa.BufferReader(raw), compression="zstd") as stream:
         return bytes(stream.read())
 
@@ -128,13 +126,14 @@ def _decoded(raw: bytes) -> str:
 
 
 def _parquet(path: Path) -> Table | AccuracyMatrix:
-    import pyarrow.parquet as pq
+    pyarrow()
+    from pyarrow.parquet import ParquetDataset, ParquetFile
 
     if path.is_dir():
-        files = pq.ParquetDataset(path)
+        files = ParquetDataset(path)
         names, read = list(files.schema.names), files.read
     else:
-        file = pq.ParquetFile(path)
+        file = ParquetFile(path)
         names, read = list(file.schema_arrow.names), file.read
     unique_names(names)
     columns, _ = from_arrow(read(columns=[n for n in dict.fromkeys(names) if n in KNOWN]), KNOWN)
@@ -145,30 +144,17 @@ def _parquet(path: Path) -> Table | AccuracyMatrix:
 
 
 def _csv(text: str) -> Table | AccuracyMatrix:
-    import pyarrow as pa
-    import pyarrow.csv as pc
-
     header, body = _header(text)
     separator, names, spaced = _split(header)
     unique_names(names)
-    raw = body.encode()
-    if not body.strip():
-        none = pa.chunked_array([pa.array([], pa.string())])
-        return {name: none for name in names if name in KNOWN}, names
-    columns = [name or f"\x00{k}" for k, name in enumerate(names)]  # columns without a name
-    known = [name for name in names if name in KNOWN]
-    table = pc.read_csv(
-        io.BytesIO(raw),
-        read_options=pc.ReadOptions(column_names=columns, block_size=BLOCK),
-        parse_options=pc.ParseOptions(delimiter=separator, newlines_in_values=b'"' in raw),
-        convert_options=pc.ConvertOptions(
-            include_columns=known,
-            column_types=dict.fromkeys(known, pa.string()),
-            strings_can_be_null=False,
-        ),
-    )
-    found = {n: table.column(n) for n in known}
-    found = {n: _cleaned(c, n, spaced, separator) for n, c in found.items()}
+    rows = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
+    full = [row for row in rows if row]  # without empty lines
+    ragged = next((k for k, row in enumerate(full) if len(row) != len(names)), None)
+    if ragged is not None:
+        count = f"{len(full[ragged])} values"
+        raise ValueError(f"row {ragged + 1} has {count}, expected {len(names)} as in the first line")
+    columns = dict(zip(names, zip(*full, strict=True), strict=True)) if full else {}
+    found = {n: _cleaned(columns.get(n, ()), n, spaced, separator) for n in names if n in KNOWN}
     return matrix_of(found, names) or (found, names)
 
 
@@ -189,20 +175,13 @@ def _split(header: str) -> tuple[str, list[str], bool]:
     return separator, names, names != read[separator]
 
 
-def _cleaned(
-    column: "pa.ChunkedArray",
-    name: str,
-    spaced: bool,
-    separator: str,
-) -> "pa.ChunkedArray":
+def _cleaned(values: Sequence[str], name: str, spaced: bool, separator: str) -> Column:
     """A column without the spaces that a table for the eye has, and with a point in its numbers."""
-    import pyarrow.compute as pc
-
     if spaced:
-        column = pc.utf8_trim_whitespace(column)
-    if separator == ";" and name in ("score", "sd", "probability"):  # written where 0,5 is a half
-        column = pc.replace_substring_regex(column, r"^\s*([0-9]*),([0-9]+)\s*$", r"\1.\2")
-    return column
+        values = [value.strip() for value in values]
+    if separator == ";" and name in NUMBERS:  # written where 0,5 is a half
+        values = [_WITH_COMMA.sub(r"\1.\2", value) for value in values]
+    return objects(values)
 
 
 def unique_names(names: list[str]) -> None:
@@ -223,8 +202,7 @@ def matrix_of(columns: dict[str, Column], names: list[str]) -> AccuracyMatrix | 
 
 
 def _values(column: Column) -> list[Any]:
-    values = column.tolist() if not hasattr(column, "to_pylist") else column.to_pylist()
-    return [None if isinstance(v, float) and v != v else v for v in values]  # NaN is no value
+    return [None if isinstance(v, float) and v != v else v for v in column.tolist()]  # NaN: no value
 
 
 # ---- JSON

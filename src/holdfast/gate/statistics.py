@@ -306,9 +306,9 @@ def _crossing(p_values: Callable[[np.ndarray], np.ndarray], alpha: float) -> flo
             return low
         low, high = float(losses[first - 1]), float(losses[first])
     # Between two close neighbours the normal quantile of the p-value is a straight line.
-    first, last = (-normal_quantile(float(p)) for p in p_values(np.array([low, high])))
+    start, end = (-normal_quantile(float(p)) for p in p_values(np.array([low, high])))
     goal = -normal_quantile(alpha)
-    if not (isfinite(first) and isfinite(last)) or last <= first:
+    if not (isfinite(start) and isfinite(end)) or end <= start:
         return high
-    part = (goal - first) / (last - first)
+    part = (goal - start) / (end - start)
     return low + float(np.clip(part, 0.0, 1.0)) * (high - low)
