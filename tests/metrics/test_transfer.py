@@ -58,6 +58,14 @@ def test_every_metric_equals_its_twin_with_unknown_cells_too(a):
     equal(h.mean_intransigence(m, joint), twins.mean(0.9 - r[k, k] for k in range(1, t + 1)))
 
 
+def test_forgetting_is_negative_if_the_last_model_is_better_than_all_before():
+    """The last row is not in the maximum: with it F would be 0 here."""
+    m = AccuracyMatrix.from_array([[0.5, 0.2, 0.1], [0.6, 0.4, 0.3], [0.9, 0.8, 0.7]], orientation="after-by-task")
+    assert h.task_forgetting(m) == {0: pytest.approx(0.6 - 0.9), 1: pytest.approx(0.4 - 0.8)}
+    assert h.forgetting(m) == pytest.approx(-0.35)
+    assert h.forgetting(m, since="any") == pytest.approx(-0.35)
+
+
 @given(matrices())
 def test_forgetting_is_at_least_minus_bwt(a):
     m, _, t = build(a)

@@ -26,7 +26,7 @@ import numpy as np
 from holdfast.metrics.matrix import AccuracyMatrix
 
 BLOCK = 4_000_000  # numbers that are held at once
-FEWEST_DRAWS, MOST_DRAWS = 10_000, 200_000
+FEWEST_DRAWS, MOST_DRAWS, MOST_NUMBERS = 10_000, 200_000, 1_000_000
 MOST_VALUES = 512  # distinct values up to which each keeps its own
 
 
@@ -114,7 +114,7 @@ def mean_bounds(units: Units, reach: float, confidence: float) -> tuple[float, f
         confidence: Of both bounds together, in (0, 1).
     """
     number = len(units.sizes)
-    draws = int(np.clip(BLOCK // number, FEWEST_DRAWS, MOST_DRAWS))
+    draws = int(np.clip(MOST_NUMBERS // number, FEWEST_DRAWS, MOST_DRAWS))
     rng, lows, highs = np.random.default_rng(0), [], []
     for weights, extra in _weights(rng, units.counts, draws):
         lows.append(units.scores(weights, extra, np.array([-reach])))
