@@ -3,7 +3,8 @@
     from holdfast import check_method
     check_method(MyMethod(0.5))
 
-Each law trains small learners on the embedded digits (seconds in all) and raises `LawBroken` where it does not hold.
+Each law trains small learners on the embedded digits (seconds in all) and raises `LawBroken` if it
+does not hold.
 """
 
 from holdfast.checks.laws import (
@@ -44,7 +45,7 @@ def check_method(method: Method | str, scenarios: tuple[str, ...] | None = None)
 
     Args:
         method: The method, or its spec. It is built again from its arguments for each run.
-        scenarios: Where the laws are checked. By default in every scenario that the method declares.
+        scenarios: Where the laws are checked. None: in every scenario that the method declares.
 
     Returns:
         The names of the laws.
@@ -62,11 +63,12 @@ def check_method(method: Method | str, scenarios: tuple[str, ...] | None = None)
         fresh = [type(p)(**p.arguments) for p in method.parts]
         return sum(fresh[1:], fresh[0])
 
-    declared = set(method.parts[0].declaration.scenarios).intersection(*(p.declaration.scenarios for p in method.parts))
+    declared = set.intersection(*(set(p.declaration.scenarios) for p in method.parts))
     for scenario in scenarios or sorted(declared):
         for name, law in LAWS.items():
             try:
                 law(make, scenario)
             except LawBroken as broken:
-                raise LawBroken(f"{method!r} breaks the law “{name}” in the {scenario} scenario: {broken}") from None
+                where = f"the law “{name}” in the {scenario} scenario"
+                raise LawBroken(f"{method!r} breaks {where}: {broken}") from None
     return list(LAWS)

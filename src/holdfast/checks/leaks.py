@@ -82,7 +82,8 @@ def task_id_hidden(make: Make, scenario: str) -> None:
     if scenario != "task":
         for t in (*range(1, TASKS), None):
             if not torch.equal(together, learner.predict(x, t)):
-                raise LawBroken(f"predictions depend on the task id, which the {scenario} scenario hides")
+                what = f"which the {scenario} scenario hides"
+                raise LawBroken(f"predictions depend on the task id, {what}")
     single = torch.cat([learner.predict(row[None], 0) for row in x])
     if not torch.allclose(together, single, atol=1e-5):
         raise LawBroken("a row's prediction depends on the rows beside it")

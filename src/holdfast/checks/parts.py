@@ -31,7 +31,13 @@ def small_stream(scenario: str, validation: float = 0.0) -> Stream:
     return replace(whole, tasks=whole.tasks[:TASKS])
 
 
-def small_learner(method: Method, s: Stream, name: str = "sgd", head: str | None = None, **options: Any) -> Learner:
+def small_learner(
+    method: Method,
+    s: Stream,
+    name: str = "sgd",
+    head: str | None = None,
+    **options: Any,
+) -> Learner:
     """A learner of a small MLP; the backbone is frozen for methods that train nothing."""
     model = mlp(s.shape, head or FITS[s.scenario][0], s.outputs, hidden=(24, 16), seed=0)
     if not all(p.declaration.trains for p in method.parts):
@@ -62,7 +68,7 @@ def global_generators() -> dict[str, Any]:
     """The states of the generators that belong to nobody: PyTorch's, NumPy's and Python's."""
     return {
         "PyTorch's global generator": torch.get_rng_state(),
-        "NumPy's global generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002 (that one is meant)
+        "NumPy's global generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002
         "Python's global generator": random.getstate(),
     }
 

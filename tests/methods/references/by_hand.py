@@ -1,8 +1,9 @@
-"""A method's run in float64, recorded step by step, and the plain tools to compute it again by hand.
+"""A method's run in float64, recorded step by step, and plain tools to compute it again by hand.
 
-A recording holds what chance decided: first weights, the order of rows, the rows that a memory gave.
-A reference starts from the first weights and computes every step by the equation of the paper, with
-a network of its own (dictionaries of tensors and autograd); `deviation` follows it to the last step.
+A recording holds what chance decided: first weights, the order of rows, the rows that a memory
+gave. A reference starts from the first weights and computes every step by the equation of the
+paper, with a network of its own (dictionaries of tensors and autograd); `deviation` follows it to
+the last step.
 """
 
 from collections.abc import Callable, Iterable
@@ -73,13 +74,13 @@ class Recording:
 
 
 def small_stream(scenario: str, tasks: int = 3, rows: int = 18) -> Stream:
-    """Random inputs that float32 holds as well; 3 classes, or in the class scenario 2 new ones for each task."""
+    """Random inputs that float32 holds as well; 3 classes, or 2 new ones for each task."""
     chance = torch.Generator().manual_seed(5)
     x = torch.randint(0, 65, (tasks * rows, INPUTS), generator=chance).double() / 64
     task = torch.arange(tasks).repeat_interleave(rows)
-    y = torch.arange(tasks * rows) % 3 if scenario != "class" else torch.arange(tasks * rows) % 2 + 2 * task
-    if scenario == "task":
-        y = y + 3 * task
+    number = torch.arange(tasks * rows)
+    same, pairs = number % 3, number % 2 + 2 * task
+    y = {"domain": same, "task": same + 3 * task, "class": pairs}[scenario]
     return from_arrays(x, y.tolist(), task.tolist(), scenario, test=1 / 6)
 
 
@@ -88,12 +89,15 @@ def parameters(model: torch.nn.Module) -> Weights:
     return {n: p.detach().clone() for n, p in model.named_parameters()}
 
 
-def record(spec: str, scenario: str = "domain", head: str | None = None, tasks: int = 3, **options: object) -> Recording:
+def record(spec: str, scenario: str = "domain", tasks: int = 3, **options: object) -> Recording:
     """Trains a small MLP with plain gradient descent and keeps every step."""
     stream = small_stream(scenario, tasks)
-    model = mlp(INPUTS, head or HEADS[scenario], stream.outputs, hidden=HIDDEN, seed=0).double()
+    model = mlp(INPUTS, HEADS[scenario], stream.outputs, hidden=HIDDEN, seed=0).double()
     settings = {"scenario": scenario, "batch_size": 5, "epochs": 2} | options
-    learner = Learner(model, parse_method(spec), optimizer("sgd", lr=RATE), **settings)  # type: ignore[arg-type]
+    method = parse_method(spec)
+    if not all(part.declaration.trains for part in method.parts):
+        model.freeze()
+    learner = Learner(model, method, optimizer("sgd", lr=RATE), **settings)  # type: ignore
     run = Recording(learner, stream, parameters(learner.model), [])
     seen, sampled = _listen(learner)
     plain_step = learner.step
@@ -151,11 +155,16 @@ Act = Callable[[Weights, Lesson, Moment], Weights]
 End = Callable[[Weights, Lesson], Weights | None]
 
 
-def deviation(run: Recording, act: Act, end: End | None = None, begin: Begin | None = None) -> float:
+def deviation(
+    run: Recording,
+    act: Act,
+    end: End | None = None,
+    begin: Begin | None = None,
+) -> float:
     """Follows a run by hand; the largest difference of any weight after any step or task."""
     worst, w = 0.0, dict(run.start)
     for lesson in run.lessons:
-        w |= {n: v for n, v in lesson.before.items() if n not in w}  # drawn for this task
+        w = {n: w.get(n, v) for n, v in lesson.before.items()}  # some are drawn for this task
         if begin is not None:
             w = begin(w, lesson)
         for moment in lesson.moments[: lesson.phase]:
@@ -175,7 +184,16 @@ def distance(a: Weights, b: Weights) -> float:
 
 def plain(w: Weights, lesson: Lesson, moment: Moment) -> Weights:
     """A step of plain training on the new rows."""
-    return descend(w, lambda v: F.cross_entropy(logits(v, moment.x)[:, : lesson.outputs[1]], moment.y))
+    active = lesson.outputs[1]
+    return descend(w, lambda v: F.cross_entropy(logits(v, moment.x)[:, :active], moment.y))
+
+
+def both(moment: Moment) -> tuple[Tensor, Tensor]:
+    """New rows and those of the memory's only draw, if there was one."""
+    (old,) = moment.sampled or [None]
+    if old is None:
+        return moment.x, moment.y
+    return torch.cat([moment.x, old.x]), torch.cat([moment.y, old.y])
 
 
 # ---- a network by hand
@@ -199,6 +217,11 @@ def gradient(w: Weights, loss: Callable[[Weights], Tensor]) -> Weights:
     leaves = {n: v.detach().clone().requires_grad_() for n, v in w.items()}
     found = torch.autograd.grad(loss(leaves), list(leaves.values()), allow_unused=True)
     return {n: torch.zeros_like(w[n]) if g is None else g for n, g in zip(w, found, strict=True)}
+
+
+def of_label(w: Weights, x: Tensor, y: int | Tensor) -> Weights:
+    """∂ log p(y|x) / ∂ w for one example."""
+    return gradient(w, lambda v: logits(v, x[None]).log_softmax(1)[0, y])
 
 
 def descend(w: Weights, loss: Callable[[Weights], Tensor], rate: float = RATE) -> Weights:

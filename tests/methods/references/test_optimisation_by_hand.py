@@ -9,6 +9,7 @@ from by_hand import (
     HEAD,
     LAYERS,
     RATE,
+    both,
     descend,
     deviation,
     flat,
@@ -174,9 +175,7 @@ def test_la_maml_learns_a_rate_for_each_weight(clip):
 
     def act(w, lesson, moment):
         nonlocal alpha
-        (old,) = moment.sampled or [None]
-        x = moment.x if old is None else torch.cat([moment.x, old.x])
-        y = moment.y if old is None else torch.cat([moment.y, old.y])
+        x, y = both(moment)
         fast, inner, slow = w, [], []
         parts = list(zip(moment.x.tensor_split(3), moment.y.tensor_split(3), strict=True))
         for part in parts:
@@ -198,9 +197,7 @@ def test_oml_differentiates_through_the_inner_loop_of_the_head():
     run = record("OML(20, inner_lr=0.3, inner=3)")
 
     def act(w, lesson, moment):
-        (old,) = moment.sampled or [None]
-        x = moment.x if old is None else torch.cat([moment.x, old.x])
-        y = moment.y if old is None else torch.cat([moment.y, old.y])
+        x, y = both(moment)
 
         def outer(v):
             head = [v[f"{HEAD}.weight"], v[f"{HEAD}.bias"]]
