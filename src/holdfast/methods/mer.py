@@ -36,6 +36,7 @@ class MER(Replay):
             "training.weight_decay",
             "training.renew_optimizer",
             "training.clip",
+            "training.accumulate",
             "training.groups",
         ),
     )
