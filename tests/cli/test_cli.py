@@ -67,13 +67,13 @@ def test_every_setting_reaches_the_config(capsys, tmp_path):
         "--scenario",
         "task",
         "--method",
-        "EWC(1) + LwF",
+        "ER(40) + LwF",
         "--model",
         "convnet",
         "--head",
         "masked",
         "--optimizer",
-        "adamw",
+        "sgd",
         "--lr",
         "0.002",
         "--momentum",
@@ -115,13 +115,13 @@ def test_every_setting_reaches_the_config(capsys, tmp_path):
     )
     assert code == 0, err
     config = json.loads(next(tmp_path.rglob("result.json")).read_text())["config"]
-    assert config["method"] == "EWC(1) + LwF(alpha=1.0)"
+    assert config["method"] == "ER(40) + LwF(alpha=1.0)"
     data = {"name": "digits", "stream": "split", "then": [], "tasks": 2, "order": [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "validation": 0.1}
     assert config["data"] == data | {"examples": 700, "sizes": [], "blurry": 0.0, "fraction": 0.9, "pieces": [], "task_order": [1, 0]}
     assert config["model"]["name"] == "convnet"
     t = config["training"]
-    assert (t["optimizer"], t["steps"], t["drop_last"], t["renew_optimizer"], t["clip"], t["precision"]) == (
-        "adamw",
+    assert (t["momentum"], t["steps"], t["drop_last"], t["renew_optimizer"], t["clip"], t["precision"]) == (
+        0.5,
         7,
         True,
         True,

@@ -20,7 +20,8 @@ pieces = ["digits", "digits:rotate=90", "digits:permute=1"]
 [model]
 hidden = [16]
 [training]
-steps = 30
+steps = 60
+lr = 0.1
 """
 
 

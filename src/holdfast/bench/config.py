@@ -13,6 +13,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from holdfast.errors import HoldfastError, reading, unknown
 
+STREAMS = 2  # version of how validation examples are drawn and how texts become features
+IMAGES = (  # data sets without texts, whose streams are the same in all versions
+    "digits",
+    "ylecun/mnist",
+    "zalando-datasets/fashion_mnist",
+    "uoft-cs/cifar10",
+    "uoft-cs/cifar100",
+)
 MOST = 2**31 - 1  # of anything that is counted
 LARGEST_SEED = 2**32 - 1
 LONGEST_SHOWN = 200  # characters of a wrong value in a message
@@ -56,6 +64,18 @@ class DataConfig(_Strict):
     examples: Positive | None = Field(None, description="number of training examples used, as many of each class (default: all)")
     fraction: float = Field(1.0, gt=0, le=1, description="share of the training examples used, of each class")
     validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
+
+    @property
+    def sets(self) -> set[str]:
+        """Names of the data sets that are read."""
+        if self.stream == "mixture":
+            return {piece.partition(":")[0] for piece in self.pieces}
+        return {self.name, *self.then}
+
+    @property
+    def versioned(self) -> bool:
+        """Whether its stream depends on `STREAMS`: it has validation examples, or may have texts."""
+        return self.validation > 0 or not self.sets <= set(IMAGES)
 
     @model_validator(mode="before")
     @classmethod
@@ -152,8 +172,15 @@ class RunConfig(_Strict):
 
     @property
     def hash(self) -> str:
-        """Names the run's folder: the same settings give the same hash, however they were written."""
-        return hashlib.sha256(json.dumps(self.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()[:16]
+        """Name of the run's folder: the same settings give the same hash, however they were written.
+
+        Where streams are built in another way than in earlier versions, their version is part of it, so
+        that results on other examples are not taken for results of this run.
+        """
+        values = self.model_dump(mode="json")
+        if self.data.versioned:
+            values["streams"] = STREAMS
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class MethodEntry(_Strict):

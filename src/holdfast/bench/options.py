@@ -87,11 +87,6 @@ class Facts:
         """Whether the optimizer remembers earlier steps."""
         return self.training.optimizer in KEEPS_STATE or self.training.momentum > 0
 
-    @property
-    def of_a_piece(self) -> bool:
-        """Whether a piece of the mixture is of the data set that `data.name` names."""
-        return any(p.partition(":")[0] == self.data.name for p in self.data.pieces)
-
 
 @dataclass(frozen=True)
 class Rule:
@@ -120,8 +115,8 @@ class Rule:
 RULES = (
     Rule(
         ("data.name",),
-        "if data.stream is not 'mixture', whose tasks are the data sets in data.pieces",
-        lambda f: f.data.stream != "mixture" or f.of_a_piece,
+        "if the stream reads that data set; the tasks of a mixture are those of data.pieces",
+        lambda f: f.data.name in f.data.sets,
     ),
     Rule(
         ("data.sizes",),

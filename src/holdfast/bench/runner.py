@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import __version__
-from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.config import STREAMS, RunConfig, validated
 from holdfast.bench.workers import over_workers
 from holdfast.errors import HoldfastError, reading
 from holdfast.files import write_text
@@ -122,6 +122,7 @@ def execute(
     return {
         "format": FORMAT,
         "hash": config.hash,
+        "streams": STREAMS if config.data.versioned else 1,
         "label": label,
         "config": config.model_dump(mode="json"),
         "declared": _declared(learner.method.parts),
@@ -283,4 +284,16 @@ def _refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:
         key = json.dumps(config.data.model_dump()) + config.scenario
         if key not in streams:
             streams[key] = build_stream(config, data_dir)
+            _refuse_other_count(config, len(streams[key]))
         check(build_learner(config, streams[key]), streams[key], config.training.evaluate_every)
+
+
+def _refuse_other_count(config: RunConfig, tasks: int) -> None:
+    """The data decide how many tasks a stream of groups has; a number that was given has to agree."""
+    data = config.data
+    given = "tasks" in data.model_fields_set and not data.task_order
+    if given and data.stream == "grouped" and data.tasks != tasks:
+        raise HoldfastError(
+            f"data.tasks is {data.tasks}, but the labels of {data.name} have {tasks} groups, and "
+            "stream='grouped' makes a task of each; leave data.tasks out"
+        )

@@ -177,16 +177,9 @@ def _name_idle(context: typer.Context, configs: Sequence[Any], sweeps: bool) -> 
             "--validation sets examples aside, but nothing is selected without --sweep; "
             "the result files have the scores on them, the table below has test scores only"
         )
-    if on_line(context, "data_dir") and all(_names_of(c.data) == {"digits"} for c in configs):
+    if on_line(context, "data_dir") and all(c.data.sets == {"digits"} for c in configs):
         lines.append("--data-dir has no effect: digits comes with the package")
     note(lines)
-
-
-def _names_of(data: Any) -> set[str]:
-    """The data sets that a run reads."""
-    if data.stream == "mixture":
-        return {piece.partition(":")[0] for piece in data.pieces}
-    return {data.name, *data.then}
 
 
 def _given(**values: Any) -> dict[str, Any]:

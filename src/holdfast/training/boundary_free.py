@@ -49,7 +49,7 @@ class Recent:
         on = index.to(y.device)
         return x.index_select(0, on), y.index_select(0, on), self.task
 
-    def batches(self, order: Iterable[Tensor]) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return map(self.fetch, order)
 
     def to(self, device: torch.device | str) -> "Recent":
@@ -92,27 +92,45 @@ class BoundaryFree:
                 f"a stream without boundaries has one set of outputs: the domain scenario, got {learner.scenario}; "
                 "where classes are added, that is a boundary"
             )
+        if learner.schedule_name != "constant":
+            raise HoldfastError(
+                f"schedule={learner.schedule_name!r} runs over the steps of a task, and nobody knows how many "
+                "a task without boundaries has; use schedule='constant'"
+            )
         self.learner, self.outputs, self.detector, self.recent = learner, outputs, detector, recent
         self.declared: list[int] = []
         self.steps = 0
         self._rows: Recent | None = None
 
-    def step(self, x: Tensor, y: Tensor) -> None:
-        """Learns one batch of raw inputs and output indices; may declare a boundary after it."""
+    def step(self, x: Tensor, y: Tensor, first_epoch: bool = True) -> None:
+        """Learns one batch of raw inputs and output indices; may declare a boundary after it.
+
+        Memories take the rows only if it is their `first_epoch`.
+        """
         x, y = x.to(self.learner.device), y.to(self.learner.device)
         k = len(self.declared)
         if self._rows is None:
             self._rows = Recent(self.recent, k)
             self._rows.add(x, y)  # methods may look at the task's first rows
             self.learner.begin(Task(k, f"segment {k}", self._rows, self._rows, (0, self.outputs)))
+            self._refuse_other_data()
         else:
             self._rows.add(x, y)
-        loss = self.learner.step(Batch.of_stream(Rows(x, y, k)))
+        loss = self.learner.step(Batch.of_stream(Rows(x, y, k), first_epoch=first_epoch))
         self.steps += 1
         if self.detector is not None and self.detector.update(float(loss)):
             self._rows.drop_newest(self.detector.since)
             self.end()
             self.declared.append(self.steps)
+
+    def _refuse_other_data(self) -> None:
+        """Refuses methods that train on a selection of their own: here every batch is learnt as it comes."""
+        training = self.learner.training_task
+        if training is not None and training.train is not self._rows:
+            raise HoldfastError(
+                f"{self.learner.method!r} chooses what a task is trained on, and without boundaries there "
+                "is no task to choose for; use boundaries='known', or a method that learns batch by batch"
+            )
 
     def end(self) -> None:
         """Ends the present segment, where one has begun."""
@@ -135,17 +153,19 @@ def fit_boundary_free(
     boundary is ever declared, and nothing is consolidated.
     """
     check(learner, stream, None)
+    if learner.augment is None:
+        learner.augment = stream.augment
     feed, log = BoundaryFree(learner, stream.outputs, detector, recent), Log()
     tasks = [t.to(learner.device) for t in stream]
     reset_peak(learner.device)
     log.evaluate(learner, stream, None, tasks)
     right = rows = 0
     for task in tasks:
-        order, done = learner.order(task), feed.steps
-        for x, y, _ in task.train.batches(index for index, _ in order):
+        order, done, epochs = learner.order(task), feed.steps, deque[int]()
+        for x, y, _ in task.train.batches(_noting(order, epochs), learner.seed):
             right += int((learner.predict(x).argmax(1) == y.to(learner.device)).sum())
             rows += len(y)
-            feed.step(x, y)
+            feed.step(x, y, first_epoch=epochs.popleft() == 0)
             if progress is not None:
                 progress(task, feed.steps - done, order.steps)
         log.ends.append(feed.steps)
@@ -158,3 +178,10 @@ def fit_boundary_free(
     return BoundaryFreeRun(
         matrix, None, cost(learner, log), True, validation, declared=feed.declared, true=log.ends[:-1], online=right / max(rows, 1)
     )
+
+
+def _noting(order: Iterable[tuple[Tensor, int]], epochs: deque[int]) -> Iterator[Tensor]:
+    """The rows of each batch; the number of its epoch joins `epochs`, because batches may be read ahead."""
+    for index, epoch in order:
+        epochs.append(epoch)
+        yield index
