@@ -43,7 +43,7 @@ class Gated(PerTask):
         for layer in self.backbone:  # type: ignore[attr-defined]
             x = layer(x)
             if isinstance(layer, nn.ReLU):
-                gate = next(gates)
+                gate = next(gates).to(x.dtype)
                 x = x * (gate[..., None, None] if x.dim() == 4 else gate)
         return x
 

@@ -120,7 +120,7 @@ class Supermasks(PerTask):
     def infer_task(self, x: Tensor) -> Tensor:
         """The task of each input, (N,) on the CPU: the mask along which the entropy of the mixture's output falls most steeply."""
         tasks = len(self.banks[0].scores)
-        alpha = torch.full((len(x), tasks), 1 / tasks, device=x.device, requires_grad=True)
+        alpha = torch.full((len(x), tasks), 1 / tasks, dtype=x.dtype, device=x.device, requires_grad=True)
         banks = iter(self.banks)
         for layer in [*self.backbone, *([self.head] if isinstance(self.head, FixedHead) else [])]:  # type: ignore[misc]
             plain = not isinstance(layer, nn.Linear | nn.Conv2d | FixedHead)

@@ -30,7 +30,7 @@ from holdfast.streams.task import SCENARIOS, ArrayPart, Augment, Part, Task
 from holdfast.training import checkpoint
 from holdfast.training.dry_run import takes_integers
 from holdfast.training.optimizers import Factory, check_moves, optimizer, schedule, swap_parameters
-from holdfast.training.preflight import check_task
+from holdfast.training.preflight import check_task, own_batch
 from holdfast.training.probing import Probing
 from holdfast.training.randomness import Randomness, may_draw
 from holdfast.training.watch import LossWatch, warn_if_unstable
@@ -374,13 +374,8 @@ class Learner(Probing):
     def _draw(self, batch: "Batch | tuple[Tensor, Tensor]") -> Batch:
         self._need_active()
         if not isinstance(batch, Batch):
-            x, y = batch
+            x, y = own_batch(batch, self.head.opened)
             assert self.training_task is not None
-            if self.device.type == "cpu" and len(y) and not 0 <= int(y.min()) <= int(y.max()) < self.head.opened:
-                raise HoldfastError(
-                    f"labels are output indices from 0 to {self.head.opened - 1}, got {int(y.min())} to {int(y.max())}; "
-                    "task.train.fetch gives them so, or build the stream with from_arrays"
-                )
             self.rows_given += len(y)
             rows = Rows(x.to(self.device), y.to(self.device), self.task_number)
             batch = Batch.of_stream(rows, first_epoch=self.rows_given <= len(self.training_task.train))
@@ -580,13 +575,13 @@ class Learner(Probing):
         rows: Part | None = getattr(task, part)
         if rows is None:
             raise HoldfastError(f"task {task.name!r} has no {part} part; build the stream with validation=0.1, say")
-        order = torch.arange(len(rows)).split(chunk or self._rows_at_once(task, part, rows))
+        order = torch.arange(len(rows)).split(chunk or self.rows_at_once(task, part, rows))
         found = [(self.scorer(self.predict(x, task.index), y.to(self.device)).cpu(), y.cpu()) for x, y, _ in rows.batches(order)]
         self.seconds["evaluation"] += perf_counter() - start
         return torch.cat([s for s, _ in found]), torch.cat([y for _, y in found])
 
     @torch.no_grad()
-    def _rows_at_once(self, task: Task, part: str, rows: Part) -> int:
+    def rows_at_once(self, task: Task, part: str, rows: Part) -> int:
         """The number of rows that one forward pass of an evaluation takes, by their bytes."""
         key = (task.name, part, len(self.names))
         if key not in self._chunks:

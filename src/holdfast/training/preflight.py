@@ -109,6 +109,45 @@ def _batch_sizes(learner: "Learner", rows: int) -> set[int]:
 # ---- labels and outputs
 
 
+def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
+    """Check a batch of a loop of your own.
+
+    Args:
+        batch: A pair of inputs (N, ...) and labels (N,), tensors; the labels are output indices.
+        outputs: The number of outputs that are open.
+
+    Returns:
+        The inputs, and the labels as int64.
+
+    Raises:
+        HoldfastError: It is no such pair. Labels on an accelerator are not read, because the step
+            would wait for it.
+    """
+    pair = batch if isinstance(batch, tuple | list) and len(batch) == 2 else (batch, None)
+    x, y = pair
+    if not isinstance(x, Tensor) or not isinstance(y, Tensor):
+        raise HoldfastError(f"a step takes a batch of learner.batches(), or a pair of tensors (inputs, labels), got {_contents(batch)}")
+    if y.dim() != 1 or len(x) != len(y) or not len(y):
+        raise HoldfastError(
+            "a batch needs one label for each of its inputs, and at least one row, got inputs of shape "
+            f"{tuple(x.shape)} and labels of shape {tuple(y.shape)}"
+        )
+    if y.is_floating_point() or y.is_complex():
+        raise HoldfastError(f"labels are whole output indices, got {y.dtype}; pass y.long()")
+    if y.device.type == "cpu" and not 0 <= int(y.min()) <= int(y.max()) < outputs:
+        raise HoldfastError(
+            f"labels are output indices from 0 to {outputs - 1}, got {int(y.min())} to {int(y.max())}; "
+            "task.train.fetch gives them so, or build the stream with from_arrays"
+        )
+    return x, y.long()
+
+
+def _contents(batch: object) -> str:
+    if isinstance(batch, tuple | list):
+        return f"a {type(batch).__name__} of {', '.join(type(v).__name__ for v in batch) or 'nothing'}"
+    return f"a {type(batch).__name__} alone"
+
+
 def _check_outputs(learner: "Learner", stream: Stream) -> None:
     for task in stream:
         if not 0 <= task.outputs[0] < task.outputs[1] <= stream.outputs:

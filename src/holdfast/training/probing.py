@@ -15,7 +15,7 @@ from holdfast.engine.magnitudes import mean_magnitude
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
 from holdfast.models.heads import Head
-from holdfast.streams.task import Task
+from holdfast.streams.task import Part, Task
 
 Logits = Callable[[nn.Module, Tensor], Tensor]
 
@@ -40,6 +40,10 @@ class Probing:
 
     def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
         """Raw rows on the device as the network takes them."""
+        raise NotImplementedError
+
+    def rows_at_once(self, task: Task, part: str, rows: Part) -> int:
+        """The number of rows that one forward pass without gradients takes, by their bytes."""
         raise NotImplementedError
 
     def competing(self, batch: Batch) -> Any:
@@ -99,7 +103,7 @@ class Probing:
     def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
         """Features (N, D), in eval mode and not augmented, of a task's training examples in order, or of raw inputs (N, ...)."""
         if isinstance(rows, Task):
-            order = torch.arange(len(rows.train)).split(2048)
+            order = torch.arange(len(rows.train)).split(self.rows_at_once(rows, "train", rows.train))
             pieces = [self.embed(x, rows.index) for x, _, _ in rows.train.batches(order)]
             return torch.cat(pieces)
         with evaluating(self.model):
