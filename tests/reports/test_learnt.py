@@ -1,0 +1,111 @@
+"""Runs that learnt nothing are named on top of everything that shows them; runs that learnt are not."""
+
+import csv
+import io
+
+import pytest
+
+from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.runner import run_all
+from holdfast.cli.tables import print_differences, print_groups, print_summary
+from holdfast.metrics import UNLEARNT_ADVICE, AccuracyMatrix, Interval
+from holdfast.reports import as_csv, compare_folders, latex, load_results, markdown, summarise, write_report
+from holdfast.reports.comparison import Difference
+from holdfast.reports.learnt import chance_levels
+
+
+def runs(out, lr, epochs, scenario, seeds=(1, 2)):
+    training = {"epochs": epochs, "lr": lr}
+    configs = [validated(RunConfig, method="FineTune", scenario=scenario, seed=s, training=training, model={"hidden": [64]}) for s in seeds]
+    assert len(list(run_all([("FineTune", c) for c in configs], out))) == len(seeds)
+    return summarise(load_results([out]))
+
+
+@pytest.fixture(scope="module", params=["task", "domain", "class"])
+def stuck_and_learnt(request, tmp_path_factory):
+    """A learning rate at which nothing moves, and a good one."""
+    folders = [tmp_path_factory.mktemp(name) for name in ("stuck", "learnt")]
+    return [runs(folder, lr, n, request.param) for folder, lr, n in zip(folders, (1e-9, 0.01), (1, 6), strict=True)]
+
+
+def test_every_table_and_page_begins_with_the_warning(stuck_and_learnt, tmp_path, capsys):
+    stuck, learnt = stuck_and_learnt
+    said = stuck[0].unlearnt
+    assert "not learnt: " in said or "nothing was learnt: " in said
+    print_groups(stuck)
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"WARNING: {said}\n{UNLEARNT_ADVICE}\n")
+    assert markdown(stuck).startswith(f"Warning: {said}.\n\n{UNLEARNT_ADVICE}\n\n| scenario")
+    assert latex(stuck).startswith(f"% Warning: {said}.\n% {UNLEARNT_ADVICE}\n\\begin")
+    assert next(csv.DictReader(io.StringIO(as_csv(stuck))))["warning"] == said
+    page = write_report(stuck, tmp_path / "r.html").read_text()
+    assert page.index(UNLEARNT_ADVICE) < page.index("<table")
+    print_differences(compare_folders(learnt, stuck))
+    assert capsys.readouterr().out.startswith(f"WARNING: second folder: {said}\n")
+
+
+def test_what_was_learnt_is_shown_without_a_warning(stuck_and_learnt, tmp_path, capsys):
+    _, learnt = stuck_and_learnt
+    assert learnt[0].unlearnt == ""
+    print_groups(learnt)
+    assert "WARNING" not in capsys.readouterr().out
+    assert "Warning" not in markdown(learnt) + latex(learnt)
+    assert UNLEARNT_ADVICE not in write_report(learnt, tmp_path / "r.html").read_text()
+
+
+def test_a_task_that_some_seeds_did_not_learn_is_named_with_their_number(stuck_and_learnt):
+    stuck, learnt = stuck_and_learnt
+    mixed = [r | {"config": learnt[0].results[0]["config"]} for r in (*learnt[0].results, *stuck[0].results)]
+    (group,) = summarise([r | {"seed": k} for k, r in enumerate(mixed)])
+    assert "in 2 of 4 seeds" in group.unlearnt
+
+
+def result(scenario):
+    return {"config": {"scenario": scenario}, "chance": 0.5}
+
+
+def classes(*tasks):
+    """Two labels per task, given as (score of one, its examples, score of the other, its examples)."""
+    m = AccuracyMatrix(range(len(tasks)))
+    for j, (a, n, b, k) in enumerate(tasks):
+        m.record(j, after=j, score=(a * n + b * k) / (n + k), examples=n + k)
+        for label, score, count in ((f"{j}a", a, n), (f"{j}b", b, k)):
+            m.record(j, after=j, score=score, examples=count, segment=label)
+    return m
+
+
+def test_guessing_is_one_of_the_outputs_that_compete_or_the_commonest_label():
+    m = classes((1.0, 50, 0.9, 50), (0.3, 90, 0.2, 10), (1.0, 90, 0.0, 10))
+    assert chance_levels(result("class"), m) == {0: 0.5, 1: 0.25, 2: 0.9}, "the last gives one answer"
+    assert chance_levels(result("domain"), m) == {0: 0.5, 1: 0.9, 2: 0.9}
+    bare = AccuracyMatrix(range(3))
+    assert chance_levels(result("class"), bare) == pytest.approx({0: 1 / 2, 1: 1 / 4, 2: 1 / 6})
+    known = AccuracyMatrix(range(2), chance={1: 0.1})
+    assert chance_levels(result("task"), known) == {0: 0.5, 1: 0.1}
+
+
+def difference(low, high):
+    v = Interval((low + high) / 2, low, high, 0.95, "seeds", 3)
+    return Difference("class", "ER", 3, {"ACC": v}, ()).verdict("ACC")
+
+
+def test_equal_differences_are_not_called_shown():
+    assert difference(0.1, 0.2) == "higher"
+    assert difference(-0.1, 0.2) == "not told apart"
+    assert difference(0.0, 0.0) == "same"
+    assert difference(-0.1, -0.1) == "lower by the same in all 3 seeds"
+
+
+def test_the_summary_gives_bounds_or_the_reason_why_there_are_none(capsys):
+    m = AccuracyMatrix(["a", "b", "c"])
+    for task, examples in (("a", 200), ("b", None)):
+        m.record(task, after=task, score=0.98, examples=examples)
+        m.record(task, after="c", score=0.97, examples=examples)
+    m.record("c", after="c", score=0.1)
+    print_summary(m, 0.1)
+    shown = capsys.readouterr().out
+    assert shown.startswith("WARNING: 1 of 3 tasks was not learnt: c (score 0.1")
+    assert "−0.0100 (−0.0" in shown
+    assert "no interval for b: the number of test examples is not known" in shown
+    print_summary(m, None)
+    assert "--chance" in capsys.readouterr().out
