@@ -153,6 +153,11 @@ def numbers(column: Column, where: str, name: str, empty: bool = False) -> np.nd
 
 def _parsed(values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Values as numbers (true and false as well), NaN if they are none; and whether they are missing."""
+    if _is_plain_text(values) and "_" not in "".join(values):  # float takes 1_000 for a number
+        try:
+            return np.array(values, dtype=object).astype(float), np.zeros(len(values), dtype=bool)
+        except ValueError:
+            pass  # words, or nothing, among the numbers
     gaps = [v.isspace() or not v if isinstance(v, str) else _missing(v) for v in values]
     filled = [np.nan if gap else v for v, gap in zip(values, gaps, strict=True)]
     return np.array(list(map(_number, filled)), dtype=float), np.array(gaps, dtype=bool)

@@ -147,15 +147,30 @@ def _csv(text: str) -> Table | AccuracyMatrix:
     header, body = _header(text)
     separator, names, spaced = _split(header)
     unique_names(names)
-    rows = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
-    full = [row for row in rows if row]  # without empty lines
-    ragged = next((k for k, row in enumerate(full) if len(row) != len(names)), None)
-    if ragged is not None:
-        count = f"{len(full[ragged])} values"
-        raise ValueError(f"row {ragged + 1} has {count}, expected {len(names)} as in the first line")
-    columns = dict(zip(names, zip(*full, strict=True), strict=True)) if full else {}
-    found = {n: _cleaned(columns.get(n, ()), n, spaced, separator) for n in names if n in KNOWN}
+    columns = dict(zip(names, _split_rows(body, separator, len(names)), strict=True))
+    found = {n: _cleaned(columns[n], n, spaced, separator) for n in names if n in KNOWN}
     return matrix_of(found, names) or (found, names)
+
+
+def _split_rows(body: str, separator: str, width: int) -> list[Sequence[str]]:
+    """The values of each column."""
+    if '"' in body:
+        lines = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
+        rows = [row for row in lines if row]
+        _same_width([len(row) for row in rows], width)
+        return list(zip(*rows, strict=True)) or [()] * width
+    plain = [line for line in body.replace("\r\n", "\n").replace("\r", "\n").split("\n") if line]
+    _same_width([line.count(separator) + 1 for line in plain], width)
+    values = separator.join(plain).split(separator) if plain else []  # quicker than line by line
+    return [values[k::width] for k in range(width)]
+
+
+def _same_width(widths: list[int], expected: int) -> None:
+    """Stop at a row with too few or too many values."""
+    if set(widths) - {expected}:
+        row = next(k for k, width in enumerate(widths) if width != expected)
+        what = f"row {row + 1} has {widths[row]} values"
+        raise ValueError(f"{what}, expected {expected} as in the first line")
 
 
 def _header(text: str) -> tuple[str, str]:
