@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.metrics.distributions import normal_cdf
 from holdfast.metrics.intervals import NAN, Interval, check_confidence, without_bounds
 from holdfast.metrics.matrix import AccuracyMatrix, Cell
 from holdfast.metrics.resampling import Resampler, mean_bounds, share_bounds, units_of
@@ -194,8 +195,6 @@ def expected_worst_forgetting(m: AccuracyMatrix) -> float:
         >>> round(expected_worst_forgetting(m), 2)
         0.05
     """
-    from scipy.stats import norm
-
     errors = np.array([_error_if_unchanged(m, t) for t in m.tasks[:-1]])
     if not len(errors) or np.isnan(errors).any():
         return NAN
@@ -206,7 +205,7 @@ def expected_worst_forgetting(m: AccuracyMatrix) -> float:
 
     def below(at: np.ndarray) -> np.ndarray:
         """P(the largest ≤ at); a task without noise is exactly 0."""
-        return np.prod(norm.cdf(at[:, None] / e), 1) * (at >= 0 if len(e) < len(errors) else 1)
+        return np.prod(normal_cdf(at[:, None] / e), 1) * (at >= 0 if len(e) < len(errors) else 1)
 
     return max(0.0, float(np.trapezoid(1 - below(x), x) - np.trapezoid(below(-x) * (x > 0), x)))
 

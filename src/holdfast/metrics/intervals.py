@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.metrics.distributions import normal_quantile, student_quantile
 
 NAN = float("nan")
 SAME = 1e-12  # values of several seeds that differ by less are equal but for rounding
@@ -167,9 +168,7 @@ def wilson_interval(score: float, examples: int, confidence: float = 0.95) -> In
     check_confidence(confidence)
     if examples < 1 or not 0 <= score <= 1:
         raise HoldfastError(f"expected a score in [0, 1] over at least 1 example, got {score} over {examples}")
-    from scipy.stats import norm
-
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = normal_quantile((1 + confidence) / 2)
     middle = (score + z * z / (2 * examples)) / (1 + z * z / examples)
     half = z / (1 + z * z / examples) * np.sqrt(score * (1 - score) / examples + z * z / (4 * examples**2))
     low, high = float(max(0.0, middle - half)), float(min(1.0, middle + half))
@@ -183,6 +182,4 @@ def check_confidence(confidence: float) -> None:
 
 
 def _t(confidence: float, freedom: int) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf((1 + confidence) / 2, freedom))
+    return student_quantile((1 + confidence) / 2, freedom)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.metrics.distributions import beta_cdf
 from holdfast.metrics.intervals import check_confidence
 from holdfast.metrics.matrix import AccuracyMatrix
 
@@ -86,10 +87,10 @@ def unlearnt(
 
 def _rare(share: float, chance: float, examples: int, level: float) -> bool:
     """Whether so many right answers are rarer under guessing than `level`."""
-    from scipy.stats import binom
-
-    right = np.floor(share * examples + 1e-9)
-    return bool(binom.sf(right - 1, examples, chance) <= level)
+    right = float(np.floor(share * examples + 1e-9))
+    # So many or more: a tail of the binomial distribution, which is one of a beta distribution.
+    tail = beta_cdf(np.array(chance), right, examples - right + 1) if right else 1.0
+    return bool(tail <= level)
 
 
 def unlearnt_sentence(found: Sequence[Unlearnt], tasks: int, unit: float = 1.0) -> str:
