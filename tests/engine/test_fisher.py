@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from holdfast import HoldfastError
-from holdfast.engine.fisher import fisher_diagonal
+from holdfast.engine import magnitudes
+from holdfast.engine.fisher import EXACT_UP_TO, chosen_labels, fisher_diagonal
+from holdfast.engine.magnitudes import terms
 from holdfast.engine.parameters import ParameterSpace
 
 
@@ -170,3 +172,41 @@ def test_parameters_and_generators_are_left_alone():
     fisher_diagonal(space, run, torch.randn(4, 5, generator=torch.Generator().manual_seed(0)))
     assert torch.equal(state, torch.get_rng_state())
     assert all(p.grad is None for p in net.parameters())
+
+
+def test_sampled_labels_are_chosen_beyond_a_number_of_outputs_and_it_is_said():
+    assert chosen_labels("auto", EXACT_UP_TO) == "exact"
+    torch.manual_seed(6)
+    space, x = ParameterSpace(nn.Linear(4, EXACT_UP_TO + 1)), torch.randn(9, 4)
+
+    def own(labels):
+        return fisher_diagonal(space, run, x, labels=labels, generator=torch.Generator().manual_seed(0))
+
+    with pytest.warns(UserWarning, match="sampled labels.*labels='exact'"):
+        found = own("auto")
+    assert torch.equal(found, own("sampled"))
+    assert not torch.equal(found, own("exact"))
+
+
+@pytest.mark.parametrize("case", ["linear", "convolution", "a reused layer"])
+def test_one_label_for_each_example_equals_the_sum_over_classes(case):
+    torch.manual_seed(7)
+    make, shape = CASES[case]
+    space, x = ParameterSpace(make().eval()), torch.randn(7, *shape)
+    y = torch.tensor([0, 2, 1, 1, 0, 2, 2])
+    got = fisher_diagonal(space, run, x, y, labels="empirical")
+    expected = by_definition(space.module, x, F.one_hot(y, 3).float())
+    assert torch.allclose(flat(space, got), expected, rtol=1e-3, atol=1e-7)
+    passes = list(terms(F.one_hot(y, 3).float()))
+    assert len(passes) == 1
+
+
+def test_chunks_follow_the_bytes_of_gradients(monkeypatch):
+    space, x = ParameterSpace(CASES["a reused layer"][0]()), torch.randn(20, 5)
+    whole = fisher_diagonal(space, run, x)
+    monkeypatch.setattr(magnitudes, "BUDGET", 1000)  # less than the gradients of two examples
+    sizes = []
+    taken = magnitudes.parts
+    monkeypatch.setattr(magnitudes, "parts", lambda x, size: sizes.append(size) or taken(x, size))
+    assert torch.allclose(fisher_diagonal(space, run, x), whole, rtol=1e-4)
+    assert sizes[-1] == 1

@@ -81,7 +81,6 @@ def _known(learner: "Learner") -> int | None:
 def try_model(learner: "Learner", task: Task, x: Tensor) -> None:
     """Runs the model on two rows, and says in one sentence what is wrong with it or them."""
     rows = x.to(learner.device)
-    learner.settle_integers(task, rows)
     inputs = learner.prepare(rows, augment=False)
     with looking(learner, task.outputs) as model, torch.no_grad(), evaluating(model), learner.casting():
         what = f"the model cannot take the inputs of task {task.name!r}, {described(x)}"

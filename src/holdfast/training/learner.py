@@ -24,9 +24,8 @@ from holdfast.methods.finetune import FineTune
 from holdfast.methods.method import Method, Phase
 from holdfast.models.classifier import as_input, check_model, float_type
 from holdfast.models.heads import check_head
-from holdfast.streams.inputs import refuse_inexact
 from holdfast.streams.order import BatchOrder
-from holdfast.streams.task import SCENARIOS, ArrayPart, Augment, Part, Task
+from holdfast.streams.task import SCENARIOS, Augment, Part, Task
 from holdfast.training import checkpoint
 from holdfast.training.dry_run import takes_integers
 from holdfast.training.optimizers import Factory, check_moves, optimizer, schedule, swap_parameters
@@ -430,19 +429,13 @@ class Learner(Probing):
         dtype = float_type(self.model)
         if x.is_floating_point() or x.dtype == torch.uint8:
             return as_input(x, dtype)
-        if self._integers is None:
-            self._integers = takes_integers(self, x[:1])
-        return x if self._integers else x.to(dtype)
+        return x if self.keeps_integers(x[:1]) else x.to(dtype)
 
-    def settle_integers(self, task: Task, rows: Tensor) -> None:
-        """Decides, before a task begins, whether its integers reach the model as they are or as floats."""
-        if rows.is_floating_point() or rows.dtype == torch.uint8:
-            return
-        self._integers = takes_integers(self, rows, task.outputs)
-        if not self._integers:
-            for part in (task.train, task.validation, task.test):
-                if isinstance(part, ArrayPart):
-                    refuse_inexact(part.x, f"inputs of task {task.name!r}")
+    def keeps_integers(self, x: Tensor, outputs: tuple[int, int] = (0, 1)) -> bool:
+        """Whether integer inputs reach the model as integers; decided once, by rows of them (see `takes_integers`)."""
+        if self._integers is None:
+            self._integers = takes_integers(self, x, outputs)
+        return self._integers
 
     def all_logits(self, features: Tensor) -> Tensor:
         """Logits of every output opened so far, whatever the task."""

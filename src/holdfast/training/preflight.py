@@ -15,6 +15,7 @@ from torch import Tensor
 
 from holdfast.engine.memory import GROWING, Memory
 from holdfast.errors import HoldfastError
+from holdfast.streams.inputs import refuse_inexact
 from holdfast.streams.task import ArrayPart, Part, Stream, Task
 from holdfast.training.dry_run import described, try_model, try_single_row
 
@@ -48,6 +49,7 @@ def check_run(learner: "Learner", stream: Stream) -> None:
     known: set[tuple[Any, ...]] = set()
     for task in stream:
         x = rows[task.name]
+        _check_integers(learner, task, x)
         if (kind := (x.dtype, tuple(x.shape[1:]))) not in known:
             known.add(kind)
             try_model(learner, task, x)
@@ -72,6 +74,7 @@ def check_task(learner: "Learner", task: Task) -> None:
     _check_width(learner, task.outputs[1])
     _check_model(learner)
     x = _first_rows(task)
+    _check_integers(learner, task, x)
     try_model(learner, task, x)
     if 1 in _batch_sizes(learner, len(task.train)):
         try_single_row(learner, task, x)
@@ -218,6 +221,16 @@ def _check_kinds(rows: dict[str, Tensor]) -> None:
                 f"the inputs of task {name!r} are {_kind(x.dtype)} ({x.dtype}), those of task "
                 f"{first!r} {_kind(rows[first].dtype)} ({rows[first].dtype}); give all tasks one type"
             )
+
+
+def _check_integers(learner: "Learner", task: Task, x: Tensor) -> None:
+    """Refuses integers that a model would get as floats which cannot hold them."""
+    if _kind(x.dtype) != "integers" or learner.keeps_integers(x.to(learner.device), task.outputs):
+        return
+    for name in PARTS:
+        part = getattr(task, name)
+        if isinstance(part, ArrayPart):
+            refuse_inexact(part.x, f"the {name} inputs of task {task.name!r}")
 
 
 # ---- memory
