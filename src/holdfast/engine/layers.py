@@ -15,8 +15,15 @@ Matrix = nn.Linear | nn.Conv2d
 def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
     """Linear layers and convolutions by name; an error where something else is trainable."""
     found: dict[str, Matrix] = {}
+    owners: dict[int, str] = {}
     for name, m in module.named_modules():
         own = [p for p in m.parameters(recurse=False) if p.requires_grad]
+        for p in own:
+            if owners.setdefault(id(p), name) != name:
+                raise HoldfastError(
+                    f"{who} treats each layer by itself, but {owners[id(p)]} and {name} share a weight; "
+                    "use another method, or give each layer a weight of its own"
+                )
         if type(m) in (nn.Linear, nn.Conv2d) and (not isinstance(m, nn.Conv2d) or m.groups == 1):
             found[name] = m  # type: ignore[assignment]
         elif own:

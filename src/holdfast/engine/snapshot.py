@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -61,13 +62,17 @@ class Snapshot(Stateful):
             return self._network[1]
         memo = {id(t): t for t in [*module.parameters(), *module.buffers()]}  # structure alone is copied
         net = copy.deepcopy(module, memo).eval()
+        mine: dict[int, Any] = {}  # what replaces a tensor, in every module that uses it
         for name, tensor in self.tensors().items():
             path, _, leaf = name.rpartition(".")
             owner = net.get_submodule(path)
             if leaf in owner._parameters:
-                owner._parameters[leaf] = nn.Parameter(tensor, requires_grad=False)
+                mine[id(owner._parameters[leaf])] = nn.Parameter(tensor, requires_grad=False)
             else:
-                owner._buffers[leaf] = tensor
+                mine[id(owner._buffers[leaf])] = tensor
+        for owner in net.modules():
+            for held in (owner._parameters, owner._buffers):
+                held.update({leaf: mine[id(t)] for leaf, t in held.items() if id(t) in mine})
         net.head.ranges = net.head.ranges[: self.host["tasks"]]  # type: ignore[union-attr, index]
         self._network = (theta.data_ptr(), net)
         return net

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from holdfast.errors import HoldfastError
+
 
 def seed_from(*key: object) -> int:
     """A seed that depends on every part of the key, the same on every machine.
@@ -37,6 +39,17 @@ class Stateful(nn.Module):
             self.register_buffer(name, value)
         if vector:
             self.vectors.add(name)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of this name.
+
+        Raises:
+            HoldfastError: It holds nothing, as after a checkpoint that somebody altered.
+        """
+        value = super().get_buffer(target)
+        if value is None:
+            raise HoldfastError(f"the state of {type(self).__name__} lacks {target!r}; go on from a checkpoint that has it")
+        return value
 
     def generator(self, name: str = "main") -> torch.Generator:
         """A random stream of this object's own, on the CPU, made from `seed` on first use; its state is saved."""

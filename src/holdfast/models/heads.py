@@ -79,6 +79,17 @@ class Head(nn.Module):
         """
         raise NotImplementedError
 
+    def check_width(self, model: nn.Module, outputs: int) -> None:
+        """Refuse so many outputs if this head could not have them without harm to the rest of its model.
+
+        Args:
+            model: The model whose head this is.
+            outputs: The number of outputs that the head must come to have.
+
+        Raises:
+            HoldfastError: The head would grow out of a weight that it shares.
+        """
+
     def state(self) -> dict:
         """Plain numbers that rebuild the head's shape."""
         return {"kind": self.kind, "ranges": self.ranges, "opened": self.opened}
@@ -162,6 +173,12 @@ class GrowingHead(MaskedHead):
         if last > self.linear.out_features:
             self.linear = _grown(self.linear, last)
         super().open(task, first, last)
+
+    def check_width(self, model: nn.Module, outputs: int) -> None:
+        """As `Head.check_width`."""
+        for part in model.children() if outputs > self.width else ():
+            if part is not self:
+                refuse_to_part(self.linear, part, f"growing to {outputs} outputs")
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ A checksum over all of it is kept beside; a run keeps its newest two checkpoints
 import hashlib
 import json
 import os
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -15,20 +16,17 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
 
 from holdfast.engine.stateful import host_state, load_host_state
 from holdfast.errors import HoldfastError, MissingExtra, first_line, reading
 from holdfast.streams.task import Task
 from holdfast.training import contents
 from holdfast.training.contents import FORMAT
+from holdfast.training.optimizer_state import collect_optimizer, optimizers_of, restore_optimizers
 from holdfast.training.undo import Photograph
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
-
-
-NAMED = ("params", "param_names")  # the entries of an optimizer's group that are no options
 
 
 class DamagedCheckpoint(HoldfastError):
@@ -64,6 +62,24 @@ def save(learner: "Learner", path: Path, beside: Any = None, before: Path | None
         ) from None
 
 
+def make_ready(folder: Path) -> None:
+    """Make a folder for checkpoints, so that a run does not fail at its first one.
+
+    Raises:
+        HoldfastError: It cannot be made or written to, or the package that writes checkpoints is missing.
+    """
+    try:
+        import safetensors  # noqa: F401
+    except ImportError:
+        raise MissingExtra("safetensors", "train") from None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise HoldfastError(f"checkpoints cannot be written to {folder}: {error.strerror or error}; name another folder") from None
+
+
 def checksum(tensors: Mapping[str, Tensor], text: str = "") -> str:
     """SHA-256 over names, shapes, kinds and bytes of CPU tensors, and a text."""
     digest = hashlib.sha256(text.encode())
@@ -91,6 +107,7 @@ def collect(learner: "Learner") -> tuple[dict[str, Tensor], dict[str, Any]]:
         "names": learner.names,
         "seen_outputs": learner.seen_outputs,
         "task_steps": learner.task_steps,
+        "steps": learner.steps_done,
         "rows_given": learner.rows_given,
         "active": learner.active,
         "seconds": learner.seconds,
@@ -98,39 +115,9 @@ def collect(learner: "Learner") -> tuple[dict[str, Tensor], dict[str, Any]]:
         "scheduler": learner.scheduler.state_dict() if learner.scheduler else None,
         "scaler": learner.scaler.state_dict() if learner.scaler else None,
     }
-    for key, opt in _optimizers(learner).items():
-        about["optimizers"][key] = _collect_optimizer(learner, key, opt, tensors)
+    for key, opt in optimizers_of(learner).items():
+        about["optimizers"][key] = collect_optimizer(learner, key, opt, tensors)
     return tensors, about
-
-
-def _optimizers(learner: "Learner") -> dict[str, Optimizer]:
-    main = {} if learner._optimizer is None else {"main": learner._optimizer}
-    return main | {f"own.{k}": v for k, v in learner._own_optimizers.items()}
-
-
-def _names(learner: "Learner") -> dict[int, str]:
-    of_model = {id(p): f"model.{n}" for n, p in learner.model.named_parameters()}
-    return of_model | {id(p): f"method.{n}" for n, p in learner.method.named_parameters()}
-
-
-def _collect_optimizer(learner: "Learner", key: str, opt: Optimizer, tensors: dict[str, Tensor]) -> dict[str, Any]:
-    names, state = _names(learner), opt.state_dict()
-    plain: dict[str, Any] = {"groups": [], "state": {}}
-    for group, real in zip(state["param_groups"], opt.param_groups, strict=True):
-        options = {k: (v.item() if isinstance(v, Tensor) else v) for k, v in group.items() if k not in NAMED}
-        if any(id(p) not in names for p in real["params"]):
-            raise HoldfastError(
-                "the optimizer holds a parameter that belongs neither to the model nor to the method, so a checkpoint "
-                "could not name it; make that parameter a part of the model"
-            )
-        plain["groups"].append({"params": [names[id(p)] for p in real["params"]], "options": options})
-    for index, values in state["state"].items():
-        for k, v in values.items():
-            if isinstance(v, Tensor):
-                tensors[f"optimizer.{key}.{index}.{k}"] = v
-            else:
-                plain["state"].setdefault(str(index), {})[k] = v
-    return plain
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -290,6 +277,7 @@ def _restore(learner: "Learner", state: dict[str, Any]) -> None:
     contents.check_hosts(learner.method, about["host"])
     learner.model.load_state_dict(_under(tensors, "model."))
     load_host_state(learner.method, about["host"])
+    contents.check_kinds(learner.method, _under(tensors, "method."))
     strange = learner.method.load_state_dict(_under(tensors, "method."), strict=False).unexpected_keys
     if strange:
         raise HoldfastError(f"the tensor {strange[0][:100]!r} has no place in the method")
@@ -323,38 +311,10 @@ def _restore_counters(learner: "Learner", tensors: dict[str, Tensor], about: dic
         pass  # the state is taken by the generators, or refused
     learner.augmentation.set_state(tensors["augmentation"])
     learner.seen_outputs, learner.task_steps = about["seen_outputs"], about["task_steps"]
+    learner.steps_done = about.get("steps", learner.task_steps)
     learner.rows_given = about["rows_given"]
     learner.active, learner.seconds = about["active"], dict(about["seconds"])
 
 
 def _under(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-
-
-def restore_optimizers(learner: "Learner", state: dict[str, Any], only: str | None = None) -> None:
-    """Restore the state of the optimizers that exist, or of one of them by name."""
-    saved = state["about"]["optimizers"]
-    if learner._optimizer is not None and "main" not in saved:
-        raise HoldfastError("it has no state of the optimizer")
-    for key, opt in _optimizers(learner).items():
-        if key in saved and only in (None, key):
-            _restore_optimizer(learner, opt, saved[key], _under(state["tensors"], f"optimizer.{key}."))
-
-
-def _restore_optimizer(learner: "Learner", opt: Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    by_name = {f"model.{n}": p for n, p in learner.model.named_parameters()}
-    by_name |= {f"method.{n}": p for n, p in learner.method.named_parameters()}
-    contents.check_optimizer(opt, plain, tensors, by_name)
-    for group, saved in zip(opt.param_groups, plain["groups"], strict=True):
-        group["params"] = [by_name[n] for n in saved["params"]]
-    groups, first = [], 0
-    for saved in plain["groups"]:
-        groups.append({**saved["options"], "params": list(range(first, first + len(saved["params"])))})
-        if "param_names" in opt.param_groups[0]:
-            groups[-1]["param_names"] = [n.removeprefix("model.") for n in saved["params"]]
-        first += len(saved["params"])
-    state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value.clone()
-    opt.load_state_dict({"state": state, "param_groups": groups})

@@ -73,6 +73,7 @@ class About(_Strict):
     names: list[str]
     seen_outputs: Count
     task_steps: Count
+    steps: Count = 0  # over all tasks; files from before lack it
     rows_given: Count
     active: bool
     seconds: _Time
@@ -102,6 +103,7 @@ def check_about(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None
         raise HoldfastError(f"{where}: {wrong['msg']}, got {str(wrong['input'])[:100]}") from None
     _need(len(found.head.ranges) == len(found.names), "names and head.ranges differ in length")
     _need(not found.active or bool(found.names), "a task is active, but none was begun")
+    _need("steps" not in about or found.task_steps <= found.steps, f"steps is {found.steps}, one task has {found.task_steps}")
     largest = sum(t.numel() for name, t in tensors.items() if name.startswith("model."))
     for first, last in found.head.ranges:
         _need(first < last <= largest, f"head.ranges has the outputs {first} to {last}")
@@ -162,6 +164,14 @@ def check_model(model: nn.Module, saved: Mapping[str, Tensor]) -> None:
         _same_form(name, tensor, saved[name])
 
 
+def check_kinds(method: nn.Module, saved: Mapping[str, Tensor]) -> None:
+    """Check that what a method keeps in whole numbers (indices, counts) is whole numbers in the checkpoint too."""
+    for name, tensor in method.named_buffers():
+        if name in saved and not tensor.is_floating_point():
+            same = not saved[name].is_floating_point() and saved[name].dim() == tensor.dim()
+            _need(same, f"the method's {name} is {saved[name].dtype} in {saved[name].dim()} dimensions")
+
+
 def _same_form(name: str, mine: Tensor, saved: Tensor) -> None:
     if mine.shape != saved.shape or mine.dtype != saved.dtype:
         theirs, ours = (f"{tuple(t.shape)} {t.dtype}" for t in (saved, mine))
@@ -184,12 +194,10 @@ def check_method(learner: "Learner") -> None:
 
 
 def _check_vectors(module: Stateful, length: int) -> None:
-    """Check that the vectors of a part are as long as θ, and that all of them are there, or none."""
+    """Check that the vectors of a part are as long as θ. Some parts have vectors only within tasks, or only after one."""
     found = {name: module._buffers.get(name) for name in module.vectors}
     strange = sorted(found.keys() - module._buffers.keys())
     _need(not strange, f"the method has no vector {str(strange[:1])[:100]}")
-    there = [v is not None for v in found.values()]
-    _need(all(there) or not any(there), f"of the vectors {sorted(found)} of the method some are missing")
     for name, vector in found.items():
         fits = vector is None or (vector.dim() in (1, 2) and vector.shape[-1] == length)
         _need(fits, f"the method's {name} is no vector of {length} entries")

@@ -14,8 +14,11 @@ from torch import Tensor
 from holdfast.errors import HoldfastError
 from holdfast.metrics import AccuracyMatrix, Curves
 from holdfast.streams.task import Stream, Task
-from holdfast.training.checkpoint import Checkpoints
+from holdfast.training import records
+from holdfast.training.checkpoint import Checkpoints, make_ready
 from holdfast.training.preflight import check_run
+from holdfast.training.scoring import range_of, rehearse
+from holdfast.training.succession import check_begun, check_left
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
@@ -49,13 +52,17 @@ class Log:
         self, learner: "Learner", stream: Stream, after: str | None, chosen: Sequence[Task], segments: bool = False, whole: bool = False
     ) -> None:
         """Scores the chosen tasks: a row of the matrix."""
+        means: dict[str, dict[str, float]] = {}
         for t in chosen:
             for part in ("test",) if t.validation is None else ("test", "validation"):
                 scores, y = learner.scores(t, part)
                 self.cells.append([part, t.name, after, None, *_cell(scores, whole)])
+                means.setdefault("score" if part == "test" else part, {})[t.name] = self.cells[-1][4]
                 for k in y.unique().tolist() if segments and part == "test" else ():
                     name = str(stream.label_of(t, k))
                     self.cells.append([part, t.name, after, name, *_cell(scores[y == k], whole)])
+        if after is not None:
+            records.evaluated(learner, means)
 
     def matrix(self, stream: Stream, part: str, score_range: tuple[float, float]) -> AccuracyMatrix | None:
         """The cells of one part (test or validation) as a matrix; None where there are none."""
@@ -89,10 +96,16 @@ def fit(
     `Checkpoints(folder).clear()`. `keep`: a folder in which the learner is kept as it was after every task (`kept`), for diagnostics.
     """
     check(learner, stream, evaluate_every)
+    saves = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
+    for folder in [*([saves.folder] if saves else []), *([Path(keep)] if keep is not None else [])]:
+        make_ready(folder)
     if learner.augment is None:
         learner.augment = stream.augment
-    saves = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
     before = saves.resume(learner, list(stream.tasks)) if saves else None
+    if before:
+        check_begun(learner, stream)
+    else:
+        check_left(learner, stream)
     log, ahead = Log(**before or {}), stream.scenario == "domain"
     tasks = [t.to(learner.device) for t in stream]
     reset_peak(learner.device)
@@ -101,7 +114,9 @@ def fit(
         log.evaluate(learner, stream, after, chosen, segments, keep_results)
 
     def score_now(k: int) -> list[float]:
-        return [float(learner.evaluate(t).mean()) for t in tasks[: k + 1]]
+        found = {t.name: float(learner.evaluate(t).mean()) for t in tasks[: k + 1]}
+        records.evaluated(learner, {"score": found})
+        return list(found.values())
 
     def note() -> dict[str, Any]:
         log.peak = max(log.peak, peak(learner.device))
@@ -110,14 +125,16 @@ def fit(
     if ahead and untrained is not False and not learner.names:
         learner.head.opened = learner.head.width
         row(None, tasks)
-    done = log.ends[-1] if log.ends else 0
+    done, first = log.ends[-1] if log.ends else 0, len(learner.names) - learner.active
     for k, task in enumerate(tasks):
-        if k < len(learner.names) - learner.active:
+        if k < first:
             if k >= len(log.ends):  # trained before this call
                 done += learner.order(task).steps
                 log.ends.append(done)
             continue
         learner.begin(task)
+        if k == first:
+            rehearse(learner, task)
         total = learner.order(learner.training_task).steps
         every = evaluate_every[k] if isinstance(evaluate_every, Sequence) else evaluate_every
         if every and not learner.task_steps:
@@ -142,7 +159,7 @@ def fit(
         if saves is not None and saves.due():
             saves.write(learner, note())
     note()
-    known = (0.0, 1.0) if learner.scorer.__name__ == "accuracy" else (-1e30, 1e30)
+    known = range_of(learner.scorer)
     matrix = log.matrix(stream, "test", known)
     curves = Curves([t.name for t in stream], log.steps, _rows(log.scores), log.ends) if log.steps else None
     return Run(
@@ -166,6 +183,9 @@ def check(learner: "Learner", stream: Stream, evaluate_every: int | Sequence[int
         raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
     if isinstance(evaluate_every, Sequence) and len(evaluate_every) != len(stream):
         raise HoldfastError(f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task")
+    range_of(learner.scorer)
+    check_begun(learner, stream)
+    learner.head.check_width(learner.model, stream.outputs)
     check_run(learner, stream)
 
 

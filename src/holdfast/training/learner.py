@@ -24,25 +24,23 @@ from holdfast.methods.finetune import FineTune
 from holdfast.methods.method import Method, Phase
 from holdfast.models.classifier import as_input, check_model, float_type
 from holdfast.models.heads import check_head
+from holdfast.models.ties import check_ties
 from holdfast.streams.order import BatchOrder
 from holdfast.streams.task import SCENARIOS, Augment, Part, Task
-from holdfast.training import checkpoint
+from holdfast.training import checkpoint, records
 from holdfast.training.dry_run import takes_integers
+from holdfast.training.optimizer_state import restore_optimizers
 from holdfast.training.optimizers import Factory, check_moves, optimizer, schedule, swap_parameters
 from holdfast.training.preflight import check_task, own_batch
 from holdfast.training.probing import Probing
 from holdfast.training.randomness import Randomness, may_draw
+from holdfast.training.scoring import Scorer, accuracy, scores_of
+from holdfast.training.succession import check_next
 from holdfast.training.watch import LossWatch, warn_if_unstable
 
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 OUTPUTS = ("seen", "all", "current")
 GROUPS = ("joint", "separate")
-Scorer = Callable[[Tensor, Tensor], Tensor]
-
-
-def accuracy(logits: Tensor, y: Tensor) -> Tensor:
-    """Score of each row: 1 where the largest logit is the label's, else 0."""
-    return (logits.argmax(1) == y).float()
 
 
 class Learner(Probing):
@@ -88,11 +86,13 @@ class Learner(Probing):
         `optimizer`: a function from parameters to an optimizer, or an optimizer that you step yourself, or None.
         `shuffle=False`: examples come in their own order (of time, say). `outputs`: which compete in the loss of the class scenario (seen,
         all, current). `groups`: stream and stored rows in one joint forward, or separate ones (with BatchNorm the results differ). `clip`:
-        largest gradient norm. `accumulate`: micro-batches a step. `scorer(logits, y)` → one score a row, higher is better. `log` receives a
-        dict every `log_every` steps (the loss as a tensor).
+        largest gradient norm. `accumulate`: micro-batches a step. `scorer(logits, y)` → one score a row, higher is better
+        (`training.scoring`). `log` receives a dict every `log_every` steps, at the end of every task, and after every evaluation of
+        `fit` (docs/learner.md has its keys).
         """
         self.scenario = one_of("scenario", scenario, SCENARIOS)
         check_model(model)
+        check_ties(model)
         check_head(model.head.kind, scenario)  # type: ignore[union-attr, arg-type]
         self.method = method or FineTune()
         self.method.refuse(scenario)
@@ -104,6 +104,8 @@ class Learner(Probing):
             raise HoldfastError(f"clip is the largest gradient norm, above 0, got {clip}; leave it out to switch it off")
         if accumulate < 1:
             raise HoldfastError(f"accumulate must be at least 1, got {accumulate}")
+        if log_every < 1:
+            raise HoldfastError(f"log_every is a number of steps of at least 1, got {log_every}; leave out log to switch logging off")
         self.clip, self.accumulate = clip, accumulate
         self.dtype = PRECISIONS[one_of("precision", precision, PRECISIONS)]
         self.scaler = torch.amp.GradScaler(self.device.type) if self.dtype is torch.float16 else None
@@ -131,6 +133,7 @@ class Learner(Probing):
         self.names: list[str] = []
         self.seen_outputs = 0  # outputs of the tasks begun so far
         self.task_steps = 0  # steps done in the current task
+        self.steps_done = 0  # steps done in all tasks
         self.rows_given = 0  # rows of it that came as (x, y) from the user's own loop
         self.active = False  # between begin and end
         self.training_task: Task | None = None
@@ -139,6 +142,7 @@ class Learner(Probing):
         self._initial_buffers = {n: b.clone() for n, b in self.model.named_buffers()} if self._restarts else {}
         self._watch = LossWatch()
         self._step: Step | None = None
+        self._unlogged: dict[str, Any] | None = None  # the newest step, while its record was not logged
         self._integers: bool | None = None  # whether the model takes integers; None before any came
         self._one_row: list[Any] = []  # hooks of BatchNorm layers, between begin and end
         self._chunks: dict[tuple[str, str, int], int] = {}  # rows read at once in evaluation
@@ -185,8 +189,8 @@ class Learner(Probing):
             return
         if self.active:
             raise HoldfastError(f"task {self.names[-1]!r} has not ended; call end() before beginning {task.name!r}")
-        if task.index != len(self.names):
-            raise HoldfastError(f"tasks come in order: expected task number {len(self.names)}, got {task.index} ({task.name!r})")
+        check_next(self, task)
+        self.head.check_width(self.model, task.outputs[1])
         check_task(self, task)
         with self.randomness():
             self.head.open(task.index, *task.outputs)
@@ -235,11 +239,13 @@ class Learner(Probing):
         """Consolidates: the method closes the task, with phases of more training where it asks for them."""
         self._need_active()
         self._watch.look(self.task_steps, self.names[-1])
+        records.last_step(self)
         start = perf_counter()
         task = self.tasks[-1]
         with self.randomness():
             for phase in self.method.consolidate(self, task) or ():
                 self._run_phase(phase)
+        records.last_step(self)
         self.space.zero_grad()
         self._step = self._before = None
         self.active, self.training_task = False, None
@@ -359,7 +365,7 @@ class Learner(Probing):
             step = self.forward(self._draw(batch))
             step.number, step.loss = self.task_steps, torch.zeros((), device=self.device)
             self.method.after(self, step)
-        self.task_steps += 1
+        records.after_step(self, None)
         self.seconds["training"] += perf_counter() - start
         assert step.loss is not None
         return step.loss
@@ -493,9 +499,7 @@ class Learner(Probing):
             self.method.after(self, self._step)
         if self.scheduler is not None:
             self.scheduler.step()
-        self.task_steps += 1
-        if self.log is not None and self.task_steps % self.log_every == 0:
-            self.log({"task": self.names[-1], "step": self.task_steps, "loss": self._step.loss})
+        records.after_step(self, self._step.loss)
         self._step = None
 
     def warn_if_unstable(self, strength: float, largest: float) -> None:
@@ -536,7 +540,7 @@ class Learner(Probing):
         if name not in self._own_optimizers:
             self._own_optimizers[name] = make(module.parameters())
             if self._late is not None:  # a checkpoint was loaded before this optimizer existed
-                checkpoint.restore_optimizers(self, self._late, only=f"own.{name}")
+                restore_optimizers(self, self._late, only=f"own.{name}")
         return self._own_optimizers[name]
 
     # ---- reading
@@ -568,8 +572,10 @@ class Learner(Probing):
         rows: Part | None = getattr(task, part)
         if rows is None:
             raise HoldfastError(f"task {task.name!r} has no {part} part; build the stream with validation=0.1, say")
-        order = torch.arange(len(rows)).split(chunk or self.rows_at_once(task, part, rows))
-        found = [(self.scorer(self.predict(x, task.index), y.to(self.device)).cpu(), y.cpu()) for x, y, _ in rows.batches(order)]
+        with self.random.aside("evaluation", task.name, part):  # the same numbers however often, and training goes on as without
+            order = torch.arange(len(rows)).split(chunk or self.rows_at_once(task, part, rows))
+            batches = rows.batches(order, self.seed)
+            found = [(scores_of(self.scorer, self.predict(x, task.index), y.to(self.device)), y.cpu()) for x, y, _ in batches]
         self.seconds["evaluation"] += perf_counter() - start
         return torch.cat([s for s, _ in found]), torch.cat([y for _, y in found])
 

@@ -6,7 +6,7 @@ user draw from any of them.
 
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -121,6 +121,10 @@ class Randomness:
                     g.set_state(state)
         finally:
             self._depth -= 1
+
+    def aside(self, *key: object) -> AbstractContextManager[None]:
+        """Streams of their own inside, the same at each entry; afterwards those from before go on as if nothing had been drawn."""
+        return Randomness(seed_from(self.seed, *key), self.device).active()
 
     def inside(self, items: Iterable[T]) -> Iterator[T]:
         """The items, each read while the learner's stream is active."""
