@@ -23,7 +23,7 @@ def _stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
     data = config.data
 
     def named(name: str, folder: str | Path | None) -> Source:
-        whole = sources.named(name, folder)
+        whole = sources.named(name, folder, features=data.features, groups=data.group_column)
         wanted = round(data.fraction * (data.examples or len(whole.train_y)))
         return whole if wanted == len(whole.train_y) else whole.limited(wanted, config.seed)
 

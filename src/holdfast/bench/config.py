@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from holdfast.errors import HoldfastError, reading, unknown
 
 STREAMS = 2  # version of how validation examples are drawn and how texts become features
+ADDED = ("features", "group_column")  # settings of the data that earlier versions did not have
 IMAGES = (  # data sets without texts, whose streams are the same in all versions
     "digits",
     "ylecun/mnist",
@@ -64,6 +65,10 @@ class DataConfig(_Strict):
     examples: Positive | None = Field(None, description="number of training examples used, as many of each class (default: all)")
     fraction: float = Field(1.0, gt=0, le=1, description="share of the training examples used, of each class")
     validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
+    features: Literal["hashed", "tfidf-all-tasks"] = Field(
+        "hashed", description="what texts become: hashed pieces of words, or TF-IDF that was fitted on all tasks"
+    )
+    group_column: str | None = Field(None, description="column that relates examples (a user, say), which validation then keeps together")
 
     @property
     def sets(self) -> set[str]:
@@ -178,6 +183,9 @@ class RunConfig(_Strict):
         that results on other examples are not taken for results of this run.
         """
         values = self.model_dump(mode="json")
+        for setting in ADDED:  # as if it did not exist, so that earlier results keep their names
+            if values["data"][setting] == DataConfig.model_fields[setting].default:
+                del values["data"][setting]
         if self.data.versioned:
             values["streams"] = STREAMS
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

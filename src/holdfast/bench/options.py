@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from holdfast.bench.config import RunConfig
+from holdfast.bench.config import IMAGES, RunConfig
 from holdfast.errors import HoldfastError
 from holdfast.methods import Method, parse_method
 
@@ -133,6 +133,16 @@ RULES = (
         "with a seed above 0, because seed 0 leaves the classes sorted",
         lambda f: f.config.seed > 0,
         only=("seed",),
+    ),
+    Rule(
+        ("data.features",),
+        "with a data set of texts",
+        lambda f: not f.data.sets <= set(IMAGES),
+    ),
+    Rule(
+        ("data.group_column",),
+        "with data.validation above 0, where it says which examples stay together",
+        lambda f: f.data.validation > 0,
     ),
     Rule(
         ("data.blurry",),
