@@ -3,6 +3,9 @@
 With g_k the gradient on the memory of past task k, and only when some g_k·g < 0: min ½‖g̃ − g‖² subject to G g̃ ≥ 0, through its dual
 min_{v ≥ 0} ½ vᵀ G Gᵀ v + (G g)ᵀ v, g̃ = g + Gᵀ v. The authors' code solves with v ≥ γ (`strength`, 0.5 in their runs) and a ridge of 1e-3
 on G Gᵀ: that is the default; `strength=0, ridge=0` is the equation. The dual is a non-negative least-squares problem after v = γ + u.
+The paper and its code take g_k on the whole memory of task k. Here it is taken on `batch` rows drawn
+anew at each step, by default as many as the stream's batch, so that the time of a step does not grow
+with the memory; `batch=capacity` is the paper.
 The guarantee holds for the vector that moves θ: under momentum, Adam or weight decay the step is another vector.
 Passes: one, and one for each past task.
 """
@@ -42,7 +45,7 @@ def project(g: Tensor, past: Tensor, strength: float = 0.5, ridge: float = 1e-3)
 
 
 class GEM(Replay):
-    """Lets no step raise, to first order, the loss on the memory of any past task."""
+    """Lets no step raise, to first order, the loss on rows drawn from the memory of each past task."""
 
     declaration = Declaration(
         "optimisation",
@@ -55,7 +58,15 @@ class GEM(Replay):
     )
 
     def __init__(self, capacity: int, strength: float = 0.5, ridge: float = 1e-3, batch: int = 0) -> None:
-        """`capacity` examples for each task, its latest; `strength` γ ≥ 0; `batch` rows of each task (0: as many as the stream's)."""
+        """Set up the memory and the projection.
+
+        Args:
+            capacity: Examples kept of each task, its latest ones.
+            strength: γ ≥ 0, the floor under the dual's variables. 0: the equation of the paper.
+            ridge: What is added to the diagonal of G Gᵀ, ≥ 0.
+            batch: Rows drawn from the memory of each past task at each step. 0: as many as the stream's
+                batch. `capacity` or more: the whole memory, as in the paper.
+        """
         super().__init__(capacity, "per_task", "stream")
         self.strength, self.ridge = at_least("strength", strength, 0), at_least("ridge", ridge, 0)
         self.rows = int(at_least("batch", batch, 0))

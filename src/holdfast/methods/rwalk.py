@@ -4,6 +4,12 @@ Loss + λ Σ_i (F̂_i + ŝ_i)(θ_i − θ*_i)² (no ½). F is a running Fisher, 
 s_i grows by max(0, Σ −g_i Δθ_i) / (½ F_i (Δθ_i over the window)² + ε): how much loss a weight saved for the distance it went. At a boundary
 both are divided by their largest entry, the sum is the importance, and s is halved for the next task.
 
+- The paper says that scores of old and new tasks are averaged, which can be read in more than one way.
+  Here s ← ½ s at each boundary, and the next task's scores are added to that: after three tasks the
+  scores of the first, second and third count as 1 : 2 : 4. Averaging ½ (old + new) at each boundary
+  instead, as Avalanche does, gives 1 : 1 : 2. The authors' repository adds the average to the old
+  scores, s ← s + ½ (s + new), which gives 9 : 3 : 2.
+
 - F_now is per example, with the true labels of the current batch (the paper's code squares the mean gradient of a batch, another quantity).
 - g is the gradient of the task's own loss. Passes: one, and one per-example pass in every window.
 """
