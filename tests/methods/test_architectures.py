@@ -103,6 +103,36 @@ def test_the_attention_of_hat_has_its_gradient_undone():
     assert torch.allclose(e.grad, expected, rtol=1e-4)
 
 
+def test_the_scale_of_hat_rises_over_each_epoch():
+    """Equation 3: s = 1 / s_max + (s_max − 1 / s_max) (b − 1) / (B − 1), b the batch of the epoch."""
+    s = stream("task")
+    ours = learner(s, HAT(scale=50.0), epochs=2, batch_size=64)
+    ours.begin(s[0])
+    found = []
+    for batch in ours.batches():
+        ours.step(batch)
+        found.append(ours.model.scale)
+    batches = ours.order(s[0]).per_epoch
+    assert batches > 3
+    rising = [1 / 50 + (50 - 1 / 50) * b / (batches - 1) for b in range(batches)]
+    assert found == pytest.approx(rising * 2)
+
+
+def test_embeddings_of_hat_stay_within_six_and_those_of_ended_tasks_stay():
+    s = stream("task")
+    ours = learner(s, HAT()).train(s[0])
+    ended = [e.detach().clone() for e in ours.model.embeddings[0]]
+    ours.begin(s[1])
+    with torch.no_grad():
+        for e in ours.model.embeddings[1]:
+            e[::2], e[1::2] = 20.0, -20.0
+    ours.step(next(ours.batches()))
+    for e in ours.model.embeddings[1]:
+        assert e[::2].tolist() == pytest.approx([6.0] * len(e[::2]))
+        assert e[1::2].tolist() == pytest.approx([-6.0] * len(e[1::2]))
+    assert all(torch.equal(a, b) for a, b in zip(ended, ours.model.embeddings[0], strict=True))
+
+
 def test_hat_frees_a_weight_unless_both_its_units_are_taken():
     s = stream("task")
     ours = learner(s, HAT()).train(*s.tasks[:2])

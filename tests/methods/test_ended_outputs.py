@@ -25,17 +25,11 @@ def after_one_task(spec, outputs):
 
 def months():
     """Domain scenario, labels {0, 2}, then {1, 2}, then {0, 1, 3}."""
-    source = digits()
-    x, y = source.train_x[:900], source.train_y[:900]
+    x, y = digits().train_x[:900], digits().train_y[:900]
     parts = [[0, 2], [1, 2], [0, 1, 3]]
-    rows = [
-        torch.tensor([k for k, v in enumerate(y.tolist()) if v in part and k % 3 == m])
-        for m, part in enumerate(parts)
-    ]
-    every = torch.cat(rows)
-    return from_arrays(
-        x[every], y[every.numpy()], [m for m, r in enumerate(rows) for _ in r], "domain"
-    )
+    month = [m for m, part in enumerate(parts) for k, v in enumerate(y) if v in part and k % 3 == m]
+    rows = [k for m, part in enumerate(parts) for k, v in enumerate(y) if v in part and k % 3 == m]
+    return from_arrays(x[rows], y[rows], month, "domain")
 
 
 def divergence(z, old, temperature):
@@ -48,9 +42,8 @@ def test_lwf_distils_the_outputs_of_ended_tasks_alone(outputs):
     ours, batch = after_one_task("LwF()", outputs)
     step = ours.forward(batch)
     old = ours.method.teacher(ours.model, step.x, None)
-    assert torch.allclose(
-        ours.method.loss(ours, step), 4 * divergence(step.logits[:, :2], old[:, :2], 2.0)
-    )
+    by_hand = 4 * divergence(step.logits[:, :2], old[:, :2], 2.0)
+    assert torch.allclose(ours.method.loss(ours, step), by_hand)
 
 
 def test_lwf_over_all_outputs_takes_in_those_that_are_open():
@@ -82,10 +75,8 @@ def test_in_the_domain_scenario_old_outputs_are_the_labels_that_ended_tasks_had(
         loss = ours.method.loss(ours, step)
         by_hand = divergence(step.logits[:, expected], old[:, expected], 2.0)
         assert torch.allclose(loss, by_hand, rtol=1e-4, atol=1e-6)
-        assert (
-            torch.autograd.grad(loss, ours.head.linear.bias)[0].nonzero().flatten().tolist()
-            == expected
-        )
+        (g,) = torch.autograd.grad(loss, ours.head.linear.bias)
+        assert g.nonzero().flatten().tolist() == expected
         ours.end()
 
 
@@ -95,11 +86,8 @@ def test_icarl_keeps_the_old_outputs_and_learns_the_labels_of_the_new(outputs):
     step = ours.forward(batch)
     old = ours.method.teacher(ours.model, step.x, None)[:, :2].sigmoid()
     target = torch.cat([old, F.one_hot(step.batch.y, 4)[:, 2:].float()], 1)
-    by_hand = (
-        F.binary_cross_entropy_with_logits(step.logits[:, :4], target, reduction="none")
-        .sum(1)
-        .mean()
-    )
+    terms = F.binary_cross_entropy_with_logits(step.logits[:, :4], target, reduction="none")
+    by_hand = terms.sum(1).mean()
     assert torch.allclose(ours.method.criterion(ours, step), by_hand)
 
 
@@ -110,9 +98,8 @@ def test_replayed_inputs_get_labels_of_ended_tasks(labels, outputs):
     drawn = ours.method.draw(ours, batch)
     assert set(drawn.y[len(batch) :].tolist()) <= {0, 1}
     if labels == "soft":
-        assert torch.isfinite(drawn.block("GenerativeReplay").payloads["logits"]).any(
-            0
-        ).nonzero().flatten().tolist() == [0, 1]
+        logits = drawn.block("GenerativeReplay").payloads["logits"]
+        assert logits.isfinite().any(0).nonzero().flatten().tolist() == [0, 1]
 
 
 def test_replayed_inputs_get_no_label_that_no_ended_task_had():
@@ -121,9 +108,8 @@ def test_replayed_inputs_get_no_label_that_no_ended_task_had():
     ours.begin(s[1])
     with torch.no_grad():
         ours.head.linear.bias[[1, 3]] += 100
-    ours.method.old.take(
-        ours.model, ours.space, 4
-    )  # a teacher that prefers outputs without a class
+    # A teacher that prefers outputs without a class.
+    ours.method.old.take(ours.model, ours.space, 4)
     batch = next(ours.batches())
     drawn = ours.method.draw(ours, batch)
     assert set(drawn.y[len(batch) :].tolist()) <= {0, 2}

@@ -60,6 +60,27 @@ def test_a_stronger_ewc_stays_closer_to_its_anchor():
     assert moved[0] > moved[1] > moved[2]
 
 
+def test_the_decay_of_ewc_multiplies_the_whole_penalty_of_earlier_tasks():
+    s = stream("domain")
+    ours = learner(s, EWC(3.0, decay=0.5))
+    original, terms = ours.fisher, []
+
+    def recording(*a, **k):
+        terms.append((original(*a, **k), ours.space.theta.clone()))
+        return terms[-1][0].clone()
+
+    ours.fisher = recording
+    ours.train(*s.tasks[:3])
+    with torch.no_grad():
+        ours.space.theta.mul_(1.05)
+    theta = ours.space.theta.detach().clone().requires_grad_()
+    penalties = [w * (f * (theta - a) ** 2).sum() for w, (f, a) in zip((0.25, 0.5, 1.0), terms, strict=True)]
+    (3.0 / 2 * sum(penalties)).backward()
+    g = torch.zeros_like(theta)
+    ours.method.penalty(ours, g)
+    assert torch.allclose(g, theta.grad, rtol=1e-3, atol=1e-5 * float(theta.grad.abs().max()))
+
+
 def test_distillation_is_the_divergence_and_pads_a_narrow_teacher_with_zeros():
     torch.manual_seed(0)
     z, old = torch.randn(6, 5).double(), torch.randn(6, 3).double()
@@ -79,8 +100,9 @@ def test_lwf_without_a_change_of_weights_adds_nothing_and_pulls_back_after_one()
     batch = next(ours.batches())
     step = ours.forward(batch)
     assert ours.method.loss(ours, step).item() == pytest.approx(0, abs=1e-6)
+    own = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        ours.space.theta += 0.05 * torch.randn_like(ours.space.theta, generator=None)
+        ours.space.theta += 0.05 * torch.randn(len(ours.space.theta), generator=own)
     assert ours.method.loss(ours, ours.forward(batch)).item() > 1e-4
 
 
@@ -143,6 +165,25 @@ def test_agem_never_moves_against_the_reference():
             assert torch.equal(out, g)
         else:  # the nearest such vector
             assert torch.allclose(out, g - (g @ r) / (r @ r) * r)
+
+
+@pytest.mark.parametrize("where", ["gradient", "step"])
+@pytest.mark.parametrize("spec", ["AGEM(60, project={!r})", "AGEM(60, project={!r}, balance='task')"])
+def test_reference_rows_are_of_past_tasks_alone(spec, where):
+    s = stream("domain")
+    ours = learner(s, spec.format(where), epochs=1)
+    original, referred = ours.gradient_on, set()
+
+    def recording(batch, **rest):
+        referred.update(batch.tasks().tolist())
+        return original(batch, **rest)
+
+    ours.gradient_on = recording
+    for k, task in enumerate(s.tasks[:3]):
+        ours.train(task)
+        assert referred == set(range(k))
+        stored = ours.method.memory.get_buffer("task")[: len(ours.method.memory)]
+        assert k in stored, "rows of the task were in the memory, to be drawn by mistake"
 
 
 @pytest.mark.parametrize("where", ["gradient", "step"])
