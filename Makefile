@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types docs setup clean
+.PHONY: demo test lint types setup dist dist-check size clean
 
 demo: setup
 	$(BIN)/holdfast bench demo --out runs/demo
@@ -19,14 +19,28 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# Wheel and source distribution. The package is not on an index: they are for you to install or keep.
+dist: setup
+	rm -rf dist
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+
+# Both are installed without extras in fresh virtual environments, and used there.
+dist-check: dist
+	PYTHON=$(PYTHON) .ci/dist-check
+
+# What the gate alone takes on disk.
+size: dist
+	PYTHON=$(PYTHON) .ci/dist-check --size
+
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Holdfast needs Python 3.11 or newer, this is %d.%d; set PYTHON=python3.11" % sys.version_info[:2])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,adapters,drift,postgresql,mlflow,text,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,parquet,reports,ledger,postgresql,adapters,drift,mlflow,text,dev]'
 	touch $(READY)
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache

@@ -3,8 +3,20 @@
 import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 LONGEST_CAUSE = 200  # characters of a parser's own message that are shown
+EXTRAS = {  # the packages of each extra, by the names under which they are imported
+    "train": ("torch", "safetensors", "joblib", "datasets", "PIL", "scipy"),
+    "parquet": ("pyarrow",),
+    "reports": ("matplotlib",),
+    "ledger": ("sqlalchemy", "alembic"),
+    "postgresql": ("psycopg",),
+    "mlflow": ("mlflow",),
+    "adapters": ("peft",),
+    "drift": ("river",),
+    "text": ("sklearn",),
+}
 
 
 class HoldfastError(ValueError):
@@ -16,9 +28,43 @@ class MissingExtra(HoldfastError):
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"this needs {package}, which is not installed; install Holdfast with its extra {extra!r}, "
-            f"from a checkout by: pip install '.[{extra}]'"
+            f"this needs {package}, which is not installed; install Holdfast with its extra {extra!r}: "
+            f"in your checkout of Holdfast, pip install '.[{extra}]'"
         )
+
+
+def extra_of(package: str) -> str | None:
+    """The extra that brings a package; None if no extra does.
+
+    >>> extra_of("torch"), extra_of("numpy")
+    ('train', None)
+    """
+    return next((extra for extra, packages in EXTRAS.items() if package in packages), None)
+
+
+def require(extra: str, *packages: str) -> None:
+    """Refuse if packages of an extra are not installed. Call it before the work that needs them.
+
+    Args:
+        extra: The extra that brings them.
+        packages: The names under which they are imported.
+
+    Raises:
+        MissingExtra: One of them is not installed.
+
+    Example:
+        >>> require("train", "torch")
+        >>> require("train", "torch", "no_such_package")
+        Traceback (most recent call last):
+        holdfast.errors.MissingExtra: this needs no_such_package, which is not installed; ...
+    """
+    for package in packages:
+        try:
+            there = find_spec(package) is not None
+        except ModuleNotFoundError:
+            there = False
+        if not there:
+            raise MissingExtra(package, extra)
 
 
 @contextmanager

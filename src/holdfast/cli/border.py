@@ -19,13 +19,12 @@ from typing import Any, NoReturn
 import typer
 import typer.main
 
-from holdfast.errors import HoldfastError, MissingExtra, first_line
+from holdfast.errors import HoldfastError, MissingExtra, extra_of, first_line
 from holdfast.text import shown, without_secrets
 
 MISTAKE, FAULT, INTERRUPTED, TERMINATED = 2, 3, 130, 143
 STREAM_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF)  # of an output that cannot be written any more
 DEBUG = "HOLDFAST_DEBUG"
-TRAINING_PACKAGES = ("torch", "safetensors", "joblib", "datasets", "PIL")
 # Typer brings its own copy of click's errors in newer versions; both are reached from the one it exports.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 CommandError: type[Exception] = UsageError.__bases__[0]
@@ -97,8 +96,8 @@ def _code_of(
         return complain(str(error))
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
-        if package in TRAINING_PACKAGES:
-            return complain(str(MissingExtra(package, "train")))
+        if extra := extra_of(package):
+            return complain(str(MissingExtra(package, extra)))
         return _fault(error)
     except OSError as error:
         if error.filename is None and error.errno in STREAM_ERRORS:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from holdfast.errors import MissingExtra
+from holdfast.errors import require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,11 +94,10 @@ def pyarrow() -> Any:
     Raises:
         MissingExtra: It is not installed.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.compute
-    except ModuleNotFoundError:
-        raise MissingExtra("pyarrow", "parquet") from None
+    require("parquet", "pyarrow")
+    import pyarrow as pa
+    import pyarrow.compute
+
     return pa
 
 

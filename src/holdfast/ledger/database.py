@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from holdfast.errors import HoldfastError, first_line
+from holdfast.errors import HoldfastError, MissingExtra, first_line, require
 from holdfast.ledger import schema, sqlite_file
 from holdfast.ledger.address import Address, parse
 
@@ -22,10 +22,11 @@ class Database:
         url: Its address.
 
     Raises:
-        HoldfastError: The address is no ledger's, or the driver is missing.
+        HoldfastError: The address is no ledger's, or a package that it needs is not installed.
     """
 
     def __init__(self, url: str) -> None:
+        require("ledger", "sqlalchemy", "alembic", "pyarrow")
         self.address = parse(url)
         self._newest = False  # whether the tables were once found to be of the newest version
         self._sound = False  # whether the file was found to be whole
@@ -174,10 +175,9 @@ def _engine(address: Address) -> "Engine":
     try:
         engine = sa.create_engine(address.url, poolclass=sa.NullPool)  # a connection per call
     except ModuleNotFoundError as error:
-        raise HoldfastError(
-            f"ledger {address.shown} cannot be opened: the package {error.name} is not installed; "
-            "write postgresql+psycopg:// and install psycopg: pip install 'holdfast[postgresql]'"
-        ) from None
+        missing = MissingExtra(str(error.name), "postgresql")
+        what = f"ledger {address.shown} cannot be opened: {missing}"
+        raise HoldfastError(f"{what}; and write postgresql+psycopg://") from None
     except Exception as error:
         text = first_line(RuntimeError(address.hide(str(error))))
         raise HoldfastError(f"ledger {address.shown} cannot be opened: {text}") from None

@@ -41,7 +41,7 @@ def version(connection: "Connection", shown: str) -> str | None:
     if isinstance(found, str) and re.fullmatch(r"\d{4}", found) and found > NEWEST:
         raise HoldfastError(
             f"ledger {shown} was made by a newer version of Holdfast (its tables have version "
-            f"{found}, this one knows {NEWEST}); upgrade Holdfast: pip install -U holdfast"
+            f"{found}, this one knows {NEWEST}); upgrade Holdfast"
         )
     raise damaged(shown, f"the version of its tables is {rows!r}")
 

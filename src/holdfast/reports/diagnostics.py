@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from holdfast.errors import one_of, reading
-from holdfast.reports.figures import COLOURS, INK, style, to_svg
+from holdfast.reports.figures import COLOURS, INK, new_figure, style, to_svg
 from holdfast.reports.page import page
 from holdfast.reports.results import DIAGNOSTICS as FILE
 
@@ -35,9 +35,7 @@ def figure(finding: dict[str, Any]) -> "Figure":
 
 
 def _panels(columns: int, height: float = 3.0) -> tuple["Figure", list[Any]]:
-    from matplotlib.figure import Figure
-
-    out = Figure(figsize=(4.2 * max(columns, 2), height), layout="constrained")
+    out = new_figure(figsize=(4.2 * max(columns, 2), height), layout="constrained")
     axes = list(np.atleast_1d(out.subplots(1, columns)))
     for ax in axes:
         style(ax)

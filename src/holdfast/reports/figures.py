@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, require
 from holdfast.reports.comparison import find_sweeps, on_front, on_validation
 from holdfast.reports.results import Group
 from holdfast.text import shown
@@ -61,13 +61,23 @@ def _any(curves: Sequence[dict[str, Any]]) -> bool:
     return all(len(c["scores"]) for c in curves)
 
 
-def over_time_panel(groups: Sequence[Group]) -> "Figure":
-    """`accuracy_over_time` of every group, side by side."""
+def new_figure(**options: Any) -> "Figure":
+    """An empty figure.
+
+    Raises:
+        MissingExtra: Matplotlib is not installed.
+    """
+    require("reports", "matplotlib")
     from matplotlib.figure import Figure
 
+    return Figure(**options)
+
+
+def over_time_panel(groups: Sequence[Group]) -> "Figure":
+    """`accuracy_over_time` of every group, side by side."""
     columns = min(3, len(groups))
     rows = -(-len(groups) // columns)
-    figure = Figure(figsize=(max(3.1 * columns, 8.0), 2.1 * rows + 0.4), layout="constrained")  # the legend needs its room
+    figure = new_figure(figsize=(max(3.1 * columns, 8.0), 2.1 * rows + 0.4), layout="constrained")  # the legend needs its room
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # mean of steps where a task was not yet begun
@@ -191,9 +201,7 @@ def sweep_curve(points: Sequence[tuple[float, Group]], key: str, chosen: Group |
 
 def figure_of(draw: Callable[..., "Axes"], *arguments: Any, size: tuple[float, float] = (5.5, 3.2), legend: bool = True) -> "Figure":
     """A figure that holds one of the functions above, in the report's style."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
+    figure = new_figure(figsize=size, layout="constrained")
     axes = draw(*arguments, figure.subplots())
     style(axes)
     if legend and axes.get_legend_handles_labels()[0]:
@@ -203,9 +211,7 @@ def figure_of(draw: Callable[..., "Axes"], *arguments: Any, size: tuple[float, f
 
 def trade_off_panel(groups: Sequence[Group]) -> "Figure":
     """ACC against BWT and against time, side by side."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 3.2 + 0.16 * -(-len(groups) // 4)), layout="constrained")
+    figure = new_figure(figsize=(8, 3.2 + 0.16 * -(-len(groups) // 4)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     style(trade_off(groups, "BWT", left))
     style(trade_off(groups, "seconds", right))
