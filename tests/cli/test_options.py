@@ -5,7 +5,8 @@ import json
 import pytest
 
 from holdfast.bench.config import RunConfig, load_suite, shipped, validated
-from holdfast.bench.options import Facts, given, missing, notes, refuse_idle, value_of
+from holdfast.bench.options import given, missing, notes, refuse_idle
+from holdfast.bench.rules import Facts, value_of
 from holdfast.bench.runner import execute
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
@@ -108,6 +109,10 @@ def test_the_choice_of_outputs_is_refused_exactly_if_training_is_the_same_withou
         (["--scenario", "domain", "--boundaries", "never", "--schedule", "cosine"], "how long a task is"),
         (["--scenario", "domain", "--boundaries", "never", "--keep-checkpoints"], "none is announced"),
         (["--optimizer", "adam", "--sweep", "momentum=0.1,0.5"], "training.momentum=0.5 has no effect"),
+        (["--method", "GenerativeReplay(temperature=1.0)"], "GenerativeReplay.temperature=1.0 has no effect"),
+        (["--scenario", "task", "--method", "LwF(outputs='all')"], "LwF.outputs='all' has no effect"),
+        (["--method", "ER(20, store='m')"], "another part of the sum"),
+        (["--seeds", ""], "seeds '' cannot be read"),
         (["--data", "digits", "--stream", "mixture", "--pieces", "ylecun/mnist", "--scenario", "domain"], "data.name"),
     ],
 )

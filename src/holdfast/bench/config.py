@@ -175,6 +175,18 @@ class RunConfig(_Strict):
 
         return repr(parse_method(spec))
 
+    def plain(self) -> dict[str, Any]:
+        """Every setting as plain values.
+
+        Settings that earlier versions did not have are left out where they say what happened then, so
+        that earlier results and later ones of the same settings are one group.
+        """
+        values = self.model_dump(mode="json")
+        for setting in ADDED:
+            if values["data"][setting] == DataConfig.model_fields[setting].default:
+                del values["data"][setting]
+        return values
+
     @property
     def hash(self) -> str:
         """Name of the run's folder: the same settings give the same hash, however they were written.
@@ -182,10 +194,7 @@ class RunConfig(_Strict):
         Where streams are built in another way than in earlier versions, their version is part of it, so
         that results on other examples are not taken for results of this run.
         """
-        values = self.model_dump(mode="json")
-        for setting in ADDED:  # as if it did not exist, so that earlier results keep their names
-            if values["data"][setting] == DataConfig.model_fields[setting].default:
-                del values["data"][setting]
+        values = self.plain()
         if self.data.versioned:
             values["streams"] = STREAMS
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

@@ -124,7 +124,7 @@ def execute(
         "hash": config.hash,
         "streams": STREAMS if config.data.versioned else 1,
         "label": label,
-        "config": config.model_dump(mode="json"),
+        "config": config.plain(),
         "declared": _declared(learner.method.parts),
         "arguments": {p.name: p.arguments for p in learner.method.parts},
         "seed": config.seed,
@@ -222,7 +222,7 @@ def _worker(
     folder = run_folder(Path(out), config)
     about = folder / "config.json"  # of a run that is not finished; the result has it too
     try:
-        write_json(about, config.model_dump(mode="json"))
+        write_json(about, config.plain())
         result = execute(config, label, data_dir, device, tell, folder, checkpoint_every, keep)
         write_json(folder / "result.json", result)
     except HoldfastError as error:

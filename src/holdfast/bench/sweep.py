@@ -3,10 +3,13 @@
 import ast
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.bench.config import DataConfig, ModelConfig, RunConfig, Suite, TrainingConfig, validated
 from holdfast.errors import HoldfastError, reading, unknown
+
+if TYPE_CHECKING:
+    from holdfast.methods import Method
 
 SETTINGS = {
     name: part
@@ -36,13 +39,19 @@ def _value(text: str) -> Any:
         return text  # a word, such as the name of an optimizer
 
 
-def settings_of(sweeps: Sequence[tuple[str, Sequence[Any]]]) -> set[str]:
-    """Those of some sweeps that are settings of a run, such as "training.lr".
+def swept_names(runs: Sequence[tuple[str, RunConfig]], sweeps: Sequence[tuple[str, Sequence[Any]]]) -> set[str]:
+    """What some sweeps vary in some runs: settings such as "training.lr", arguments such as "ER.capacity".
 
-    >>> settings_of([("lr", [0.1]), ("ER.capacity", [50])])
-    {'training.lr'}
+    >>> sorted(swept_names([("", RunConfig(method="EWC(1)"))], [("lr", [0.1]), ("strength", [1, 10])]))
+    ['EWC.strength', 'training.lr']
     """
-    return {f"{SETTINGS[name]}.{name}" for name, _ in sweeps if name in SETTINGS}
+    names = {f"{SETTINGS[name]}.{name}" for name, _ in sweeps if name in SETTINGS}
+    for _, config in runs:
+        parts = parts_of(config.method)
+        for name, _ in sweeps:
+            argument = name.rpartition(".")[2]
+            names |= {f"{parts[k].name}.{argument}" for k in _parts_with(config.method, name)}
+    return names
 
 
 def swept(config: RunConfig, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> list[tuple[str, RunConfig]]:
@@ -74,21 +83,24 @@ def sweep_suite(suite: Suite, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> li
     return runs
 
 
-def _parts_with(method: str, name: str) -> list[int]:
-    """Which parts of the method a name points to: `capacity`, or `ER.capacity` for one of several."""
+def parts_of(method: str) -> list["Method"]:
+    """The parts of a sum of methods."""
     from holdfast.methods import parse_method
 
+    return parse_method(method).parts
+
+
+def _parts_with(method: str, name: str) -> list[int]:
+    """Which parts of the method a name points to: `capacity`, or `ER.capacity` for one of several."""
     owner, dot, argument = name.rpartition(".")
-    parts = parse_method(method).parts
+    parts = parts_of(method)
     return [k for k, p in enumerate(parts) if argument in p.signature() and (not dot or p.name == owner)]
 
 
 def _with(config: RunConfig, name: str, value: Any) -> tuple[RunConfig, bool]:
     """The config with another value, and whether it is the method's."""
-    from holdfast.methods import parse_method
-
     values, found = config.model_dump(exclude_unset=True), _parts_with(config.method, name)
-    parts = parse_method(config.method).parts
+    parts = parts_of(config.method)
     if len(found) > 1:
         names = ", ".join(f"{parts[k].name}.{name}" for k in found)
         raise HoldfastError(f"several parts of {config.method} have an argument {name}; say which: {names}")

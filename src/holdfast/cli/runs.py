@@ -151,7 +151,7 @@ def run(
     from holdfast.bench.options import refuse_idle
     from holdfast.bench.sweep import parse_sweep, swept
 
-    configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds(seeds or "0")]
+    configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds("0" if seeds is None else seeds)]
     sweeps = [parse_sweep(s) for s in sweep or ()]
     runs = [pair for c in configs for pair in swept(c, sweeps)]
     refuse_idle([c for _, c in runs])
@@ -246,7 +246,7 @@ def bench(
     """Run a suite of methods over scenarios and seeds; print the table and write an HTML report."""
     from holdfast.bench.config import DataConfig, load_suite, shipped, validated
     from holdfast.bench.options import refuse_idle
-    from holdfast.bench.sweep import parse_sweep, settings_of, sweep_suite
+    from holdfast.bench.sweep import parse_sweep, sweep_suite, swept_names
 
     others = on_line(context, *(p for p in context.params if p not in ("suite", "list_")))
     if others and (list_ or not suite):
@@ -269,7 +269,7 @@ def bench(
     work = Work(out or Path("runs") / loaded.name, jobs, device, data_dir, checkpoint_every, tolerance / 100, keep_checkpoints)
     sweeps = [parse_sweep(s) for s in sweep or ()]
     runs = sweep_suite(loaded, sweeps)
-    refuse_idle([c for _, c in runs], settings_of(sweeps))
+    refuse_idle([c for _, c in runs], swept_names(runs, sweeps))
     _name_idle(context, [c for _, c in runs], bool(sweeps))
     _carry_out(runs, work, loaded.name, loaded.description)
 
