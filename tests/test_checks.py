@@ -1,7 +1,5 @@
 """The conformance suite over every export, and doubles that break each law in turn."""
 
-import contextlib
-
 import numpy as np
 import pytest
 import torch
@@ -244,12 +242,32 @@ class FittedToTheTest(Double):
 
 
 class CountingTheTest(Double):
-    """Held-out rows: reads the test labels alone, and hides that it was not allowed to."""
+    """Held-out rows: reads the test labels alone."""
 
     def begin(self, learner, task):
-        with contextlib.suppress(AssertionError):
-            self.host["labels"] = task.test.y.tolist()
+        self.host["labels"] = task.test.y.tolist()
         return task
+
+
+class KnowingByHeart(Double):
+    """Held-out rows: looks its predictions up among the test rows, which are in none of its buffers."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers = {}
+
+    def begin(self, learner, task):
+        x, y, _ = task.test.fetch(torch.arange(len(task.test)))
+        keys = [row.numpy().tobytes() for row in learner.prepare(x, augment=False)]
+        self.answers |= dict(zip(keys, y.tolist(), strict=True))
+        return task
+
+    def predict(self, learner, x, task):
+        z = learner.model(x, task)
+        for row, one in zip(z, x, strict=True):
+            if (known := self.answers.get(one.numpy().tobytes())) is not None:
+                row[known] = 100.0
+        return z
 
 
 class TrainedOnValidation(Double):
@@ -322,11 +340,12 @@ BROKEN = {
     LearningWhileTested: "evaluation changes nothing",
     NeverSettled: "evaluation changes nothing",
     Dicing: "evaluation changes nothing",
-    FittedToTheTest: "held-out rows are never read",
-    CountingTheTest: "held-out rows are never read",
-    TrainedOnValidation: "held-out rows are never read",
-    ValidationInMemory: "held-out rows are never read",
-    BehindTheRows: "held-out rows are never read",
+    FittedToTheTest: "held-out rows change nothing",
+    KnowingByHeart: "held-out rows change nothing",
+    CountingTheTest: "held-out rows change nothing",
+    TrainedOnValidation: "held-out rows change nothing",
+    ValidationInMemory: "held-out rows change nothing",
+    BehindTheRows: "held-out rows change nothing",
     Drifting: "what must not move does not move",
     LeakyIsolation: "what must not move does not move",
     Hidden: "all state moves with the device",

@@ -18,7 +18,7 @@ from holdfast.checks.laws import (
     still_parts_stay,
     sums_commute,
 )
-from holdfast.checks.leaks import evaluation_changes_nothing, held_out_rows_unread, task_id_hidden
+from holdfast.checks.leaks import evaluation_changes_nothing, held_out_rows_change_nothing, task_id_hidden
 from holdfast.checks.parts import Law, LawBroken
 from holdfast.methods import Method, parse_method
 
@@ -34,7 +34,7 @@ LAWS: dict[str, Law] = {
     "bytes are as declared": bytes_as_declared,
     "evaluation changes nothing": evaluation_changes_nothing,
     "the task id is not used where it is hidden": task_id_hidden,
-    "held-out rows are never read": held_out_rows_unread,
+    "held-out rows change nothing": held_out_rows_change_nothing,
     "what must not move does not move": still_parts_stay,
     "all state moves with the device": moves_with_its_device,
 }
