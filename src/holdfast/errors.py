@@ -27,10 +27,12 @@ class MissingExtra(HoldfastError):
     """An optional package is not installed; the message names the extra that brings it."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"this needs {package}, which is not installed; install Holdfast with its extra {extra!r}: "
-            f"in your checkout of Holdfast, pip install '.[{extra}]'"
-        )
+        super().__init__(f"this needs {package}, which is not installed; {how_to_install(extra)}")
+
+
+def how_to_install(extra: str) -> str:
+    """What to do if an extra is missing. No index has this package, so the way leads through a checkout."""
+    return f"install Holdfast with its extra {extra!r}: in your checkout of Holdfast, pip install '.[{extra}]'"
 
 
 def extra_of(package: str) -> str | None:

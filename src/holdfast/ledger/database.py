@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from holdfast.errors import HoldfastError, MissingExtra, first_line, require
+from holdfast.errors import HoldfastError, first_line, how_to_install, require
 from holdfast.ledger import schema, sqlite_file
 from holdfast.ledger.address import Address, parse
 
@@ -175,9 +175,9 @@ def _engine(address: Address) -> "Engine":
     try:
         engine = sa.create_engine(address.url, poolclass=sa.NullPool)  # a connection per call
     except ModuleNotFoundError as error:
-        missing = MissingExtra(str(error.name), "postgresql")
-        what = f"ledger {address.shown} cannot be opened: {missing}"
-        raise HoldfastError(f"{what}; and write postgresql+psycopg://") from None
+        what = f"ledger {address.shown} cannot be opened: the package {error.name} is not installed"
+        advice = f"write postgresql+psycopg:// and {how_to_install('postgresql')}"
+        raise HoldfastError(f"{what}; {advice}") from None
     except Exception as error:
         text = first_line(RuntimeError(address.hide(str(error))))
         raise HoldfastError(f"ledger {address.shown} cannot be opened: {text}") from None
