@@ -1,12 +1,9 @@
 """What the laws are made of: small streams and learners, and what training leaves behind."""
 
-import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from holdfast.engine.stateful import Stateful
@@ -62,15 +59,6 @@ def state_of(learner: Learner, method: bool = True) -> dict[str, Any]:
         hosts = [(k, m) for k, m in learner.method.named_modules() if isinstance(m, Stateful)]
         out |= {f"host.{k}": repr(m.host) for k, m in hosts}
     return out
-
-
-def global_generators() -> dict[str, Any]:
-    """The states of the generators that belong to nobody: PyTorch's, NumPy's and Python's."""
-    return {
-        "PyTorch's global generator": torch.get_rng_state(),
-        "NumPy's global generator": repr(np.random.get_state(legacy=False)),  # noqa: NPY002
-        "Python's global generator": random.getstate(),
-    }
 
 
 def require_same(a: dict[str, Any], b: dict[str, Any], what: str) -> None:
