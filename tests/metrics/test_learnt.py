@@ -48,7 +48,12 @@ def test_a_matrix_keeps_its_chance_levels_and_old_files_read_without():
 
 @pytest.mark.parametrize(
     ("chance", "message"),
-    [(1.5, "possible score"), ({"x": 0.1}, "not in the matrix"), ("high", "must be a number"), (float("nan"), "possible score")],
+    [
+        (1.5, "possible score"),
+        ({"x": 0.1}, "not in the matrix"),
+        ("high", "must be a number"),
+        (float("nan"), "possible score"),
+    ],
 )
 def test_a_chance_level_that_cannot_be_is_refused(chance, message):
     with pytest.raises(HoldfastError, match=message):

@@ -1,4 +1,4 @@
-"""Intervals over test examples: what else these models could have scored on another test set of this size.
+"""Intervals over test examples: what these models could have scored on another test set.
 
 All bounds come from `resampling`, which says why.
 """
@@ -14,10 +14,11 @@ from holdfast.metrics.intervals import NAN, Interval, check_confidence, without_
 from holdfast.metrics.matrix import AccuracyMatrix, Cell
 from holdfast.metrics.resampling import Resampler, mean_bounds, share_bounds, units_of
 
-# The largest of several noisy but equal scores is measured too high, say by B. A draw adds as much noise
-# again, so that its largest score is too high by √2 B. The draws then lie (√2 − 1) B above the estimate,
-# which can be seen, and √2 B above the truth, which is 2 + √2 = 3.4 times as much. On small test sets the
-# highest of several scores has the least noise, so less is seen, and more is taken.
+# The largest of several noisy but equal scores is measured too high, say by B. A draw adds as much
+# noise again, so that its largest score is too high by √2 B. The draws then lie (√2 − 1) B above
+# the estimate, which can be seen, and √2 B above the truth, which is 2 + √2 = 3.4 times as much. On
+# small test sets the highest of several scores has the least noise, so less is seen, and more is
+# taken.
 EXCESS = 5.0
 Metric = Callable[[AccuracyMatrix], float]
 Scores = Mapping[Hashable, np.ndarray]  # by task: one score per row that was evaluated
@@ -26,10 +27,10 @@ Scores = Mapping[Hashable, np.ndarray]  # by task: one score per row that was ev
 def transfer_interval(m: AccuracyMatrix, task: Hashable, confidence: float = 0.95) -> Interval:
     """R[T, j] − R[j, j] of one task, with an interval over test examples.
 
-    With the results of each example the comparison is paired. The bounds are Gaffke's: they hold for
-    scores of 0 and 1 and for all others within `m.score_range`, they have a width even if no example
-    changed, and they are wide if there are few clusters. With counts alone the two scores are treated
-    as measured on different examples, which is wider than the truth if they were not.
+    With the results of each example the comparison is paired. The bounds are Gaffke's: they hold
+    for scores of 0 and 1 and for all others within `m.score_range`, they have a width even if no
+    example changed, and they are wide if there are few clusters. With counts alone the two scores
+    are treated as measured on different examples, which is wider than the truth if they were not.
 
     Args:
         m: The matrix; `record(..., results=, clusters=)` keeps what a paired interval needs.
@@ -55,7 +56,8 @@ def transfer_interval(m: AccuracyMatrix, task: Hashable, confidence: float = 0.9
     estimate, kept = m.score(task, after=last) - m.score(task, after=task), m.results(task)
     low, high = m.score_range
     if task == last:
-        return without_bounds(estimate, confidence, "examples", 0, "the last task has only just been learnt")
+        reason = "the last task has only just been learnt"
+        return without_bounds(estimate, confidence, "examples", 0, reason)
     if task in kept and last in kept:
         clusters = m.clusters.get(task)
         units = units_of((kept[last] - kept[task])[None], clusters)
@@ -63,22 +65,33 @@ def transfer_interval(m: AccuracyMatrix, task: Hashable, confidence: float = 0.9
         if units.number < 2:
             reason = f"one {varies.removesuffix('s')} shows no spread; at least two are needed"
             return without_bounds(estimate, confidence, varies, units.number, reason)
-        return Interval(estimate, *mean_bounds(units, high - low, confidence), confidence, varies, units.number)
+        least, most = mean_bounds(units, high - low, confidence)
+        return Interval(estimate, least, most, confidence, varies, units.number)
     cells = [m.cells.get((task, after, None)) for after in (task, last)]
     sides = [((c.score - low) / (high - low), c.examples) for c in cells if c and c.examples]
     if len(sides) < 2:
-        reason = "the number of test examples is not known" if all(cells) else "the task was not evaluated both times"
+        reason = "the task was not evaluated both times"
+        if all(cells):
+            reason = "the number of test examples is not known"
         return without_bounds(estimate, confidence, "examples", 0, reason)
     least, most = share_bounds(sides[0], sides[1], confidence)
-    number, width = min(count for _, count in sides), high - low
-    return Interval(estimate, width * least, width * most, confidence, "examples (unpaired)", number)
+    least, most = (high - low) * least, (high - low) * most
+    number = min(count for _, count in sides)
+    return Interval(estimate, least, most, confidence, "examples (unpaired)", number)
 
 
-def example_interval(m: AccuracyMatrix, metric: Metric, *, confidence: float = 0.95, resamples: int = 1000, seed: int = 0) -> Interval:
+def example_interval(
+    m: AccuracyMatrix,
+    metric: Metric,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Interval:
     """Any metric of the matrix, with an interval over test examples or clusters of them.
 
-    All rows of a task share the weights of a draw, so models that saw the same examples stay paired. A
-    cluster that occurs in several tasks has the same weight in each of them.
+    All rows of a task share the weights of a draw, so models that saw the same examples stay
+    paired. A cluster that occurs in several tasks has the same weight in each of them.
 
     Args:
         m: A matrix that has the results of each example in every cell.
@@ -89,8 +102,8 @@ def example_interval(m: AccuracyMatrix, metric: Metric, *, confidence: float = 0
         seed: Of the draws.
 
     Returns:
-        The interval. Its bounds are NaN, with a `reason`, if a task that the metric reads has only one
-        example or one cluster, or if the metric is NaN for the matrix itself or for a draw.
+        The interval. Its bounds are NaN, with a `reason`, if a task that the metric reads has only
+        one example or one cluster, or if the metric is NaN for the matrix itself or for a draw.
 
     Raises:
         HoldfastError: A cell lacks the results of its examples, or an argument is out of its range.
@@ -120,9 +133,11 @@ def example_interval(m: AccuracyMatrix, metric: Metric, *, confidence: float = 0
     for task, signs in directions.items():
         if signs.any() and sample.units[task].number < 2:
             kind = "cluster" if task in m.clusters else "example"
-            return nothing(f"task {task!r} has one {kind}, which shows no spread; at least two are needed")
+            why = "which shows no spread; at least two are needed"
+            return nothing(f"task {task!r} has one {kind}, {why}")
     ways = ({}, *(_added(m, metric, sample, directions, sign) for sign in (-1.0, 1.0)))
-    drawn = np.array([[metric(_with(m, sample, s)) for s in draw] for draw in sample.draws(ways, resamples, seed)])
+    draws = sample.draws(ways, resamples, seed)
+    drawn = np.array([[metric(_with(m, sample, scores)) for scores in draw] for draw in draws])
     if bad := int(np.isnan(drawn).any(1).sum()):
         return nothing(f"the metric is not defined in {bad} of {resamples} draws")
     tail = (1 - confidence) / 2
@@ -152,7 +167,7 @@ def _with(m: AccuracyMatrix, sample: Resampler, scores: Scores) -> AccuracyMatri
 
 
 def _directions(m: AccuracyMatrix, metric: Metric, sample: Resampler) -> dict[Hashable, np.ndarray]:
-    """Whether the metric rises (1), falls (−1) or stays (0) with the score of each cell, by task (A,)."""
+    """Whether the metric rises (1), falls (−1) or stays (0) with each score, by task (A,)."""
     scores = sample.typical({})
 
     def at(task: Hashable, row: int, score: float) -> float:
@@ -161,28 +176,40 @@ def _directions(m: AccuracyMatrix, metric: Metric, sample: Resampler) -> dict[Ha
         return float(metric(_with(m, sample, {**scores, task: changed})))
 
     low, high = m.score_range
-    found = {t: np.array([at(t, k, high) - at(t, k, low) for k in range(len(v))]) for t, v in scores.items()}
-    return {t: np.sign(np.nan_to_num(v)) for t, v in found.items()}
+    found = {}
+    for t, values in scores.items():
+        rises = [at(t, k, high) - at(t, k, low) for k in range(len(values))]
+        found[t] = np.sign(np.nan_to_num(rises))
+    return found
 
 
-def _added(m: AccuracyMatrix, metric: Metric, sample: Resampler, directions: Scores, sign: float) -> dict[Hashable, np.ndarray]:
-    """The outcome of one more unit that moves the metric most, upwards for `sign` 1 and downwards for −1."""
+def _added(
+    m: AccuracyMatrix,
+    metric: Metric,
+    sample: Resampler,
+    directions: Scores,
+    sign: float,
+) -> dict[Hashable, np.ndarray]:
+    """The outcome of one more unit that moves the metric most: up for `sign` 1, down for −1."""
     scores, (low, high) = sample.typical({}), m.score_range
-    outcomes = {t: np.where(d == 0, scores[t], np.where(d * sign > 0, high, low)) for t, d in directions.items()}
+    outcomes = {}
+    for t, d in directions.items():
+        outcomes[t] = np.where(d == 0, scores[t], np.where(d * sign > 0, high, low))
     choices = [{t: outcomes[t] for t in tasks} for tasks in sample.related()]
 
     def effect(added: dict[Hashable, np.ndarray]) -> float:
-        return float(np.nan_to_num(sign * metric(_with(m, sample, sample.typical(added))), nan=-np.inf))
+        moved = sign * metric(_with(m, sample, sample.typical(added)))
+        return -np.inf if np.isnan(moved) else float(moved)
 
     return max(choices, key=effect)
 
 
 def expected_worst_forgetting(m: AccuracyMatrix) -> float:
-    """What `worst_forgetting` would be on average if no task had changed but for the luck of the test set.
+    """What `worst_forgetting` would be on average if no task had truly changed.
 
-    This is the mean of the largest of T − 1 normal variables with mean 0. Their variances are those of
-    the changes if gains and losses are equally likely: from paired results (by cluster if known), else
-    from two shares with one true value. It is an estimate and has no confidence.
+    This is the mean of the largest of T − 1 normal variables with mean 0. Their variances are those
+    of the changes if gains and losses are equally likely: from paired results (by cluster if
+    known), else from two shares with one true value. It is an estimate and has no confidence.
 
     Args:
         m: The matrix, with results or counts of examples.
@@ -191,7 +218,8 @@ def expected_worst_forgetting(m: AccuracyMatrix) -> float:
         In units of the score. NaN if the examples are not known.
 
     Example:
-        >>> m = AccuracyMatrix.from_array(np.full((50, 50), .95), orientation="after-by-task", examples=200)
+        >>> scores = np.full((50, 50), 0.95)
+        >>> m = AccuracyMatrix.from_array(scores, orientation="after-by-task", examples=200)
         >>> round(expected_worst_forgetting(m), 2)
         0.05
     """
@@ -211,7 +239,7 @@ def expected_worst_forgetting(m: AccuracyMatrix) -> float:
 
 
 def _error_if_unchanged(m: AccuracyMatrix, task: Hashable) -> float:
-    """Standard deviation of a task's transfer if its true value is 0; NaN if the examples are not known."""
+    """Standard deviation of a task's transfer if its true value is 0; NaN if it is not known."""
     kept, last = m.results(task), m.tasks[-1]
     if task in kept and last in kept:
         units = units_of((kept[last] - kept[task])[None], m.clusters.get(task))

@@ -21,7 +21,8 @@ class Interval:
         low: Lower bound; NaN if there is no interval.
         high: Upper bound; NaN if there is no interval.
         confidence: Chance with which such an interval holds the truth, in (0, 1).
-        varies: What would be drawn anew if the measurement were repeated: seeds, examples, clusters.
+        varies: What would be drawn anew if the measurement were repeated: seeds, examples,
+            clusters.
         n: How many of these there were.
         reason: Why there is no interval, or why it has no width. Empty if there is nothing to say.
 
@@ -56,10 +57,11 @@ class Interval:
         Args:
             factor: Positive number that estimate and bounds are multiplied by.
         """
-        return replace(self, estimate=factor * self.estimate, low=factor * self.low, high=factor * self.high)
+        low, high = factor * self.low, factor * self.high
+        return replace(self, estimate=factor * self.estimate, low=low, high=high)
 
     def __format__(self, spec: str) -> str:
-        """The estimate, with ± half the width if the bounds lie symmetrically, and with both bounds if not.
+        """The estimate with ± half the width if the bounds are symmetric, with both bounds if not.
 
         Without bounds it is the estimate alone. If all values were equal it says so, because "± 0"
         would read as a claim that the next seed cannot differ.
@@ -75,7 +77,13 @@ class Interval:
         return f"{shown} ({format(self.low, spec)} to {format(self.high, spec)})"
 
 
-def without_bounds(estimate: float, confidence: float, varies: str, n: int, reason: str) -> Interval:
+def without_bounds(
+    estimate: float,
+    confidence: float,
+    varies: str,
+    n: int,
+    reason: str,
+) -> Interval:
     """An estimate that has no interval, with the reason."""
     return Interval(estimate, NAN, NAN, confidence, varies, n, reason)
 
@@ -92,9 +100,9 @@ def seed_interval(values: Iterable[float], confidence: float = 0.95) -> Interval
 
     Returns:
         The interval. One seed has no spread, so its bounds are NaN. If a value is NaN, the mean is
-        unknown and all is NaN. If all values are equal, both bounds are that value: the seeds did not
-        differ, as it is with methods that draw nothing at random, and nothing follows for other seeds.
-        `reason` says which of these it is.
+        unknown and all is NaN. If all values are equal, both bounds are that value: the seeds did
+        not differ, as it is with methods that draw nothing at random, and nothing follows for other
+        seeds. `reason` says which of these it is.
 
     Raises:
         HoldfastError: There is no value, or `confidence` is not in (0, 1).
@@ -115,7 +123,8 @@ def seed_interval(values: Iterable[float], confidence: float = 0.95) -> Interval
     if np.isnan(mean):
         return without_bounds(mean, confidence, "seeds", len(v), "the value of a seed is not known")
     if len(v) == 1:
-        return without_bounds(mean, confidence, "seeds", 1, "one seed has no spread; run at least two")
+        reason = "one seed has no spread; run at least two"
+        return without_bounds(mean, confidence, "seeds", 1, reason)
     if np.ptp(v) <= SAME * max(1.0, abs(mean)):
         reason = f"all {len(v)} seeds gave the same value"
         return Interval(mean, mean, mean, confidence, "seeds", len(v), reason)
@@ -123,7 +132,11 @@ def seed_interval(values: Iterable[float], confidence: float = 0.95) -> Interval
     return Interval(mean, mean - half, mean + half, confidence, "seeds", len(v))
 
 
-def paired_seed_interval(a: Sequence[float], b: Sequence[float], confidence: float = 0.95) -> Interval:
+def paired_seed_interval(
+    a: Sequence[float],
+    b: Sequence[float],
+    confidence: float = 0.95,
+) -> Interval:
     """The mean of a − b over the same seeds, with Student's t interval.
 
     Args:
@@ -149,8 +162,8 @@ def paired_seed_interval(a: Sequence[float], b: Sequence[float], confidence: flo
 def wilson_interval(score: float, examples: int, confidence: float = 0.95) -> Interval:
     """Wilson's score interval for the share of right answers among independent examples.
 
-    Its level holds on average over true shares. For shares within a few examples of 0 or 1 it can be
-    lower; benchmarks/results/interval-levels.md has the figures.
+    Its level holds on average over true shares. For shares within a few examples of 0 or 1 it can
+    be lower; benchmarks/results/interval-levels.md has the figures.
 
     Args:
         score: The share, in [0, 1].
@@ -167,10 +180,12 @@ def wilson_interval(score: float, examples: int, confidence: float = 0.95) -> In
     """
     check_confidence(confidence)
     if examples < 1 or not 0 <= score <= 1:
-        raise HoldfastError(f"expected a score in [0, 1] over at least 1 example, got {score} over {examples}")
+        got = f"got {score} over {examples}"
+        raise HoldfastError(f"expected a score in [0, 1] over at least 1 example, {got}")
     z = normal_quantile((1 + confidence) / 2)
     middle = (score + z * z / (2 * examples)) / (1 + z * z / examples)
-    half = z / (1 + z * z / examples) * np.sqrt(score * (1 - score) / examples + z * z / (4 * examples**2))
+    variance = score * (1 - score) / examples + z * z / (4 * examples**2)
+    half = z / (1 + z * z / examples) * np.sqrt(variance)
     low, high = float(max(0.0, middle - half)), float(min(1.0, middle + half))
     return Interval(score, low, high, confidence, "examples", examples)
 

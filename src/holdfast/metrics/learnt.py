@@ -1,4 +1,4 @@
-"""Which tasks were learnt at all. What was never known cannot be forgotten, so transfer says nothing of it."""
+"""Which tasks were learnt at all: what was never known cannot be forgotten."""
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,15 +7,16 @@ import numpy as np
 
 from holdfast.errors import HoldfastError
 from holdfast.metrics.distributions import beta_cdf
+from holdfast.metrics.forms import chance_levels
 from holdfast.metrics.intervals import check_confidence
 from holdfast.metrics.matrix import AccuracyMatrix
 
 MARGIN = 0.1
 NAMED = 5  # tasks that a warning names
 UNLEARNT_ADVICE = (
-    "Backward transfer and forgetting say nothing about a task that was not learnt. Likely causes are the "
-    "learning rate (too low, or so high that training diverged), too few epochs, inputs that are not "
-    "normalised, and a method that is set to hold the weights too firmly."
+    "Backward transfer and forgetting say nothing about a task that was not learnt. Likely causes "
+    "are the learning rate (too low, or so high that training diverged), too few epochs, inputs "
+    "that are not normalised, and a method that is set to hold the weights too firmly."
 )
 
 
@@ -45,32 +46,36 @@ def unlearnt(
 ) -> tuple[Unlearnt, ...]:
     """The tasks that were not learnt: their score just after training is near chance.
 
-    A task counts as learnt if its score R[j, j] is above chance by at least `margin` of the way from
-    chance to the highest score, and if so many right answers would be rare under guessing (an exact
-    one-sided binomial test, where the number of examples is known).
+    A task counts as learnt if its score R[j, j] is above chance by at least `margin` of the way
+    from chance to the highest score, and if so many right answers would be rare under guessing (an
+    exact one-sided binomial test, where the number of examples is known).
 
     Args:
         m: The matrix.
-        chance: Score of guessing, one for all tasks or by task. By default `m.chance`. With C outputs
-            that compete it is 1/C, or the share of the commonest label if that is more.
+        chance: Score of guessing, one for all tasks or by task. By default `m.chance`. With C
+            outputs that compete it is 1/C, or the share of the commonest label if that is more.
         margin: Share of the way from chance to the highest score, in [0, 1).
         confidence: Of the test for each task, in (0, 1).
 
     Returns:
-        The tasks that were not learnt, in order. Tasks without a score or a chance level are left out.
+        The tasks that were not learnt, in order. Tasks without a score or a chance level are left
+        out.
 
     Raises:
         HoldfastError: An argument is out of its range.
 
     Example:
-        >>> m = AccuracyMatrix.from_array([[.9, .5], [.8, .52]], ["a", "b"], orientation="after-by-task", examples=400)
+        >>> m = AccuracyMatrix(["a", "b"])
+        >>> m.record("a", after="a", score=0.9, examples=400)
+        >>> m.record("b", after="b", score=0.52, examples=400)
         >>> [u.task for u in unlearnt(m, chance=0.5)]
         ['b']
     """
     check_confidence(confidence)
     if not 0 <= margin < 1:
-        raise HoldfastError(f"margin is a share of the way to the highest score, in [0, 1), got {margin}")
-    levels = m.chance if chance is None else AccuracyMatrix(m.tasks, score_range=m.score_range, chance=chance).chance
+        what = "margin is a share of the way from chance to the highest score, in [0, 1)"
+        raise HoldfastError(f"{what}, got {margin}")
+    levels = m.chance if chance is None else chance_levels(chance, m.tasks, m.score_range)
     low, high = m.score_range
     found = []
     for task, level in levels.items():

@@ -1,21 +1,21 @@
 """Draws of what else could have been measured, with test examples or clusters of them drawn anew.
 
-An ordinary bootstrap has two faults here. It leaves out units, so a task that has few clusters may lose
-all of them and have no score. And it only draws what was seen: if none of 200 examples changed, no draw
-has a change, and the interval has no width.
+An ordinary bootstrap has two faults here. It leaves out units, so a task that has few clusters may
+lose all of them and have no score. And it only draws what was seen: if none of 200 examples
+changed, no draw has a change, and the interval has no width.
 
-So units keep random weights above 0 instead (the Bayesian bootstrap), and the sample is completed by one
-more unit with the worst outcome that is possible. A unit is an example, or a cluster if clusters are
-known. For one sample this is Gaffke's bound for the mean of bounded variables, which for scores of 0 and
-1 is the exact bound of Clopper and Pearson. For several samples the unit is added where it weighs most,
-as Fay and Feuer do for weighted sums of rare events.
+So units keep random weights above 0 instead (the Bayesian bootstrap), and the sample is completed
+by one more unit with the worst outcome that is possible. A unit is an example, or a cluster if
+clusters are known. For one sample this is Gaffke's bound for the mean of bounded variables, which
+for scores of 0 and 1 is the exact bound of Clopper and Pearson. For several samples the unit is
+added where it weighs most, as Fay and Feuer do for weighted sums of rare events.
 
 References:
     D. B. Rubin (1981), The Bayesian bootstrap. Annals of Statistics 9(1).
-    N. Gaffke (2005), Three test statistics for a nonparametric one-sided hypothesis on the mean of a
-    nonnegative variable. Mathematical Methods of Statistics 14(4).
-    M. P. Fay, E. J. Feuer (1997), Confidence intervals for directly standardized rates. Statistics in
-    Medicine 16(7).
+    N. Gaffke (2005), Three test statistics for a nonparametric one-sided hypothesis on the mean of
+    a nonnegative variable. Mathematical Methods of Statistics 14(4).
+    M. P. Fay, E. J. Feuer (1997), Confidence intervals for directly standardized rates. Statistics
+    in Medicine 16(7).
 """
 
 from collections.abc import Hashable, Iterator, Mapping
@@ -38,7 +38,8 @@ class Units:
         totals: Sums of scores, shape (A, U): one row per model that was evaluated.
         sizes: Examples in each unit, shape (U,).
         counts: How many units are alike in this, shape (U,).
-        names: What tells the units from others, shape (U,); the same cluster in two tasks has one name.
+        names: What tells the units from others, shape (U,); the same cluster in two tasks has one
+            name.
     """
 
     totals: np.ndarray
@@ -120,15 +121,21 @@ def mean_bounds(units: Units, reach: float, confidence: float) -> tuple[float, f
         lows.append(units.scores(weights, extra, np.array([-reach])))
         highs.append(units.scores(weights, extra, np.array([reach])))
     tail = (1 - confidence) / 2
-    return float(np.quantile(np.concatenate(lows), tail)), float(np.quantile(np.concatenate(highs), 1 - tail))
+    low = np.quantile(np.concatenate(lows), tail)
+    high = np.quantile(np.concatenate(highs), 1 - tail)
+    return float(low), float(high)
 
 
-def share_bounds(before: tuple[float, int], after: tuple[float, int], confidence: float) -> tuple[float, float]:
+def share_bounds(
+    before: tuple[float, int],
+    after: tuple[float, int],
+    confidence: float,
+) -> tuple[float, float]:
     """Bounds for the change of a mean score that two independent samples measured.
 
-    Each side takes its exact bound at a random level, which is the melding of two bounds (M. P. Fay,
-    M. A. Proschan, E. Brittain 2015, Biometrics 71(1)). Scores between 0 and 1 spread less than
-    right and wrong answers with the same mean, so they are treated as such.
+    Each side takes its exact bound at a random level, which is the melding of two bounds (M. P.
+    Fay, M. A. Proschan, E. Brittain 2015, Biometrics 71(1)). Scores between 0 and 1 spread less
+    than right and wrong answers with the same mean, so they are treated as such.
 
     Args:
         before: Mean score in [0, 1] and number of examples.
@@ -148,8 +155,12 @@ def share_bounds(before: tuple[float, int], after: tuple[float, int], confidence
     return float(low), float(high)
 
 
-def _weights(rng: np.random.Generator, counts: np.ndarray, draws: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Random weights of units (B, U) and of the unit that is added (B,), in blocks that fit into memory."""
+def _weights(
+    rng: np.random.Generator,
+    counts: np.ndarray,
+    draws: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Random weights of units (B, U) and of the added unit (B,), in blocks that fit into memory."""
     size = max(1, BLOCK // len(counts))
     for start in range(0, draws, size):
         block = min(size, draws - start)
@@ -166,17 +177,20 @@ class Resampler:
     def __init__(self, m: AccuracyMatrix) -> None:
         kept = {t: m.results(t) for t in m.tasks if m.results(t)}
         self.rows = {t: tuple(found) for t, found in kept.items()}
-        self.units = {t: units_of(np.stack(list(found.values())), m.clusters.get(t), t) for t, found in kept.items()}
+        self.units = {}
+        for t, found in kept.items():
+            self.units[t] = units_of(np.stack(list(found.values())), m.clusters.get(t), t)
         counts = {n: c for u in self.units.values() for n, c in zip(u.names, u.counts, strict=True)}
         place = {name: k for k, name in enumerate(counts)}
         self._counts = np.array(list(counts.values()))
         self._places = {t: np.array([place[n] for n in u.names]) for t, u in self.units.items()}
         clustered = [t in m.clusters for t in kept]
-        self.varies = "clusters" if all(clustered) else "clusters and examples" if any(clustered) else "examples"
+        kinds = {True: "clusters", False: "examples"}
+        self.varies = " and ".join(kinds[c] for c in sorted(set(clustered), reverse=True))
         self.number = round(float(self._counts.sum()))
 
     def related(self) -> list[tuple[Hashable, ...]]:
-        """Tasks in groups that share clusters, directly or through others; mostly each task is alone."""
+        """Groups of tasks that share clusters, directly or through others."""
         groups: list[tuple[set[Hashable], tuple[Hashable, ...]]] = []
         for task, u in self.units.items():
             names: set[Hashable] = set(u.names)
@@ -189,29 +203,37 @@ class Resampler:
 
     def typical(self, added: Mapping[Hashable, np.ndarray]) -> dict[Hashable, np.ndarray]:
         """The scores if one more unit of average weight were added; see `draws`."""
-        none, one = np.zeros(1), np.ones(1)
-        return {
-            t: u.scores(u.counts[None], one if t in added else none, added.get(t, np.zeros(len(u.totals))))[0]
-            for t, u in self.units.items()
-        }
+        found = {}
+        for t, u in self.units.items():
+            outcome = added.get(t, np.zeros(len(u.totals)))
+            found[t] = u.scores(u.counts[None], np.full(1, float(t in added)), outcome)[0]
+        return found
 
     def draws(
         self, added: tuple[Mapping[Hashable, np.ndarray], ...], number: int, seed: int
     ) -> Iterator[tuple[dict[Hashable, np.ndarray], ...]]:
-        """Scores of each task's rows (A,) in each draw, once per way in which the sample is completed.
+        """Scores of each task's rows (A,) in each draw, once per way of completing the sample.
 
         Args:
-            added: For each way, the outcome of the added unit in each row (A,) of the tasks that it is in.
+            added: For each way, the outcome of the added unit in each row (A,) of the tasks that it
+                is in.
             number: Number of draws.
             seed: Of the draws.
         """
         for weights, extra in _weights(np.random.default_rng(seed), self._counts, number):
-            tables = [{t: self._scores(t, weights, extra, way.get(t)) for t in self.units} for way in added]
+            tables = [self._table(weights, extra, way) for way in added]
             for k in range(len(weights)):
                 yield tuple({t: scores[k] for t, scores in table.items()} for table in tables)
 
-    def _scores(self, task: Hashable, weights: np.ndarray, extra: np.ndarray, outcome: np.ndarray | None) -> np.ndarray:
-        units = self.units[task]
-        if outcome is None:
-            extra, outcome = np.zeros_like(extra), np.zeros(len(units.totals))
-        return units.scores(weights[:, self._places[task]], extra, outcome)
+    def _table(
+        self,
+        weights: np.ndarray,
+        extra: np.ndarray,
+        added: Mapping[Hashable, np.ndarray],
+    ) -> dict[Hashable, np.ndarray]:
+        """Scores by task (B, A)."""
+        found = {}
+        for t, u in self.units.items():
+            outcome = added.get(t, np.zeros(len(u.totals)))
+            found[t] = u.scores(weights[:, self._places[t]], extra * (t in added), outcome)
+        return found

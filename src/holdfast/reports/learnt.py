@@ -1,4 +1,4 @@
-"""Which tasks of a run were learnt at all, from result files; shown on top of every table and page."""
+"""Which tasks of a run were learnt at all, from result files, for the top of tables and pages."""
 
 from collections.abc import Hashable, Sequence
 from typing import Any
@@ -10,11 +10,11 @@ from holdfast.metrics.learnt import MARGIN
 def chance_levels(result: dict[str, Any], m: AccuracyMatrix) -> dict[Hashable, float]:
     """The score of guessing on each task just after its training.
 
-    With C outputs that compete it is 1/C. In the class scenario these are the outputs of all classes
-    seen so far, otherwise those of the task. A model that always gives one answer has learnt nothing
-    either. So if one label is commoner in the test set than 1/C, its share is taken; in the class
-    scenario only if the right answers are those of one label, since a model that tells the classes of
-    all tasks apart may well score less than that on one of them.
+    With C outputs that compete it is 1/C. In the class scenario these are the outputs of all
+    classes seen so far, otherwise those of the task. A model that always gives one answer has
+    learnt nothing either. So if one label is commoner in the test set than 1/C, its share is taken;
+    in the class scenario only if the right answers are those of one label, since a model that tells
+    the classes of all tasks apart may well score less than that on one of them.
 
     Args:
         result: A result file; its segments, if it has any, are the labels.
@@ -39,7 +39,7 @@ def chance_levels(result: dict[str, Any], m: AccuracyMatrix) -> dict[Hashable, f
 
 
 def _one_answer(m: AccuracyMatrix, task: Hashable, labels: Sequence[str]) -> bool:
-    """Whether a task has several labels, and hardly any example but those of one of them is right."""
+    """Whether hardly any example is right but those of one of several labels."""
     scores = sorted(m.score(task, after=task, segment=label) for label in labels)
     return len(scores) > 1 and scores[-2] < MARGIN
 
@@ -75,5 +75,7 @@ def _merged(place: int, found: Sequence[Unlearnt], seeds: int) -> Unlearnt:
     """One task over the seeds in which it was not learnt."""
     names = list(dict.fromkeys(str(u.task) for u in found))
     name = names[0] if len(names) == 1 else f"task {place + 1}"
-    score, chance = (sum(values) / len(found) for values in ([u.score for u in found], [u.chance for u in found]))
-    return Unlearnt(name, score, chance, "" if len(found) == seeds else f"in {len(found)} of {seeds} seeds")
+    score = sum(u.score for u in found) / len(found)
+    chance = sum(u.chance for u in found) / len(found)
+    note = "" if len(found) == seeds else f"in {len(found)} of {seeds} seeds"
+    return Unlearnt(name, score, chance, note)

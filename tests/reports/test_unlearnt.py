@@ -1,4 +1,4 @@
-"""Runs that learnt nothing are named on top of everything that shows them; runs that learnt are not."""
+"""Runs that learnt nothing are named on top of all that shows them; runs that learnt are not."""
 
 import csv
 import io
@@ -15,8 +15,9 @@ from holdfast.reports.learnt import chance_levels
 
 
 def runs(out, lr, epochs, scenario, seeds=(1, 2)):
-    training = {"epochs": epochs, "lr": lr}
-    configs = [validated(RunConfig, method="FineTune", scenario=scenario, seed=s, training=training, model={"hidden": [64]}) for s in seeds]
+    settings = {"training": {"epochs": epochs, "lr": lr}, "model": {"hidden": [64]}}
+    settings |= {"method": "FineTune", "scenario": scenario}
+    configs = [validated(RunConfig, seed=s, **settings) for s in seeds]
     assert len(list(run_all([("FineTune", c) for c in configs], out))) == len(seeds)
     return summarise(load_results([out]))
 
@@ -24,8 +25,8 @@ def runs(out, lr, epochs, scenario, seeds=(1, 2)):
 @pytest.fixture(scope="module", params=["task", "domain", "class"])
 def stuck_and_learnt(request, tmp_path_factory):
     """A learning rate at which nothing moves, and a good one."""
-    folders = [tmp_path_factory.mktemp(name) for name in ("stuck", "learnt")]
-    return [runs(folder, lr, n, request.param) for folder, lr, n in zip(folders, (1e-9, 0.01), (1, 6), strict=True)]
+    stuck, learnt = (tmp_path_factory.mktemp(name) for name in ("stuck", "learnt"))
+    return runs(stuck, 1e-9, 1, request.param), runs(learnt, 0.01, 6, request.param)
 
 
 def test_every_table_and_page_begins_with_the_warning(stuck_and_learnt, tmp_path, capsys):
@@ -55,7 +56,8 @@ def test_what_was_learnt_is_shown_without_a_warning(stuck_and_learnt, tmp_path, 
 
 def test_a_task_that_some_seeds_did_not_learn_is_named_with_their_number(stuck_and_learnt):
     stuck, learnt = stuck_and_learnt
-    mixed = [r | {"config": learnt[0].results[0]["config"]} for r in (*learnt[0].results, *stuck[0].results)]
+    config = learnt[0].results[0]["config"]
+    mixed = [r | {"config": config} for r in (*learnt[0].results, *stuck[0].results)]
     (group,) = summarise([r | {"seed": k} for k, r in enumerate(mixed)])
     assert "in 2 of 4 seeds" in group.unlearnt
 
@@ -65,7 +67,7 @@ def result(scenario):
 
 
 def classes(*tasks):
-    """Two labels per task, given as (score of one, its examples, score of the other, its examples)."""
+    """Two labels per task, given as (score of one, its examples, score and examples of the other)."""
     m = AccuracyMatrix(range(len(tasks)))
     for j, (a, n, b, k) in enumerate(tasks):
         m.record(j, after=j, score=(a * n + b * k) / (n + k), examples=n + k)
