@@ -1,12 +1,15 @@
-"""Runs of MLflow as sides of the gate, and the verdict written back to the candidate's run. Needs the extra `mlflow`.
+"""Runs of MLflow: metrics while a learner trains, sides of the gate, and verdicts. Needs the extra `mlflow`.
 
 A side is an artifact, `runs:/<run id>/<path>`, of the tracking server that MLflow is set to (MLFLOW_TRACKING_URI).
 """
 
 import logging
 import os
+import re
 import tempfile
-from collections.abc import Mapping
+import time
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,68 @@ from holdfast.text import shown, without_secrets
 
 SCHEME = "runs:/"
 FOLDER = "holdfast"  # of the artifacts that a verdict becomes
+
+
+def log_to(run: str) -> Callable[[Mapping[str, Any]], None]:
+    """Make a `log` for a learner that writes its records to a run as metrics.
+
+    `step` becomes the step of MLflow; the loss becomes the metric `loss`, and the score of each task `score/<task>`.
+    Characters of a task's name that MLflow refuses become `_`. Where the server does not answer, training goes on
+    with a warning.
+
+    Args:
+        run: The id of a run, such as `mlflow.start_run().info.run_id`.
+
+    Returns:
+        A function to pass as `Learner(..., log=...)`.
+
+    Raises:
+        HoldfastError: MLflow knows no such run.
+    """
+    try:
+        _client().get_run(run)
+    except Exception as error:
+        raise _failed(f"the run {run!r} could not be opened in MLflow", error) from None
+    names: dict[str, str] = {}  # metric → its name in MLflow
+
+    def log(record: Mapping[str, Any]) -> None:
+        from mlflow.entities import Metric
+
+        now, step = int(time.time() * 1000), int(record["step"])
+        metrics = [Metric(_metric(key, names), value, now, step) for key, value in flat(record).items()]
+        try:
+            _client().log_batch(run, metrics=metrics)
+        except Exception as error:
+            warnings.warn(str(_failed(f"step {step} was not logged to MLflow's run {run}", error)), stacklevel=2)
+
+    return log
+
+
+def flat(record: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers of a learner's record, under one level of names.
+
+    Example:
+        >>> flat({"task": "b", "step": 8, "task_step": 4, "score": {"a": 0.9, "b": 0.7}})
+        {'task_step': 4.0, 'score/a': 0.9, 'score/b': 0.7}
+    """
+    found: dict[str, float] = {}
+    for key, value in record.items():
+        if isinstance(value, Mapping):
+            found |= {f"{key}/{name}": float(number) for name, number in value.items()}
+        elif key not in ("task", "step"):
+            found[key] = float(value)
+    return found
+
+
+def _metric(key: str, names: dict[str, str]) -> str:
+    """A name that MLflow takes, another one for each key."""
+    if key not in names:
+        kind, _, task = key.partition("/")
+        name = re.sub(r"[^\w.\- ]", "_", task)[:200]
+        name = f"{kind}/{name if name.strip('.') else '_' * len(name)}" if task else kind
+        taken = set(names.values())
+        names[key] = next(n for n in [name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))] if n not in taken)
+    return names[key]
 
 
 def judge_runs(gate: Gate, champion: str, candidate: str, artifact: str = "results.parquet", write: bool = True) -> Verdict:

@@ -42,15 +42,13 @@ class Attention(Gated):
         like = next(self.parameters())
         for k, width in enumerate(self.widths):
             self.register_buffer(f"hard_{k}", like.new_zeros(0, width))
+        self.per_task = [f"hard_{k}" for k in range(len(self.widths))]  # buffers with a row per ended task, for checkpoints
         self.head.opening = self._open  # type: ignore[method-assign]
 
     def _open(self, task: int) -> None:
         self.embeddings.requires_grad_(False)
         like = next(self.parameters())
         self.embeddings.append(nn.ParameterList([nn.Parameter(torch.randn(w, device=like.device, dtype=like.dtype)) for w in self.widths]))
-        if len(self.embeddings) > 1 and len(self.hard(0)) < task:  # a checkpoint is being restored: the rows come with it
-            for k, width in enumerate(self.widths):
-                self._buffers[f"hard_{k}"] = like.new_zeros(task, width)
 
     def embedding_names(self, task: int) -> list[str]:
         """Names of a task's parameters."""

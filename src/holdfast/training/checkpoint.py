@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from holdfast.engine.stateful import host_state, load_host_state
 from holdfast.errors import HoldfastError, MissingExtra, first_line, reading
@@ -192,12 +192,24 @@ def load(learner: "Learner", path: Path, tasks: list[Task]) -> tuple[dict[str, A
         contents.check_tasks(about["names"], [t.name for t in tasks])
         with learner.randomness():
             learner.head.restore(about["head"])
+            _open_rows(learner.model, len(about["names"]) - about["active"])
         learner.tasks, learner.names = tasks[: len(about["names"])], about["names"]
         learner._bind(thorough=True)
-        learner._make_optimizer(renew=True)
+        if about["names"]:
+            learner._make_optimizer(renew=True)
+        elif learner._factory is not None:
+            learner._optimizer = None  # it is made when the first task begins
         state = {"tensors": tensors, "about": about, "what": what}
         restore(learner, state)
     return (state if about["active"] else None), about["beside"]
+
+
+def _open_rows(model: nn.Module, ended: int) -> None:
+    """Give every buffer that has a row per ended task so many rows."""
+    for module in model.modules():
+        for name in getattr(module, "per_task", ()):
+            before = module.get_buffer(name)
+            module._buffers[name] = before.new_zeros(ended, *before.shape[1:])
 
 
 @contextmanager

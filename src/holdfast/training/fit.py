@@ -186,7 +186,8 @@ def check(learner: "Learner", stream: Stream, evaluate_every: int | Sequence[int
     range_of(learner.scorer)
     check_begun(learner, stream)
     learner.head.check_width(learner.model, stream.outputs)
-    check_run(learner, stream)
+    with learner.random.aside("check"):
+        check_run(learner, stream)
 
 
 def _cell(scores: Tensor, whole: bool) -> tuple[float, int, list[float] | None]:

@@ -191,7 +191,8 @@ class Learner(Probing):
             raise HoldfastError(f"task {self.names[-1]!r} has not ended; call end() before beginning {task.name!r}")
         check_next(self, task)
         self.head.check_width(self.model, task.outputs[1])
-        check_task(self, task)
+        with self.random.aside("check"):
+            check_task(self, task)
         with self.randomness():
             self.head.open(task.index, *task.outputs)
             self._register(task)
