@@ -8,6 +8,7 @@ from holdfast.streams.task import Stream, Task
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
 
+GO_ON = "go on with the stream that it was trained on, in the same order, or make a new learner"
 AGAIN = {  # how to train again on what was learnt
     "class": "To train on its classes again, give their examples to a later task that also has a new class, or pass "
     "them to step((x, y)) while a later task is being trained",
@@ -61,9 +62,6 @@ def check_begun(learner: "Learner", stream: Stream) -> None:
             )
     if learner.active and not learner._resume:
         raise HoldfastError(f"task {begun[-1]!r} has not ended; call end() before fit")
-
-
-GO_ON = "go on with the stream that it was trained on, in the same order, or make a new learner"
 
 
 def check_left(learner: "Learner", stream: Stream) -> None:
