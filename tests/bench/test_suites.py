@@ -8,7 +8,7 @@ import pytest
 from holdfast.bench.build import build_learner, build_stream
 from holdfast.bench.config import DataConfig, RunConfig, Suite, load_suite, shipped, validated
 from holdfast.bench.published import TABLES
-from holdfast.bench.runner import execute, run_all, write_json
+from holdfast.bench.runner import contents, execute, finished, outdated, run_all, write_json
 from holdfast.bench.sweep import parse_sweep, sweep_suite, swept
 from holdfast.errors import HoldfastError
 from holdfast.methods import METHODS, parse_method
@@ -215,3 +215,21 @@ def test_no_suite_raises_anything_but_one_clear_error(tmp_path, text):
     with pytest.raises(HoldfastError) as error:
         list(load_suite(str(tmp_path / "s.toml")).runs())
     assert len(str(error.value)) < 1000
+
+
+def test_a_result_on_data_that_changed_since_is_not_used(tmp_path):
+    def folder(content):
+        file = tmp_path / content / "me" / "pets" / "data" / "train.parquet"
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content.encode())
+        return str(tmp_path / content)
+
+    config = validated(RunConfig, data={"name": "me/pets"})
+    before, after = folder("before"), folder("after")
+    result = {"format": 1, "hash": config.hash, "matrix": {"tasks": []}, "data": contents(config, before)}
+    write_json(tmp_path / config.hash / "result.json", result)
+    assert finished(tmp_path, config)
+    assert not outdated(tmp_path, config, before)
+    assert outdated(tmp_path, config, after)
+    write_json(tmp_path / config.hash / "result.json", {k: v for k, v in result.items() if k != "data"})
+    assert not outdated(tmp_path, config, after), "earlier versions kept no digest"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from holdfast.bench.build import build_learner, build_stream
 from holdfast.bench.config import RunConfig, validated
-from holdfast.bench.runner import read_json
+from holdfast.bench.runner import contents, read_json
 from holdfast.diagnostics import Rows
 from holdfast.errors import HoldfastError, reading
 from holdfast.streams.task import Part, Task
@@ -26,12 +26,25 @@ class KeptRun:
         """`examples`: how many of a task, at random but always the same, a diagnostic looks at."""
         self.folder, self.device, self.examples, self.data_dir = _run_in(folder), device, examples, data_dir
         self.config: RunConfig = validated(RunConfig, **_config(self.folder))
+        self._refuse_other_data()
         self.stream = build_stream(self.config, data_dir)
         self.tasks = 0
         while kept(self.folder, self.tasks + 1).exists():
             self.tasks += 1
         if not self.tasks:
             raise HoldfastError(f"{self.folder} has no checkpoints; {HOW}")
+
+    def _refuse_other_data(self) -> None:
+        """Refuses data that changed after the run: every diagnostic would be about other examples."""
+        result = self.folder / "result.json"
+        if not result.exists():
+            return
+        then = read_json(result).get("data")
+        if then is not None and then != contents(self.config, self.data_dir):
+            raise HoldfastError(
+                f"{self.folder} was trained on other files of {', '.join(sorted(self.config.data.sets))} "
+                "than the data folder holds now; restore them, or run it again"
+            )
 
     def learner(self, tasks: int) -> Learner:
         """The learner after so many tasks; 0: untrained."""

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,25 @@ def finished(out: Path, config: RunConfig, keep: bool = False) -> bool:
             return bool(result["hash"] == config.hash) and there
     except HoldfastError:
         return False
+
+
+def outdated(out: Path, config: RunConfig, data_dir: str | None) -> bool:
+    """Whether a finished run was trained on other data than its data sets have now in the data folder."""
+    then = read_result(run_folder(out, config) / "result.json").get("data")
+    return then is not None and then != contents(config, data_dir)
+
+
+def contents(config: RunConfig, data_dir: str | None) -> dict[str, str]:
+    """Data set → digest of its files, for the data sets of a run that lie in the data folder."""
+    found = {name: _content(name, data_dir) for name in sorted(config.data.sets)}
+    return {name: digest for name, digest in found.items() if digest is not None}
+
+
+@cache
+def _content(name: str, data_dir: str | None) -> str | None:
+    from holdfast.streams.sources import content_of
+
+    return content_of(name, data_dir)
 
 
 def read_json(path: Path) -> Any:
@@ -125,6 +144,7 @@ def execute(
         "streams": STREAMS if config.data.versioned else 1,
         "label": label,
         "config": config.plain(),
+        "data": contents(config, data_dir),
         "declared": _declared(learner.method.parts),
         "arguments": {p.name: p.arguments for p in learner.method.parts},
         "seed": config.seed,
@@ -252,7 +272,7 @@ def run_all(
     others; its message is the error in the end. `keep`: leaves the learner after every task in the run's folder, for `diagnose`.
     """
     check_writable(out)
-    waiting = [(label, config) for label, config in runs if not finished(out, config, keep)]
+    waiting = [(label, config) for label, config in runs if not finished(out, config, keep) or outdated(out, config, data_dir)]
     if not waiting:
         return
     _refuse_early([c for _, c in waiting], data_dir)

@@ -289,11 +289,15 @@ class Work:
 
 def carry_out(runs: Sequence[tuple[str, Any]], work: Work) -> None:
     """Runs what is not finished, with progress; an interruption says what is kept."""
-    from holdfast.bench.runner import finished, run_all
+    from holdfast.bench.runner import finished, outdated, run_all
     from holdfast.cli.progress import follow
 
     check_device(work.device)
-    done, total = sum(finished(work.out, c, work.keep) for _, c in runs), len(runs)
+    there, total = [c for _, c in runs if finished(work.out, c, work.keep)], len(runs)
+    other = sum(outdated(work.out, c, work.data_dir) for c in there)
+    if other:
+        note([f"the data have changed since {other} of the runs finished; these are trained again"])
+    done = len(there) - other
     options: dict[str, Any] = {"jobs": min(workers(work.jobs), max(total - done, 1)), "data_dir": work.data_dir, "device": work.device}
     options |= {"checkpoint_every": work.checkpoint_every, "keep": work.keep}
     try:

@@ -121,6 +121,16 @@ class Decoding:
         return hashlib.sha256(about.encode()).hexdigest()[:24]
 
 
+def content_of(name: str, data_dir: str | Path | None = None) -> str | None:
+    """A digest of the files that a data set has in the data folder; None if it has none there.
+
+    Two results under one name are of the same examples only if the digests agree.
+    """
+    folder = data_folder(data_dir)
+    local = folder / name if folder and name != DIGITS else None
+    return _content_key(local) if local is not None and local.is_dir() else None
+
+
 def _content_key(folder: Path) -> str:
     digest = hashlib.sha256()
     with reading(f"data folder {folder}", "a data set"):
