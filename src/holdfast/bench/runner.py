@@ -310,11 +310,16 @@ def _refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:
 
 
 def _refuse_other_count(config: RunConfig, tasks: int) -> None:
-    """The data decide how many tasks a stream of groups has; a number that was given has to agree."""
-    data = config.data
+    """Numbers that the user gave have to agree with the tasks that the stream has."""
+    data, epochs = config.data, config.training.epochs
     given = "tasks" in data.model_fields_set and not data.task_order
     if given and data.stream == "grouped" and data.tasks != tasks:
         raise HoldfastError(
             f"data.tasks is {data.tasks}, but the labels of {data.name} have {tasks} groups, and "
             "stream='grouped' makes a task of each; leave data.tasks out"
+        )
+    if isinstance(epochs, list) and len(epochs) != tasks:
+        raise HoldfastError(
+            f"training.epochs lists {len(epochs)} numbers for {tasks} tasks; "
+            "give one number, or one per task"
         )

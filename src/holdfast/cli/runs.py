@@ -357,7 +357,7 @@ def check_device(device: str) -> None:
     import torch
 
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).cpu()  # what the device "meta" can't do: it holds no values
     except (RuntimeError, AssertionError) as error:
         raise HoldfastError(
             f"device {device!r} cannot be used: {str(error).splitlines()[0]}; expected cpu, or cuda where there is one"
