@@ -18,6 +18,7 @@ from scipy.stats import binom, t
 
 from holdfast import metrics as h
 from holdfast.metrics import AccuracyMatrix, Interval
+from holdfast.planning.verify import rank_correlation
 
 Case = Callable[[np.random.Generator], tuple[Interval, float]]  # an interval and the truth
 
@@ -235,6 +236,29 @@ def sequence(
     return case
 
 
+def rank_correlations() -> Table:
+    """Spearman's ρ across random orders, as `holdfast order verify` prints it."""
+    table = Table(
+        "Rank correlation",
+        "Predicted and realised values of random orders are drawn from a normal distribution of two dimensions. Fewer than ten "
+        "orders give no interval.",
+    )
+
+    def case(n: int, r: float) -> Case:
+        truth = 6 / np.pi * np.arcsin(r / 2)
+
+        def draw(rng: np.random.Generator) -> tuple[Interval, float]:
+            a, b = rng.multivariate_normal([0, 0], [[1, r], [r, 1]], n).T
+            return rank_correlation(a, b), truth
+
+        return draw
+
+    for n in (3, 10, 20, 40):
+        for r in (0.0, 0.5, 0.9):
+            table.measure(f"{n} orders, correlation {r}", case(n, r), 3000)
+    return table
+
+
 def matrices() -> Table:
     """Tables of metrics of a whole matrix."""
     out = Table(
@@ -291,7 +315,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="Markdown file for the tables; by default they are printed.")
     target = parser.parse_args().write
     lines = [INTRODUCTION]
-    for table in (seeds(), *transfers(), matrices()):
+    for table in (seeds(), rank_correlations(), *transfers(), matrices()):
         lines += table.text()
     text = "\n".join([*lines, *wilson()])
     if target is None:

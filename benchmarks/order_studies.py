@@ -106,7 +106,7 @@ def headline(results: dict[str, Verification]) -> str:
     wins: dict[str, list[Interval]] = {}
     for r in results.values():
         for a in r.advantages:
-            if a.gain.low > 0 and a.scheduler != "reverse":
+            if a.gain.low > 0 and not a.gain.all_equal and a.scheduler != "reverse":
                 wins.setdefault(a.scheduler, []).append(a.gain)
     cases, best = len(results), max(wins, key=lambda n: sum(v.estimate for v in wins[n]), default=None)
     if best is None or 2 * len(wins[best]) < cases:

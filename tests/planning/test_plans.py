@@ -189,12 +189,26 @@ def test_a_plan_that_predicts_is_told_from_one_that_does_not():
     assert json.dumps(good.to_json())
 
 
+def test_a_few_orders_that_agree_and_seeds_that_are_equal_show_nothing():
+    few = [Outcome((f, "x"), float(k), (float(k), float(k)), None) for k, f in enumerate("abc")]
+    found = verified([*few, Outcome(("d", "x"), 9.0, (9.0, 9.0), "linear-ordering")])
+    assert found.rho.estimate == 1
+    assert not found.rho.known
+    assert not found.useful
+    assert found.verdict.startswith("Not shown to be useful here")
+    assert "no interval: fewer than 10 random orders" in found.verdict
+    assert "no interval: all 2 seeds gave the same value" in found.verdict
+    constant = verified([Outcome((str(k), "x"), 1.0, (float(k),)) for k in range(12)])
+    assert not constant.rho.known
+    assert not constant.useful
+
+
 def test_the_interval_of_rho_holds_its_level_and_the_first_task_explains_what_it_explains():
     rng = np.random.default_rng(2)
     inside = 0
-    for n in range(60):
+    for _ in range(60):
         o = [Outcome((str(k % 5), "x"), float(rng.normal()), (float(rng.normal()),)) for k in range(40)]
-        found = verified(o, seed=n)
+        found = verified(o)
         inside += found.rho.low <= 0 <= found.rho.high
         assert found.first_task_by_chance == pytest.approx(4 / 39)
     assert inside >= 51

@@ -97,6 +97,8 @@ TABLES = {
     "buzzega-2020-rotated": BUZZEGA_2020_ROTATED,
 }
 
+ROUNDING = 0.05  # points: published figures have one decimal, so equal differences are equal up to this
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -123,7 +125,7 @@ def compare(ours: dict[int, float], published: Published) -> Comparison:
             return Comparison(float("nan"), float("nan"), False, tuple(sorted(ours)))
         d = [v - published.paper for v in ours.values()]
         error = stdev(d) / sqrt(len(d)) if len(d) > 1 else float("nan")
-        half = float(t.ppf(0.975, len(d) - 1)) * error if len(d) > 1 else float("nan")
+        half = float(t.ppf(0.975, len(d) - 1)) * error if len(d) > 1 and error else float("nan")
         agrees = abs(mean(d)) <= (max(published.tolerance, 2 * error) if len(d) > 1 else published.tolerance)
         return Comparison(mean(d), half, agrees, tuple(sorted(ours)))
     seeds = tuple(sorted(set(ours) & set(published.code)))
@@ -132,5 +134,5 @@ def compare(ours: dict[int, float], published: Published) -> Comparison:
         return Comparison(mean(d) if d else float("nan"), float("nan"), False, seeds)
     error = stdev(d) / sqrt(len(d))
     half = float(t.ppf(0.975, len(d) - 1)) * error
-    agrees = abs(mean(d)) <= half + 1e-9 and abs(mean(d)) <= max(published.tolerance, 2 * error)
-    return Comparison(mean(d), half, agrees, seeds)
+    agrees = abs(mean(d)) <= half + ROUNDING and abs(mean(d)) <= max(published.tolerance, 2 * error)
+    return Comparison(mean(d), half or float("nan"), agrees, seeds)  # equal differences have no spread

@@ -11,8 +11,10 @@ import numpy as np
 
 from holdfast.errors import HoldfastError
 from holdfast.metrics import Interval, seed_interval
+from holdfast.metrics.distributions import normal_quantile
+from holdfast.metrics.intervals import without_bounds
 
-RESAMPLES = 2000
+FEWEST_ORDERS = 10  # random orders from which on ρ has an interval
 
 
 @dataclass(frozen=True)
@@ -75,18 +77,18 @@ def _interval(v: Interval) -> dict[str, Any]:
     return {k: x if np.isfinite(x) else None for k, x in (("estimate", v.estimate), ("low", v.low), ("high", v.high))}
 
 
-def verified(outcomes: Sequence[Outcome], scheduler: str = "linear-ordering", confidence: float = 0.95, seed: int = 0) -> Verification:
+def verified(outcomes: Sequence[Outcome], scheduler: str = "linear-ordering", confidence: float = 0.95) -> Verification:
     """The verdict on a plan from trained orders: random ones (`scheduler` None) and those of schedulers.
 
     Gains are paired by seed, so every order must have been trained with the same seeds.
     """
     random = [o for o in outcomes if o.scheduler is None]
     if len(random) < 3:
-        raise HoldfastError(f"at least three random orders are needed to say anything, got {len(random)}; FORMULAS ask for 40")
+        raise HoldfastError(f"at least three random orders are needed to say anything, got {len(random)}; 40 are usual")
     seeds = {len(o.realised) for o in outcomes}
     if len(seeds) > 1 or not seeds.pop():
         raise HoldfastError("every order must have been trained with the same seeds")
-    rho = _rank_correlation([o.predicted for o in random], [o.mean for o in random], confidence, seed)
+    rho = rank_correlation([o.predicted for o in random], [o.mean for o in random], confidence)
     mean_by_seed = np.mean([o.realised for o in random], 0)
     advantages = []
     for o in outcomes:
@@ -100,20 +102,49 @@ def verified(outcomes: Sequence[Outcome], scheduler: str = "linear-ordering", co
     return Verification(tuple(outcomes), rho, share, chance, spread, tuple(advantages), useful, text)
 
 
-def _rank_correlation(predicted: Sequence[float], realised: Sequence[float], confidence: float, seed: int) -> Interval:
-    """Spearman's ρ with a percentile bootstrap over orders; NaN where either side is constant."""
+def rank_correlation(predicted: Sequence[float], realised: Sequence[float], confidence: float = 0.95) -> Interval:
+    """Spearman's ρ between two lists, with an interval over orders.
+
+    The interval is that of Bonett and Wright: symmetric on Fisher's scale, with the variance
+    (1 + ρ²/2)/(n − 3). A perfect ρ counts as half a step below 1 there, since few orders can agree by luck.
+
+    Args:
+        predicted: One value per order.
+        realised: One value per order.
+        confidence: In (0, 1).
+
+    Returns:
+        The interval. Its bounds are NaN, with a `reason`, for fewer than ten orders or if a list is constant.
+
+    Example:
+        >>> f"{rank_correlation(range(10), [0, 2, 1, 3, 5, 4, 6, 7, 9, 8]):.2f}"
+        '0.96 (0.80 to 0.99)'
+
+    References:
+        D. G. Bonett, T. A. Wright (2000), Sample size requirements for estimating Pearson, Kendall and
+        Spearman correlations. Psychometrika 65(1).
+    """
+    n = len(predicted)
+    rho = _spearman(predicted, realised)
+    if np.isnan(rho):
+        return without_bounds(rho, confidence, "orders", n, "all predictions or all results are equal")
+    if n < FEWEST_ORDERS:
+        return without_bounds(rho, confidence, "orders", n, f"fewer than {FEWEST_ORDERS} random orders say too little")
+    most = 1 - 6 / (n * (n * n - 1))  # halfway to the largest ρ below 1, which one swap of neighbours gives
+    at = np.arctanh(np.clip(rho, -most, most))
+    half = normal_quantile((1 + confidence) / 2) * np.sqrt((1 + rho**2 / 2) / (n - 3))
+    return Interval(rho, float(np.tanh(at - half)), float(np.tanh(at + half)), confidence, "orders", n)
+
+
+def _spearman(predicted: Sequence[float], realised: Sequence[float]) -> float:
+    """Spearman's ρ with mean ranks of ties; NaN if a list is constant."""
     from scipy.stats import rankdata
 
-    def rho(p: np.ndarray, r: np.ndarray) -> np.ndarray:
-        a, b = (ranks - ranks.mean(1, keepdims=True) for ranks in (rankdata(p, axis=1), rankdata(r, axis=1)))
-        spread = np.sqrt((a * a).sum(1) * (b * b).sum(1))
-        return np.where(spread > 0, (a * b).sum(1) / np.where(spread > 0, spread, 1), np.nan)
-
-    p, r = np.round(np.asarray(predicted), 12), np.round(np.asarray(realised), 12)  # sums that differ in their last bits tie
-    at = np.random.default_rng(seed).integers(len(p), size=(RESAMPLES, len(p)))
-    draws, tail = rho(p[at], r[at]), (1 - confidence) / 2
-    low, high = np.nanquantile(draws, [tail, 1 - tail]) if np.isfinite(draws).any() else (np.nan, np.nan)
-    return Interval(float(rho(p[None], r[None])[0]), float(low), float(high), confidence, "orders", len(p))
+    # Sums that differ in their last bits tie.
+    a, b = (rankdata(np.round(np.asarray(v, dtype=float), 12)) for v in (predicted, realised))
+    a, b = a - a.mean(), b - b.mean()
+    spread = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / spread if spread else float("nan")
 
 
 def _first_task(first: Sequence[str], realised: Sequence[float]) -> tuple[float, float]:
@@ -126,14 +157,26 @@ def _first_task(first: Sequence[str], realised: Sequence[float]) -> tuple[float,
     return (float(between / total) if total else float("nan")), (len(values) - 1) / (len(whole) - 1)
 
 
+def _shown(v: Interval) -> bool:
+    """Whether a value above 0 is shown. Equal values of all seeds show nothing, since they have no spread."""
+    return v.known and not v.all_equal and v.low > 0
+
+
+def _bounds(v: Interval, factor: float) -> str:
+    """Both bounds, or why there are none."""
+    if not v.known or v.all_equal:
+        return f"[no interval: {v.reason}]"
+    return f"[{factor * v.low:+.2f}, {factor * v.high:+.2f}]"
+
+
 def _verdict(scheduler: str, rho: Interval, advantages: Sequence[Advantage]) -> tuple[bool, str]:
     plan = next((a for a in advantages if a.scheduler == scheduler), None)
-    ranks = rho.low > 0
-    told = f"Spearman's ρ across {rho.n} random orders {rho.estimate:+.2f} [{rho.low:+.2f}, {rho.high:+.2f}]"
+    ranks = _shown(rho)
+    told = f"Spearman's ρ across {rho.n} random orders {rho.estimate:+.2f} {_bounds(rho, 1)}"
     if plan is None:
         return ranks, f"The prediction {'ranks' if ranks else 'does not rank'} orders here: {told}."
-    gain = f"{100 * plan.gain.estimate:+.2f} points [{100 * plan.gain.low:+.2f}, {100 * plan.gain.high:+.2f}] over random orders"
-    beats = plan.gain.low > 0
+    gain = f"{100 * plan.gain.estimate:+.2f} points {_bounds(plan.gain, 100)} over random orders"
+    beats = _shown(plan.gain)
     words = {
         (True, True): f"Useful here: the prediction ranks orders, and the {scheduler} order is better than random ones",
         (
@@ -141,11 +184,14 @@ def _verdict(scheduler: str, rho: Interval, advantages: Sequence[Advantage]) -> 
             False,
         ): f"Partly useful here: the prediction ranks orders, but the {scheduler} order is not shown to beat random ones",
         (False, True): f"Better than random here, but not through its prediction: the {scheduler} order is above random ones",
-        (False, False): f"Not useful here: the {scheduler} order is no better than a random one",
+        (
+            False,
+            False,
+        ): f"Not shown to be useful here: neither does the prediction rank orders, nor does the {scheduler} order beat random ones",
     }
     told = f"{words[ranks, beats]}. {told}; {gain}, better than {100 * plan.percentile:.0f} % of them."
     best = max(advantages, key=lambda a: a.gain.estimate)
-    if best.gain.low > max(0.0, plan.gain.estimate):
-        above = f"{100 * best.gain.estimate:+.2f} points [{100 * best.gain.low:+.2f}, {100 * best.gain.high:+.2f}]"
+    if _shown(best.gain) and best.gain.low > plan.gain.estimate:
+        above = f"{100 * best.gain.estimate:+.2f} points {_bounds(best.gain, 100)}"
         told += f" Of the {len(advantages)} orders tried {best.scheduler} did best: {above}; the best of many flatters, so verify it alone."
     return ranks and beats, told
