@@ -26,7 +26,7 @@ from holdfast.models.classifier import as_input, check_model, float_type
 from holdfast.models.heads import check_head
 from holdfast.models.ties import check_ties
 from holdfast.streams.order import BatchOrder
-from holdfast.streams.task import SCENARIOS, Augment, Part, Task
+from holdfast.streams.task import SCENARIOS, ArrayPart, Augment, Part, Task
 from holdfast.training import checkpoint, records
 from holdfast.training.dry_run import takes_integers
 from holdfast.training.optimizer_state import restore_optimizers
@@ -312,7 +312,8 @@ class Learner(Probing):
                 ahead.append((index, epoch))
                 yield index
 
-        for x, y, task in self.random.inside(part.batches(remembered(), self.seed, first)):
+        rows = part.batches(remembered(), self.seed, first)
+        for x, y, task in rows if isinstance(part, ArrayPart) else self.random.inside(rows):  # arrays draw nothing
             index, epoch = ahead.popleft()
             yield Batch.of_stream(Rows(x.to(self.device), y.to(self.device), task), index, epoch == 0)
 
