@@ -112,7 +112,7 @@ def test_the_choice_of_outputs_is_refused_exactly_if_training_is_the_same_withou
         (["--method", "GenerativeReplay(temperature=1.0)"], "GenerativeReplay.temperature=1.0 has no effect"),
         (["--scenario", "task", "--method", "LwF(outputs='all')"], "LwF.outputs='all' has no effect"),
         (["--method", "ER(20, store='m')"], "another part of the sum"),
-        (["--epochs", "1,2,3,4,5,6"], "lists 6 numbers for 5 tasks"),
+        (["--epochs", "1,2,3,4,5,6"], "lists 6 numbers, but the stream has 5 tasks"),
         (["--device", "meta"], "device 'meta' cannot be used"),
         (["--seeds", ""], "seeds '' cannot be read"),
         (["--data", "digits", "--stream", "mixture", "--pieces", "ylecun/mnist", "--scenario", "domain"], "data.name"),

@@ -320,6 +320,6 @@ def _refuse_other_count(config: RunConfig, tasks: int) -> None:
         )
     if isinstance(epochs, list) and len(epochs) != tasks:
         raise HoldfastError(
-            f"training.epochs lists {len(epochs)} numbers for {tasks} tasks; "
-            "give one number, or one per task"
+            f"training.epochs lists {len(epochs)} numbers, but the stream has {tasks} tasks; "
+            "give one number for all of them, or one number per task"
         )

@@ -126,8 +126,8 @@ def content_of(name: str, data_dir: str | Path | None = None) -> str | None:
 
     Two results under one name are of the same examples only if the digests agree.
     """
-    folder = data_folder(data_dir)
-    local = folder / name if folder and name != DIGITS else None
+    folder = None if name == DIGITS else data_folder(data_dir)  # digits needs no folder
+    local = folder / name if folder else None
     return _content_key(local) if local is not None and local.is_dir() else None
 
 
