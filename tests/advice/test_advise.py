@@ -1,12 +1,17 @@
 """Advice: rules are whole, and whatever is answered, what is suggested can be run and keeps to the answers."""
 
 import itertools
+import os
+import re
 import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from holdfast import HoldfastError
-from holdfast.advice import Answers, advise, reason, rules
+from holdfast.advice import Answers, advise, pretrained_script, reason, rules
 from holdfast.advice.rules import check_rules
 from holdfast.cli.main import run_cli
 from holdfast.methods import AGEM, EWC, parse_method
@@ -46,6 +51,9 @@ def test_no_suggestion_contradicts_what_the_method_declares():
                 assert not (d.stores_examples and not answers.store), (answers, s.spec)
                 if d.stores_examples and answers.private:
                     assert part.name == "LatentReplay", (answers, s.spec)
+                if answers.pretrained:
+                    assert s.command.startswith("holdfast advise --script pretrained.py && python pretrained.py")
+                    assert part.name not in ("PNN", "SeparateNetworks")
                 if d.boundaries and not answers.boundaries and not answers.task_id:
                     assert "--boundaries page-hinkley" in s.command, (answers, s.spec)
                 assert dict(d.weak).get(found.scenario) is None, (answers, s.spec)
@@ -91,7 +99,6 @@ def test_refusals_quote_the_same_rules():
         {"new_classes": True, "store": 60},
         {"new_classes": True, "time": "tight"},
         {"new_classes": False, "boundaries": False},
-        {"new_classes": True, "pretrained": True, "private": True},
         {"new_classes": False, "store": 0},
     ],
 )
@@ -104,11 +111,50 @@ def test_the_commands_run(answers, tmp_path, capsys):
         if s.method in ("iCaRL", "ER_LwF", "GenerativeReplay") or "--boundaries" in words:
             words += ["--batch-size", "256"]
         else:
+            if "--epochs" in words:  # steps take their place
+                at = words.index("--epochs")
+                del words[at : at + 2]
             words += ["--steps", "2"]
         with pytest.raises(SystemExit) as done:
             run_cli([*words, "--tasks", "5" if "class" in words or "task" in words else "2", "--out", str(tmp_path / str(k))])
         assert not done.value.code, capsys.readouterr().err
     capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"new_classes": True, "private": True},
+        {"new_classes": False, "store": 0, "time": "tight"},
+        {"task_id": True, "store": 0},
+    ],
+)
+def test_commands_for_a_pretrained_network_use_one(answers, tmp_path):
+    """The first of each advice is run by a shell, as it is printed."""
+    first = advise(Answers(pretrained=True, **answers)).suggestions[0]
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(first.command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, (first.command, done.stderr)
+    accuracy = float(re.search(r"accuracy (\d\.\d+)", done.stdout)[1])
+    assert accuracy > 0.85, "an untrained network gives less"
+
+
+def test_the_script_takes_every_option_of_every_command():
+    taken = set(re.findall(r'add_argument\("(--[a-z-]+)"', pretrained_script()))
+    commands = {s.command for a in every_problem() if a.pretrained for s in advise(a).suggestions}
+    for command in commands:
+        assert set(re.findall(r" (--[a-z-]+)", command.partition("python ")[2])) <= taken, command
+
+
+def test_a_script_that_the_user_has_changed_stays(tmp_path, capsys):
+    path = tmp_path / "pretrained.py"
+    assert call(capsys, "--script", str(path))[0] == 0
+    assert path.read_text() == pretrained_script()
+    path.write_text("mine")
+    code, out, _ = call(capsys, "--script", str(path))
+    assert code == 0
+    assert "is there already" in out
+    assert path.read_text() == "mine"
 
 
 def call(capsys, *arguments):

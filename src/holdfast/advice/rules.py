@@ -1,5 +1,6 @@
 """From answers to a scenario, an architecture and methods, by the rules of `rules.toml`."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from holdfast.errors import HoldfastError, unknown
 
+SCRIPT = "pretrained.py"  # see `pretrained_script`
 ARCHITECTURE = {
     "task": "one head for each task: the task id selects it (--head separate)",
     "domain": "one head for all tasks, which share its outputs (--head fixed)",
@@ -98,6 +100,9 @@ def _holds(name: str, wanted: Any, facts: dict[str, Any]) -> bool:
     return facts[name] in wanted if isinstance(wanted, list) else facts[name] == wanted
 
 
+_SWEEP = re.compile(r"--sweep \S+ --validation \S+")
+
+
 @cache
 def _file() -> dict[str, Any]:
     return tomllib.loads(files("holdfast.advice").joinpath("rules.toml").read_text(encoding="utf-8"))
@@ -182,9 +187,25 @@ def _suggestion(method: str, answers: Answers, because: tuple[Rule, ...]) -> Sug
         options.append("--epochs 1")
     if not answers.boundaries and answers.scenario == "domain":
         options.append(about.get("no_boundaries", "--boundaries never"))
-    stream = "--stream permuted" if answers.scenario == "domain" else ""
-    given = ["holdfast run --data digits", stream, f"--scenario {answers.scenario}", f'--method "{spec}"', *options]
-    return Suggestion(method, spec, because, " ".join(g for g in given if g))
+    scenario = f"--scenario {answers.scenario}"
+    if answers.pretrained:  # which no option of `holdfast run` brings
+        start = [f"holdfast advise --script {SCRIPT} && python {SCRIPT}", f'"{spec}"', scenario]
+        options = [_SWEEP.sub("", o).strip() for o in options]
+    else:
+        stream = "--stream permuted" if answers.scenario == "domain" else ""
+        start = ["holdfast run --data digits", stream, scenario, f'--method "{spec}"']
+    return Suggestion(method, spec, because, " ".join(g for g in [*start, *options] if g))
+
+
+def pretrained_script() -> str:
+    """The text of a Python script that trains any method on a pretrained network.
+
+    Its network has learnt digits that are turned by 90 degrees; the user's own takes its place.
+
+    >>> pretrained_script().splitlines()[2].strip()
+    'python pretrained.py "RanPAC()" --scenario class --frozen'
+    """
+    return files("holdfast.advice").joinpath(f"{SCRIPT}.txt").read_text(encoding="utf-8")
 
 
 def check_rules() -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from holdfast.errors import HoldfastError, reading
+from holdfast.errors import HoldfastError, reading, require
+from holdfast.files import write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +34,15 @@ def advise(
     serve: Annotated[Path | None, typer.Option(help="Audit: data as they come when serving.")] = None,
     task: Annotated[str | None, typer.Option(help="Audit: the training data's task column.")] = None,
     label: Annotated[str | None, typer.Option(help="Audit: the training data's label column.")] = None,
+    script: Annotated[
+        Path | None,
+        typer.Option(help="Write a Python script that trains on a pretrained network, and give no advice."),
+    ] = None,
 ) -> None:
     """Say which scenario, architecture and methods fit a problem, and why; or audit training against serving data."""
+    if script is not None:
+        _write_script(script)
+        return
     if train or serve:
         if not (train and serve):
             raise HoldfastError("an audit compares two files: give --train and --serve")
@@ -74,12 +82,25 @@ def _complete(given: dict[str, Any]) -> tuple["Answers", list[str]]:
         raise HoldfastError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}, got {first['input']!r}") from None
 
 
+def _write_script(path: Path) -> None:
+    """A file that is there stays: the user may have put a network into it."""
+    from holdfast.advice import pretrained_script
+
+    if path.exists():
+        print(f"{path} is there already; it stays as it is.")
+        return
+    write_text(path, pretrained_script())
+    print(f"Wrote {path}. Put your network and your data into its two marked places.")
+
+
 def read_table(path: Path) -> "pd.DataFrame":
     """A table of the audit, from a file."""
     import pandas as pd
 
     if path.suffix not in READERS:
         raise HoldfastError(f"{path}: expected a file ending in {', '.join(READERS)}")
+    if path.suffix == ".parquet":
+        require("parquet", "pyarrow")
     with reading(str(path), READERS[path.suffix].removeprefix("read_")):
         more = {"lines": True} if path.suffix == ".jsonl" else {}
         frame: pd.DataFrame = getattr(pd, READERS[path.suffix])(path, **more)
@@ -95,6 +116,10 @@ def _print_advice(found: "Advice", answers: "Answers", assumed: list[str]) -> No
         for r in s.because:
             print(f"   {r.reason}\n     ({r.source})")
         print(f"   try: {s.command}\n")
+    if answers.pretrained and found.suggestions:
+        print(
+            "pretrained.py trains on a network that has learnt turned digits. Put your own network and data into its two marked places.\n"
+        )
     if not found.suggestions:
         print("no method fits these answers; what would have to be otherwise, or the rules below to hold no more:")
         for name, value, fitting in found.relax:
