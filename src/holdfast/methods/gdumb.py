@@ -1,8 +1,15 @@
 """GDumb: greedy sampler and dumb learner (Prabhu, Torr & Dokania 2020, algorithm 1).
 
 A class-balanced memory is filled as examples come; when asked to predict, a network is trained anew on the memory alone. Here that is at
-the end of every task: the configured epochs (or steps) count for the memory. The paper keeps the first examples of a class, here those kept
-are a random sample of it (Chrysakis & Moens 2020); its cosine schedule and CutMix are settings of the run. Passes: one.
+the end of every task: the configured epochs (or steps) count for the memory.
+
+- The paper keeps the first examples of a class, here those kept are a random sample of it (Chrysakis &
+  Moens 2020).
+- How the network is trained on the memory is a setting of the run. The authors use batch normalisation,
+  a cosine with warm restarts, random crops (on MNIST as well) and CutMix on colour images, and report
+  the best pass on the test data. benchmarks/gdumb.py shows what these are worth on Split MNIST.
+
+Passes: one.
 """
 
 from dataclasses import replace
