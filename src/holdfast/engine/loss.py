@@ -1,5 +1,6 @@
 """The weighted cross-entropy over the outputs that compete."""
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -34,4 +35,5 @@ def cross_entropy(logits: Tensor, y: Tensor, competing: Any, batch: Batch) -> Te
     z, target = restrict(logits, competing), within(y, competing)
     if batch.uniform():
         return F.cross_entropy(z, target)
-    return F.cross_entropy(z, target, reduction="none") @ batch.weights().to(z.dtype)
+    exact = batch if batch.precision == z.dtype else replace(batch, precision=z.dtype)
+    return F.cross_entropy(z, target, reduction="none") @ exact.weights()

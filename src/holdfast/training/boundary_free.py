@@ -17,7 +17,7 @@ from holdfast.errors import HoldfastError
 from holdfast.metrics.detection import Detection, detection
 from holdfast.streams.drift import Detector
 from holdfast.streams.task import Stream, Task
-from holdfast.training.fit import Log, Run, check, cost, cost_now, peak, reset_peak
+from holdfast.training.fit import Log, Run, check, cost, cost_now, empty_matrix, peak, reset_peak
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
@@ -173,7 +173,7 @@ def fit_boundary_free(
         log.by_task.append(cost_now(learner, order.steps))
     feed.end()
     log.peak = peak(learner.device)
-    matrix, validation = (log.matrix(stream, part, (0.0, 1.0)) for part in ("test", "validation"))
+    matrix, validation = (log.matrix(stream, part, empty_matrix(learner, stream)) for part in ("test", "validation"))
     assert matrix is not None
     return BoundaryFreeRun(
         matrix, None, cost(learner, log), True, validation, declared=feed.declared, true=log.ends[:-1], online=right / max(rows, 1)

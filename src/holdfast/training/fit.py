@@ -1,9 +1,10 @@
 """Training over a whole stream with an evaluation after every task: matrix, curves and cost of a run. Goes on where it was killed."""
 
 import contextlib
+import copy
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from holdfast.streams.task import Stream, Task
 from holdfast.training import records
 from holdfast.training.checkpoint import Checkpoints, make_ready
 from holdfast.training.preflight import check_run
-from holdfast.training.scoring import range_of, rehearse
+from holdfast.training.scoring import accuracy, range_of, rehearse
 from holdfast.training.succession import check_begun, check_left
 
 if TYPE_CHECKING:
@@ -64,9 +65,9 @@ class Log:
         if after is not None:
             records.evaluated(learner, means)
 
-    def matrix(self, stream: Stream, part: str, score_range: tuple[float, float]) -> AccuracyMatrix | None:
-        """The cells of one part (test or validation) as a matrix; None where there are none."""
-        m = AccuracyMatrix([t.name for t in stream], score_range=score_range)
+    def matrix(self, stream: Stream, part: str, empty: AccuracyMatrix) -> AccuracyMatrix | None:
+        """The cells of one part (test or validation) in a copy of an empty matrix; None where there are none."""
+        m = copy.deepcopy(empty)
         for of, task, after, segment, score, examples, results in self.cells:
             if of == part:
                 given = {"results": results} if results is not None else {"score": score, "examples": examples}
@@ -159,17 +160,24 @@ def fit(
         if saves is not None and saves.due():
             saves.write(learner, note())
     note()
-    known = range_of(learner.scorer)
-    matrix = log.matrix(stream, "test", known)
+    empty = empty_matrix(learner, stream)
     curves = Curves([t.name for t in stream], log.steps, _rows(log.scores), log.ends) if log.steps else None
     return Run(
-        matrix or AccuracyMatrix([t.name for t in stream], score_range=known),
+        log.matrix(stream, "test", empty) or empty,
         curves,
         cost(learner, log),
         outputs_exist=ahead,
-        validation=log.matrix(stream, "validation", known),
+        validation=log.matrix(stream, "validation", empty),
         zero_shot=log.zero_shot,
     )
+
+
+def empty_matrix(learner: "Learner", stream: Stream) -> AccuracyMatrix:
+    """A matrix of the stream's tasks; for accuracies it knows what guessing among the outputs in play would score."""
+    guessed: dict[Hashable, float] | None = None
+    if learner.scorer is accuracy:
+        guessed = {t.name: 1 / len(range(*t.outputs)) for t in stream}
+    return AccuracyMatrix([t.name for t in stream], score_range=range_of(learner.scorer), chance=guessed)
 
 
 def kept(folder: Path, tasks: int) -> Path:

@@ -21,7 +21,7 @@ from by_hand import (
 )
 
 EXACT = 1e-12
-ROUNDED = 1e-7  # the weights of rows that do not all weigh the same are float32 (engine/loss.py)
+ROUNDED = 1e-12
 
 
 def test_er_is_descent_on_the_mean_over_new_and_stored_rows():
