@@ -63,7 +63,9 @@ def bash(script: str, fakes: Path, **values: str) -> list[str]:
     ("ledger", "champion", "extras"),
     [
         ("", "a.csv", ""),
-        ("sqlite:///l.db", "", ""),
+        ("", "a.parquet", "[parquet]"),
+        ("sqlite:///l.db", "", "[ledger]"),
+        ("sqlite:///l.db", "a.pq", "[parquet,ledger]"),
         ("postgresql+psycopg://u@h/d", "", "[postgresql]"),
         ("", "runs:/1/a.csv", "[mlflow]"),
         ("postgres://u@h/d", "runs:/1/a.csv", "[postgresql,mlflow]"),
@@ -103,7 +105,7 @@ def test_the_gitlab_job_checks_out_one_commit_and_installs_that(fakes):
     work.mkdir()
     script = f"cd {shlex.quote(str(work))}\n" + "\n".join(job["before_script"] + job["script"])
     said = bash(script, fakes, HOLDFAST_URL=str(copy), HOLDFAST_COMMIT=head)
-    assert said[: said.index("--end")][-3:] == ["--constraint", ".holdfast/constraints.txt", "./.holdfast"]
+    assert said[: said.index("--end")][-3:] == ["--constraint", ".holdfast/constraints.txt", "./.holdfast[parquet]"]
     assert said[said.index("--end") + 1 :][:2] == ["holdfast", "gate"]
     assert (work / ".holdfast" / "constraints.txt").exists()
 
