@@ -118,7 +118,7 @@ def test_every_setting_reaches_the_config(capsys, tmp_path):
     assert config["method"] == "ER(40) + LwF(alpha=1.0)"
     data = {"name": "digits", "stream": "split", "then": [], "tasks": 2, "order": [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "validation": 0.1}
     data |= {"examples": 700, "sizes": [], "blurry": 0.0, "fraction": 0.9, "pieces": [], "task_order": [1, 0]}
-    assert config["data"] == data | {"features": "hashed", "group_column": None}
+    assert config["data"] == data
     assert config["model"]["name"] == "convnet"
     t = config["training"]
     assert (t["momentum"], t["steps"], t["drop_last"], t["renew_optimizer"], t["clip"], t["precision"]) == (
