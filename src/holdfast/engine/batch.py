@@ -148,6 +148,8 @@ class Batch:
             >>> [part.y.tolist() for part in Batch.of_stream(rows).split(4)]
             [[0, 4], [1, 5], [2], [3]]
         """
+        if parts == 1:
+            return [self]  # without the places of the rows, which cost time at every step
         dealt = self.dealt(parts)
         return [self._micro(k, take, len(dealt)) for k, take in enumerate(dealt)] if len(dealt) > 1 else [self]
 
