@@ -233,3 +233,9 @@ def test_a_result_on_data_that_changed_since_is_not_used(tmp_path):
     assert outdated(tmp_path, config, after)
     write_json(tmp_path / config.hash / "result.json", {k: v for k, v in result.items() if k != "data"})
     assert not outdated(tmp_path, config, after), "earlier versions kept no digest"
+
+
+def test_entries_that_become_the_same_run_in_a_sweep_run_once():
+    entries = [{"spec": "EWC(1)"}, {"label": "strong", "spec": "EWC(5)"}]
+    suite = validated(Suite, name="two", scenarios=["task"], seeds=[1], methods=entries)
+    assert [c.method for _, c in sweep_suite(suite, [("strength", [1, 2])])] == ["EWC(1)", "EWC(2)"]

@@ -1,5 +1,6 @@
 """The report: numbers as computed, self-contained, escaped, and without overflow in a real browser."""
 
+import copy
 import json
 import re
 import shutil
@@ -143,3 +144,14 @@ def test_nothing_overflows_in_a_browser(groups, tmp_path, width, height):
     assert inner == width
     assert not wide, f"wider than the window: {wide}"
     assert scroll <= inner
+
+
+def test_the_same_run_twice_is_no_second_seed(folder):
+    result = load_results([folder])[0]
+    once, twice = summarise([result]), summarise([result, copy.deepcopy(result)])
+    assert len(twice[0].results) == 1
+    assert twice[0].values["ACC"].n == once[0].values["ACC"].n == 1
+    other = copy.deepcopy(result)
+    other["matrix"]["cells"][0]["score"] = 0.123
+    with pytest.raises(HoldfastError, match=r"two results of .* seed \d+, but with other scores"):
+        summarise([result, other])

@@ -80,7 +80,20 @@ def sweep_suite(suite: Suite, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> li
     for name, _ in sweeps:
         if name not in used:
             raise HoldfastError(f"no method of the suite {suite.name} has an argument {name}, and it is no setting of a run")
-    return runs
+    return distinct_runs(runs)
+
+
+def distinct_runs(runs: Sequence[tuple[str, RunConfig]]) -> list[tuple[str, RunConfig]]:
+    """The runs without repetition: two entries of a suite that differ in what is swept become the same runs.
+
+    >>> same = RunConfig(method="EWC(1)")
+    >>> [label for label, _ in distinct_runs([("first", same), ("second", same)])]
+    ['first']
+    """
+    by_hash: dict[str, tuple[str, RunConfig]] = {}
+    for label, config in runs:
+        by_hash.setdefault(config.hash, (label, config))
+    return list(by_hash.values())
 
 
 def parts_of(method: str) -> list["Method"]:

@@ -149,11 +149,11 @@ def run(
         "method": method,
     }
     from holdfast.bench.options import refuse_idle
-    from holdfast.bench.sweep import parse_sweep, swept
+    from holdfast.bench.sweep import distinct_runs, parse_sweep, swept
 
     configs = [validated(RunConfig, **values, seed=seed) for seed in parse_seeds("0" if seeds is None else seeds)]
     sweeps = [parse_sweep(s) for s in sweep or ()]
-    runs = [pair for c in configs for pair in swept(c, sweeps)]
+    runs = distinct_runs([pair for c in configs for pair in swept(c, sweeps)])
     refuse_idle([c for _, c in runs])
     _name_idle(context, [c for _, c in runs], bool(sweeps))
     work = Work(out, jobs, device, data_dir, checkpoint_every, tolerance / 100, keep_checkpoints)

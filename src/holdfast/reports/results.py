@@ -150,7 +150,8 @@ def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> li
         buckets.setdefault((r["config"]["scenario"], _settings(r), r["label"], r["config"]["method"]), []).append(r)
     matrices = {id(r): AccuracyMatrix.from_json(r["matrix"]) for r in results}
     groups = []
-    for (scenario, settings, label, method), members in buckets.items():
+    for (scenario, settings, label, method), found in buckets.items():
+        members = _one_per_seed(label, found)
         _of_one_stream(label, [matrices[id(r)] for r in members])
         alike = [r for r in results if _settings(r) == settings]
         baseline = _baseline(alike, [matrices[id(r)] for r in alike])
@@ -159,6 +160,23 @@ def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> li
         groups.append(Group(scenario, label, method, tuple(members), tuple(matrices[id(r)] for r in members), values, tuple(rows)))
     rank = {"task": 0, "domain": 1, "class": 2}
     return sorted(groups, key=lambda g: (rank[g.scenario], -_sortable(g.values["ACC"].estimate)))
+
+
+def _one_per_seed(label: str, results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One result per seed: the same run twice, in two folders say, is no second seed.
+
+    Raises:
+        HoldfastError: Two results of one seed have other scores, so one of them is of another version or altered.
+    """
+    by_seed: dict[int, dict[str, Any]] = {}
+    for r in results:
+        kept = by_seed.setdefault(r["seed"], r)
+        if kept["matrix"] != r["matrix"]:
+            raise HoldfastError(
+                f"there are two results of {label} with the same settings and seed {r['seed']}, but with other scores; "
+                "give one of their folders alone, or run again"
+            )
+    return list(by_seed.values())
 
 
 def _of_one_stream(label: str, matrices: Sequence[AccuracyMatrix]) -> None:
