@@ -1,0 +1,197 @@
+"""Every shell line that a text of this repository prints is run as it is printed.
+
+Lines of `holdfast` run in one folder per page, one after another, through the same entry point as in a shell. What takes
+seconds runs to its end. What trains (`run`, `bench`, `order`) goes through the whole of the command up to the first step of
+training of its first and its last run, on a fiftieth of a data set of the hub; on pages of results, which name the large
+suites, up to the moment before data are read.
+"""
+
+import os
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from holdfast.bench.runner import execute
+from holdfast.cli.main import run_cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
+    *sorted((ROOT / "benchmarks").rglob("*.md")),
+]
+PROGRAMS = ("holdfast", "make", "pip", "python", "python3", "git", "docker")
+# Names of commands and options in running text, which are no whole lines.
+SHORT = re.compile(r"holdfast( [a-z-]+)*|holdfast [^ ]+ NAME|holdfast gate --(plan|init)|.*…")
+# Lines that cannot run here, with the reason, and where else they are checked.
+ELSEWHERE = {
+    "holdfast gate --champion runs:/": "needs a tracking server; tests/integrations/test_mlflow.py runs it on one",
+    "examples/release-gate": "runs with the example, in tests/examples/test_release_gate.py",
+}
+
+
+def lines_of(page: Path) -> list[str]:
+    """The shell lines of a page: indented, in a block of a shell, or as code in a sentence."""
+    text = page.read_text()
+    blocks = re.findall(r"```(?:bash|sh|shell|console)\n(.*?)```", text, re.S)
+    prose = re.sub(r"```.*?```", "", text, flags=re.S)
+    found = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    found += [line.strip() for line in prose.splitlines() if line.startswith("    ")]
+    found += [code for code in re.findall(r"`([^`\n]+)`", prose) if not SHORT.fullmatch(code)]
+    return [line for line in found if line.split(" ")[0] in PROGRAMS and " " in line]
+
+
+LINES = {page: found for page in PAGES if (found := lines_of(page))}
+
+
+def words_of(line: str) -> list[str]:
+    return shlex.split(line, comments=True)
+
+
+class FirstStep(SystemExit):
+    """Training has begun: the command is as good as its line."""
+
+
+def first_steps(runs, out, *, data_dir=None, device="cpu", **rest):
+    """In place of `run_all`: everything up to the first step of the first and the last run."""
+
+    def stop(*where):
+        raise FirstStep(0)
+
+    for label, config in {c.hash: (label, c) for label, c in (runs[0], runs[-1])}.values():
+        small = {} if config.data.sets == {"digits"} else {"fraction": 0.02}
+        fast = config.model_copy(update={"data": config.data.model_copy(update=small)})
+        with pytest.raises(FirstStep):
+            execute(fast, label, data_dir, device, tell=stop)
+    raise FirstStep(0)
+
+
+def no_steps(runs, out, **rest):
+    """In place of `run_all` on pages of results."""
+    assert runs
+    raise FirstStep(0)
+
+
+def fill(folder: Path) -> None:
+    """The files that the lines name: small tables, and finished runs of two steps a task."""
+    rng = np.random.default_rng(0)
+    task = np.repeat(["cards", "wallet"], 600)
+    ids = [f"e{k}" for k in range(1200)]
+    right = (rng.random(1200) < 0.9).astype(int)
+    worse = np.where((task == "wallet") & (rng.random(1200) < 0.2), 0, right)
+    champion = pd.DataFrame({"task": task, "example_id": ids, "score": right})
+    candidate = champion.assign(score=worse)
+    for name in ("a", "champion", "results"):
+        champion.to_parquet(folder / f"{name}.parquet")
+    for name in ("b", "candidate"):
+        candidate.to_parquet(folder / f"{name}.parquet")
+    (folder / "scores.csv").write_text("task,after,score\na,a,0.9\na,b,0.6\nb,b,0.8\n")
+    (folder / "matrix.csv").write_text("trained,A,B,C\nA,,-0.1,0.0\nB,-0.2,,0.1\nC,0.05,0.1,\n")
+    shop = rng.integers(0, 3, 90)
+    serve = pd.DataFrame({"price": rng.normal(size=90)})
+    serve.to_parquet(folder / "serve.parquet")
+    serve.assign(shop=shop, fraud=shop % 2).to_parquet(folder / "train.parquet")
+
+
+PROBE = """
+name = "turns"
+scenarios = ["domain"]
+seeds = [1]
+methods = [{ spec = "FineTune()" }]
+data = { name = "digits", stream = "mixture", pieces = ["digits", "digits:rotate=90", "digits:permute=1"] }
+training = { steps = 2 }
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """Runs that texts take for granted, of two steps a task, and a probe of three orders."""
+    folder = tmp_path_factory.mktemp("finished")
+    run = ["run", "--method", "FineTune()", "--tasks", "2", "--steps", "2"]
+    for name in ("demo", "er"):
+        assert code([*run, "--keep-checkpoints", "--out", str(folder / name)]) == 0
+    for name in ("before", "after", "a", "b", "mnist-to-fashion"):
+        (folder / name).symlink_to(folder / "demo")
+    (folder / "turns.toml").write_text(PROBE)
+    assert code(["order", "probe", "--suite", str(folder / "turns.toml"), "--jobs", "1", "--out", str(folder / "probe")]) == 0
+    return folder
+
+
+def code(words: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        run_cli(words)
+    return int(ended.value.code or 0)
+
+
+def lacks_data(line: str) -> bool:
+    """Whether a line trains on a data set that is neither in the package nor on this machine."""
+    named = re.search(r"--data \S+/|holdfast bench [a-z]|holdfast order (probe|verify)", line)
+    return named is not None and not os.environ.get("HOLDFAST_DATA")
+
+
+@pytest.mark.parametrize("page", LINES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_printed_command_runs(page, finished, tmp_path, monkeypatch, capsys):
+    fill(tmp_path)
+    (tmp_path / "runs").symlink_to(finished)
+    (tmp_path / "probe").symlink_to(finished / "probe")
+    monkeypatch.chdir(tmp_path)
+    results = "results" in page.parts
+    monkeypatch.setattr("holdfast.bench.runner.run_all", no_steps if results else first_steps)
+    for line in LINES[page]:
+        words = words_of(line)
+        if words[0] != "holdfast" or any(part in line for part in ELSEWHERE):
+            continue
+        if lacks_data(line) and not results:
+            continue
+        ended = code(words[1:])
+        said = capsys.readouterr()
+        verdict = words[1] == "gate" and ended == 1 and said.out.startswith("fail")
+        assert ended == 0 or verdict, f"{page.name}: {line}\n{said.err}{said.out}"
+
+
+def test_the_targets_of_make_exist():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+    named = {w for found in LINES.values() for line in found if line.startswith("make ") for w in words_of(line)[1:2]}
+    assert {"demo", "test"} <= named <= targets
+
+
+def test_scripts_that_are_named_exist():
+    for page, found in LINES.items():
+        for line in found:
+            words = words_of(line)
+            if words[0].startswith("python") and words[1].endswith(".py") and words[1] != "pretrained.py":
+                assert (ROOT / words[1]).exists(), f"{page.name}: {line}"
+
+
+def test_lines_of_pip_install_from_a_checkout_with_extras_that_exist():
+    """They need the network; `make dist-check` installs the package in fresh environments."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    lines = [line for found in LINES.values() for line in found if re.match(r"(python3? -m )?pip ", line)]
+    assert len(lines) >= 4
+    pinned = (ROOT / "constraints.txt").read_text()
+    for line in lines:
+        words = words_of(line)
+        if "--constraint" in words:
+            at = words.index("--constraint")
+            assert (ROOT / words[at + 1]).exists(), line
+            del words[at : at + 2]
+        for target in words[words.index("install") + 1 :]:
+            local = re.fullmatch(r"\.(\[([a-z,]+)\])?", target)
+            assert local or target in pinned or target.startswith("git+https://git.example.com/"), line
+            assert not local or not local[2] or set(local[2].split(",")) <= extras.keys(), line
+
+
+def test_a_line_that_fails_would_be_found(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text("Text.\n\n    holdfast gate --champoin a.csv   # a slip\n\nAnd `holdfast run --step 3`, not `holdfast run`.\n")
+    assert lines_of(page) == ["holdfast gate --champoin a.csv   # a slip", "holdfast run --step 3"]
+    assert [code(words_of(line)[1:]) for line in lines_of(page)] == [2, 2]
