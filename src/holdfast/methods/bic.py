@@ -65,8 +65,7 @@ class BiC(Method):
         return z * F.pad(self.get_buffer("scale"), (0, more), value=1.0) + F.pad(self.get_buffer("shift"), (0, more))
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
-        first, last = new_outputs(learner, task)
-        width = learner.head.width
+        (first, last), width = new_outputs(learner, task), learner.head.width
         for name, fill in (("scale", 1.0), ("shift", 0.0)):
             self.remember(name, F.pad(self.get_buffer(name), (0, width - len(self.get_buffer(name))), value=fill))
         if not first:

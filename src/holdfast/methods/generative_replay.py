@@ -2,8 +2,7 @@
 
 A VAE of the inputs is trained beside the classifier. From the second task on, both learn from new rows and from inputs that the VAE of
 the last boundary draws, labelled by the classifier of the last boundary: loss 1/t new + (1 − 1/t) replayed, for both networks.
-
-- `labels`: hard (the most likely output; the paper) or soft (all outputs, by LwF's distillation at `temperature`, without T²).
+- `labels`: hard (the most likely output; the paper) or soft (old outputs, by LwF's distillation at `temperature`, without T²).
 - Task scenario: a drawn input has no task, so old tasks take turns as its task (the old network labels it among that task's outputs).
 - VAE: inputs in [0, 1] → hidden → `latent` means and log-variances → hidden → sigmoid; loss (cross-entropy of pixels + KL to the standard
   normal) / number of pixels; Adam. Passes: one at the doubled batch, one forward of the old network, the VAE's at the doubled batch.
@@ -18,12 +17,11 @@ from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.loss import restrict, within
-from holdfast.engine.snapshot import Snapshot
 from holdfast.errors import HoldfastError, one_of
-from holdfast.methods.lwf import distillation
+from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
-from holdfast.methods.outputs import with_own
 from holdfast.methods.replay import stream_rows
+from holdfast.methods.teacher import Teacher
 from holdfast.models.vae import VAE
 from holdfast.streams.task import Task
 
@@ -42,10 +40,9 @@ class GenerativeReplay(Method):
         """`hidden` and `latent` sizes of the VAE; `labels` hard or soft; `temperature` of soft ones; `lr` of the VAE's Adam."""
         super().__init__()
         self.hidden, self.latent = tuple(hidden), int(at_least("latent", latent, 1))
-        self.labels, self.temperature = one_of("labels", labels, ("hard", "soft")), at_least("temperature", temperature, 1e-6)
-        self.lr = at_least("lr", lr, 1e-12)
-        self.old = Snapshot()
-        self.remember("ended", torch.zeros(0, dtype=torch.long))  # outputs of tasks that have ended
+        self.labels, self.lr = one_of("labels", labels, ("hard", "soft")), at_least("lr", lr, 1e-12)
+        self.temperature = at_least("temperature", temperature, 1e-6)
+        self.old = Teacher()
 
     def uses(self, place: str) -> bool:
         """As for every method; the criterion is its own with soft labels alone."""
@@ -77,13 +74,8 @@ class GenerativeReplay(Method):
         x = self.before.sample(n, self.generator("replay")).view(n, *batch.x.shape[1:])
         x = (x * 255).round().to(torch.uint8) if batch.x.dtype == torch.uint8 else x
         known = task if learner.scenario == "task" else None
-        z = self._among_ended(self.old(learner.model, learner.prepare(x, augment=False), known))
+        z = self.old.among_ended(learner.model, learner.prepare(x, augment=False), known)
         return batch.add(self.name, Rows(x, z.argmax(1), task, {"logits": z} if self.labels == "soft" else {}), float(t))
-
-    def _among_ended(self, z: Tensor) -> Tensor:
-        """The old network's logits, (N, C), -inf at outputs whose classes no ended task had."""
-        ended = self.get_buffer("ended")
-        return torch.full_like(z, -torch.inf).index_copy_(1, ended, z.index_select(1, ended))[:, : self.old.outputs]
 
     def criterion(self, learner: "Learner", step: Step) -> Tensor:
         z, target, w = restrict(step.logits, step.competing), within(step.batch.y, step.competing), step.batch.weights()
@@ -105,5 +97,4 @@ class GenerativeReplay(Method):
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         self.before = copy.deepcopy(self.now).requires_grad_(False)
-        self.old.take(learner.model, learner.space, learner.seen_outputs)
-        self.remember("ended", with_own(self.get_buffer("ended"), task))
+        self.old.follow(learner, task, learner.seen_outputs)

@@ -18,12 +18,11 @@ from torch import Tensor
 
 from holdfast.advice import reason
 from holdfast.engine.batch import Step
-from holdfast.engine.snapshot import Snapshot
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, at_least
-from holdfast.methods.outputs import with_own
 from holdfast.methods.replay import Replay
 from holdfast.methods.stored import stored_parts
+from holdfast.methods.teacher import Teacher
 from holdfast.streams.task import JoinedPart, Task
 
 if TYPE_CHECKING:
@@ -49,8 +48,7 @@ class iCaRL(Replay):
         """`capacity` exemplars in all, or of each class with `memory="herding_per_class"`; `temperature` of the teacher's targets."""
         super().__init__(capacity, one_of("memory policy", memory, ("herding", "herding_per_class")), "boundary")
         self.temperature = at_least("temperature", temperature, 1e-6)
-        self.teacher = Snapshot()
-        self.remember("ended", torch.zeros(0, dtype=torch.long))  # outputs of tasks that have ended
+        self.teacher = Teacher()
         self._means: tuple[Any, Tensor] | tuple[()] = ()  # derived: exemplar means at a step
 
     def begin(self, learner: "Learner", task: Task) -> Task:
@@ -60,7 +58,7 @@ class iCaRL(Replay):
         seen = learner.seen_outputs
         target = F.one_hot(step.batch.y, seen).to(step.logits.dtype)
         if "theta" in self.teacher._buffers:
-            ended = self.get_buffer("ended")
+            ended = self.teacher.ended
             old = self.teacher(learner.model, step.x, None).index_select(1, ended)
             target.index_copy_(1, ended, torch.sigmoid(old / self.temperature).to(target.dtype))
         rows = F.binary_cross_entropy_with_logits(step.logits[:, :seen], target, reduction="none").sum(1)
@@ -87,6 +85,5 @@ class iCaRL(Replay):
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         self.offer_task(learner, task)
-        self.teacher.take(learner.model, learner.space, learner.seen_outputs)
-        self.remember("ended", with_own(self.get_buffer("ended"), task))
+        self.teacher.follow(learner, task, learner.seen_outputs)
         self._means = ()

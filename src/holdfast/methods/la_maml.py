@@ -1,14 +1,11 @@
-"""LaMAML: look-ahead MAML for online continual learning (Gupta, Yadav & Paull 2020).
-
-First order, with the meta gradients of the authors' code.
+"""LaMAML: look-ahead MAML for online continual learning (Gupta, Yadav & Paull 2020), first order.
 
 With the new rows in `inner` parts b_k and the meta batch M = new ∪ stored rows: θ_{k+1} = θ_k − α ∘ ∇L(θ_k; b_k); then
 α ← α − η ∇_α L̄ and θ ← θ − max(0, α) ∘ ∇L̄, with ∇L̄ = mean_k ∇L(θ_{k+1}; M) and
 ∇_α L̄ = −mean_k ∇L(θ_{k+1}; M) ∘ Σ_{j ≤ k} ∇L(θ_j; b_j).
 Each weight thus has a learning rate of its own, which falls where old and new disagree.
-
-- Algorithm 1 of the paper takes both meta gradients at the last inner weights alone; the authors' code
-  averages them over all inner weights, and so does this.
+- The meta gradients are averaged over all inner weights, as in the authors' code; algorithm 1 of the
+  paper takes them at the last inner weights alone.
 - The inner step uses α as it is (algorithm 1); the authors' code uses max(0, α) there as well. The two
   differ for weights whose α has fallen below 0.
 - `clip` bounds the norm of every gradient, inner and meta. The authors' code clips no inner gradient.

@@ -1,6 +1,6 @@
-"""Which outputs are a task's own, which have been trained by tasks that ended, and which are new.
+"""Which outputs are a task's own, and which are new.
 
-What the head has opened says none of this: with all outputs open from the start, as
+What the head has opened says neither: with all outputs open from the start, as
 `Learner(outputs="all")` has them, and in the domain scenario, it has opened outputs whose classes
 no task has brought yet.
 """
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 def own_outputs(task: Task) -> Tensor:
     """The outputs of the classes that a task has, (K,), ascending."""
     return torch.arange(*task.outputs) if task.competing is None else task.competing.cpu()
-
-
-def with_own(ended: Tensor, task: Task) -> Tensor:
-    """The outputs of tasks that have ended, (K,), ascending, once `task` is one of them."""
-    return torch.cat([ended, own_outputs(task).to(ended.device)]).unique()
 
 
 def new_outputs(learner: "Learner", task: Task) -> tuple[int, int]:

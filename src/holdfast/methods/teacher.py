@@ -1,0 +1,49 @@
+"""The teacher of distillation: the network of the last boundary, and what it has learnt to tell apart."""
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.engine.snapshot import Snapshot
+from holdfast.methods.outputs import own_outputs
+from holdfast.streams.task import Task
+
+if TYPE_CHECKING:
+    from holdfast.training.learner import Learner
+
+
+class Teacher(Snapshot):
+    """A snapshot that knows the outputs of the classes of tasks that have ended.
+
+    These are what "old outputs" means. The head may have others open that no task has brought yet.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.remember("has_ended", torch.zeros(0, dtype=torch.bool))  # one entry per output
+        self._ended: tuple[int, Tensor] | tuple[()] = ()  # derived, so that no step searches the mask
+
+    @property
+    def ended(self) -> Tensor:
+        """The outputs of the classes of tasks that have ended, (K,), ascending."""
+        mask = self.get_buffer("has_ended")
+        if not self._ended or self._ended[0] != mask.data_ptr():
+            self._ended = (mask.data_ptr(), mask.nonzero().flatten())
+        return self._ended[1]
+
+    def follow(self, learner: "Learner", task: Task, outputs: int) -> None:
+        """Copy the network after `task`; `outputs` is the number of outputs in play."""
+        self.take(learner.model, learner.space, outputs)
+        before = self.get_buffer("has_ended")
+        mask = torch.zeros(learner.head.width, dtype=torch.bool, device=learner.device)
+        mask[: len(before)] = before
+        mask[own_outputs(task).to(learner.device)] = True
+        self.remember("has_ended", mask)
+        self._ended = ()
+
+    def among_ended(self, module: nn.Module, x: Tensor, task: int | Tensor | None) -> Tensor:
+        """What the teacher answers, (N, outputs), -inf at outputs whose classes no ended task had."""
+        z, ended = self(module, x, task), self.ended
+        answers = torch.full_like(z, -torch.inf).index_copy_(1, ended, z.index_select(1, ended))
+        return answers[:, : self.outputs]
