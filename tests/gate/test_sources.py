@@ -245,6 +245,7 @@ BROKEN = {
     "unequal.json": '{"task": ["a"], "example_id": [1, 2], "score": [1, 1]}',
     "ragged.csv": CSV + "a,3\n",
     "ragged more.csv": CSV + "a,3,1,1\n",
+    "open quote.csv": CSV + 'a,3,"1\na,4,1\n',
     "archive.zip": "PK",
     "no ending": CSV,
     "x.parquet.gz": "",

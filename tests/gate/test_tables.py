@@ -67,6 +67,8 @@ def test_ids_that_are_no_whole_numbers_keep_their_value():
         pd.Series([True, 0.0], dtype=object),
         np.array([1, 0], np.float16),
         pd.arrays.SparseArray([1.0, 0.0]),
+        [b"1", b" 0.0"],
+        pd.Series([b"1", False], dtype=object),
     ],
 )
 def test_scores_of_every_numeric_type_are_numbers(score):

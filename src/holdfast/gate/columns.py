@@ -158,6 +158,7 @@ def _parsed(values: list[Any]) -> tuple[np.ndarray, np.ndarray]:
             return np.array(values, dtype=object).astype(float), np.zeros(len(values), dtype=bool)
         except ValueError:
             pass  # words, or nothing, among the numbers
+    values = [v.decode("utf-8", "replace") if isinstance(v, bytes) else v for v in values]
     gaps = [v.isspace() or not v if isinstance(v, str) else _missing(v) for v in values]
     filled = [np.nan if gap else v for v, gap in zip(values, gaps, strict=True)]
     return np.array(list(map(_number, filled)), dtype=float), np.array(gaps, dtype=bool)
