@@ -7,9 +7,9 @@ import torch.nn.functional as F
 
 from helpers import SGD, learner, stream
 from holdfast import HoldfastError
-from holdfast.methods import NCM, OML, SLDA, RanPAC
+from holdfast.methods import NCM, OML, SLDA, RanPAC, parse_method
 from holdfast.models import mlp
-from holdfast.streams import digits, split
+from holdfast.streams import blurry, digits, split
 from holdfast.training import Learner
 
 
@@ -117,3 +117,30 @@ def test_the_inner_loop_of_oml_moves_the_head_alone():
     plain.step(next(plain.batches()))
     assert torch.allclose(still.space.theta, plain.space.theta, atol=1e-6), "without an inner loop it is plain training"
     assert not torch.allclose(slow.space.theta, plain.space.theta, atol=1e-6)
+
+
+@pytest.mark.parametrize("spec", ["HAT()", "KFACEWC(1.0)", "GPM()", "SI(1.0)", "LwF()", "OGD()"])
+def test_a_frozen_backbone_stays_as_it_is_under_methods_of_every_kind(spec):
+    s = split(digits(), 5, "task")
+    model = mlp(s.shape, "separate", seed=0).freeze()
+    before = [p.clone() for p in model.backbone.parameters()]
+    Learner(model, parse_method(spec), scenario="task", steps=3).train(s[0], s[1])
+    assert all(map(torch.equal, before, model.backbone.parameters()))
+
+
+def test_packnet_prunes_no_frozen_weight():
+    s = split(digits(), 5, "task")
+    with pytest.raises(HoldfastError, match="none of them is trainable"):
+        Learner(mlp(s.shape, "separate", seed=0).freeze(), parse_method("PackNet()"), scenario="task")
+    model = mlp(s.shape, "separate", seed=0)
+    layers = [p for p in model.backbone.parameters() if p.dim() > 1]
+    first = layers[0].requires_grad_(False).clone()
+    Learner(model, parse_method("PackNet()"), scenario="task", steps=3).train(s[0], s[1])
+    assert torch.equal(layers[0], first)
+
+
+def test_icarl_refuses_streams_in_which_no_task_has_a_class_of_its_own():
+    s = blurry(split(digits(), 5, "class"), 0.2)
+    learner = Learner(mlp(s.shape, "growing", seed=0), parse_method("iCaRL(100)"), scenario="class")
+    with pytest.raises(HoldfastError, match=r"'2\+3' has none, as in blurry streams"):
+        learner.fit(s, progress=lambda *_: pytest.fail("a step was taken"))

@@ -13,7 +13,7 @@ Matrix = nn.Linear | nn.Conv2d
 
 
 def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
-    """Linear layers and convolutions by name; an error where something else is trainable."""
+    """Trainable linear layers and convolutions by name; an error where something else is trainable."""
     found: dict[str, Matrix] = {}
     owners: dict[int, str] = {}
     for name, m in module.named_modules():
@@ -25,7 +25,8 @@ def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
                     "use another method, or give each layer a weight of its own"
                 )
         if type(m) in (nn.Linear, nn.Conv2d) and (not isinstance(m, nn.Conv2d) or m.groups == 1):
-            found[name] = m  # type: ignore[assignment]
+            if own:
+                found[name] = m  # type: ignore[assignment]
         elif own:
             raise HoldfastError(
                 f"{who} treats linear layers and convolutions (without groups), but {name or 'the model'} is {type(m).__name__} with "

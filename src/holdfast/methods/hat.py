@@ -55,7 +55,8 @@ class HAT(Method):
         free = torch.ones_like(learner.space.theta)
         views: dict[str, Any] = learner.space.views(free)
         for name, value in self._network(learner).free().items():
-            views[name].copy_(value)
+            if name in views:  # frozen weights need no protection
+                views[name].copy_(value)
         self.remember("free", free, vector=True)
         return task
 

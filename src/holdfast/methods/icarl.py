@@ -18,12 +18,13 @@ from torch import Tensor
 
 from holdfast.advice import reason
 from holdfast.engine.batch import Step
-from holdfast.errors import one_of
+from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Declaration, at_least
+from holdfast.methods.outputs import own_outputs
 from holdfast.methods.replay import Replay
 from holdfast.methods.stored import stored_parts
 from holdfast.methods.teacher import Teacher
-from holdfast.streams.task import JoinedPart, Task
+from holdfast.streams.task import JoinedPart, Stream, Task
 
 if TYPE_CHECKING:
     from holdfast.training.learner import Learner
@@ -50,6 +51,15 @@ class iCaRL(Replay):
         self.temperature = at_least("temperature", temperature, 1e-6)
         self.teacher = Teacher()
         self._means: tuple[Any, Tensor] | tuple[()] = ()  # derived: exemplar means at a step
+
+    def check(self, learner: "Learner", stream: Stream) -> None:
+        super().check(learner, stream)
+        known = set[int]()
+        for task in stream:
+            if known.issuperset(own_outputs(task).tolist()):
+                why = "as in blurry streams, where every task may bring every class; use ER or DERpp there"
+                raise HoldfastError(f"iCaRL learns classes that no earlier task had, but {task.name!r} has none, {why}")
+            known |= set(own_outputs(task).tolist())
 
     def begin(self, learner: "Learner", task: Task) -> Task:
         return replace(task, train=JoinedPart([task.train, *stored_parts(self.memory)])) if len(self.memory) else task

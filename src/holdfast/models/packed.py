@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from holdfast.errors import HoldfastError
 from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
 
@@ -22,7 +23,13 @@ class Packed(PerTask):
     def __init__(self, model: Classifier) -> None:
         super().__init__(model.backbone, model.head)
         self.need_separate_heads()
-        self.names = [n for n, p in model.backbone.named_parameters() if p.dim() > 1]
+        # Frozen weights belong to all tasks, so they are neither pruned nor given away.
+        self.names = [n for n, p in model.backbone.named_parameters() if p.dim() > 1 and p.requires_grad]
+        if not self.names:
+            raise HoldfastError(
+                "PackNet gives each task a share of the backbone's weights, but none of them is trainable; unfreeze "
+                "layers, or take a method for frozen features such as NCM, SLDA or RanPAC"
+            )
         for k, name in enumerate(self.names):
             self.register_buffer(f"owner_{k}", torch.zeros(model.backbone.get_parameter(name).shape, dtype=torch.uint8))
         self.register_buffer("tasks", torch.zeros((), dtype=torch.uint8))  # those that have their weights

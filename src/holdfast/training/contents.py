@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
@@ -220,6 +221,9 @@ def _check_snapshot(teacher: Snapshot, learner: "Learner") -> None:
     outputs, tasks = teacher.host["outputs"], teacher.host["tasks"]
     _need(type(outputs) is int and 0 < outputs <= learner.head.width, "the teacher's outputs")
     _need(type(tasks) is int and 0 < tasks <= len(learner.head.ranges), "the teacher's tasks")
+    ended = teacher._buffers.get("has_ended")  # of teachers for distillation
+    fits = ended is None or (ended.dtype == torch.bool and ended.dim() == 1 and len(ended) <= learner.head.width)
+    _need(fits, "the teacher's outputs of ended tasks")
 
 
 def check_optimizer(optimizer: Any, plain: Mapping[str, Any], tensors: Mapping[str, Tensor], known: Mapping[str, Any]) -> None:
