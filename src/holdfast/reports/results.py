@@ -140,7 +140,9 @@ def _order(result: dict[str, Any]) -> tuple:
 
 
 def _settings(result: dict[str, Any]) -> str:
-    return json.dumps({k: v for k, v in result["config"].items() if k not in ("seed", "method")}, sort_keys=True)
+    """What runs that are compared have in common: all settings but seed and method, and how the stream was built."""
+    values = {k: v for k, v in result["config"].items() if k not in ("seed", "method")}
+    return json.dumps(values | {"streams": result.get("streams", 1)}, sort_keys=True)
 
 
 def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> list[Group]:

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from holdfast.errors import HoldfastError
+
 
 def crop_and_flip(padding: int = 4, flip: bool = True) -> "CropAndFlip":
     """Random shift by up to `padding` pixels (zeros outside) and random horizontal flip, each image by itself."""
@@ -17,6 +19,8 @@ class CropAndFlip:
         self.padding, self.flip = padding, flip
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        if x.dim() != 4:
+            raise HoldfastError(f"crop_and_flip is for images (N, C, H, W), got inputs of shape {tuple(x.shape)}; leave augment out")
         n, _, h, w = x.shape
         draws = torch.rand(3, n, generator=generator).to(x.device)
         shift = (draws[:2] * (2 * self.padding + 1)).long()

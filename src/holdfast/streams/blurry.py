@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from holdfast.errors import HoldfastError
+from holdfast.streams.build import whole
 from holdfast.streams.task import JoinedPart, Stream, Subset, Task
 
 
@@ -22,6 +23,7 @@ def blurry(stream: Stream, share: float, *, seed: int = 0) -> Stream:
     """
     if not 0 <= share < 1:
         raise HoldfastError(f"share is how much of each task moves to the others, in [0, 1), got {share}")
+    whole("seed", seed)
     if stream.scenario == "task":
         raise HoldfastError("boundaries cannot be blurred in the task scenario, where each row's task is known; use class or domain")
     if len(stream) < 2 or not share:

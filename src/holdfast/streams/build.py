@@ -81,7 +81,9 @@ class Source:
         """
         if examples > len(self.train_y):
             raise HoldfastError(f"{self.name} has {len(self.train_y)} training examples, {examples} were asked for; lower data.examples")
-        rng, share = np.random.default_rng(seed), examples / len(self.train_y)
+        if examples < len(self.labels):
+            raise HoldfastError(f"{self.name} has {len(self.labels)} classes, so at least as many examples are needed, got {examples}")
+        rng, share = np.random.default_rng(whole("seed", seed)), examples / len(self.train_y)
         found = [np.flatnonzero(self.train_y == v) for v in self.labels]
         kept = [rng.permutation(rows)[: max(round(len(rows) * share), 1)] for rows in found]
         rows = np.sort(np.concatenate(kept))
@@ -134,6 +136,7 @@ def build(
     one_of("scenario", scenario, SCENARIOS)
     if not 0 <= validation < 1:
         raise HoldfastError(f"validation must be a share in [0, 1), got {validation}")
+    whole("seed", seed)
     pieces = _ordered(pieces, task_order)
     sources = list({id(p.source): p.source for p in pieces}.values())
     _refuse_broken(sources)
@@ -154,8 +157,23 @@ def build(
     )
 
 
+def whole(what: str, value: Any, least: int = 0) -> int:
+    """`value` as an integer of at least `least`.
+
+    Raises:
+        HoldfastError: It is no whole number, or too small.
+
+    Example:
+        >>> whole("tasks", np.int64(5))
+        5
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise HoldfastError(f"{what} must be a whole number of at least {least}, got {value!r}")
+    return int(value)
+
+
 def _ordered(pieces: Sequence[Piece], task_order: Sequence[int] | None) -> list[Piece]:
-    number = range(len(pieces)) if task_order is None else list(task_order)
+    number = range(len(pieces)) if task_order is None else [whole("a number in task_order", k) for k in task_order]
     if not number or len(set(number)) < len(number) or not set(number) <= set(range(len(pieces))):
         raise HoldfastError(f"task_order numbers tasks, each once; expected some of 0 to {len(pieces) - 1}, got {list(number)}")
     return [pieces[k] for k in number]

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
-from holdfast.streams.build import Piece, Source, build
+from holdfast.streams.build import Piece, Source, build, whole
 from holdfast.streams.task import Augment, Stream
 
 
@@ -43,7 +43,7 @@ class Rotate:
 
 
 def _permutation(seed: int, k: int, size: int) -> Tensor:
-    return torch.from_numpy(np.random.default_rng([seed, k]).permutation(size))
+    return torch.from_numpy(np.random.default_rng([whole("seed", seed), k]).permutation(size))
 
 
 def _refuse_class(scenario: str, what: str) -> None:
@@ -74,6 +74,7 @@ def permuted(
     task_order: Sequence[int] | None = None,
 ) -> Stream:
     """`tasks` tasks, each the whole data set under its own permutation of the input values (drawn by `seed`)."""
+    whole("tasks", tasks, 1)
     size = int(np.prod(source.train_x.shape[1:]))
     draws = [_permutation(seed, k, size) for k in range(tasks)]
     transforms = [None if first_identity and k == 0 else Permute(p) for k, p in enumerate(draws)]
@@ -104,7 +105,8 @@ def rotated(
     """`tasks` tasks, each the whole data set turned by its own angle: given, or drawn uniformly from [0°, 180°) by `seed`."""
     if source.train_x.dim() < 3:
         raise HoldfastError(f"rotation needs images (N, H, W) or (N, C, H, W), got inputs of shape {tuple(source.train_x.shape)}")
-    angles = list(degrees) if degrees is not None else np.random.default_rng(seed).uniform(0, 180, tasks).tolist()
+    whole("tasks", tasks, 1)
+    angles = list(degrees) if degrees is not None else np.random.default_rng(whole("seed", seed)).uniform(0, 180, tasks).tolist()
     if len(angles) != tasks:
         raise HoldfastError(f"expected {tasks} angles, got {len(angles)}")
     return _repeated(
@@ -141,7 +143,12 @@ def sequence(
     shapes = {tuple(s.train_x.shape[1:]) for s in sources}
     if len(shapes) > 1:
         raise HoldfastError(f"all data sets of a sequence need inputs of one shape, got {sorted(shapes)}; resize or pad them first")
+    if not sources:
+        raise HoldfastError("a sequence needs at least one data set, got none")
     titles = names or [s.name for s in sources]
+    for what, given in (("names", titles), ("transforms", transforms or titles)):
+        if len(given) != len(sources):
+            raise HoldfastError(f"{what} must list one entry per data set: expected {len(sources)}, got {len(given)}")
     if scenario == "class":
         sources = [_own_labels(s, n) for s, n in zip(sources, titles, strict=True)]
     how = transforms or [None] * len(sources)

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import TensorDataset
 
 from holdfast.errors import HoldfastError
-from holdfast.streams.build import NO_VALIDATION
+from holdfast.streams.build import NO_VALIDATION, whole
 from holdfast.streams.held_out import held_out_of_all, refuse_straddling
 from holdfast.streams.labels import distinct, label_array, number_outputs, refuse_untrained_tests
 from holdfast.streams.own import column_of
@@ -61,6 +61,7 @@ def from_datasets(
     """
     pairs = [(readable(a, columns), readable(b, columns)) for a, b in datasets]
     called = list(names) if names is not None else [f"task {k}" for k in range(len(pairs))]
+    whole("seed", seed)
     _check_lengths(called, pairs, labels, groups)
     if labels is None or validation:
         train_y = [_labels_of(train, f"task {n!r}: training labels") for n, (train, _) in zip(called, pairs, strict=True)]

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from holdfast.errors import HoldfastError, unknown
-from holdfast.streams.build import Piece, Source, build, warn_of_measurements
+from holdfast.streams.build import Piece, Source, build, warn_of_measurements, whole
 from holdfast.streams.held_out import codes, held_out
 from holdfast.streams.inputs import frame_inputs, input_rows
 from holdfast.streams.labels import distinct, label_array
@@ -63,6 +63,7 @@ def from_arrays(
         [('1', ('a', 'b'), (0, 2)), ('2', ('c', 'd'), (0, 4))]
     """
     # Labels and tasks come first: what is wrong with them is said without reading the inputs.
+    whole("seed", seed)
     labels, tasks = label_array(y), column_of(task, "tasks")
     _equal_lengths(x, labels, tasks)
     inputs = input_rows(x)

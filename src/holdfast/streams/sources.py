@@ -280,6 +280,11 @@ def _images(column: Any, side: str, name: str) -> np.ndarray:
     for k, image in enumerate(column):
         if image is None:
             raise HoldfastError(f"data set {name!r}: {side} image {k} is missing")
+        if not hasattr(image, "mode"):
+            raise HoldfastError(
+                f"data set {name!r}: {side} image {k} is a {type(image).__name__}, not a decoded image; write the parquet "
+                "files with the hub's package (datasets), whose metadata say that the column holds images"
+            )
         pixels = _pixels(image)
         if pixels.dtype != np.uint8:
             raise HoldfastError(f"data set {name!r}: {side} image {k} has values of type {pixels.dtype}; expected 8 bits per channel")

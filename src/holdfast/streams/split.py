@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import HoldfastError
-from holdfast.streams.build import Piece, Source, build
+from holdfast.streams.build import Piece, Source, build, whole
 from holdfast.streams.task import Augment, Stream
 
 
@@ -49,8 +49,8 @@ def split(
     """
     labels = source.labels
     sizes = _sizes(len(labels), tasks)
-    if order is None or isinstance(order, int):
-        classes = class_order(labels, order or 0)
+    if order is None or isinstance(order, int | float | np.number):
+        classes = class_order(labels, whole("order as a seed", order or 0))
     else:
         classes = list(order)
         if sorted(map(str, classes)) != sorted(map(str, labels)):
@@ -86,11 +86,13 @@ def grouped(
 
 def _sizes(labels: int, tasks: int | Sequence[int]) -> list[int]:
     """The number of classes of each task."""
-    if not isinstance(tasks, int):
+    if not isinstance(tasks, int | float | np.number):
+        tasks = [whole("the number of classes of a task", n) for n in tasks]
         if sum(tasks) != labels or min(tasks, default=0) < 1:
             raise HoldfastError(f"the tasks' classes must add up to {labels}, each at least 1; got {list(tasks)}, {sum(tasks)} in all")
         return list(tasks)
-    if tasks < 1 or labels % tasks:
+    tasks = whole("tasks", tasks, 1)
+    if labels % tasks:
         divisors = [d for d in range(1, labels + 1) if labels % d == 0]
         raise HoldfastError(
             f"{labels} classes cannot be cut into {tasks} equal tasks; tasks must be one of {divisors}, or give the size of each: [5, 3, 2]"
