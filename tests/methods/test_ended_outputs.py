@@ -151,3 +151,18 @@ def test_a_learner_loaded_without_its_tasks_knows_which_outputs_are_new(spec, tm
     assert torch.equal(whole.space.theta, again.space.theta)
     x = s[1].test.fetch(torch.arange(50))[0]
     assert torch.equal(whole.predict(x), again.predict(x))
+
+
+def test_a_teacher_keeps_its_answers_when_adapters_are_put_around_its_layers():
+    s = stream("task")
+    a = learner(s, "OLoRA() + LwF(0.5)", epochs=2).train(s[0])
+    x = a.prepare(s[0].test.fetch(torch.arange(32))[0])
+    with torch.no_grad():
+        before = a.model.eval()(x, 0)[:, :2]
+    a.begin(s[1])
+    for batch in a.batches():
+        a.step(batch)
+    teacher = next(p for p in a.method.parts if p.name == "LwF").teacher
+    with torch.no_grad():
+        assert torch.allclose(teacher(a.model, x, 0)[:, :2], before, atol=1e-6)
+        assert not torch.allclose(a.model.eval()(x, 0)[:, :2], before, atol=1e-3), "the model itself moved"

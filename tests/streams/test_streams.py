@@ -260,7 +260,7 @@ def test_real_data_are_decoded_once_and_then_mapped(data_dir, tmp_path, monkeypa
 def test_texts_become_fixed_features_and_their_groups_tasks(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path))
     source = named("clinc/clinc_oos", data_dir)
-    assert (tuple(source.train_x.shape), tuple(source.test_x.shape)) == ((15000, 2000), (4500, 2000))
+    assert (tuple(source.train_x.shape), tuple(source.test_x.shape)) == ((15000, 2048), (4500, 2048))
     lengths = source.train_x.norm(dim=1)
     assert bool(((lengths - 1).abs() < 1e-5).logical_or(lengths == 0).all()), "0 where no word is known"
     stream = grouped(source, "domain")

@@ -25,6 +25,9 @@ def evaluating(module: nn.Module) -> Iterator[None]:
             m.training = True
 
 
+WRAPPED = "base_layer"  # where peft's adapters keep the layer that they wrap
+
+
 class Snapshot(Stateful):
     """The teacher of distillation: what the network computed when the snapshot was taken, in eval mode, without gradients."""
 
@@ -66,10 +69,15 @@ class Snapshot(Stateful):
         for name, tensor in self.tensors().items():
             path, _, leaf = name.rpartition(".")
             owner = net.get_submodule(path)
+            if leaf not in {*owner._parameters, *owner._buffers} and hasattr(owner, WRAPPED):
+                owner = owner.get_submodule(WRAPPED)  # an adapter has been put around the layer since
             if leaf in owner._parameters:
                 mine[id(owner._parameters[leaf])] = nn.Parameter(tensor, requires_grad=False)
             else:
                 mine[id(owner._buffers[leaf])] = tensor
+        for p in net.parameters():
+            if id(p) not in mine:  # what came later, such as a new adapter, adds nothing
+                mine[id(p)] = nn.Parameter(p.detach().new_zeros(()).expand(p.shape), requires_grad=False)
         for owner in net.modules():
             for held in (owner._parameters, owner._buffers):
                 held.update({leaf: mine[id(t)] for leaf, t in held.items() if id(t) in mine})
