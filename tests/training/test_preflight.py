@@ -12,7 +12,7 @@ from helpers import weights
 from holdfast import HoldfastError, Learner, parse_method
 from holdfast.models import classifier_from, mlp
 from holdfast.models.seeding import seeded
-from holdfast.streams import Stream, from_arrays
+from holdfast.streams import Stream, digits, from_arrays, split
 from holdfast.streams.task import ArrayPart
 from holdfast.training import optimizer
 
@@ -293,3 +293,28 @@ def test_evaluation_reads_large_rows_in_small_chunks_and_small_rows_as_before():
     small = learner(network())
     small.begin(arrays()[0])
     assert small.rows_at_once(arrays()[0], "train", arrays()[0].train) == 2048
+
+
+@pytest.mark.parametrize(
+    ("scenario", "options", "message"),
+    [
+        ("class", {"steps": 3, "epochs": 2}, "epochs beside steps has no effect"),
+        ("class", {"steps": 3, "epochs": [1, 2]}, "epochs beside steps has no effect"),
+        ("task", {"outputs": "all"}, "outputs='all' has no effect: it chooses among classes"),
+        ("domain", {"outputs": "current"}, "outputs='current' has no effect"),
+        ("class", {"outputs": "all"}, "a growing head has no outputs beyond"),
+        ("class", {"optimizer": None, "schedule": "cosine"}, "schedule='cosine' has no effect"),
+        ("class", {"optimizer": None, "renew_optimizer": True}, "renew_optimizer=True has no effect"),
+    ],
+)
+def test_arguments_that_can_change_nothing_are_refused(scenario, options, message):
+    s = split(digits(), 5, scenario)
+    head = {"task": "separate", "domain": "fixed", "class": "growing"}[scenario]
+    with pytest.raises(HoldfastError, match=message):
+        Learner(mlp(s.shape, head, s.outputs, seed=0), scenario=scenario, **options)
+
+
+def test_an_untrained_row_where_there_can_be_none_is_refused():
+    s = split(digits(), 5, "class")
+    with pytest.raises(HoldfastError, match="untrained=True has no effect in the class scenario"):
+        Learner(mlp(s.shape, "growing", seed=0), scenario="class").fit(s, untrained=True)

@@ -97,6 +97,11 @@ def fit(
     `Checkpoints(folder).clear()`. `keep`: a folder in which the learner is kept as it was after every task (`kept`), for diagnostics.
     """
     check(learner, stream, evaluate_every)
+    if untrained and stream.scenario != "domain":
+        raise HoldfastError(
+            f"untrained=True has no effect in the {stream.scenario} scenario, where an untrained model has no outputs for "
+            "any task yet; leave it out"
+        )
     saves = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
     for folder in [*([saves.folder] if saves else []), *([Path(keep)] if keep is not None else [])]:
         make_ready(folder)

@@ -29,6 +29,7 @@ from holdfast.streams.order import BatchOrder
 from holdfast.streams.task import SCENARIOS, ArrayPart, Augment, Part, Task
 from holdfast.training import checkpoint, records
 from holdfast.training.dry_run import takes_integers
+from holdfast.training.idle import refuse_idle
 from holdfast.training.optimizer_state import restore_optimizers
 from holdfast.training.optimizers import Factory, check_moves, optimizer, schedule, swap_parameters
 from holdfast.training.preflight import check_task, own_batch
@@ -106,6 +107,7 @@ class Learner(Probing):
             raise HoldfastError(f"accumulate must be at least 1, got {accumulate}")
         if log_every < 1:
             raise HoldfastError(f"log_every is a number of steps of at least 1, got {log_every}; leave out log to switch logging off")
+        refuse_idle(self, optimizer, model)
         self.clip, self.accumulate = clip, accumulate
         self.dtype = PRECISIONS[one_of("precision", precision, PRECISIONS)]
         self.scaler = torch.amp.GradScaler(self.device.type) if self.dtype is torch.float16 else None
