@@ -239,3 +239,9 @@ def test_entries_that_become_the_same_run_in_a_sweep_run_once():
     entries = [{"spec": "EWC(1)"}, {"label": "strong", "spec": "EWC(5)"}]
     suite = validated(Suite, name="two", scenarios=["task"], seeds=[1], methods=entries)
     assert [c.method for _, c in sweep_suite(suite, [("strength", [1, 2])])] == ["EWC(1)", "EWC(2)"]
+
+
+def test_workers_with_nothing_to_do_do_nothing():
+    from holdfast.bench.workers import over_workers
+
+    assert list(over_workers(int, [], jobs=2)) == []

@@ -33,7 +33,7 @@ def over_workers(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]],
     Raises:
         HoldfastError: A worker process died.
     """
-    if jobs == 1 or len(tasks) == 1:
+    if jobs == 1 or len(tasks) <= 1:
         yield from (function(*task) for task in tasks)
         return
     from joblib.externals.loky import FIRST_COMPLETED, ProcessPoolExecutor, wait
