@@ -298,7 +298,9 @@ def validated(kind: type[Any], **values: Any) -> Any:
 def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     """The first mistake: where, what was expected, what came."""
     first = error.errors()[0]
-    where = ".".join(map(str, first["loc"])) or kind.__name__
+    steps = [str(step) for step in first["loc"]]
+    # Where several types are allowed, pydantic adds the one that was tried, such as "constrained-int".
+    where = ".".join(step for step in steps if not re.search(r"[-\[(]", step)) or kind.__name__
     if first["type"] == "extra_forbidden":
         fields: Any = kind
         for step in first["loc"][:-1]:
