@@ -297,7 +297,9 @@ def validated(kind: type[Any], **values: Any) -> Any:
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     """The first mistake: where, what was expected, what came."""
-    first = error.errors()[0]
+    errors = error.errors()
+    about = [e for e in errors if e["loc"][:2] == errors[0]["loc"][:2]]
+    first = max(about, key=lambda e: len(e["loc"]))  # of several allowed types the one that fitted furthest
     steps = [str(step) for step in first["loc"]]
     # Where several types are allowed, pydantic adds the one that was tried, such as "constrained-int".
     where = ".".join(step for step in steps if not re.search(r"[-\[(]", step)) or kind.__name__

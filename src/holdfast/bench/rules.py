@@ -129,12 +129,7 @@ RULES = (
         lambda f: f.data.name in f.data.sets,
     ),
     Rule(
-        ("data.sizes",),
-        "with data.stream='split'; other streams have classes of their own",
-        lambda f: f.data.stream == "split",
-    ),
-    Rule(
-        ("data.order",),
+        ("data.sizes", "data.order"),
         "with data.stream='split'; other streams have classes of their own",
         lambda f: f.data.stream == "split",
     ),

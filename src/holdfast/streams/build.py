@@ -208,7 +208,7 @@ def _refuse_untrained_tests(pieces: Sequence[Piece], held: dict[int, np.ndarray]
 
 def _task(number: int, piece: Piece, outputs: Outputs, held: np.ndarray, validated: bool) -> Task:
     """Task number `number`: its training, validation and test rows, and its outputs."""
-    s, lookup, span = piece.source, outputs.lookups[number], outputs.ranges[number]
+    s, lookup = piece.source, outputs.lookups[number]
     mine = np.isin(np.arange(len(s.train_y)), _rows(s.train_y, piece.labels))
     hold = held & mine
     if validated and mine.any() and not hold.any():
@@ -220,17 +220,15 @@ def _task(number: int, piece: Piece, outputs: Outputs, held: np.ndarray, validat
 
     test_rows = _rows(s.test_y, piece.labels)
     test_y = _translated(s.test_y[test_rows], lookup)
-    own = torch.tensor(sorted(lookup.values()))
-    by_output = sorted(piece.labels, key=lambda v: lookup[v])
     return Task(
         index=number,
         name=piece.name,
         train=part(np.flatnonzero(mine & ~hold)),
         test=ArrayPart(s.test_x, test_y, number, torch.from_numpy(test_rows), piece.transform, keep=True),
-        outputs=span,
+        outputs=outputs.ranges[number],
         validation=part(np.flatnonzero(hold)) if validated else None,
-        competing=None if len(own) == span[1] - span[0] else own,
-        labels=tuple(by_output),
+        competing=outputs.own(number),
+        labels=outputs.labels(number),
     )
 
 

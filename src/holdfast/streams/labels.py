@@ -162,6 +162,17 @@ class Outputs:
     ranges: list[tuple[int, int]]
     names: list[Any]
 
+    def own(self, task: int) -> Tensor | None:
+        """The outputs of the classes that a task has, (K,), ascending; None if they are the whole range that it opens."""
+        first, last = self.ranges[task]
+        found = torch.tensor(sorted(self.lookups[task].values()))
+        return None if len(found) == last - first else found
+
+    def labels(self, task: int) -> tuple[Any, ...]:
+        """The labels of a task in the order of their outputs."""
+        lookup = self.lookups[task]
+        return tuple(sorted(lookup, key=lookup.__getitem__))
+
 
 def number_outputs(tasks: Sequence[tuple[str, Sequence[Any]]], scenario: str, numbering: str = "label") -> Outputs:
     """Give every label of every task its output.

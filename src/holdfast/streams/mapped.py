@@ -12,7 +12,7 @@ from torch.utils.data import TensorDataset
 from holdfast.errors import HoldfastError
 from holdfast.streams.build import NO_VALIDATION, whole
 from holdfast.streams.held_out import held_out_of_all, refuse_straddling
-from holdfast.streams.labels import distinct, label_array, number_outputs, refuse_untrained_tests
+from holdfast.streams.labels import Outputs, distinct, label_array, number_outputs, refuse_untrained_tests
 from holdfast.streams.own import column_of
 from holdfast.streams.task import DatasetPart, Stream, Task
 
@@ -73,25 +73,10 @@ def from_datasets(
     listed = found if labels is None else [list(v) for v in labels]
     outputs = number_outputs(list(zip(called, listed, strict=True)), scenario, numbering)
     held = _validation_rows(pairs, train_y, groups, validation, seed)
-    tasks = []
-    for k, ((train, test), hold) in enumerate(zip(pairs, held, strict=True)):
-        lookup, (first, last) = outputs.lookups[k], outputs.ranges[k]
-        own = torch.tensor(sorted(lookup.values()))
-        part = partial(DatasetPart, train, k, lookup, workers=workers)
-        if validation and not hold.any():
-            raise HoldfastError(f"task {called[k]!r}: {NO_VALIDATION}")
-        tasks.append(
-            Task(
-                index=k,
-                name=called[k],
-                train=part(rows=np.flatnonzero(~hold)),
-                test=DatasetPart(test, k, lookup, workers=workers),
-                outputs=(first, last),
-                validation=part(rows=np.flatnonzero(hold)) if validation else None,
-                competing=None if len(own) == last - first else own,
-                labels=tuple(sorted(listed[k], key=lookup.__getitem__)),
-            )
-        )
+    tasks = [
+        _task(k, called[k], pair, outputs, hold if validation else None, workers)
+        for k, (pair, hold) in enumerate(zip(pairs, held, strict=True))
+    ]
     shape = tuple(tasks[0].test.fetch(torch.tensor([0]))[0].shape[1:])
     return Stream(
         tasks=tuple(tasks),
@@ -101,6 +86,25 @@ def from_datasets(
         labels=tuple(outputs.names),
         name="datasets",
         by_position=scenario == "domain" and numbering == "position",
+    )
+
+
+def _task(k: int, name: str, pair: tuple[Any, Any], outputs: Outputs, hold: np.ndarray | None, workers: int) -> Task:
+    """Task number `k` of a (training, test) pair; `hold` marks its validation rows, None if there are none to be."""
+    train, test = pair
+    lookup = outputs.lookups[k]
+    if hold is not None and not hold.any():
+        raise HoldfastError(f"task {name!r}: {NO_VALIDATION}")
+    part = partial(DatasetPart, train, k, lookup, workers=workers)
+    return Task(
+        index=k,
+        name=name,
+        train=part() if hold is None else part(rows=np.flatnonzero(~hold)),
+        test=DatasetPart(test, k, lookup, workers=workers),
+        outputs=outputs.ranges[k],
+        validation=None if hold is None else part(rows=np.flatnonzero(hold)),
+        competing=outputs.own(k),
+        labels=outputs.labels(k),
     )
 
 

@@ -97,22 +97,14 @@ def fit(
     `Checkpoints(folder).clear()`. `keep`: a folder in which the learner is kept as it was after every task (`kept`), for diagnostics.
     """
     check(learner, stream, evaluate_every)
-    if untrained and stream.scenario != "domain":
+    ahead = stream.scenario == "domain"
+    if untrained and not ahead:
         raise HoldfastError(
             f"untrained=True has no effect in the {stream.scenario} scenario, where an untrained model has no outputs for "
             "any task yet; leave it out"
         )
     saves = Checkpoints(checkpoints) if isinstance(checkpoints, str | Path) else checkpoints
-    for folder in [*([saves.folder] if saves else []), *([Path(keep)] if keep is not None else [])]:
-        make_ready(folder)
-    if learner.augment is None:
-        learner.augment = stream.augment
-    before = saves.resume(learner, list(stream.tasks)) if saves else None
-    if before:
-        check_begun(learner, stream)
-    else:
-        check_left(learner, stream)
-    log, ahead = Log(**before or {}), stream.scenario == "domain"
+    log = _begun(learner, stream, saves, keep)
     tasks = [t.to(learner.device) for t in stream]
     reset_peak(learner.device)
 
@@ -165,13 +157,32 @@ def fit(
         if saves is not None and saves.due():
             saves.write(learner, note())
     note()
+    return _result(learner, stream, log)
+
+
+def _begun(learner: "Learner", stream: Stream, saves: Checkpoints | None, keep: str | Path | None) -> Log:
+    """Get a learner and its folders ready, and return what a checkpoint says was found so far."""
+    for folder in [*([saves.folder] if saves else []), *([Path(keep)] if keep is not None else [])]:
+        make_ready(folder)
+    if learner.augment is None:
+        learner.augment = stream.augment
+    before = saves.resume(learner, list(stream.tasks)) if saves else None
+    if before:
+        check_begun(learner, stream)
+    else:
+        check_left(learner, stream)
+    return Log(**before or {})
+
+
+def _result(learner: "Learner", stream: Stream, log: Log) -> Run:
+    """What a finished run gives."""
     empty = empty_matrix(learner, stream)
     curves = Curves([t.name for t in stream], log.steps, _rows(log.scores), log.ends) if log.steps else None
     return Run(
         log.matrix(stream, "test", empty) or empty,
         curves,
         cost(learner, log),
-        outputs_exist=ahead,
+        outputs_exist=stream.scenario == "domain",
         validation=log.matrix(stream, "validation", empty),
         zero_shot=log.zero_shot,
     )
