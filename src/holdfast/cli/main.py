@@ -1,6 +1,5 @@
 """The command line. Heavy packages are imported inside the commands; a user's mistake is one message and exit code 2."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -117,12 +116,12 @@ app.add_typer(order, name="order")
 def metrics(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV with columns task, after, score (and examples, segment), or a matrix as JSON.")],
-    chance: Annotated[float | None, typer.Option(help="Baseline for forward transfer: the chance level.")] = None,
+    chance: Annotated[float | None, typer.Option(help="The score of guessing: baseline of forward transfer, and what a learnt task exceeds.")] = None,
     score_range: Annotated[str, typer.Option(help="Lowest and highest score, such as 0,1 or 0,100.")] = "0,1",
 ) -> None:
     """Print transfer, forgetting and the rest for scores from anywhere. Needs no PyTorch."""
     from holdfast.cli.tables import print_summary
-    from holdfast.metrics import AccuracyMatrix, summary
+    from holdfast.metrics import AccuracyMatrix
 
     try:
         low, high = (float(v) for v in score_range.split(","))
@@ -132,8 +131,6 @@ def metrics(
     if is_json and on_line(context, "score_range"):
         raise HoldfastError("--score-range is for CSV files; a matrix as JSON has its own score_range")
     matrix = AccuracyMatrix.from_json(file) if is_json else AccuracyMatrix.from_csv(file, score_range=(low, high))
-    if chance is not None and math.isnan(summary(matrix, chance)["FWT"]):
-        note(["--chance has no effect: no task has a score from before it was trained, so there is no FWT"])
     print_summary(matrix, chance)
 
 
