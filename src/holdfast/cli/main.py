@@ -116,7 +116,7 @@ app.add_typer(order, name="order")
 def metrics(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="CSV with columns task, after, score (and examples, segment), or a matrix as JSON.")],
-    chance: Annotated[float | None, typer.Option(help="The score of guessing: baseline of forward transfer, and what a learnt task exceeds.")] = None,
+    chance: Annotated[float | None, typer.Option(help="The score of guessing, for forward transfer and what was learnt.")] = None,
     score_range: Annotated[str, typer.Option(help="Lowest and highest score, such as 0,1 or 0,100.")] = "0,1",
 ) -> None:
     """Print transfer, forgetting and the rest for scores from anywhere. Needs no PyTorch."""
