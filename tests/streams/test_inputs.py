@@ -98,6 +98,22 @@ def test_what_cannot_be_an_input_is_refused(x, message):
         from_arrays(x, Y, T, "class")
 
 
+def test_frames_of_polars_are_taken_and_what_is_no_frame_is_refused():
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"x": np.linspace(0, 1, 20), "y": Y, "t": T})
+    assert from_frame(frame, "class", task="t", label="y").labels == (0, 1)
+    with pytest.raises(HoldfastError, match="expected a DataFrame, got dict"):
+        from_frame({"x": [1]}, "class", task="t", label="y")
+    sparse = pytest.importorskip("scipy.sparse").csr_matrix(np.ones((20, 2)))
+    with pytest.raises(HoldfastError, match=r"must be dense, got a sparse csr_matrix; pass x.toarray\(\)"):
+        from_arrays(sparse, Y, T, "class")
+
+
+def test_labels_of_one_value_in_a_tensor_are_taken():
+    column = TensorDataset(torch.ones(20, 2), torch.tensor(Y)[:, None])
+    assert from_datasets([(column, column)], "class").labels == (0, 1)
+
+
 def test_a_source_of_ones_own_is_checked_for_nan():
     x = torch.ones(20, 2)
     x[3, 1] = float("nan")

@@ -202,7 +202,7 @@ def _labels_of(dataset: Any, where: str) -> np.ndarray:
     column = _label_column(dataset)
     if column is None:
         column = [dataset[i][1] for i in range(len(dataset))]
-    if column and isinstance(column[0], Tensor) and column[0].dim():
+    if column and isinstance(column[0], Tensor) and column[0].numel() != 1:
         raise HoldfastError(f"{where}: expected one label per row, got a tensor of shape {tuple(column[0].shape)}")
     return label_array([v.item() if isinstance(v, Tensor) else v for v in column], where)
 

@@ -90,6 +90,8 @@ def from_arrays(
 
 
 def _equal_lengths(x: Any, labels: np.ndarray, tasks: np.ndarray) -> None:
+    if hasattr(x, "toarray"):
+        raise HoldfastError(f"inputs must be dense, got a sparse {type(x).__name__}; pass x.toarray()")
     if not hasattr(x, "__len__"):
         raise HoldfastError(f"inputs must be an array, a tensor or a list with one row per example, got {type(x).__name__}")
     if not len(x) == len(labels) == len(tasks):
@@ -177,7 +179,7 @@ def from_frame(
     """Tasks from a DataFrame.
 
     Args:
-        frame: One row per example.
+        frame: One row per example; a frame of another package, such as Polars, is converted to pandas.
         scenario: task, domain or class.
         task: The column of the task.
         label: The column of the label.
@@ -199,6 +201,7 @@ def from_frame(
         >>> from_frame(pd.DataFrame(rows), "domain", task="month", label="churn", test=0.5).labels
         ('no', 'yes')
     """
+    frame = _pandas(frame)
     special = {"task": task, "label": label}
     if isinstance(test, str):
         special["test"] = test
@@ -227,3 +230,12 @@ def from_frame(
         seed=seed,
         name="frame",
     )
+
+
+def _pandas(frame: Any) -> "pd.DataFrame":
+    """The frame as one of pandas."""
+    if hasattr(frame, "isna") and hasattr(frame, "columns"):
+        return frame  # type: ignore[no-any-return]
+    if hasattr(frame, "to_pandas"):
+        return frame.to_pandas()  # type: ignore[no-any-return]
+    raise HoldfastError(f"expected a DataFrame, got {type(frame).__name__}; pass arrays to from_arrays instead")
