@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types setup dist dist-check size clean
+.PHONY: demo test lint types golden measures setup dist dist-check size clean
 
 demo: setup
 	$(BIN)/holdfast bench demo --out runs/demo
@@ -18,6 +18,15 @@ lint: setup
 
 types: setup
 	$(BIN)/mypy
+
+# Whether this state computes the same as another revision, bit for bit: make golden AGAINST=HEAD~1
+AGAINST ?= HEAD
+golden: setup
+	$(BIN)/python benchmarks/golden.py --against $(AGAINST)
+
+# How dense the code is, beside the limits that it keeps.
+measures: setup
+	$(BIN)/python benchmarks/measures.py
 
 # Wheel and source distribution. The package is not on an index: they are for you to install or keep.
 dist: setup
