@@ -24,6 +24,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ from holdfast.streams import Stream, named, split  # noqa: E402
 from holdfast.streams.sources import to_float  # noqa: E402
 from holdfast.training import Learner, optimizer  # noqa: E402
 
-PAIRS: dict[str, tuple[str, Callable, dict[str, Any], bool, float]] = {  # ours, theirs, its arguments, with the boundary, least ratio
+PAIRS: dict[
+    str, tuple[str, Callable, dict[str, Any], bool, float]
+] = {  # ours, theirs, its arguments, with the boundary, least ratio
     "FineTune": ("FineTune()", Naive, {}, False, 1.2),
     "ER(500)": ("ER(500)", Replay, {"mem_size": 500}, False, 1.5),
     "SI, their copies repaired": (
@@ -66,10 +69,34 @@ PAIRS: dict[str, tuple[str, Callable, dict[str, Any], bool, float]] = {  # ours,
         False,
         1.1,
     ),
-    "AGEM, 64 reference rows": ("AGEM(500, reference=64)", AGEM, {"patterns_per_exp": 100, "sample_size": 64}, False, 1.15),
-    "DER++, one draw": ("DERpp(500, draws=1)", DER, {"mem_size": 500, "batch_size_mem": 64, "alpha": 0.1, "beta": 0.5}, False, 1.5),
-    "GEM, 200 a task": ("GEM(200, batch=200)", GEM, {"patterns_per_exp": 200, "memory_strength": 0.5}, False, 3.5),
-    "EWC, all examples, data's labels": ("EWC(0.1, samples=0, labels='empirical')", EWC, {"ewc_lambda": 0.1}, True, 1.3),
+    "AGEM, 64 reference rows": (
+        "AGEM(500, reference=64)",
+        AGEM,
+        {"patterns_per_exp": 100, "sample_size": 64},
+        False,
+        1.15,
+    ),
+    "DER++, one draw": (
+        "DERpp(500, draws=1)",
+        DER,
+        {"mem_size": 500, "batch_size_mem": 64, "alpha": 0.1, "beta": 0.5},
+        False,
+        1.5,
+    ),
+    "GEM, 200 a task": (
+        "GEM(200, batch=200)",
+        GEM,
+        {"patterns_per_exp": 200, "memory_strength": 0.5},
+        False,
+        3.5,
+    ),
+    "EWC, all examples, data's labels": (
+        "EWC(0.1, samples=0, labels='empirical')",
+        EWC,
+        {"ewc_lambda": 0.1},
+        True,
+        1.3,
+    ),
     "MAS, all examples": ("MAS(0.01, samples=0)", MAS, {"lambda_reg": 0.01}, True, 1.4),
 }
 SGD = optimizer("sgd", lr=0.01, momentum=0.9)
@@ -93,13 +120,17 @@ for noting in ("extract_weights", "extract_grad"):
 
 def body() -> nn.Sequential:
     torch.manual_seed(0)
-    return nn.Sequential(nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU())
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(784, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU()
+    )
 
 
 def ours(spec: str, stream: Stream, boundary: bool) -> tuple[float, float]:
     """Seconds and accuracy of Holdfast."""
     model = Classifier(body(), make_head("masked", 256, stream.outputs))
-    learner = Learner(model, parse_method(spec), SGD, scenario="class", outputs="all", batch_size=64)
+    learner = Learner(
+        model, parse_method(spec), SGD, scenario="class", outputs="all", batch_size=64
+    )
     seconds = 0.0
     for task in stream:
         start = time.perf_counter()
@@ -115,7 +146,9 @@ def ours(spec: str, stream: Stream, boundary: bool) -> tuple[float, float]:
     return seconds, float(torch.cat([learner.evaluate(t) for t in stream]).mean())
 
 
-def theirs(kind: Callable, arguments: dict[str, Any], train: list, test: list, boundary: bool) -> tuple[float, float]:
+def theirs(
+    kind: Callable, arguments: dict[str, Any], train: list, test: list, boundary: bool
+) -> tuple[float, float]:
     """Seconds and accuracy of Avalanche."""
     data = tensors_benchmark(train_tensors=train, test_tensors=test, task_labels=[0] * len(train))
     model = nn.Sequential(body(), nn.Linear(256, 10))
@@ -154,7 +187,9 @@ def tensors(stream: Stream, part: str) -> list[tuple[Tensor, Tensor]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", help="methods whose name holds this")
@@ -170,7 +205,8 @@ def main() -> None:
     stream = replace(
         base,
         tasks=tuple(
-            replace(t, train=ArrayPart(*a, t.index), test=ArrayPart(*b, t.index)) for t, a, b in zip(base.tasks, train, test, strict=True)
+            replace(t, train=ArrayPart(*a, t.index), test=ArrayPart(*b, t.index))
+            for t, a, b in zip(base.tasks, train, test, strict=True)
         ),
     )
     columns = ["method", "holdfast's spec", "with the boundary", "avalanche-lib, s", "holdfast, s"]
@@ -183,7 +219,10 @@ def main() -> None:
             continue
         pairs = []
         for k in range(options.rounds + 1):
-            turns = [lambda: ours(spec, stream, boundary), lambda: theirs(kind, arguments, train, test, boundary)]  # noqa: B023
+            turns = [
+                partial(ours, spec, stream, boundary),
+                partial(theirs, kind, arguments, train, test, boundary),
+            ]
             first, second = turns if k % 2 else turns[::-1]
             a, b = first(), second()
             pairs.append((a, b) if k % 2 else (b, a))

@@ -36,15 +36,22 @@ def rows_of(folder: Path) -> list[dict]:
                 "seconds": round(seconds["training"] + seconds["consolidation"], 1),
             }
         )
-    return sorted(rows, key=lambda r: (["task", "domain", "class"].index(r["scenario"]), r["label"], r["seed"]))
+    return sorted(
+        rows,
+        key=lambda r: (["task", "domain", "class"].index(r["scenario"]), r["label"], r["seed"]),
+    )
 
 
 def with_more_seeds(rows: list[dict], table: dict) -> list[str]:
     """The means over many seeds against the paper's."""
-    lines = ["| scenario | method | seeds | ours, mean ± 95 % interval | paper | authors' code, its seeds | ours, the same seeds |"]
+    lines = [
+        "| scenario | method | seeds | ours, mean ± 95 % interval | paper | authors' code, its seeds | ours, the same seeds |"
+    ]
     lines.append("|---|---|---|---|---|---|---|")
     for scenario, label in dict.fromkeys((r["scenario"], r["label"]) for r in rows):
-        ours = {r["seed"]: r["ACC"] for r in rows if (r["scenario"], r["label"]) == (scenario, label)}
+        ours = {
+            r["seed"]: r["ACC"] for r in rows if (r["scenario"], r["label"]) == (scenario, label)
+        }
         published = table[scenario][label]
         code = " · ".join(f"{v:.1f}" for _, v in sorted(published.code.items()))
         same = " · ".join(f"{ours[s]:.1f}" for s in sorted(published.code) if s in ours)
@@ -58,11 +65,16 @@ def order_of_print(rows: list[dict], table: dict) -> list[str]:
     """Pairs of methods that are more than 3 points apart in print: how many come out in that order, and which do not."""
     lines = []
     for scenario, cells in table.items():
-        ours = {c: [r["ACC"] for r in rows if (r["scenario"], r["label"]) == (scenario, c)] for c in cells}
+        ours = {
+            c: [r["ACC"] for r in rows if (r["scenario"], r["label"]) == (scenario, c)]
+            for c in cells
+        }
         mean = {c: sum(v) / len(v) for c, v in ours.items() if v}
         known = [c for c in mean if cells[c].paper is not None]
         pairs = [(a, b) for a in known for b in known if cells[a].paper > cells[b].paper + 3]
-        wrong = [f"{a} under {b} ({mean[a]:.1f}, {mean[b]:.1f})" for a, b in pairs if mean[a] <= mean[b]]
+        wrong = [
+            f"{a} under {b} ({mean[a]:.1f}, {mean[b]:.1f})" for a, b in pairs if mean[a] <= mean[b]
+        ]
         lines += [
             "",
             f"{scenario}: of {len(pairs)} pairs more than 3 points apart in print, {len(pairs) - len(wrong)} come out in that order",
@@ -72,11 +84,17 @@ def order_of_print(rows: list[dict], table: dict) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("table", choices=sorted(TABLES))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--more", type=Path, help="results of some cells with more seeds")
-    parser.add_argument("--keep", action="store_true", help="cells that FOLDER lacks are those of the JSON file written before")
+    parser.add_argument(
+        "--keep",
+        action="store_true",
+        help="cells that FOLDER lacks are those of the JSON file written before",
+    )
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     rows, extra = rows_of(options.folder), []
@@ -84,22 +102,44 @@ def main() -> None:
         have = {(r["scenario"], r["label"]) for r in rows}
         before = json.loads(options.write.with_suffix(".json").read_text())
         extra = [r for r in before if r.get("set") == "more"]
-        rows += [r for r in before if r.get("set") != "more" and (r["scenario"], r["label"]) not in have]
-    lines = ["| scenario | method | paper | authors' code | ours | difference, 95 % interval | |", "|---|---|---|---|---|---|---|"]
+        rows += [
+            r for r in before if r.get("set") != "more" and (r["scenario"], r["label"]) not in have
+        ]
+    lines = [
+        "| scenario | method | paper | authors' code | ours | difference, 95 % interval | |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for scenario, cells in TABLES[options.table].items():
         for label, published in cells.items():
-            ours = {r["seed"]: r["ACC"] for r in rows if (r["scenario"], r["label"]) == (scenario, label)}
+            ours = {
+                r["seed"]: r["ACC"]
+                for r in rows
+                if (r["scenario"], r["label"]) == (scenario, label)
+            }
             if not ours:
                 continue
             c = compare(ours, published)
             code = " · ".join(f"{v:.1f}" for _, v in sorted(published.code.items()))
             mine = " · ".join(f"{v:.1f}" for _, v in sorted(ours.items()))
-            verdict = "agrees" if c.agrees else "differs" if c.difference == c.difference else "nothing to compare with"
+            verdict = (
+                "agrees"
+                if c.agrees
+                else "differs"
+                if c.difference == c.difference
+                else "nothing to compare with"
+            )
             lines.append(
                 f"| {scenario} | {label} | {published.paper} | {code} | {mine} | {c.difference:+.2f} ± {c.half_width:.2f} | {verdict} |"
             )
-    agreed, compared = (sum(line.endswith(ends) for line in lines) for ends in (("agrees |",), ("agrees |", "differs |")))
-    lines += ["", f"{agreed} of {compared} cells agree.", *order_of_print(rows, TABLES[options.table])]
+    agreed, compared = (
+        sum(line.endswith(ends) for line in lines)
+        for ends in (("agrees |",), ("agrees |", "differs |"))
+    )
+    lines += [
+        "",
+        f"{agreed} of {compared} cells agree.",
+        *order_of_print(rows, TABLES[options.table]),
+    ]
     if options.more or extra:
         more = (rows_of(options.more) if options.more else []) + extra
         lines += ["", "## More seeds", "", *with_more_seeds(more, TABLES[options.table])]
@@ -111,7 +151,10 @@ def main() -> None:
         note = options.write.with_suffix(".notes.md")
         notes = "\n" + note.read_text() if note.exists() else ""
         options.write.write_text(
-            f"# {options.table}\n\n{command}\n\nFinal average accuracy, %; seeds in ascending order.\n\n" + "\n".join(lines) + "\n" + notes
+            f"# {options.table}\n\n{command}\n\nFinal average accuracy, %; seeds in ascending order.\n\n"
+            + "\n".join(lines)
+            + "\n"
+            + notes
         )
         options.write.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -41,7 +41,9 @@ def electricity(seed: int) -> Stream:
     return from_arrays(x, frame["class"].to_numpy(), period, "domain", test=0.2, seed=seed)
 
 
-STREAMS: dict[str, tuple[Callable[[int], Stream], int, float, tuple[str, ...]]] = {  # name → stream, batch, learning rate, methods
+STREAMS: dict[
+    str, tuple[Callable[[int], Stream], int, float, tuple[str, ...]]
+] = {  # name → stream, batch, learning rate, methods
     "permuted MNIST": (mnist, 128, 0.1, ("OnlineEWC(0.7, normalize=True)", "SI(1, xi=1.0)")),
     "electricity": (electricity, 32, 0.05, ("OnlineEWC(0.7, normalize=True)", "LwF(alpha=1.0)")),
 }
@@ -52,21 +54,34 @@ def one(name: str, method: str, boundaries: str, seed: int) -> dict:
     make, batch, lr, _ = STREAMS[name]
     stream = make(seed)
     net = mlp(stream.shape, "fixed", stream.outputs, hidden=(100, 100), seed=seed)
-    options = {"scenario": "domain", "batch_size": batch, "shuffle": name != "electricity", "seed": seed}
+    options = {
+        "scenario": "domain",
+        "batch_size": batch,
+        "shuffle": name != "electricity",
+        "seed": seed,
+    }
     learner = Learner(net, parse_method(method), optimizer("sgd", lr=lr), **options)
     if boundaries == "known":
         run, declared = learner.fit(stream), None
     else:
-        declared = fit_boundary_free(learner, stream, None if boundaries == "never" else Detector(boundaries))
+        declared = fit_boundary_free(
+            learner, stream, None if boundaries == "never" else Detector(boundaries)
+        )
         run = declared
     row = {"acc": 100 * average_accuracy(run.matrix), "bwt": 100 * backward_transfer(run.matrix)}
     if declared is not None:
-        row |= {"online": 100 * declared.online, "declared": len(declared.declared), "found": declared.detection}
+        row |= {
+            "online": 100 * declared.online,
+            "declared": len(declared.declared),
+            "found": declared.detection,
+        }
     return row
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--streams", nargs="*", default=list(STREAMS), choices=list(STREAMS))
     parser.add_argument("--write", type=Path)
@@ -75,7 +90,9 @@ def main() -> None:
     lines = []
     for name in options.streams:
         lines += ["", f"## {name}", ""]
-        lines.append("| method | boundaries | ACC | BWT | accuracy before learning | declared | found | delay, steps | false alarms |")
+        lines.append(
+            "| method | boundaries | ACC | BWT | accuracy before learning | declared | found | delay, steps | false alarms |"
+        )
         lines.append("|---|---|---|---|---|---|---|---|---|")
         print(*lines[-4:], sep="\n", flush=True)
         for method in STREAMS[name][3]:
@@ -85,13 +102,18 @@ def main() -> None:
                 if boundaries == "known":
                     cells += ["–"] * 5
                 else:
-                    cells += [f"{seed_interval([r['online'] for r in rows]):.1f}", f"{np.mean([r['declared'] for r in rows]):.1f}"]
+                    cells += [
+                        f"{seed_interval([r['online'] for r in rows]):.1f}",
+                        f"{np.mean([r['declared'] for r in rows]):.1f}",
+                    ]
                     delays = [d for r in rows for d in r["found"].delays]
                     found = [d for d in delays if d is not None]
                     if name == "electricity" or boundaries == "never":
                         cells += ["–"] * 3
                     else:
-                        middle = f"{np.median(found):.0f} ({min(found)}–{max(found)})" if found else "–"
+                        middle = (
+                            f"{np.median(found):.0f} ({min(found)}–{max(found)})" if found else "–"
+                        )
                         alarms = f"{np.mean([r['found'].false_alarms for r in rows]):.1f}"
                         cells += [f"{len(found)} of {len(delays)}", middle, alarms]
                 lines.append(f"| {method} | {boundaries} | " + " | ".join(cells) + " |")
@@ -100,7 +122,9 @@ def main() -> None:
         options.write.parent.mkdir(parents=True, exist_ok=True)
         about = (__doc__ or "").split("\n\n", 2)
         options.write.write_text(
-            f"# Boundaries that nobody announces\n\n`python benchmarks/drift.py`\n\n{about[2]}" + "\n".join(lines) + "\n"
+            f"# Boundaries that nobody announces\n\n`python benchmarks/drift.py`\n\n{about[2]}"
+            + "\n".join(lines)
+            + "\n"
         )
 
 

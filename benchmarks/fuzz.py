@@ -45,7 +45,9 @@ MOST_FAULTS = 20  # of a target, that are kept
 SLOW = 5.0  # seconds that no input may take
 
 
-def fuzz(name: str, inputs: int, seed: int = 0, kept: str | None = None) -> tuple[Counter[str], list[str], float]:
+def fuzz(
+    name: str, inputs: int, seed: int = 0, kept: str | None = None
+) -> tuple[Counter[str], list[str], float]:
     """Run one target.
 
     Args:
@@ -86,11 +88,18 @@ def _where(error: Exception) -> str:
 def apart(name: str, inputs: int, seed: int) -> tuple[Counter[str], list[str], float]:
     """As `fuzz`, in a process of its own: one that dies is a fault of that target."""
     context = multiprocessing.get_context("spawn")
-    with tempfile.NamedTemporaryFile() as kept, concurrent.futures.ProcessPoolExecutor(1, context) as pool:
+    with (
+        tempfile.NamedTemporaryFile() as kept,
+        concurrent.futures.ProcessPoolExecutor(1, context) as pool,
+    ):
         try:
             return pool.submit(fuzz, name, inputs, seed, kept.name).result()
         except concurrent.futures.process.BrokenProcessPool:
-            return Counter({"crash": 1}), [f"the process died at {Path(kept.name).read_text()}"], 0.0
+            return (
+                Counter({"crash": 1}),
+                [f"the process died at {Path(kept.name).read_text()}"],
+                0.0,
+            )
         except Exception as error:  # it could not make its samples
             return Counter({"fault": 1}), [f"{name} did not begin: {_where(error)}"], 0.0
 
@@ -133,10 +142,14 @@ def _faults(counts: Counter[str]) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", choices=list(TARGETS), action="append", help="these parsers alone")
+    parser.add_argument(
+        "--only", choices=list(TARGETS), action="append", help="these parsers alone"
+    )
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
     options = parser.parse_args()
     rows = {}

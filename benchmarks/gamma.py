@@ -26,15 +26,22 @@ def one(gamma: float, seed: int, strength: float) -> dict:
     import torch
 
     torch.set_num_threads(1)
-    suite = next(c for label, c in load_suite("buzzega-2020-permuted").runs() if label == "OnlineEWC")
-    values = suite.model_dump() | {"method": f"OnlineEWC({strength}, gamma={gamma}, normalize=True)", "seed": seed}
+    suite = next(
+        c for label, c in load_suite("buzzega-2020-permuted").runs() if label == "OnlineEWC"
+    )
+    values = suite.model_dump() | {
+        "method": f"OnlineEWC({strength}, gamma={gamma}, normalize=True)",
+        "seed": seed,
+    }
     config = RunConfig(**values)
     stream = build_stream(config)
     learner = build_learner(config, stream)
     saturated, learnt = [], []
     for task in stream:
         learner.train(task)
-        saturated.append(float((learner.method.get_buffer("fisher") > THRESHOLD).sum()) / learner.space.numel)
+        saturated.append(
+            float((learner.method.get_buffer("fisher") > THRESHOLD).sum()) / learner.space.numel
+        )
         learnt.append(float(learner.evaluate(task).mean()))
     final = [float(learner.evaluate(t).mean()) for t in stream]
     return {"gamma": gamma, "saturated": saturated, "learnt": learnt, "final": final}
@@ -64,22 +71,35 @@ def figure(found: dict[float, list[dict]], path: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--strength", type=float, default=1.0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     wanted = [(g, s) for g in GAMMAS for s in range(1, options.seeds + 1)]
-    done = joblib.Parallel(options.jobs)(joblib.delayed(one)(g, s, options.strength) for g, s in wanted)
+    done = joblib.Parallel(options.jobs)(
+        joblib.delayed(one)(g, s, options.strength) for g, s in wanted
+    )
     found = {g: [r for r in done if r["gamma"] == g] for g in GAMMAS}
     at = (1, 5, 10, 15, 20)
     head = [f"saturated after {k}, %" for k in at] + [f"learnt {k}, %" for k in at]
     lines = ["| γ | " + " | ".join(head) + " | ACC | BWT |", "|---" * (len(head) + 3) + "|"]
     for g, runs in found.items():
-        cells = [f"{seed_interval([100 * r[key][k - 1] for r in runs]):.1f}" for key in ("saturated", "learnt") for k in at]
+        cells = [
+            f"{seed_interval([100 * r[key][k - 1] for r in runs]):.1f}"
+            for key in ("saturated", "learnt")
+            for k in at
+        ]
         acc = seed_interval([100 * float(np.mean(r["final"])) for r in runs])
-        lost = seed_interval([100 * float(np.mean(np.array(r["final"][:-1]) - np.array(r["learnt"][:-1]))) for r in runs])
+        lost = seed_interval(
+            [
+                100 * float(np.mean(np.array(r["final"][:-1]) - np.array(r["learnt"][:-1])))
+                for r in runs
+            ]
+        )
         lines.append(f"| {g:g} | " + " | ".join(cells) + f" | {acc:.1f} | {lost:.1f} |")
     print("\n".join(lines))
     if options.write:
@@ -87,7 +107,9 @@ def main() -> None:
         figure(found, options.write.with_suffix(".png"))
         about = (__doc__ or "").split("\n\n", 2)[2]
         text = (
-            f"# γ of OnlineEWC\n\n`python benchmarks/gamma.py`\n\n{about}\n" + "\n".join(lines) + f"\n\n![both]({options.write.stem}.png)\n"
+            f"# γ of OnlineEWC\n\n`python benchmarks/gamma.py`\n\n{about}\n"
+            + "\n".join(lines)
+            + f"\n\n![both]({options.write.stem}.png)\n"
         )
         options.write.write_text(text)
 

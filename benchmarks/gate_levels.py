@@ -42,7 +42,9 @@ class Section:
     about: str
     head: list[str]
     rows: list[list[str]] = field(default_factory=list)
-    level: list[float] = field(default_factory=list)  # false passes and fails, which must be 5 % at most
+    level: list[float] = field(
+        default_factory=list
+    )  # false passes and fails, which must be 5 % at most
 
     def add(self, *cells: object, level: list[float]) -> None:
         """A row; `level` are the shares in it that must stay within 5 %."""
@@ -100,13 +102,17 @@ def farrington_manning(p1: float, p2: float, n1: int, n2: int, delta: float) -> 
 # ---- paired scores of 0 and 1
 
 
-def counts_of(rng: np.random.Generator, drops: np.ndarray, discordance: float, n: int, runs: int) -> np.ndarray:
+def counts_of(
+    rng: np.random.Generator, drops: np.ndarray, discordance: float, n: int, runs: int
+) -> np.ndarray:
     """Losses, gains and the rest (runs, tasks, 3) of releases whose tasks lose `drops`."""
     wide = np.maximum(discordance, np.abs(drops))
     lost, won = (wide + drops) / 2, (wide - drops) / 2
     shape = (runs, len(drops))
     losses = rng.binomial(n, np.broadcast_to(lost, shape))
-    gains = rng.binomial(n - losses, np.broadcast_to(np.minimum(won / np.maximum(1 - lost, 1e-12), 1), shape))
+    gains = rng.binomial(
+        n - losses, np.broadcast_to(np.minimum(won / np.maximum(1 - lost, 1e-12), 1), shape)
+    )
     return np.stack([losses, gains, n - losses - gains], -1)
 
 
@@ -139,8 +145,23 @@ def zero_one(runs: int, rng: np.random.Generator) -> Section:
         "losses. False passes: one task loses δ, the others gain a point. At 2δ: one task loses 2δ. The rule on point "
         "estimates passes a release whose mean accuracy is at most 2 points lower and whose worst task lost at most 5.",
         [
-            *("δ", "discordance", "n", "tasks", "false passes", "false fails", "fails at δ", "power"),
-            *("undecided at 0", "fails at 2δ", "old: false passes", "old: power", "old: fails at 2δ"),
+            *(
+                "δ",
+                "discordance",
+                "n",
+                "tasks",
+                "false passes",
+                "false fails",
+                "fails at δ",
+                "power",
+            ),
+            *(
+                "undecided at 0",
+                "fails at 2δ",
+                "old: false passes",
+                "old: power",
+                "old: fails at 2δ",
+            ),
             *("rule: passes at 2δ", "rule: fails at 0"),
         ],
     )
@@ -153,18 +174,37 @@ def zero_one(runs: int, rng: np.random.Generator) -> Section:
                     better = np.full(tasks, -0.01)
                     at, twice = better.copy(), better.copy()
                     at[0], twice[0] = delta, 2 * delta
-                    a, z, w = (counts_of(rng, d, discordance, n, runs) for d in (at, np.zeros(tasks), twice))
+                    a, z, w = (
+                        counts_of(rng, d, discordance, n, runs)
+                        for d in (at, np.zeros(tasks), twice)
+                    )
                     false_pass, at_fail = decided(a, delta)
                     passes, fails = decided(z, delta)
                     _, fails_twice = decided(w, delta)
-                    old = [(norm.cdf(tango(x[..., 0], x[..., 1], n, delta, 0.5)) <= ALPHA).all(1) for x in (a, z)]
-                    old_fail = norm.sf(tango(w[..., 0], w[..., 1], n, delta, -0.5)).min(1) <= ALPHA / tasks
+                    old = [
+                        (norm.cdf(tango(x[..., 0], x[..., 1], n, delta, 0.5)) <= ALPHA).all(1)
+                        for x in (a, z)
+                    ]
+                    old_fail = (
+                        norm.sf(tango(w[..., 0], w[..., 1], n, delta, -0.5)).min(1) <= ALPHA / tasks
+                    )
                     drop = (w[..., 0] - w[..., 1]) / n
                     rule = (drop.mean(1) <= 0.02) & (drop.max(1) <= 0.05)
                     drop = (z[..., 0] - z[..., 1]) / n
                     rule_fails = ~((drop.mean(1) <= 0.02) & (drop.max(1) <= 0.05))
                     name = f"{100 * discordance:g} %" + (" losses" if discordance == delta else "")
-                    shares = [false_pass, fails, at_fail, passes, ~passes & ~fails, fails_twice, *old, old_fail, rule, rule_fails]
+                    shares = [
+                        false_pass,
+                        fails,
+                        at_fail,
+                        passes,
+                        ~passes & ~fails,
+                        fails_twice,
+                        *old,
+                        old_fail,
+                        rule,
+                        rule_fails,
+                    ]
                     out.add(
                         f"{100 * delta:g}", name, n, tasks, *(float(s.mean()) for s in shares),
                         level=[float(s.mean()) for s in (false_pass, fails, at_fail)],
@@ -192,7 +232,9 @@ def measured(draw: Draw, delta: float, runs: int, cells: int) -> list[float]:
     return [float(x) for x in (a[0], a[1], z[1], z[0], a[2], a[3], z[2])]
 
 
-def _old(sums: np.ndarray, sizes: np.ndarray, counts: np.ndarray, delta: float) -> tuple[np.ndarray, np.ndarray]:
+def _old(
+    sums: np.ndarray, sizes: np.ndarray, counts: np.ndarray, delta: float
+) -> tuple[np.ndarray, np.ndarray]:
     if bool((counts == 1).all()):
         return student(sums, sizes, delta)
     n = counts.sum(1)
@@ -202,7 +244,15 @@ def _old(sums: np.ndarray, sizes: np.ndarray, counts: np.ndarray, delta: float) 
     return t.cdf(z, n - 1) <= ALPHA, t.sf(z, n - 1) <= ALPHA
 
 
-MEASURED = ["false passes", "fails at δ", "false fails", "power", "old: false passes", "old: fails at δ", "old: power"]
+MEASURED = [
+    "false passes",
+    "fails at δ",
+    "false fails",
+    "power",
+    "old: false passes",
+    "old: fails at δ",
+    "old: power",
+]
 
 
 def real_scores(runs: int, rng: np.random.Generator) -> Section:
@@ -243,12 +293,20 @@ def real_scores(runs: int, rng: np.random.Generator) -> Section:
                 d = np.where(u < 0.2, rng.uniform(-1, 1, (block, n)), 0.0)
                 d = np.where(u > 1 - 2 * drop, rng.random((block, n)), d)
             else:  # losses of a beta distribution with most of its mass at 0
-                d = rng.beta(0.05, 0.95, (block, n)) * (drop / 0.05) if drop else np.zeros((block, n))
+                d = (
+                    rng.beta(0.05, 0.95, (block, n)) * (drop / 0.05)
+                    if drop
+                    else np.zeros((block, n))
+                )
             return np.clip(d, -1, 1), np.ones(n), np.ones(n)
 
         return draw
 
-    for delta, ns in ((0.01, (200, 300, 500, 1000)), (0.02, (100, 150, 200, 300, 500, 1000)), (0.05, (100, 150, 200, 500))):
+    for delta, ns in (
+        (0.01, (200, 300, 500, 1000)),
+        (0.02, (100, 150, 200, 300, 500, 1000)),
+        (0.05, (100, 150, 200, 500)),
+    ):
         for n in ns:
             for size in (0.9, 0.3):
                 cell = measured(rare(n, size, delta / size), delta, runs, 4)
@@ -276,7 +334,11 @@ def clusters(runs: int, rng: np.random.Generator) -> Section:
     def whole(k: int, size: int) -> Draw:
         def draw(block: int, drop: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             u = rng.random((block, k))
-            effect = (u < drop) * 1.0 if drop else (u < whole_chance / 2) * 1.0 - (u > 1 - whole_chance / 2)
+            effect = (
+                (u < drop) * 1.0
+                if drop
+                else (u < whole_chance / 2) * 1.0 - (u > 1 - whole_chance / 2)
+            )
             return effect * size, np.full(k, float(size)), np.ones(k)
 
         return draw
@@ -284,7 +346,9 @@ def clusters(runs: int, rng: np.random.Generator) -> Section:
     def correlated(k: int, size: int, rho: float, delta: float) -> Draw:
         def draw(block: int, drop: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             def lost(share: float) -> np.ndarray:
-                chance = rng.beta(share * (1 - rho) / rho, (1 - share) * (1 - rho) / rho, (block, k))
+                chance = rng.beta(
+                    share * (1 - rho) / rho, (1 - share) * (1 - rho) / rho, (block, k)
+                )
                 return rng.binomial(size, chance).astype(float)
 
             sums = lost(drop) if drop else lost(delta / 2) - lost(delta / 2)
@@ -305,11 +369,22 @@ def clusters(runs: int, rng: np.random.Generator) -> Section:
         for k in (5, 10, 20, 30, 50, 100, 200, 500, 1000):
             cell = measured(whole(k, 50), delta, runs, k)
             out.add(f"{100 * delta:g}", k, "50 each, lost as a whole", *cell, level=cell[:3])
-        for k, size, rho in ((20, 50, 0.05), (20, 50, 0.2), (50, 20, 0.05), (50, 20, 0.2), (100, 10, 0.1), (500, 10, 0.1)):
+        for k, size, rho in (
+            (20, 50, 0.05),
+            (20, 50, 0.2),
+            (50, 20, 0.05),
+            (50, 20, 0.2),
+            (100, 10, 0.1),
+            (500, 10, 0.1),
+        ):
             cell = measured(correlated(k, size, rho, delta), delta, runs, k)
-            out.add(f"{100 * delta:g}", k, f"{size} each, correlation {rho:g}", *cell, level=cell[:3])
+            out.add(
+                f"{100 * delta:g}", k, f"{size} each, correlation {rho:g}", *cell, level=cell[:3]
+            )
     for k in (2, 5, 10, 50, 100, 300):
-        cell = measured(effects(k, lambda block, k=k: np.full((block, k), 20.0), 0.1), 0.05, runs, k)
+        cell = measured(
+            effects(k, lambda block, k=k: np.full((block, k), 20.0), 0.1), 0.05, runs, k
+        )
         out.add("5", k, "20 each, normal effects", *cell, level=cell[:3])
     for k in (10, 50, 100, 300):
 
@@ -338,7 +413,17 @@ def aggregated() -> Section:
         "Independent test sets. Not simulated but computed: the sums over all outcomes with a chance above one in a "
         'million. "Shares" are of right answers (the champion has the share given); "rare losses" are scores of 0.9 '
         "with standard deviations, of which the candidate's lose all with chance δ/0.9.",
-        ["δ", "champion n", "candidate n", "scores", "false passes", "fails at δ", "false fails", "power", "old: false passes"],
+        [
+            "δ",
+            "champion n",
+            "candidate n",
+            "scores",
+            "false passes",
+            "fails at δ",
+            "false fails",
+            "power",
+            "old: false passes",
+        ],
     )
     for n, m in ((30, 30), (200, 200), (300, 30), (30, 300), (1000, 100)):
         for right in (0.98, 0.9, 0.7):
@@ -363,9 +448,18 @@ def _shares(n: int, m: int, right: float, delta: float) -> list[float]:
         for drop, (values, weights) in enumerate(((b, wb), (z, wz))):
             for j, v in zip(values, weights, strict=True):
                 evidence = Aggregated((i / n, None, n), (j / m, None, m))
-                less, more = evidence.p_loses_less(delta) <= ALPHA, evidence.p_loses_more(delta) <= ALPHA
+                less, more = (
+                    evidence.p_loses_less(delta) <= ALPHA,
+                    evidence.p_loses_more(delta) <= ALPHA,
+                )
                 if drop == 0:
-                    kept += u * v * np.array([less, more, 0, 0, farrington_manning(i / n, j / m, n, m, delta)])
+                    kept += (
+                        u
+                        * v
+                        * np.array(
+                            [less, more, 0, 0, farrington_manning(i / n, j / m, n, m, delta)]
+                        )
+                    )
                 else:
                     kept += u * v * np.array([0, 0, more, less, 0])
         total += u
@@ -379,7 +473,10 @@ def _rare_losses(n: int, delta: float) -> list[float]:
             scores = np.where(np.arange(n) < k, 0.0, 0.9)
             side = (float(scores.mean()), float(scores.std(ddof=1)), n)
             evidence = Aggregated((0.9, 0.0, n), side)
-            less, more = evidence.p_loses_less(delta) <= ALPHA, evidence.p_loses_more(delta) <= ALPHA
+            less, more = (
+                evidence.p_loses_less(delta) <= ALPHA,
+                evidence.p_loses_more(delta) <= ALPHA,
+            )
             old = welch((0.9, 0.0, n), side, delta)
             kept += weight * np.array([less, more, 0, 0, old] if at else [0, 0, more, less, 0])
     return [float(x) for x in kept]
@@ -397,7 +494,9 @@ def releases(runs: int, rng: np.random.Generator) -> Section:
         ["case", "false passes", "false fails", "passes", "undecided"],
     )
 
-    def segmented(tasks: int, segments: int, n: int, discordance: float, first: float) -> np.ndarray:
+    def segmented(
+        tasks: int, segments: int, n: int, discordance: float, first: float
+    ) -> np.ndarray:
         drops = np.zeros(tasks * segments)
         drops[0] = first
         return counts_of(rng, drops, discordance, n, runs).reshape(runs, tasks, segments, 3)
@@ -421,25 +520,52 @@ def releases(runs: int, rng: np.random.Generator) -> Section:
             )  # fmt: skip
     sizes = (40, 100, 400, 1000, 10000)
     for lost in (0.0, 0.02):
-        per_size = [counts_of(rng, np.array([lost if n == 400 else 0.0, 0.0]), 0.1 if not lost else 0.02, n, runs) for n in sizes]
+        per_size = [
+            counts_of(
+                rng, np.array([lost if n == 400 else 0.0, 0.0]), 0.1 if not lost else 0.02, n, runs
+            )
+            for n in sizes
+        ]
         passes, fails = np.ones(runs, bool), np.zeros(runs, bool)
         for counts in per_size:
             less, more = by_counts(counts, 0.02, 10)
             passes &= (less <= ALPHA).all(1)
             fails |= (more <= ALPHA / 10).any(1)
-        case = "10 tasks of 40 to 10,000" + (", one of 400 loses 2 points" if lost else ", discordance 10 %")
+        case = "10 tasks of 40 to 10,000" + (
+            ", one of 400 loses 2 points" if lost else ", discordance 10 %"
+        )
         false = [float(passes.mean()), "–"] if lost else ["–", float(fails.mean())]
-        out.add(case, *false, float(passes.mean()), float((~passes & ~fails).mean()), level=[x for x in false if x != "–"])
+        out.add(
+            case,
+            *false,
+            float(passes.mean()),
+            float((~passes & ~fails).mean()),
+            level=[x for x in false if x != "–"],
+        )
     counts = counts_of(rng, np.zeros(50), 0.1, 300, runs)
     _, warns = decided(counts, 0.02)
-    out.add("50 tasks that only warn, of 300: some warning says fail", "–", float(warns.mean()), "–", "–", level=[float(warns.mean())])
+    out.add(
+        "50 tasks that only warn, of 300: some warning says fail",
+        "–",
+        float(warns.mean()),
+        "–",
+        "–",
+        level=[float(warns.mean())],
+    )
     counts = counts_of(rng, np.array([0.3, *np.zeros(9)]), 0.1, 1000, runs)
     passes, fails = decided(counts[:, 1:], 0.02)
     out.add("10 tasks of 1,000, one lost and waived", "–", float(fails.mean()), float(passes.mean()),
             float((~passes & ~fails).mean()), level=[float(fails.mean())])  # fmt: skip
     counts = counts_of(rng, np.array([0.3, 0.02, *np.full(8, -0.01)]), 0.02, 1000, runs)
     passes, _ = decided(counts[:, 1:], 0.02)
-    out.add("the same, another task loses 2 points", float(passes.mean()), "–", "–", "–", level=[float(passes.mean())])
+    out.add(
+        "the same, another task loses 2 points",
+        float(passes.mean()),
+        "–",
+        "–",
+        "–",
+        level=[float(passes.mean())],
+    )
     return out
 
 
@@ -459,9 +585,14 @@ def _comparison(release: np.ndarray) -> Comparison:
     segments: dict[tuple[str, str], Pair] = {}
     for t_, parts in enumerate(release):
         pairs = [_pair(*counts) for counts in parts]
-        tasks[f"t{t_}"] = Pair(np.concatenate([p.champion for p in pairs]), np.concatenate([p.candidate for p in pairs]))
+        tasks[f"t{t_}"] = Pair(
+            np.concatenate([p.champion for p in pairs]),
+            np.concatenate([p.candidate for p in pairs]),
+        )
         segments |= {(f"t{t_}", f"s{s}"): pair for s, pair in enumerate(pairs)}
-    return Comparison(tasks, segments, {}, dict.fromkeys(segments, 1.0), {}, {}, {}, {}, frozenset(), (), {})
+    return Comparison(
+        tasks, segments, {}, dict.fromkeys(segments, 1.0), {}, {}, {}, {}, frozenset(), (), {}
+    )
 
 
 def _pair(lost: int, won: int, rest: int) -> Pair:
@@ -482,11 +613,36 @@ def needed(runs: int, rng: np.random.Generator) -> Section:
         ["case", "δ", "said, median", "passes at that number"],
     )
     cases: list[tuple[str, float, Callable[[int], tuple[np.ndarray, np.ndarray]], bool]] = [
-        ("200 examples, discordance 5 %", 0.02, lambda k: (_signs(rng, k, 0.05), np.ones(k)), False),
-        ("1,000 examples, discordance 20 %", 0.01, lambda k: (_signs(rng, k, 0.2), np.ones(k)), False),
-        ("100 examples, rare losses and gains of 0.9 (2 %)", 0.02, lambda k: (0.9 * _signs(rng, k, 0.02), np.ones(k)), False),
-        ("20 clusters of 100, normal effects of sd 0.1", 0.05, lambda k: (100 * rng.normal(0, 0.1, k), np.full(k, 100.0)), True),
-        ("50 clusters of 20, lost or gained as a whole in 2 %", 0.05, lambda k: (20 * _signs(rng, k, 0.02), np.full(k, 20.0)), True),
+        (
+            "200 examples, discordance 5 %",
+            0.02,
+            lambda k: (_signs(rng, k, 0.05), np.ones(k)),
+            False,
+        ),
+        (
+            "1,000 examples, discordance 20 %",
+            0.01,
+            lambda k: (_signs(rng, k, 0.2), np.ones(k)),
+            False,
+        ),
+        (
+            "100 examples, rare losses and gains of 0.9 (2 %)",
+            0.02,
+            lambda k: (0.9 * _signs(rng, k, 0.02), np.ones(k)),
+            False,
+        ),
+        (
+            "20 clusters of 100, normal effects of sd 0.1",
+            0.05,
+            lambda k: (100 * rng.normal(0, 0.1, k), np.full(k, 100.0)),
+            True,
+        ),
+        (
+            "50 clusters of 20, lost or gained as a whole in 2 %",
+            0.05,
+            lambda k: (20 * _signs(rng, k, 0.02), np.full(k, 20.0)),
+            True,
+        ),
     ]
     sizes = (200, 1000, 100, 20, 50)
     for (case, delta, draw, clustered), size in zip(cases, sizes, strict=True):
@@ -527,7 +683,9 @@ def sections(runs: int) -> Iterator[Section]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=20000)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()

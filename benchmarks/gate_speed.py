@@ -30,8 +30,12 @@ def sides(folder: Path, rows: int, tasks: int, kind: str) -> None:
     rng = np.random.default_rng(0)
     task = np.repeat([f"task {k}" for k in range(tasks)], rows // tasks)
     score = (rng.random(rows) < 0.9).astype(int)
-    champion = pd.DataFrame({"task": task, "example_id": [f"e{k}" for k in range(rows)], "score": score})
-    candidate = champion.assign(score=np.where(rng.random(rows) < 0.03, 1 - score, score)).sample(frac=1, random_state=1)
+    champion = pd.DataFrame(
+        {"task": task, "example_id": [f"e{k}" for k in range(rows)], "score": score}
+    )
+    candidate = champion.assign(score=np.where(rng.random(rows) < 0.03, 1 - score, score)).sample(
+        frac=1, random_state=1
+    )
     for name, frame in (("champion", champion), ("candidate", candidate)):
         path = folder / f"{name}.{kind}"
         frame.to_parquet(path) if kind == "parquet" else frame.to_csv(path, index=False)
@@ -39,7 +43,15 @@ def sides(folder: Path, rows: int, tasks: int, kind: str) -> None:
 
 def timed(folder: Path, kind: str, arguments: list[str]) -> tuple[float, float]:
     """Seconds and peak memory in GB of one command."""
-    command = [sys.executable, "-m", "holdfast.cli.main", "gate", "--policy", "standard", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "holdfast.cli.main",
+        "gate",
+        "--policy",
+        "standard",
+        *arguments,
+    ]
     command += ["--champion", f"champion.{kind}", "--candidate", f"candidate.{kind}"]
     start = time.perf_counter()
     process = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL)
@@ -51,7 +63,9 @@ def timed(folder: Path, kind: str, arguments: list[str]) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--write", type=Path)
     parser.add_argument("--runs", type=int, default=5)
     options = parser.parse_args()
@@ -69,7 +83,10 @@ def main() -> None:
         what = f"{kind}{', without HTML' if '--no-html' in arguments else ''}"
         lines.append(f"| {rows:,} | {tasks} | {what} | {seconds:.2f} | {limit} | {memory:.2f} |")
         print(lines[-1], flush=True)
-    lines += ["", f"Median of {options.runs} runs of the whole command on {os.cpu_count()} cores, start-up included."]
+    lines += [
+        "",
+        f"Median of {options.runs} runs of the whole command on {os.cpu_count()} cores, start-up included.",
+    ]
     if options.write:
         options.write.write_text("\n".join(lines) + "\n")
 

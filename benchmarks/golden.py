@@ -81,9 +81,17 @@ SPECS = {  # method → arguments that reach its branches; methods that are not 
     "WA": ["ER(40) + WA()"],
     "iCaRL": ["iCaRL(40)", "iCaRL(10, temperature=2.0, memory='herding_per_class')"],
 }
-SUMS = ["ER(40) + LwF(alpha=1.0) + EWC(1.0)", "AGEM(40) + ER(40)", "DER(40) + SI(0.5)", "ER(40) + MAS(0.05)"]
+SUMS = [
+    "ER(40) + LwF(alpha=1.0) + EWC(1.0)",
+    "AGEM(40) + ER(40)",
+    "DER(40) + SI(0.5)",
+    "ER(40) + MAS(0.05)",
+]
 EVERYTHING = "ER(40) + EWC(1.0)"
-OPTIONS: dict[str, dict[str, Any]] = {  # what a learner can be told, tried with a sum of two methods
+SGD = optimizer("sgd", lr=0.05, momentum=0.9)
+OPTIONS: dict[
+    str, dict[str, Any]
+] = {  # what a learner can be told, tried with a sum of two methods
     "adamw": {"make": optimizer("adamw", lr=1e-3, weight_decay=0.1)},
     "accumulate": {"accumulate": 2},
     "bfloat16": {"precision": "bfloat16"},
@@ -99,7 +107,13 @@ OPTIONS: dict[str, dict[str, Any]] = {  # what a learner can be told, tried with
     "epochs per task": {"epochs": [1, 2, 1]},
     "seed": {"seed": 5},
 }
-VOLATILE = {"judged", "machine", "peak_bytes", "seconds", "versions"}  # keys that tell when and where
+VOLATILE = {
+    "judged",
+    "machine",
+    "peak_bytes",
+    "seconds",
+    "versions",
+}  # keys that tell when and where
 CLOCKS = {"training", "consolidation", "evaluation"}  # so are these, if they are numbers
 
 
@@ -115,7 +129,9 @@ def digest(*values: Any) -> str:
         if isinstance(value, Tensor):
             value = value.detach().cpu().contiguous()
             total.update(f"{value.dtype}{tuple(value.shape)}".encode())
-            total.update(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+            total.update(
+                value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b""
+            )
         else:
             total.update(repr(value).encode())
     return total.hexdigest()[:16]
@@ -128,7 +144,10 @@ def named(tensors: dict[str, Tensor]) -> str:
 
 def left_by(learner: Learner, stream: Stream, matrix: Any) -> dict[str, str]:
     """Hashes of all that a trained learner leaves."""
-    outputs = [learner.predict(task.test.fetch(torch.arange(len(task.test)))[0], task.index) for task in stream]
+    outputs = [
+        learner.predict(task.test.fetch(torch.arange(len(task.test)))[0], task.index)
+        for task in stream
+    ]
     return {
         "matrix": digest(json.dumps(matrix.to_json(), sort_keys=True)),
         "weights": named(learner.model.state_dict()),
@@ -140,7 +159,7 @@ def left_by(learner: Learner, stream: Stream, matrix: Any) -> dict[str, str]:
 def make_learner(
     spec: str,
     stream: Stream,
-    make: Any = optimizer("sgd", lr=0.05, momentum=0.9),
+    make: Any = SGD,
     network: Any = None,
     **options: Any,
 ) -> Learner:
@@ -182,10 +201,16 @@ def of_options() -> Iterator[tuple[str, Any]]:
     for network, extra in ((convnet, "GPM()"), (slim_resnet18, "AGEM(40)")):
         for spec in ("ER(40)", "EWC(1.0)", "LwF(alpha=1.0)", extra):
             model = network(stream.shape, "growing", stream.outputs, seed=0)
-            yield f"network: {network.__name__}, {spec}", fitted(spec, stream, network=model, steps=3)
+            yield (
+                f"network: {network.__name__}, {spec}",
+                fitted(spec, stream, network=model, steps=3),
+            )
     domain = small(split(digits(), 5, "domain"))
     learner = make_learner("OnlineEWC(1.0)", domain)
-    yield "boundaries: never", left_by(learner, domain, fit_boundary_free(learner, domain, None).matrix)
+    yield (
+        "boundaries: never",
+        left_by(learner, domain, fit_boundary_free(learner, domain, None).matrix),
+    )
 
 
 def of_resumed() -> Iterator[tuple[str, Any]]:
@@ -252,7 +277,9 @@ def command(*arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
     line = [sys.executable, "-m", "holdfast.cli.main", *arguments]
     done = subprocess.run(line, capture_output=True, text=True, env=environment)
     if done.returncode not in allowed:
-        raise SystemExit(f"holdfast {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}")
+        raise SystemExit(
+            f"holdfast {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}"
+        )
     return done.stdout
 
 
@@ -277,7 +304,9 @@ def is_prose(value: Any) -> bool:
 
 def of_file(path: Path) -> str:
     """The hash of the results in a JSON file."""
-    return digest(json.dumps(without_words(json.loads(path.read_text(encoding="utf-8"))), sort_keys=True))
+    return digest(
+        json.dumps(without_words(json.loads(path.read_text(encoding="utf-8"))), sort_keys=True)
+    )
 
 
 def of_folder(folder: Path) -> dict[str, str]:
@@ -313,7 +342,16 @@ def of_commands() -> Iterator[tuple[str, Any]]:
         (folder / "orders.toml").write_text(ORDERS, encoding="utf-8")
         probe = str(folder / "probe")
         sizes = ["--seeds", "1,2", "--jobs", "1"]
-        command("order", "probe", "--suite", str(folder / "orders.toml"), "--signals", *sizes, "--out", probe)
+        command(
+            "order",
+            "probe",
+            "--suite",
+            str(folder / "orders.toml"),
+            "--signals",
+            *sizes,
+            "--out",
+            probe,
+        )
         yield "command: order probe", of_folder(folder / "probe")
         plan = json.loads(command("order", "plan", "--from", probe, "--json"))
         yield "command: order plan", digest(json.dumps(without_words(plan), sort_keys=True))
@@ -321,18 +359,38 @@ def of_commands() -> Iterator[tuple[str, Any]]:
         yield "command: order verify", of_folder(folder / "probe")
 
         scores_of_releases(folder)
-        sides = ["--champion", str(folder / "champion.csv"), "--candidate", str(folder / "candidate.csv")]
+        sides = [
+            "--champion",
+            str(folder / "champion.csv"),
+            "--candidate",
+            str(folder / "candidate.csv"),
+        ]
         command("gate", *sides, "--out", str(folder / "gate"), allowed=(0, 1))
         yield "command: gate", of_file(folder / "gate" / "verdict.json")
         ledger = f"sqlite:///{folder / 'ledger.db'}"
         for release in ("champion", "candidate"):
             results = str(folder / f"{release}.csv")
-            command("record", "--ledger", ledger, "--model", "m", "--release", release, "--results", results)
+            command(
+                "record",
+                "--ledger",
+                ledger,
+                "--model",
+                "m",
+                "--release",
+                release,
+                "--results",
+                results,
+            )
         found = history(Ledger(ledger, mode="read").releases("m"), threshold=0.02)
         yield "command: record", digest(json.dumps(without_words(asdict(found)), sort_keys=True))
 
 
-SECTIONS = {"methods": of_methods, "options": of_options, "resumed": of_resumed, "commands": of_commands}
+SECTIONS = {
+    "methods": of_methods,
+    "options": of_options,
+    "resumed": of_resumed,
+    "commands": of_commands,
+}
 
 
 def computed(sections: list[str]) -> dict[str, Any]:
@@ -351,14 +409,26 @@ def of_revision(revision: str, sections: list[str]) -> dict[str, Any]:
     """The hashes that another revision's own script computes on this machine."""
     with tempfile.TemporaryDirectory() as name:
         tree, result = Path(name) / "tree", Path(name) / "golden.json"
-        subprocess.run(["git", "-C", str(ROOT), "worktree", "add", "--quiet", "--detach", str(tree), revision], check=True)
+        subprocess.run(
+            ["git", "-C", str(ROOT), "worktree", "add", "--quiet", "--detach", str(tree), revision],
+            check=True,
+        )
         try:
-            line = [sys.executable, "benchmarks/golden.py", "--write", str(result), "--only", *sections]
+            line = [
+                sys.executable,
+                "benchmarks/golden.py",
+                "--write",
+                str(result),
+                "--only",
+                *sections,
+            ]
             environment = os.environ | {"PYTHONPATH": str(tree / "src")}
             subprocess.run(line, cwd=tree, env=environment, check=True)
             return json.loads(result.read_text(encoding="utf-8"))
         finally:
-            subprocess.run(["git", "-C", str(ROOT), "worktree", "remove", "--force", str(tree)], check=True)
+            subprocess.run(
+                ["git", "-C", str(ROOT), "worktree", "remove", "--force", str(tree)], check=True
+            )
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -370,17 +440,25 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
         elif then[name] != now[name]:
             before, after = then[name], now[name]
             whole = not isinstance(before, dict)
-            parts = [] if whole else [key for key in before | after if before.get(key) != after.get(key)]
+            parts = (
+                []
+                if whole
+                else [key for key in before | after if before.get(key) != after.get(key)]
+            )
             lines.append(f"{name}: differs" + (f" in {', '.join(parts)}" if parts else ""))
     return lines
 
 
 def main() -> None:
     """Writes or compares the hashes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--against", help="a revision, or a file that --write wrote")
     parser.add_argument("--write", type=Path, help="file for the hashes")
-    parser.add_argument("--only", nargs="*", default=list(SECTIONS), choices=list(SECTIONS), help="sections")
+    parser.add_argument(
+        "--only", nargs="*", default=list(SECTIONS), choices=list(SECTIONS), help="sections"
+    )
     given = parser.parse_args()
     now = computed(given.only)
     if given.write:
@@ -389,10 +467,16 @@ def main() -> None:
         print(f"{len(now['hashes'])} runs")
         return
     from_file = Path(given.against).is_file()
-    then = json.loads(Path(given.against).read_text(encoding="utf-8")) if from_file else of_revision(given.against, given.only)
+    then = (
+        json.loads(Path(given.against).read_text(encoding="utf-8"))
+        if from_file
+        else of_revision(given.against, given.only)
+    )
     here, there = ((side["machine"], side["torch"]) for side in (now, then))
     if here != there:
-        raise SystemExit(f"the hashes are of {there}, this machine is {here}; compare with a revision instead")
+        raise SystemExit(
+            f"the hashes are of {there}, this machine is {here}; compare with a revision instead"
+        )
     found = differences(then["hashes"], now["hashes"])
     print("\n".join(found) if found else f"same ({len(now['hashes'])} runs)")
     raise SystemExit(bool(found))

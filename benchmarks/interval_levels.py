@@ -55,7 +55,16 @@ class Table:
     def text(self) -> list[str]:
         """The table as Markdown."""
         head = "| case | holds the truth, % | truth lies below, % | above, % | mean width | no interval |"
-        return [f"## {self.title}", "", self.about, "", head, "|---|---|---|---|---|---|", *self.rows, ""]
+        return [
+            f"## {self.title}",
+            "",
+            self.about,
+            "",
+            head,
+            "|---|---|---|---|---|---|",
+            *self.rows,
+            "",
+        ]
 
 
 # ---- seeds
@@ -63,11 +72,19 @@ class Table:
 
 def seeds() -> Table:
     """Student's t over seeds."""
-    out = Table("Seeds: `seed_interval`", "Normal values; a skewed row shows what the assumption costs.")
+    out = Table(
+        "Seeds: `seed_interval`", "Normal values; a skewed row shows what the assumption costs."
+    )
     for n in (2, 3, 5, 10):
-        out.measure(f"{n} seeds, normal", lambda rng, n=n: (h.seed_interval(rng.normal(size=n)), 0.0), 4000)
+        out.measure(
+            f"{n} seeds, normal", lambda rng, n=n: (h.seed_interval(rng.normal(size=n)), 0.0), 4000
+        )
     for n in (3, 10):
-        out.measure(f"{n} seeds, exponential", lambda rng, n=n: (h.seed_interval(rng.exponential(size=n)), 1.0), 4000)
+        out.measure(
+            f"{n} seeds, exponential",
+            lambda rng, n=n: (h.seed_interval(rng.exponential(size=n)), 1.0),
+            4000,
+        )
     return out
 
 
@@ -95,7 +112,9 @@ def student(lost: int, won: int, n: int) -> Interval:
     """A t interval of the differences, as it was before: without a width if nothing changed."""
     d = np.concatenate([np.full(lost, -1.0), np.full(won, 1.0), np.zeros(n - lost - won)])
     half = float(t.ppf(0.975, n - 1) * d.std(ddof=1) / np.sqrt(n))
-    return Interval(float(d.mean()), float(d.mean()) - half, float(d.mean()) + half, 0.95, "examples", n)
+    return Interval(
+        float(d.mean()), float(d.mean()) - half, float(d.mean()) + half, 0.95, "examples", n
+    )
 
 
 def paired(
@@ -172,7 +191,11 @@ def transfers() -> list[Table]:
     for n, p, q, same in rows:
         one.measure(f"{n} examples, {p} → {q}, {same} equal", paired(n, p, q, same), 3000)
     for n, p, q, same in rows[-2:]:
-        one.measure(f"t interval, {n} examples, {p} → {q}, {same} equal", paired(n, p, q, same, student), 3000)
+        one.measure(
+            f"t interval, {n} examples, {p} → {q}, {same} equal",
+            paired(n, p, q, same, student),
+            3000,
+        )
     one.measure("200 examples, losses only, 1 → 0.99", paired(200, 1.0, 0.99, 0.0), 3000)
     two = Table("Counts alone: `transfer_interval`", "Different examples on both sides.")
     sides = [(50, 50, 0.98, 0.97), (30, 30, 0.9, 0.7), (200, 200, 0.9, 0.88)]
@@ -195,12 +218,23 @@ def transfers() -> list[Table]:
     for name, sizes in kinds.items():
         three.measure(name, clustered(sizes), 200)
     for k in (5, 20, 100):
-        three.measure(f"{k} clusters of 20, lost as a whole with chance 2 %", clustered(np.full(k, 20), 0.02), 200)
+        three.measure(
+            f"{k} clusters of 20, lost as a whole with chance 2 %",
+            clustered(np.full(k, 20), 0.02),
+            200,
+        )
     three.measure("one cluster", clustered(np.array([100])), 20)
     about = "A share of the examples loses 0.9; the others change a little."
     four = Table("Scores between 0 and 1: `transfer_interval`", about)
-    for n, rare, noise in [(100, 0.02, 0.0), (100, 0.02, 0.01), (300, 0.01, 0.0), (1000, 0.02, 0.05)]:
-        four.measure(f"{n} examples, {rare:.0%} lose 0.9, noise ± {noise}", real(n, rare, 0.9, noise), 200)
+    for n, rare, noise in [
+        (100, 0.02, 0.0),
+        (100, 0.02, 0.01),
+        (300, 0.01, 0.0),
+        (1000, 0.02, 0.05),
+    ]:
+        four.measure(
+            f"{n} examples, {rare:.0%} lose 0.9, noise ± {noise}", real(n, rare, 0.9, noise), 200
+        )
     return [one, two, three, four]
 
 
@@ -267,7 +301,10 @@ def matrices() -> Table:
         "later model changes. Forgetting and worst forgetting take a maximum of noisy scores and so are measured too "
         "high; rows without any loss are the hardest.",
     )
-    wide: dict[str, Callable[[AccuracyMatrix], float]] = {"BWT": h.backward_transfer, "ACC": h.average_accuracy}
+    wide: dict[str, Callable[[AccuracyMatrix], float]] = {
+        "BWT": h.backward_transfer,
+        "ACC": h.average_accuracy,
+    }
     wide |= {"forgetting": h.forgetting, "worst forgetting": h.worst_forgetting}
     cases = [(3, 100, 0.9, 0.02, 0.8), (3, 100, 0.995, 0.0, 0.9), (5, 60, 0.9, 0.0, 0.5)]
     for name, f in wide.items():
@@ -276,9 +313,15 @@ def matrices() -> Table:
             out.measure(f"{name}, {tasks} × {n}, {p}, −{drop}, {same}", case, 100)
     for days in (1, 2, 5):
         case = sequence(3, 60, 0.9, 0.02, 0.8, h.backward_transfer, days)
-        out.measure(f"BWT, 3 × 60, clusters of one task each, {days} per task", case, 100 if days > 1 else 20)
+        out.measure(
+            f"BWT, 3 × 60, clusters of one task each, {days} per task",
+            case,
+            100 if days > 1 else 20,
+        )
     for name in ("forgetting", "worst forgetting"):
-        out.measure(f"{name}, 10 × 50, 0.9, −0.0, 0.5", sequence(10, 50, 0.9, 0.0, 0.5, wide[name]), 50)
+        out.measure(
+            f"{name}, 10 × 50, 0.9, −0.0, 0.5", sequence(10, 50, 0.9, 0.0, 0.5, wide[name]), 50
+        )
     return out
 
 
@@ -287,15 +330,24 @@ def matrices() -> Table:
 
 def wilson() -> list[str]:
     """Exact coverage of Wilson's interval over true shares."""
-    lines = ["## One share: `wilson_interval`", "", "Exact, over 199 true shares from 0.5 to 0.9999.", ""]
+    lines = [
+        "## One share: `wilson_interval`",
+        "",
+        "Exact, over 199 true shares from 0.5 to 0.9999.",
+        "",
+    ]
     lines += ["| examples | mean, % | least, % | at the share |", "|---|---|---|---|"]
     for n in (30, 200, 1000):
         found = [h.wilson_interval(k / n, n) for k in range(n + 1)]
         low, high = np.array([i.low for i in found]), np.array([i.high for i in found])
         shares = 1 - np.geomspace(0.5, 0.0001, 199)
-        levels = [float(binom.pmf(np.arange(n + 1), n, p)[(low <= p) & (p <= high)].sum()) for p in shares]
+        levels = [
+            float(binom.pmf(np.arange(n + 1), n, p)[(low <= p) & (p <= high)].sum()) for p in shares
+        ]
         worst = int(np.argmin(levels))
-        lines.append(f"| {n} | {100 * np.mean(levels):.1f} | {100 * levels[worst]:.1f} | {shares[worst]:.4f} |")
+        lines.append(
+            f"| {n} | {100 * np.mean(levels):.1f} | {100 * levels[worst]:.1f} | {shares[worst]:.4f} |"
+        )
     return [*lines, ""]
 
 
@@ -312,7 +364,9 @@ Holdfast gave none and said why.
 def main() -> None:
     """Measure all cases and write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--write", type=Path, help="Markdown file for the tables; by default they are printed.")
+    parser.add_argument(
+        "--write", type=Path, help="Markdown file for the tables; by default they are printed."
+    )
     target = parser.parse_args().write
     lines = [INTRODUCTION]
     for table in (seeds(), rank_correlations(), *transfers(), matrices()):

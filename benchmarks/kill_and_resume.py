@@ -19,13 +19,54 @@ import tempfile
 import time
 from pathlib import Path
 
-STAGES = ("starting", "training", "growing the head", "consolidation", "evaluation", "writing a checkpoint")
+STAGES = (
+    "starting",
+    "training",
+    "growing the head",
+    "consolidation",
+    "evaluation",
+    "writing a checkpoint",
+)
 COMMANDS = {
-    "ER + EWC, class, growing head": ["--method", "ER(200) + EWC(1, samples=3000)", "--scenario", "class"],
-    "LwF + SI, task, Adam": ["--method", "LwF + SI(0.1)", "--scenario", "task", "--optimizer", "adam", "--lr", "0.001"],
+    "ER + EWC, class, growing head": [
+        "--method",
+        "ER(200) + EWC(1, samples=3000)",
+        "--scenario",
+        "class",
+    ],
+    "LwF + SI, task, Adam": [
+        "--method",
+        "LwF + SI(0.1)",
+        "--scenario",
+        "task",
+        "--optimizer",
+        "adam",
+        "--lr",
+        "0.001",
+    ],
     "PNN, task": ["--method", "PNN", "--scenario", "task", "--epochs", "2"],
-    "GEM, domain, permuted": ["--method", "GEM(100)", "--scenario", "domain", "--stream", "permuted", "--tasks", "3", "--steps", "400"],
-    "DER++, class, curves": ["--method", "DERpp(200)", "--scenario", "class", "--head", "masked", "--evaluate-every", "50"],
+    "GEM, domain, permuted": [
+        "--method",
+        "GEM(100)",
+        "--scenario",
+        "domain",
+        "--stream",
+        "permuted",
+        "--tasks",
+        "3",
+        "--steps",
+        "400",
+    ],
+    "DER++, class, curves": [
+        "--method",
+        "DERpp(200)",
+        "--scenario",
+        "class",
+        "--head",
+        "masked",
+        "--evaluate-every",
+        "50",
+    ],
     "Joint, class": ["--method", "Joint", "--scenario", "class"],
 }
 SHARED = ["--data", "ylecun/mnist", "--hidden", "100,100", "--checkpoint-every", "0.1"]
@@ -59,7 +100,11 @@ def child(stage_file: str, arguments: list[str]) -> None:
     staged(Learner, "end", "consolidation")
     staged(Learner, "scores", "evaluation")
     staged(checkpoint.Checkpoints, "write", "writing a checkpoint")
-    for kind in [Head, *Head.__subclasses__(), *(k for h in Head.__subclasses__() for k in h.__subclasses__())]:
+    for kind in [
+        Head,
+        *Head.__subclasses__(),
+        *(k for h in Head.__subclasses__() for k in h.__subclasses__()),
+    ]:
         if "open" in vars(kind):
             staged(kind, "open", "growing the head")
     from holdfast.cli.main import run_cli
@@ -69,11 +114,23 @@ def child(stage_file: str, arguments: list[str]) -> None:
 
 def start(arguments: list[str], out: Path, stage_file: Path) -> subprocess.Popen:
     stage_file.write_bytes(bytes([0]))
-    command = [sys.executable, __file__, "--child", str(stage_file), "run", *arguments, *SHARED, "--out", str(out)]
+    command = [
+        sys.executable,
+        __file__,
+        "--child",
+        str(stage_file),
+        "run",
+        *arguments,
+        *SHARED,
+        "--out",
+        str(out),
+    ]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
-def kill_once(process: subprocess.Popen, stage_file: Path, dice: random.Random, span: float) -> str | None:
+def kill_once(
+    process: subprocess.Popen, stage_file: Path, dice: random.Random, span: float
+) -> str | None:
     """Kills at a random moment; the stage it was in, or None where it had ended before."""
     wanted = dice.choice(STAGES[1:]) if dice.random() < 0.5 else None
     deadline = time.monotonic() + dice.uniform(0.3, 1) * span  # the first third loads packages
@@ -98,7 +155,9 @@ def result(out: Path) -> dict:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", type=Path)
@@ -115,7 +174,9 @@ def main() -> None:
             _, error = process.communicate()
             assert process.returncode == 0, error.decode()
             whole[name], spans[name] = result(base / "whole" / name), time.monotonic() - began
-        tally = {name: [0, 0, 0, 0] for name in COMMANDS}  # runs, kills, same, most kills of one run
+        tally = {
+            name: [0, 0, 0, 0] for name in COMMANDS
+        }  # runs, kills, same, most kills of one run
         round_ = 0
         while kills < options.kills:
             name = list(COMMANDS)[round_ % len(COMMANDS)]
@@ -135,16 +196,26 @@ def main() -> None:
             same = result(out) == whole[name]
             t = tally[name]
             t[0], t[1], t[2], t[3] = t[0] + 1, t[1] + here, t[2] + same, max(t[3], here)
-            print(f"{name}: {here} kills, {'same bits' if same else 'DIFFERENT'} ({kills} in all)", flush=True)
-    lines = ["| run | killed runs | kills | most kills of one run | same bits |", "|---|---|---|---|---|"]
+            print(
+                f"{name}: {here} kills, {'same bits' if same else 'DIFFERENT'} ({kills} in all)",
+                flush=True,
+            )
+    lines = [
+        "| run | killed runs | kills | most kills of one run | same bits |",
+        "|---|---|---|---|---|",
+    ]
     lines += [f"| {n} | {t[0]} | {t[1]} | {t[3]} | {t[2]} of {t[0]} |" for n, t in tally.items()]
     lines += ["", "Kills by stage: " + ", ".join(f"{s} {stages[s]}" for s in STAGES) + "."]
     rows = "\n".join(lines)
     print(rows)
     if options.write:
-        command = f"`python benchmarks/kill_and_resume.py --kills {options.kills} --seed {options.seed}`"
+        command = (
+            f"`python benchmarks/kill_and_resume.py --kills {options.kills} --seed {options.seed}`"
+        )
         compared = "Compared: accuracy matrix, curves, SHA-256 of the weights, warnings. MNIST, 784-100-100, a checkpoint every 0.1 s."
-        options.write.write_text(f"# kill -9, the same command again\n\n{command}\n\n{compared}\n\n{rows}\n")
+        options.write.write_text(
+            f"# kill -9, the same command again\n\n{command}\n\n{compared}\n\n{rows}\n"
+        )
     sys.exit(any(t[0] != t[2] for t in tally.values()))
 
 

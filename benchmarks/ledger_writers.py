@@ -24,7 +24,9 @@ def write(url: str, writer: int, records: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("url", help="an empty ledger")
     parser.add_argument("--writers", type=int, default=8)
     parser.add_argument("--records", type=int, default=200)
@@ -32,12 +34,22 @@ def main() -> None:
     options = parser.parse_args()
     start = time.perf_counter()
     with ProcessPoolExecutor(options.writers) as pool:
-        list(pool.map(write, *zip(*[(options.url, w, options.records) for w in range(options.writers)], strict=True)))
+        list(
+            pool.map(
+                write,
+                *zip(
+                    *[(options.url, w, options.records) for w in range(options.writers)],
+                    strict=True,
+                ),
+            )
+        )
     seconds = time.perf_counter() - start
     found = [r.release for r in Ledger(options.url).releases("model")]
     expected = {f"{w}-{k}" for w in range(options.writers) for k in range(options.records)}
     lost, doubled = len(expected - set(found)), len(found) - len(set(found))
-    told = f"{len(found)} releases of {len(expected)}, {lost} lost, {doubled} doubled, {seconds:.1f} s"
+    told = (
+        f"{len(found)} releases of {len(expected)}, {lost} lost, {doubled} doubled, {seconds:.1f} s"
+    )
     print(told)
     if options.add_to:
         with options.add_to.open("a") as file:

@@ -37,7 +37,9 @@ def timed(batches: object) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
@@ -61,7 +63,9 @@ def main() -> None:
     print("\n".join(lines))
     if options.write:
         options.write.parent.mkdir(parents=True, exist_ok=True)
-        options.write.write_text("# The DataLoader path\n\n`python benchmarks/loader.py`\n\n" + "\n".join(lines) + "\n")
+        options.write.write_text(
+            "# The DataLoader path\n\n`python benchmarks/loader.py`\n\n" + "\n".join(lines) + "\n"
+        )
 
 
 if __name__ == "__main__":

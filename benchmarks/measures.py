@@ -128,7 +128,9 @@ def count_file(path: Path, counts: Counts) -> None:
         if isinstance(node, FUNCTIONS):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > LONGEST_FUNCTION:
-                counts.note("functions over 50 lines", f"{path}:{node.lineno} {node.name}: {length}")
+                counts.note(
+                    "functions over 50 lines", f"{path}:{node.lineno} {node.name}: {length}"
+                )
 
 
 def counted(folder: Path) -> Counts:
@@ -144,20 +146,36 @@ def table(columns: dict[str, Counts]) -> str:
     figures = {name: counts.figures() for name, counts in columns.items()}
     measures = list(next(iter(figures.values())))
     rows = ["| | " + " | ".join(measures) + " |", "|---" * (len(measures) + 1) + "|"]
-    limits = [f"{'≤' if LIMITS[m][1] == 'most' else '≥'} {LIMITS[m][0]:g}" if m in LIMITS else "" for m in measures]
+    limits = [
+        f"{'≤' if LIMITS[m][1] == 'most' else '≥'} {LIMITS[m][0]:g}" if m in LIMITS else ""
+        for m in measures
+    ]
     rows.append("| limit | " + " | ".join(limits) + " |")
     for name, values in figures.items():
-        shown = [f"{v:,.1f}" if isinstance(v, float) and not float(v).is_integer() else f"{v:,.0f}" for v in values.values()]
+        shown = [
+            f"{v:,.1f}" if isinstance(v, float) and not float(v).is_integer() else f"{v:,.0f}"
+            for v in values.values()
+        ]
         rows.append(f"| {name} | " + " | ".join(shown) + " |")
     return "\n".join(rows)
 
 
 def main() -> None:
     """Prints or writes the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--other", action="append", default=[], metavar="NAME=PATH", help="another project's source folder")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--other",
+        action="append",
+        default=[],
+        metavar="NAME=PATH",
+        help="another project's source folder",
+    )
     parser.add_argument("--places", action="store_true", help="list the places beyond a limit")
-    parser.add_argument("--only", type=Path, help="a folder or a file, instead of the whole package")
+    parser.add_argument(
+        "--only", type=Path, help="a folder or a file, instead of the whole package"
+    )
     parser.add_argument("--write", type=Path, help="file for the table")
     given = parser.parse_args()
     whole = counted(given.only or PACKAGE)
@@ -176,7 +194,9 @@ def main() -> None:
     text = table(columns)
     print(text)
     if given.write:
-        given.write.write_text(f"# Measures of the code\n\n`make measures`\n\n{text}\n", encoding="utf-8")
+        given.write.write_text(
+            f"# Measures of the code\n\n`make measures`\n\n{text}\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

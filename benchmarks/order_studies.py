@@ -66,10 +66,22 @@ CASES = {  # study → name → settings of the probe, of the verification where
         "eight rotations, FineTune": (TURNS, {}, "FineTune()"),
     },
     "clinc": {
-        "class-incremental, MLP, ER of 300 examples": (CLINC | {"scenario": "class"}, {}, "ER(300)"),
-        "class-incremental, linear, ER of 300 examples": (CLINC | LINEAR | {"scenario": "class"}, {}, "ER(300)"),
+        "class-incremental, MLP, ER of 300 examples": (
+            CLINC | {"scenario": "class"},
+            {},
+            "ER(300)",
+        ),
+        "class-incremental, linear, ER of 300 examples": (
+            CLINC | LINEAR | {"scenario": "class"},
+            {},
+            "ER(300)",
+        ),
         "domain-incremental, MLP, FineTune": (CLINC | {"scenario": "domain"}, {}, "FineTune()"),
-        "domain-incremental, linear, FineTune": (CLINC | LINEAR | {"scenario": "domain"}, {}, "FineTune()"),
+        "domain-incremental, linear, FineTune": (
+            CLINC | LINEAR | {"scenario": "domain"},
+            {},
+            "FineTune()",
+        ),
     },
 }
 TITLES = {
@@ -83,15 +95,31 @@ def changed(base: dict, change: dict) -> dict:
     return base | {part: base.get(part, {}) | values for part, values in change.items()}
 
 
-def study(settings: dict, change: dict, method: str, seeds: int, out: Path, data_dir: str | None, jobs: int) -> Verification:
+def study(
+    settings: dict,
+    change: dict,
+    method: str,
+    seeds: int,
+    out: Path,
+    data_dir: str | None,
+    jobs: int,
+) -> Verification:
     """Probes, plans and verifies one case. A change of the training is the probe's (a shorter one), one of the model the verification's."""
-    probed, trained = (changed(settings, change), settings) if "training" in change else (settings, changed(settings, change))
+    probed, trained = (
+        (changed(settings, change), settings)
+        if "training" in change
+        else (settings, changed(settings, change))
+    )
     config, full = (validated(RunConfig, **s, method=method) for s in (probed, trained))
     names = tuple(task_names(config, data_dir))
     job = Probing(config, full, names, PROBE_SEEDS)
     for _ in run_all(job.runs(), out, jobs=jobs, data_dir=data_dir):
         pass
-    found = measure_signals(config, names, PROBE_SEEDS, out, jobs, data_dir, "cpu") if config.scenario == "domain" else {}
+    found = (
+        measure_signals(config, names, PROBE_SEEDS, out, jobs, data_dir, "cpu")
+        if config.scenario == "domain"
+        else {}
+    )
     job.assemble(out, found)
     check = verifying(out, orders=ORDERS, seeds=seeds, transfer_to="full" if change else None)
     for _ in run_all(check.runs(), out, jobs=jobs, data_dir=data_dir):
@@ -108,12 +136,21 @@ def headline(results: dict[str, Verification]) -> str:
         for a in r.advantages:
             if a.gain.low > 0 and not a.gain.all_equal and a.scheduler != "reverse":
                 wins.setdefault(a.scheduler, []).append(a.gain)
-    cases, best = len(results), max(wins, key=lambda n: sum(v.estimate for v in wins[n]), default=None)
+    cases, best = (
+        len(results),
+        max(wins, key=lambda n: sum(v.estimate for v in wins[n]), default=None),
+    )
     if best is None or 2 * len(wins[best]) < cases:
         return "**No scheduler beat random orders in half of the cases: take any order, and spend the time on the method.**"
-    gains = ", ".join(f"{100 * v.estimate:+.1f} [{100 * v.low:+.1f}, {100 * v.high:+.1f}]" for v in wins[best])
+    gains = ", ".join(
+        f"{100 * v.estimate:+.1f} [{100 * v.low:+.1f}, {100 * v.high:+.1f}]" for v in wins[best]
+    )
     ranked = sum(r.rho.low > 0 for r in results.values())
-    also = "" if best == "linear-ordering" else f"linear-ordering did in {len(wins.get('linear-ordering', []))}; "
+    also = (
+        ""
+        if best == "linear-ordering"
+        else f"linear-ordering did in {len(wins.get('linear-ordering', []))}; "
+    )
     probe = "probe with --signals" if best in SIGNAL_OF else "probe the pairs"
     return (
         f"**{best} beat random orders in {len(wins[best])} of {cases} cases, by {gains} points ({also}the predicted value ranked "
@@ -131,7 +168,9 @@ def table(r: Verification) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data-dir")
     parser.add_argument("--out", type=Path, default=Path("runs/orders"))
     parser.add_argument("--write", type=Path, help="folder for the pages and their figures")
@@ -144,21 +183,30 @@ def main() -> None:
         results, lines = {}, []
         for k, (case, (settings, change, method)) in enumerate(cases.items(), 1):
             folder = options.out / name / str(k)
-            results[case] = r = study(settings, change, method, SEEDS[name], folder, options.data_dir, options.jobs)
+            results[case] = r = study(
+                settings, change, method, SEEDS[name], folder, options.data_dir, options.jobs
+            )
             print(f"{name}: {case}: {r.verdict}", flush=True)
             plan = make_plan(read_probe(folder))
             values = r.to_json()
             lines += ["", f"## {case[0].upper()}{case[1:]}", "", r.verdict, ""]
-            lines += [f"The plan, {' → '.join(plan.order)}, stays the best in {100 * (plan.stays_best or 0):.0f} % of resampled probes. "]
+            lines += [
+                f"The plan, {' → '.join(plan.order)}, stays the best in {100 * (plan.stays_best or 0):.0f} % of resampled probes. "
+            ]
             lines += [
                 f"Random orders: {100 * np.mean([o.mean for o in r.outcomes if o.scheduler is None]):.1f} points, standard deviation "
             ]
-            lines[-1] += f"{100 * r.spread:.2f}. The first task alone explains {100 * r.first_task:.0f} % of their variance "
+            lines[-1] += (
+                f"{100 * r.spread:.2f}. The first task alone explains {100 * r.first_task:.0f} % of their variance "
+            )
             lines[-1] += f"({100 * r.first_task_by_chance:.0f} % by chance)."
             lines += ["", *table(r)]
             if options.write:
                 for kind, draw in (("scatter", scatter), ("orders", distribution)):
-                    save(figure_of(draw, values, size=(6, 4)), options.write / "figures" / f"{name}-{k}-{kind}.png")
+                    save(
+                        figure_of(draw, values, size=(6, 4)),
+                        options.write / "figures" / f"{name}-{k}-{kind}.png",
+                    )
                 lines += ["", f"![realised against predicted](figures/{name}-{k}-scatter.png)"]
         notes = options.write / f"{name}.notes.md" if options.write else None
         said = [notes.read_text().strip(), ""] if notes and notes.exists() else []
@@ -166,7 +214,9 @@ def main() -> None:
         page = [headline(results), "", f"# {TITLES[name]}", "", *said, how, *lines, ""]
         if options.write:
             (options.write / f"{name}.md").write_text("\n".join(page))
-            (options.write / f"{name}.json").write_text(json.dumps({c: r.to_json() for c, r in results.items()}) + "\n")
+            (options.write / f"{name}.json").write_text(
+                json.dumps({c: r.to_json() for c, r in results.items()}) + "\n"
+            )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,12 @@ import numpy as np
 from holdfast.planning import best_order, order_value
 from holdfast.planning.ordering import Constraints, local_search
 
-CASES = [(12, "exact", 1.0), (20, "exact", 5.0), (22, "exact", 60.0), (200, "local search", 60.0)]  # tasks, how, limit in seconds
+CASES = [
+    (12, "exact", 1.0),
+    (20, "exact", 5.0),
+    (22, "exact", 60.0),
+    (200, "local search", 60.0),
+]  # tasks, how, limit in seconds
 
 
 def one(tasks: int) -> tuple[float, float, float]:
@@ -22,21 +27,31 @@ def one(tasks: int) -> tuple[float, float, float]:
     c = np.random.default_rng(0).normal(size=(tasks, tasks))
     start = time.perf_counter()
     order = best_order(c)
-    seconds, peak = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    seconds, peak = (
+        time.perf_counter() - start,
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+    )
     other = local_search(c, Constraints.none(tasks), seed=1)
     return seconds, peak, order_value(c, other) / order_value(c, order)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     lines = ["# Time of a plan", "", "Random matrices.", ""]
-    lines += ["| tasks | how | seconds | limit | peak, GB | local search (another seed) reaches |", "|---|---|---|---|---|---|"]
+    lines += [
+        "| tasks | how | seconds | limit | peak, GB | local search (another seed) reaches |",
+        "|---|---|---|---|---|---|",
+    ]
     for tasks, how, limit in CASES:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             seconds, peak, reached = pool.apply(one, (tasks,))
-        lines.append(f"| {tasks} | {how} | {seconds:.2f} | {limit:g} | {peak:.2f} | {100 * reached:.2f} % |")
+        lines.append(
+            f"| {tasks} | {how} | {seconds:.2f} | {limit:g} | {peak:.2f} | {100 * reached:.2f} % |"
+        )
         print(lines[-1], flush=True)
     if options.write:
         options.write.write_text("\n".join(lines) + "\n")

@@ -44,7 +44,10 @@ class Passes:
 def kfac_products(learner: Learner) -> Callable[[Tensor], object]:
     """G Δ A for every layer."""
     k = len(learner.method.host["layers"])
-    pairs = [(learner.method.get_buffer(f"outputs_{i}"), learner.method.get_buffer(f"inputs_{i}")) for i in range(k)]
+    pairs = [
+        (learner.method.get_buffer(f"outputs_{i}"), learner.method.get_buffer(f"inputs_{i}"))
+        for i in range(k)
+    ]
     moved = [torch.randn(len(g), len(a), device=g.device) for g, a in pairs]
     return lambda x: [g @ d @ a for (g, a), d in zip(pairs, moved, strict=True)]
 
@@ -62,9 +65,14 @@ def vector_products(name: str) -> Callable[[Learner], Callable[[Tensor], object]
 
 def basis_products(learner: Learner) -> Callable[[Tensor], object]:
     """g M Mᵀ for every layer."""
-    bases = [learner.method.get_buffer(f"basis_{i}") for i in range(len(learner.method.host["layers"]))]
+    bases = [
+        learner.method.get_buffer(f"basis_{i}") for i in range(len(learner.method.host["layers"]))
+    ]
     layers = [m for m in learner.model.modules() if isinstance(m, nn.Linear | nn.Conv2d)]
-    grads = [torch.randn(len(m.weight), len(b), device=b.device) for m, b in zip(layers, bases, strict=True)]
+    grads = [
+        torch.randn(len(m.weight), len(b), device=b.device)
+        for m, b in zip(layers, bases, strict=True)
+    ]
     return lambda x: [(g @ m) @ m.T for g, m in zip(grads, bases, strict=True)]
 
 
@@ -102,7 +110,10 @@ def gram(learner: Learner) -> Callable[[Tensor], object]:
 
 def selection(learner: Learner) -> Callable[[Tensor], object]:
     """The k-th score of every layer, as SupSup's."""
-    scores = [torch.randn(bank.layer.weight.numel(), device=bank.layer.weight.device) for bank in learner.model.banks]
+    scores = [
+        torch.randn(bank.layer.weight.numel(), device=bank.layer.weight.device)
+        for bank in learner.model.banks
+    ]
     return lambda x: [s.kthvalue(len(s) // 2) for s in scores]
 
 
@@ -115,29 +126,67 @@ LIMITS = {  # method → (scenario, limit, the passes it is measured against)
     "SI(0.1)": ("class", 1.25, Passes("bare")),
     "MAS(0.01)": ("class", 1.25, Passes("bare")),
     "DERpp(1000)": ("class", 1.10, Passes("bare at the tripled batch", rows=3)),
-    "GEM(256, batch=64)": ("class", 1.15, Passes("bare + one pass at the reference batch", passes=(1,))),
+    "GEM(256, batch=64)": (
+        "class",
+        1.15,
+        Passes("bare + one pass at the reference batch", passes=(1,)),
+    ),
     "DER(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
     "OnlineEWC(0.1)": ("class", 1.20, Passes("bare")),
     "KFACEWC(0.01)": ("class", 1.20, Passes("bare + two products a layer", more=kfac_products)),
-    "LowRankEWC(0.1, samples=50)": ("class", 1.20, Passes("bare + two products with V", more=vector_products("roots"))),
-    "RWalk(0.1)": ("class", 1.20, Passes("bare + a tenth of a per-example pass (two passes)", passes=(0.2,))),
+    "LowRankEWC(0.1, samples=50)": (
+        "class",
+        1.20,
+        Passes("bare + two products with V", more=vector_products("roots")),
+    ),
+    "RWalk(0.1)": (
+        "class",
+        1.20,
+        Passes("bare + a tenth of a per-example pass (two passes)", passes=(0.2,)),
+    ),
     "ERACE(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
     "MIR(1000, candidates=128)": (
         "class",
         1.20,
-        Passes("doubled batch + one pass + two forwards of 128", rows=2, passes=(1,), forwards=(2, 2)),
+        Passes(
+            "doubled batch + one pass + two forwards of 128", rows=2, passes=(1,), forwards=(2, 2)
+        ),
     ),
-    "GSS(1000)": ("class", 1.20, Passes("doubled batch + one pass of 74", rows=2, passes=(74 / 64,))),
+    "GSS(1000)": (
+        "class",
+        1.20,
+        Passes("doubled batch + one pass of 74", rows=2, passes=(74 / 64,)),
+    ),
     "GDumb(1000)": ("class", 1.20, Passes("bare")),
-    "LatentReplay(1000)": ("class", 1.20, Passes("bare + a pass through the top (here: through all)", passes=(1,))),
-    "GenerativeReplay()": ("class", 1.20, Passes("doubled batch + one forward + VAE", rows=2, forwards=(1,), more=generator_pass)),
+    "LatentReplay(1000)": (
+        "class",
+        1.20,
+        Passes("bare + a pass through the top (here: through all)", passes=(1,)),
+    ),
+    "GenerativeReplay()": (
+        "class",
+        1.20,
+        Passes("doubled batch + one forward + VAE", rows=2, forwards=(1,), more=generator_pass),
+    ),
     "iCaRL(1000)": ("class", 1.20, Passes("bare + one forward", forwards=(1,))),
     "ER(1000) + BiC(100)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
     "ER(1000) + WA()": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
-    "OGD(20)": ("class", 1.20, Passes("bare + two products with the basis", more=vector_products("basis"))),
+    "OGD(20)": (
+        "class",
+        1.20,
+        Passes("bare + two products with the basis", more=vector_products("basis")),
+    ),
     "GPM()": ("class", 1.20, Passes("bare + two products a layer", more=basis_products)),
-    "MER(1000)": ("class", 1.20, Passes("bare at 73 rows + 73 steps of one example", rows=73 / 64, singles=73)),
-    "LaMAML(1000)": ("class", 1.20, Passes("5 passes of a fifth, 6 of the doubled batch", rows=2, passes=(0.2,) * 5 + (2,) * 5)),
+    "MER(1000)": (
+        "class",
+        1.20,
+        Passes("bare at 73 rows + 73 steps of one example", rows=73 / 64, singles=73),
+    ),
+    "LaMAML(1000)": (
+        "class",
+        1.20,
+        Passes("5 passes of a fifth, 6 of the doubled batch", rows=2, passes=(0.2,) * 5 + (2,) * 5),
+    ),
     "OML(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
     "SupSup()": ("task", 1.20, Passes("bare + selection of the k-th score", more=selection)),
     "HAT()": ("task", 1.20, Passes("bare")),
@@ -147,8 +196,18 @@ LIMITS = {  # method → (scenario, limit, the passes it is measured against)
     "LoRA()": ("task", 1.20, Passes("bare")),
     "OLoRA()": ("class", 1.20, Passes("bare")),
     "NCM()": ("class", 1.20, Passes("one forward", forwards=(1,), trains=False)),
-    "SLDA()": ("class", 1.20, Passes("one forward + Gram matrix", forwards=(1,), more=gram, trains=False)),
-    "RanPAC()": ("class", 1.20, Passes("one forward + projection and Gram matrix", forwards=(1,), more=projection, trains=False)),
+    "SLDA()": (
+        "class",
+        1.20,
+        Passes("one forward + Gram matrix", forwards=(1,), more=gram, trains=False),
+    ),
+    "RanPAC()": (
+        "class",
+        1.20,
+        Passes(
+            "one forward + projection and Gram matrix", forwards=(1,), more=projection, trains=False
+        ),
+    ),
 }
 NETWORKS = {"MLP 784-256-256-10": mlp, "convnet 16-32-128": convnet}
 SGD = optimizer("sgd", lr=0.01, momentum=0.9)
@@ -157,7 +216,15 @@ SGD = optimizer("sgd", lr=0.01, momentum=0.9)
 class Bare:
     """The loop that a user would write, with what a kind of passes adds."""
 
-    def __init__(self, model: nn.Module, stream: Stream, passes: Passes, batch: int, device: str, learner: Learner) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        stream: Stream,
+        passes: Passes,
+        batch: int,
+        device: str,
+        learner: Learner,
+    ) -> None:
         part = stream[1].to(device).train
         self.x, self.y, self.rows = part.x, part.y, part.rows
         self.model, self.passes, self.batch = model.to(device), passes, batch
@@ -170,8 +237,12 @@ class Bare:
         self.at = 0
 
     def rows_at(self, share: float) -> tuple[Tensor, Tensor]:
-        index = self.order[torch.arange(self.at, self.at + round(self.batch * share)) % len(self.order)].to(self.y.device)
-        return self.x.index_select(0, self.rows.index_select(0, index)).float().div_(255), self.y.index_select(0, index)
+        index = self.order[
+            torch.arange(self.at, self.at + round(self.batch * share)) % len(self.order)
+        ].to(self.y.device)
+        return self.x.index_select(0, self.rows.index_select(0, index)).float().div_(
+            255
+        ), self.y.index_select(0, index)
 
     def gradient(self, x: Tensor, y: Tensor) -> tuple[Tensor, ...]:
         return torch.autograd.grad(F.cross_entropy(self.model(x, None), y), self.parameters)
@@ -203,7 +274,9 @@ def make(network: str, stream: Stream) -> nn.Module:
     return model
 
 
-def in_second_task(method: str, network: str, stream: Stream, batch: int, device: str, trains: bool) -> tuple[Learner, float]:
+def in_second_task(
+    method: str, network: str, stream: Stream, batch: int, device: str, trains: bool
+) -> tuple[Learner, float]:
     """A learner that has finished the first task (200 steps of it), with its consolidation's seconds."""
     options = {"scenario": stream.scenario, "batch_size": batch, "device": device}
     if stream.scenario == "class":
@@ -245,13 +318,23 @@ def endless(learner: Learner) -> Iterator:
 
 
 def measure(
-    network: str, streams: dict[str, Stream], methods: list[str], batch: int, rounds: int, seconds: float, device: str
+    network: str,
+    streams: dict[str, Stream],
+    methods: list[str],
+    batch: int,
+    rounds: int,
+    seconds: float,
+    device: str,
 ) -> Iterator[dict]:
     for method in methods:
         scenario, limit, passes = LIMITS[method]
-        learner, consolidation = in_second_task(method, network, streams[scenario], batch, device, passes.trains)
+        learner, consolidation = in_second_task(
+            method, network, streams[scenario], batch, device, passes.trains
+        )
         batches = endless(learner)
-        bare = Bare(make(network, streams["class"]), streams["class"], passes, batch, device, learner)
+        bare = Bare(
+            make(network, streams["class"]), streams["class"], passes, batch, device, learner
+        )
 
         def ours(learner: Learner = learner, batches: Iterator = batches) -> None:
             learner.step(next(batches))
@@ -282,7 +365,9 @@ def processor() -> str:
     """The processor's name where the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        return next(
+            line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
 
@@ -290,14 +375,22 @@ def processor() -> str:
 def fisher_line(stream: Stream, device: str) -> str:
     """Seconds for the exact Fisher diagonal of 1,000 examples on 784-400-400-10, median of 5."""
     learner = Learner(
-        mlp(stream.shape, "masked", stream.outputs, hidden=(400, 400), seed=0), scenario="class", outputs="all", device=device
+        mlp(stream.shape, "masked", stream.outputs, hidden=(400, 400), seed=0),
+        scenario="class",
+        outputs="all",
+        device=device,
     )
     learner.begin(stream[0])
     seconds = []
     for _ in range(5):
         synchronise(device)
         start = time.perf_counter()
-        learner.fisher(learner.tasks[0], samples=1000, labels="exact", generator=torch.Generator().manual_seed(0))
+        learner.fisher(
+            learner.tasks[0],
+            samples=1000,
+            labels="exact",
+            generator=torch.Generator().manual_seed(0),
+        )
         synchronise(device)
         seconds.append(time.perf_counter() - start)
     return f"Exact per-example Fisher diagonal, 1,000 examples, 784-400-400-10: {statistics.median(seconds):.3f} s (limit 1 s)."
@@ -309,13 +402,19 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--seconds", type=float, default=0.15, help="length of a chunk of steps, at most 25 steps")
+    parser.add_argument(
+        "--seconds", type=float, default=0.15, help="length of a chunk of steps, at most 25 steps"
+    )
     parser.add_argument("--methods", nargs="*", default=list(LIMITS), choices=list(LIMITS))
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     streams = {s: split(named("ylecun/mnist"), 2, s) for s in ("class", "task")}
-    where = torch.cuda.get_device_name() if options.device.startswith("cuda") else f"{processor()}, {options.threads} threads"
+    where = (
+        torch.cuda.get_device_name()
+        if options.device.startswith("cuda")
+        else f"{processor()}, {options.threads} threads"
+    )
     lines = [
         f"MNIST images, batch {options.batch}, SGD with momentum (fused); torch {torch.__version__}; {where}.",
         f"Medians over {options.rounds} interleaved rounds of chunks of up to 25 steps.",
@@ -325,7 +424,15 @@ def main() -> None:
     ]
     print("\n".join(lines), flush=True)
     for network in NETWORKS:
-        for row in measure(network, streams, options.methods, options.batch, options.rounds, options.seconds, options.device):
+        for row in measure(
+            network,
+            streams,
+            options.methods,
+            options.batch,
+            options.rounds,
+            options.seconds,
+            options.device,
+        ):
             verdict = "holds" if row["ratio"] <= row["limit"] else "exceeds"
             lines.append(
                 f"| {network} | {row['method']} | {row['passes']} | {row['bare']:.3f} | {row['ours']:.3f} | {row['ratio']:.3f} "
@@ -336,7 +443,9 @@ def main() -> None:
     print(lines[-1], flush=True)
     if options.write:
         options.write.parent.mkdir(parents=True, exist_ok=True)
-        options.write.write_text("# Time of a step\n\n`python benchmarks/overhead.py`\n\n" + "\n".join(lines) + "\n")
+        options.write.write_text(
+            "# Time of a step\n\n`python benchmarks/overhead.py`\n\n" + "\n".join(lines) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -38,7 +38,16 @@ def learner(stream, scenario: str, epochs: int) -> Learner:
     """A learner with the network of the study."""
     plain = convnet(stream.shape, "fixed", stream.outputs, channels=(16, 32), hidden=22, seed=0)
     model = Classifier(nn.Sequential(Centred(), *plain.backbone), plain.head)
-    return Learner(model, None, optimizer("adam", lr=0.002), scenario=scenario, epochs=epochs, schedule="cosine", batch_size=64, seed=0)
+    return Learner(
+        model,
+        None,
+        optimizer("adam", lr=0.002),
+        scenario=scenario,
+        epochs=epochs,
+        schedule="cosine",
+        batch_size=64,
+        seed=0,
+    )
 
 
 def rows(net: Learner, part, n: int) -> Rows:
@@ -64,7 +73,9 @@ def forgetting(data_dir: str | None, epochs: int) -> tuple[dict[str, float], flo
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data-dir")
     parser.add_argument("--write", type=Path)
     parser.add_argument("--epochs", type=int, default=8)
@@ -81,7 +92,9 @@ def main() -> None:
     exact = fisher_spectrum(space, data, top=20)
     seconds = time.perf_counter() - start
     empirical = fisher_spectrum(space, data, top=20, labels="empirical")
-    gram = fisher_spectrum(space, rows(net, stream[0].train, options.gram), labels="empirical", way="gram")
+    gram = fisher_spectrum(
+        space, rows(net, stream[0].train, options.gram), labels="empirical", way="gram"
+    )
     back, before, after = forgetting(options.data_dir, max(options.epochs // 2, 1))
     lines = [
         "# Fisher spectrum on CIFAR-10",
@@ -110,22 +123,33 @@ def main() -> None:
     for name, p in net.model.named_parameters():
         layer = name.rpartition(".")[0]
         sizes[layer] = sizes.get(layer, 0) + p.numel()
-    lines += [f"| {n} | {100 * m:.1f} | {100 * sizes[n] / exact.parameters:.1f} |" for n, m in exact.layers.items()]
+    lines += [
+        f"| {n} | {100 * m:.1f} | {100 * sizes[n] / exact.parameters:.1f} |"
+        for n, m in exact.layers.items()
+    ]
     lines += [
         "",
         f"Two tasks of five classes with the same outputs: the first falls from {100 * before:.1f} to {100 * after:.1f} %. Points "
-        "that come back with one layer's old weights: " + ", ".join(f"{n} {100 * v:+.1f}" for n, v in back.items()) + ".",
+        "that come back with one layer's old weights: "
+        + ", ".join(f"{n} {100 * v:+.1f}" for n, v in back.items())
+        + ".",
         "",
     ]
     print("\n".join(lines))
     if options.write:
         notes = options.write / "spectrum-cifar.notes.md"
-        text = "\n".join(lines) + (notes.read_text() if notes.exists() else "") + "\n![spectrum](spectrum-cifar.png)\n"
+        text = (
+            "\n".join(lines)
+            + (notes.read_text() if notes.exists() else "")
+            + "\n![spectrum](spectrum-cifar.png)\n"
+        )
         (options.write / "spectrum-cifar.md").write_text(text)
         numbers = {"eigenvalues": np.asarray(exact.eigenvalues).tolist(), "layers": exact.layers}
         numbers |= {"examples": exact.examples, "parameters": exact.parameters}
         save(figure({"what": "spectrum", "numbers": numbers}), options.write / "spectrum-cifar.png")
-        (options.write / "spectrum-cifar.json").write_text(json.dumps({"seconds": seconds, "accuracy": accuracy, **numbers}) + "\n")
+        (options.write / "spectrum-cifar.json").write_text(
+            json.dumps({"seconds": seconds, "accuracy": accuracy, **numbers}) + "\n"
+        )
 
 
 if __name__ == "__main__":

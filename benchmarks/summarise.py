@@ -22,7 +22,9 @@ def points(v: Interval, scale: float = 100) -> str:
     """An interval in points."""
     if math.isnan(v.estimate):
         return "–"
-    return f"{scale * v.estimate:+.1f}" + ("" if math.isnan(v.high) else f" ± {scale * (v.high - v.estimate):.1f}")
+    return f"{scale * v.estimate:+.1f}" + (
+        "" if math.isnan(v.high) else f" ± {scale * (v.high - v.estimate):.1f}"
+    )
 
 
 def _last_rows(g: Group) -> np.ndarray:
@@ -32,7 +34,12 @@ def _last_rows(g: Group) -> np.ndarray:
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table."""
-    return ["| " + " | ".join(head) + " |", "|" + "---|" * len(head), *("| " + " | ".join(r) + " |" for r in rows), ""]
+    return [
+        "| " + " | ".join(head) + " |",
+        "|" + "---|" * len(head),
+        *("| " + " | ".join(r) + " |" for r in rows),
+        "",
+    ]
 
 
 def sections(groups: Sequence[Group]) -> list[str]:
@@ -42,33 +49,70 @@ def sections(groups: Sequence[Group]) -> list[str]:
         members = [g for g in groups if g.scenario == scenario]
         tasks = len(members[0].transfers)
         if tasks <= 8:
-            out += [f"### {scenario} scenario: accuracy on each task in the end (%, by position)", ""]
-            last = [[g.label, *(points(seed_interval(c)).replace("+", "") for c in _last_rows(g).T)] for g in members]
+            out += [
+                f"### {scenario} scenario: accuracy on each task in the end (%, by position)",
+                "",
+            ]
+            last = [
+                [g.label, *(points(seed_interval(c)).replace("+", "") for c in _last_rows(g).T)]
+                for g in members
+            ]
             out += table(["method", *(str(k + 1) for k in range(tasks + 1))], last)
             out += [f"### {scenario} scenario: transfer of each task (points, by position)", ""]
-            out += table(["method", *(str(k + 1) for k in range(tasks))], [[g.label, *map(points, g.transfers)] for g in members])
+            out += table(
+                ["method", *(str(k + 1) for k in range(tasks))],
+                [[g.label, *map(points, g.transfers)] for g in members],
+            )
         if speeds := learning_speed(members):
-            out += [f"### {scenario} scenario: learning speed against a fresh model, tasks 2 and later", ""]
-            rows = [[s.label, points(s.area), points(s.steps, 1), points(s.zero_shot).replace("+", "")] for s in speeds]
-            out += table(["method", "area (points)", "steps to 95 %", "zero-shot of the untrained head (%)"], rows)
+            out += [
+                f"### {scenario} scenario: learning speed against a fresh model, tasks 2 and later",
+                "",
+            ]
+            rows = [
+                [s.label, points(s.area), points(s.steps, 1), points(s.zero_shot).replace("+", "")]
+                for s in speeds
+            ]
+            out += table(
+                ["method", "area (points)", "steps to 95 %", "zero-shot of the untrained head (%)"],
+                rows,
+            )
         if found := growth(members):
-            out += [f"### {scenario} scenario: cost after task 2 → after the last, what fits in between, what is declared", ""]
+            out += [
+                f"### {scenario} scenario: cost after task 2 → after the last, what fits in between, what is declared",
+                "",
+            ]
             costs: dict[str, list[str]] = {}
             for g in found:
-                shown = {"time": lambda v: f"{1000 * v:.0f} ms", "parameters": lambda v: f"{v:,.0f}"}.get(g.cost, show_bytes)
-                fit = g.fitted if g.declared is None else f"{g.fitted} ({'as declared' if g.agrees else 'DECLARED ' + g.declared})"
-                costs.setdefault(g.label, []).append(f"{shown(g.values[0])} → {shown(g.values[-1])}: {fit}")
+                shown = {
+                    "time": lambda v: f"{1000 * v:.0f} ms",
+                    "parameters": lambda v: f"{v:,.0f}",
+                }.get(g.cost, show_bytes)
+                fit = (
+                    g.fitted
+                    if g.declared is None
+                    else f"{g.fitted} ({'as declared' if g.agrees else 'DECLARED ' + g.declared})"
+                )
+                costs.setdefault(g.label, []).append(
+                    f"{shown(g.values[0])} → {shown(g.values[-1])}: {fit}"
+                )
             out += table(
-                ["method", "time a task", "parameters beyond FineTune's", "bytes", "peak memory"], [[k, *v] for k, v in costs.items()]
+                ["method", "time a task", "parameters beyond FineTune's", "bytes", "peak memory"],
+                [[k, *v] for k, v in costs.items()],
             )
     return out
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--command", help="the command that filled the folder (holdfast bench NAME)")
-    parser.add_argument("--tolerance", type=float, default=5.0, help="points of forgetting that a selection accepts")
+    parser.add_argument(
+        "--command", help="the command that filled the folder (holdfast bench NAME)"
+    )
+    parser.add_argument(
+        "--tolerance", type=float, default=5.0, help="points of forgetting that a selection accepts"
+    )
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     results = load_results([options.folder])
@@ -78,13 +122,24 @@ def main() -> None:
     about = f"{len(results)} runs, {seconds / 60:.0f} minutes of one thread in all (evaluation included); torch {version}."
     name = options.folder.name
     description = [load_suite(name).description, ""] if name in shipped() else []
-    lines = [f"# {name}", "", *description, f"`{options.command or f'holdfast bench {name}'}`", "", about]
+    lines = [
+        f"# {name}",
+        "",
+        *description,
+        f"`{options.command or f'holdfast bench {name}'}`",
+        "",
+        about,
+    ]
     lines += [
         "Scores in points, ± half of the 95 % t interval over seeds; time in seconds; = marks ranks that are ties.",
         "",
         markdown(groups),
     ]
-    chosen = [f"Selected: {c.sentence()}.\n" for s in find_sweeps(groups) if (c := select(s, options.tolerance / 100))]
+    chosen = [
+        f"Selected: {c.sentence()}.\n"
+        for s in find_sweeps(groups)
+        if (c := select(s, options.tolerance / 100))
+    ]
     text = "\n".join([*lines, *chosen, *sections(groups)]).rstrip() + "\n"
     print(text)
     if options.write:

@@ -33,7 +33,9 @@ def final_accuracy(source: Source, method: str, seed: int) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data-dir")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
@@ -45,7 +47,16 @@ def main() -> None:
             rows.append(f"| {features} | {method} | {seed_interval(found):.1f} |")
             print(rows[-1], flush=True)
     about = " ".join((__doc__ or "").split("\n\n")[2].split())
-    lines = ["# Features of texts", "", about, "", "| features | method | ACC |", "|---|---|---|", *rows, ""]
+    lines = [
+        "# Features of texts",
+        "",
+        about,
+        "",
+        "| features | method | ACC |",
+        "|---|---|---|",
+        *rows,
+        "",
+    ]
     if options.write:
         options.write.write_text("\n".join(lines), encoding="utf-8")
 

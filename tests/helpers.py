@@ -20,11 +20,23 @@ def stream(scenario: str = "class", tasks: int = 5, **options: object) -> Stream
     return split(digits(), tasks, scenario, **options)  # type: ignore[arg-type]
 
 
-def learner(s: Stream, method: str | Method = "FineTune", make: Callable = SGD, head: str | None = None, **options: object) -> Learner:
+def learner(
+    s: Stream,
+    method: str | Method = "FineTune",
+    make: Callable = SGD,
+    head: str | None = None,
+    **options: object,
+) -> Learner:
     """A small learner for a stream, weights and batches by seed 0."""
     model = mlp(s.shape, head or HEADS[s.scenario], s.outputs, hidden=(32, 16), seed=0)
-    settings = {"scenario": s.scenario, "batch_size": 32, "epochs": 1 if options.get("steps") else 2} | options
-    return Learner(model, parse_method(method) if isinstance(method, str) else method, make, **settings)  # type: ignore[arg-type]
+    settings = {
+        "scenario": s.scenario,
+        "batch_size": 32,
+        "epochs": 1 if options.get("steps") else 2,
+    } | options
+    return Learner(
+        model, parse_method(method) if isinstance(method, str) else method, make, **settings
+    )  # type: ignore[arg-type]
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

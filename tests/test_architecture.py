@@ -25,12 +25,44 @@ ALLOWED = {  # layer → what it may import
     "training": {"errors", "metrics", "streams", "models", "engine", "methods"},
     "checks": {"errors", "streams", "models", "engine", "methods", "training"},
     "diagnostics": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
-    "bench": {"errors", "planning", "diagnostics", "metrics", "streams", "models", "engine", "methods", "training"},
+    "bench": {
+        "errors",
+        "planning",
+        "diagnostics",
+        "metrics",
+        "streams",
+        "models",
+        "engine",
+        "methods",
+        "training",
+    },
     "integrations": {"errors", "metrics", "gate", "reports"},
-    "cli": {"errors", "advice", "planning", "diagnostics", "gate", "ledger", "integrations", "metrics", "reports", "bench", "methods"},
+    "cli": {
+        "errors",
+        "advice",
+        "planning",
+        "diagnostics",
+        "gate",
+        "ledger",
+        "integrations",
+        "metrics",
+        "reports",
+        "bench",
+        "methods",
+    },
 }
 LEAVES = {"text", "files"}  # every layer may use them
-NO_TORCH = ("planning", "errors", "advice", "gate", "ledger", "integrations", "metrics", "reports", "cli")
+NO_TORCH = (
+    "planning",
+    "errors",
+    "advice",
+    "gate",
+    "ledger",
+    "integrations",
+    "metrics",
+    "reports",
+    "cli",
+)
 HEAVY = ("torch", "scipy", "pandas", "matplotlib")
 
 
@@ -41,7 +73,12 @@ def layer(path: Path) -> str:
 def imports(path: Path, everywhere: bool = True):
     """Modules imported in a file, those for type checkers alone left out."""
     tree = ast.parse(path.read_text())
-    skip = {id(n) for i in ast.walk(tree) if isinstance(i, ast.If) and "TYPE_CHECKING" in ast.unparse(i.test) for n in ast.walk(i)}
+    skip = {
+        id(n)
+        for i in ast.walk(tree)
+        if isinstance(i, ast.If) and "TYPE_CHECKING" in ast.unparse(i.test)
+        for n in ast.walk(i)
+    }
     for node in ast.walk(tree) if everywhere else tree.body:
         if id(node) in skip:
             continue
@@ -60,14 +97,20 @@ def test_imports_point_one_way(path):
     for module in imports(path):
         parts = module.split(".")
         if parts[0] == "holdfast" and len(parts) > 1:
-            assert parts[1] == mine or parts[1] in ALLOWED[mine] | LEAVES, f"{path.name} imports {module}"
+            assert parts[1] == mine or parts[1] in ALLOWED[mine] | LEAVES, (
+                f"{path.name} imports {module}"
+            )
         if parts[0] == "torch" and mine in NO_TORCH:
-            assert path.name == "work.py", f"{path} imports torch"  # the CLI asks torch about the device, inside a function
+            assert path.name == "work.py", (
+                f"{path} imports torch"
+            )  # the CLI asks torch about the device, inside a function
 
 
 def loaded(code: str) -> set[str]:
     script = f"{code}\nimport sys\nprint('LOADED', *[m for m in {HEAVY!r} + ('numpy',) if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
@@ -81,7 +124,9 @@ def test_help_loads_nothing_heavier_than_numpy():
 
 
 def test_metrics_and_reports_load_no_torch():
-    assert "torch" not in loaded("import holdfast.metrics, holdfast.reports, holdfast.reports.figures")
+    assert "torch" not in loaded(
+        "import holdfast.metrics, holdfast.reports, holdfast.reports.figures"
+    )
 
 
 WITHOUT_TORCH = """
@@ -100,7 +145,9 @@ def test_without_the_training_extra_metrics_work_and_training_names_the_extra(tm
     (tmp_path / "m.csv").write_text("task,after,score\na,a,0.9\na,b,0.6\nb,b,0.8\n")
 
     def run(*arguments):
-        return subprocess.run([sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True)
+        return subprocess.run(
+            [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True
+        )
 
     done = run("metrics", str(tmp_path / "m.csv"))
     assert done.returncode == 0, done.stderr
@@ -112,5 +159,7 @@ def test_without_the_training_extra_metrics_work_and_training_names_the_extra(tm
 
 
 def test_files_stay_short():
-    methods = [p for p in FILES if "methods" in p.parts and p.stem not in ("method", "compose", "__init__")]
+    methods = [
+        p for p in FILES if "methods" in p.parts and p.stem not in ("method", "compose", "__init__")
+    ]
     assert [str(p) for p in methods if len(p.read_text().splitlines()) > 100] == []

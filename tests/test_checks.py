@@ -13,7 +13,10 @@ from holdfast.streams.task import JoinedPart
 
 SPECS = {
     "AGEM": ["AGEM(40)", "AGEM(40, project='step', insert='boundary', memory='ring')"],
-    "GenerativeReplay": ["GenerativeReplay(hidden=(32,), latent=8)", "GenerativeReplay(hidden=(32,), latent=8, labels='soft')"],
+    "GenerativeReplay": [
+        "GenerativeReplay(hidden=(32,), latent=8)",
+        "GenerativeReplay(hidden=(32,), latent=8, labels='soft')",
+    ],
     "KFACEWC": ["KFACEWC(1.0, samples=200)"],
     "LowRankEWC": ["LowRankEWC(1.0, rank=5, samples=40)"],
     "RWalk": ["RWalk(0.1, window=3)"],
@@ -80,7 +83,9 @@ class GlobalNoise(Double):
     """Determinism: draws from the global generator outside the learner's."""
 
     def begin(self, learner, task):
-        self.noise = float(torch.rand((), generator=torch.Generator().manual_seed(torch.seed() % 2**31)))
+        self.noise = float(
+            torch.rand((), generator=torch.Generator().manual_seed(torch.seed() % 2**31))
+        )
         return task
 
     def penalty(self, learner, g):
@@ -277,7 +282,11 @@ class TrainedOnValidation(Double):
     """Held-out rows: joins the validation rows to the training part."""
 
     def begin(self, learner, task):
-        return task if task.validation is None else task.with_training(JoinedPart([task.train, task.validation]))
+        return (
+            task
+            if task.validation is None
+            else task.with_training(JoinedPart([task.train, task.validation]))
+        )
 
 
 class ValidationInMemory(Double):
@@ -384,7 +393,11 @@ def test_order_of_sums_is_checked_beyond_sorting(monkeypatch):
             super().__init__(30, "reservoir", "stream")
 
         def draw(self, learner, batch):
-            return batch if not len(self.memory) else batch.add("Last", self.memory.sample(len(batch) // 2), 1.0)
+            return (
+                batch
+                if not len(self.memory)
+                else batch.add("Last", self.memory.sample(len(batch) // 2), 1.0)
+            )
 
     with pytest.raises(LawBroken, match="sums do not depend"):
         check_method(Last(), scenarios=("class",))

@@ -121,7 +121,21 @@ def finished(tmp_path_factory) -> Path:
     for name in ("before", "after", "a", "b", "mnist-to-fashion"):
         (folder / name).symlink_to(folder / "demo")
     (folder / "turns.toml").write_text(PROBE)
-    assert code(["order", "probe", "--suite", str(folder / "turns.toml"), "--jobs", "1", "--out", str(folder / "probe")]) == 0
+    assert (
+        code(
+            [
+                "order",
+                "probe",
+                "--suite",
+                str(folder / "turns.toml"),
+                "--jobs",
+                "1",
+                "--out",
+                str(folder / "probe"),
+            ]
+        )
+        == 0
+    )
     return folder
 
 
@@ -159,7 +173,13 @@ def test_every_printed_command_runs(page, finished, tmp_path, monkeypatch, capsy
 
 def test_the_targets_of_make_exist():
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    named = {w for found in LINES.values() for line in found if line.startswith("make ") for w in words_of(line)[1:2]}
+    named = {
+        w
+        for found in LINES.values()
+        for line in found
+        if line.startswith("make ")
+        for w in words_of(line)[1:2]
+    }
     assert {"demo", "test"} <= named <= targets
 
 
@@ -167,14 +187,22 @@ def test_scripts_that_are_named_exist():
     for page, found in LINES.items():
         for line in found:
             words = words_of(line)
-            if words[0].startswith("python") and words[1].endswith(".py") and words[1] != "pretrained.py":
+            if (
+                words[0].startswith("python")
+                and words[1].endswith(".py")
+                and words[1] != "pretrained.py"
+            ):
                 assert (ROOT / words[1]).exists(), f"{page.name}: {line}"
 
 
 def test_lines_of_pip_install_from_a_checkout_with_extras_that_exist():
     """They need the network; `make dist-check` installs the package in fresh environments."""
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    lines = [line for found in LINES.values() for line in found if re.match(r"(python3? -m )?pip ", line)]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    lines = [
+        line for found in LINES.values() for line in found if re.match(r"(python3? -m )?pip ", line)
+    ]
     assert len(lines) >= 4
     pinned = (ROOT / "constraints.txt").read_text()
     for line in lines:
@@ -185,13 +213,17 @@ def test_lines_of_pip_install_from_a_checkout_with_extras_that_exist():
             del words[at : at + 2]
         for target in words[words.index("install") + 1 :]:
             local = re.fullmatch(r"\.(\[([a-z,]+)\])?", target)
-            assert local or target in pinned or target.startswith("git+https://git.example.com/"), line
+            assert local or target in pinned or target.startswith("git+https://git.example.com/"), (
+                line
+            )
             assert not local or not local[2] or set(local[2].split(",")) <= extras.keys(), line
 
 
 def test_a_line_that_fails_would_be_found(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     page = tmp_path / "page.md"
-    page.write_text("Text.\n\n    holdfast gate --champoin a.csv   # a slip\n\nAnd `holdfast run --step 3`, not `holdfast run`.\n")
+    page.write_text(
+        "Text.\n\n    holdfast gate --champoin a.csv   # a slip\n\nAnd `holdfast run --step 3`, not `holdfast run`.\n"
+    )
     assert lines_of(page) == ["holdfast gate --champoin a.csv   # a slip", "holdfast run --step 3"]
     assert [code(words_of(line)[1:]) for line in lines_of(page)] == [2, 2]

@@ -39,9 +39,15 @@ def test_the_loop_of_the_readme_runs():
         loader = torch.utils.data.DataLoader(
             [task.train.fetch(torch.tensor([k]))[:2] for k in range(len(task.train))],
             16,
-            collate_fn=lambda rows: (torch.cat([x for x, _ in rows]), torch.cat([y for _, y in rows])),
+            collate_fn=lambda rows: (
+                torch.cat([x for x, _ in rows]),
+                torch.cat([y for _, y in rows]),
+            ),
         )
-        exec(blocks(ROOT / "README.md")[1], {"loader": loader, "optimizer": optimizer, "learner": learner})
+        exec(
+            blocks(ROOT / "README.md")[1],
+            {"loader": loader, "optimizer": optimizer, "learner": learner},
+        )
         learner.end()
     assert len(learner.method.parts[0].memory) == 50
 
@@ -67,7 +73,9 @@ def test_every_public_function_and_class_has_a_docstring():
     bare = []
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.parse(path.read_text()).body:
-            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+            public = isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith(
+                "_"
+            )
             if public and not ast.get_docstring(node):
                 bare.append(f"{path.name}: {node.name}")
     assert bare == []

@@ -21,7 +21,11 @@ SRC = ROOT / "src" / "holdfast"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "mlflow-skinny": "mlflow"}
 BROUGHT = {"click": "typer", "typing_extensions": "pydantic"}  # by a package that needs them itself
-GIVEN = {"polars", "lightning", "transformers"}  # imported only if the user hands over their objects
+GIVEN = {
+    "polars",
+    "lightning",
+    "transformers",
+}  # imported only if the user hands over their objects
 
 BLOCKED = """
 import sys
@@ -61,7 +65,9 @@ def plain(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_every_imported_package_is_declared():
     extras = PROJECT["optional-dependencies"]
-    declared = packages(PROJECT["dependencies"]).union(*map(packages, (v for k, v in extras.items() if k != "dev")))
+    declared = packages(PROJECT["dependencies"]).union(
+        *map(packages, (v for k, v in extras.items() if k != "dev"))
+    )
     assert imported() - declared - BROUGHT.keys() - GIVEN == set()
 
 
@@ -104,8 +110,16 @@ def test_the_gate_gives_the_same_verdict_without_any_extra(sides):
     [
         (["gate", "--champion", "x.parquet", "--candidate", "champion.csv"], "pyarrow", "parquet"),
         (["gate", "--champion", "x.csv.zst", "--candidate", "champion.csv"], "pyarrow", "parquet"),
-        (["gate", "--ledger", "sqlite:///l.db", "--model", "m", "--candidate", "champion.csv"], "sqlalchemy", "ledger"),
-        (["record", "--model", "m", "--release", "1", "--results", "champion.csv"], "sqlalchemy", "ledger"),
+        (
+            ["gate", "--ledger", "sqlite:///l.db", "--model", "m", "--candidate", "champion.csv"],
+            "sqlalchemy",
+            "ledger",
+        ),
+        (
+            ["record", "--model", "m", "--release", "1", "--results", "champion.csv"],
+            "sqlalchemy",
+            "ledger",
+        ),
         (["advise", "--train", "x.parquet", "--serve", "x.parquet"], "pyarrow", "parquet"),
         (["run", "--out", "runs"], "torch", "train"),
     ],
@@ -121,7 +135,9 @@ def test_what_needs_an_extra_names_it_in_one_line(sides, arguments, package, ext
 
 
 def test_metrics_are_printed_without_any_extra(tmp_path):
-    (tmp_path / "m.csv").write_text("task,after,score,examples\na,a,0.9,50\na,b,0.6,50\nb,b,0.8,50\n")
+    (tmp_path / "m.csv").write_text(
+        "task,after,score,examples\na,a,0.9,50\na,b,0.6,50\nb,b,0.8,50\n"
+    )
     done = plain("metrics", "m.csv", "--chance", "0.5", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "-0.3000" in done.stdout

@@ -21,8 +21,15 @@ FORMS = ("csv", "jsonl", "json", "parquet")
 
 def _table(columns: tuple[str, ...], n: int) -> pd.DataFrame:
     numbers = np.arange(2 * n)
-    whole = {"task": np.repeat(["a", "b"], n), "example_id": numbers, "score": 1, "cluster": numbers // 2}
-    return pd.DataFrame(whole | {"segment": np.tile(["x", "y"], n), "label": np.tile(["u", "v"], n)})[list(columns)]
+    whole = {
+        "task": np.repeat(["a", "b"], n),
+        "example_id": numbers,
+        "score": 1,
+        "cluster": numbers // 2,
+    }
+    return pd.DataFrame(
+        whole | {"segment": np.tile(["x", "y"], n), "label": np.tile(["u", "v"], n)}
+    )[list(columns)]
 
 
 def _written(frame: pd.DataFrame, path: Path) -> bytes:
@@ -52,7 +59,14 @@ def results(folder: Path) -> Case:
         assert gate.judge(frame, frame).passed, "the valid sample passes"
         assert not gate.judge(frame, worse).passed, "with one example lost it does not"
         samples = {form: _written(frame, folder / f"valid.{form}") for form in FORMS}
-        valid.append((read_side(frame, "champion"), samples, json.loads(samples["json"]), content(read_side(frame).rows)))
+        valid.append(
+            (
+                read_side(frame, "champion"),
+                samples,
+                json.loads(samples["json"]),
+                content(read_side(frame).rows),
+            )
+        )
 
     def case(rng: random.Random) -> Outcome:
         champion, samples, records, right = valid[rng.choice((0, 0, 0, 0, 1, 1, 2))]
@@ -87,7 +101,9 @@ def ledgers(folder: Path) -> Case:
     ledger = Ledger(f"sqlite:///{path}")
     frame = _table(ALL[:3], 20)
     for release in ("1", "2", "3"):
-        ledger.record("m", release, frame.assign(score=np.arange(40) % 7 != int(release)), trained_on=["a"])
+        ledger.record(
+            "m", release, frame.assign(score=np.arange(40) % 7 != int(release)), trained_on=["a"]
+        )
     raw = path.read_bytes()
     valid = _read(ledger, history)
     columns = _columns(path)
@@ -95,7 +111,21 @@ def ledgers(folder: Path) -> Case:
     def damage(rng: random.Random) -> None:
         """Another value in some cell, whatever its type; rows and tables taken away."""
         engine = create_engine(f"sqlite:///{path}")
-        wrong = [None, -1, 10**12, 1.5, "", "x", "[", "\x00", b"\xff", b"", "2026-13-45", '{"a": ' * 500, float("inf")]
+        wrong = [
+            None,
+            -1,
+            10**12,
+            1.5,
+            "",
+            "x",
+            "[",
+            "\x00",
+            b"\xff",
+            b"",
+            "2026-13-45",
+            '{"a": ' * 500,
+            float("inf"),
+        ]
         with engine.begin() as connection:
             table, column = rng.choice(columns)
             name, column = f'"{table}"', f'"{column}"'
@@ -133,7 +163,12 @@ def _columns(path: Path) -> list[tuple[str, str]]:
     import sqlite3
 
     with sqlite3.connect(path) as opened:
-        tables = [t for (t,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+        tables = [
+            t
+            for (t,) in opened.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+        ]
         return [(t, row[1]) for t in tables for row in opened.execute(f'PRAGMA table_info("{t}")')]
 
 

@@ -48,7 +48,9 @@ def _digit(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
 
 def _cut(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
     a, b = sorted(rng.randrange(len(data) + 1) for _ in "ab")
-    return rng.choice((data[:a], data[a:], data[:a] + data[b:], data[: a + 3], data[:a] + data[a + 1 :]))
+    return rng.choice(
+        (data[:a], data[a:], data[:a] + data[b:], data[: a + 3], data[:a] + data[a + 1 :])
+    )
 
 
 def _insert(data: bytes, rng: Random, others: Sequence[bytes]) -> bytes:
@@ -117,7 +119,13 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
     waiting = [value]
     while waiting and len(found) < 3000:
         at = waiting.pop()
-        keys = list(at) if isinstance(at, dict) else list(range(len(at))) if isinstance(at, list) else []
+        keys = (
+            list(at)
+            if isinstance(at, dict)
+            else list(range(len(at)))
+            if isinstance(at, list)
+            else []
+        )
         for key in keys:
             found.append((at, key))
             waiting.append(at[key])
@@ -131,7 +139,9 @@ def as_json(value: Any) -> bytes:
 
 def as_toml(value: dict[str, Any]) -> bytes:
     """TOML in one line per key; what TOML cannot hold becomes a text."""
-    return "\n".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()).encode("utf-8", "surrogatepass")
+    return "\n".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()).encode(
+        "utf-8", "surrogatepass"
+    )
 
 
 def _toml(value: Any) -> str:

@@ -31,7 +31,9 @@ class WrongPass(AssertionError):
     """The gate let a file pass that does not hold what the valid one holds."""
 
 
-def outcome(read: Callable[[], Any], valid: Any, same: Callable[[Any, Any], bool] | None = None) -> Outcome:
+def outcome(
+    read: Callable[[], Any], valid: Any, same: Callable[[Any, Any], bool] | None = None
+) -> Outcome:
     """What reading gives; a message must be one short line."""
     try:
         found = read()
@@ -47,15 +49,32 @@ def outcome(read: Callable[[], Any], valid: Any, same: Callable[[Any, Any], bool
 def specs(folder: Path) -> Case:
     from holdfast.methods import METHODS, PRESETS, parse_method
 
-    valid = [n for n, m in METHODS.items() if all(p.default is not p.empty for p in m.signature().values())]
-    valid += [*PRESETS, "ER(500) + LwF(alpha=1.0)", "EWC(100, samples=20)", "GEM(100, strength=0.5)"]
-    valid += ["GenerativeReplay(hidden=(40, 40))", "DERpp(200, alpha=0.1, beta=0.5) + EWC(1)", "iCaRL(capacity=200)"]
+    valid = [
+        n
+        for n, m in METHODS.items()
+        if all(p.default is not p.empty for p in m.signature().values())
+    ]
+    valid += [
+        *PRESETS,
+        "ER(500) + LwF(alpha=1.0)",
+        "EWC(100, samples=20)",
+        "GEM(100, strength=0.5)",
+    ]
+    valid += [
+        "GenerativeReplay(hidden=(40, 40))",
+        "DERpp(200, alpha=0.1, beta=0.5) + EWC(1)",
+        "iCaRL(capacity=200)",
+    ]
     texts = [v.encode() for v in valid]
 
     def case(rng: random.Random) -> Outcome:
         spec = rng.choice(texts)
-        text = altered_bytes(spec, rng, texts).decode("utf-8", rng.choice(("surrogateescape", "replace")))
-        return outcome(lambda: parse_method(text), spec.decode(), lambda m, s: repr(m) == repr(parse_method(s)))
+        text = altered_bytes(spec, rng, texts).decode(
+            "utf-8", rng.choice(("surrogateescape", "replace"))
+        )
+        return outcome(
+            lambda: parse_method(text), spec.decode(), lambda m, s: repr(m) == repr(parse_method(s))
+        )
 
     return case
 
@@ -72,7 +91,11 @@ def policies(folder: Path) -> Case:
 
     def case(rng: random.Random) -> Outcome:
         k = rng.randrange(len(texts))
-        content = altered_bytes(texts[k], rng, texts) if rng.random() < 0.5 else as_toml(_plain(altered_value(values[k], rng)))
+        content = (
+            altered_bytes(texts[k], rng, texts)
+            if rng.random() < 0.5
+            else as_toml(_plain(altered_value(values[k], rng)))
+        )
         path.write_bytes(content)
         return outcome(lambda: read_policy(path), policy_from(values[k]) if k < 3 else None)
 
@@ -101,7 +124,11 @@ methods = [{ spec = "FineTune" }, { label = "r", class = "ER(200)", task = "ER(1
         return suite
 
     def case(rng: random.Random) -> Outcome:
-        path.write_bytes(altered_bytes(text, rng) if rng.random() < 0.5 else as_toml(_plain(altered_value(value, rng))))
+        path.write_bytes(
+            altered_bytes(text, rng)
+            if rng.random() < 0.5
+            else as_toml(_plain(altered_value(value, rng)))
+        )
         return outcome(read, valid)
 
     return case
@@ -111,7 +138,12 @@ def matrices(folder: Path) -> Case:
     from holdfast.metrics import AccuracyMatrix, summary
 
     m = AccuracyMatrix(["a", "b"])
-    for task, after, results in (("a", None, [0, 1, 0]), ("a", "a", [1, 1, 0]), ("a", "b", [1, 0, 0]), ("b", "b", [1, 1])):
+    for task, after, results in (
+        ("a", None, [0, 1, 0]),
+        ("a", "a", [1, 1, 0]),
+        ("a", "b", [1, 0, 0]),
+        ("b", "b", [1, 1]),
+    ):
         m.record(task, after=after, results=results)
     m.record("a", after="b", score=0.5, examples=40, segment="x")
     table = folder / "m.csv"
@@ -131,7 +163,11 @@ def matrices(folder: Path) -> Case:
         if kind == 0:
             table.write_bytes(altered_bytes(text, rng))
             return outcome(lambda: read(0, None), plain)
-        altered = altered_value(value, rng) if kind == 1 else altered_bytes(as_json(value), rng).decode("utf-8", "surrogateescape")
+        altered = (
+            altered_value(value, rng)
+            if kind == 1
+            else altered_bytes(as_json(value), rng).decode("utf-8", "surrogateescape")
+        )
         if isinstance(altered, str) and not altered.lstrip().startswith("{"):
             altered = "{" + altered
         return outcome(lambda: read(kind, altered), m)
@@ -144,15 +180,25 @@ def audit_tables(folder: Path) -> Case:
     from holdfast.cli.advise import read_table
 
     rng0 = np.random.default_rng(0)
-    frame = pd.DataFrame({"shop": list("abc") * 20, "price": rng0.random(60), "n": range(60), "y": [0, 1] * 30})
-    frames = {"t.csv": frame.to_csv(index=False).encode(), "t.json": frame.to_json(orient="records").encode()}
+    frame = pd.DataFrame(
+        {"shop": list("abc") * 20, "price": rng0.random(60), "n": range(60), "y": [0, 1] * 30}
+    )
+    frames = {
+        "t.csv": frame.to_csv(index=False).encode(),
+        "t.json": frame.to_json(orient="records").encode(),
+    }
     frames["t.jsonl"] = frame.to_json(orient="records", lines=True).encode()
     frame.to_parquet(folder / "t.parquet")
     frames["t.parquet"] = (folder / "t.parquet").read_bytes()
 
     def read(path: Path) -> pd.DataFrame:
         found = read_table(path)
-        audit(found, frame[["price"]], "shop" if "shop" in found else None, "y" if "y" in found else None)
+        audit(
+            found,
+            frame[["price"]],
+            "shop" if "shop" in found else None,
+            "y" if "y" in found else None,
+        )
         return found
 
     def case(rng: random.Random) -> Outcome:
@@ -167,7 +213,12 @@ def probes(folder: Path) -> Case:
     from holdfast.planning import Probe, make_plan, read_probe
 
     rng0 = np.random.default_rng(0)
-    probe = Probe(("a", "b", "c"), rng0.normal(size=(2, 3, 3)), rng0.normal(size=(2, 3, 3)), signals={"difficulty": rng0.random((2, 3))})
+    probe = Probe(
+        ("a", "b", "c"),
+        rng0.normal(size=(2, 3, 3)),
+        rng0.normal(size=(2, 3, 3)),
+        signals={"difficulty": rng0.random((2, 3))},
+    )
     value = probe.to_json()
     table = b"trained,a,b,c\na,,-0.1,0.2\nb,-0.3,,0.1\nc,0.0,-0.2,\n"
     where, csv = folder / "probe.json", folder / "p.csv"
@@ -181,7 +232,11 @@ def probes(folder: Path) -> Case:
         if rng.random() < 0.4:
             csv.write_bytes(altered_bytes(table, rng))
             return outcome(lambda: read(csv), None)
-        where.write_bytes(altered_bytes(as_json(value), rng) if rng.random() < 0.3 else as_json(altered_value(value, rng)))
+        where.write_bytes(
+            altered_bytes(as_json(value), rng)
+            if rng.random() < 0.3
+            else as_json(altered_value(value, rng))
+        )
         return outcome(lambda: read(where), value)
 
     return case
@@ -199,7 +254,14 @@ def result_files(folder: Path) -> Case:
     for method, seed in (("ER(30)", 1), ("ER(60)", 1), ("FromScratch", 1)):
         training = {"evaluate_every": 10, "steps": 20}
         data, model = {"validation": 0.1, "examples": 400}, {"hidden": [8]}
-        runs.append((method, validated(RunConfig, method=method, seed=seed, training=training, data=data, model=model)))
+        runs.append(
+            (
+                method,
+                validated(
+                    RunConfig, method=method, seed=seed, training=training, data=data, model=model
+                ),
+            )
+        )
     list(run_all(runs, folder))
     paths = sorted(folder.glob("*/result.json"))
     texts = {p: p.read_bytes() for p in paths}
@@ -221,7 +283,11 @@ def result_files(folder: Path) -> Case:
     def case(rng: random.Random) -> Outcome:
         path = rng.choice(paths)
         try:
-            path.write_bytes(altered_bytes(texts[path], rng) if rng.random() < 0.2 else as_json(altered_value(values[path], rng)))
+            path.write_bytes(
+                altered_bytes(texts[path], rng)
+                if rng.random() < 0.2
+                else as_json(altered_value(values[path], rng))
+            )
             return outcome(lambda: read(rng.random() < 0.02), [values[p] for p in paths])
         finally:
             path.write_bytes(texts[path])
@@ -240,7 +306,9 @@ def checkpoints(folder: Path) -> Case:
     from holdfast.training.contents import forms
 
     torch.set_num_threads(1)
-    config = validated(RunConfig, method="ER(40) + EWC(1) + LwF", model={"hidden": [16]}, data={"examples": 400})
+    config = validated(
+        RunConfig, method="ER(40) + EWC(1) + LwF", model={"hidden": [16]}, data={"examples": 400}
+    )
     stream = build_stream(config)
     path = folder / "c.safetensors"
     learner = build_learner(config, stream)
@@ -260,7 +328,13 @@ def checkpoints(folder: Path) -> Case:
         if other is about:
             name = rng.choice(sorted(found))
             t = found.pop(name)
-            shapes = [t.reshape(-1), t.reshape(-1)[:1], t.double(), t.reshape(1, *t.shape), torch.zeros(0)]
+            shapes = [
+                t.reshape(-1),
+                t.reshape(-1)[:1],
+                t.double(),
+                t.reshape(1, *t.shape),
+                torch.zeros(0),
+            ]
             found[rng.choice((name, name, "x." + name))] = rng.choice(shapes).clone().contiguous()
             other = {**about, "tensors": forms(found)} if rng.random() < 0.7 else about
         text = json.dumps(other)
@@ -274,7 +348,9 @@ def checkpoints(folder: Path) -> Case:
         except HoldfastError:
             now = ours.model.state_dict()
             assert not ours.names
-            assert all(torch.equal(now[k], v) for k, v in before.items()), "a refused checkpoint changed the learner"
+            assert all(torch.equal(now[k], v) for k, v in before.items()), (
+                "a refused checkpoint changed the learner"
+            )
             raise
         if ours.active:
             ours.begin(stream[1])

@@ -32,18 +32,37 @@ def seasons(data: Path) -> Stream:
     season = np.array(SEASONS)[((month - 3) % 12) // 3]
     x = frame.drop(columns="class").to_numpy(np.float32)
     order = np.argsort([SEASONS.index(s) for s in season], kind="stable")
-    return from_arrays(((x - x.mean(0)) / x.std(0))[order], frame["class"].to_numpy()[order], season[order], "domain", seed=1)
+    return from_arrays(
+        ((x - x.mean(0)) / x.std(0))[order],
+        frame["class"].to_numpy()[order],
+        season[order],
+        "domain",
+        seed=1,
+    )
 
 
 def scores(learner: Learner, stream: Stream) -> pd.DataFrame:
     """A row for every test example: its season, its number, 1 where the model is right."""
-    parts = [pd.DataFrame({"task": t.name, "score": learner.evaluate(t).numpy().astype(int)}) for t in stream]
-    return pd.concat([p.assign(example_id=[f"{p.task[0]}-{k}" for k in range(len(p))]) for p in parts], ignore_index=True)
+    parts = [
+        pd.DataFrame({"task": t.name, "score": learner.evaluate(t).numpy().astype(int)})
+        for t in stream
+    ]
+    return pd.concat(
+        [p.assign(example_id=[f"{p.task[0]}-{k}" for k in range(len(p))]) for p in parts],
+        ignore_index=True,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("HOLDFAST_DATA"), help="folder of data sets (HOLDFAST_DATA)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=os.environ.get("HOLDFAST_DATA"),
+        help="folder of data sets (HOLDFAST_DATA)",
+    )
     parser.add_argument("--out", type=Path, default=Path("results"))
     options = parser.parse_args()
     if options.data is None:
@@ -54,7 +73,9 @@ def main() -> None:
     net = mlp(stream.shape, "fixed", 2, hidden=(64, 64), seed=0)
     settings = {"scenario": "domain", "epochs": 8, "batch_size": 64, "seed": 0}
     adam = optimizer("adam", lr=2e-3)
-    careful = Learner(net, parse_method("ER(10000, ratio=0.75)"), adam, **settings).train(*stream.tasks[:3])
+    careful = Learner(net, parse_method("ER(10000, ratio=0.75)"), adam, **settings).train(
+        *stream.tasks[:3]
+    )
     scores(careful, stream).to_parquet(options.out / "champion.parquet")
     same = mlp(stream.shape, "fixed", 2, hidden=(64, 64), seed=0)
     same.load_state_dict(careful.model.state_dict())

@@ -98,13 +98,19 @@ def reading(what: str, form: str) -> Iterator[None]:
     except FileNotFoundError:
         raise HoldfastError(f"{what}: there is no such file") from None
     except OSError as error:
-        raise HoldfastError(f"{what} could not be read: {error.strerror or first_line(error)}") from None
+        raise HoldfastError(
+            f"{what} could not be read: {error.strerror or first_line(error)}"
+        ) from None
     except RecursionError:
         raise HoldfastError(f"{what} is not readable as {form}: it is nested too deeply") from None
     except MemoryError:
-        raise HoldfastError(f"{what} is not readable as {form}: it does not fit into memory") from None
+        raise HoldfastError(
+            f"{what} is not readable as {form}: it does not fit into memory"
+        ) from None
     except KeyError as error:
-        raise HoldfastError(f"{what} is not readable as {form}: {first_line(error)} is missing") from None
+        raise HoldfastError(
+            f"{what} is not readable as {form}: {first_line(error)} is missing"
+        ) from None
     except Exception as error:
         raise HoldfastError(f"{what} is not readable as {form}: {first_line(error)}") from None
 

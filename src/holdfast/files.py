@@ -60,7 +60,9 @@ def write_page(path: Path, html: str) -> None:
     except OSError:
         start = b""
     if start and not start.startswith((b"<!doctype html", b"<html")):
-        raise HoldfastError(f"{safe_name(str(path))} is there already and is no HTML page; name another file")
+        raise HoldfastError(
+            f"{safe_name(str(path))} is there already and is no HTML page; name another file"
+        )
     write_text(path, html)
 
 
@@ -118,7 +120,10 @@ def _replaceable(folder: Path, older: Sequence[str]) -> bool:
         return False
     if not folder.exists():
         return True
-    ours = (entry.name in older and (entry.is_symlink() or entry.is_file()) for entry in folder.iterdir())
+    ours = (
+        entry.name in older and (entry.is_symlink() or entry.is_file())
+        for entry in folder.iterdir()
+    )
     return os.access(folder, os.W_OK) and all(ours)
 
 
@@ -190,7 +195,9 @@ def remove_files(folder: Path, names: Sequence[str]) -> None:
 
 
 def _no_folder(folder: Path) -> HoldfastError:
-    return HoldfastError(f"{safe_name(str(folder))} is a file, but a folder is needed; choose another name")
+    return HoldfastError(
+        f"{safe_name(str(folder))} is a file, but a folder is needed; choose another name"
+    )
 
 
 def _refuse_link(folder: Path) -> None:

@@ -7,7 +7,9 @@ import re
 _UNSEEN = (
     r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
     r"\ufff9-\uffff\ud800-\udfff\ufdd0-\ufdef\U000e0000-\U000e0fff"
-    + "".join(f"{chr(0x10000 * plane + 0xFFFE)}{chr(0x10000 * plane + 0xFFFF)}" for plane in range(1, 17))
+    + "".join(
+        f"{chr(0x10000 * plane + 0xFFFE)}{chr(0x10000 * plane + 0xFFFF)}" for plane in range(1, 17)
+    )
 )
 # Joiners are part of the spelling of some scripts and emoji, but hide between ASCII letters.
 _JOINERS = r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
@@ -20,7 +22,9 @@ _USER = re.compile(
     r"(?P<user>[^\s/?#:]*:[^\n/?#]*?[^\S\n][^\n]*?(?=@[\w.\-\[]+[/:?\s])|[^\s]*)@"
 )
 _BARE_USER = re.compile(r"(?P<before>^|[\s'\"(,])(?P<user>[^\s'\"(,/:@]+:(?!/)[^\s@]+)@(?=[\w\[])")
-_PAIR = re.compile(r"(?P<start>[?&;#])(?P<key>[^=&;#\s]+?)(?P<sep>=|%3[dD])(?P<value>[^&;#\n]*?)(?=[&;#\n]|['\")]|: |; |, |$| )")
+_PAIR = re.compile(
+    r"(?P<start>[?&;#])(?P<key>[^=&;#\s]+?)(?P<sep>=|%3[dD])(?P<value>[^&;#\n]*?)(?=[&;#\n]|['\")]|: |; |, |$| )"
+)
 # What a query may show; every other value is hidden, since each service has its own word for a key.
 _HARMLESS = {"host", "port", "dbname", "sslmode", "timeout", "connect_timeout"}
 _SECRET_WORDS = (

@@ -31,7 +31,10 @@ CHOICES = {
 
 
 def every_problem():
-    return (Answers(**dict(zip(CHOICES, values, strict=True))) for values in itertools.product(*CHOICES.values()))
+    return (
+        Answers(**dict(zip(CHOICES, values, strict=True)))
+        for values in itertools.product(*CHOICES.values())
+    )
 
 
 def test_rules_name_methods_answers_and_sources():
@@ -52,7 +55,9 @@ def test_no_suggestion_contradicts_what_the_method_declares():
                 if d.stores_examples and answers.private:
                     assert part.name == "LatentReplay", (answers, s.spec)
                 if answers.pretrained:
-                    assert s.command.startswith("holdfast advise --script pretrained.py && python pretrained.py")
+                    assert s.command.startswith(
+                        "holdfast advise --script pretrained.py && python pretrained.py"
+                    )
                     assert part.name not in ("PNN", "SeparateNetworks")
                 if d.boundaries and not answers.boundaries and not answers.task_id:
                     assert "--boundaries page-hinkley" in s.command, (answers, s.spec)
@@ -63,8 +68,14 @@ def test_most_problems_get_an_answer():
     found = [(a, advise(a)) for a in every_problem()]
     without = [a for a, f in found if not f.suggestions]
     assert len(without) < 0.12 * len(found), len(without)
-    assert sum(not advise(a).relax for a in without) < len(without) / 4, "else it says which other answer would leave a method"
-    assert all(len(f.suggestions) >= 2 for a, f in found if a.boundaries and a.labels and a.store and not a.private)
+    assert sum(not advise(a).relax for a in without) < len(without) / 4, (
+        "else it says which other answer would leave a method"
+    )
+    assert all(
+        len(f.suggestions) >= 2
+        for a, f in found
+        if a.boundaries and a.labels and a.store and not a.private
+    )
 
 
 def test_the_named_rules_hold():
@@ -76,7 +87,10 @@ def test_the_named_rules_hold():
     assert best(new_classes=False, labels=False, store=0)[0] == "MAS"
     assert {"LwF", "GenerativeReplay"} <= set(best(new_classes=False, store=0))
     assert best(new_classes=False, store=0, time="tight") == ["LwF", "SI"]
-    assert best(private=True, pretrained=True)[:2] == ["RanPAC", "LatentReplay"] or "LatentReplay" in best(private=True, pretrained=True)
+    assert best(private=True, pretrained=True)[:2] == [
+        "RanPAC",
+        "LatentReplay",
+    ] or "LatentReplay" in best(private=True, pretrained=True)
     assert best(private=True) == ["GenerativeReplay"]
     assert best(new_classes=True)[0] == "ER"
 
@@ -116,7 +130,15 @@ def test_the_commands_run(answers, tmp_path, capsys):
                 del words[at : at + 2]
             words += ["--steps", "2"]
         with pytest.raises(SystemExit) as done:
-            run_cli([*words, "--tasks", "5" if "class" in words or "task" in words else "2", "--out", str(tmp_path / str(k))])
+            run_cli(
+                [
+                    *words,
+                    "--tasks",
+                    "5" if "class" in words or "task" in words else "2",
+                    "--out",
+                    str(tmp_path / str(k)),
+                ]
+            )
         assert not done.value.code, capsys.readouterr().err
     capsys.readouterr()
 
@@ -132,8 +154,13 @@ def test_the_commands_run(answers, tmp_path, capsys):
 def test_commands_for_a_pretrained_network_use_one(answers, tmp_path):
     """The first of each advice is run by a shell, as it is printed."""
     first = advise(Answers(pretrained=True, **answers)).suggestions[0]
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(first.command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "OMP_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        first.command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
+    )
     assert done.returncode == 0, (first.command, done.stderr)
     accuracy = float(re.search(r"accuracy (\d\.\d+)", done.stdout)[1])
     assert accuracy > 0.85, "an untrained network gives less"

@@ -31,7 +31,11 @@ def test_missing_columns_are_ranked_by_what_they_tell_of_the_task():
     assert found.missing[0].share == pytest.approx(1)
     assert 0.3 < found.missing[1].share < 0.9
     assert found.missing[2].share < 0.05
-    assert [m.verdict for m in found.missing] == ["tells the task", "tells part of the task", "does not tell the task"]
+    assert [m.verdict for m in found.missing] == [
+        "tells the task",
+        "tells part of the task",
+        "does not tell the task",
+    ]
     assert found.extra == ("fresh",)
 
 
@@ -50,7 +54,9 @@ def test_what_follows_depends_on_whether_the_rest_tells_the_task():
 def test_without_a_task_column_suspects_are_named():
     found = audit(*frames(True), label="y")
     assert "shop, region, noise may tell the task" in found.conclusion
-    assert "no missing column looks like a task" in audit(frames(True)[1], frames(True)[1]).conclusion
+    assert (
+        "no missing column looks like a task" in audit(frames(True)[1], frames(True)[1]).conclusion
+    )
 
 
 def test_the_share_is_that_of_the_entropy():
@@ -59,7 +65,9 @@ def test_the_share_is_that_of_the_entropy():
     task = np.array([0, 0, 1, 1])
     assert _explained(np.array([0, 1, 2, 3]), task) == pytest.approx(1)
     assert _explained(np.array([0, 1, 0, 1]), task) == pytest.approx(0)
-    assert _explained(np.array([0, 0, 0, 1]), task) == pytest.approx(1 - 0.75 * (np.log(3) - 2 / 3 * np.log(2)) / np.log(2))
+    assert _explained(np.array([0, 0, 0, 1]), task) == pytest.approx(
+        1 - 0.75 * (np.log(3) - 2 / 3 * np.log(2)) / np.log(2)
+    )
 
 
 def test_the_command_reads_files(tmp_path, capsys):
@@ -68,7 +76,17 @@ def test_the_command_reads_files(tmp_path, capsys):
     serve.to_csv(tmp_path / "serve.csv", index=False)
     with pytest.raises(SystemExit) as done:
         run_cli(
-            ["advise", "--train", str(tmp_path / "train.parquet"), "--serve", str(tmp_path / "serve.csv"), "--task", "shop", "--label", "y"]
+            [
+                "advise",
+                "--train",
+                str(tmp_path / "train.parquet"),
+                "--serve",
+                str(tmp_path / "serve.csv"),
+                "--task",
+                "shop",
+                "--label",
+                "y",
+            ]
         )
     out = capsys.readouterr().out
     assert not done.value.code
@@ -76,7 +94,15 @@ def test_the_command_reads_files(tmp_path, capsys):
     assert "new when serving: fresh" in out
     (tmp_path / "bad.parquet").write_bytes(b"nonsense")
     with pytest.raises(SystemExit) as done:
-        run_cli(["advise", "--train", str(tmp_path / "bad.parquet"), "--serve", str(tmp_path / "serve.csv")])
+        run_cli(
+            [
+                "advise",
+                "--train",
+                str(tmp_path / "bad.parquet"),
+                "--serve",
+                str(tmp_path / "serve.csv"),
+            ]
+        )
     assert done.value.code == 2
     assert "is not readable as parquet" in capsys.readouterr().err
 

@@ -64,10 +64,16 @@ RUN = ["run", "--method", "ER(40) + EWC(1)", *SETTINGS]
 WARNED = ["run", "--method", "ER(40) + EWC(300)", *SETTINGS]  # strong enough for a warning
 
 
-def command(*arguments: str, limit: int | None = None, script: str | None = None) -> subprocess.CompletedProcess:
-    program = [sys.executable, "-c", script] if script else [sys.executable, "-m", "holdfast.cli.main"]
+def command(
+    *arguments: str, limit: int | None = None, script: str | None = None
+) -> subprocess.CompletedProcess:
+    program = (
+        [sys.executable, "-c", script] if script else [sys.executable, "-m", "holdfast.cli.main"]
+    )
     cap = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None
-    return subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=120, preexec_fn=cap)
+    return subprocess.run(
+        [*program, *arguments], capture_output=True, text=True, timeout=120, preexec_fn=cap
+    )
 
 
 def result(out: Path) -> dict:
@@ -80,13 +86,17 @@ def test_killed_in_every_delicate_moment_it_ends_with_the_same_bits(tmp_path):
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     assert command(*WARNED, "--out", str(whole)).returncode == 0
     for where, nth in (("insert", 12), ("checkpoint", 8), ("head", 4), ("consolidate", 2)):
-        done = command(where, str(nth), *WARNED, "--checkpoint-every", "0", "--out", str(torn), script=DYING)
+        done = command(
+            where, str(nth), *WARNED, "--checkpoint-every", "0", "--out", str(torn), script=DYING
+        )
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert not list(torn.rglob("result.json"))
         assert list(torn.rglob("checkpoint.safetensors"))
     assert command(*WARNED, "--checkpoint-every", "0", "--out", str(torn)).returncode == 0
     assert result(torn) == result(whole)
-    assert any("unstable" in w for w in result(whole)["warnings"])  # from a task that ended before the kills
+    assert any(
+        "unstable" in w for w in result(whole)["warnings"]
+    )  # from a task that ended before the kills
     assert [p.name for p in next(torn.glob("*/")).iterdir()] == ["result.json"]
 
 
@@ -168,7 +178,9 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
 def test_a_full_disk_stops_with_a_message_and_keeps_what_is_finished(tmp_path):
     """A limit on the size of files gives the same errors as a disk without room."""
     assert command(*RUN, "--seeds", "1", "--out", str(tmp_path)).returncode == 0
-    full = command(*RUN, "--seeds", "1-3", "--checkpoint-every", "0", "--out", str(tmp_path), limit=20_000)
+    full = command(
+        *RUN, "--seeds", "1-3", "--checkpoint-every", "0", "--out", str(tmp_path), limit=20_000
+    )
     assert full.returncode == 2
     assert "could not be written" in full.stderr
     assert "Traceback" not in full.stderr
@@ -196,8 +208,24 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find the workers")
 def test_a_worker_that_dies_costs_nothing_that_is_finished(tmp_path):
-    arguments = [*RUN, "--epochs", "40", "--seeds", "1-4", "--jobs", "2", "--checkpoint-every", "0.1", "--out", str(tmp_path)]
-    process = subprocess.Popen([sys.executable, "-m", "holdfast.cli.main", *arguments], stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    arguments = [
+        *RUN,
+        "--epochs",
+        "40",
+        "--seeds",
+        "1-4",
+        "--jobs",
+        "2",
+        "--checkpoint-every",
+        "0.1",
+        "--out",
+        str(tmp_path),
+    ]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "holdfast.cli.main", *arguments],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     deadline = time.monotonic() + 60
     while not list(tmp_path.rglob("result.json")) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -24,7 +24,9 @@ def test_shipped_suites_are_whole(name):
 
 
 def test_the_protocol_of_van_de_ven_is_followed():
-    by = {(c.scenario, label): c for label, c in load_suite("van-de-ven-2022").runs() if c.seed == 2}
+    by = {
+        (c.scenario, label): c for label, c in load_suite("van-de-ven-2022").runs() if c.seed == 2
+    }
     assert {s: set(cells) for s, cells in TABLES["van-de-ven-2022"].items()} == {
         s: {label for scenario, label in by if scenario == s} for s in ("task", "domain", "class")
     }
@@ -32,11 +34,22 @@ def test_the_protocol_of_van_de_ven_is_followed():
     assert (separate.model.hidden, separate.model.head) == ([100, 100], "separate")
     for (scenario, _), c in by.items():
         t = c.training
-        assert (c.model.hidden, t.optimizer, t.lr, t.steps, t.batch_size, t.drop_last) == ([400, 400], "adam", 0.001, 2000, 128, True)
+        assert (c.model.hidden, t.optimizer, t.lr, t.steps, t.batch_size, t.drop_last) == (
+            [400, 400],
+            "adam",
+            0.001,
+            2000,
+            128,
+            True,
+        )
         assert not t.renew_optimizer
         assert c.model.head == ("auto" if scenario == "domain" else "masked")
         assert t.outputs == ("all" if scenario == "class" else "seen")
-    assert [by[s, "EWC"].method for s in ("task", "domain", "class")] == ["EWC(100000.0)", "EWC(10000000000.0)", "EWC(1000000000.0)"]
+    assert [by[s, "EWC"].method for s in ("task", "domain", "class")] == [
+        "EWC(100000.0)",
+        "EWC(10000000000.0)",
+        "EWC(1000000000.0)",
+    ]
     assert "gradient='total'" in by["domain", "SI"].method
     assert "weight='tasks'" in by["domain", "LwF"].method
     assert "outputs='all'" in by["class", "LwF"].method
@@ -45,7 +58,9 @@ def test_the_protocol_of_van_de_ven_is_followed():
 
 
 def test_the_cost_suite_holds_every_method():
-    specs = {part.name for _, c in load_suite("cost").runs() for part in parse_method(c.method).parts}
+    specs = {
+        part.name for _, c in load_suite("cost").runs() for part in parse_method(c.method).parts
+    }
     assert specs == set(METHODS)
 
 
@@ -57,7 +72,12 @@ def test_settings_of_one_scenario_replace_those_for_all():
         seeds=[1],
         methods=[{"spec": "FineTune"}],
         data={"tasks": 5, "order": "seed"},
-        only={"domain": {"data": {"stream": "permuted", "tasks": 2, "order": "sorted"}, "training": {"lr": 0.5}}},
+        only={
+            "domain": {
+                "data": {"stream": "permuted", "tasks": 2, "order": "sorted"},
+                "training": {"lr": 0.5},
+            }
+        },
     )
     domain, class_ = (c for _, c in suite.runs())
     assert (domain.data.stream, domain.data.tasks, domain.training.lr) == ("permuted", 2, 0.5)
@@ -66,7 +86,10 @@ def test_settings_of_one_scenario_replace_those_for_all():
 
 def test_choices_among_the_runs_of_a_suite():
     suite = load_suite("van-de-ven-2022").only_these(["FineTune", "AGEM"], ["task"])
-    assert {(c.scenario, label) for label, c in suite.runs()} == {("task", "FineTune"), ("task", "AGEM")}
+    assert {(c.scenario, label) for label, c in suite.runs()} == {
+        ("task", "FineTune"),
+        ("task", "AGEM"),
+    }
     assert len(list(load_suite("demo").only_these(["ER", "Joint()"], None).runs())) == 2 * 3 * 5
     with pytest.raises(HoldfastError, match=r"unknown method of the suite 'EWCC'.*AGEM, FineTune"):
         suite.only_these(["EWCC"], None)
@@ -75,7 +98,11 @@ def test_choices_among_the_runs_of_a_suite():
 
 
 def test_sweeps_of_a_suite_touch_the_methods_that_have_the_argument():
-    labels = [label for label, c in sweep_suite(load_suite("demo"), [("capacity", [10, 20])]) if c.scenario == "class" and c.seed == 1]
+    labels = [
+        label
+        for label, c in sweep_suite(load_suite("demo"), [("capacity", [10, 20])])
+        if c.scenario == "class" and c.seed == 1
+    ]
     assert labels == ["FineTune", "EWC", "LwF", "AGEM(10)", "AGEM(20)", "ER(10)", "ER(20)", "Joint"]
     with pytest.raises(HoldfastError, match="no method of the suite demo has an argument xi"):
         sweep_suite(load_suite("demo"), [("xi", [1])])
@@ -100,12 +127,26 @@ def test_mnist_then_fashion_with_epochs_of_each(data_dir):
 
 
 def test_evaluation_intervals_of_each_task():
-    config = validated(RunConfig, data={"tasks": 2}, training={"steps": 6, "evaluate_every": [3, 2]}, model={"hidden": [8]})
+    config = validated(
+        RunConfig,
+        data={"tasks": 2},
+        training={"steps": 6, "evaluate_every": [3, 2]},
+        model={"hidden": [8]},
+    )
     found = execute(config, "x", None, "cpu")["curves"]
     assert found["steps"] == [3, 6, 8, 10, 12]
     assert len(found["zero_shot"]) == 2
     with pytest.raises(HoldfastError, match="lists 3 numbers for 2 tasks"):
-        execute(config.model_copy(update={"training": config.training.model_copy(update={"evaluate_every": [1, 2, 3]})}), "x", None, "cpu")
+        execute(
+            config.model_copy(
+                update={
+                    "training": config.training.model_copy(update={"evaluate_every": [1, 2, 3]})
+                }
+            ),
+            "x",
+            None,
+            "cpu",
+        )
     with pytest.raises(HoldfastError, match=r"epochs lists 1 tasks, '5.6.7.8.9' is number 2"):
         execute(validated(RunConfig, data={"tasks": 2}, training={"epochs": [1]}), "x", None, "cpu")
 
@@ -116,7 +157,10 @@ def test_evaluation_intervals_of_each_task():
         ({"training": {"epochs": [1, 2]}}, "epochs lists 2 tasks"),
         ({"training": {"evaluate_every": [1]}}, "evaluate_every lists 1 numbers"),
         ({"training": {"batch_size": 5000, "drop_last": True}}, "drop_last leaves no batch"),
-        ({"method": "PNN", "scenario": "task", "model": {"name": "convnet"}}, "expected holdfast.models.mlp"),
+        (
+            {"method": "PNN", "scenario": "task", "model": {"name": "convnet"}},
+            "expected holdfast.models.mlp",
+        ),
         ({"model": {"head": "fixed"}}, "contradicts the class scenario"),
         ({"method": "PNN"}, "does not apply to the class scenario"),
     ],
@@ -131,10 +175,16 @@ def test_mistakes_are_found_before_the_first_run(tmp_path, changes, message):
 
 def test_growth_fits_survive_noise_and_name_the_degree():
     rng, k = np.random.default_rng(0), range(2, 21)
-    curves = {"constant": [3.0] * 19, "linear": [1 + 0.2 * v for v in k], "quadratic": [5 + 0.1 * v + 0.05 * v * v for v in k]}
+    curves = {
+        "constant": [3.0] * 19,
+        "linear": [1 + 0.2 * v for v in k],
+        "quadratic": [5 + 0.1 * v + 0.05 * v * v for v in k],
+    }
     for kind, clean in curves.items():
         for _ in range(50):
-            noisy = [v * (1 + 0.03 * e) for v, e in zip(clean, rng.standard_normal(19), strict=True)]
+            noisy = [
+                v * (1 + 0.03 * e) for v, e in zip(clean, rng.standard_normal(19), strict=True)
+            ]
             assert fitted_growth(noisy, exact=False) == kind
     with pytest.raises(HoldfastError, match="needs 9 values"):
         fitted_growth([1.0] * 5)
@@ -142,7 +192,14 @@ def test_growth_fits_survive_noise_and_name_the_degree():
 
 def test_sizes_grow_as_declared(tmp_path):
     """Bytes and parameters of real runs over ten tasks; times are the business of the cost suite."""
-    specs = {"FineTune": "task", "PNN": "task", "GEM(5)": "domain", "ER(40)": "domain", "EWC(1)": "domain", "Cumulative": "domain"}
+    specs = {
+        "FineTune": "task",
+        "PNN": "task",
+        "GEM(5)": "domain",
+        "ER(40)": "domain",
+        "EWC(1)": "domain",
+        "Cumulative": "domain",
+    }
     runs = [
         (
             m,
@@ -161,12 +218,21 @@ def test_sizes_grow_as_declared(tmp_path):
     from holdfast.reports import load_results
 
     for scenario in ("task", "domain"):
-        found = [g for g in growth([g for g in summarise(load_results([tmp_path])) if g.scenario == scenario]) if g.cost != "time"]
+        found = [
+            g
+            for g in growth(
+                [g for g in summarise(load_results([tmp_path])) if g.scenario == scenario]
+            )
+            if g.cost != "time"
+        ]
         assert [(g.label, g.cost, g.fitted) for g in found if not g.agrees] == []
         assert {g.label for g in found} == {m for m, s in specs.items() if s == scenario}
 
 
-@pytest.mark.parametrize("values", ["{[]: 1}", "[" * 300, "-" * 9000 + "1", "\ud800", "1e999", "9" * 5000, "x", "None", "[1]"])
+@pytest.mark.parametrize(
+    "values",
+    ["{[]: 1}", "[" * 300, "-" * 9000 + "1", "\ud800", "1e999", "9" * 5000, "x", "None", "[1]"],
+)
 def test_no_value_of_a_sweep_raises_anything_but_one_clear_error(values):
     for name in ("capacity", "lr", "optimizer"):
         with pytest.raises(HoldfastError):
@@ -226,12 +292,19 @@ def test_a_result_on_data_that_changed_since_is_not_used(tmp_path):
 
     config = validated(RunConfig, data={"name": "me/pets"})
     before, after = folder("before"), folder("after")
-    result = {"format": 1, "hash": config.hash, "matrix": {"tasks": []}, "data": contents(config, before)}
+    result = {
+        "format": 1,
+        "hash": config.hash,
+        "matrix": {"tasks": []},
+        "data": contents(config, before),
+    }
     write_json(tmp_path / config.hash / "result.json", result)
     assert finished(tmp_path, config)
     assert not outdated(tmp_path, config, before)
     assert outdated(tmp_path, config, after)
-    write_json(tmp_path / config.hash / "result.json", {k: v for k, v in result.items() if k != "data"})
+    write_json(
+        tmp_path / config.hash / "result.json", {k: v for k, v in result.items() if k != "data"}
+    )
     assert not outdated(tmp_path, config, after), "earlier versions kept no digest"
 
 

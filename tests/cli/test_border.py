@@ -41,10 +41,18 @@ def raising(error):
     [
         (HoldfastError("sizes differ"), 2, "holdfast: error: sizes differ"),
         (KeyboardInterrupt(), 130, ""),
-        (ValueError("nobody\nexpected this"), 3, "holdfast: internal error: ValueError: nobody; this is a fault of Holdfast"),
+        (
+            ValueError("nobody\nexpected this"),
+            3,
+            "holdfast: internal error: ValueError: nobody; this is a fault of Holdfast",
+        ),
         (RecursionError(), 3, "internal error: RecursionError"),
         (ModuleNotFoundError("no torch", name="torch"), 2, "pip install '.[train]'"),
-        (HoldfastError("ledger postgres://bob:hunter2@h/d?password=hunter2 cannot be opened"), 2, "postgres://***@h/d?password=***"),
+        (
+            HoldfastError("ledger postgres://bob:hunter2@h/d?password=hunter2 cannot be opened"),
+            2,
+            "postgres://***@h/d?password=***",
+        ),
         (ValueError("mysql://bob:hun@ter2/x@h/d"), 3, "mysql://***@h/d"),
     ],
 )
@@ -57,7 +65,10 @@ def test_every_error_is_one_line_with_its_exit_code_and_no_secret(capsys, error,
     assert "ter2" not in err
 
 
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["gate", "--power", "9"], ["nosuch"], ["metrics"], ["gate", "--power"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--nonsense"], ["gate", "--power", "9"], ["nosuch"], ["metrics"], ["gate", "--power"]],
+)
 def test_a_command_line_that_does_not_parse_is_one_line(capsys, arguments):
     with pytest.raises(SystemExit) as done:
         run_cli(arguments)
@@ -77,7 +88,9 @@ def test_the_traceback_of_a_fault_is_shown_to_who_asks_and_hides_secrets(capsys,
 
 
 def python(code, **more):
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+    return subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more
+    )
 
 
 PRINTS = """
@@ -92,7 +105,8 @@ at_border(app, [])
 
 
 @pytest.mark.parametrize(
-    ("encoding", "expected"), [("ascii", b"delta = 2 points, -0.5 -> ? ?"), ("cp1252", b"delta = 2 points, -0.5 -> ? ?")]
+    ("encoding", "expected"),
+    [("ascii", b"delta = 2 points, -0.5 -> ? ?"), ("cp1252", b"delta = 2 points, -0.5 -> ? ?")],
 )
 def test_a_terminal_without_the_characters_gets_a_substitute(encoding, expected):
     process = python(PRINTS, env=os.environ | {"PYTHONIOENCODING": encoding})
@@ -152,7 +166,14 @@ def test_no_url_shows_a_secret(url):
 
 
 @pytest.mark.parametrize(
-    "text", ["sqlite:///ledger.db", "runs:/abc/results.parquet", "expected columns task, score", "a: b = c", "C:/data/x.csv"]
+    "text",
+    [
+        "sqlite:///ledger.db",
+        "runs:/abc/results.parquet",
+        "expected columns task, score",
+        "a: b = c",
+        "C:/data/x.csv",
+    ],
 )
 def test_what_is_no_secret_stays(text):
     assert without_secrets(text) == text
@@ -171,7 +192,9 @@ def test_a_file_is_replaced_and_a_link_is_not_followed(tmp_path):
     write_text(tmp_path / "link", "new")
     assert (tmp_path / "target").read_text() == "precious"
     assert (tmp_path / "link").read_text() == "new"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "target"], "no temporary file is left"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "target"], (
+        "no temporary file is left"
+    )
 
 
 def test_a_folder_is_written_as_a_whole_and_other_files_are_kept(tmp_path):
@@ -182,9 +205,16 @@ def test_a_folder_is_written_as_a_whole_and_other_files_are_kept(tmp_path):
     assert out.stat().st_ino != inode, "the folder was exchanged as a whole"
     (out / "mine.txt").write_text("kept")
     write_folder(out, {"a": "5", "b": "6"})
-    assert {p.name: p.read_text() for p in out.iterdir()} == {"a": "5", "b": "6", "mine.txt": "kept"}
+    assert {p.name: p.read_text() for p in out.iterdir()} == {
+        "a": "5",
+        "b": "6",
+        "mine.txt": "kept",
+    }
     (tmp_path / "link").symlink_to(out)
-    for refused in (lambda: write_folder(tmp_path / "link", {"a": "7"}), lambda: remove_files(tmp_path / "link", ["a"])):
+    for refused in (
+        lambda: write_folder(tmp_path / "link", {"a": "7"}),
+        lambda: remove_files(tmp_path / "link", ["a"]),
+    ):
         with pytest.raises(HoldfastError, match="is a symbolic link"):
             refused()
     with pytest.raises(HoldfastError, match="is a file, but a folder is needed"):
@@ -234,7 +264,9 @@ def test_whatever_a_parser_raises_is_one_error(error, message):
 def test_closed_and_full_streams_change_no_exit_code_to_one(tmp_path, shell, code):
     (tmp_path / "m.csv").write_text("task,after,score\na,a,0.9\n")
     command = f"{sys.executable} -m holdfast.cli.main {shell}"
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == code
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= 1

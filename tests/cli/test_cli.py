@@ -29,7 +29,18 @@ def call(capsys, *arguments):
 
 
 def test_run_prints_the_matrix_writes_results_and_skips_what_is_finished(capsys, tmp_path):
-    arguments = ["run", "--method", "ER(50)", "--scenario", "class", *QUICK, "--seeds", "1,2", "--out", str(tmp_path)]
+    arguments = [
+        "run",
+        "--method",
+        "ER(50)",
+        "--scenario",
+        "class",
+        *QUICK,
+        "--seeds",
+        "1,2",
+        "--out",
+        str(tmp_path),
+    ]
     code, out, err = call(capsys, *arguments)
     assert code == 0, err
     assert "ER(50)" in out
@@ -116,12 +127,33 @@ def test_every_setting_reaches_the_config(capsys, tmp_path):
     assert code == 0, err
     config = json.loads(next(tmp_path.rglob("result.json")).read_text())["config"]
     assert config["method"] == "ER(40) + LwF(alpha=1.0)"
-    data = {"name": "digits", "stream": "split", "then": [], "tasks": 2, "order": [9, 8, 7, 6, 5, 4, 3, 2, 1, 0], "validation": 0.1}
-    data |= {"examples": 700, "sizes": [], "blurry": 0.0, "fraction": 0.9, "pieces": [], "task_order": [1, 0]}
+    data = {
+        "name": "digits",
+        "stream": "split",
+        "then": [],
+        "tasks": 2,
+        "order": [9, 8, 7, 6, 5, 4, 3, 2, 1, 0],
+        "validation": 0.1,
+    }
+    data |= {
+        "examples": 700,
+        "sizes": [],
+        "blurry": 0.0,
+        "fraction": 0.9,
+        "pieces": [],
+        "task_order": [1, 0],
+    }
     assert config["data"] == data
     assert config["model"]["name"] == "convnet"
     t = config["training"]
-    assert (t["momentum"], t["steps"], t["drop_last"], t["renew_optimizer"], t["clip"], t["precision"]) == (
+    assert (
+        t["momentum"],
+        t["steps"],
+        t["drop_last"],
+        t["renew_optimizer"],
+        t["clip"],
+        t["precision"],
+    ) == (
         0.5,
         7,
         True,
@@ -154,7 +186,9 @@ def test_every_setting_reaches_the_config(capsys, tmp_path):
         (["metrics", "/nowhere.csv"], "there is no such file"),
     ],
 )
-def test_mistakes_are_one_message_and_exit_code_2(capsys, tmp_path, monkeypatch, arguments, message):
+def test_mistakes_are_one_message_and_exit_code_2(
+    capsys, tmp_path, monkeypatch, arguments, message
+):
     if "--data" in arguments:
         (tmp_path / "data").mkdir()
         monkeypatch.setenv("HOLDFAST_DATA", str(tmp_path / "data"))
@@ -168,7 +202,10 @@ def test_mistakes_are_one_message_and_exit_code_2(capsys, tmp_path, monkeypatch,
 
 
 def test_files_that_are_not_text_are_refused_by_name(capsys, tmp_path):
-    for command, name, message in (("metrics", "m.csv", "is not readable as CSV"), ("bench", "s.toml", "is not readable as TOML")):
+    for command, name, message in (
+        ("metrics", "m.csv", "is not readable as CSV"),
+        ("bench", "s.toml", "is not readable as TOML"),
+    ):
         (tmp_path / name).write_bytes(bytes(range(128, 256)))
         code, _, err = call(capsys, command, str(tmp_path / name))
         assert code == 2
@@ -183,7 +220,17 @@ def test_usage_errors_exit_with_2_as_well(capsys):
 def test_methods_shows_every_declaration(capsys):
     code, out, _ = call(capsys, "methods")
     assert code == 0
-    for word in ("AGEM", "EWC", "ER", "FineTune", "Joint", "LwF", "Kirkpatrick", "restarts", "linear"):
+    for word in (
+        "AGEM",
+        "EWC",
+        "ER",
+        "FineTune",
+        "Joint",
+        "LwF",
+        "Kirkpatrick",
+        "restarts",
+        "linear",
+    ):
         assert word in out
 
 
@@ -243,13 +290,33 @@ def test_seeds_are_lists_or_ranges(text, seeds):
     assert parse_seeds(text) == seeds
 
 
-@pytest.mark.parametrize("text", ["3-1", "", "-", "1-", "²", "٣", "1" * 5000, "0-99999999999", "1,,2", "x", "\ud800", "1e3", "-1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "3-1",
+        "",
+        "-",
+        "1-",
+        "²",
+        "٣",
+        "1" * 5000,
+        "0-99999999999",
+        "1,,2",
+        "x",
+        "\ud800",
+        "1e3",
+        "-1",
+    ],
+)
 def test_what_is_no_list_of_seeds_is_refused(text):
     with pytest.raises(HoldfastError, match="seeds"):
         parse_seeds(text)
 
 
-@pytest.mark.parametrize("option", ["--hidden", "--epochs", "--sizes", "--task-order", "--evaluate-every", "--seeds", "--order"])
+@pytest.mark.parametrize(
+    "option",
+    ["--hidden", "--epochs", "--sizes", "--task-order", "--evaluate-every", "--seeds", "--order"],
+)
 @pytest.mark.parametrize("value", ["²", "1" * 5000, "9" * 30, "-1", "1,x", ",", "\ud800"])
 def test_no_number_on_the_command_line_is_a_fault_of_the_program(capsys, tmp_path, option, value):
     code, _, err = call(capsys, "run", option, value, "--out", str(tmp_path))
@@ -285,7 +352,11 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
         str(tmp_path),
     ]
     process = subprocess.Popen(
-        command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )
     deadline = time.monotonic() + 60
     while len(list(Path(tmp_path).rglob("result.json"))) < 2 and time.monotonic() < deadline:
@@ -302,8 +373,25 @@ def test_results_do_not_depend_on_the_number_of_workers(capsys, tmp_path):
     matrices = []
     for jobs in ("1", "2"):
         out = tmp_path / jobs
-        assert call(capsys, "run", *QUICK, "--method", "ER(30)", "--seeds", "1-3", "--jobs", jobs, "--out", str(out))[0] == 0
-        matrices.append({p.parent.name: json.loads(p.read_text())["matrix"] for p in out.rglob("result.json")})
+        assert (
+            call(
+                capsys,
+                "run",
+                *QUICK,
+                "--method",
+                "ER(30)",
+                "--seeds",
+                "1-3",
+                "--jobs",
+                jobs,
+                "--out",
+                str(out),
+            )[0]
+            == 0
+        )
+        matrices.append(
+            {p.parent.name: json.loads(p.read_text())["matrix"] for p in out.rglob("result.json")}
+        )
     assert matrices[0] == matrices[1]
 
 
@@ -330,6 +418,10 @@ def test_real_mnist_from_the_data_folder(data_dir, capsys, tmp_path):
     )
     assert code == 0, err
     matrix = json.loads(next(tmp_path.rglob("result.json")).read_text())["matrix"]
-    last = [c["score"] for c in matrix["cells"] if c["after"] == matrix["tasks"][-1] and not c.get("segment")]
+    last = [
+        c["score"]
+        for c in matrix["cells"]
+        if c["after"] == matrix["tasks"][-1] and not c.get("segment")
+    ]
     assert len(last) == 5
     assert sum(last) / 5 > 0.6

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to find processes")
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="needs /proc to find processes"
+)
 SUITE = """
 name = "long"
 scenarios = ["class"]
@@ -52,11 +54,29 @@ def start(tmp_path):
     started = []
 
     def begin(*arguments: str, trains: bool = True) -> subprocess.Popen:
-        command = [sys.executable, "-m", "holdfast.cli.main", *arguments, "--out", str(tmp_path / "o")]
-        process = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        command = [
+            sys.executable,
+            "-m",
+            "holdfast.cli.main",
+            *arguments,
+            "--out",
+            str(tmp_path / "o"),
+        ]
+        process = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            start_new_session=True,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
         started.append(process)
         deadline = time.monotonic() + 60
-        while trains and len(list(tmp_path.rglob("o/*/config.json"))) < 2 and time.monotonic() < deadline:
+        while (
+            trains
+            and len(list(tmp_path.rglob("o/*/config.json"))) < 2
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.1)
         return process
 
@@ -79,7 +99,9 @@ def test_sigterm_ends_a_command_with_its_workers_and_closes_its_pipes(start, nam
     assert len(in_group(process.pid)) > 2, "it has workers"
     sent = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=20)  # ends once every process has closed the pipes, as `| tee` would
+    _, err = process.communicate(
+        timeout=20
+    )  # ends once every process has closed the pipes, as `| tee` would
     assert process.returncode == 143, err
     assert time.monotonic() - sent < 10
     assert gone(process.pid, 5), in_group(process.pid)

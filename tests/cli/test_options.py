@@ -83,7 +83,9 @@ def test_a_setting_is_refused_exactly_if_training_is_the_same_without_it(method,
 @pytest.mark.parametrize("method", ["FineTune", "ERACE(20)", "iCaRL(20)"])
 @pytest.mark.parametrize("head", ["growing", "masked"])
 @pytest.mark.parametrize("outputs", ["all", "current"])
-def test_the_choice_of_outputs_is_refused_exactly_if_training_is_the_same_without_it(method, head, outputs):
+def test_the_choice_of_outputs_is_refused_exactly_if_training_is_the_same_without_it(
+    method, head, outputs
+):
     plain = configured(method, "class", ("model.head", head))
     config = configured(method, "class", ("model.head", head), ("training.outputs", outputs))
     idle = missing(Facts(config), "training.outputs") is not None
@@ -105,25 +107,63 @@ def test_the_choice_of_outputs_is_refused_exactly_if_training_is_the_same_withou
         (["--scenario", "task", "--outputs", "current"], "in the class scenario"),
         (["--groups", "separate"], "add stored examples"),
         (["--order", "seed"], "with a seed above 0"),
-        (["--scenario", "domain", "--stream", "rotated", "--sizes", "5,5"], "data.sizes=[5, 5] has no effect"),
-        (["--scenario", "domain", "--stream", "sequence", "--then", "digits", "--order", "seed"], "data.stream='split'"),
+        (
+            ["--scenario", "domain", "--stream", "rotated", "--sizes", "5,5"],
+            "data.sizes=[5, 5] has no effect",
+        ),
+        (
+            ["--scenario", "domain", "--stream", "sequence", "--then", "digits", "--order", "seed"],
+            "data.stream='split'",
+        ),
         (["--tasks", "1", "--scenario", "domain", "--blurry", "0.2"], "two tasks or more"),
         (["--method", "Joint", "--renew-optimizer"], "always makes a new optimizer"),
         (["--method", "LaMAML(20)", "--lr", "0.1"], "LaMAML does it its own way"),
-        (["--method", "SLDA", "--frozen", "--lr", "0.1"], "reads the features of each example once"),
-        (["--scenario", "domain", "--boundaries", "never", "--schedule", "cosine"], "how long a task is"),
-        (["--scenario", "domain", "--boundaries", "never", "--keep-checkpoints"], "none is announced"),
-        (["--optimizer", "adam", "--sweep", "momentum=0.1,0.5"], "training.momentum=0.5 has no effect"),
-        (["--method", "GenerativeReplay(temperature=1.0)"], "GenerativeReplay.temperature=1.0 has no effect"),
-        (["--scenario", "task", "--method", "LwF(outputs='all')"], "LwF.outputs='all' has no effect"),
+        (
+            ["--method", "SLDA", "--frozen", "--lr", "0.1"],
+            "reads the features of each example once",
+        ),
+        (
+            ["--scenario", "domain", "--boundaries", "never", "--schedule", "cosine"],
+            "how long a task is",
+        ),
+        (
+            ["--scenario", "domain", "--boundaries", "never", "--keep-checkpoints"],
+            "none is announced",
+        ),
+        (
+            ["--optimizer", "adam", "--sweep", "momentum=0.1,0.5"],
+            "training.momentum=0.5 has no effect",
+        ),
+        (
+            ["--method", "GenerativeReplay(temperature=1.0)"],
+            "GenerativeReplay.temperature=1.0 has no effect",
+        ),
+        (
+            ["--scenario", "task", "--method", "LwF(outputs='all')"],
+            "LwF.outputs='all' has no effect",
+        ),
         (["--method", "ER(20, store='m')"], "another part of the sum"),
         (["--epochs", "1,2,3,4,5,6"], "lists 6 numbers, but the stream has 5 tasks"),
         (["--device", "meta"], "device 'meta' cannot be used"),
         (["--seeds", ""], "seeds '' cannot be read"),
-        (["--data", "digits", "--stream", "mixture", "--pieces", "ylecun/mnist", "--scenario", "domain"], "data.name"),
+        (
+            [
+                "--data",
+                "digits",
+                "--stream",
+                "mixture",
+                "--pieces",
+                "ylecun/mnist",
+                "--scenario",
+                "domain",
+            ],
+            "data.name",
+        ),
     ],
 )
-def test_what_has_no_effect_is_refused_before_anything_is_trained(capsys, tmp_path, arguments, message):
+def test_what_has_no_effect_is_refused_before_anything_is_trained(
+    capsys, tmp_path, arguments, message
+):
     code, _, err = called(capsys, "run", *arguments, "--out", tmp_path / "o")
     assert code == 2
     assert message in err
@@ -138,7 +178,10 @@ def test_defaults_are_never_refused():
 
 
 def test_a_setting_that_one_run_of_several_uses_is_accepted():
-    runs = [configured("FineTune", "class", ("training.optimizer", o), ("training.momentum", 0.5)) for o in ("adam", "sgd")]
+    runs = [
+        configured("FineTune", "class", ("training.optimizer", o), ("training.momentum", 0.5))
+        for o in ("adam", "sgd")
+    ]
     refuse_idle(runs)
     with pytest.raises(HoldfastError, match="momentum"):
         refuse_idle(runs[:1])
@@ -169,16 +212,23 @@ def test_settings_keep_what_was_given_through_a_sweep_and_a_suite():
 
 def test_combinations_that_do_less_than_their_names_are_named():
     domain = {"scenario": "domain"}
-    never, found = {"training": {"boundaries": "never"}}, {"training": {"boundaries": "page-hinkley"}}
+    never, found = (
+        {"training": {"boundaries": "never"}},
+        {"training": {"boundaries": "page-hinkley"}},
+    )
     assert "OnlineEWC" in notes([validated(RunConfig, **domain, **never, method="OnlineEWC(1)")])[0]
-    assert "does not use them" in notes([validated(RunConfig, **domain, **found, method="ER(20)")])[0]
+    assert (
+        "does not use them" in notes([validated(RunConfig, **domain, **found, method="ER(20)")])[0]
+    )
     assert "one task" in notes([validated(RunConfig, **domain, data={"tasks": 1})])[0]
     assert notes([validated(RunConfig, method="OnlineEWC(1)")]) == []
 
 
 def test_options_of_the_command_without_effect_are_named_and_the_run_goes_on(capsys, tmp_path):
     options = ["--tolerance", "3", "--validation", "0.1", "--data-dir", "/nowhere"]
-    code, out, err = called(capsys, "run", *options, "--steps", "2", "--hidden", "4", "--out", tmp_path)
+    code, out, err = called(
+        capsys, "run", *options, "--steps", "2", "--hidden", "4", "--out", tmp_path
+    )
     assert code == 0, err
     for option in ("--tolerance", "--validation", "--data-dir"):
         assert f"note: {option}" in err
@@ -197,7 +247,9 @@ def test_a_number_of_groups_that_the_data_do_not_have_is_refused():
 
 def test_results_on_other_examples_are_not_taken_for_those_of_this_version():
     plain = validated(RunConfig)
-    assert plain.hash == "ca444e2c4b7c5d13"  # committed results of runs without validation examples stay valid
+    assert (
+        plain.hash == "ca444e2c4b7c5d13"
+    )  # committed results of runs without validation examples stay valid
     held = validated(RunConfig, data={"validation": 0.1})
     texts = validated(RunConfig, data={"name": "clinc/clinc_oos", "stream": "grouped"})
     assert not plain.data.versioned

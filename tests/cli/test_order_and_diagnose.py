@@ -44,7 +44,20 @@ def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("orders")
     (out / "turns.toml").write_text(SUITE)
     assert (
-        code_of("order", "probe", "--suite", out / "turns.toml", "--out", out / "probe", "--seeds", "1,2", "--signals", "--jobs", "1") == 0
+        code_of(
+            "order",
+            "probe",
+            "--suite",
+            out / "turns.toml",
+            "--out",
+            out / "probe",
+            "--seeds",
+            "1,2",
+            "--signals",
+            "--jobs",
+            "1",
+        )
+        == 0
     )
     return out
 
@@ -54,7 +67,16 @@ def test_a_probe_is_planned_and_verified(folder, capsys):
     assert probe.names == ("digits", "digits:rotate=90", "digits:permute=1")
     assert (probe.seeds, probe.estimator) == (2, "pairwise")
     assert probe.backward[:, 0, 1].mean() < 0, "what was turned is forgotten"
-    code, out, _ = call(capsys, "order", "plan", "--from", folder / "probe", "--json", "--html", folder / "plan.html")
+    code, out, _ = call(
+        capsys,
+        "order",
+        "plan",
+        "--from",
+        folder / "probe",
+        "--json",
+        "--html",
+        folder / "plan.html",
+    )
     assert code == 0
     plan = json.loads(out)
     assert set(plan) >= {"scheduler", "order", "objective", "predicted"}
@@ -62,7 +84,16 @@ def test_a_probe_is_planned_and_verified(folder, capsys):
     assert "Interference" in (folder / "plan.html").read_text()
     code, out, _ = call(capsys, "order", "plan", "--from", folder / "probe", "--list")
     assert "lie-bracket" in out
-    code, out, _ = call(capsys, "order", "plan", "--from", folder / "probe", "--stages", "--constraint", "digits:permute=1 first")
+    code, out, _ = call(
+        capsys,
+        "order",
+        "plan",
+        "--from",
+        folder / "probe",
+        "--stages",
+        "--constraint",
+        "digits:permute=1 first",
+    )
     assert code == 0
     assert "1. digits:permute=1" in out
     assert "stages:" in out
@@ -96,13 +127,26 @@ def test_a_probe_is_planned_and_verified(folder, capsys):
 def test_a_plan_is_tried_with_a_larger_model(folder, capsys):
     (folder / "large.toml").write_text(SUITE.replace("[16]", "[32]"))
     for where in ("full", folder / "large.toml"):
-        options = ["--orders", "3", "--seeds", "1", "--jobs", "1", "--schedulers", "greedy", "--transfer-to", where]
+        options = [
+            "--orders",
+            "3",
+            "--seeds",
+            "1",
+            "--jobs",
+            "1",
+            "--schedulers",
+            "greedy",
+            "--transfer-to",
+            where,
+        ]
         code, out, err = call(capsys, "order", "verify", "--from", folder / "probe", *options)
         assert code == 0, err
         assert "greedy" in out
     found = json.loads((folder / "probe/verification-large.json").read_text())
     assert found["about"]["config"]["model"]["hidden"] == [32]
-    assert json.loads((folder / "probe/verification-full.json").read_text())["about"]["config"]["model"]["hidden"] == [16]
+    assert json.loads((folder / "probe/verification-full.json").read_text())["about"]["config"][
+        "model"
+    ]["hidden"] == [16]
 
 
 def test_the_base_estimator_takes_a_run_a_task(folder, capsys):
@@ -125,7 +169,16 @@ def test_the_base_estimator_takes_a_run_a_task(folder, capsys):
     found = read_probe(folder / "base")
     assert (found.estimator, found.forward) == ("base", None)
     assert not list((folder / "base").glob("*/result.json")), "no run of a pair"
-    assert {"rho", "cosine", "lie", "fisher_overlap", "entropy_change", "sparsity", "difficulty", "confidence"} == set(found.signals)
+    assert {
+        "rho",
+        "cosine",
+        "lie",
+        "fisher_overlap",
+        "entropy_change",
+        "sparsity",
+        "difficulty",
+        "confidence",
+    } == set(found.signals)
     assert found.signal("rho").diagonal().tolist() == [1, 1, 1]
     assert found.signal("lie").tolist() == (-found.signal("lie").T).tolist()
 
@@ -136,11 +189,20 @@ def test_the_base_estimator_takes_a_run_a_task(folder, capsys):
         (["plan", "--from", "nowhere"], "there is no probe at nowhere: holdfast order probe"),
         (["plan", "--from", "b.csv"], "no change on 'y' when 'x'"),
         (["plan", "--from", "a.csv", "--scheduler", "gredy"], "did you mean 'greedy'"),
-        (["plan", "--from", "a.csv", "--constraint", "x before y", "--constraint", "y before x"], "contradict each other"),
+        (
+            ["plan", "--from", "a.csv", "--constraint", "x before y", "--constraint", "y before x"],
+            "contradict each other",
+        ),
         (["verify", "--from", "a.csv"], "there is nothing to train"),
         (["probe", "--suite", "buzzega-2020-permuted"], "change with the seed"),
-        (["probe", "--suite", "orders-images", "--scenario", "class"], "unknown scenario of the suite 'class'"),
-        (["probe", "--suite", "orders-clinc", "--signals"], "signals and the base estimator need outputs that all tasks share"),
+        (
+            ["probe", "--suite", "orders-images", "--scenario", "class"],
+            "unknown scenario of the suite 'class'",
+        ),
+        (
+            ["probe", "--suite", "orders-clinc", "--signals"],
+            "signals and the base estimator need outputs that all tasks share",
+        ),
         (["probe", "--suite", "orders-images", "--fraction", "2"], "fraction is the share"),
     ],
 )
@@ -175,7 +237,21 @@ print("torch" in sys.modules)
 @pytest.fixture(scope="module", params=["task", "domain", "class"])
 def kept(request, tmp_path_factory):
     out = tmp_path_factory.mktemp("kept")
-    run = ["run", "--scenario", request.param, "--method", "ER(50)", "--tasks", "5", "--steps", "40", "--hidden", "16", "--out", str(out)]
+    run = [
+        "run",
+        "--scenario",
+        request.param,
+        "--method",
+        "ER(50)",
+        "--tasks",
+        "5",
+        "--steps",
+        "40",
+        "--hidden",
+        "16",
+        "--out",
+        str(out),
+    ]
     assert code_of(*run, "--keep-checkpoints") == 0
     return out
 
@@ -185,14 +261,25 @@ def test_a_run_is_diagnosed_and_its_report_shows_it(kept, capsys):
     assert code == 0, err
     folder = next(kept.glob("*/diagnostics.json")).parent
     found = json.loads((folder / "diagnostics.json").read_text())["findings"]
-    names = ["interference", "spectrum", "layers", "saturation", "landscape", "plasticity", "entropy", "stability-gap"]
+    names = [
+        "interference",
+        "spectrum",
+        "layers",
+        "saturation",
+        "landscape",
+        "plasticity",
+        "entropy",
+        "stability-gap",
+    ]
     assert [f["what"] for f in found] == names
     assert all(f["sentence"] in out for f in found)
     assert {p.stem for p in (folder / "diagnostics").glob("*.png")} == set(names)
     values = {f["what"]: f["numbers"] for f in found}
     learnt = json.loads((folder / "result.json").read_text())["matrix"]["cells"]
     diagonal = [c["score"] for c in learnt if c["task"] == c["after"] and c["segment"] is None]
-    assert values["saturation"]["learnt"] == pytest.approx(diagonal), "checkpoints are those of the run"
+    assert values["saturation"]["learnt"] == pytest.approx(diagonal), (
+        "checkpoints are those of the run"
+    )
     assert values["stability-gap"]["boundaries"][-1]["steps"][-1] == 40
     assert values["spectrum"]["share"] <= 1.0001
     page = write_report(summarise(load_results([kept])), kept / "r.html").read_text()
@@ -216,7 +303,11 @@ def test_a_run_that_was_killed_is_diagnosed_as_far_as_it_came(kept, tmp_path, ca
     code, _, err = call(capsys, "diagnose", tmp_path, "--what", "entropy,layers")
     assert code == 0, err
     found = json.loads((torn / "diagnostics.json").read_text())["findings"]
-    assert next(f for f in found if f["what"] == "entropy")["numbers"]["tasks"] == ["0+1", "2+3", "4+5"]
+    assert next(f for f in found if f["what"] == "entropy")["numbers"]["tasks"] == [
+        "0+1",
+        "2+3",
+        "4+5",
+    ]
 
 
 def test_a_run_without_checkpoints_is_told_how_to_make_them(tmp_path, capsys):
@@ -224,14 +315,29 @@ def test_a_run_without_checkpoints_is_told_how_to_make_them(tmp_path, capsys):
     code, _, err = call(capsys, "diagnose", tmp_path)
     assert code == 2
     assert "has no checkpoints; run it with --keep-checkpoints" in err
-    _, _, err = call(capsys, "run", "--steps", "5", "--hidden", "8", "--out", tmp_path, "--keep-checkpoints")
+    _, _, err = call(
+        capsys, "run", "--steps", "5", "--hidden", "8", "--out", tmp_path, "--keep-checkpoints"
+    )
     assert "skipped" not in err
     code, out, _ = call(capsys, "diagnose", tmp_path, "--what", "entropy")
     assert code == 0
     assert out.startswith("entropy: ")
     assert call(capsys, "diagnose", tmp_path / "nowhere")[0] == 2
     assert "did you mean 'spectrum'" in call(capsys, "diagnose", tmp_path, "--what", "spektrum")[2]
-    assert call(capsys, "run", "--tasks", "1", "--steps", "5", "--out", tmp_path / "one", "--keep-checkpoints")[0] == 0
+    assert (
+        call(
+            capsys,
+            "run",
+            "--tasks",
+            "1",
+            "--steps",
+            "5",
+            "--out",
+            tmp_path / "one",
+            "--keep-checkpoints",
+        )[0]
+        == 0
+    )
     code, _, err = call(capsys, "diagnose", tmp_path / "one", "--what", "layers")
     assert code == 2
     assert "has checkpoints of one task" in err

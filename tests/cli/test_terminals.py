@@ -22,7 +22,10 @@ COMMANDS = [
     ["report", "o", "--markdown"],
     ["order", "plan", "--from", "p.csv"],
     ["order", "plan", "--from", "p.csv", "--html", "p.html"],
-    *([c, "--help"] for c in ("run", "bench", "gate", "record", "history", "diagnose", "report", "advise")),
+    *(
+        [c, "--help"]
+        for c in ("run", "bench", "gate", "record", "history", "diagnose", "report", "advise")
+    ),
     ["order", "probe", "--help"],
 ]
 
@@ -32,7 +35,12 @@ def test_every_command_ends_well_without_a_traceback(tmp_path, encoding):
     files = {"m.csv": SCORES, "p.csv": PROBE, "t.csv": AUDIT, "µ.toml": SUITE}
     for name, text in files.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONIOENCODING": encoding}
+    plain = {
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+        "PYTHONIOENCODING": encoding,
+    }
     for arguments in COMMANDS:
         command = [sys.executable, "-m", "holdfast.cli.main", *arguments]
         done = subprocess.run(command, cwd=tmp_path, env=os.environ | plain, capture_output=True)

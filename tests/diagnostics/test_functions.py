@@ -48,7 +48,9 @@ def dense_fisher(net: nn.Module, data: Rows, labels: str) -> np.ndarray:
         for c in range(4) if labels == "exact" else [int(y)]:
             grads = torch.autograd.grad(log_p[c], list(net.parameters()), retain_graph=True)
             g = torch.cat([v.flatten() for v in grads]).double()
-            total = total + (float(log_p[c].detach().exp()) if labels == "exact" else 1.0) * torch.outer(g, g)
+            total = total + (
+                float(log_p[c].detach().exp()) if labels == "exact" else 1.0
+            ) * torch.outer(g, g)
     return np.linalg.eigvalsh((total / len(data.x)).numpy())[::-1]
 
 
@@ -82,7 +84,9 @@ def test_lanczos_equals_the_gram_matrix_whose_rank_is_at_most_n():
 
 def test_a_convolution_has_the_same_spectrum_both_ways():
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 4))
+    net = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 4)
+    )
     data = Rows(torch.randn(30, 1, 8, 8), torch.randint(4, (30,)))
     space = ParameterSpace(net)
     gram = fisher_spectrum(space, data, labels="empirical", way="gram")
@@ -146,7 +150,11 @@ def test_the_landscape_goes_through_its_points_and_leaves_the_model_alone():
     space = ParameterSpace(net)
     start = space.theta.clone()
     inside = space.mask(lambda name: True)
-    a, b, c = (start + 0.1 * k * inside * torch.randn(len(start), generator=torch.Generator().manual_seed(k)) for k in (1, 2, 3))
+    a, b, c = (
+        start
+        + 0.1 * k * inside * torch.randn(len(start), generator=torch.Generator().manual_seed(k))
+        for k in (1, 2, 3)
+    )
     at, losses = losses_on_line(space, a, b, [task_a, task_b], points=5)
     assert at.tolist() == [0, 0.25, 0.5, 0.75, 1]
     for theta, column in ((a, losses[:, 0]), (b, losses[:, -1])):
@@ -158,11 +166,19 @@ def test_the_landscape_goes_through_its_points_and_leaves_the_model_alone():
     plane = losses_on_plane(space, a, b, c, [task_a], path=[a, (a + b) / 2, b, c], points=3)
     assert torch.equal(space.theta, start)
     assert plane.points["A"] == (0, 0)
-    assert plane.points["B"] == (pytest.approx(float((b - a).norm()), rel=1e-5), pytest.approx(0, abs=1e-4))
-    assert math.dist(plane.points["B"], plane.points["joint"]) == pytest.approx(float((b - c).norm()), rel=1e-4), "distances are kept"
+    assert plane.points["B"] == (
+        pytest.approx(float((b - a).norm()), rel=1e-5),
+        pytest.approx(0, abs=1e-4),
+    )
+    assert math.dist(plane.points["B"], plane.points["joint"]) == pytest.approx(
+        float((b - c).norm()), rel=1e-4
+    ), "distances are kept"
     assert plane.outside == pytest.approx(0, abs=1e-4)
     assert plane.path[1] == pytest.approx(np.array(plane.points["B"]) / 2, abs=1e-4)
-    assert losses_on_plane(space, a, b, c, [task_a], path=[a + torch.randn(len(a))], points=2).outside > 0.5
+    assert (
+        losses_on_plane(space, a, b, c, [task_a], path=[a + torch.randn(len(a))], points=2).outside
+        > 0.5
+    )
     with pytest.raises(HoldfastError, match="on one line"):
         losses_on_plane(space, a, b, (a + b) / 2, [task_a])
     with pytest.raises(HoldfastError, match="the same point"):
@@ -179,7 +195,9 @@ def test_dormant_units_rank_norm_and_entropy():
         dormant_units(nn.Linear(6, 4), rows())
     assert effective_rank(torch.randn(50, 1) @ torch.randn(1, 20)) == pytest.approx(1, abs=1e-4)
     layer = nn.Linear(3, 2)
-    assert weight_norm(layer) == pytest.approx(math.sqrt(sum(float(v) ** 2 for p in layer.parameters() for v in p.detach().flatten())))
+    assert weight_norm(layer) == pytest.approx(
+        math.sqrt(sum(float(v) ** 2 for p in layer.parameters() for v in p.detach().flatten()))
+    )
     flat = nn.Linear(6, 4)
     nn.init.zeros_(flat.weight)
     nn.init.zeros_(flat.bias)
@@ -193,7 +211,9 @@ def test_a_dead_network_learns_random_labels_worse_than_a_fresh_one_and_is_not_t
         dead[0].weight.zero_()
     before = {k: v.clone() for k, v in dead.state_dict().items()}
     data = rows(30)
-    assert random_label_loss(fresh, data, steps=300, lr=0.1) < random_label_loss(dead, data, steps=20, lr=0.001)
+    assert random_label_loss(fresh, data, steps=300, lr=0.1) < random_label_loss(
+        dead, data, steps=20, lr=0.001
+    )
     assert all(torch.equal(v, before[k]) for k, v in dead.state_dict().items())
 
 
@@ -209,4 +229,6 @@ def test_the_gap_is_the_way_from_the_lowest_point_to_the_end():
 def test_rows_that_do_not_fit_are_refused():
     with pytest.raises(HoldfastError, match="as many labels as inputs"):
         Rows(torch.zeros(3, 2), torch.zeros(2))
-    assert F.cross_entropy(network()(rows().x), rows().y).item() == pytest.approx(rows().value(network()), rel=1e-6)
+    assert F.cross_entropy(network()(rows().x), rows().y).item() == pytest.approx(
+        rows().value(network()), rel=1e-6
+    )

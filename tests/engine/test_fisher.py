@@ -48,11 +48,20 @@ class Branching(nn.Module):
 
 
 def conv():
-    return nn.Sequential(nn.Conv2d(2, 3, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3))
+    return nn.Sequential(
+        nn.Conv2d(2, 3, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(12, 3)
+    )
 
 
 def norm():
-    net = nn.Sequential(nn.Conv2d(2, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 3))
+    net = nn.Sequential(
+        nn.Conv2d(2, 3, 3, padding=1),
+        nn.BatchNorm2d(3),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(3, 3),
+    )
     net[1].running_mean.uniform_(-1, 1)
     net[1].running_var.uniform_(0.5, 2)
     return net
@@ -96,7 +105,11 @@ def test_it_equals_the_definition(case):
     make, shape = CASES[case]
     net, x = make(), torch.randn(7, *shape)
     net.eval()
-    p = net(x).softmax(1).detach() if case != "control flow on data" else torch.cat([net(r[None]).softmax(1) for r in x]).detach()
+    p = (
+        net(x).softmax(1).detach()
+        if case != "control flow on data"
+        else torch.cat([net(r[None]).softmax(1) for r in x]).detach()
+    )
     expected = by_definition(net, x, p)
     if case == "control flow on data":
         x = x.abs()  # one branch, so that the whole batch takes it
@@ -124,7 +137,12 @@ def test_each_way_applies_where_it_should(case, way):
     torch.manual_seed(1)
     make, shape = CASES[case]
     space, x = ParameterSpace(make()), torch.randn(6, *shape)
-    assert torch.allclose(fisher_diagonal(space, run, x, way=way), fisher_diagonal(space, run, x, way="loop"), rtol=1e-3, atol=1e-8)
+    assert torch.allclose(
+        fisher_diagonal(space, run, x, way=way),
+        fisher_diagonal(space, run, x, way="loop"),
+        rtol=1e-3,
+        atol=1e-8,
+    )
 
 
 @pytest.mark.parametrize("case", ["a reused layer", "a weight used outside its layer", "in place"])
@@ -155,10 +173,15 @@ def test_the_kinds_of_labels():
     torch.manual_seed(4)
     space, x = ParameterSpace(nn.Linear(4, 3)), torch.randn(3000, 4)
     exact = fisher_diagonal(space, run, x)
-    sampled = fisher_diagonal(space, run, x, labels="sampled", generator=torch.Generator().manual_seed(0))
+    sampled = fisher_diagonal(
+        space, run, x, labels="sampled", generator=torch.Generator().manual_seed(0)
+    )
     assert torch.allclose(exact, sampled, rtol=0.15, atol=0.01)
     y = space.module(x).argmax(1)
-    assert torch.allclose(fisher_diagonal(space, run, x, labels="predicted"), fisher_diagonal(space, run, x, y, labels="empirical"))
+    assert torch.allclose(
+        fisher_diagonal(space, run, x, labels="predicted"),
+        fisher_diagonal(space, run, x, y, labels="empirical"),
+    )
     with pytest.raises(HoldfastError, match="true labels"):
         fisher_diagonal(space, run, x, labels="empirical")
     with pytest.raises(HoldfastError, match="at least one example"):
@@ -180,7 +203,9 @@ def test_sampled_labels_are_chosen_beyond_a_number_of_outputs_and_it_is_said():
     space, x = ParameterSpace(nn.Linear(4, EXACT_UP_TO + 1)), torch.randn(9, 4)
 
     def own(labels):
-        return fisher_diagonal(space, run, x, labels=labels, generator=torch.Generator().manual_seed(0))
+        return fisher_diagonal(
+            space, run, x, labels=labels, generator=torch.Generator().manual_seed(0)
+        )
 
     with pytest.warns(UserWarning, match="sampled labels.*labels='exact'"):
         found = own("auto")

@@ -32,7 +32,9 @@ def test_the_reservoir_keeps_every_example_with_the_same_chance():
     share = torch.tensor([counts[k] / 400 for k in range(100)])
     assert abs(float(share.mean()) - 0.1) < 1e-6
     assert float(share.max()) < 0.1 + 5 * 0.015
-    assert float(share[:10].mean()) == pytest.approx(0.1, abs=0.02)  # the first batch has no advantage
+    assert float(share[:10].mean()) == pytest.approx(
+        0.1, abs=0.02
+    )  # the first batch has no advantage
 
 
 def test_class_balance_survives_a_skewed_stream():
@@ -45,7 +47,9 @@ def test_class_balance_survives_a_skewed_stream():
 def test_the_ring_keeps_the_latest_of_each_task_in_equal_shares():
     m = Memory(12, "ring")
     for t in range(3):
-        filled(m, [rows(list(range(100 * t + k, 100 * t + k + 10)), task=t) for k in range(0, 50, 10)])
+        filled(
+            m, [rows(list(range(100 * t + k, 100 * t + k + 10)), task=t) for k in range(0, 50, 10)]
+        )
     task, x = m.get_buffer("task"), m.get_buffer("x").flatten()
     assert Counter(task.tolist()) == {0: 4, 1: 4, 2: 4}
     assert sorted(x[task == 2].tolist()) == [246, 247, 248, 249]
@@ -56,7 +60,9 @@ def test_per_class_counts_capacity_for_each_task_and_output():
     for t in range(3):
         filled(m, [rows(list(range(60)), y=[k % 2 for k in range(60)], task=t)])
     assert len(m) == 30
-    pairs = Counter(zip(m.get_buffer("task")[:30].tolist(), m.get_buffer("y")[:30].tolist(), strict=True))
+    pairs = Counter(
+        zip(m.get_buffer("task")[:30].tolist(), m.get_buffer("y")[:30].tolist(), strict=True)
+    )
     assert set(pairs.values()) == {5}
     assert len(pairs) == 6
 
@@ -115,7 +121,9 @@ def test_the_weights_of_a_batch_do_not_depend_on_the_order_of_its_blocks():
 
 
 def test_micro_batches_hold_a_share_of_every_block():
-    b = Batch.of_stream(rows(list(range(8))), index=torch.arange(8)).add("m", rows([20, 21, 22, 23]), 0.5)
+    b = Batch.of_stream(rows(list(range(8))), index=torch.arange(8)).add(
+        "m", rows([20, 21, 22, 23]), 0.5
+    )
     parts = b.split(2)
     assert [p.y.tolist() for p in parts] == [[0, 2, 4, 6, 20, 22], [1, 3, 5, 7, 21, 23]]
     uneven = b.split(3)

@@ -75,7 +75,10 @@ def test_foreign_zero_grad_and_foreign_gradients_are_adopted(to_none):
     expected = [p.grad.clone() for p in m.parameters()]
     space.collect()
     assert all(torch.equal(a, p.grad) for a, p in zip(expected, m.parameters(), strict=True))
-    assert all(p.grad.untyped_storage().data_ptr() == space.grad.untyped_storage().data_ptr() for p in m.parameters())
+    assert all(
+        p.grad.untyped_storage().data_ptr() == space.grad.untyped_storage().data_ptr()
+        for p in m.parameters()
+    )
 
 
 def test_gradients_made_with_create_graph_are_copied_in():

@@ -16,7 +16,9 @@ def test_herding_is_greedy_towards_the_mean():
     chosen: list[int] = []
     for k in range(1, 7):
         left = [i for i in range(12) if i not in chosen]
-        chosen.append(min(left, key=lambda i: float((f.mean(0) - f[[*chosen, i]].sum(0) / k).norm())))
+        chosen.append(
+            min(left, key=lambda i: float((f.mean(0) - f[[*chosen, i]].sum(0) / k).norm()))
+        )
     assert herding(f, 6).tolist() == chosen
     assert sorted(herding(f, 99).tolist()) == list(range(12))
 
@@ -30,7 +32,9 @@ def test_k_centre_covers_within_twice_the_best_radius(seed):
 
 
 def group(first: int, n: int, y: int, task: int) -> Rows:
-    return Rows(torch.arange(first, first + n, dtype=torch.float32)[:, None], torch.full((n,), y), task)
+    return Rows(
+        torch.arange(first, first + n, dtype=torch.float32)[:, None], torch.full((n,), y), task
+    )
 
 
 def test_ranked_groups_keep_their_best_rows_as_shares_shrink():
@@ -44,7 +48,10 @@ def test_ranked_groups_keep_their_best_rows_as_shares_shrink():
     rows = m.everything()
     assert len(m) == 8
     assert sorted(rows.x.flatten().tolist()) == [0, 1, 2, 100, 101, 200, 201, 202]
-    assert all(t == int(x >= 200) for x, t in zip(rows.x.flatten().tolist(), rows.task.tolist(), strict=True))
+    assert all(
+        t == int(x >= 200)
+        for x, t in zip(rows.x.flatten().tolist(), rows.task.tolist(), strict=True)
+    )
 
 
 def test_a_memory_with_fewer_places_than_groups_is_refused():

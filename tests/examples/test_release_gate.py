@@ -22,13 +22,19 @@ def lines_of(readme: Path) -> list[str]:
 
 
 @pytest.mark.data
-def test_the_readme_s_lines_let_the_careful_model_pass_and_stop_the_careless_one(data_dir, tmp_path):
+def test_the_readme_s_lines_let_the_careful_model_pass_and_stop_the_careless_one(
+    data_dir, tmp_path
+):
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     codes = []
     for line in lines_of(EXAMPLE / "README.md"):
         done = subprocess.run(
-            shlex.split(line), cwd=tmp_path, env=os.environ | {"PATH": path, "HOLDFAST_DATA": data_dir}, capture_output=True, text=True
+            shlex.split(line),
+            cwd=tmp_path,
+            env=os.environ | {"PATH": path, "HOLDFAST_DATA": data_dir},
+            capture_output=True,
+            text=True,
         )
         assert "Traceback" not in done.stderr
         codes.append(done.returncode)
@@ -55,7 +61,13 @@ def fakes(tmp_path):
 
 def bash(script: str, fakes: Path, **values: str) -> list[str]:
     environment = values | {"PATH": f"{fakes}:/usr/bin:/bin"}
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.splitlines()
 
 
@@ -71,16 +83,44 @@ def bash(script: str, fakes: Path, **values: str) -> list[str]:
         ("postgres://u@h/d", "runs:/1/a.csv", "[postgresql,mlflow]"),
     ],
 )
-def test_the_action_installs_its_own_checkout_under_its_constraints(fakes, ledger, champion, extras):
+def test_the_action_installs_its_own_checkout_under_its_constraints(
+    fakes, ledger, champion, extras
+):
     here = "/a path/of the action"
-    said = bash(steps()[0], fakes, GITHUB_ACTION_PATH=here, LEDGER=ledger, CHAMPION=champion, CANDIDATE="b.csv")
-    assert said == ["python", "-m", "pip", "install", "--quiet", "--constraint", f"{here}/constraints.txt", here + extras, "--end"]
+    said = bash(
+        steps()[0],
+        fakes,
+        GITHUB_ACTION_PATH=here,
+        LEDGER=ledger,
+        CHAMPION=champion,
+        CANDIDATE="b.csv",
+    )
+    assert said == [
+        "python",
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--constraint",
+        f"{here}/constraints.txt",
+        here + extras,
+        "--end",
+    ]
 
 
 def test_the_action_runs_the_command_with_its_inputs(fakes):
     values = {"CHAMPION": "", "CANDIDATE": "b c.csv", "POLICY": "gate.toml", "OUT": "gate"}
     values |= {"LEDGER": "sqlite:///l.db", "MODEL": "m", "RELEASE": "1.2"}
-    expected = ["holdfast", "gate", "--candidate", "b c.csv", "--policy", "gate.toml", "--out", "gate"]
+    expected = [
+        "holdfast",
+        "gate",
+        "--candidate",
+        "b c.csv",
+        "--policy",
+        "gate.toml",
+        "--out",
+        "gate",
+    ]
     expected += ["--ledger", "sqlite:///l.db", "--model", "m", "--release", "1.2", "--end"]
     assert bash(steps()[1], fakes, **values) == expected
 
@@ -100,19 +140,29 @@ def test_the_gitlab_job_checks_out_one_commit_and_installs_that(fakes):
     git = ["git", "-C", str(copy), "-c", "user.name=x", "-c", "user.email=x@example.com"]
     for arguments in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "x"]):
         subprocess.run([*git, *arguments], check=True)
-    head = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+    head = subprocess.run(
+        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
     work = fakes / "work"
     work.mkdir()
     script = f"cd {shlex.quote(str(work))}\n" + "\n".join(job["before_script"] + job["script"])
     said = bash(script, fakes, HOLDFAST_URL=str(copy), HOLDFAST_COMMIT=head)
-    assert said[: said.index("--end")][-3:] == ["--constraint", ".holdfast/constraints.txt", "./.holdfast[parquet]"]
+    assert said[: said.index("--end")][-3:] == [
+        "--constraint",
+        ".holdfast/constraints.txt",
+        "./.holdfast[parquet]",
+    ]
     assert said[said.index("--end") + 1 :][:2] == ["holdfast", "gate"]
     assert (work / ".holdfast" / "constraints.txt").exists()
 
 
 def test_the_github_workflow_uses_the_action_of_one_commit():
     job = yaml.safe_load((EXAMPLE / "workflow.yml").read_text())["jobs"]["gate"]
-    checkouts = [s["with"] for s in job["steps"] if s.get("uses", "").startswith("actions/checkout") and "with" in s]
+    checkouts = [
+        s["with"]
+        for s in job["steps"]
+        if s.get("uses", "").startswith("actions/checkout") and "with" in s
+    ]
     assert len(checkouts) == 1
     assert re.fullmatch("0{40}", checkouts[0]["ref"])
     gate = next(s for s in job["steps"] if s.get("uses") == f"./{checkouts[0]['path']}")
@@ -125,9 +175,17 @@ BY_NAME = re.compile(r"pip3? install[^\n]*?(?<![\w./@:-])holdfast(?![\w/.@+-]*[/
 
 
 def test_a_line_that_installs_by_name_would_be_found():
-    for line in ("pip install holdfast", "pip install -U 'holdfast[train]'", "python -m pip install --quiet holdfast==0.1"):
+    for line in (
+        "pip install holdfast",
+        "pip install -U 'holdfast[train]'",
+        "python -m pip install --quiet holdfast==0.1",
+    ):
         assert BY_NAME.search(line), line
-    for line in ("pip install ./holdfast", "pip install --constraint c.txt ./.holdfast", "pip install git+https://h/o/holdfast@0a1b"):
+    for line in (
+        "pip install ./holdfast",
+        "pip install --constraint c.txt ./.holdfast",
+        "pip install git+https://h/o/holdfast@0a1b",
+    ):
         assert not BY_NAME.search(line), line
 
 
@@ -135,6 +193,14 @@ def test_a_line_that_installs_by_name_would_be_found():
 def test_nothing_tells_anybody_to_install_holdfast_by_name_from_an_index(place):
     """Nobody owns that name there, so whoever takes it would run their code in users' pipelines."""
     path = ROOT / place
-    files = [p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts] if path.is_dir() else [path]
-    found = [f"{p.relative_to(ROOT)}: {m[0]}" for p in files for m in BY_NAME.finditer(p.read_text(errors="replace"))]
+    files = (
+        [p for p in path.rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+        if path.is_dir()
+        else [path]
+    )
+    found = [
+        f"{p.relative_to(ROOT)}: {m[0]}"
+        for p in files
+        for m in BY_NAME.finditer(p.read_text(errors="replace"))
+    ]
     assert found == []

@@ -51,9 +51,16 @@ def test_exit_codes_and_files(folder, capsys, monkeypatch):
     worse = side(north=(990, 1000), south=(900, 1000, 60))
     code, out, _ = against(capsys, worse, "--out", "gate")
     headline = "fail; worst change: −6.00 points on south"
-    assert (code, out.splitlines()[:2]) == (1, [headline, "  south: loses 6.00 points, more than the 2 allowed"])
+    assert (code, out.splitlines()[:2]) == (
+        1,
+        [headline, "  south: loses 6.00 points, more than the 2 allowed"],
+    )
     verdict = json.loads((folder / "gate/verdict.json").read_text())
-    assert (verdict["schema"], verdict["decision"], verdict["tasks"][0]["task"]) == (2, "fail", "south")
+    assert (verdict["schema"], verdict["decision"], verdict["tasks"][0]["task"]) == (
+        2,
+        "fail",
+        "south",
+    )
     page = (folder / "gate/verdict.html").read_text()
     assert "does not replace the champion" in page
     assert page.index(">south<") < page.index(">north<")
@@ -64,7 +71,10 @@ def test_exit_codes_and_files(folder, capsys, monkeypatch):
     few = side(north=(90, 100), south=(90, 100))
     few.to_parquet("champion.parquet")
     code, out, _ = against(capsys, few)
-    assert (code, out.splitlines()[0]) == (1, "inconclusive (fails by policy); worst change: 0.00 points on north")
+    assert (code, out.splitlines()[0]) == (
+        1,
+        "inconclusive (fails by policy); worst change: 0.00 points on north",
+    )
 
 
 def test_a_policy_is_written_once_and_understood(folder, capsys):
@@ -85,7 +95,10 @@ def test_the_plan_names_the_examples_of_each_task(folder, capsys):
     code, out, _ = against(capsys, side(north=(900, 1000, 30), south=(900, 1000)), "--plan")
     assert code == 0
     assert "north: " in out
-    assert "show a loss below 2 points with a chance of 80 % if nothing is lost; 1,000 examples are there" in out
+    assert (
+        "show a loss below 2 points with a chance of 80 % if nothing is lost; 1,000 examples are there"
+        in out
+    )
 
 
 def test_names_come_out_harmless(folder, capsys):
@@ -93,7 +106,15 @@ def test_names_come_out_harmless(folder, capsys):
     frame.to_parquet("champion.parquet")
     worse = frame.assign(score=[0] * 100 + list(frame["score"][100:]))
     worse.to_parquet("candidate.parquet")
-    code, out, err = call(capsys, "--champion", "champion.parquet", "--candidate", "candidate.parquet", "--out", "gate")
+    code, out, err = call(
+        capsys,
+        "--champion",
+        "champion.parquet",
+        "--candidate",
+        "candidate.parquet",
+        "--out",
+        "gate",
+    )
     assert (code, err) == (1, "")
     assert "\x1b" not in out
     text = (folder / "gate/verdict.md").read_text()
@@ -109,8 +130,13 @@ def test_names_come_out_harmless(folder, capsys):
 
 
 BYTES = st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode))
-MATRIX = AccuracyMatrix.from_array([[0.9, np.nan], [0.8, 0.7]], ["a", "b"], orientation="after-by-task", examples=100)
-NOISE = st.one_of(st.binary(max_size=20), st.sampled_from([b"nan", b'"', b"-1", b"[", b"}", b"\n", b",", b"null", b"1e999"]))
+MATRIX = AccuracyMatrix.from_array(
+    [[0.9, np.nan], [0.8, 0.7]], ["a", "b"], orientation="after-by-task", examples=100
+)
+NOISE = st.one_of(
+    st.binary(max_size=20),
+    st.sampled_from([b"nan", b'"', b"-1", b"[", b"}", b"\n", b",", b"null", b"1e999"]),
+)
 VALID = {
     ".csv": CHAMPION.iloc[::100].to_csv(index=False).encode(),
     ".jsonl": CHAMPION.iloc[::100].to_json(orient="records", lines=True).encode(),
@@ -134,15 +160,27 @@ def damaged(draw, valid: bytes) -> bytes:
 def judged_with(folder, capsys, content: bytes, suffix: str):
     (folder / f"broken{suffix}").write_bytes(content)
     CHAMPION.to_csv("candidate.csv", index=False)
-    sides = ["--champion", "champion.parquet" if suffix == ".toml" else f"broken{suffix}", "--candidate", "candidate.csv"]
+    sides = [
+        "--champion",
+        "champion.parquet" if suffix == ".toml" else f"broken{suffix}",
+        "--candidate",
+        "candidate.csv",
+    ]
     return call(capsys, *sides, *(["--policy", "broken.toml"] if suffix == ".toml" else []))
 
 
 def refused(code: int, out: str, err: str) -> bool:
-    return code == 2 and not out and err.startswith("holdfast: error: ") and len(err.strip().splitlines()) == 1
+    return (
+        code == 2
+        and not out
+        and err.startswith("holdfast: error: ")
+        and len(err.strip().splitlines()) == 1
+    )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(content=BYTES, suffix=st.sampled_from([*VALID]))
 def test_what_is_no_input_at_all_is_refused_in_one_line(folder, capsys, content, suffix):
     got = judged_with(folder, capsys, content, suffix)
@@ -151,9 +189,13 @@ def test_what_is_no_input_at_all_is_refused_in_one_line(folder, capsys, content,
     assert refused(*got), got
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data(), suffix=st.sampled_from([*VALID]))
-def test_a_damaged_file_is_refused_in_one_line_or_judged_but_never_a_fault(folder, capsys, data, suffix):
+def test_a_damaged_file_is_refused_in_one_line_or_judged_but_never_a_fault(
+    folder, capsys, data, suffix
+):
     """What is left may still be valid: a policy with another figure, results with fewer ids. Results that lost rows never pass."""
     content = data.draw(damaged(VALID[suffix]))
     got = judged_with(folder, capsys, content, suffix)
@@ -166,7 +208,9 @@ def test_a_damaged_file_is_refused_in_one_line_or_judged_but_never_a_fault(folde
 MISTAKES = tomllib.loads((Path(__file__).parent / "mistakes.toml").read_text())
 
 
-@pytest.mark.parametrize(("suffix", "text"), [(s, t) for s, texts in MISTAKES.items() for t in texts])
+@pytest.mark.parametrize(
+    ("suffix", "text"), [(s, t) for s, texts in MISTAKES.items() for t in texts]
+)
 def test_every_mistake_is_refused_in_one_line(folder, capsys, suffix, text):
     got = judged_with(folder, capsys, text.encode(), f".{suffix}")
     assert refused(*got), got

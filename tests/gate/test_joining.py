@@ -12,7 +12,9 @@ from holdfast.errors import HoldfastError
 from holdfast.gate.reading import read_side
 from holdfast.gate.results import Mean, compare
 
-BASE = pd.DataFrame({"task": list("aaaabb"), "example_id": [1, 2, 3, 4, 1, 2], "score": [1, 1, 0, 1, 1, 0]})
+BASE = pd.DataFrame(
+    {"task": list("aaaabb"), "example_id": [1, 2, 3, 4, 1, 2], "score": [1, 1, 0, 1, 1, 0]}
+)
 
 
 def joined(champion, candidate):
@@ -39,7 +41,9 @@ def test_a_column_that_only_the_candidate_has_is_left_aside_with_a_note(column):
     assert note.startswith(f"The candidate's column {column} was left aside, because the champion")
 
 
-@pytest.mark.parametrize("form", [lambda f: f, lambda f: f.drop(columns=["cluster", "segment", "label"])])
+@pytest.mark.parametrize(
+    "form", [lambda f: f, lambda f: f.drop(columns=["cluster", "segment", "label"])]
+)
 def test_columns_of_the_champion_hold_for_both(form):
     more = BASE.assign(cluster=[1, 1, 2, 2, 3, 3], segment=list("xxyyxy"), label=[0, 1, 0, 1, 0, 1])
     found = joined(
@@ -72,7 +76,9 @@ def test_columns_of_the_champion_hold_for_both(form):
 def test_columns_of_both_that_differ_are_refused_with_the_example_and_both_values(column, how):
     mine, theirs = BASE.assign(**{column: list("xxyyxy")}), BASE.assign(**{column: list("xxzyxy")})
     message = refusal(mine, theirs)
-    assert f"task 'a': example '3' {how} on each side: 'y' (champion) and 'z' (candidate)" in message
+    assert (
+        f"task 'a': example '3' {how} on each side: 'y' (champion) and 'z' (candidate)" in message
+    )
 
 
 def means(score=(0.9, 0.5), **columns) -> pd.DataFrame:
@@ -103,7 +109,9 @@ def test_a_deviation_counts_only_if_the_champion_has_one():
         (70, 70, 0, False),
     ],
 )
-def test_other_numbers_of_aggregated_examples_are_unmatched(champion, candidate, unmatched, thinned):
+def test_other_numbers_of_aggregated_examples_are_unmatched(
+    champion, candidate, unmatched, thinned
+):
     found = joined(means(examples=[champion, 200]), means(examples=[candidate, 200]))
     assert found.unmatched == ({"a": unmatched} if unmatched else {})
     assert found.thinned == (frozenset("a") if thinned else frozenset())
@@ -147,7 +155,9 @@ def segmented(*rows) -> pd.DataFrame:
 
 def test_segments_of_aggregated_results_are_those_of_the_champion():
     mine = segmented(("a", "", 0.9, 100), ("a", "x", 0.8, 40), ("a", "y", 0.95, 60))
-    theirs = segmented(("a", "", 0.9, 100), ("a", "x", 0.8, 30), ("a", "new", 0.1, 9), ("c", "", 0.7, 5))
+    theirs = segmented(
+        ("a", "", 0.9, 100), ("a", "x", 0.8, 30), ("a", "new", 0.1, 9), ("c", "", 0.7, 5)
+    )
     found = joined(mine, theirs)
     assert set(found.segments) == {("a", "x")}
     assert found.shares == {("a", "x"): 0.4}
@@ -180,7 +190,9 @@ def test_both_sides_have_one_form():
         lambda f: f.assign(example_id=[str(i).encode() for i in f["example_id"]]),
         lambda f: f.assign(example_id=[Decimal(i) for i in f["example_id"]]),
         pl.from_pandas,
-        lambda f: pl.from_pandas(f).with_columns(pl.col("example_id").cast(pl.Float64).cast(pl.String)),
+        lambda f: pl.from_pandas(f).with_columns(
+            pl.col("example_id").cast(pl.Float64).cast(pl.String)
+        ),
         lambda f: duckdb.from_df(f).select("task, example_id::HUGEINT AS example_id, score"),
         lambda f: duckdb.from_df(f).select("task, example_id::DOUBLE AS example_id, score"),
     ],
@@ -205,7 +217,10 @@ def test_ids_in_powers_of_ten_are_whole_numbers_unless_digits_were_cut_off():
     theirs = mine.assign(example_id=["0.000000e+00", "1.000000e+00", "1.0E7", "1.234568e+07"])
     found = joined(mine, theirs)
     assert found.strangers == {"a": ("12345678", "1.234568e+07")}
-    assert joined(mine, mine.assign(example_id=mine["example_id"].map("{:.9e}".format))).unmatched == {}
+    assert (
+        joined(mine, mine.assign(example_id=mine["example_id"].map("{:.9e}".format))).unmatched
+        == {}
+    )
 
 
 def test_task_and_segment_names_in_another_form_of_number_are_the_same():
@@ -297,7 +312,9 @@ def test_names_that_one_side_alone_has_in_two_forms_are_two_names():
 
 def test_a_hundred_thousand_segments_take_seconds():
     n = 100_000
-    mine = pd.DataFrame({"task": "a", "example_id": range(n), "score": 1, "segment": [f"s{k}" for k in range(n)]})
+    mine = pd.DataFrame(
+        {"task": "a", "example_id": range(n), "score": 1, "segment": [f"s{k}" for k in range(n)]}
+    )
     sides = read_side(mine), read_side(mine.sample(frac=1, random_state=0))
     start = time.perf_counter()
     found = compare(*sides)

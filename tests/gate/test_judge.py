@@ -21,7 +21,9 @@ def scores(task: str, right: int, n: int, wrong_from: int = 0) -> pd.DataFrame:
     """n examples of a task; the first `right` are right, but the first `wrong_from` of those wrong."""
     score = np.array([1] * right + [0] * (n - right))
     score[:wrong_from] = 0
-    return pd.DataFrame({"task": task, "example_id": [f"{task}-{k}" for k in range(n)], "score": score})
+    return pd.DataFrame(
+        {"task": task, "example_id": [f"{task}-{k}" for k in range(n)], "score": score}
+    )
 
 
 def side(**tasks):
@@ -58,7 +60,12 @@ def test_few_examples_do_not_decide_and_say_how_many_would():
     task = next(t for t in v.tasks if t.task == "north")
     assert task.needed > 100
     assert "would, if that is the true change" in task.reason
-    assert judge(side(north=(9, 10), south=(9, 10)), side(north=(9, 10), south=(9, 10))).tasks[0].needed == 30
+    assert (
+        judge(side(north=(9, 10), south=(9, 10)), side(north=(9, 10), south=(9, 10)))
+        .tasks[0]
+        .needed
+        == 30
+    )
 
 
 def test_rules_of_single_tasks_floors_and_warnings():
@@ -83,19 +90,30 @@ def test_waivers_hold_until_their_last_day():
 
 def test_rules_on_the_whole():
     down = side(north=(900, 1000, 5), south=(900, 1000, 5))
-    assert "the mean change over old tasks is −0.50 points" in judge(down, whole={"lowest_transfer": -0.001}).reasons[0]
+    assert (
+        "the mean change over old tasks is −0.50 points"
+        in judge(down, whole={"lowest_transfer": -0.001}).reasons[0]
+    )
     learnt = pd.concat([CHAMPION, scores("east", 700, 1000)])
     assert judge(learnt, whole={"new_task": "east", "least_gain": 0.5}).passed
-    assert "below the gain of +80.00" in judge(learnt, whole={"new_task": "east", "least_gain": 0.8}).reasons[0]
+    assert (
+        "below the gain of +80.00"
+        in judge(learnt, whole={"new_task": "east", "least_gain": 0.8}).reasons[0]
+    )
 
 
 def test_a_task_that_the_candidate_was_not_tested_on_fails():
-    assert judge(side(north=(900, 1000))).reasons == ("south: the candidate was not tested on it, although the champion was",)
+    assert judge(side(north=(900, 1000))).reasons == (
+        "south: the candidate was not tested on it, although the champion was",
+    )
 
 
 def test_examples_on_one_side_only_are_refused_unless_the_policy_ignores_them():
     part = CHAMPION.iloc[:-7]
-    with pytest.raises(HoldfastError, match=r"task 'south': 7 examples are on one side only \(champion only: south-993;"):
+    with pytest.raises(
+        HoldfastError,
+        match=r"task 'south': 7 examples are on one side only \(champion only: south-993;",
+    ):
         judge(part)
     assert "7 examples are on one side only" in judge(part, unmatched="ignore").warnings[-1]
 
@@ -107,7 +125,14 @@ def test_the_order_of_rows_does_not_matter():
 
 def test_real_scores_clusters_and_aggregates_are_judged():
     rng = np.random.default_rng(0)
-    base = pd.DataFrame({"task": "a", "example_id": range(2000), "score": rng.random(2000), "cluster": np.repeat(range(100), 20)})
+    base = pd.DataFrame(
+        {
+            "task": "a",
+            "example_id": range(2000),
+            "score": rng.random(2000),
+            "cluster": np.repeat(range(100), 20),
+        }
+    )
     lower = base.assign(score=(base["score"] - 0.1).clip(0, 1))
     assert judge(base, base, default={"delta": 0.05}).decision == "pass"
     v = judge(lower, base, default={"delta": 0.05})
@@ -116,7 +141,11 @@ def test_real_scores_clusters_and_aggregates_are_judged():
     means = pd.DataFrame({"task": ["a", "b"], "score": [0.9, 0.8], "examples": [50000, 50000]})
     assert judge(means, means).decision == "pass"
     assert judge(means.assign(score=[0.9, 0.7]), means).decision == "fail"
-    assert judge(means.assign(sd=0.2), means.assign(sd=0.2)).tasks[0].method.startswith("melded bounds")
+    assert (
+        judge(means.assign(sd=0.2), means.assign(sd=0.2))
+        .tasks[0]
+        .method.startswith("melded bounds")
+    )
 
 
 def test_holm_protects_many_tasks_from_a_false_alarm():
@@ -165,7 +194,11 @@ def test_mistakes_in_a_policy_are_one_sentence(tmp_path, text, message):
     ("content", "name", "message"),
     [
         ("task,example_id\na,1\n", "x.csv", "missing score"),
-        ("task,example_id,score\na,1,high\n", "x.csv", "score must be a number, got 'high' in row 1"),
+        (
+            "task,example_id,score\na,1,high\n",
+            "x.csv",
+            "score must be a number, got 'high' in row 1",
+        ),
         ("task,example_id,score\na,1,1.5\n", "x.csv", r"scores lie in \[0, 1\]"),
         ("task,example_id,score\na,1,nan\n", "x.csv", "score must be a number"),
         ("task,example_id,score\na,1,1\na,1,0\n", "x.csv", "'a', '1' stands twice"),
@@ -186,20 +219,32 @@ def test_mistakes_in_results_are_one_sentence(tmp_path, content, name, message):
 
 def segments(low: int, high: int) -> pd.DataFrame:
     """1,000 examples of one task in two segments of 500; how many of each are right."""
-    parts = [scores("a", right, 500).assign(segment=name) for name, right in (("old customers", low), ("new customers", high))]
+    parts = [
+        scores("a", right, 500).assign(segment=name)
+        for name, right in (("old customers", low), ("new customers", high))
+    ]
     frame = pd.concat(parts, ignore_index=True)
     return frame.assign(example_id=[f"e{k}" for k in range(1000)])
 
 
 def test_a_segment_that_was_destroyed_fails_while_its_task_rises():
     before, after = segments(450, 400), segments(490, 340)
-    plain = judge(after.drop(columns="segment"), before.drop(columns="segment"), default={"delta": 0.05})
+    plain = judge(
+        after.drop(columns="segment"), before.drop(columns="segment"), default={"delta": 0.05}
+    )
     assert plain.decision == "pass", "without segments nobody sees it"
     v = judge(after, before, default={"delta": 0.05})
     assert v.reasons == ("a/new customers: loses 12.00 points, more than the 5 allowed",)
-    assert judge(after.drop(columns="segment"), before, default={"delta": 0.05}).decision == "fail", "one side's labels are enough"
+    assert (
+        judge(after.drop(columns="segment"), before, default={"delta": 0.05}).decision == "fail"
+    ), "one side's labels are enough"
     assert judge(after, before, default={"delta": 0.05, "segments": "ignore"}).decision == "pass"
-    assert judge(after, before, default={"delta": 0.05}, tasks={"a/new customers": {"delta": 0.2}}).decision == "pass"
+    assert (
+        judge(
+            after, before, default={"delta": 0.05}, tasks={"a/new customers": {"delta": 0.2}}
+        ).decision
+        == "pass"
+    )
     waiver = {"task": "a/new customers", "reason": "known loss", "expires": TODAY}
     assert judge(after, before, default={"delta": 0.05}, waivers=[waiver]).decision == "pass"
     with pytest.raises(HoldfastError, match="in another segment on each side"):
@@ -217,7 +262,9 @@ def test_a_segment_passes_only_if_it_is_shown_to_keep_within_the_limit_unless_th
     }
     worse = judge(same, same, default={"delta": 0.005, "segments": "worse"})
     assert worse.decision == "pass"
-    assert [v.decision for v in worse.tasks] == ["pass", "inconclusive", "inconclusive"], "never a green pass"
+    assert [v.decision for v in worse.tasks] == ["pass", "inconclusive", "inconclusive"], (
+        "never a green pass"
+    )
     assert sum("not shown to be within the limit" in w for w in worse.warnings) == 2
     ignored = judge(same, same, default={"delta": 0.005, "segments": "ignore"})
     assert [v.label for v in ignored.tasks] == ["a"]
@@ -230,8 +277,13 @@ def test_means_that_are_no_shares_of_right_answers_need_their_deviation():
     assert (v.decision, v.tasks[0].change) == ("inconclusive", 0)
     assert "give their standard deviations in the column sd" in v.reasons[0]
     assert judge(means.assign(sd=0.1), means.assign(sd=0.1)).decision == "pass"
-    assert judge(means.assign(score=0.91234), means.assign(score=0.91234)).decision == "pass", "45617 of 50000"
-    assert "the number of examples is not known" in judge(means.assign(examples=0), means.assign(examples=0)).reasons[0]
+    assert judge(means.assign(score=0.91234), means.assign(score=0.91234)).decision == "pass", (
+        "45617 of 50000"
+    )
+    assert (
+        "the number of examples is not known"
+        in judge(means.assign(examples=0), means.assign(examples=0)).reasons[0]
+    )
 
 
 def matrix(*rows, counts=2000, results=False) -> AccuracyMatrix:
@@ -239,7 +291,15 @@ def matrix(*rows, counts=2000, results=False) -> AccuracyMatrix:
     for after, row in zip("abc", rows, strict=True):
         for task, score in zip("abc", row, strict=False):
             single = np.arange(counts) < score * counts
-            m.record(task, after=after, **({"results": single.astype(float)} if results else {"score": score, "examples": counts}))
+            m.record(
+                task,
+                after=after,
+                **(
+                    {"results": single.astype(float)}
+                    if results
+                    else {"score": score, "examples": counts}
+                ),
+            )
     return m
 
 
@@ -253,16 +313,25 @@ def test_matrices_are_judged_by_their_last_row(tmp_path, results):
     assert [t.decision for t in v.tasks] == ["fail", "pass", "pass"]
     assert v.champion_standing.transfer == pytest.approx(backward_transfer(champion))
     assert v.candidate_standing.accuracy == pytest.approx(average_accuracy(candidate))
-    assert max(v.candidate_standing.forgetting.values()) == pytest.approx(worst_forgetting(candidate))
+    assert max(v.candidate_standing.forgetting.values()) == pytest.approx(
+        worst_forgetting(candidate)
+    )
     assert v.tasks[0].method.startswith("Gaffke" if results else "melded")
     (tmp_path / "a.json").write_text(json.dumps(champion.to_json()))
     (tmp_path / "b.json").write_text(json.dumps({"matrix": candidate.to_json(), "config": {}}))
-    read = Gate(policy_from({"default": {"delta": 0.03}})).judge(tmp_path / "a.json", tmp_path / "b.json", TODAY)
+    read = Gate(policy_from({"default": {"delta": 0.03}})).judge(
+        tmp_path / "a.json", tmp_path / "b.json", TODAY
+    )
     assert read.tasks == v.tasks
     if not results:
         champion.to_csv(tmp_path / "a.csv")
         candidate.to_csv(tmp_path / "b.csv")
-        assert Gate(policy_from({"default": {"delta": 0.03}})).judge(tmp_path / "a.csv", tmp_path / "b.csv", TODAY).tasks == v.tasks
+        assert (
+            Gate(policy_from({"default": {"delta": 0.03}}))
+            .judge(tmp_path / "a.csv", tmp_path / "b.csv", TODAY)
+            .tasks
+            == v.tasks
+        )
 
 
 def test_the_simple_policy_takes_figures_and_says_what_it_needs():
@@ -279,8 +348,13 @@ def test_the_simple_policy_takes_figures_and_says_what_it_needs():
     few = gate.judge(matrix(*GOOD, counts=100), matrix(*GOOD, counts=100), TODAY)
     assert few.decision == "pass", "what is wrong with it: 100 examples show nothing"
     assert "100 examples do not show a loss below 2 points" in few.warnings[1]
-    assert {t.decision for t in few.tasks} == {"inconclusive"}, "nothing that is not shown is called a pass"
-    with pytest.raises(HoldfastError, match=r"whole.worst_forgetting asks what was lost since .* give accuracy matrices, or use --ledger"):
+    assert {t.decision for t in few.tasks} == {"inconclusive"}, (
+        "nothing that is not shown is called a pass"
+    )
+    with pytest.raises(
+        HoldfastError,
+        match=r"whole.worst_forgetting asks what was lost since .* give accuracy matrices, or use --ledger",
+    ):
         gate.judge(CHAMPION, CHAMPION, TODAY)
 
 

@@ -15,7 +15,15 @@ from test_command import against, call, folder  # noqa: F401 (folder is a fixtur
 from test_judge import CHAMPION, judge, scores, side
 
 from holdfast import files
-from holdfast.gate.outputs import FILES, as_junit, as_markdown, as_model_card, begin, in_markdown, write
+from holdfast.gate.outputs import (
+    FILES,
+    as_junit,
+    as_markdown,
+    as_model_card,
+    begin,
+    in_markdown,
+    write,
+)
 from holdfast.reports.gate import gate_html
 
 WORSE = side(north=(990, 1000), south=(900, 1000, 60))
@@ -117,7 +125,9 @@ def slowly(monkeypatch) -> None:
         monkeypatch.setattr(Path, name, late(getattr(Path, name)))
 
 
-def test_forty_kills_while_files_are_written_leave_no_half_result_and_no_old_pass(tmp_path, monkeypatch):
+def test_forty_kills_while_files_are_written_leave_no_half_result_and_no_old_pass(
+    tmp_path, monkeypatch
+):
     """A child of this process writes as the command does: it takes the old pass away, then it writes a failure."""
     out = tmp_path / "gate"
     passed, failed = judge(CHAMPION), judge(WORSE)
@@ -156,11 +166,22 @@ def test_forty_kills_while_files_are_written_leave_no_half_result_and_no_old_pas
 
 def test_a_killed_command_leaves_no_old_pass(folder):  # noqa: F811
     CHAMPION.to_parquet("good.parquet")
-    gate = [sys.executable, "-m", "holdfast.cli.main", "gate", "--champion", "champion.parquet", "--out", "gate"]
+    gate = [
+        sys.executable,
+        "-m",
+        "holdfast.cli.main",
+        "gate",
+        "--champion",
+        "champion.parquet",
+        "--out",
+        "gate",
+    ]
     subprocess.run([*gate, "--candidate", "good.parquet"], capture_output=True, check=True)
     assert json.loads(Path("gate/verdict.json").read_text())["passed"] is True
     os.mkfifo("slow.csv")  # a candidate that never comes
-    process = subprocess.Popen([*gate, "--candidate", "slow.csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [*gate, "--candidate", "slow.csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     for _ in range(300):
         if not Path("gate/verdict.json").exists() and Path("gate/junit.xml").exists():
             break
@@ -171,11 +192,19 @@ def test_a_killed_command_leaves_no_old_pass(folder):  # noqa: F811
 
 
 def test_a_row_that_is_not_shown_is_never_a_pass_in_any_file():
-    champion = pd.concat([scores("a", 190, 200).assign(segment="x"), scores("b", 950, 1000).assign(segment="y")])
+    champion = pd.concat(
+        [scores("a", 190, 200).assign(segment="x"), scores("b", 950, 1000).assign(segment="y")]
+    )
     v = judge(champion, champion, default={"delta": 0.01, "segments": "worse"})
     assert v.decision == "inconclusive"
     cases = {c.get("name"): [e.tag for e in c] for c in ET.fromstring(as_junit(v))}
-    assert cases == {"a": ["failure"], "a/x": ["skipped"], "b": [], "b/y": [], "the release as a whole": ["failure"]}
+    assert cases == {
+        "a": ["failure"],
+        "a/x": ["skipped"],
+        "b": [],
+        "b/y": [],
+        "the release as a whole": ["failure"],
+    }
     assert "| ↳ a/x | inconclusive (warning) |" in as_markdown(v)
     page = gate_html(v.to_json())
     assert page.count('badge small inconclusive"') == 2
@@ -199,7 +228,9 @@ def test_every_sign_is_that_of_a_change():
     assert "Worst change: <b>−6.00 points</b> on south" in gate_html(v.to_json())
 
 
-@pytest.mark.parametrize("name", ["see #12", "@everyone", ":rocket:", "https://evil.example/x", "www.evil.example"])
+@pytest.mark.parametrize(
+    "name", ["see #12", "@everyone", ":rocket:", "https://evil.example/x", "www.evil.example"]
+)
 def test_names_are_dead_text_in_markdown_and_whole_in_xml(name):
     frame = CHAMPION.assign(task=name, example_id=range(2000))
     v = judge(frame, frame)
@@ -240,7 +271,15 @@ def test_a_reader_that_is_gone_takes_no_verdict_away(folder):  # noqa: F811
 def test_an_input_in_the_folder_of_outputs_is_not_taken_away(folder, capsys):  # noqa: F811
     assert against(capsys, CHAMPION, "--out", "gate")[0] == 0
     before = (folder / "gate/verdict.json").read_text()
-    code, _, err = call(capsys, "--champion", "champion.parquet", "--candidate", "gate/verdict.json", "--out", "gate")
+    code, _, err = call(
+        capsys,
+        "--champion",
+        "champion.parquet",
+        "--candidate",
+        "gate/verdict.json",
+        "--out",
+        "gate",
+    )
     assert code == 2
     assert "is an input" in err
     assert (folder / "gate/verdict.json").read_text() == before

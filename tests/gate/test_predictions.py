@@ -18,22 +18,30 @@ def predicted(seed: int = 0, n: int = 400, **columns) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     label = np.random.default_rng(9).integers(0, 3, n)
     prediction = np.where(rng.random(n) < 0.8, label, rng.integers(0, 3, n))
-    return pd.DataFrame({"task": "a", "example_id": range(n), "label": label, "prediction": prediction} | columns)
+    return pd.DataFrame(
+        {"task": "a", "example_id": range(n), "label": label, "prediction": prediction} | columns
+    )
 
 
 def test_the_mean_of_a_class_is_its_recall():
     mine, theirs = predicted(1), predicted(2)
     found = joined(mine, theirs)
-    assert found.tasks["a"].means[1] == pytest.approx((theirs["label"] == theirs["prediction"]).mean())
+    assert found.tasks["a"].means[1] == pytest.approx(
+        (theirs["label"] == theirs["prediction"]).mean()
+    )
     for position, side in enumerate((mine, theirs)):
         recalls = recall_score(side["label"], side["prediction"], average=None)
-        assert [found.classes["a", str(k)].means[position] for k in range(3)] == pytest.approx(recalls)
+        assert [found.classes["a", str(k)].means[position] for k in range(3)] == pytest.approx(
+            recalls
+        )
     assert sum(found.class_shares.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("side", ["champion", "candidate", "both"])
 def test_classes_are_judged_whatever_the_scores_are(side):
-    mine, theirs = (f.drop(columns="prediction").assign(score=1.0) for f in (predicted(1), predicted(2)))
+    mine, theirs = (
+        f.drop(columns="prediction").assign(score=1.0) for f in (predicted(1), predicted(2))
+    )
     if side != "candidate":
         mine.loc[0, "score"] = 0.99
     if side != "champion":
@@ -88,7 +96,9 @@ def test_scores_that_contradict_label_and_prediction_are_counted():
 
 @pytest.mark.parametrize("score", [1, 0.99])
 @pytest.mark.parametrize("columns", [["label"], []])
-def test_scores_that_only_the_candidate_makes_better_than_its_predictions_are_refused(score, columns):
+def test_scores_that_only_the_candidate_makes_better_than_its_predictions_are_refused(
+    score, columns
+):
     mine, theirs = predicted(1), predicted(2)
     wrong = theirs["label"] != theirs["prediction"]
     first = theirs[wrong].iloc[0]
@@ -96,8 +106,12 @@ def test_scores_that_only_the_candidate_makes_better_than_its_predictions_are_re
     with pytest.raises(HoldfastError) as caught:
         joined(mine, theirs.drop(columns=columns))
     message = str(caught.value)
-    told = f"task 'a': the candidate's score of example '{first['example_id']}' is {score}, but its "
-    assert told + f"prediction is '{first['prediction']}' and its label '{first['label']}'" in message
+    told = (
+        f"task 'a': the candidate's score of example '{first['example_id']}' is {score}, but its "
+    )
+    assert (
+        told + f"prediction is '{first['prediction']}' and its label '{first['label']}'" in message
+    )
     assert f"({wrong.sum()} of 400 scores contradict them)" in message
     assert "must say what label and prediction say, as the champion's does" in message
 
@@ -119,7 +133,9 @@ def test_a_candidate_without_predictions_is_told_that_its_scores_were_not_checke
     assert "its scores could not be checked" in joined(mine, theirs).notes[0]
 
 
-@pytest.mark.parametrize(("negative", "positive"), [(0, 1), (False, True), ("ham", "spam"), ("true", "untrue")])
+@pytest.mark.parametrize(
+    ("negative", "positive"), [(0, 1), (False, True), ("ham", "spam"), ("true", "untrue")]
+)
 def test_areas_are_those_of_scikit_learn_with_ties_counted_half(negative, positive):
     rng = np.random.default_rng(4)
     truth = rng.random(500) < 0.2
@@ -163,8 +179,16 @@ def chances(tasks: int = 1, classes: int = 2) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("champion", "candidate", "why"),
     [
-        (chances(), chances().drop(columns="probability"), "candidate's results have no column prob"),
-        (chances().drop(columns="label"), chances(), "champion's results have probabilities, but no"),
+        (
+            chances(),
+            chances().drop(columns="probability"),
+            "candidate's results have no column prob",
+        ),
+        (
+            chances().drop(columns="label"),
+            chances(),
+            "champion's results have probabilities, but no",
+        ),
         (chances(7, 3), chances(7, 3), "two classes: 't0' (3 classes), 't1' (3 classes)"),
         (chances(1, 1), chances(1, 1), "do not have two classes: 't0' (1 class)."),
     ],

@@ -20,11 +20,15 @@ RANK = {"fail": 0, "inconclusive": 1, "pass": 2}
 
 
 def paired(before: np.ndarray, after: np.ndarray, **more) -> tuple[pd.DataFrame, pd.DataFrame]:
-    frame = pd.DataFrame({"task": "a", "example_id": np.arange(len(before)), "score": before, **more})
+    frame = pd.DataFrame(
+        {"task": "a", "example_id": np.arange(len(before)), "score": before, **more}
+    )
     return frame, frame.assign(score=after)
 
 
-def outcome(rng: np.random.Generator, n: int, lost: float, won: float) -> tuple[np.ndarray, np.ndarray]:
+def outcome(
+    rng: np.random.Generator, n: int, lost: float, won: float
+) -> tuple[np.ndarray, np.ndarray]:
     draw = rng.random(n)
     before = np.where(draw < lost, 1.0, np.where(draw < lost + won, 0.0, (rng.random(n) < 0.9)))
     after = np.where(draw < lost, 0.0, np.where(draw < lost + won, 1.0, before))
@@ -42,8 +46,12 @@ def test_labels_that_add_nothing_never_help(seed):
         clustered = judge(*paired(before, after, cluster=labels)[::-1], default={"delta": 0.02})
         assert RANK[clustered.decision] <= RANK[plain.decision]
     own = judge(*paired(before, after, cluster=np.arange(n))[::-1], default={"delta": 0.02})
-    assert own.tasks[0].p_loses_less == plain.tasks[0].p_loses_less, "a cluster of its own says nothing"
-    segmented = judge(*paired(before, after, segment=np.arange(n) % 4)[::-1], default={"delta": 0.02})
+    assert own.tasks[0].p_loses_less == plain.tasks[0].p_loses_less, (
+        "a cluster of its own says nothing"
+    )
+    segmented = judge(
+        *paired(before, after, segment=np.arange(n) % 4)[::-1], default={"delta": 0.02}
+    )
     if plain.decision != "fail":
         assert RANK[segmented.decision] <= RANK[plain.decision]
 
@@ -79,7 +87,9 @@ def test_a_few_clusters_decide_nothing_and_the_number_that_would_is_named():
 
 
 def test_a_large_measured_loss_is_never_a_green_pass_and_the_correction_is_named():
-    champion = pd.concat([scores(f"t{k}", 95, 100).assign(segment="s") for k in range(12)], ignore_index=True)
+    champion = pd.concat(
+        [scores(f"t{k}", 95, 100).assign(segment="s") for k in range(12)], ignore_index=True
+    )
     candidate = champion.copy()
     lost = (candidate["task"] == "t3") & (candidate.groupby("task").cumcount() < 14)
     candidate.loc[lost, "score"] = 0
@@ -97,7 +107,9 @@ def test_a_large_measured_loss_is_never_a_green_pass_and_the_correction_is_named
 def test_decision_and_interval_say_the_same():
     rng = np.random.default_rng(5)
     for _ in range(40):
-        before, after = outcome(rng, int(rng.integers(50, 900)), rng.choice([0.0, 0.02, 0.06]), 0.01)
+        before, after = outcome(
+            rng, int(rng.integers(50, 900)), rng.choice([0.0, 0.02, 0.06]), 0.01
+        )
         row = judge(*paired(before, after)[::-1], default={"delta": 0.03}).tasks[0]
         decided = "pass" if row.low > -0.03 else "fail" if row.high < -0.03 else "inconclusive"
         assert row.decision == decided
@@ -116,7 +128,10 @@ def test_warnings_are_corrected_among_themselves_and_do_not_weaken_what_counts()
     v = judge(candidate, champion, default={"delta": 0.02}, tasks=warned)
     row = next(t for t in v.tasks if t.task == "a")
     assert row.p_corrected == alone.tasks[0].p_corrected
-    assert next(t for t in v.tasks if t.task == "w0").correction == "Holm's correction for 30 comparisons"
+    assert (
+        next(t for t in v.tasks if t.task == "w0").correction
+        == "Holm's correction for 30 comparisons"
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,7 +194,9 @@ def test_a_policy_that_asks_nothing_is_refused(policy):
         judge(side(north=(1, 1000), south=(1, 1000)), **policy)
 
 
-@pytest.mark.parametrize("reason", ["", " ", "\t\n", "....", "2026-11-20", "x", "ok ok", "-------------"])
+@pytest.mark.parametrize(
+    "reason", ["", " ", "\t\n", "....", "2026-11-20", "x", "ok ok", "-------------"]
+)
 def test_a_waiver_needs_a_reason_in_words(reason):
     with pytest.raises(HoldfastError, match="a reason in words"):
         policy_from({"waivers": [{"task": "south", "reason": reason, "expires": TODAY}]})
@@ -193,20 +210,27 @@ def test_a_waiver_holds_for_a_year_at_most(expires):
 
 
 def test_a_name_that_means_a_task_and_a_segment_is_refused_and_can_be_said_clearly():
-    champion = pd.concat([scores("a", 450, 500).assign(segment="b"), scores("a/b", 450, 500).assign(segment="c")], ignore_index=True)
+    champion = pd.concat(
+        [scores("a", 450, 500).assign(segment="b"), scores("a/b", 450, 500).assign(segment="c")],
+        ignore_index=True,
+    )
     candidate = champion.assign(score=champion["score"].where(champion["task"] == "a", 0))
     rule = {"delta": 0.05}
     waiver = {"task": "a/b", "reason": "known in segment b", "expires": TODAY}
     for ambiguous in ({"waivers": [waiver]}, {"tasks": {"a/b": {"delta": 0.9}}}):
         with pytest.raises(HoldfastError, match="may mean several tasks or segments"):
             judge(candidate, champion, default=rule, **ambiguous)
-    clear = judge(candidate, champion, default=rule, waivers=[waiver | {"task": "a", "segment": "b"}])
+    clear = judge(
+        candidate, champion, default=rule, waivers=[waiver | {"task": "a", "segment": "b"}]
+    )
     assert clear.decision == "fail", "the segment's waiver does not cover the task of that name"
 
 
 def rare(n: int = 20_000, share: float = 0.01) -> pd.DataFrame:
     label = (np.arange(n) < share * n).astype(int)
-    return pd.DataFrame({"task": "transfer", "example_id": np.arange(n), "score": 1, "label": label})
+    return pd.DataFrame(
+        {"task": "transfer", "example_id": np.arange(n), "score": 1, "label": label}
+    )
 
 
 def test_a_rare_class_is_warned_of_and_its_recall_is_judged():
@@ -218,12 +242,19 @@ def test_a_rare_class_is_warned_of_and_its_recall_is_judged():
     v = judge(candidate, champion)
     assert v.reasons == ("transfer, class 1: loses 72.00 points, more than the 2 allowed",)
     assert any("rare classes (transfer: 1)" in w for w in v.warnings)
-    assert [(t.class_label, t.decision) for t in v.tasks] == [("", "pass"), ("1", "fail"), ("0", "pass")]
+    assert [(t.class_label, t.decision) for t in v.tasks] == [
+        ("", "pass"),
+        ("1", "fail"),
+        ("0", "pass"),
+    ]
     unchanged = judge(champion, champion)
     assert unchanged.decision == "pass", "a recall that shows nothing is a warning by default"
     strict = judge(champion.iloc[:400], champion.iloc[:400], default={"classes": "strict"})
     assert strict.decision == "pass"
-    by_segment = judge(candidate.rename(columns={"label": "segment"}), champion.rename(columns={"label": "segment"}))
+    by_segment = judge(
+        candidate.rename(columns={"label": "segment"}),
+        champion.rename(columns={"label": "segment"}),
+    )
     assert by_segment.decision == "fail"
     assert any("small segments (transfer: 1)" in w for w in by_segment.warnings)
 
@@ -249,7 +280,10 @@ def test_changes_have_one_sign_everywhere_and_no_negative_zero():
 
 
 def test_a_task_above_its_limit_since_it_was_learnt_is_told_in_points_lost():
-    sides = Side(CHAMPION, Standing(0.9, 0.0, {}), release="7"), Side(CHAMPION, Standing(0.9, -0.04, {"south": 0.08}))
+    sides = (
+        Side(CHAMPION, Standing(0.9, 0.0, {}), release="7"),
+        Side(CHAMPION, Standing(0.9, -0.04, {"south": 0.08})),
+    )
     v = Gate(policy_from({"default": {"max_cumulative_drop": 0.05}})).judge(*sides, TODAY)
     assert v.reasons == ("south: lost 8.00 points since it was learnt, more than the 5 allowed",)
     assert v.champion_release == "7"
@@ -262,14 +296,24 @@ def test_new_tasks_have_a_word_of_their_own():
     assert low.reasons == ("east: new, and its score 0.7000 is below the floor 0.8",)
 
 
-@pytest.mark.parametrize("values", [{"default": {"delta": "0.9"}}, {"default": {"critical": "no"}}, {"default": {"min_examples": True}}])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"default": {"delta": "0.9"}},
+        {"default": {"critical": "no"}},
+        {"default": {"min_examples": True}},
+    ],
+)
 def test_a_policy_is_read_as_it_is_written(values):
     with pytest.raises(HoldfastError, match="should be a valid"):
         policy_from(values)
 
 
 def test_two_segments_of_one_label_are_not_waived_together():
-    champion = pd.concat([scores("a", 450, 500).assign(segment="b/c"), scores("a/b", 450, 500).assign(segment="c")], ignore_index=True)
+    champion = pd.concat(
+        [scores("a", 450, 500).assign(segment="b/c"), scores("a/b", 450, 500).assign(segment="c")],
+        ignore_index=True,
+    )
     waiver = {"task": "a/b/c", "reason": "known in one of them", "expires": TODAY}
     with pytest.raises(HoldfastError, match="may mean several"):
         judge(champion, champion, default={"delta": 0.05}, waivers=[waiver])
@@ -291,7 +335,10 @@ def test_one_score_between_0_and_1_does_not_stop_the_judging_by_class():
 def test_a_class_that_the_candidate_leaves_out_fails_even_if_ids_may_be_missing():
     champion = rare(2_000, 0.1)
     v = judge(champion[champion["label"] == 0], champion, unmatched="ignore")
-    assert v.reasons[0] == "transfer, class 1: the candidate was not tested on it, although the champion was"
+    assert (
+        v.reasons[0]
+        == "transfer, class 1: the candidate was not tested on it, although the champion was"
+    )
 
 
 def test_a_wider_deviation_of_the_candidate_does_not_make_it_pass():
@@ -315,7 +362,12 @@ def test_a_matrix_of_the_candidate_does_not_tell_its_own_baseline():
 
 
 def test_a_segment_has_a_cumulative_limit_of_its_own():
-    frame = pd.concat([scores("a", 450, 500).assign(segment=s, example_id=[f"{s}{k}" for k in range(500)]) for s in "xy"])
+    frame = pd.concat(
+        [
+            scores("a", 450, 500).assign(segment=s, example_id=[f"{s}{k}" for k in range(500)])
+            for s in "xy"
+        ]
+    )
     now = Standing(0.9, 0.0, {"a": 0.01}, {"a/x": 0.08})
     sides = Side(frame, Standing(0.9, 0.0, {})), Side(frame, now)
     policy = {"tasks": {"a/x": {"max_cumulative_drop": 0.05}, "a/y": {"max_cumulative_drop": 0.05}}}
@@ -336,7 +388,10 @@ def test_a_row_that_the_policy_lets_pass_is_not_red_in_junit():
 def test_a_poor_champion_does_not_stop_the_gate(right):
     poor, good = side(north=(right, 1000)), side(north=(900, 1000))
     assert judge(good, poor).decision == "pass"
-    assert judge(good, poor, decide_by="figures", whole={"largest_accuracy_drop": 0.02}).decision == "pass"
+    assert (
+        judge(good, poor, decide_by="figures", whole={"largest_accuracy_drop": 0.02}).decision
+        == "pass"
+    )
 
 
 def test_a_part_that_the_candidate_thinned_out_is_not_passed_over():
@@ -344,7 +399,15 @@ def test_a_part_that_the_candidate_thinned_out_is_not_passed_over():
     few = champion[(champion["label"] == 0) | (champion["example_id"] == 0)]
     v = judge(few, champion, unmatched="ignore")
     assert (v.decision, v.passed) == ("inconclusive", False)
-    parts = pd.DataFrame({"task": "a", "segment": ["", "x"], "score": [0.9, 0.9], "sd": [0.05, 0.05], "examples": [5000, 50]})
+    parts = pd.DataFrame(
+        {
+            "task": "a",
+            "segment": ["", "x"],
+            "score": [0.9, 0.9],
+            "sd": [0.05, 0.05],
+            "examples": [5000, 50],
+        }
+    )
     wide = parts.assign(score=[0.9, 0.8], sd=[0.05, 0.2])
     lenient = {"default": {"segments": "worse"}}
     assert judge(parts.assign(score=[0.9, 0.8]), parts, **lenient).decision == "fail"
@@ -354,7 +417,9 @@ def test_a_part_that_the_candidate_thinned_out_is_not_passed_over():
 def test_one_row_of_the_champion_does_not_switch_off_the_check_of_scores():
     n = 2000
     label = np.where(np.arange(n) < 200, 1, 0)
-    champion = pd.DataFrame({"task": "a", "example_id": range(n), "score": 1, "label": label, "prediction": label})
+    champion = pd.DataFrame(
+        {"task": "a", "example_id": range(n), "score": 1, "label": label, "prediction": label}
+    )
     champion.loc[0, "score"] = 0
     wrong = np.where(np.arange(n) < 40, 0, label)
     with pytest.raises(HoldfastError, match="say what label and prediction say"):
@@ -362,6 +427,6 @@ def test_one_row_of_the_champion_does_not_switch_off_the_check_of_scores():
 
 
 def test_a_waiver_takes_a_date_in_words_of_iso():
-    assert policy_from({"waivers": [{"task": "a", "reason": "labels of July", "expires": "2026-12-31"}]}).waivers[0].expires == date(
-        2026, 12, 31
-    )
+    assert policy_from(
+        {"waivers": [{"task": "a", "reason": "labels of July", "expires": "2026-12-31"}]}
+    ).waivers[0].expires == date(2026, 12, 31)

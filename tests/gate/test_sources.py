@@ -157,7 +157,9 @@ def tables() -> dict:
         "dictionary": encoded.append_column("score", arrow["score"]),
         "string view": arrow.set_column(0, "task", arrow["task"].cast(pa.string_view())),
         "duckdb": duckdb.sql(query),
-        "duckdb double": duckdb.sql(f"SELECT * REPLACE (example_id::DOUBLE AS example_id) FROM ({query})"),
+        "duckdb double": duckdb.sql(
+            f"SELECT * REPLACE (example_id::DOUBLE AS example_id) FROM ({query})"
+        ),
         "pandas on arrow": arrow.to_pandas(types_mapper=pd.ArrowDtype),
     }
 

@@ -56,13 +56,20 @@ def test_the_chance_of_a_weighted_sum_is_exact_and_its_approximation_close(seed)
     for level in (0.7, 0.1, 0.05, 0.01, 1e-4):
         limit = -evidence.interval(level, level)[0]
         values, counts = np.append(losses - limit, 1 - limit), np.ones(n + 1)
-        assert float(gamma_tail(values, counts)) == pytest.approx(exact_tail(values, counts), rel=1e-5, abs=1e-7)
+        assert float(gamma_tail(values, counts)) == pytest.approx(
+            exact_tail(values, counts), rel=1e-5, abs=1e-7
+        )
         assert evidence.p_loses_less(limit) == pytest.approx(level, rel=0.05 if n < 3 else 2e-3)
         rough = float(gamma_tail(values, counts, near=2.0)) if level > 0.001 else level
-        assert rough == pytest.approx(level, rel=0.15), "the approximation, which simulations use away from the level"
+        assert rough == pytest.approx(level, rel=0.15), (
+            "the approximation, which simulations use away from the level"
+        )
 
 
-@pytest.mark.parametrize(("k", "n", "share"), [(0, 149, 0.02), (1, 200, 0.03), (5, 200, 0.05), (50, 1000, 0.06), (3, 10_000, 0.0008)])
+@pytest.mark.parametrize(
+    ("k", "n", "share"),
+    [(0, 149, 0.02), (1, 200, 0.03), (5, 200, 0.05), (50, 1000, 0.06), (3, 10_000, 0.0008)],
+)
 def test_for_losses_alone_the_bound_is_that_of_clopper_and_pearson(k, n, share):
     p = float(p_loses_less(np.array([1.0, 0.0]), np.ones(2), np.array([k, n - k]), share))
     exact = beta.sf(share, k + 1, n - k)
@@ -78,7 +85,9 @@ def test_pure_losses_at_the_limit_pass_in_at_most_five_per_cent(n, limit):
     counts, values = np.stack([k, n - k], -1), np.array([1.0, 0.0])
     weights = binom.pmf(k, n, limit)
     passed = p_loses_less(np.broadcast_to(values, counts.shape), np.ones(2), counts, limit) <= ALPHA
-    failed = p_loses_less(np.broadcast_to(-values, counts.shape), np.ones(2), counts, -limit) <= ALPHA
+    failed = (
+        p_loses_less(np.broadcast_to(-values, counts.shape), np.ones(2), counts, -limit) <= ALPHA
+    )
     assert weights[passed].sum() <= ALPHA
     assert weights[failed].sum() <= ALPHA
 
@@ -92,7 +101,10 @@ def test_rare_large_losses_of_real_scores_pass_in_at_most_five_per_cent(n, limit
     counts, values = np.stack([k, n - k], -1), np.array([size, 0.0])
     weights = binom.pmf(k, n, limit / size)
     for sign, bound in ((1, limit), (-1, -limit)):
-        claimed = p_loses_less(np.broadcast_to(sign * values, counts.shape), np.ones(2), counts, bound) <= ALPHA
+        claimed = (
+            p_loses_less(np.broadcast_to(sign * values, counts.shape), np.ones(2), counts, bound)
+            <= ALPHA
+        )
         assert weights[claimed].sum() <= ALPHA
 
 
@@ -102,11 +114,15 @@ def test_clusters_that_are_lost_as_a_whole_pass_in_at_most_five_per_cent(k, limi
     """Exactly, by enumeration, for clusters of 50."""
     lost = np.arange(k + 1)
     counts, sums = np.stack([lost, k - lost], -1), np.array([50.0, 0.0])
-    passed = p_loses_less(np.broadcast_to(sums, counts.shape), np.full(2, 50.0), counts, limit) <= ALPHA
+    passed = (
+        p_loses_less(np.broadcast_to(sums, counts.shape), np.full(2, 50.0), counts, limit) <= ALPHA
+    )
     assert binom.pmf(lost, k, limit)[passed].sum() <= ALPHA
 
 
-@pytest.mark.parametrize(("discordance", "limit"), [(0.05, 0.02), (0.1, 0.03), (0.2, 0.05), (0.03, 0.03)])
+@pytest.mark.parametrize(
+    ("discordance", "limit"), [(0.05, 0.02), (0.1, 0.03), (0.2, 0.05), (0.03, 0.03)]
+)
 def test_levels_by_enumeration_of_all_outcomes(discordance, limit):
     """At a true loss of exactly the limit, both claims are made in at most 5 % of outcomes, and not never."""
     n = 200
@@ -168,13 +184,22 @@ def test_swapping_the_sides_turns_a_test_around():
     a, b = paired(9, 4, 300), paired(4, 9, 300)
     assert a.change == -b.change
     assert a.p_loses_less(0.02) == pytest.approx(b.p_loses_more(-0.02))
-    assert a.interval(0.05, 0.01) == pytest.approx([-x for x in b.interval(0.01, 0.05)][::-1], abs=1e-5)
-    c, d = Aggregated((0.9, None, 200), (0.8, 0.2, 300)), Aggregated((0.8, 0.2, 300), (0.9, None, 200))
+    assert a.interval(0.05, 0.01) == pytest.approx(
+        [-x for x in b.interval(0.01, 0.05)][::-1], abs=1e-5
+    )
+    c, d = (
+        Aggregated((0.9, None, 200), (0.8, 0.2, 300)),
+        Aggregated((0.8, 0.2, 300), (0.9, None, 200)),
+    )
     assert c.p_loses_less(0.05) == pytest.approx(d.p_loses_more(-0.05))
 
 
 def test_an_interval_holds_the_changes_that_are_not_rejected():
-    for evidence in (paired(15, 6, 400), Aggregated((0.9, None, 400), (0.88, 0.3, 500)), paired(0, 0, 50)):
+    for evidence in (
+        paired(15, 6, 400),
+        Aggregated((0.9, None, 400), (0.88, 0.3, 500)),
+        paired(0, 0, 50),
+    ):
         low, high = evidence.interval(0.025, 0.01)
         assert -1 <= low <= evidence.change <= high <= 1
         assert evidence.p_loses_less(-low) == pytest.approx(0.025, abs=1e-3)
@@ -229,7 +254,9 @@ def test_sums_of_one_sign_are_certain():
     assert gamma_tail(np.array([-1.0, -2.0]), np.ones(2)) == 0
     assert gamma_tail(np.array([0.0, 0.0]), np.ones(2)) == 1
     assert gamma_tail(np.array([0.0, -1.0]), np.ones(2)) == 0
-    assert gamma_tail(np.array([-1.0, 5.0]), np.array([1.0, 0.0])) == 0, "a factor that never occurs"
+    assert gamma_tail(np.array([-1.0, 5.0]), np.array([1.0, 0.0])) == 0, (
+        "a factor that never occurs"
+    )
     assert gamma_tail(np.array([1.0, -1.0]), np.ones(2)) == pytest.approx(0.5)
 
 
@@ -240,7 +267,9 @@ def test_holm_is_less_strict_than_bonferroni_and_never_stricter_than_no_correcti
         found = holm(p, 0.05)
         assert all(f.rejected for f, v in zip(found, p, strict=True) if v <= 0.05 / 6)
         assert not any(f.rejected for f, v in zip(found, p, strict=True) if v > 0.05)
-        assert all((f.p <= 0.05) == f.rejected == (v <= f.level) for f, v in zip(found, p, strict=True))
+        assert all(
+            (f.p <= 0.05) == f.rejected == (v <= f.level) for f, v in zip(found, p, strict=True)
+        )
     assert holm([], 0.05) == []
 
 
@@ -263,7 +292,9 @@ def test_the_planned_number_of_examples_has_the_planned_power(evidence, limit, d
         power = (p_loses_less(values, np.ones(3), counts, limit) <= ALPHA).mean()
     else:
         right = rng.binomial(n, 0.9, size=(300, 2)) / n
-        power = np.mean([Aggregated((a, None, n), (b, None, n)).p_loses_less(limit) <= ALPHA for a, b in right])
+        power = np.mean(
+            [Aggregated((a, None, n), (b, None, n)).p_loses_less(limit) <= ALPHA for a, b in right]
+        )
     assert 0.77 < power < 0.97
 
 
@@ -278,7 +309,9 @@ def test_the_planned_number_of_clusters_has_the_planned_power():
         evidence = Paired(losses.clip(0, 1), (-losses).clip(0, 1), clusters)
         _, needed = evidence.needed(0.05, ALPHA, 0.0, 0.8)
         sums = 100 * rng.normal(0, 0.1, (40, needed))
-        passed.append((p_loses_less(sums, np.full(needed, 100.0), np.ones(needed), 0.05) <= ALPHA).mean())
+        passed.append(
+            (p_loses_less(sums, np.full(needed, 100.0), np.ones(needed), 0.05) <= ALPHA).mean()
+        )
     assert np.mean(passed) > 0.78
 
 

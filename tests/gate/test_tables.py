@@ -115,7 +115,9 @@ def test_a_probability_is_a_number_from_0_to_1():
         0.25,
         1.0,
     ]
-    assert "probabilities lie in [0, 1]; got probability 1.5 in row 1" in refusal(frame(probability=[1.5, 0]))
+    assert "probabilities lie in [0, 1]; got probability 1.5 in row 1" in refusal(
+        frame(probability=[1.5, 0])
+    )
     assert "probability must be a number, got 'high'" in refusal(frame(probability=["high", 0]))
 
 
@@ -129,7 +131,9 @@ def means(**columns) -> pd.DataFrame:
 def test_a_deviation_that_scores_cannot_have_is_refused():
     assert read_results(means(sd=[0.3, 0.5]))["sd"].tolist() == [0.3, 0.5]
     assert "sd is 1e+06 in row 2" in refusal(means(sd=[0.3, 1e6]))
-    assert "sd is 0.4 in row 1, but scores in [0, 1] with mean 0.9 and 100 examples" in refusal(means(sd=[0.4, 0.5]))
+    assert "sd is 0.4 in row 1, but scores in [0, 1] with mean 0.9 and 100 examples" in refusal(
+        means(sd=[0.4, 0.5])
+    )
     assert "sd is -1 in row 1" in refusal(means(sd=[-1, 0]))
     scores = np.r_[np.ones(994), np.zeros(6)]
     row = means(score=round(scores.mean(), 2), examples=1000, sd=scores.std(ddof=1))
@@ -160,7 +164,11 @@ def test_an_unknown_number_of_examples_is_0():
         ("example_id", [1.0, 1.0], "'a', '1' stands twice"),
         ("example_id", [1, "1"], "'a', '1' stands twice"),
         ("example_id", [b"\xff", b"1"], "example_id in row 1 is no text in UTF-8"),
-        ("score", [np.datetime64("2026"), np.float32(1)], "score must be a number"),  # PyArrow crashes
+        (
+            "score",
+            [np.datetime64("2026"), np.float32(1)],
+            "score must be a number",
+        ),  # PyArrow crashes
         ("task", ["a", "  "], "task is empty in row 2"),
     ],
 )
@@ -171,7 +179,10 @@ def test_values_of_another_kind_are_refused_with_their_row(column, values, reaso
 
 
 def test_weights_and_tasks_that_look_alike_are_noted():
-    assert "column weight of candidate was left aside" in read_side(frame(weight=2), "candidate").notes[0]
+    assert (
+        "column weight of candidate was left aside"
+        in read_side(frame(weight=2), "candidate").notes[0]
+    )
     (note,) = read_side(frame(task=["North", "north"])).notes
     assert "'North' and 'north' differ only in case" in note
     assert read_side(frame()).notes == ()

@@ -27,11 +27,34 @@ def server(tmp_path_factory):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    where = ["--backend-store-uri", f"sqlite:///{folder}/m.db", "--artifacts-destination", str(folder / "artifacts")]
-    command = [sys.executable, "-m", "mlflow", "server", *where, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    quiet = {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+    where = [
+        "--backend-store-uri",
+        f"sqlite:///{folder}/m.db",
+        "--artifacts-destination",
+        str(folder / "artifacts"),
+    ]
+    command = [
+        sys.executable,
+        "-m",
+        "mlflow",
+        "server",
+        *where,
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+    ]
     with (folder / "log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | quiet, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, env=os.environ | quiet, start_new_session=True
+        )
     url, until = f"http://127.0.0.1:{port}", time.monotonic() + 120
     while True:
         try:
@@ -57,7 +80,12 @@ def run_with(client, tmp_path, wrong: int) -> str:
     """A run whose artifact has 1,000 results of two tasks; `wrong` of south's right answers are wrong."""
     score = np.r_[np.ones(900), np.zeros(100)]
     south = np.where(np.arange(1000) < wrong, 0, score)
-    frame = pd.concat([pd.DataFrame({"task": t, "example_id": range(1000), "score": s}) for t, s in (("north", score), ("south", south))])
+    frame = pd.concat(
+        [
+            pd.DataFrame({"task": t, "example_id": range(1000), "score": s})
+            for t, s in (("north", score), ("south", south))
+        ]
+    )
     frame.to_parquet(tmp_path / "results.parquet")
     found = client.get_experiment_by_name("gate")
     run = client.create_run(found.experiment_id if found else client.create_experiment("gate"))
@@ -78,8 +106,15 @@ def test_two_runs_are_judged_and_the_verdict_is_written_back(client, tmp_path):
         "worst_task": "south",
     }
     names = {a.path for a in client.list_artifacts(candidate, "holdfast")}
-    assert names == {f"holdfast/{n}" for n in ("verdict.json", "verdict.html", "verdict.md", "junit.xml", "model-card.md")}
-    kept = json.loads(Path(client.download_artifacts(candidate, "holdfast/verdict.json", str(tmp_path))).read_text())
+    assert names == {
+        f"holdfast/{n}"
+        for n in ("verdict.json", "verdict.html", "verdict.md", "junit.xml", "model-card.md")
+    }
+    kept = json.loads(
+        Path(
+            client.download_artifacts(candidate, "holdfast/verdict.json", str(tmp_path))
+        ).read_text()
+    )
     assert kept["champion"] == f"runs:/{champion}/results.parquet"
     assert "holdfast.decision" not in client.get_run(champion).data.tags
 
@@ -101,7 +136,10 @@ def test_the_command_takes_runs_and_a_dry_run_writes_nothing(client, tmp_path, c
     ("uri", "message"),
     [
         ("runs:/", "expected runs:/<run id>/<path"),
-        ("runs:/0123456789abcdef0123456789abcdef/results.parquet", "could not be fetched from MLflow"),
+        (
+            "runs:/0123456789abcdef0123456789abcdef/results.parquet",
+            "could not be fetched from MLflow",
+        ),
     ],
 )
 def test_mistakes_are_one_sentence(client, uri, message):

@@ -13,7 +13,10 @@ mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed (extra ml
 def client(tmp_path_factory):
     from mlflow.tracking import MlflowClient
 
-    where, before = (tmp_path_factory.mktemp("mlflow") / "store").as_uri(), mlflow.get_tracking_uri()
+    where, before = (
+        (tmp_path_factory.mktemp("mlflow") / "store").as_uri(),
+        mlflow.get_tracking_uri(),
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database takes 20 s to set up
         mlflow.set_tracking_uri(where)
@@ -30,14 +33,22 @@ def test_losses_and_scores_become_metrics_under_a_rising_step(client):
     assert losses == sorted(set(losses))
     assert losses[-1] == ours.steps_done
     for task in s:
-        found = [m.value for m in client.get_metric_history(run, f"score/{task.name.replace('+', '_')}")]
-        assert found == pytest.approx([matrix.score(task.name, after=t.name) for t in s][task.index :])
+        found = [
+            m.value for m in client.get_metric_history(run, f"score/{task.name.replace('+', '_')}")
+        ]
+        assert found == pytest.approx(
+            [matrix.score(task.name, after=t.name) for t in s][task.index :]
+        )
 
 
 def test_tasks_whose_names_differ_in_refused_characters_keep_metrics_of_their_own(client):
     run = client.create_run("0").info.run_id
     log_to(run)({"task": "b", "step": 3, "score": {"a+b": 0.1, "a?b": 0.2, "..": 0.3}})
-    assert client.get_run(run).data.metrics == {"score/a_b": 0.1, "score/a_b_2": 0.2, "score/__": 0.3}
+    assert client.get_run(run).data.metrics == {
+        "score/a_b": 0.1,
+        "score/a_b_2": 0.2,
+        "score/__": 0.3,
+    }
 
 
 def test_a_run_that_does_not_exist_is_refused_before_training(client):

@@ -11,7 +11,11 @@ from ledger_helpers import results
 
 from holdfast.ledger import Ledger
 
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin")) if Path("/usr/lib/postgresql").is_dir() else []
+BINARIES = (
+    sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if Path("/usr/lib/postgresql").is_dir()
+    else []
+)
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +23,11 @@ def postgresql():
     """A PostgreSQL server of the session's own, on a socket; skipped if it is not installed."""
     if not BINARIES:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []
+    user = (
+        ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+        if os.getuid() == 0
+        else []
+    )
     run = {"check": True, "capture_output": True}
     # Not in pytest's own folder, which other users may not enter.
     with tempfile.TemporaryDirectory(prefix="holdfast-pg-") as name:
@@ -27,7 +35,9 @@ def postgresql():
         if user:
             shutil.chown(folder, "postgres", "postgres")
         data = folder / "data"
-        subprocess.run([*user, BINARIES[-1] / "initdb", "-D", data, "-A", "trust", "-U", "postgres"], **run)
+        subprocess.run(
+            [*user, BINARIES[-1] / "initdb", "-D", data, "-A", "trust", "-U", "postgres"], **run
+        )
         options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
         control = [*user, BINARIES[-1] / "pg_ctl", "-D", data, "-w"]
         subprocess.run([*control, "-o", options, "-l", folder / "log", "start"], **run)

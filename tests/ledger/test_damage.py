@@ -92,7 +92,10 @@ def test_damage_to_an_older_ledger_is_never_a_traceback(tmp_path):
         ("DELETE FROM holdfast_scores WHERE position = 0", "is not what was recorded"),
         ("DROP TABLE holdfast_scores", "could not be read: no such table"),
         ("DROP TABLE holdfast_version", "holdfast_version is missing"),
-        ("UPDATE holdfast_version SET version_num = '0004'", "newer version of Holdfast.*upgrade Holdfast"),
+        (
+            "UPDATE holdfast_version SET version_num = '0004'",
+            "newer version of Holdfast.*upgrade Holdfast",
+        ),
         ("UPDATE holdfast_version SET version_num = 'rubbish'", "is damaged"),
         ("UPDATE holdfast_version SET version_num = '0002'", "could not be read"),
         ("DELETE FROM holdfast_version", "is damaged"),
@@ -109,7 +112,9 @@ def test_changes_by_hand_are_noticed(whole, tmp_path, capsys, statement, message
     assert answer(file) is None
     at = ["--model", "m", "--ledger", f"sqlite:///{file}"]
     results(a=0.9).to_csv(tmp_path / "c.csv", index=False)
-    code, _, err = call(capsys, "gate", *at, "--candidate", f"{tmp_path}/c.csv", "--policy", "simple")
+    code, _, err = call(
+        capsys, "gate", *at, "--candidate", f"{tmp_path}/c.csv", "--policy", "simple"
+    )
     # A verdict is not read by the gate.
     assert (code, err.count("\n")) == (2, 1) or "holdfast_verdicts" in statement
     with pytest.raises(HoldfastError, match=message):
@@ -121,17 +126,24 @@ def test_a_missing_name_is_an_error(tmp_path):
     shutil.copy(OLD, file)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
-        connection.execute("UPDATE sqlite_master SET sql = replace(sql, 'model VARCHAR(200) NOT NULL', 'model VARCHAR(200)')")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'model VARCHAR(200) NOT NULL', 'model VARCHAR(200)')"
+        )
         connection.commit()
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("UPDATE holdfast_releases SET model = NULL")
         connection.commit()
-    for read in (Ledger(f"sqlite:///{file}").models, lambda: Ledger(f"sqlite:///{file}").releases("m")):
+    for read in (
+        Ledger(f"sqlite:///{file}").models,
+        lambda: Ledger(f"sqlite:///{file}").releases("m"),
+    ):
         with pytest.raises(HoldfastError):
             read()
 
 
-@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0", b"\0" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"no database at all" * 100, b"SQLite format 3\0", b"\0" * 4096]
+)
 def test_a_file_that_is_no_ledger_is_neither_read_nor_overwritten(tmp_path, content):
     file = tmp_path / "ledger.db"
     file.write_bytes(content)
@@ -160,7 +172,10 @@ def test_postgresql_notices_changes_by_hand_too(postgresql, url):
     for statement, message in (
         ("UPDATE holdfast_scores SET score = 0.99", "is not what was recorded"),
         ("UPDATE holdfast_version SET version_num = '0007'", "newer version of Holdfast"),
-        ("DROP TABLE holdfast_scores; UPDATE holdfast_version SET version_num = '0003'", "could not be read"),
+        (
+            "DROP TABLE holdfast_scores; UPDATE holdfast_version SET version_num = '0003'",
+            "could not be read",
+        ),
     ):
         with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute(statement)

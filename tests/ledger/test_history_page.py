@@ -15,7 +15,9 @@ from holdfast.ledger import Ledger, history
 from holdfast.reports.history import SEGMENTS, history_html, releases_view
 from holdfast.text import points
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSER = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 def segmented(cash, card):
@@ -29,8 +31,15 @@ def segmented(cash, card):
 @pytest.fixture
 def ledger(tmp_path):
     out = Ledger(f"sqlite:///{tmp_path}/l.db")
-    out.record("m", "1", pd.concat([segmented(cash=0.9, card=0.9), results(b=0.7).assign(segment="s")]), ("a", "b"))
-    out.record("m", "2", pd.concat([segmented(cash=0.95, card=0.78), results(b=0.7).assign(segment="s")]))
+    out.record(
+        "m",
+        "1",
+        pd.concat([segmented(cash=0.9, card=0.9), results(b=0.7).assign(segment="s")]),
+        ("a", "b"),
+    )
+    out.record(
+        "m", "2", pd.concat([segmented(cash=0.95, card=0.78), results(b=0.7).assign(segment="s")])
+    )
     return out
 
 
@@ -41,13 +50,20 @@ def view(ledger):
 def test_the_terminal_shows_segments_under_their_task(ledger, tmp_path, capsys):
     code, out, _ = call(capsys, "history", "--model", "m", "--ledger", f"sqlite:///{tmp_path}/l.db")
     assert code == 0
-    rows = [[c.strip("│ ") for c in line.split(" │ ")] for line in out.splitlines() if line.startswith("│")]
+    rows = [
+        [c.strip("│ ") for c in line.split(" │ ")]
+        for line in out.splitlines()
+        if line.startswith("│")
+    ]
     assert rows[2:5] == [
         ["a", "90.0", "86.5", "−3.5", "2"],
         ["cash", "90.0", "95.0", "+5.0", "2"],
         ["card", "90.0", "78.0", "−12.0", "2"],
     ]
-    assert "a / card: 12.0 points lost first by release 2 (learnt in 1)\na: 3.5 points lost first" in out
+    assert (
+        "a / card: 12.0 points lost first by release 2 (learnt in 1)\na: 3.5 points lost first"
+        in out
+    )
 
 
 def test_the_page_has_a_group_of_columns_for_each_task(ledger):
@@ -95,7 +111,9 @@ def test_every_text_on_colour_has_enough_contrast():
     """As WCAG 2.1 counts it: 4.5 to 1, in the legend and in the cells, on light and dark pages."""
     templates = files("holdfast.reports") / "templates"
     style = (templates / "style.css").read_text()
-    heat = [float(x) for x in re.findall(r"--heat: (\.\d+)", (templates / "releases.css").read_text())]
+    heat = [
+        float(x) for x in re.findall(r"--heat: (\.\d+)", (templates / "releases.css").read_text())
+    ]
 
     def colours(name):
         for found in re.findall(rf"--{name}: ([^;]+);", style)[:2]:
@@ -104,9 +122,14 @@ def test_every_text_on_colour_has_enough_contrast():
             else:
                 yield [int(x) for x in found.split(",")]
 
-    for ink, card, low, high, share in zip(*map(colours, ("ink", "card", "low", "high")), heat, strict=True):
+    for ink, card, low, high, share in zip(
+        *map(colours, ("ink", "card", "low", "high")), heat, strict=True
+    ):
         for colour, strength in product((low, high), (0.0, 0.3, 1.0)):
-            over = [share * strength * c + (1 - share * strength) * p for c, p in zip(colour, card, strict=True)]
+            over = [
+                share * strength * c + (1 - share * strength) * p
+                for c, p in zip(colour, card, strict=True)
+            ]
             lighter, darker = sorted((luminance(ink), luminance(over)), reverse=True)
             assert (lighter + 0.05) / (darker + 0.05) >= 4.5, (ink, over)
 
@@ -142,7 +165,12 @@ def test_on_a_phone_the_releases_stay_in_view_while_the_table_scrolls(tmp_path):
     flags += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     flags += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=4000", "--dump-dom"]
     assert BROWSER
-    done = subprocess.run([BROWSER, *flags, (tmp_path / "frame.html").as_uri()], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [BROWSER, *flags, (tmp_path / "frame.html").as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     found = re.search(r"PROBE (\S+) (\S+) (\S+) (\S+) (\w+)", done.stdout)
     assert found, done.stdout[-500:] + done.stderr[-500:]
     scrolled, moved, wide, share, hint = found.groups()

@@ -39,8 +39,16 @@ def test_the_history_tells_which_release_lost_what_first(url):
     found = history(ledger.releases("m"))
     assert found.tasks == ("a", "b")
     assert found.scores[0] == (pytest.approx(0.9), None)
-    assert [None if t is None else round(t, 3) for t in found.transfer] == [None, -0.01, -0.02, -0.3]
-    assert [(x.task, x.release, round(x.drop, 2)) for x in found.losses] == [("b", "4", 0.2), ("a", "3", 0.05)]
+    assert [None if t is None else round(t, 3) for t in found.transfer] == [
+        None,
+        -0.01,
+        -0.02,
+        -0.3,
+    ]
+    assert [(x.task, x.release, round(x.drop, 2)) for x in found.losses] == [
+        ("b", "4", 0.2),
+        ("a", "3", 0.05),
+    ]
 
 
 WRITER = """
@@ -56,7 +64,9 @@ for k in range({count}):
 
 
 def writer(url: str, name: str, count: int) -> subprocess.Popen:
-    code = WRITER.format(path=[str(Path(__file__).parent), *sys.path], url=url, name=name, count=count)
+    code = WRITER.format(
+        path=[str(Path(__file__).parent), *sys.path], url=url, name=name, count=count
+    )
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
@@ -88,30 +98,99 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for k, (a, b) in enumerate([(0.9, 0.8), (0.9, 0.7)]):
         results(a=a, b=b).to_parquet(f"{k}.parquet")
-        code, out, _ = call(capsys, "record", "--model", "fraud", "--release", f"2026-1{k}", "--results", f"{k}.parquet")
+        code, out, _ = call(
+            capsys,
+            "record",
+            "--model",
+            "fraud",
+            "--release",
+            f"2026-1{k}",
+            "--results",
+            f"{k}.parquet",
+        )
         assert (code, out) == (0, f"recorded: fraud, release 2026-1{k}\n")
     code, out, _ = call(capsys, "history", "--model", "fraud")
     assert code == 0
     assert "b: 10.0 points lost first by release 2026-11 (learnt in 2026-10)" in out
     (tmp_path / "gate.toml").write_text("")
-    code, out, _ = call(capsys, "gate", "--ledger", "sqlite:///ledger.db", "--model", "fraud", "--candidate", "0.parquet", "--dry-run")
+    code, out, _ = call(
+        capsys,
+        "gate",
+        "--ledger",
+        "sqlite:///ledger.db",
+        "--model",
+        "fraud",
+        "--candidate",
+        "0.parquet",
+        "--dry-run",
+    )
     assert code == 0
     assert "pass         b: shown to lose less than 2 points" in out
-    (tmp_path / "gate.toml").write_text("[default]\ndelta = 0.15\nmax_cumulative_drop = 0.05\nmin_examples = 1")
-    code, out, _ = call(capsys, "gate", "--ledger", "sqlite:///ledger.db", "--model", "fraud", "--candidate", "1.parquet")
+    (tmp_path / "gate.toml").write_text(
+        "[default]\ndelta = 0.15\nmax_cumulative_drop = 0.05\nmin_examples = 1"
+    )
+    code, out, _ = call(
+        capsys,
+        "gate",
+        "--ledger",
+        "sqlite:///ledger.db",
+        "--model",
+        "fraud",
+        "--candidate",
+        "1.parquet",
+    )
     assert code == 1
     assert "b: lost 10.00 points since it was learnt, more than the 5 allowed" in out
     for arguments, message in (
         (["history", "--model", "froud"], "has no release of 'froud'; it has fraud"),
         (["history", "--model", "m", "--ledger", "mysql://x"], "expected sqlite:///ledger.db"),
-        (["history", "--model", "m", "--ledger", "sqlite:////nowhere/x.db"], "there is no ledger /nowhere/x.db"),
         (
-            ["record", "--model", "m", "--release", "1", "--results", "0.parquet", "--ledger", "sqlite:////nowhere/x.db"],
+            ["history", "--model", "m", "--ledger", "sqlite:////nowhere/x.db"],
+            "there is no ledger /nowhere/x.db",
+        ),
+        (
+            [
+                "record",
+                "--model",
+                "m",
+                "--release",
+                "1",
+                "--results",
+                "0.parquet",
+                "--ledger",
+                "sqlite:////nowhere/x.db",
+            ],
             "there is no folder",
         ),
-        (["record", "--model", "m", "--release", "1", "--results", "no.csv", "--ledger", "sqlite:///new.db"], "there is no such file"),
+        (
+            [
+                "record",
+                "--model",
+                "m",
+                "--release",
+                "1",
+                "--results",
+                "no.csv",
+                "--ledger",
+                "sqlite:///new.db",
+            ],
+            "there is no such file",
+        ),
         (["gate", "--ledger", "sqlite:///ledger.db", "--candidate", "0.parquet"], "--model"),
-        (["record", "--model", "m", "--release", "1", "--results", "0.parquet", "--trained-on", "z"], "trained_on names task 'z'"),
+        (
+            [
+                "record",
+                "--model",
+                "m",
+                "--release",
+                "1",
+                "--results",
+                "0.parquet",
+                "--trained-on",
+                "z",
+            ],
+            "trained_on names task 'z'",
+        ),
     ):
         code, _, err = call(capsys, *arguments)
         assert code == 2, arguments
@@ -126,22 +205,40 @@ def test_verdicts_are_kept_and_change_nothing_when_they_come_twice(url):
     ledger.record("m", "2", results(a=0.9, b=0.75))
     gate = Gate(Policy())
     first = gate.judge(*sides(ledger, "m", results(a=0.5, b=0.75), name="3")).to_json()
-    assert first["candidate_standing"]["forgetting"] == {"a": pytest.approx(0.4), "b": pytest.approx(0.05)}, "since they were learnt"
+    assert first["candidate_standing"]["forgetting"] == {
+        "a": pytest.approx(0.4),
+        "b": pytest.approx(0.05),
+    }, "since they were learnt"
     bad, good = results(a=0.5, b=0.75), results(a=0.9, b=0.75)
-    assert [ledger.keep_verdict("m", "3", first, "2", bad) for _ in range(2)] == ["recorded", "unchanged"]
+    assert [ledger.keep_verdict("m", "3", first, "2", bad) for _ in range(2)] == [
+        "recorded",
+        "unchanged",
+    ]
     second = gate.judge(*sides(ledger, "m", good, name="3")).to_json()
     assert ledger.keep_verdict("m", "3", second, "2", good) == "recorded"
     kept = Ledger(url).verdicts("m")
-    assert [(v.candidate, v.champion, v.decision) for v in kept] == [("3", "2", "fail"), ("3", "2", second["decision"])]
+    assert [(v.candidate, v.champion, v.decision) for v in kept] == [
+        ("3", "2", "fail"),
+        ("3", "2", second["decision"]),
+    ]
     assert kept[0].verdict == json.loads(json.dumps(first))
     assert ledger.verdicts("other") == []
 
 
-def test_the_gate_takes_its_champion_from_the_ledger_and_records_there(tmp_path, capsys, monkeypatch):
+def test_the_gate_takes_its_champion_from_the_ledger_and_records_there(
+    tmp_path, capsys, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     at = ["--ledger", "sqlite:///ledger.db", "--model", NASTY]
-    many = {"a": pd.concat([results(a=0.9).assign(example_id=lambda f, k=k: f["example_id"] + f"-{k}") for k in range(10)])}
+    many = {
+        "a": pd.concat(
+            [
+                results(a=0.9).assign(example_id=lambda f, k=k: f["example_id"] + f"-{k}")
+                for k in range(10)
+            ]
+        )
+    }
     many["a"].to_parquet("1.parquet")
     many["a"].assign(task=NASTY, score=0.0).to_parquet("new.parquet")
     pd.concat([many["a"].assign(score=0.0), pd.read_parquet("new.parquet")]).to_parquet("2.parquet")
@@ -167,4 +264,7 @@ def test_the_gate_takes_its_champion_from_the_ledger_and_records_there(tmp_path,
         assert "\x1b" not in text
     for text in (page, other):
         assert "<script" not in text
-    assert code_of(["gate", "--candidate", "2.parquet", "--champion", "1.parquet", "--release", "3"]) == 2
+    assert (
+        code_of(["gate", "--candidate", "2.parquet", "--champion", "1.parquet", "--release", "3"])
+        == 2
+    )

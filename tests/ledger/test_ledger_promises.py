@@ -89,7 +89,9 @@ def test_a_model_that_is_judged_once_is_judged_always(ledger):
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "copy", PASS, "1", results(a=0.9))
     assert ledger.record("m", "copy", results(a=0.9)) == "recorded"
-    refused(ledger, results(a=0.51), "no verdict has passed these results since release 'copy'", "3")
+    refused(
+        ledger, results(a=0.51), "no verdict has passed these results since release 'copy'", "3"
+    )
 
 
 def test_a_model_that_was_never_judged_is_recorded_freely(ledger):
@@ -245,7 +247,9 @@ def test_the_standing_tells_what_each_segment_lost_since_it_was_learnt(tmp_path,
     ledger, halves = Ledger(f"sqlite:///{tmp_path}/l.db"), ["x"] * 50 + ["y"] * 50
 
     def scored(y):
-        return results(a=1.0).assign(segment=halves, score=[1.0] * 50 + [float(k < y) for k in range(50)])
+        return results(a=1.0).assign(
+            segment=halves, score=[1.0] * 50 + [float(k < y) for k in range(50)]
+        )
 
     for release, y in (("1", 50), ("2", 47), ("3", 44)):
         ledger.record("m", release, scored(y))
@@ -275,7 +279,10 @@ def test_the_command_says_what_is_missing(tmp_path, capsys):
 def test_a_task_whose_newest_results_lack_a_column_is_judged_by_what_they_have(url):
     """Task b was recorded without segments: a keeps its own, and nothing is a dead end."""
     ledger = Ledger(url)
-    a = results(a=0.9).assign(segment=["x" if k % 2 else "y" for k in range(100)], cluster=[str(k % 50) for k in range(100)])
+    a = results(a=0.9).assign(
+        segment=["x" if k % 2 else "y" for k in range(100)],
+        cluster=[str(k % 50) for k in range(100)],
+    )
     ledger.record("m", "1", a)
     ledger.record("m", "2", results(b=0.8))
     for candidate in (

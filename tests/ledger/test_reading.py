@@ -60,7 +60,10 @@ def any_ledger(request):
 
 def read_only(folder):
     """Mount a folder on itself, read-only."""
-    for command in (["mount", "--bind", folder, folder], ["mount", "-o", "remount,ro,bind", folder]):
+    for command in (
+        ["mount", "--bind", folder, folder],
+        ["mount", "-o", "remount,ro,bind", folder],
+    ):
         if subprocess.run(command, capture_output=True).returncode:
             pytest.skip("nothing can be mounted here")
 
@@ -162,7 +165,9 @@ def test_postgresql_with_older_tables_says_what_upgrades_it(postgresql, url):
     Ledger(url).record("m", "1", results(a=0.9))
     with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute("UPDATE holdfast_version SET version_num = '0002'")
-    with pytest.raises(HoldfastError, match=r"older version of Holdfast.*`holdfast record` upgrades it"):
+    with pytest.raises(
+        HoldfastError, match=r"older version of Holdfast.*`holdfast record` upgrades it"
+    ):
         Ledger(url, mode="read").releases("m")
 
 
@@ -181,8 +186,12 @@ def test_a_ledger_that_is_not_there_is_not_made(tmp_path, url):
             with pytest.raises(HoldfastError, match="there is no ledger"):
                 read()
         with pytest.raises(HoldfastError, match="there is no ledger"):
-            Ledger(missing).keep_verdict("m", "2", {"decision": "pass", "passed": True}, "1", results(a=1))
-    with pytest.raises(HoldfastError, match="there is no ledger" if url.startswith("sqlite") else "holds no ledger"):
+            Ledger(missing).keep_verdict(
+                "m", "2", {"decision": "pass", "passed": True}, "1", results(a=1)
+            )
+    with pytest.raises(
+        HoldfastError, match="there is no ledger" if url.startswith("sqlite") else "holds no ledger"
+    ):
         Ledger(url).models()
     assert not list(tmp_path.glob("*.db"))
 
@@ -217,7 +226,13 @@ def test_the_same_results_in_any_order_are_unchanged(url):
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("", "is empty"), (" \t", "is empty"), ("x" * 201, "201 characters"), ("a\0b", "UTF-8"), ("\udcff", "UTF-8")],
+    [
+        ("", "is empty"),
+        (" \t", "is empty"),
+        ("x" * 201, "201 characters"),
+        ("a\0b", "UTF-8"),
+        ("\udcff", "UTF-8"),
+    ],
 )
 def test_names_that_one_of_the_databases_refuses_are_refused_by_both(url, name, message):
     ledger, verdict = Ledger(url), {"decision": "pass", "passed": True}

@@ -19,8 +19,25 @@ PASSWORDS = [
     f"{SECRET}#",
     f"{SECRET}'\\",
 ]
-SCHEMES = ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2", "postgresql+asyncpg", "postgresql+nosuch"]
-OTHERS = ["mysql", "mysql+pymysql", "oracle", "mssql+pyodbc", "sqlite", "sqlite+pysqlcipher", "http", "nosuch", "POSTGRES"]
+SCHEMES = [
+    "postgres",
+    "postgresql",
+    "postgresql+psycopg",
+    "postgresql+psycopg2",
+    "postgresql+asyncpg",
+    "postgresql+nosuch",
+]
+OTHERS = [
+    "mysql",
+    "mysql+pymysql",
+    "oracle",
+    "mssql+pyodbc",
+    "sqlite",
+    "sqlite+pysqlcipher",
+    "http",
+    "nosuch",
+    "POSTGRES",
+]
 URLS = [
     *(f"{scheme}://{USER}:{SECRET}@127.0.0.1:1/db" for scheme in SCHEMES + OTHERS),
     *(f"postgresql+psycopg://{USER}:{password}@127.0.0.1:1/db" for password in PASSWORDS),
@@ -72,8 +89,14 @@ def test_no_message_shows_a_user_or_a_password(url, tmp_path, capsys, monkeypatc
 
 def test_what_is_wrong_is_still_said():
     for url, message in (
-        ("postgres://h/db", r"ledger postgres://\*\*\* cannot be opened: write postgresql\+psycopg://"),
-        ("mysql://u:p@h/db", r"ledger mysql://\*\*\* cannot be opened: expected sqlite:///ledger.db"),
+        (
+            "postgres://h/db",
+            r"ledger postgres://\*\*\* cannot be opened: write postgresql\+psycopg://",
+        ),
+        (
+            "mysql://u:p@h/db",
+            r"ledger mysql://\*\*\* cannot be opened: expected sqlite:///ledger.db",
+        ),
         ("postgresql+psycopg://u:p@q@h/db", "percent-encode"),
         ("postgresql+psycopg://u:p@h:x/db", "host or port is not readable"),
         ("postgresql+psycopg://u:ppp@127.0.0.1:1/db", "could not be read: .*[Cc]onnection"),

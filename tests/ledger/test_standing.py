@@ -7,7 +7,9 @@ from ledger_helpers import call, results
 from holdfast.errors import HoldfastError
 from holdfast.ledger import Ledger, history, sides
 
-POLICY = 'inconclusive = "pass"\n[default]\ndelta = 0.05\nmax_cumulative_drop = 0.05\nmin_examples = 1\n'
+POLICY = (
+    'inconclusive = "pass"\n[default]\ndelta = 0.05\nmax_cumulative_drop = 0.05\nmin_examples = 1\n'
+)
 
 
 @pytest.fixture
@@ -24,12 +26,21 @@ def lost(ledger, *trained_on, **scores):
 def gate(tmp_path, capsys, candidate, *options):
     candidate.to_csv(tmp_path / "candidate.csv", index=False)
     (tmp_path / "gate.toml").write_text(POLICY)
-    at = ["--ledger", f"sqlite:///{tmp_path}/ledger.db", "--model", "m", "--policy", f"{tmp_path}/gate.toml"]
+    at = [
+        "--ledger",
+        f"sqlite:///{tmp_path}/ledger.db",
+        "--model",
+        "m",
+        "--policy",
+        f"{tmp_path}/gate.toml",
+    ]
     return call(capsys, "gate", *at, "--candidate", f"{tmp_path}/candidate.csv", *options)
 
 
 @pytest.mark.parametrize("options", [(), ("--trained-on", "a")])
-def test_a_candidate_that_names_an_old_task_is_held_to_the_cumulative_limit(ledger, tmp_path, capsys, options):
+def test_a_candidate_that_names_an_old_task_is_held_to_the_cumulative_limit(
+    ledger, tmp_path, capsys, options
+):
     for release, score in (("1", 0.95), ("2", 0.93), ("3", 0.91)):
         ledger.record("m", release, results(a=score))
     code, out, err = gate(tmp_path, capsys, results(a=0.89), *options)
@@ -76,7 +87,9 @@ def test_a_task_that_was_tested_before_it_was_learnt_is_held_to_what_it_reached(
     ledger.record("m", "2", results(a=0.9, b=0.8), ("b",))
     assert lost(ledger, a=0.9, b=0.7) == {"a": 0.0, "b": 0.1}
     found = history([*ledger.releases("m")])
-    assert found.transfer[1] == pytest.approx(0.0), "what b gained when it was learnt is no transfer"
+    assert found.transfer[1] == pytest.approx(0.0), (
+        "what b gained when it was learnt is no transfer"
+    )
 
 
 def test_naming_a_task_that_lost_does_not_take_the_loss_out_of_backward_transfer(ledger):
@@ -92,7 +105,9 @@ def test_a_task_that_releases_left_out_is_still_asked_of_the_candidate(ledger, t
     ledger.record("m", "3", results(a=0.9))
     champion, _ = sides(ledger, "m", results(a=0.9))
     assert (champion.name, champion.release) == ("m, release 3 (task b: release 1)", "3")
-    assert champion.rows.groupby("task")["score"].mean().to_dict() == pytest.approx({"a": 0.9, "b": 0.9})
+    assert champion.rows.groupby("task")["score"].mean().to_dict() == pytest.approx(
+        {"a": 0.9, "b": 0.9}
+    )
     assert gate(tmp_path, capsys, results(a=0.9))[0] == 1, "b was not tested"
     assert gate(tmp_path, capsys, results(a=0.9, b=0.1))[0] == 1, "b is not new"
     assert gate(tmp_path, capsys, results(a=0.9, b=0.1), "--trained-on", "b")[0] == 1
@@ -122,7 +137,11 @@ def test_results_of_an_older_release_in_another_form_are_never_passed_over(ledge
 
 def test_aggregated_results_of_several_releases_stand_in_one_table(ledger):
     ledger.record("m", "1", aggregated(a=0.9, b=0.8))
-    ledger.record("m", "2", pd.concat([aggregated(a=0.9).assign(segment=""), aggregated(a=0.9).assign(segment="x")]))
+    ledger.record(
+        "m",
+        "2",
+        pd.concat([aggregated(a=0.9).assign(segment=""), aggregated(a=0.9).assign(segment="x")]),
+    )
     champion, _ = sides(ledger, "m", aggregated(a=0.9, b=0.8))
     assert champion.rows[["task", "segment", "score"]].values.tolist() == [
         ["a", "", 0.9],
@@ -135,11 +154,16 @@ def test_losses_of_segments_are_reported_like_those_of_tasks_worst_first(ledger)
     def parts(cash, card):
         rows = results(a=cash)
         rows["segment"] = ["cash" if k < 50 else "card" for k in range(100)]
-        rows["score"] = [float(k < 50 * cash) for k in range(50)] + [float(k < 50 * card) for k in range(50)]
+        rows["score"] = [float(k < 50 * cash) for k in range(50)] + [
+            float(k < 50 * card) for k in range(50)
+        ]
         return rows
 
     ledger.record("m", "1", parts(cash=0.9, card=0.9))
     ledger.record("m", "2", parts(cash=0.9, card=0.7))
     found = history(ledger.releases("m"))
-    assert [(x.task, x.segment, round(x.drop, 2)) for x in found.losses] == [("a", "card", 0.2), ("a", "", 0.1)]
+    assert [(x.task, x.segment, round(x.drop, 2)) for x in found.losses] == [
+        ("a", "card", 0.2),
+        ("a", "", 0.1),
+    ]
     assert [(c.task, c.segment) for c in found.columns] == [("a", ""), ("a", "cash"), ("a", "card")]

@@ -13,8 +13,14 @@ REASON = "the loss is wanted"
 def test_a_release_that_failed_is_refused_under_any_name_until_a_reason_is_given(ledger):
     bad = results(a=0.5)
     ledger.keep_verdict("m", "2", FAIL, "1", bad)
-    for name, rows in (("2", bad), ("other", bad.sample(frac=1, random_state=0)), ("2", results(a=0.6))):
-        with pytest.raises(HoldfastError, match=r"did not pass the gate.*is fail.*against '1'.*--override"):
+    for name, rows in (
+        ("2", bad),
+        ("other", bad.sample(frac=1, random_state=0)),
+        ("2", results(a=0.6)),
+    ):
+        with pytest.raises(
+            HoldfastError, match=r"did not pass the gate.*is fail.*against '1'.*--override"
+        ):
             ledger.record("m", name, rows)
     with pytest.raises(HoldfastError, match="did not pass"):
         ledger.record("m", "x", bad.assign(cluster="c"), ("a",))
@@ -72,7 +78,9 @@ def test_a_verdict_is_filed_under_the_champion_that_was_judged(ledger):
         ledger.keep_verdict("m", "3", FAIL, "z", results(a=0.5))
 
 
-@pytest.mark.parametrize("verdict", [{}, {"decision": "pass"}, {"decision": "x" * 21, "passed": True}])
+@pytest.mark.parametrize(
+    "verdict", [{}, {"decision": "pass"}, {"decision": "x" * 21, "passed": True}]
+)
 def test_what_is_no_verdict_is_refused(ledger, verdict):
     with pytest.raises(HoldfastError, match="expected a verdict"):
         ledger.keep_verdict("m", "2", verdict, "1", results(a=0.5))

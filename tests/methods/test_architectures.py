@@ -13,8 +13,18 @@ from holdfast.models.supermask import Masks, Supermasks
 from holdfast.streams import named, permuted
 from holdfast.training import Learner, optimizer
 
-NETWORKS = {"mlp": lambda **k: mlp((1, 8, 8), hidden=(24, 16), **k), "convnet": lambda **k: convnet((1, 8, 8), **k)}
-ISOLATING = ["PackNet(3)", "HAT()", "SupSup()", "SeparateNetworks()", "LoRA()", "LoRA(freeze='start')"]
+NETWORKS = {
+    "mlp": lambda **k: mlp((1, 8, 8), hidden=(24, 16), **k),
+    "convnet": lambda **k: convnet((1, 8, 8), **k),
+}
+ISOLATING = [
+    "PackNet(3)",
+    "HAT()",
+    "SupSup()",
+    "SeparateNetworks()",
+    "LoRA()",
+    "LoRA(freeze='start')",
+]
 
 
 def old_predictions(ours, s):
@@ -26,7 +36,14 @@ def old_predictions(ours, s):
 @pytest.mark.parametrize("spec", ISOLATING)
 def test_old_predictions_keep_their_bytes_under_adamw_with_decay(spec, network):
     s = stream("task")
-    ours = Learner(NETWORKS[network](head="separate", seed=0), parse_method(spec), ADAMW, scenario="task", batch_size=64, epochs=2)
+    ours = Learner(
+        NETWORKS[network](head="separate", seed=0),
+        parse_method(spec),
+        ADAMW,
+        scenario="task",
+        batch_size=64,
+        epochs=2,
+    )
     ours.train(s[0])
     before = old_predictions(ours, s)
     ours.train(s[1], s[2])
@@ -37,7 +54,9 @@ def test_old_predictions_keep_their_bytes_under_adamw_with_decay(spec, network):
 def test_norm_layers_keep_old_predictions_too(spec):
     s = stream("task")
     net = slim_resnet18((1, 8, 8), "separate", seed=0)
-    ours = Learner(net, parse_method(spec), ADAMW, scenario="task", batch_size=64, steps=2).train(s[0])
+    ours = Learner(net, parse_method(spec), ADAMW, scenario="task", batch_size=64, steps=2).train(
+        s[0]
+    )
     before = old_predictions(ours, s)
     ours.train(s[1])
     assert torch.equal(before, old_predictions(ours, s))
@@ -73,7 +92,11 @@ def test_packnet_keeps_the_largest_weights_of_each_layer():
 def test_supsup_never_changes_a_weight_and_a_mixture_of_one_mask_is_that_mask():
     s = stream("task")
     ours = learner(s, SupSup())
-    before = {n: p.detach().clone() for n, p in ours.model.named_parameters() if n.endswith("layer.weight")}
+    before = {
+        n: p.detach().clone()
+        for n, p in ours.model.named_parameters()
+        if n.endswith("layer.weight")
+    }
     ours.train(*s.tasks[:2])
     after = dict(ours.model.named_parameters())
     assert all(torch.equal(v, after[n]) and v.unique().numel() == 2 for n, v in before.items())
@@ -87,7 +110,9 @@ def test_supsup_never_changes_a_weight_and_a_mixture_of_one_mask_is_that_mask():
 def test_supsup_tells_which_permutation_it_sees(data_dir):
     s = permuted(named("ylecun/mnist", data_dir).limited(6000, 0), 2, "domain", seed=0)
     net = mlp(s.shape, "fixed", s.outputs, hidden=(300, 300), seed=0)
-    ours = Learner(net, SupSup(), optimizer("adam", lr=1e-3), scenario="domain", epochs=2, batch_size=64).train(*s.tasks)
+    ours = Learner(
+        net, SupSup(), optimizer("adam", lr=1e-3), scenario="domain", epochs=2, batch_size=64
+    ).train(*s.tasks)
     assert isinstance(ours.model, Supermasks)
     for t in s:
         x, _, _ = t.test.fetch(torch.arange(200))
@@ -99,7 +124,14 @@ def test_the_attention_of_hat_has_its_gradient_undone():
     e = torch.tensor([0.3, -1.2], requires_grad=True)
     _Attend.apply(e, 50.0, 400.0).sum().backward()
     a = torch.sigmoid(50 * e.detach())
-    expected = 50 * a * (1 - a) * (400 / 50) * (torch.cosh((50 * e.detach()).clamp(-50, 50)) + 1) / (torch.cosh(e.detach()) + 1)
+    expected = (
+        50
+        * a
+        * (1 - a)
+        * (400 / 50)
+        * (torch.cosh((50 * e.detach()).clamp(-50, 50)) + 1)
+        / (torch.cosh(e.detach()) + 1)
+    )
     assert torch.allclose(e.grad, expected, rtol=1e-4)
 
 
@@ -167,7 +199,10 @@ def test_an_adapter_is_a_low_rank_change_of_its_layer():
     net = ours.model
     assert isinstance(net, Adapted)
     layer = net.layers()[0]
-    merged = layer.base_layer.weight + 6.0 / 3 * layer.lora_B["task_1"].weight @ layer.lora_A["task_1"].weight
+    merged = (
+        layer.base_layer.weight
+        + 6.0 / 3 * layer.lora_B["task_1"].weight @ layer.lora_A["task_1"].weight
+    )
     x = ours.prepare(s[1].test.fetch(torch.arange(5))[0])
     expected = torch.relu(x.flatten(1) @ merged.T + layer.base_layer.bias)
     net.features(x, 1)
@@ -179,11 +214,16 @@ def test_o_lora_adds_its_adapters_up_and_pushes_them_apart():
     ours = learner(s, OLoRA(0.5, rank=2, freeze="start")).train(s[0])
     ours.begin(s[1])
     step = ours.forward(next(ours.batches()))
-    by_hand = sum(float((m.lora_A["task_0"].weight @ m.lora_A["task_1"].weight.T).detach().abs().sum()) for m in ours.model.layers())
+    by_hand = sum(
+        float((m.lora_A["task_0"].weight @ m.lora_A["task_1"].weight.T).detach().abs().sum())
+        for m in ours.model.layers()
+    )
     assert float(ours.method.loss(ours, step).detach()) == pytest.approx(0.5 * by_hand, rel=1e-5)
     overlap = {}
     for strength in (0.0, 0.5):
-        one = learner(s, OLoRA(strength, rank=2, freeze="start"), ADAMW, epochs=4).train(*s.tasks[:2])
+        one = learner(s, OLoRA(strength, rank=2, freeze="start"), ADAMW, epochs=4).train(
+            *s.tasks[:2]
+        )
         overlap[strength] = float(OLoRA(1.0).loss(one, None).detach())
     assert overlap[0.5] < overlap[0.0] / 2
 
@@ -212,6 +252,8 @@ def test_adapters_sit_on_a_transformers_linear_layers_in_training_and_in_inferen
     model = ours.model.eval()
     with torch.no_grad():
         fast = model.features(x, 1)
-    assert torch.allclose(fast, model.features(x, 1), atol=1e-5), "torch's shortcut for inference does not pass the adapters by"
+    assert torch.allclose(fast, model.features(x, 1), atol=1e-5), (
+        "torch's shortcut for inference does not pass the adapters by"
+    )
     ours.train(s[2])
     assert torch.equal(before, old_predictions(ours, s))

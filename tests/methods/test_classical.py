@@ -76,7 +76,11 @@ def test_the_path_integral_of_si_is_the_decrease_of_the_loss():
     decrease = start - full_batch_loss(ours, s[0])
     assert decrease > 0.05
     assert float(ours.method.omega.sum()) == pytest.approx(decrease, rel=0.05)
-    omega, first, theta = ours.method.omega.clone(), ours.method.start.clone(), ours.space.theta.detach().clone()
+    omega, first, theta = (
+        ours.method.omega.clone(),
+        ours.method.start.clone(),
+        ours.space.theta.detach().clone(),
+    )
     ours.end()
     assert torch.allclose(ours.method.importance, omega / ((theta - first) ** 2 + 0.1))
 
@@ -136,7 +140,14 @@ def test_der_stores_the_logits_of_the_moment_and_pulls_towards_them():
     assert torch.allclose(ours.method.loss(ours, step), by_hand)
 
 
-@pytest.mark.parametrize("method", ["DER(60, alpha=1.0)", "DERpp(60, alpha=1.0, beta=1.0)", "DERpp(60, alpha=1.0, beta=1.0, draws=1)"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "DER(60, alpha=1.0)",
+        "DERpp(60, alpha=1.0, beta=1.0)",
+        "DERpp(60, alpha=1.0, beta=1.0, draws=1)",
+    ],
+)
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])
 def test_der_compares_only_outputs_that_existed(method, scenario):
     s = stream(scenario)
@@ -151,7 +162,10 @@ def test_der_compares_only_outputs_that_existed(method, scenario):
 def test_unknown_outputs_leave_no_trace_in_the_gradient():
     z = torch.ones(2, 3, requires_grad=True)
     squared_distance(z, torch.tensor([[0.0, torch.nan], [2.0, 0.0]])).backward()
-    assert z.grad.tolist() == [[pytest.approx(2 / 3), 0.0, 0.0], [pytest.approx(-2 / 3), pytest.approx(2 / 3), 0.0]]
+    assert z.grad.tolist() == [
+        [pytest.approx(2 / 3), 0.0, 0.0],
+        [pytest.approx(-2 / 3), pytest.approx(2 / 3), 0.0],
+    ]
 
 
 def test_der_plus_plus_draws_twice_and_weighs_labels_by_beta():
@@ -176,7 +190,11 @@ def test_gem_solves_its_quadratic_programme():
                 g,
                 jac=lambda v, g=g: v - g,
                 method="SLSQP",
-                constraints={"type": "ineq", "fun": lambda v, past=past: past @ v, "jac": lambda v, past=past: past},
+                constraints={
+                    "type": "ineq",
+                    "fun": lambda v, past=past: past @ v,
+                    "jac": lambda v, past=past: past,
+                },
             ).x
             assert np.allclose(ours, found, atol=1e-4)
             assert (past @ ours >= -1e-8).all()
@@ -186,7 +204,9 @@ def test_gem_with_one_memory_is_agem_and_leaves_good_gradients_alone():
     torch.manual_seed(0)
     for _ in range(20):
         g, r = torch.randn(9).double(), torch.randn(9).double()
-        assert torch.allclose(project(g, r[None], 0.0, 0.0), agem_project(g.clone(), r.clone(), 0.0), atol=1e-8)
+        assert torch.allclose(
+            project(g, r[None], 0.0, 0.0), agem_project(g.clone(), r.clone(), 0.0), atol=1e-8
+        )
     g = torch.tensor([1.0, 2.0])
     assert project(g, torch.tensor([[1.0, 0.0], [0.0, 1.0]])) is g
 
@@ -204,12 +224,20 @@ def test_gem_keeps_the_latest_of_each_task():
     assert task.bincount().tolist() == [15, 15, 15]
 
 
-@pytest.mark.parametrize("method", ["OnlineEWC(5)", "SI(1)", "MAS(0.5)", "DER(100)", "DERpp(100)", "GEM(30)", "Cumulative()"])
+@pytest.mark.parametrize(
+    "method",
+    ["OnlineEWC(5)", "SI(1)", "MAS(0.5)", "DER(100)", "DERpp(100)", "GEM(30)", "Cumulative()"],
+)
 def test_each_keeps_more_than_plain_training(method):
     s = stream("task", 5)
     # small batches: logits are stored in the first epoch, and must be worth keeping by then
     make = optimizer("sgd", lr=0.02, momentum=0.9)
-    plain, ours = (learner(s, m, make, epochs=2, batch_size=4).fit(s).matrix for m in ("FineTune()", method))
+    plain, ours = (
+        learner(s, m, make, epochs=2, batch_size=4).fit(s).matrix for m in ("FineTune()", method)
+    )
     last = s[4].name
-    lost = [sum(max(0, m.score(t.name, after=t.name) - m.score(t.name, after=last)) for t in s) for m in (plain, ours)]
+    lost = [
+        sum(max(0, m.score(t.name, after=t.name) - m.score(t.name, after=last)) for t in s)
+        for m in (plain, ours)
+    ]
     assert lost[1] < lost[0]

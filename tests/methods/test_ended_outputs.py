@@ -165,4 +165,6 @@ def test_a_teacher_keeps_its_answers_when_adapters_are_put_around_its_layers():
     teacher = next(p for p in a.method.parts if p.name == "LwF").teacher
     with torch.no_grad():
         assert torch.allclose(teacher(a.model, x, 0)[:, :2], before, atol=1e-6)
-        assert not torch.allclose(a.model.eval()(x, 0)[:, :2], before, atol=1e-3), "the model itself moved"
+        assert not torch.allclose(a.model.eval()(x, 0)[:, :2], before, atol=1e-3), (
+            "the model itself moved"
+        )

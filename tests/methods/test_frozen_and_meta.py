@@ -14,7 +14,9 @@ from holdfast.training import Learner
 
 
 def frozen(s, method, **options):
-    net = mlp(s.shape, "masked" if s.scenario == "class" else "fixed", s.outputs, hidden=(32, 16), seed=0).freeze()
+    net = mlp(
+        s.shape, "masked" if s.scenario == "class" else "fixed", s.outputs, hidden=(32, 16), seed=0
+    ).freeze()
     return Learner(net, method, SGD, scenario=s.scenario, batch_size=50, **options)
 
 
@@ -99,7 +101,9 @@ def test_the_gradient_of_oml_passes_through_the_inner_loop():
     head = ours.head.linear
     w = torch.cat([head.weight, head.bias[:, None]], 1)
     for part in (slice(0, 16), slice(16, 32)):
-        (g,) = torch.autograd.grad(F.cross_entropy(h[part] @ w.T, batch.y[part]), w, create_graph=True)
+        (g,) = torch.autograd.grad(
+            F.cross_entropy(h[part] @ w.T, batch.y[part]), w, create_graph=True
+        )
         w = w - 0.2 * g
     expected = torch.autograd.grad(F.cross_entropy(h @ w.T, batch.y), ours.space.parameters)
     for ours_g, theirs in zip(grads, expected, strict=True):
@@ -115,7 +119,9 @@ def test_the_inner_loop_of_oml_moves_the_head_alone():
     plain = learner(s, "FineTune()")
     plain.begin(s[0])
     plain.step(next(plain.batches()))
-    assert torch.allclose(still.space.theta, plain.space.theta, atol=1e-6), "without an inner loop it is plain training"
+    assert torch.allclose(still.space.theta, plain.space.theta, atol=1e-6), (
+        "without an inner loop it is plain training"
+    )
     assert not torch.allclose(slow.space.theta, plain.space.theta, atol=1e-6)
 
 
@@ -131,7 +137,9 @@ def test_a_frozen_backbone_stays_as_it_is_under_methods_of_every_kind(spec):
 def test_packnet_prunes_no_frozen_weight():
     s = split(digits(), 5, "task")
     with pytest.raises(HoldfastError, match="none of them is trainable"):
-        Learner(mlp(s.shape, "separate", seed=0).freeze(), parse_method("PackNet()"), scenario="task")
+        Learner(
+            mlp(s.shape, "separate", seed=0).freeze(), parse_method("PackNet()"), scenario="task"
+        )
     model = mlp(s.shape, "separate", seed=0)
     layers = [p for p in model.backbone.parameters() if p.dim() > 1]
     first = layers[0].requires_grad_(False).clone()

@@ -31,7 +31,9 @@ def test_the_gradient_of_ewc_equals_autograd_over_the_naive_sum_of_penalties():
     ours.prepare = lambda x, augment=True: x.double() / 255
     ours.train(*s.tasks[:3])
     theta = ours.space.theta.clone().requires_grad_()
-    sum(3.0 / 2 * (f * (theta - a) ** 2).sum() for f, a in zip(fishers, anchors, strict=True)).backward()
+    sum(
+        3.0 / 2 * (f * (theta - a) ** 2).sum() for f, a in zip(fishers, anchors, strict=True)
+    ).backward()
     g = torch.zeros_like(ours.space.theta)
     ours.method.penalty(ours, g)
     assert len(fishers) == 3
@@ -74,7 +76,9 @@ def test_the_decay_of_ewc_multiplies_the_whole_penalty_of_earlier_tasks():
     with torch.no_grad():
         ours.space.theta.mul_(1.05)
     theta = ours.space.theta.detach().clone().requires_grad_()
-    penalties = [w * (f * (theta - a) ** 2).sum() for w, (f, a) in zip((0.25, 0.5, 1.0), terms, strict=True)]
+    penalties = [
+        w * (f * (theta - a) ** 2).sum() for w, (f, a) in zip((0.25, 0.5, 1.0), terms, strict=True)
+    ]
     (3.0 / 2 * sum(penalties)).backward()
     g = torch.zeros_like(theta)
     ours.method.penalty(ours, g)
@@ -90,7 +94,9 @@ def test_distillation_is_the_divergence_and_pads_a_narrow_teacher_with_zeros():
     assert torch.allclose(distillation(z, old, 2.0), by_hand)
     assert distillation(z, z, 3.0).abs() < 1e-12
     for teacher in (old, torch.randn(6, 5).double()):
-        assert torch.autograd.gradcheck(lambda v, t=teacher: distillation(v, t, 2.0), z.clone().requires_grad_())
+        assert torch.autograd.gradcheck(
+            lambda v, t=teacher: distillation(v, t, 2.0), z.clone().requires_grad_()
+        )
 
 
 def test_lwf_without_a_change_of_weights_adds_nothing_and_pulls_back_after_one():
@@ -117,7 +123,9 @@ def test_lwf_in_the_task_scenario_sums_one_term_for_each_old_task():
     step = ours.forward(batch)
     expected = 0.0
     for t in range(2):
-        new, old = (m(step.x, t)[:, 2 * t : 2 * t + 2] for m in (ours.model, teacher.network(ours.model)))
+        new, old = (
+            m(step.x, t)[:, 2 * t : 2 * t + 2] for m in (ours.model, teacher.network(ours.model))
+        )
         expected += F.kl_div((new / 2).log_softmax(1), (old / 2).softmax(1), reduction="batchmean")
     assert torch.allclose(ours.method.loss(ours, step), expected)
 
@@ -168,7 +176,9 @@ def test_agem_never_moves_against_the_reference():
 
 
 @pytest.mark.parametrize("where", ["gradient", "step"])
-@pytest.mark.parametrize("spec", ["AGEM(60, project={!r})", "AGEM(60, project={!r}, balance='task')"])
+@pytest.mark.parametrize(
+    "spec", ["AGEM(60, project={!r})", "AGEM(60, project={!r}, balance='task')"]
+)
 def test_reference_rows_are_of_past_tasks_alone(spec, where):
     s = stream("domain")
     ours = learner(s, spec.format(where), epochs=1)
@@ -199,7 +209,9 @@ def test_agem_projects_what_it_says(where):
         ours.step(b)
         grad, delta = ours.space.grad.clone(), ours.space.theta - before
         seen.append(float(grad @ r) if where == "gradient" else -float(delta @ r))
-        assert seen[-1] >= -0.01 * float(r.norm() * (grad if where == "gradient" else delta).norm())  # ε in r·r + ε
+        assert seen[-1] >= -0.01 * float(
+            r.norm() * (grad if where == "gradient" else delta).norm()
+        )  # ε in r·r + ε
     assert seen
 
 
@@ -214,7 +226,10 @@ def test_a_gradient_on_other_rows_leaves_everything_alone():
     before = weights(ours.model)
     assert ours.gradient_on(Batch.of_stream(ours.method.memory.sample(8))).any()
     assert torch.equal(ours.space.grad, g)
-    assert all(p.grad.data_ptr() == v.data_ptr() for p, v in zip(ours.space.parameters, ours.space._grad_views, strict=True))
+    assert all(
+        p.grad.data_ptr() == v.data_ptr()
+        for p, v in zip(ours.space.parameters, ours.space._grad_views, strict=True)
+    )
     assert torch.equal(state, torch.get_rng_state())
     assert same(before, weights(ours.model))
 
@@ -253,7 +268,10 @@ def test_wrong_specs_say_what_is_wrong(spec, message):
         parse_method(spec)
 
 
-@pytest.mark.parametrize("spec", ["ER(500) + LwF(alpha=1.0)", "EWC(100)", "FineTune()", "AGEM(10, project='step') + EWC(2.5)"])
+@pytest.mark.parametrize(
+    "spec",
+    ["ER(500) + LwF(alpha=1.0)", "EWC(100)", "FineTune()", "AGEM(10, project='step') + EWC(2.5)"],
+)
 def test_a_spec_is_the_repr(spec):
     assert repr(parse_method(spec)) == spec
 

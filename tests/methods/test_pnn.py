@@ -14,7 +14,9 @@ COUNTS = {
 }
 
 
-def grown(lateral: str, tasks: int, inputs: int = 784, hidden: tuple[int, ...] = (256, 256)) -> Progressive:
+def grown(
+    lateral: str, tasks: int, inputs: int = 784, hidden: tuple[int, ...] = (256, 256)
+) -> Progressive:
     net = Progressive(mlp(inputs, "separate", hidden=hidden, seed=0), lateral)
     for k in range(tasks):
         net.head.open(k, 2 * k, 2 * k + 2)
@@ -26,7 +28,12 @@ def test_parameters_count_as_in_the_formulas(lateral):
     for k, expected in enumerate(COUNTS[lateral], 1):
         found = grown(lateral, k).capacity()
         before = COUNTS[lateral][k - 2] if k > 1 else 0
-        assert found == {"columns": k, "parameters": expected, "frozen": before, "trainable": expected - before}
+        assert found == {
+            "columns": k,
+            "parameters": expected,
+            "frozen": before,
+            "trainable": expected - before,
+        }
 
 
 @pytest.mark.parametrize("lateral", COUNTS)
@@ -40,7 +47,9 @@ def test_activities_follow_the_equation_summed_column_by_column(lateral):
                 width = (4, 3)[layer - 1] if lateral == "same" else (5, 4)[layer - 1]
                 if lateral == "below" and layer == 1:
                     continue
-                u = net.laterals[k][layer - (1 if lateral == "same" else 2)].weight[:, j * width : (j + 1) * width]
+                u = net.laterals[k][layer - (1 if lateral == "same" else 2)].weight[
+                    :, j * width : (j + 1) * width
+                ]
                 z = z + h[j, layer if lateral == "same" else layer - 1] @ u.T
             h[k, layer] = z.clamp(min=0)
     out = net.head.layers[2]
@@ -82,7 +91,9 @@ def test_a_batch_of_several_tasks_and_none():
         torch.testing.assert_close(mixed[row : row + 1], net(x[row : row + 1], t))
     everything = net(x)
     for t in range(3):
-        torch.testing.assert_close(everything[:, 2 * t : 2 * t + 2], net(x, t)[:, 2 * t : 2 * t + 2])
+        torch.testing.assert_close(
+            everything[:, 2 * t : 2 * t + 2], net(x, t)[:, 2 * t : 2 * t + 2]
+        )
 
 
 def test_what_it_cannot_grow_is_refused():

@@ -32,12 +32,18 @@ def test_ogd_leaves_stored_logits_alone_to_first_order():
         ours = learner(s, method, SMALL, epochs=1).train(s[0])
         x, y, logits = ours.probe(s[0], 20, torch.Generator().manual_seed(1))
         if method != "FineTune()":
-            ours.method.remember("basis", extended(torch.zeros(0, len(ours.space.theta)), _gradients(ours, x, y, logits)), vector=True)
+            ours.method.remember(
+                "basis",
+                extended(torch.zeros(0, len(ours.space.theta)), _gradients(ours, x, y, logits)),
+                vector=True,
+            )
         before = logits(ours.model, x).gather(1, y[:, None]).detach()
         ours.begin(s[1])
         for _ in range(5):
             ours.step(next(ours.batches()))
-        drift[method] = float((logits(ours.model, x).gather(1, y[:, None]) - before).detach().abs().max())
+        drift[method] = float(
+            (logits(ours.model, x).gather(1, y[:, None]) - before).detach().abs().max()
+        )
     assert drift["OGD(20)"] < 0.05 * drift["FineTune()"]
 
 
@@ -74,21 +80,29 @@ def test_the_basis_of_gpm_holds_the_share_that_was_asked_for():
         assert held >= threshold - 1e-9
         if m.shape[1] > 1:
             u = torch.linalg.svd(r)[0][:, : m.shape[1] - 1]
-            assert float((u @ u.T @ r).square().sum() / r.square().sum()) < threshold, "one direction fewer would not do"
+            assert float((u @ u.T @ r).square().sum() / r.square().sum()) < threshold, (
+                "one direction fewer would not do"
+            )
     again = grown_basis(m, r @ r.T, 1.0)
     assert again.shape == (8, 8)
 
 
-@pytest.mark.parametrize(("method", "make"), [("GPM(1.0)", SMALL), ("GPM(1.0, project='step')", ADAMW)])
+@pytest.mark.parametrize(
+    ("method", "make"), [("GPM(1.0)", SMALL), ("GPM(1.0, project='step')", ADAMW)]
+)
 def test_with_the_whole_input_space_held_old_outputs_do_not_change(method, make):
     s = stream("task")
     ours = learner(s, parse(method, samples=12), make).train(s[0])
-    x, _, logits = ours.probe(s[0], 12, torch.Generator().manual_seed(ours.method.generator().initial_seed()))
+    x, _, logits = ours.probe(
+        s[0], 12, torch.Generator().manual_seed(ours.method.generator().initial_seed())
+    )
     before = logits(ours.model, x).detach()
     ours.begin(s[1])
     for _ in range(10):
         ours.step(next(ours.batches()))
-    assert float((logits(ours.model, x) - before).detach().abs().max()) < 1e-3 * float(before.abs().max())
+    assert float((logits(ours.model, x) - before).detach().abs().max()) < 1e-3 * float(
+        before.abs().max()
+    )
 
 
 def parse(text: str, **more):

@@ -31,7 +31,9 @@ def test_for_one_example_and_one_label_the_kronecker_factors_are_the_fisher_of_e
     assert list(factors) == ["backbone.1", "head.linear"]
     for name, (a, g) in factors.items():
         matrix = torch.cat([views[f"{name}.weight"], views[f"{name}.bias"][:, None]], 1)
-        assert torch.allclose(torch.kron(g, a), torch.outer(matrix.flatten(), matrix.flatten()), atol=1e-7)
+        assert torch.allclose(
+            torch.kron(g, a), torch.outer(matrix.flatten(), matrix.flatten()), atol=1e-7
+        )
 
 
 def test_kronecker_factors_average_over_examples_and_labels():
@@ -39,7 +41,15 @@ def test_kronecker_factors_average_over_examples_and_labels():
     a, g = kronecker_factors(net, lambda m, x: m(x, None), x)["head.linear"]
     h = torch.cat([net.features(x), torch.ones(6, 1)], 1)
     p = net(x).softmax(1)
-    expected = sum(p[n, c] * torch.outer(d, d) for n in range(6) for c in range(3) for d in [torch.eye(3)[c] - p[n]]) / 6
+    expected = (
+        sum(
+            p[n, c] * torch.outer(d, d)
+            for n in range(6)
+            for c in range(3)
+            for d in [torch.eye(3)[c] - p[n]]
+        )
+        / 6
+    )
     assert torch.allclose(a, h.T @ h / 6, atol=1e-6)
     assert torch.allclose(g, expected, atol=1e-6)
 
@@ -50,7 +60,9 @@ def test_a_convolution_at_one_position_is_a_linear_layer():
     linear = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(18, 3))
     linear[1].weight.data, linear[1].bias.data = conv[0].weight.data.flatten(1), conv[0].bias.data
     x = torch.rand(4, 2, 3, 3)
-    (a, b), (c, d) = (next(iter(kronecker_factors(m, lambda m, x: m(x), x).values())) for m in (conv, linear))
+    (a, b), (c, d) = (
+        next(iter(kronecker_factors(m, lambda m, x: m(x), x).values())) for m in (conv, linear)
+    )
     assert torch.allclose(a, c, atol=1e-6)
     assert torch.allclose(b, d, atol=1e-6)
 
@@ -66,7 +78,9 @@ def test_the_penalty_of_kfac_ewc_is_half_the_trace_form():
     moved, total = ours.space.views(theta - method.anchor), 0.0
     for k, name in enumerate(method.host["layers"]):
         delta = torch.cat([moved[f"{name}.weight"], moved[f"{name}.bias"][:, None]], 1)
-        total = total + 3.0 / 2 * torch.trace(delta.T @ method.get_buffer(f"outputs_{k}") @ delta @ method.get_buffer(f"inputs_{k}"))
+        total = total + 3.0 / 2 * torch.trace(
+            delta.T @ method.get_buffer(f"outputs_{k}") @ delta @ method.get_buffer(f"inputs_{k}")
+        )
     total.backward()
     assert torch.allclose(g, theta.grad, rtol=1e-3, atol=1e-6)
     assert float(g.abs().max()) > 0
@@ -76,10 +90,17 @@ def test_kfac_refuses_what_it_has_no_factors_for():
     s = stream("domain")
     from holdfast.training import Learner
 
-    ours = Learner(slim_resnet18((1, 8, 8), "fixed", 2, seed=0), KFACEWC(1.0, samples=4), scenario="domain", steps=1)
+    ours = Learner(
+        slim_resnet18((1, 8, 8), "fixed", 2, seed=0),
+        KFACEWC(1.0, samples=4),
+        scenario="domain",
+        steps=1,
+    )
     with pytest.raises(HoldfastError, match="BatchNorm2d"):
         ours.train(s[0])
-    fine = Learner(convnet((1, 8, 8), "fixed", 2, seed=0), KFACEWC(1.0, samples=20), scenario="domain", steps=3).train(*s.tasks[:2])
+    fine = Learner(
+        convnet((1, 8, 8), "fixed", 2, seed=0), KFACEWC(1.0, samples=20), scenario="domain", steps=3
+    ).train(*s.tasks[:2])
     assert len(fine.method.host["layers"]) == 4
 
 
@@ -104,15 +125,26 @@ def test_with_enough_rank_the_penalty_is_that_of_the_dense_fisher():
     dense = sum(fishers)
     anchor = ours.space.theta.detach().clone()
     with torch.no_grad():
-        ours.space.theta.add_(0.02 * torch.randn(len(anchor), generator=torch.Generator().manual_seed(0)) * (dense.diagonal() > 0))
+        ours.space.theta.add_(
+            0.02
+            * torch.randn(len(anchor), generator=torch.Generator().manual_seed(0))
+            * (dense.diagonal() > 0)
+        )
     g = torch.zeros_like(anchor)
     ours.method.penalty(ours, g)
-    assert torch.allclose(g, 2.0 * dense @ (ours.space.theta.detach() - anchor), rtol=1e-2, atol=1e-4 * float(g.abs().max()))
+    assert torch.allclose(
+        g,
+        2.0 * dense @ (ours.space.theta.detach() - anchor),
+        rtol=1e-2,
+        atol=1e-4 * float(g.abs().max()),
+    )
 
 
 def test_truncation_keeps_the_diagonal_of_the_fisher():
     s = stream("domain")
-    small, whole = (learner(s, LowRankEWC(0.1, rank=r, samples=30)).train(s[0]).method for r in (3, 60))
+    small, whole = (
+        learner(s, LowRankEWC(0.1, rank=r, samples=30)).train(s[0]).method for r in (3, 60)
+    )
     diagonal = [m.roots.square().sum(0) + m.rest for m in (small, whole)]
     assert torch.allclose(*diagonal, atol=1e-5 * float(diagonal[0].max()))
     assert float(small.rest.sum()) > float(whole.rest.sum())
@@ -129,7 +161,12 @@ def test_the_score_of_rwalk_is_loss_saved_over_distance():
     x = ours.prepare(batch.x)
     fisher = dense_rows(ours.space, lambda m, x: m(x, None), x, batch.y).square().mean(0)
     assert torch.allclose(ours.method.fisher, fisher, rtol=1e-3, atol=1e-8)
-    assert torch.allclose(ours.method.score, (-g * delta).clamp_min(0) / (fisher * delta**2 / 2 + 0.5), rtol=1e-3, atol=1e-9)
+    assert torch.allclose(
+        ours.method.score,
+        (-g * delta).clamp_min(0) / (fisher * delta**2 / 2 + 0.5),
+        rtol=1e-3,
+        atol=1e-9,
+    )
 
 
 def test_rwalk_normalises_its_importances_and_halves_its_scores():

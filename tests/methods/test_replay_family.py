@@ -7,7 +7,17 @@ from torch.distributions import Normal, kl_divergence
 
 from helpers import ADAMW, learner, stream
 from holdfast import HoldfastError
-from holdfast.methods import ERACE, GSS, MIR, BiC, GDumb, GenerativeReplay, LatentReplay, iCaRL, parse_method
+from holdfast.methods import (
+    ERACE,
+    GSS,
+    MIR,
+    BiC,
+    GDumb,
+    GenerativeReplay,
+    LatentReplay,
+    iCaRL,
+    parse_method,
+)
 from holdfast.methods.bic import fitted
 from holdfast.models.vae import VAE
 from holdfast.training import optimizer
@@ -35,7 +45,9 @@ def test_er_ace_keeps_classes_never_seen_in_play():
     ours = learner(s, ERACE(60), head="masked", outputs="all")
     ours.begin(s[0])
     step = ours.forward(next(ours.batches()))
-    assert torch.allclose(ours.method.criterion(ours, step), F.cross_entropy(step.logits, step.batch.y))
+    assert torch.allclose(
+        ours.method.criterion(ours, step), F.cross_entropy(step.logits, step.batch.y)
+    )
 
 
 def test_mir_replays_the_candidates_that_a_virtual_step_damages_most():
@@ -49,13 +61,17 @@ def test_mir_replays_the_candidates_that_a_virtual_step_damages_most():
     found = ours.method.memory.sample(40)
 
     def losses() -> torch.Tensor:
-        return F.cross_entropy(ours.model(ours.prepare(found.x)), found.y, reduction="none").detach()
+        return F.cross_entropy(
+            ours.model(ours.prepare(found.x)), found.y, reduction="none"
+        ).detach()
 
     before = losses()
     with ours.at(ours.space.theta - 0.5 * ours.gradient_on(batch)):
         raised = losses() - before
     chosen = found.x[raised.argsort(descending=True)[:5]].flatten(1)
-    assert {tuple(r) for r in drawn.x[32:].flatten(1).tolist()} == {tuple(r) for r in chosen.tolist()}
+    assert {tuple(r) for r in drawn.x[32:].flatten(1).tolist()} == {
+        tuple(r) for r in chosen.tolist()
+    }
 
 
 def test_gss_does_not_admit_what_it_already_has():
@@ -81,7 +97,9 @@ def test_gdumb_trains_anew_on_a_balanced_memory():
     s = stream("class")
     ours = learner(s, GDumb(40)).train(*s.tasks[:2])
     assert set(ours.method.memory.counts().values()) == {10}
-    with pytest.raises(HoldfastError, match="smaller than the number of classes, 10; raise capacity to at least 10"):
+    with pytest.raises(
+        HoldfastError, match="smaller than the number of classes, 10; raise capacity to at least 10"
+    ):
         learner(s, GDumb(9)).fit(s)
 
 
@@ -90,7 +108,10 @@ def test_gdumb_learns_nothing_from_what_is_not_in_its_memory():
     ours = learner(s, GDumb(40), head="masked").train(s[0])
     kept = ours.method.memory.everything()
     ours.begin(s[1])
-    rows = [ours.training_task.train.fetch(torch.tensor([k]))[0] for k in range(len(ours.training_task.train))]
+    rows = [
+        ours.training_task.train.fetch(torch.tensor([k]))[0]
+        for k in range(len(ours.training_task.train))
+    ]
     assert len(rows) == 40
     assert sum(any(torch.equal(r[0], k) for k in kept.x) for r in rows) >= 20
 
@@ -104,7 +125,10 @@ def test_a_ranked_memory_smaller_than_the_classes_is_refused_before_the_first_st
 
 def test_a_coreset_larger_than_the_task_is_refused():
     s = stream("class")
-    with pytest.raises(HoldfastError, match="larger than task '0\\+1', which has 288; lower capacity to at most 288"):
+    with pytest.raises(
+        HoldfastError,
+        match="larger than task '0\\+1', which has 288; lower capacity to at most 288",
+    ):
         learner(s, "ER(2000, memory='coreset')").train(s[0])
     before = learner(s, "ER(2000, memory='coreset')")
     with pytest.raises(HoldfastError, match="larger than task"):
@@ -142,7 +166,9 @@ def test_latent_replay_computes_the_loss_that_raw_rows_would_give():
     assert torch.allclose(loss, by_hand)
     for b in ours.batches():
         ours.step(b)
-    assert all(torch.equal(v, dict(ours.model.backbone.named_parameters())[n]) for n, v in trunk.items())
+    assert all(
+        torch.equal(v, dict(ours.model.backbone.named_parameters())[n]) for n, v in trunk.items()
+    )
 
 
 def test_the_loss_of_the_vae_is_the_negative_elbo_per_pixel():
@@ -152,7 +178,9 @@ def test_the_loss_of_the_vae_is_the_negative_elbo_per_pixel():
     noise = torch.randn(4, 2, generator=torch.Generator().manual_seed(3))
     out = vae.decode(mean + (log_variance / 2).exp() * noise).sigmoid()
     kl = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum(1)
-    assert torch.allclose(rows, (F.binary_cross_entropy(out, x, reduction="none").sum(1) + kl) / 6, atol=1e-6)
+    assert torch.allclose(
+        rows, (F.binary_cross_entropy(out, x, reduction="none").sum(1) + kl) / 6, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("scenario", ["task", "domain", "class"])
@@ -164,7 +192,9 @@ def test_generated_rows_carry_the_old_networks_labels_and_weigh_one_minus_one_ov
     assert float(drawn.weights()[:32].sum()) == pytest.approx(1 / 3)
     task = drawn.task[32:] if isinstance(drawn.task, torch.Tensor) else None
     x = ours.prepare(drawn.x[32:])
-    z = ours.method.old(ours.model, x, task if scenario == "task" else None)[:, : ours.method.old.outputs]
+    z = ours.method.old(ours.model, x, task if scenario == "task" else None)[
+        :, : ours.method.old.outputs
+    ]
     assert torch.equal(z.argmax(1), drawn.y[32:])
     if scenario == "task":
         assert task.bincount().tolist() == [16, 16]
@@ -176,7 +206,9 @@ def test_generative_replay_refuses_inputs_that_its_vae_cannot_draw():
     from holdfast.streams import from_arrays
 
     rng = torch.Generator().manual_seed(0)
-    s = from_arrays(3 * torch.randn(80, 4, generator=rng), [0, 1] * 40, [0] * 40 + [1] * 40, "domain")
+    s = from_arrays(
+        3 * torch.randn(80, 4, generator=rng), [0, 1] * 40, [0] * 40 + [1] * 40, "domain"
+    )
     with pytest.raises(HoldfastError, match=r"inputs in \[0, 1\]"):
         learner(s, GenerativeReplay((8,), 2)).train(s[0])
 
@@ -191,7 +223,12 @@ def test_icarl_predicts_the_nearest_mean_of_its_exemplars():
         for c in range(6):
             rows = ours.method.memory.group(f"{c // 2}:{c}")
             assert len(rows) == 10
-            means.append(F.normalize(F.normalize(ours.model.features(ours.prepare(rows.x), None), dim=1).mean(0), dim=0))
+            means.append(
+                F.normalize(
+                    F.normalize(ours.model.features(ours.prepare(rows.x), None), dim=1).mean(0),
+                    dim=0,
+                )
+            )
     expected = torch.cdist(f, torch.stack(means)).argmin(1)
     assert torch.equal(ours.predict(x).argmax(1), expected)
 
@@ -204,7 +241,11 @@ def test_icarl_distils_sigmoids_of_old_classes_and_learns_new_ones():
     step = ours.forward(next(ours.batches()))
     y, old = step.batch.y, torch.sigmoid(ours.method.teacher(ours.model, step.x, None)[:, :2] / 2)
     target = torch.cat([old, F.one_hot(y, 4)[:, 2:].float()], 1)
-    by_hand = -(target * step.logits.sigmoid().log() + (1 - target) * (1 - step.logits.sigmoid()).log()).sum(1).mean()
+    by_hand = (
+        -(target * step.logits.sigmoid().log() + (1 - target) * (1 - step.logits.sigmoid()).log())
+        .sum(1)
+        .mean()
+    )
     assert torch.allclose(ours.method.criterion(ours, step), by_hand, rtol=1e-4)
 
 
@@ -237,7 +278,9 @@ def test_wa_gives_old_and_new_rows_one_length():
     ours = learner(s, "ER(30) + WA(lengthen=True)").train(*s.tasks[:2])
     length = ours.head.linear.weight.detach().norm(dim=1)
     assert float(length[:2].mean()) == pytest.approx(float(length[2:].mean()), rel=1e-5)
-    shorter = learner(s, "ER(30) + WA()").train(*s.tasks[:2]).head.linear.weight.detach().norm(dim=1)
+    shorter = (
+        learner(s, "ER(30) + WA()").train(*s.tasks[:2]).head.linear.weight.detach().norm(dim=1)
+    )
     assert float(shorter[2:].mean()) <= float(shorter[:2].mean()) * (1 + 1e-6)
 
 
@@ -265,8 +308,19 @@ def test_products_of_gradients_are_those_of_the_gradients(network):
 
     net = MODELS[network]((1, 8, 8), "fixed", 3, seed=0).eval()
     space, x, y = ParameterSpace(net), torch.rand(5, 1, 8, 8), torch.tensor([0, 1, 2, 0, 1])
-    found = gradient_products(space, lambda m, x: F.cross_entropy(m(x, None), y, reduction="none"), x)
+    found = gradient_products(
+        space, lambda m, x: F.cross_entropy(m(x, None), y, reduction="none"), x
+    )
     rows = torch.stack(
-        [space.gather(list(torch.autograd.grad(F.cross_entropy(net(x[k : k + 1]), y[k : k + 1]), space.parameters))) for k in range(5)]
+        [
+            space.gather(
+                list(
+                    torch.autograd.grad(
+                        F.cross_entropy(net(x[k : k + 1]), y[k : k + 1]), space.parameters
+                    )
+                )
+            )
+            for k in range(5)
+        ]
     )
     assert torch.allclose(found, rows @ rows.T, rtol=1e-3, atol=1e-5)

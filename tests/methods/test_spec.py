@@ -37,7 +37,10 @@ from holdfast.methods import parse_method
         (" + ".join(["ER(10)"] * 1000), "stands twice"),
         (" + ".join(["ER(10)"] * 3000), "a spec may have 10000"),
         ("ER(" * 300 + ")" * 300, "too many nested"),
-        ("ER(" + "-" * 5000 + "1)", "nested too deeply|does not fit into memory|too complex|recursion"),
+        (
+            "ER(" + "-" * 5000 + "1)",
+            "nested too deeply|does not fit into memory|too complex|recursion",
+        ),
         ("ER(" + "[" * 4000 + "]" * 4000 + ")", "nested"),
         ("ER if 1 else EWC", "names with arguments"),
         ("(lambda: 0)()", "names with arguments"),
@@ -56,7 +59,9 @@ def test_every_accepted_spec_can_be_read_again():
         assert repr(parse_method(again)) == again
 
 
-@pytest.mark.parametrize("capacity", [float("inf"), float("nan"), 10**400, -1, 0, "5", None, True, 2.5, [5]])
+@pytest.mark.parametrize(
+    "capacity", [float("inf"), float("nan"), 10**400, -1, 0, "5", None, True, 2.5, [5]]
+)
 def test_a_memory_of_no_whole_number_is_refused(capacity):
     with pytest.raises(HoldfastError, match="memory capacity must be a whole number"):
         Memory(capacity)

@@ -36,7 +36,9 @@ def test_the_beta_distribution_is_that_of_scipy(a, b):
     near = reference.mean() + np.linspace(-9, 9, 37) * reference.std()
     x = np.concatenate([np.clip(near, 0, 1), np.logspace(-12, 0, 25)])
     wanted = reference.cdf(x)
-    np.testing.assert_allclose(beta_cdf(x, a, b), wanted, rtol=1e-9, atol=1e-12 if b < 1e6 else 2e-9)
+    np.testing.assert_allclose(
+        beta_cdf(x, a, b), wanted, rtol=1e-9, atol=1e-12 if b < 1e6 else 2e-9
+    )
     found = beta_quantile(SHARES, a, b)
     inside = (found > 1e-290) & (found < 1 - 1e-6)  # nearer to 1 the quantile itself is rounded
     np.testing.assert_allclose(reference.cdf(found)[inside], SHARES[inside], rtol=1e-6)
@@ -50,13 +52,17 @@ def test_the_ends_of_the_beta_distribution_are_exact():
 def test_a_beta_distribution_of_very_many_examples_is_a_normal_one():
     z = np.array([-3.0, -1, 0, 1, 2])
     deviation = np.sqrt(0.25 / 2e15)
-    np.testing.assert_allclose(beta_cdf(0.5 + z * deviation, 1e15, 1e15), stats.norm.cdf(z), atol=1e-6)
+    np.testing.assert_allclose(
+        beta_cdf(0.5 + z * deviation, 1e15, 1e15), stats.norm.cdf(z), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 4, 9.5, 30, 1e3, 1e6])
 def test_quantiles_of_student_s_distribution_are_those_of_scipy(freedom):
     for share in (1e-9, 0.025, 0.6, 0.9, 0.975, 0.9999):
-        assert student_quantile(share, freedom) == pytest.approx(stats.t.ppf(share, freedom), rel=1e-8)
+        assert student_quantile(share, freedom) == pytest.approx(
+            stats.t.ppf(share, freedom), rel=1e-8
+        )
 
 
 def test_equal_values_share_the_mean_of_their_ranks():

@@ -11,7 +11,13 @@ from holdfast import metrics as h
 from holdfast.gate.statistics import Aggregated, Paired
 from holdfast.metrics import AccuracyMatrix
 
-METRICS = (h.backward_transfer, h.average_accuracy, h.forgetting, h.worst_forgetting, h.learning_accuracy)
+METRICS = (
+    h.backward_transfer,
+    h.average_accuracy,
+    h.forgetting,
+    h.worst_forgetting,
+    h.learning_accuracy,
+)
 
 
 def two_rows(before, after, clusters=None, score_range=(0.0, 1.0)):
@@ -40,7 +46,9 @@ def test_with_losses_alone_the_bounds_are_those_of_clopper_and_pearson():
     assert i.low == pytest.approx(-exact.high, abs=3e-4)
 
 
-@pytest.mark.parametrize("clusters", [None, np.arange(120) // 6, np.minimum(np.arange(120) // 4, 9)])
+@pytest.mark.parametrize(
+    "clusters", [None, np.arange(120) // 6, np.minimum(np.arange(120) // 4, 9)]
+)
 @pytest.mark.parametrize("real", [False, True])
 def test_paired_bounds_are_those_of_the_gate(clusters, real):
     rng = np.random.default_rng(0)
@@ -53,7 +61,9 @@ def test_paired_bounds_are_those_of_the_gate(clusters, real):
 
 
 def test_counts_alone_give_the_bounds_of_the_gate_and_say_that_they_are_unpaired():
-    m = AccuracyMatrix.from_array([[0.9, 0.5], [0.8, 0.9]], orientation="after-by-task", examples=400)
+    m = AccuracyMatrix.from_array(
+        [[0.9, 0.5], [0.8, 0.9]], orientation="after-by-task", examples=400
+    )
     i = h.transfer_interval(m, 0)
     low, high = Aggregated((0.9, None, 400), (0.8, None, 400)).interval(0.025, 0.025)
     assert i.varies == "examples (unpaired)"
@@ -131,7 +141,9 @@ def test_a_task_of_one_cluster_is_named_but_only_if_the_metric_reads_it():
     refused = h.example_interval(m, h.average_accuracy, resamples=100)
     assert not refused.known
     assert "'t2' has one cluster" in refused.reason
-    assert h.example_interval(m, h.backward_transfer, resamples=100).known, "the last task has no transfer"
+    assert h.example_interval(m, h.backward_transfer, resamples=100).known, (
+        "the last task has no transfer"
+    )
 
 
 def test_clusters_that_span_tasks_are_drawn_together():
@@ -152,8 +164,14 @@ def test_the_bootstrap_of_one_task_is_the_interval_of_its_transfer():
     rng = np.random.default_rng(0)
     before = rng.random(200) < 0.9
     m = two_rows(before, before & (rng.random(200) < 0.95))
-    i, boot = h.transfer_interval(m, "a"), h.example_interval(m, h.backward_transfer, resamples=3000)
-    assert (boot.low, boot.high) == (pytest.approx(i.low, abs=0.004), pytest.approx(i.high, abs=0.004))
+    i, boot = (
+        h.transfer_interval(m, "a"),
+        h.example_interval(m, h.backward_transfer, resamples=3000),
+    )
+    assert (boot.low, boot.high) == (
+        pytest.approx(i.low, abs=0.004),
+        pytest.approx(i.high, abs=0.004),
+    )
 
 
 def test_a_metric_that_is_not_known_is_refused_with_its_reason():
@@ -186,7 +204,9 @@ def test_expected_worst_forgetting_matches_a_simulation_of_counts_and_of_pairs()
     rng = np.random.default_rng(2)
     draws = rng.binomial(200, 0.95, (4000, 2, 49)) / 200
     simulated = (draws[:, 0] - draws[:, 1]).max(1).mean()
-    m = AccuracyMatrix.from_array(np.full((50, 50), 0.95), orientation="after-by-task", examples=200)
+    m = AccuracyMatrix.from_array(
+        np.full((50, 50), 0.95), orientation="after-by-task", examples=200
+    )
     assert h.expected_worst_forgetting(m) == pytest.approx(simulated, rel=0.05)
 
     def pairs():  # in each task 2 % of the examples are lost and 2 % won

@@ -15,7 +15,13 @@ def test_the_seed_interval_is_students():
     v = [0.91, 0.93, 0.90, 0.95]
     i = h.seed_interval(v, 0.9)
     low, high = stats.t.interval(0.9, 3, np.mean(v), stats.sem(v))
-    assert (i.low, i.high, i.varies, i.n, i.reason) == (pytest.approx(low), pytest.approx(high), "seeds", 4, "")
+    assert (i.low, i.high, i.varies, i.n, i.reason) == (
+        pytest.approx(low),
+        pytest.approx(high),
+        "seeds",
+        4,
+        "",
+    )
     with pytest.raises(HoldfastError):
         h.seed_interval([])
     with pytest.raises(HoldfastError, match="confidence"):
@@ -58,5 +64,8 @@ def test_points_are_the_same_interval_times_100():
 
 
 def test_wilson_agrees_with_scipy():
-    ours, theirs = h.wilson_interval(0.85, 40), stats.binomtest(34, 40).proportion_ci(0.95, "wilson")
+    ours, theirs = (
+        h.wilson_interval(0.85, 40),
+        stats.binomtest(34, 40).proportion_ci(0.95, "wilson"),
+    )
     assert (ours.low, ours.high) == (pytest.approx(theirs.low), pytest.approx(theirs.high))

@@ -71,6 +71,8 @@ def test_a_file_with_damaged_chance_levels_gives_one_clear_error(chance):
 def test_the_sentence_names_some_tasks_and_counts_the_others():
     all_of_them = [Unlearnt(f"t{k}", 0.1, 0.1) for k in range(7)]
     text = unlearnt_sentence(all_of_them, 7, unit=100)
-    assert text.startswith("nothing was learnt: t0 (score 10.0 after its training, guessing gives 10.0)")
+    assert text.startswith(
+        "nothing was learnt: t0 (score 10.0 after its training, guessing gives 10.0)"
+    )
     assert text.endswith("and 2 more")
     assert unlearnt_sentence(all_of_them[:1], 7).startswith("1 of 7 tasks was not learnt")

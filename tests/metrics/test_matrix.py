@@ -37,7 +37,9 @@ def test_orientation_is_stated_and_kept(m):
     assert a.shape == (3, 2)
     assert a[2, 0] == 0.8
     assert m.to_array("task-by-after")[0, 2] == 0.8
-    back = AccuracyMatrix.from_array(m.to_array("task-by-after"), ["a", "b"], orientation="task-by-after", untrained=True)
+    back = AccuracyMatrix.from_array(
+        m.to_array("task-by-after"), ["a", "b"], orientation="task-by-after", untrained=True
+    )
     assert np.array_equal(back.to_array(), a, equal_nan=True)
     with pytest.raises(HoldfastError, match="unknown orientation"):
         AccuracyMatrix.from_array([[1.0]], orientation="rows")
@@ -76,12 +78,31 @@ def test_not_evaluated_is_nan(m):
         (lambda m: AccuracyMatrix(["a", "a"]), "must differ"),
         (lambda m: AccuracyMatrix.from_records([{"task": "a"}]), "lacks after, score"),
         (lambda m: AccuracyMatrix.from_records([("a", "a", "high")]), "must be a number"),
-        (lambda m: AccuracyMatrix.from_array(np.zeros((2, 3)), orientation="after-by-task"), "expected an array of shape"),
+        (
+            lambda m: AccuracyMatrix.from_array(np.zeros((2, 3)), orientation="after-by-task"),
+            "expected an array of shape",
+        ),
         (lambda m: AccuracyMatrix.from_json("{not json"), "not readable as JSON"),
-        (lambda m: AccuracyMatrix.from_json({"tasks": ["a"], "cells": 5}), "the lists tasks and cells"),
-        (lambda m: AccuracyMatrix.from_records([{"task": "a", "after": "a", "score": 1, "examples": "abc"}]), "examples must be a number"),
-        (lambda m: AccuracyMatrix.from_records([{"task": "a", "after": "a", "score": 1, "examples": "2.5"}]), "whole number"),
-        (lambda m: AccuracyMatrix.from_json({"tasks": ["a"], "cells": [], "format": 99}), "format 99"),
+        (
+            lambda m: AccuracyMatrix.from_json({"tasks": ["a"], "cells": 5}),
+            "the lists tasks and cells",
+        ),
+        (
+            lambda m: AccuracyMatrix.from_records(
+                [{"task": "a", "after": "a", "score": 1, "examples": "abc"}]
+            ),
+            "examples must be a number",
+        ),
+        (
+            lambda m: AccuracyMatrix.from_records(
+                [{"task": "a", "after": "a", "score": 1, "examples": "2.5"}]
+            ),
+            "whole number",
+        ),
+        (
+            lambda m: AccuracyMatrix.from_json({"tasks": ["a"], "cells": [], "format": 99}),
+            "format 99",
+        ),
         (lambda m: AccuracyMatrix.from_csv("/nowhere/x.csv"), "there is no such file"),
     ],
 )

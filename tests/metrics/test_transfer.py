@@ -22,7 +22,9 @@ scores = st.floats(0, 1, allow_nan=False)
 def matrices(draw, holes=False):
     t = draw(st.integers(1, 6))
     value = st.one_of(scores, st.just(float("nan"))) if holes else scores
-    return np.array(draw(st.lists(value, min_size=t * (t + 1), max_size=t * (t + 1)))).reshape(t + 1, t)
+    return np.array(draw(st.lists(value, min_size=t * (t + 1), max_size=t * (t + 1)))).reshape(
+        t + 1, t
+    )
 
 
 def build(a):
@@ -32,7 +34,10 @@ def build(a):
 
 
 def equal(x, y):
-    assert (math.isnan(x) and math.isnan(y)) or math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12), (x, y)
+    assert (math.isnan(x) and math.isnan(y)) or math.isclose(x, y, rel_tol=1e-9, abs_tol=1e-12), (
+        x,
+        y,
+    )
 
 
 @given(matrices(holes=True))
@@ -60,7 +65,9 @@ def test_every_metric_equals_its_twin_with_unknown_cells_too(a):
 
 def test_forgetting_is_negative_if_the_last_model_is_better_than_all_before():
     """The last row is not in the maximum: with it F would be 0 here."""
-    m = AccuracyMatrix.from_array([[0.5, 0.2, 0.1], [0.6, 0.4, 0.3], [0.9, 0.8, 0.7]], orientation="after-by-task")
+    m = AccuracyMatrix.from_array(
+        [[0.5, 0.2, 0.1], [0.6, 0.4, 0.3], [0.9, 0.8, 0.7]], orientation="after-by-task"
+    )
     assert h.task_forgetting(m) == {0: pytest.approx(0.6 - 0.9), 1: pytest.approx(0.4 - 0.8)}
     assert h.forgetting(m) == pytest.approx(-0.35)
     assert h.forgetting(m, since="any") == pytest.approx(-0.35)
@@ -77,7 +84,9 @@ def test_forgetting_is_at_least_minus_bwt(a):
 @given(matrices(), st.permutations(range(6)))
 def test_renaming_tasks_changes_nothing(a, names):
     m, _, t = build(a)
-    other = AccuracyMatrix.from_array(a, [f"t{names[k]}" for k in range(t)], orientation="after-by-task", untrained=True)
+    other = AccuracyMatrix.from_array(
+        a, [f"t{names[k]}" for k in range(t)], orientation="after-by-task", untrained=True
+    )
     for x, y in zip(h.summary(m).values(), h.summary(other).values(), strict=True):
         equal(x, y)
 
@@ -93,16 +102,25 @@ def test_anytime_metrics_equal_their_twins(data):
         equal(h.min_acc(c, now), twins.min_acc(a, steps, ends, now)[0])
         equal(h.worst_case_accuracy(c, now), twins.wc_acc(a, steps, ends, now))
     for w in (1, 2, 5):
-        assert h.windowed_forgetting(c, w) == pytest.approx(twins.window(a, steps, w, -1), abs=1e-9, nan_ok=True)
-        assert h.windowed_plasticity(c, w) == pytest.approx(twins.window(a, steps, w, 1), abs=1e-9, nan_ok=True)
+        assert h.windowed_forgetting(c, w) == pytest.approx(
+            twins.window(a, steps, w, -1), abs=1e-9, nan_ok=True
+        )
+        assert h.windowed_plasticity(c, w) == pytest.approx(
+            twins.window(a, steps, w, 1), abs=1e-9, nan_ok=True
+        )
 
 
 @given(st.data())
 def test_average_anytime_accuracy_and_learning_speed_equal_plain_sums(data):
     n = data.draw(st.integers(2, 10))
     a, b = (data.draw(st.lists(scores, min_size=n, max_size=n)) for _ in "ab")
-    c = h.Curves(["x", "y"], list(range(1, n + 1)), [[u, v] for u, v in zip(a, b, strict=True)], [1, n])
-    equal(h.average_anytime_accuracy(c), sum([a[0]] + [(u + v) / 2 for u, v in zip(a[1:], b[1:], strict=True)]) / n)
+    c = h.Curves(
+        ["x", "y"], list(range(1, n + 1)), [[u, v] for u, v in zip(a, b, strict=True)], [1, n]
+    )
+    equal(
+        h.average_anytime_accuracy(c),
+        sum([a[0]] + [(u + v) / 2 for u, v in zip(a[1:], b[1:], strict=True)]) / n,
+    )
     area = sum((a[k] - b[k] + a[k + 1] - b[k + 1]) / 2 for k in range(n - 1)) / (n - 1)
     assert math.isclose(h.learning_speed_transfer(range(n), a, b)["area"], area, abs_tol=1e-9)
     first = [next((k for k, v in enumerate(curve) if v >= 0.5), math.nan) for curve in (a, b)]
@@ -110,17 +128,23 @@ def test_average_anytime_accuracy_and_learning_speed_equal_plain_sums(data):
 
 
 def test_the_worked_example_and_not_the_published_walk_through():
-    m = AccuracyMatrix.from_records([(0, 0, 0.97), (0, 1, 0.94), (0, 2, 0.91), (1, 1, 0.95), (1, 2, 0.93), (2, 2, 0.96)])
+    m = AccuracyMatrix.from_records(
+        [(0, 0, 0.97), (0, 1, 0.94), (0, 2, 0.91), (1, 1, 0.95), (1, 2, 0.93), (2, 2, 0.96)]
+    )
     assert h.average_accuracy(m) == pytest.approx(0.93333, abs=1e-4)
     assert h.task_transfer(m) == pytest.approx({0: -0.06, 1: -0.02})
     assert h.backward_transfer(m) == pytest.approx(-0.04)  # −0.035 in print
     assert h.worst_forgetting(m) == pytest.approx(0.06)
-    assert math.isnan(h.forward_transfer(m))  # 0.94 in print, though no task was scored before it was trained
+    assert math.isnan(
+        h.forward_transfer(m)
+    )  # 0.94 in print, though no task was scored before it was trained
     assert math.isnan(h.forward_transfer(m, 0.5))
 
 
 def test_two_tasks_that_lose_sixty_five_points():
-    m = AccuracyMatrix.from_records([("mnist", "mnist", 0.992), ("mnist", "fashion", 0.339), ("fashion", "fashion", 0.8)])
+    m = AccuracyMatrix.from_records(
+        [("mnist", "mnist", 0.992), ("mnist", "fashion", 0.339), ("fashion", "fashion", 0.8)]
+    )
     assert 100 * h.backward_transfer(m) == pytest.approx(-65.3)
 
 

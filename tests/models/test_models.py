@@ -86,7 +86,10 @@ def test_a_foreign_backbone_keeps_its_trained_layer(kind):
         (lambda: make_head("masked", 4, 2).open(0, 0, 3), "build it with outputs=3"),
         (lambda: make_head("masked", 4, 2).open(1, 0, 2), "expected task 0"),
         (lambda: make_head("separate", 4)(torch.zeros(1, 4), 0), "begin it first"),
-        (lambda: classifier_from(nn.Sequential(nn.Linear(2, 2)), head="fc", kind="growing"), "unknown linear layer"),
+        (
+            lambda: classifier_from(nn.Sequential(nn.Linear(2, 2)), head="fc", kind="growing"),
+            "unknown linear layer",
+        ),
     ],
 )
 def test_wrong_use_says_what_is_wrong(make, message):

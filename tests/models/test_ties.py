@@ -46,20 +46,27 @@ def test_a_head_that_would_part_a_tied_weight_is_refused(kind):
 def test_a_growing_head_is_refused_before_it_would_part_a_tied_weight():
     s = word_stream(8)
     model, steps = classifier_from(Tied(), "fc", "growing"), []
-    with pytest.raises(HoldfastError, match=r"shares its weight with e\.weight; growing to 8 outputs would part them"):
+    with pytest.raises(
+        HoldfastError,
+        match=r"shares its weight with e\.weight; growing to 8 outputs would part them",
+    ):
         Learner(model, scenario="class").fit(s, progress=lambda *a: steps.append(a))
     assert not steps
     with pytest.raises(HoldfastError, match="growing to 7 outputs"):
         model.head.check_width(model, 7)
 
 
-@pytest.mark.parametrize("method", ["FineTune()", "EWC(1) + LwF()", "SI(0.1)", "ER(20)", "AGEM(20)", "DER(20)"])
+@pytest.mark.parametrize(
+    "method", ["FineTune()", "EWC(1) + LwF()", "SI(0.1)", "ER(20)", "AGEM(20)", "DER(20)"]
+)
 @pytest.mark.parametrize("kind", ["masked", "growing"])
 def test_a_tied_weight_stays_tied_through_training_and_checkpoints(tmp_path, kind, method):
     def make():
         torch.manual_seed(0)
         model = classifier_from(Tied(), "fc", kind, outputs=WORDS)
-        return Learner(model, parse_method(method), optimizer("sgd", lr=0.05), scenario="class", batch_size=8)
+        return Learner(
+            model, parse_method(method), optimizer("sgd", lr=0.05), scenario="class", batch_size=8
+        )
 
     s = word_stream()
     whole = make().train(*s)
@@ -90,7 +97,9 @@ def test_methods_that_treat_layers_one_by_one_refuse_shared_layers():
     net[2].weight = net[0].weight
     x = torch.rand(40, 8)
     s = from_arrays(x, (torch.arange(40) % 4).numpy(), (torch.arange(40) % 4 // 2).numpy(), "class")
-    ours = Learner(classifier_from(net, "4", "growing"), parse_method("KFACEWC(1.0)"), scenario="class")
+    ours = Learner(
+        classifier_from(net, "4", "growing"), parse_method("KFACEWC(1.0)"), scenario="class"
+    )
     with pytest.raises(HoldfastError, match=r"backbone\.0 and backbone\.2 share a weight"):
         ours.train(*s)
 
@@ -100,7 +109,9 @@ def test_parameters_that_share_memory_without_being_one_are_refused(frozen):
     net = Tied(tied=False)
     net.fc.weight = nn.Parameter(net.e.weight.data, requires_grad=not frozen)
     model = classifier_from(net, "fc", "masked")
-    with pytest.raises(HoldfastError, match=r"backbone\.e\.weight and head\.linear\.weight share memory"):
+    with pytest.raises(
+        HoldfastError, match=r"backbone\.e\.weight and head\.linear\.weight share memory"
+    ):
         Learner(model, scenario="class")
 
 

@@ -31,7 +31,9 @@ def test_dynamic_programming_equals_brute_force_on_200_random_matrices():
     rng = np.random.default_rng(0)
     for n in range(200):
         k = 2 + n % 7  # 2 to 8 tasks
-        c = rng.normal(size=(k, k)) if n % 2 else rng.integers(-2, 3, size=(k, k)).astype(float)  # whole numbers tie
+        c = (
+            rng.normal(size=(k, k)) if n % 2 else rng.integers(-2, 3, size=(k, k)).astype(float)
+        )  # whole numbers tie
         np.fill_diagonal(c, 0)
         rules = Constraints.none(k)
         order, ways = exact_order(c, rules)
@@ -98,7 +100,10 @@ def test_a_known_order_is_found_again():
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        (["A before B", "B before A"], "contradict each other: they go round in a circle among A, B"),
+        (
+            ["A before B", "B before A"],
+            "contradict each other: they go round in a circle among A, B",
+        ),
         (["A first", "B first"], "contradict"),
         (["A before A"], "contradict"),
         (["A before X"], "did you mean|unknown task 'X'"),

@@ -7,7 +7,16 @@ import numpy as np
 import pytest
 
 from holdfast.errors import HoldfastError
-from holdfast.planning import SCHEDULERS, Outcome, Probe, make_plan, make_stages, order_value, read_probe, verified
+from holdfast.planning import (
+    SCHEDULERS,
+    Outcome,
+    Probe,
+    make_plan,
+    make_stages,
+    order_value,
+    read_probe,
+    verified,
+)
 from holdfast.planning.ordering import Constraints
 from holdfast.planning.schedulers import usable
 
@@ -20,8 +29,15 @@ def full_probe(seeds: int = 3, noise: float = 0.001, k: int = 4) -> Probe:
     names = tuple(f"t{j}" for j in range(k))
     base = rng.normal(size=(k, k))
     rows = ("entropy_change", "sparsity", "difficulty", "confidence")
-    signals = {n: rng.random((seeds, k)) for n in rows} | {n: rng.random((seeds, k, k)) for n in ("rho", "cosine", "lie")}
-    return Probe(names, base + noise * rng.normal(size=(seeds, k, k)), np.zeros((seeds, k, k)), signals=signals)
+    signals = {n: rng.random((seeds, k)) for n in rows} | {
+        n: rng.random((seeds, k, k)) for n in ("rho", "cosine", "lie")
+    }
+    return Probe(
+        names,
+        base + noise * rng.normal(size=(seeds, k, k)),
+        np.zeros((seeds, k, k)),
+        signals=signals,
+    )
 
 
 def test_the_value_of_an_order_is_the_sum_over_its_pairs():
@@ -45,7 +61,9 @@ def test_every_scheduler_orders_all_tasks_and_keeps_constraints(name):
     assert plan.order[0] == "t3"
     assert plan.order.index("t1") < plan.order.index("t0")
     assert name in usable(probe)
-    assert plan.objective <= make_plan(probe, "linear-ordering", rules, resamples=5).objective + 1e-12
+    assert (
+        plan.objective <= make_plan(probe, "linear-ordering", rules, resamples=5).objective + 1e-12
+    )
 
 
 def test_schedulers_of_one_number_a_task_do_what_they_say():
@@ -57,8 +75,13 @@ def test_schedulers_of_one_number_a_task_do_what_they_say():
     }
     rho = np.array([[1, 0.9, 0.8, 0.1], [0.9, 1, 0.7, 0.2], [0.8, 0.7, 1, 0.0], [0.1, 0.2, 0.0, 1]])
     lie = np.triu(np.full((4, 4), 1.0), 1)
-    signals = {n: np.array([v], dtype=float) for n, v in s.items()} | {"rho": rho[None], "lie": (lie - lie.T)[None]}
-    b = np.array([[np.nan, -1, -2, -3], [-1, np.nan, -2, -3], [-1, -1, np.nan, -3], [-1, -1, -2, np.nan]])
+    signals = {n: np.array([v], dtype=float) for n, v in s.items()} | {
+        "rho": rho[None],
+        "lie": (lie - lie.T)[None],
+    }
+    b = np.array(
+        [[np.nan, -1, -2, -3], [-1, np.nan, -2, -3], [-1, -1, np.nan, -3], [-1, -1, -2, np.nan]]
+    )
     probe = Probe(NAMES, b[None], signals=signals)
     expected = {
         "entropy-first": "bdca",
@@ -105,9 +128,13 @@ def test_matrices_from_elsewhere_are_read(tmp_path):
     probe = read_probe(tmp_path / "b.csv", tmp_path / "f.csv")
     assert probe.backward[0, 1, 0] == -0.3, "learning y after x costs x 0.3"
     assert probe.forward[0, 2, 1] == 0.4, "z before y gives y 0.4"
-    expected = (0.3 - 0.2) + (0.4 + 0.1) + (0.01 - 0.3)  # z before x, z before y, x before y: forward plus backward
+    expected = (
+        (0.3 - 0.2) + (0.4 + 0.1) + (0.01 - 0.3)
+    )  # z before x, z before y, x before y: forward plus backward
     assert order_value(probe.values()[0], [2, 0, 1]) == pytest.approx(expected)
-    again = Probe(probe.names, probe.backward, probe.forward, signals={"sparsity": np.array([[1.0, 2, 3]])})
+    again = Probe(
+        probe.names, probe.backward, probe.forward, signals={"sparsity": np.array([[1.0, 2, 3]])}
+    )
     (tmp_path / "probe.json").write_text(json.dumps(again.to_json()))
     back = read_probe(tmp_path)
     assert np.array_equal(back.backward, again.backward, equal_nan=True)
@@ -117,7 +144,10 @@ def test_matrices_from_elsewhere_are_read(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("trained,x,y\nx,,\ny,0.1,\n", "no change on 'y' when 'x' is learnt after it \\(the cell is empty\\); every pair is needed"),
+        (
+            "trained,x,y\nx,,\ny,0.1,\n",
+            "no change on 'y' when 'x' is learnt after it \\(the cell is empty\\); every pair is needed",
+        ),
         ("trained,x,y\nx,,nan\ny,0.1,\n", "no change on 'y' .*got 'nan'"),
         ("trained,x,y\nx,,high\ny,0.1,\n", "got 'high'"),
         ("trained,x,y\nx,,0.1\n", "no row for task 'y'"),
@@ -137,7 +167,16 @@ def test_mistakes_in_a_matrix_are_one_sentence(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "tasks": ["a", "b"], "backward": 3, "forward": null}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 1}',
+        '{"format": 1, "tasks": ["a", "b"], "backward": 3, "forward": null}',
+    ],
+)
 def test_a_damaged_probe_is_one_sentence(tmp_path, text):
     (tmp_path / "probe.json").write_text(text)
     with pytest.raises(HoldfastError, match="probe"):
@@ -174,7 +213,9 @@ def outcomes(strength: float, seeds: int = 3, n: int = 40):
         realised = tuple(0.5 + 0.01 * strength * value + rng.normal(0, 0.01, seeds))
         return Outcome(tuple(order), value, realised, scheduler)
 
-    return [trained(rng.permutation(names), None) for _ in range(n)] + [trained(plan.order, "linear-ordering")]
+    return [trained(rng.permutation(names), None) for _ in range(n)] + [
+        trained(plan.order, "linear-ordering")
+    ]
 
 
 def test_a_plan_that_predicts_is_told_from_one_that_does_not():
@@ -207,7 +248,10 @@ def test_the_interval_of_rho_holds_its_level_and_the_first_task_explains_what_it
     rng = np.random.default_rng(2)
     inside = 0
     for _ in range(60):
-        o = [Outcome((str(k % 5), "x"), float(rng.normal()), (float(rng.normal()),)) for k in range(40)]
+        o = [
+            Outcome((str(k % 5), "x"), float(rng.normal()), (float(rng.normal()),))
+            for k in range(40)
+        ]
         found = verified(o)
         inside += found.rho.low <= 0 <= found.rho.high
         assert found.first_task_by_chance == pytest.approx(4 / 39)

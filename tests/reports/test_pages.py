@@ -17,7 +17,9 @@ from holdfast.cli.main import run_cli
 from holdfast.reports import load_results, summarise, write_report
 from holdfast.reports.diagnostics import diagnostics_html
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSER = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 NAME = "a$b^{ \\frac <b>&amp;\"'\x00\x1b[31m\u202e\ufffe中é--> ]]></svg><script>alert(1)</script>"
 PAGES = ("report", "diagnostics", "order plan", "order verify", "gate", "history")
@@ -31,18 +33,28 @@ def holdfast(*arguments) -> int:
 
 def report_and_diagnostics(out: Path) -> dict[str, str]:
     """Pages of a run with a sweep, curves and diagnostics; its label is changed to a name from hell."""
-    base = {"scenario": "class", "training": {"epochs": 2, "evaluate_every": 20}, "model": {"hidden": [16]}}
+    base = {
+        "scenario": "class",
+        "training": {"epochs": 2, "evaluate_every": 20},
+        "model": {"hidden": [16]},
+    }
     runs = [(f"ER({n})", validated(RunConfig, method=f"ER({n})", **base)) for n in (20, 40, 80)]
     assert len(list(run_all(runs, out / "runs", keep=True))) == 3
     results = load_results([out / "runs"])
     for r in results:
         r["label"] = NAME
     kept = KeptRun(out / "runs" / runs[0][1].hash, examples=64)
-    findings = [DIAGNOSTICS[name](kept).to_json() for name in ("spectrum", "entropy", "layers", "saturation")]
+    findings = [
+        DIAGNOSTICS[name](kept).to_json()
+        for name in ("spectrum", "entropy", "layers", "saturation")
+    ]
     findings[1]["numbers"]["tasks"] = [NAME] * len(findings[1]["numbers"]["tasks"])
     results[0]["diagnostics"] = findings
     page = write_report(summarise(results), out / "report.html", title=NAME, description=NAME)
-    return {"report": page.read_text(encoding="utf-8"), "diagnostics": diagnostics_html(NAME, findings)}
+    return {
+        "report": page.read_text(encoding="utf-8"),
+        "diagnostics": diagnostics_html(NAME, findings),
+    }
 
 
 def order_pages(out: Path) -> dict[str, str]:
@@ -57,19 +69,46 @@ def order_pages(out: Path) -> dict[str, str]:
     tried = [Outcome(o, float(rng.normal()), tuple(rng.random(2)), None) for o in orders]
     found = verified([*tried, Outcome(plan.order, 1.0, (0.5, 0.6), "linear-ordering")])
     args = probe.to_json(), plan.to_json(), None
-    return {"order plan": order_html(*args, None), "order verify": order_html(*args, found.to_json())}
+    return {
+        "order plan": order_html(*args, None),
+        "order verify": order_html(*args, found.to_json()),
+    }
 
 
 def gate_pages(out: Path) -> dict[str, str]:
     name = re.sub(r"[\x00\ufffe]", "", NAME)  # the gate refuses what no file should hold
-    rows = pd.DataFrame({"task": [name, "b"] * 200, "example_id": range(400), "score": 1, "segment": [name, "y"] * 200})
+    rows = pd.DataFrame(
+        {
+            "task": [name, "b"] * 200,
+            "example_id": range(400),
+            "score": 1,
+            "segment": [name, "y"] * 200,
+        }
+    )
     rows.to_parquet(out / "champion.parquet")
     rows.assign(score=[0, 1] * 200).to_parquet(out / "candidate.parquet")
     ledger, sides = f"sqlite:///{out}/l.db", ["--candidate", out / "candidate.parquet"]
-    assert holdfast("record", "--ledger", ledger, "--model", "m", "--release", "1", "--results", out / "champion.parquet") == 0
+    assert (
+        holdfast(
+            "record",
+            "--ledger",
+            ledger,
+            "--model",
+            "m",
+            "--release",
+            "1",
+            "--results",
+            out / "champion.parquet",
+        )
+        == 0
+    )
     policy = ["--policy", "standard", "--out", out / "gate"]
-    assert holdfast("gate", "--ledger", ledger, "--model", "m", "--release", "2", *sides, *policy) == 1
-    assert holdfast("history", "--ledger", ledger, "--model", "m", "--html", out / "history.html") == 0
+    assert (
+        holdfast("gate", "--ledger", ledger, "--model", "m", "--release", "2", *sides, *policy) == 1
+    )
+    assert (
+        holdfast("history", "--ledger", ledger, "--model", "m", "--html", out / "history.html") == 0
+    )
     found = {"gate": out / "gate" / "verdict.html", "history": out / "history.html"}
     return {k: p.read_text(encoding="utf-8") for k, p in found.items()}
 
@@ -107,10 +146,27 @@ def test_powers_of_ten_stay_powers_and_dollars_stay_dollars(pages):
 def console(page: str, folder: Path) -> str:
     """What Chromium says on its console about a page."""
     (folder / "page.html").write_text(page, encoding="utf-8")
-    flags = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-    flags += ["--enable-logging=stderr", "--v=0", f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=2000", "--dump-dom"]
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--no-first-run",
+        "--disable-background-networking",
+    ]
+    flags += [
+        "--enable-logging=stderr",
+        "--v=0",
+        f"--user-data-dir={folder / 'profile'}",
+        "--virtual-time-budget=2000",
+        "--dump-dom",
+    ]
     assert BROWSER
-    done = subprocess.run([BROWSER, *flags, (folder / "page.html").as_uri()], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [BROWSER, *flags, (folder / "page.html").as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert "</html>" in done.stdout
     return "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 

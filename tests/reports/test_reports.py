@@ -18,7 +18,9 @@ from holdfast.reports.figures import accuracy_over_time, heat_map
 from holdfast.reports.results import show
 from holdfast.reports.tables import markdown
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+BROWSER = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +30,14 @@ def folder(tmp_path_factory):
     for scenario in ("task", "domain", "class"):
         for method in ("FineTune", "ER(30)", "EWC(1)"):
             for seed in (1, 2, 3):
-                config = validated(RunConfig, method=method, scenario=scenario, seed=seed, training={"epochs": 2}, model={"hidden": [16]})
+                config = validated(
+                    RunConfig,
+                    method=method,
+                    scenario=scenario,
+                    seed=seed,
+                    training={"epochs": 2},
+                    model={"hidden": [16]},
+                )
                 runs.append((method, config))
     assert len(list(run_all(runs, out))) == 27
     return out
@@ -48,7 +57,9 @@ def test_numbers_are_those_of_the_metrics(folder, groups):
     ]
     expected = seed_interval(values)
     got = g.values["BWT"]
-    assert (got.estimate, got.low, got.high) == pytest.approx((expected.estimate, expected.low, expected.high))
+    assert (got.estimate, got.low, got.high) == pytest.approx(
+        (expected.estimate, expected.low, expected.high)
+    )
     assert len(groups) == 9
     assert g.values["FWT"].estimate == g.values["FWT"].estimate
     others = [g for g in groups if g.scenario != "domain"]
@@ -137,7 +148,9 @@ def test_nothing_overflows_in_a_browser(groups, tmp_path, width, height):
         "--dump-dom",
     ]
     assert BROWSER
-    done = subprocess.run([BROWSER, *flags, Path(frame).as_uri()], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [BROWSER, *flags, Path(frame).as_uri()], capture_output=True, text=True, timeout=120
+    )
     found = re.search(r"PROBE (\d+) (\d+) ([A-Z,]*)", done.stdout)
     assert found, done.stdout[-500:] + done.stderr[-500:]
     scroll, inner, wide = int(found[1]), int(found[2]), found[3]

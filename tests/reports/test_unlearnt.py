@@ -9,7 +9,15 @@ from holdfast.bench.config import RunConfig, validated
 from holdfast.bench.runner import run_all
 from holdfast.cli.tables import print_differences, print_groups, print_summary
 from holdfast.metrics import UNLEARNT_ADVICE, AccuracyMatrix, Interval
-from holdfast.reports import as_csv, compare_folders, latex, load_results, markdown, summarise, write_report
+from holdfast.reports import (
+    as_csv,
+    compare_folders,
+    latex,
+    load_results,
+    markdown,
+    summarise,
+    write_report,
+)
 from holdfast.reports.comparison import Difference
 from holdfast.reports.learnt import chance_levels
 
@@ -78,7 +86,9 @@ def classes(*tasks):
 
 def test_guessing_is_one_of_the_outputs_that_compete_or_the_commonest_label():
     m = classes((1.0, 50, 0.9, 50), (0.3, 90, 0.2, 10), (1.0, 90, 0.0, 10))
-    assert chance_levels(result("class"), m) == {0: 0.5, 1: 0.25, 2: 0.9}, "the last gives one answer"
+    assert chance_levels(result("class"), m) == {0: 0.5, 1: 0.25, 2: 0.9}, (
+        "the last gives one answer"
+    )
     assert chance_levels(result("domain"), m) == {0: 0.5, 1: 0.9, 2: 0.9}
     bare = AccuracyMatrix(range(3))
     assert chance_levels(result("class"), bare) == pytest.approx({0: 1 / 2, 1: 1 / 4, 2: 1 / 6})

@@ -15,7 +15,10 @@ def test_tasks_may_have_different_numbers_of_classes():
     assert run.matrix.tasks == ("0+1+2+3+4", "5+6", "7+8+9")
 
 
-@pytest.mark.parametrize(("sizes", "message"), [([5, 4], "add up to 10"), ([10, 0], "each at least 1"), (3, r"give the size of each")])
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [([5, 4], "add up to 10"), ([10, 0], "each at least 1"), (3, r"give the size of each")],
+)
 def test_sizes_must_use_every_class_once(sizes, message):
     with pytest.raises(HoldfastError, match=message):
         split(digits(), sizes, "class")

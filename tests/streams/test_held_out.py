@@ -7,20 +7,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from holdfast import HoldfastError
-from holdfast.streams import Source, digits, from_arrays, from_datasets, from_frame, mixture, permuted, rotated, sequence, split
+from holdfast.streams import (
+    Source,
+    digits,
+    from_arrays,
+    from_datasets,
+    from_frame,
+    mixture,
+    permuted,
+    rotated,
+    sequence,
+    split,
+)
 from holdfast.streams.held_out import held_out
 from holdfast.streams.own import column_of
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.floats(0.01, 0.99), st.integers(0, 9))
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=60), st.floats(0.01, 0.99), st.integers(0, 9)
+)
 def test_every_class_of_two_keeps_examples_on_both_sides(classes, share, seed):
     y = np.array(classes)
     mask = held_out(y, share, seed)
     for c in set(classes):
         n, held = int((y == c).sum()), int(mask[y == c].sum())
         assert held == (0 if n == 1 else min(max(round(n * share), 1), n - 1))
-    assert np.array_equal(mask, held_out(10 - 2 * y, share, seed)), "the names of the classes play no part"
+    assert np.array_equal(mask, held_out(10 - 2 * y, share, seed)), (
+        "the names of the classes play no part"
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -34,7 +49,10 @@ def test_whole_groups_are_held_out_and_a_class_is_never_lost(rows, share, seed):
     try:
         mask = held_out(y, share, seed, groups)
     except HoldfastError:
-        assert all(any((y[groups == g] == c).sum() == (y == c).sum() for c in set(y[groups == g])) for g in set(groups))
+        assert all(
+            any((y[groups == g] == c).sum() == (y == c).sum() for c in set(y[groups == g]))
+            for g in set(groups)
+        )
         return
     assert mask.any()
     assert not set(groups[mask]) & set(groups[~mask])
@@ -60,8 +78,15 @@ def source_rows(part):
         lambda s: permuted(s, 4, validation=0.2),
         lambda s: rotated(s, 4, validation=0.2),
         lambda s: permuted(s, 3, "task", validation=0.2, seed=3, task_order=[2, 0]),
-        lambda s: mixture(["digits", "digits:rotate=30", "digits:permute=1"], lambda _: s, "domain", validation=0.2),
-        lambda _: mixture(["digits", "digits:rotate=30"], lambda _: digits(), "domain", validation=0.2),
+        lambda s: mixture(
+            ["digits", "digits:rotate=30", "digits:permute=1"],
+            lambda _: s,
+            "domain",
+            validation=0.2,
+        ),
+        lambda _: mixture(
+            ["digits", "digits:rotate=30"], lambda _: digits(), "domain", validation=0.2
+        ),
         lambda s: sequence([s, s], "class", names=["one", "two"], validation=0.2),
         lambda s: sequence([s, digits()], "class", names=["one", "two"], validation=0.2),
         lambda s: split(s, 5, "class", validation=0.2),
@@ -78,13 +103,18 @@ def test_no_task_trains_on_a_validation_row_of_any_task(make):
         assert len({frozenset(source_rows(t.validation)) for t in s}) == 1, "one draw for all"
 
 
-@pytest.mark.parametrize("make", [lambda s: rotated(s, 3, validation=0.3), lambda s: split(s, 5, "class", validation=0.1)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda s: rotated(s, 3, validation=0.3), lambda s: split(s, 5, "class", validation=0.1)],
+)
 def test_validation_has_every_class_in_its_share(make):
     share = 0.3 if make(digits()).name.startswith("rotated") else 0.1
     for t in make(digits()):
         held, kept = (torch.bincount(p.y, minlength=10).double() for p in (t.validation, t.train))
         mine = (held + kept) > 0
-        assert torch.allclose(held[mine] / (held + kept)[mine], torch.tensor(share).double(), atol=0.01)
+        assert torch.allclose(
+            held[mine] / (held + kept)[mine], torch.tensor(share).double(), atol=0.01
+        )
 
 
 def test_a_small_share_of_a_small_task_is_one_example_and_a_class_of_one_is_trained_on():
@@ -93,12 +123,24 @@ def test_a_small_share_of_a_small_task_is_one_example_and_a_class_of_one_is_trai
     assert all(len(t.validation) for t in s)
     assert set(s[1].train.y.tolist()) == {0, 1, 2}
     with pytest.raises(HoldfastError, match="task 'a': no example can be held out for validation"):
-        from_arrays(x[:4], [0, 1, 0, 1], ["a"] * 4, "domain", validation=0.5, test=[False, False, True, True])
+        from_arrays(
+            x[:4],
+            [0, 1, 0, 1],
+            ["a"] * 4,
+            "domain",
+            validation=0.5,
+            test=[False, False, True, True],
+        )
 
 
 def users(n=600, users=40, seed=0):
     rng = np.random.default_rng(seed)
-    return rng.random((n, 2)), rng.integers(0, 3, n), rng.integers(0, 4, n), rng.integers(0, users, n)
+    return (
+        rng.random((n, 2)),
+        rng.integers(0, 3, n),
+        rng.integers(0, 4, n),
+        rng.integers(0, users, n),
+    )
 
 
 @pytest.mark.parametrize("way", ["arrays", "frame", "datasets"])
@@ -117,11 +159,17 @@ def test_relatives_are_on_one_side_of_every_cut_in_all_tasks(way):
         sets, groups = [], []
         for k in range(4):
             sides = [(t == k) & old, (t == k) & ~old]
-            sets.append(tuple([(torch.tensor(x[i]), int(y[i])) for i in np.flatnonzero(m)] for m in sides))
+            sets.append(
+                tuple([(torch.tensor(x[i]), int(y[i])) for i in np.flatnonzero(m)] for m in sides)
+            )
             groups.append(tuple(user[m] for m in sides))
         s = from_datasets(sets, "domain", groups=groups, validation=0.2)
     sides = {
-        what: {float(r[0]) for task in s for r in getattr(task, what).fetch(torch.arange(len(getattr(task, what))))[0]}
+        what: {
+            float(r[0])
+            for task in s
+            for r in getattr(task, what).fetch(torch.arange(len(getattr(task, what))))[0]
+        }
         for what in ("train", "test", "validation")
     }
     assert not sides["train"] & sides["test"]
@@ -143,7 +191,9 @@ def test_views_of_one_image_stay_together_in_every_source():
         if stream.name != "a then b":
             assert not held & trained
         else:
-            assert not {int(image[r]) for r in stream[0].validation.rows} & {int(image[r]) for r in stream[0].train.rows}
+            assert not {int(image[r]) for r in stream[0].validation.rows} & {
+                int(image[r]) for r in stream[0].train.rows
+            }
 
 
 def test_a_given_cut_that_separates_relatives_is_refused():
@@ -152,7 +202,18 @@ def test_a_given_cut_that_separates_relatives_is_refused():
         from_arrays(x, y, t, "domain", groups=user, test=np.arange(600) % 3 == 0)
     d = digits()
     with pytest.raises(HoldfastError, match="have training and test examples, such as '0'"):
-        split(Source(d.train_x, d.train_y, d.test_x, d.test_y, groups=np.zeros(1438, int), test_groups=np.zeros(359, int)), 5, "class")
+        split(
+            Source(
+                d.train_x,
+                d.train_y,
+                d.test_x,
+                d.test_y,
+                groups=np.zeros(1438, int),
+                test_groups=np.zeros(359, int),
+            ),
+            5,
+            "class",
+        )
 
 
 @pytest.mark.parametrize(
@@ -172,7 +233,11 @@ def test_what_marks_no_test_examples_is_refused(test, message):
 
 
 def test_tasks_and_groups_that_are_missing_are_refused():
-    for bad in ([1, None], [1.0, float("nan")], np.array(["2026-01-01", "NaT"], dtype="datetime64[D]")):
+    for bad in (
+        [1, None],
+        [1.0, float("nan")],
+        np.array(["2026-01-01", "NaT"], dtype="datetime64[D]"),
+    ):
         with pytest.raises(HoldfastError, match="must not be missing: example 1"):
             column_of(bad, "tasks")
     with pytest.raises(HoldfastError, match="one group per example"):

@@ -33,10 +33,16 @@ Y, T = [0, 1] * 10, [0] * 20
 )
 def test_arrays_tensors_and_data_sets_give_the_same_dtype(dtype, expected):
     x = (np.arange(60) % 2).reshape(20, 3).astype(dtype)
-    ways = [from_arrays(x, Y, T, "class"), from_datasets([([*zip(x, Y, strict=True)],) * 2], "class")]
+    ways = [
+        from_arrays(x, Y, T, "class"),
+        from_datasets([([*zip(x, Y, strict=True)],) * 2], "class"),
+    ]
     if np.dtype(dtype).isnative:
         tensor = torch.from_numpy(x.astype(dtype))
-        ways += [from_arrays(tensor, Y, T, "class"), from_datasets([(TensorDataset(tensor, torch.tensor(Y)),) * 2], "class")]
+        ways += [
+            from_arrays(tensor, Y, T, "class"),
+            from_datasets([(TensorDataset(tensor, torch.tensor(Y)),) * 2], "class"),
+        ]
     for s in ways:
         row, _, _ = s[0].train.fetch(torch.tensor([0]))
         assert row.dtype == expected
@@ -59,7 +65,10 @@ def test_a_frame_of_integers_stays_integer_and_a_mixed_one_becomes_float():
         ([1e300] * 20, "column 'c': its values contain NaN, infinity"),
         (["x"] * 20, "input columns must be numeric, but 'c'"),
         (pd.date_range("2026-01-01", periods=20), "input columns must be numeric, but 'c'"),
-        (pd.array([1, pd.NA] * 10, dtype="Int64"), r"column 'c' has missing values .first in row 1"),
+        (
+            pd.array([1, pd.NA] * 10, dtype="Int64"),
+            r"column 'c' has missing values .first in row 1",
+        ),
     ],
 )
 def test_a_column_that_a_float_cannot_hold_is_refused_by_name(column, message):
@@ -78,7 +87,13 @@ def test_a_frame_without_inputs_or_with_one_name_twice_is_refused():
     with pytest.raises(HoldfastError, match="column 'y' can't be an input and label at once"):
         from_frame(frame, "class", task="t", label="y", inputs=["y"])
     with pytest.raises(HoldfastError, match="got 'train'"):
-        from_frame(frame.assign(x=1.0, part=["train", "test"] * 10), "class", task="t", label="y", test="part")
+        from_frame(
+            frame.assign(x=1.0, part=["train", "test"] * 10),
+            "class",
+            task="t",
+            label="y",
+            test="part",
+        )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +120,9 @@ def test_frames_of_polars_are_taken_and_what_is_no_frame_is_refused():
     with pytest.raises(HoldfastError, match="expected a DataFrame, got dict"):
         from_frame({"x": [1]}, "class", task="t", label="y")
     sparse = pytest.importorskip("scipy.sparse").csr_matrix(np.ones((20, 2)))
-    with pytest.raises(HoldfastError, match=r"must be dense, got a sparse csr_matrix; pass x.toarray\(\)"):
+    with pytest.raises(
+        HoldfastError, match=r"must be dense, got a sparse csr_matrix; pass x.toarray\(\)"
+    ):
         from_arrays(sparse, Y, T, "class")
 
 
@@ -117,7 +134,9 @@ def test_labels_of_one_value_in_a_tensor_are_taken():
 def test_a_source_of_ones_own_is_checked_for_nan():
     x = torch.ones(20, 2)
     x[3, 1] = float("nan")
-    with pytest.raises(HoldfastError, match=r"training inputs contain NaN, infinity.*first at example 3"):
+    with pytest.raises(
+        HoldfastError, match=r"training inputs contain NaN, infinity.*first at example 3"
+    ):
         permuted(Source(x, np.array(Y), torch.ones(2, 2), np.array([0, 1])), 2)
 
 
@@ -126,7 +145,9 @@ def test_a_tensor_that_requires_gradients_is_taken_without_them():
 
 
 def rows(**columns):
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
 
 
 def test_no_column_of_a_row_is_dropped_without_a_word():
@@ -153,7 +174,9 @@ def test_rows_of_different_shapes_are_refused_in_a_sentence():
         from_datasets([(ragged, ragged)], "class")[0].train.fetch(torch.arange(4))
 
 
-@pytest.mark.parametrize("wrong", [{"names": ["a"]}, {"labels": [[0, 1]]}, {"groups": [(None, None)]}])
+@pytest.mark.parametrize(
+    "wrong", [{"names": ["a"]}, {"labels": [[0, 1]]}, {"groups": [(None, None)]}]
+)
 def test_lists_that_do_not_fit_the_tasks_are_refused(wrong):
     part = TensorDataset(torch.ones(4, 1), torch.tensor([0, 1, 0, 1]))
     with pytest.raises(HoldfastError, match="must list one entry per task: expected 2, got 1"):
@@ -182,4 +205,6 @@ def test_worker_processes_draw_from_seed_and_batch_whatever_their_number_and_the
     assert all(map(torch.equal, one, read(2, seed=0)))
     assert all(map(torch.equal, one[3:], read(2, seed=0, first=3)))
     assert not torch.equal(one[0], read(1, seed=1)[0])
-    assert len({tuple(x[:, 1].tolist()) for x in one}) == len(one), "no two batches share their noise"
+    assert len({tuple(x[:, 1].tolist()) for x in one}) == len(one), (
+        "no two batches share their noise"
+    )

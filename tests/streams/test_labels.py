@@ -28,14 +28,20 @@ def outputs_of_labels(stream, rows_of):
     return found
 
 
-@pytest.mark.parametrize("names", [[0, 1, 2, 3], ["ham", "spam", "phish", "other"], [7, -2, 1000, 3]])
+@pytest.mark.parametrize(
+    "names", [[0, 1, 2, 3], ["ham", "spam", "phish", "other"], [7, -2, 1000, 3]]
+)
 @pytest.mark.parametrize("scenario", ["domain", "class"])
 def test_a_label_has_one_output_whatever_subset_and_order_a_task_has(names, scenario):
-    subsets = [(0, 1), (2, 1), (3, 0, 1), (1, 3, 2)] if scenario == "domain" else [(1, 0), (1, 2), (3, 2)]
+    subsets = (
+        [(0, 1), (2, 1), (3, 0, 1), (1, 3, 2)] if scenario == "domain" else [(1, 0), (1, 2), (3, 2)]
+    )
     index = np.array([k for chosen in subsets for k in list(chosen) * 10])
     months = np.repeat([f"month {m}" for m in range(len(subsets))], [10 * len(c) for c in subsets])
     x, y = np.eye(4, dtype=np.float32)[index], np.array(names)[index]
-    parts = [(torch.from_numpy(x[months == m]), y[months == m].tolist()) for m in dict.fromkeys(months)]
+    parts = [
+        (torch.from_numpy(x[months == m]), y[months == m].tolist()) for m in dict.fromkeys(months)
+    ]
     sets = [(list(zip(*p, strict=True)), list(zip(*p, strict=True))) for p in parts]
     frame = pd.DataFrame(x).assign(month=months, y=y)
     streams = [
@@ -90,7 +96,13 @@ def test_renaming_the_labels_changes_no_number():
     b = from_arrays(x, y * 10, [0] * 24 + [1] * 24, "domain", validation=0.2)
     for s, t in zip(a, b, strict=True):
         for one, two in ((s.train, t.train), (s.validation, t.validation), (s.test, t.test)):
-            assert all(map(torch.equal, one.fetch(torch.arange(len(one)))[:2], two.fetch(torch.arange(len(two)))[:2]))
+            assert all(
+                map(
+                    torch.equal,
+                    one.fetch(torch.arange(len(one)))[:2],
+                    two.fetch(torch.arange(len(two)))[:2],
+                )
+            )
 
 
 @pytest.mark.parametrize(
@@ -111,7 +123,10 @@ def test_renaming_the_labels_changes_no_number():
         (["a", "b", float("nan"), "a"] * 2, "must not be missing: example 2"),
         ([0, 1, float("nan"), 1] * 2, "must not be NaN: example 2"),
         (["a", "b", 1, "a"] * 2, "mix text and numbers: example 0 is 'a', example 2 is 1"),
-        (np.array(["2026-01-01"] * 8, dtype="datetime64[D]"), "must be whole numbers, booleans or text"),
+        (
+            np.array(["2026-01-01"] * 8, dtype="datetime64[D]"),
+            "must be whole numbers, booleans or text",
+        ),
         ([{"a": 1}] * 8, "got dict .example 0"),
         (np.ones(8, dtype=complex), "got dtype complex128"),
     ],
@@ -163,7 +178,9 @@ def test_a_test_label_may_be_trained_in_another_month_of_the_domain_scenario_alo
     parts = [(pairs([0, 1]), pairs([0, 1, 2])), (pairs([0, 2]), pairs([0, 2]))]
     assert from_datasets(parts, "domain").outputs == 3
     for scenario in ("class", "task"):
-        with pytest.raises(HoldfastError, match=r"'task 0'.*label 2, which no training example of this task"):
+        with pytest.raises(
+            HoldfastError, match=r"'task 0'.*label 2, which no training example of this task"
+        ):
             from_datasets(parts, scenario)
 
 
@@ -174,5 +191,9 @@ def test_a_period_that_brings_no_new_class_is_refused_with_advice_that_works():
         from_arrays(x, y, t, "class")
     s = from_arrays(x, y, t, "domain")
     assert s.outputs == 4
-    assert Learner(mlp(s.shape, "fixed", 4, seed=0), scenario="domain").fit(s).matrix.tasks == ("1", "2", "3")
+    assert Learner(mlp(s.shape, "fixed", 4, seed=0), scenario="domain").fit(s).matrix.tasks == (
+        "1",
+        "2",
+        "3",
+    )
     assert len(from_arrays(x, y, np.where(t == 3, 2, t), "class")) == 2

@@ -36,7 +36,14 @@ def test_outputs_follow_the_scenario():
 
 @pytest.mark.parametrize(
     ("seed", "order"),
-    [(2, "3156027498"), (3, "7238105694"), (4, "6740285913"), (5, "6529318470"), (6, "3168754209"), (0, "0123456789")],
+    [
+        (2, "3156027498"),
+        (3, "7238105694"),
+        (4, "6740285913"),
+        (5, "6529318470"),
+        (6, "3168754209"),
+        (0, "0123456789"),
+    ],
 )
 def test_class_orders_are_the_published_ones(seed, order):
     assert "".join(map(str, class_order(range(10), seed))) == order
@@ -64,7 +71,9 @@ def test_permutations_differ_by_task_and_are_undone_by_nothing():
     assert torch.equal(x[0], digits().train_x[:4])
     assert not torch.equal(x[1], x[2])
     assert torch.equal(x[1].flatten(1).sort().values, x[0].flatten(1).sort().values)
-    assert torch.equal(x[1], permuted(digits(), 3).tasks[1].train.fetch(torch.arange(4))[0]), "the same seed, the same permutation"
+    assert torch.equal(x[1], permuted(digits(), 3).tasks[1].train.fetch(torch.arange(4))[0]), (
+        "the same seed, the same permutation"
+    )
 
 
 def test_rotation_by_a_right_angle_is_exact():
@@ -73,7 +82,9 @@ def test_rotation_by_a_right_angle_is_exact():
     assert torch.equal(x[0], digits().train_x[:6])
     assert torch.equal(x[2], x[0].rot90(2, (2, 3)))
     assert torch.equal(x[1], x[0].rot90(1, (2, 3))) or torch.equal(x[1], x[0].rot90(3, (2, 3)))
-    assert [t.name for t in rotated(digits(), 2, seed=1)] != [t.name for t in rotated(digits(), 2, seed=2)]
+    assert [t.name for t in rotated(digits(), 2, seed=1)] != [
+        t.name for t in rotated(digits(), 2, seed=2)
+    ]
 
 
 def test_a_sequence_of_data_sets_shares_outputs_or_adds_them():
@@ -179,7 +190,9 @@ def test_augmentation_is_batched_seeded_and_keeps_the_type():
     assert not torch.equal(a, crop_and_flip(2)(x, torch.Generator().manual_seed(1)))
     assert torch.equal(crop_and_flip(0, flip=False)(x, torch.Generator()), x)
     flipped = crop_and_flip(0)(x, torch.Generator().manual_seed(0))
-    assert all(torch.equal(f, o) or torch.equal(f, o.flip(2)) for f, o in zip(flipped, x, strict=True))
+    assert all(
+        torch.equal(f, o) or torch.equal(f, o.flip(2)) for f, o in zip(flipped, x, strict=True)
+    )
 
 
 def test_images_become_floats_between_0_and_1():
@@ -191,48 +204,105 @@ def test_images_become_floats_between_0_and_1():
     ("make", "message"),
     [
         (lambda: split(digits(), 3, "class"), "must be one of"),
-        (lambda: split(digits(), 2.0, "class"), "tasks must be a whole number of at least 1, got 2.0"),
-        (lambda: split(digits(), [5.0, 5], "class"), "number of classes of a task must be a whole number"),
-        (lambda: split(digits(), 5, "class", order=-1), "order as a seed must be a whole number of at least 0, got -1"),
-        (lambda: split(digits(), 5, "class", seed=-1), "seed must be a whole number of at least 0, got -1"),
-        (lambda: split(digits(), 5, "class", task_order=[0.5]), "a number in task_order must be a whole number"),
+        (
+            lambda: split(digits(), 2.0, "class"),
+            "tasks must be a whole number of at least 1, got 2.0",
+        ),
+        (
+            lambda: split(digits(), [5.0, 5], "class"),
+            "number of classes of a task must be a whole number",
+        ),
+        (
+            lambda: split(digits(), 5, "class", order=-1),
+            "order as a seed must be a whole number of at least 0, got -1",
+        ),
+        (
+            lambda: split(digits(), 5, "class", seed=-1),
+            "seed must be a whole number of at least 0, got -1",
+        ),
+        (
+            lambda: split(digits(), 5, "class", task_order=[0.5]),
+            "a number in task_order must be a whole number",
+        ),
         (lambda: permuted(digits(), 2, seed=1.5), "seed must be a whole number"),
         (lambda: rotated(digits(), 0), "tasks must be a whole number of at least 1"),
-        (lambda: sequence([digits()] * 2, "class", names=["a"]), "names must list one entry per data set: expected 2, got 1"),
+        (
+            lambda: sequence([digits()] * 2, "class", names=["a"]),
+            "names must list one entry per data set: expected 2, got 1",
+        ),
         (lambda: sequence([], "class"), "at least one data set"),
         (lambda: digits().limited(5, 0), "has 10 classes, so at least as many examples"),
-        (lambda: crop_and_flip()(torch.ones(3, 4), torch.Generator()), r"for images .N, C, H, W., got inputs of shape .3, 4."),
-        (lambda: from_arrays(np.ones((4, 1)), [0, 1] * 2, [0] * 4, "class", seed=-1), "seed must be a whole number"),
+        (
+            lambda: crop_and_flip()(torch.ones(3, 4), torch.Generator()),
+            r"for images .N, C, H, W., got inputs of shape .3, 4.",
+        ),
+        (
+            lambda: from_arrays(np.ones((4, 1)), [0, 1] * 2, [0] * 4, "class", seed=-1),
+            "seed must be a whole number",
+        ),
         (lambda: split(digits(), 10, "task"), "at least 2 classes a task"),
         (lambda: split(digits(), 5, "class", order=[0, 1]), "each class once"),
         (lambda: split(digits(), 5, "klass"), "did you mean 'class'"),
         (lambda: split(digits(), 5, "class", validation=1.0), r"in \[0, 1\)"),
         (lambda: permuted(digits(), 3, "class"), "no new classes"),
         (lambda: rotated(digits(), 3, degrees=[1]), "expected 3 angles"),
-        (lambda: from_arrays([[1.0], [float("nan")]], [0, 1], [0, 0], "class"), "NaN, infinity.*first at example 1"),
+        (
+            lambda: from_arrays([[1.0], [float("nan")]], [0, 1], [0, 0], "class"),
+            "NaN, infinity.*first at example 1",
+        ),
         (lambda: from_arrays([[1.0]], [0, 1], [0], "class"), "equal lengths"),
         (lambda: from_arrays(np.zeros((0, 2)), [], [], "class"), "no examples"),
         (lambda: from_arrays([["a"], ["b"]], [0, 1], [0, 0], "class"), "must be numbers"),
-        (lambda: from_arrays(np.zeros((8, 1)), [0, 1] * 4, [0] * 4 + [1] * 4, "class"), "brings none"),
         (
-            lambda: from_arrays(np.zeros((9, 1)), [0, 1, 2] + [0, 1] * 3, [0] * 3 + [1] * 6, "domain", numbering="position"),
+            lambda: from_arrays(np.zeros((8, 1)), [0, 1] * 4, [0] * 4 + [1] * 4, "class"),
+            "brings none",
+        ),
+        (
+            lambda: from_arrays(
+                np.zeros((9, 1)),
+                [0, 1, 2] + [0, 1] * 3,
+                [0] * 3 + [1] * 6,
+                "domain",
+                numbering="position",
+            ),
             "same number of classes",
         ),
         (lambda: from_arrays(np.zeros((4, 1)), [0, None, 1, 1], [0] * 4, "class"), "missing"),
         (lambda: from_arrays(np.zeros((2, 1)), [0, 1], [0, 0], "class"), "no test examples"),
-        (lambda: from_frame(pd.DataFrame({"t": [1], "y": [0]}), "class", task="tt", label="y"), "unknown column 'tt': did you mean 't'"),
-        (lambda: from_frame(pd.DataFrame({"t": [1], "y": [0], "x": ["a"]}), "class", task="t", label="y"), "must be numeric"),
+        (
+            lambda: from_frame(pd.DataFrame({"t": [1], "y": [0]}), "class", task="tt", label="y"),
+            "unknown column 'tt': did you mean 't'",
+        ),
+        (
+            lambda: from_frame(
+                pd.DataFrame({"t": [1], "y": [0], "x": ["a"]}), "class", task="t", label="y"
+            ),
+            "must be numeric",
+        ),
         (lambda: from_datasets([(iter([]), iter([]))], "class"), "map-style"),
         (lambda: from_datasets([([], [])], "class"), "no training examples"),
         (
-            lambda: from_datasets([([(torch.ones(1), 7)], [(torch.ones(1), 7)])], "class", labels=[[0, 1]]),
+            lambda: from_datasets(
+                [([(torch.ones(1), 7)], [(torch.ones(1), 7)])], "class", labels=[[0, 1]]
+            ),
             "label 7 is not among",
         ),
         (
-            lambda: sequence([digits(), Source(torch.zeros(2, 3), np.array([0, 1]), torch.zeros(2, 3), np.array([0, 1]))], "domain"),
+            lambda: sequence(
+                [
+                    digits(),
+                    Source(
+                        torch.zeros(2, 3), np.array([0, 1]), torch.zeros(2, 3), np.array([0, 1])
+                    ),
+                ],
+                "domain",
+            ),
             "one shape",
         ),
-        (lambda: Source(torch.zeros(2, 3), np.zeros(3), torch.zeros(1, 3), np.zeros(1)), "one label per training example"),
+        (
+            lambda: Source(torch.zeros(2, 3), np.zeros(3), torch.zeros(1, 3), np.zeros(1)),
+            "one label per training example",
+        ),
         (lambda: named("ylecun/mnst", "/nowhere"), "does not exist"),
         (lambda: BatchOrder(3, 4, 0, 0, drop_last=True), "leaves no batch"),
         (lambda: BatchOrder(3, 4, 0, 0, 1, 5), "not both"),
@@ -260,9 +330,14 @@ def test_real_data_are_decoded_once_and_then_mapped(data_dir, tmp_path, monkeypa
 def test_texts_become_fixed_features_and_their_groups_tasks(data_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path))
     source = named("clinc/clinc_oos", data_dir)
-    assert (tuple(source.train_x.shape), tuple(source.test_x.shape)) == ((15000, 2048), (4500, 2048))
+    assert (tuple(source.train_x.shape), tuple(source.test_x.shape)) == (
+        (15000, 2048),
+        (4500, 2048),
+    )
     lengths = source.train_x.norm(dim=1)
-    assert bool(((lengths - 1).abs() < 1e-5).logical_or(lengths == 0).all()), "0 where no word is known"
+    assert bool(((lengths - 1).abs() < 1e-5).logical_or(lengths == 0).all()), (
+        "0 where no word is known"
+    )
     stream = grouped(source, "domain")
     assert [t.name for t in stream][:3] == ["banking", "credit_cards", "kitchen_and_dining"]
     assert [t.outputs for t in stream] == [(0, 15)] * 10
@@ -278,12 +353,16 @@ def test_a_mixture_has_turned_permuted_and_resized_tasks(data_dir):
     stream = mixture(pieces, lambda name: named(name, data_dir), "domain")
     assert [t.name for t in stream] == ["mnist", "mnist:rotate=90", "mnist:permute=1", "digits"]
     plain, turned, mixed, small = (t.train.fetch(torch.arange(5))[0] for t in stream)
-    assert torch.equal(turned, plain.rot90(1, (2, 3))) or torch.equal(turned, plain.rot90(-1, (2, 3)))
+    assert torch.equal(turned, plain.rot90(1, (2, 3))) or torch.equal(
+        turned, plain.rot90(-1, (2, 3))
+    )
     assert torch.equal(mixed.flatten(1).sort(1).values, plain.flatten(1).sort(1).values)
     assert small.shape == plain.shape
     assert mixture(pieces, lambda name: named(name, data_dir), "class").outputs == 40
     other = mixture(pieces, lambda name: named(name, data_dir), "domain", task_order=[2, 0])
-    assert torch.equal(other[0].train.fetch(torch.arange(5))[0], mixed), "the same task wherever it comes"
+    assert torch.equal(other[0].train.fetch(torch.arange(5))[0], mixed), (
+        "the same task wherever it comes"
+    )
     for bad in ("ylecun/mnist:turn=3", "ylecun/mnist:rotate=x"):
         with pytest.raises(HoldfastError, match="cannot be read; expected NAME"):
             mixture([bad], lambda name: digits(), "domain")

@@ -45,7 +45,14 @@ def permuted_digits():
 def make(method: str) -> Learner:
     s = permuted_digits()
     net = mlp(s.shape, "fixed", s.outputs, hidden=(64,), seed=0)
-    return Learner(net, parse_method(method), optimizer("sgd", lr=0.1, momentum=0.5), scenario="domain", batch_size=16, epochs=6)
+    return Learner(
+        net,
+        parse_method(method),
+        optimizer("sgd", lr=0.1, momentum=0.5),
+        scenario="domain",
+        batch_size=16,
+        epochs=6,
+    )
 
 
 def test_declared_boundaries_let_a_method_consolidate():
@@ -89,8 +96,16 @@ def test_a_run_without_boundaries_reports_what_was_found():
     from holdfast.bench.config import RunConfig, validated
     from holdfast.bench.runner import execute
 
-    values = {"data": {"stream": "permuted", "tasks": 3}, "scenario": "domain", "method": "OnlineEWC(0.5, normalize=True)"}
-    config = validated(RunConfig, **values, training={"boundaries": "page-hinkley", "epochs": 4, "lr": 0.05, "batch_size": 16})
+    values = {
+        "data": {"stream": "permuted", "tasks": 3},
+        "scenario": "domain",
+        "method": "OnlineEWC(0.5, normalize=True)",
+    }
+    config = validated(
+        RunConfig,
+        **values,
+        training={"boundaries": "page-hinkley", "epochs": 4, "lr": 0.05, "batch_size": 16},
+    )
     result = execute(config, "x", None, "cpu")
     assert result["detection"]["true"] == [360, 720]
     assert len(result["detection"]["delays"]) == 2
@@ -101,7 +116,19 @@ def test_a_run_without_boundaries_reports_what_was_found():
 def test_the_command_line_says_what_was_found(tmp_path, capsys):
     from holdfast.cli.main import run_cli
 
-    arguments = ["run", "--stream", "permuted", "--tasks", "2", "--scenario", "domain", "--boundaries", "adwin", "--epochs", "4"]
+    arguments = [
+        "run",
+        "--stream",
+        "permuted",
+        "--tasks",
+        "2",
+        "--scenario",
+        "domain",
+        "--boundaries",
+        "adwin",
+        "--epochs",
+        "4",
+    ]
     with pytest.raises(SystemExit) as done:
         run_cli([*arguments, "--lr", "0.05", "--batch-size", "16", "--out", str(tmp_path)])
     out = capsys.readouterr().out

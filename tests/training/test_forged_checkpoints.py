@@ -32,7 +32,8 @@ def saved(tmp_path_factory):
         ours.step(batch)
     ours.save(path)
     with safe_open(path, "pt") as file:
-        return s, {k: file.get_tensor(k) for k in file.keys()}, json.loads(file.metadata()["holdfast"])  # noqa: SIM118
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        return s, tensors, json.loads(file.metadata()["holdfast"])
 
 
 def forged(path, tensors, about, listed=True):
@@ -93,7 +94,9 @@ def test_the_checkpoint_itself_is_accepted(saved, tmp_path):
     assert not refused_or_harmless(s, forged(tmp_path / "a", tensors, about))
 
 
-def test_after_a_refusal_the_learner_trains_to_the_same_bits_as_if_nothing_had_been_tried(saved, tmp_path):
+def test_after_a_refusal_the_learner_trains_to_the_same_bits_as_if_nothing_had_been_tried(
+    saved, tmp_path
+):
     s, tensors, about = saved
     wrong = {k: v for k, v in tensors.items() if not k.startswith("random")}
     tried, untouched = fresh(s), fresh(s)
@@ -109,7 +112,11 @@ def test_after_a_refusal_the_learner_trains_to_the_same_bits_as_if_nothing_had_b
 
 def test_no_wrong_plain_value_gets_in_or_raises_anything_else(saved, tmp_path):
     s, tensors, about = saved
-    places = [p for p in leaves({k: v for k, v in about.items() if k not in ("beside", "tensors")}) if "layout" not in p or len(p) < 7]
+    places = [
+        p
+        for p in leaves({k: v for k, v in about.items() if k not in ("beside", "tensors")})
+        if "layout" not in p or len(p) < 7
+    ]
     refusals = accepted = 0
     for k, place in enumerate(places):
         for value in WRONG[k % 3 :: 3]:
@@ -134,6 +141,8 @@ def damaged(tensors, name):
 def test_no_wrong_tensor_gets_in_or_raises_anything_else(saved, tmp_path):
     s, tensors, about = saved
     outcomes = [
-        refused_or_harmless(s, forged(tmp_path / "a", wrong, about)) for name in sorted(tensors) for wrong in damaged(tensors, name)
+        refused_or_harmless(s, forged(tmp_path / "a", wrong, about))
+        for name in sorted(tensors)
+        for wrong in damaged(tensors, name)
     ]
     assert sum(outcomes) > 0.8 * len(outcomes)

@@ -73,7 +73,9 @@ def test_adopting_consolidates_a_model_that_was_trained_elsewhere():
     assert model.head.width == 4
 
 
-@pytest.mark.parametrize("method", ["AGEM(20)", "ER(20)", "ER(20, insert='boundary')", "LwF()", "Joint()"])
+@pytest.mark.parametrize(
+    "method", ["AGEM(20)", "ER(20)", "ER(20, insert='boundary')", "LwF()", "Joint()"]
+)
 def test_every_method_goes_on_after_adopting(method):
     s = stream("class")
     ours = learner(s, method)
@@ -84,18 +86,30 @@ def test_every_method_goes_on_after_adopting(method):
 
 def test_only_the_seed_of_the_learner_decides(tmp_path):
     s = stream("class")
-    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU(), nn.Linear(32, 2))
+    model = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 32), nn.Dropout(0.5), nn.ReLU(), nn.Linear(32, 2)
+    )
     first = None
     for noise in (0, 5):
         torch.manual_seed(noise)
         import copy
 
         net = classifier_from(copy.deepcopy(model), head="4", kind="growing")
-        ours = train(Learner(net, parse_method("ER(40)"), SGD, scenario="class", augment=crop_and_flip(1)), s[0], s[1])
+        ours = train(
+            Learner(net, parse_method("ER(40)"), SGD, scenario="class", augment=crop_and_flip(1)),
+            s[0],
+            s[1],
+        )
         first = first or weights(net)
         assert same(first, weights(net))
     other = classifier_from(copy.deepcopy(model), head="4", kind="growing")
-    train(Learner(other, parse_method("ER(40)"), SGD, scenario="class", seed=1, augment=crop_and_flip(1)), s[0], s[1])
+    train(
+        Learner(
+            other, parse_method("ER(40)"), SGD, scenario="class", seed=1, augment=crop_and_flip(1)
+        ),
+        s[0],
+        s[1],
+    )
     assert not same(first, weights(other))
     assert ours.seed == 0
 
@@ -156,7 +170,12 @@ def test_steps_in_place_of_epochs():
 def test_any_scorer_and_the_log():
     s = stream("domain")
     events = []
-    ours = learner(s, scorer=lambda z, y: z.softmax(1).gather(1, y[:, None])[:, 0], log=events.append, log_every=5)
+    ours = learner(
+        s,
+        scorer=lambda z, y: z.softmax(1).gather(1, y[:, None])[:, 0],
+        log=events.append,
+        log_every=5,
+    )
     run = ours.fit(s)
     assert 0 < run.matrix.score(s[0].name, after=s[0].name) < 1
     assert events[0]["step"] == 5
@@ -184,7 +203,9 @@ def test_a_strength_that_makes_descent_unstable_is_named_with_the_largest_safe_o
 def test_a_loss_that_becomes_nan_stops_with_step_task_and_cause():
     s = stream("domain")
     ours = learner(s, make=optimizer("sgd", lr=1e6))
-    with pytest.raises(HoldfastError, match=r"the loss became (nan|inf) at step \d+ of task '0\+1'.*learning rate"):
+    with pytest.raises(
+        HoldfastError, match=r"the loss became (nan|inf) at step \d+ of task '0\+1'.*learning rate"
+    ):
         train(ours, s[0])
 
 
@@ -201,10 +222,18 @@ def test_a_loss_that_becomes_nan_stops_with_step_task_and_cause():
         (lambda s: learner(s).begin(s[1]), "come in order"),
         (lambda s: learner(s).step((torch.zeros(1), torch.zeros(1))), "call begin"),
         (lambda s: learner(s).optimizer, "no optimizer yet"),
-        (lambda s: (lambda o: (o.begin(s[0]), o.step((torch.zeros(1, 64), torch.tensor([7])))))(learner(s)), "from 0 to 1, got 7 to 7"),
+        (
+            lambda s: (lambda o: (o.begin(s[0]), o.step((torch.zeros(1, 64), torch.tensor([7])))))(
+                learner(s)
+            ),
+            "from 0 to 1, got 7 to 7",
+        ),
         (lambda s: learner(s).fit(stream("domain")), "the stream is for the domain scenario"),
         (lambda s: train(learner(s), s[0]).evaluate(s[0], "validation"), "has no validation part"),
-        (lambda s: train(learner(stream("task")), stream("task")[0]).predict(torch.zeros(1, 64)), "pass task="),
+        (
+            lambda s: train(learner(stream("task")), stream("task")[0]).predict(torch.zeros(1, 64)),
+            "pass task=",
+        ),
         (lambda s: optimizer("sgd", learning_rate=1), "optimizer 'sgd'"),
         (lambda s: optimizer("adm"), "did you mean 'adam'"),
         (lambda s: (lambda o: (o.begin(s[0]), o.begin(s[1])))(learner(s)), "has not ended"),
@@ -231,7 +260,9 @@ def test_checkpoints_refuse_what_does_not_fit(tmp_path):
         learner(s, "EWC(1.0)").load(path)
     model = mlp(s.shape, "growing", hidden=(8,), seed=0)
     train(learner(s), s[0]).save(path)
-    with pytest.raises(HoldfastError, match="build the model, the method and the learner as they were"):
+    with pytest.raises(
+        HoldfastError, match="build the model, the method and the learner as they were"
+    ):
         Learner(model, scenario="class").load(path)
 
 
@@ -280,5 +311,7 @@ with learner.randomness():
             before = resident()
 print(resident() - before)
 """
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert float(done.stdout) < 150

@@ -33,7 +33,9 @@ def network(norm: bool = False, **options: object) -> nn.Sequential:
         return nn.Sequential(nn.Linear(8, 16), layer, nn.ReLU(), nn.Linear(16, 4))
 
 
-def learner(net: nn.Module, method: str = "FineTune()", head: str = "3", **options: object) -> Learner:
+def learner(
+    net: nn.Module, method: str = "FineTune()", head: str = "3", **options: object
+) -> Learner:
     settings = {"scenario": "class", "batch_size": 16} | options
     return Learner(classifier_from(net, head, "growing"), parse_method(method), **settings)
 
@@ -101,7 +103,9 @@ def test_a_single_row_leaves_the_running_statistics_and_other_batches_as_they_we
 def test_a_single_row_without_running_statistics_is_refused_before_the_first_step():
     net = network(norm=True, track_running_stats=False)
     refused(learner(net, batch_size=51), arrays(), "without running statistics.*drop_last=True")
-    learner(network(norm=True, track_running_stats=False), batch_size=51, drop_last=True).fit(arrays())
+    learner(network(norm=True, track_running_stats=False), batch_size=51, drop_last=True).fit(
+        arrays()
+    )
 
 
 # ---- accumulation
@@ -126,7 +130,9 @@ def test_a_memory_is_offered_every_row_of_an_accumulated_step():
 # ---- inputs
 
 
-@pytest.mark.parametrize("method", ["ER(20)", "EWC(1.0)", "LwF()", "OGD(5)", "iCaRL(20)", "KFACEWC(1.0)"])
+@pytest.mark.parametrize(
+    "method", ["ER(20)", "EWC(1.0)", "LwF()", "OGD(5)", "iCaRL(20)", "KFACEWC(1.0)"]
+)
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_a_model_of_any_floating_type_takes_any_floating_input(dtype, method):
     for given in (torch.float64, torch.float32):
@@ -194,7 +200,11 @@ def test_what_does_not_fit_is_refused_before_the_first_step():
     s = arrays()
     narrow = classifier_from(nn.Sequential(nn.Linear(8, 2)), "0", "masked", 3)
     refused(Learner(narrow, scenario="class"), s, "4 outputs.*masked head has 3.*outputs=4")
-    refused(learner(nn.Sequential(nn.Linear(5, 9), nn.Linear(9, 4)), head="1"), s, r"\(8,\).*float32.*shapes")
+    refused(
+        learner(nn.Sequential(nn.Linear(5, 9), nn.Linear(9, 4)), head="1"),
+        s,
+        r"\(8,\).*float32.*shapes",
+    )
     refused(learner(network(), batch_size=2.5), s, "batch_size must be a whole number")
     refused(learner(network(), epochs=[1, -1]), s, "epochs must be a whole number")
     refused(learner(network(), f"ER({2**39})"), s, "a memory of .* examples takes .* bytes")
@@ -234,10 +244,22 @@ def test_labels_and_inputs_of_a_later_task_or_part_are_looked_at_first():
     strange = ArrayPart(part.fetch(torch.arange(4))[0], torch.tensor([0, 1, 2, 9]), 1)
     refused(learner(network()), with_parts(s, 1, test=strange), "labels of task '1' .test.* 0 to 9")
     narrow = ArrayPart(torch.zeros(4, 5), torch.tensor([2, 3, 2, 3]), 1)
-    refused(learner(network()), with_parts(s, 1, test=narrow), r"test inputs of task '1' are of shape \(5,\)")
-    refused(learner(network()), with_parts(s, 1, train=narrow, test=narrow), r"cannot take.*'1', of shape \(5,\)")
+    refused(
+        learner(network()),
+        with_parts(s, 1, test=narrow),
+        r"test inputs of task '1' are of shape \(5,\)",
+    )
+    refused(
+        learner(network()),
+        with_parts(s, 1, train=narrow, test=narrow),
+        r"cannot take.*'1', of shape \(5,\)",
+    )
     pixels = ArrayPart(torch.zeros(4, 8, dtype=torch.uint8), torch.tensor([2, 3, 2, 3]), 1)
-    refused(learner(network()), with_parts(s, 1, train=pixels, test=pixels), "are bytes.*are floats|one type")
+    refused(
+        learner(network()),
+        with_parts(s, 1, train=pixels, test=pixels),
+        "are bytes.*are floats|one type",
+    )
 
 
 def test_a_frozen_model_without_anything_to_train_is_refused():
@@ -304,7 +326,11 @@ def test_evaluation_reads_large_rows_in_small_chunks_and_small_rows_as_before():
         ("domain", {"outputs": "current"}, "outputs='current' has no effect"),
         ("class", {"outputs": "all"}, "a growing head has no outputs beyond"),
         ("class", {"optimizer": None, "schedule": "cosine"}, "schedule='cosine' has no effect"),
-        ("class", {"optimizer": None, "renew_optimizer": True}, "renew_optimizer=True has no effect"),
+        (
+            "class",
+            {"optimizer": None, "renew_optimizer": True},
+            "renew_optimizer=True has no effect",
+        ),
     ],
 )
 def test_arguments_that_can_change_nothing_are_refused(scenario, options, message):

@@ -26,7 +26,9 @@ class ThreeHeads(nn.Module):
 
 
 @pytest.mark.parametrize("make", [SGD, ADAMW], ids=["sgd", "adamw"])
-@pytest.mark.parametrize("method", ["FineTune", "EWC(1e-12)"], ids=["plain", "with gradient vector"])
+@pytest.mark.parametrize(
+    "method", ["FineTune", "EWC(1e-12)"], ids=["plain", "with gradient vector"]
+)
 def test_the_engine_equals_a_bare_loop_bit_for_bit_over_three_heads(make, method):
     s = stream("task", 5)
     ours = learner(s, method, make)
@@ -89,8 +91,12 @@ l.save({out!r})
 """
 
 
-@pytest.mark.parametrize("method", ["ER(50) + LwF(alpha=1.0) + EWC(10)", "AGEM(60) + EWC(10)", "Joint()"])
-def test_a_grown_composed_learner_goes_on_to_the_same_bits_in_another_process(method, tmp_path: Path):
+@pytest.mark.parametrize(
+    "method", ["ER(50) + LwF(alpha=1.0) + EWC(10)", "AGEM(60) + EWC(10)", "Joint()"]
+)
+def test_a_grown_composed_learner_goes_on_to_the_same_bits_in_another_process(
+    method, tmp_path: Path
+):
     s = stream("class")
     ours = learner(s, method)
     ours.begin(s[0])
@@ -122,7 +128,9 @@ def test_a_grown_composed_learner_goes_on_to_the_same_bits_in_another_process(me
     assert torch.equal(ours.random.state()["host"], there.random.state()["host"])
 
 
-@pytest.mark.parametrize("pair", [("AGEM(60)", "EWC(5)"), ("ER(50)", "LwF()"), ("ER(50)", "AGEM(60)")])
+@pytest.mark.parametrize(
+    "pair", [("AGEM(60)", "EWC(5)"), ("ER(50)", "LwF()"), ("ER(50)", "AGEM(60)")]
+)
 def test_a_sum_does_not_depend_on_how_it_is_written(pair):
     s = stream("class")
     results = []

@@ -34,7 +34,9 @@ def test_steps_rise_over_all_tasks_and_every_end_is_logged(every, own_loop):
     ends = [sum(lengths[: k + 1]) for k in range(5)]
     assert [r["step"] for r in found] == sorted({r["step"] for r in found})
     assert {r["step"] for r in found} >= set(ends)
-    assert {(r["task"], r["task_step"]) for r in found} >= {(t.name, n) for t, n in zip(s, lengths, strict=True)}
+    assert {(r["task"], r["task_step"]) for r in found} >= {
+        (t.name, n) for t, n in zip(s, lengths, strict=True)
+    }
     assert all(isinstance(r["loss"], torch.Tensor) and r["loss"].dim() == 0 for r in found)
     assert len(found) == sum(-(-n // every) for n in lengths)
 
@@ -46,7 +48,9 @@ def test_evaluations_are_logged_with_the_score_of_every_task():
     rows = [r for r in records if "score" in r and r["task_step"] == ours.order(s[0]).steps]
     for task in s:
         last = [r for r in records if "score" in r and r["task"] == task.name][-1]
-        assert last["score"] == {t.name: m.score(t.name, after=task.name) for t in s.tasks[: task.index + 1]}
+        assert last["score"] == {
+            t.name: m.score(t.name, after=task.name) for t in s.tasks[: task.index + 1]
+        }
         assert isinstance(last["step"], int)
     assert rows
     assert [r["step"] for r in records] == sorted(r["step"] for r in records)

@@ -40,14 +40,19 @@ def test_any_callable_scores_a_run_to_its_end(scenario, scorer, bounds):
     s = stream(scenario)
     run = learner(s, scorer=scorer, steps=4).fit(s, evaluate_every=2)
     assert run.matrix.score_range == bounds
-    assert run.matrix.score(s[0].name, after=s[4].name) == run.matrix.score(s[0].name, after=s[4].name)
+    assert run.matrix.score(s[0].name, after=s[4].name) == run.matrix.score(
+        s[0].name, after=s[4].name
+    )
 
 
 @pytest.mark.parametrize("scenario", ["class", "domain", "task"])
 @pytest.mark.parametrize(
     ("scorer", "message"),
     [
-        (lambda z, y: accuracy(z, y).mean(), r"returned shape \(\) for .* leave the mean to Holdfast"),
+        (
+            lambda z, y: accuracy(z, y).mean(),
+            r"returned shape \(\) for .* leave the mean to Holdfast",
+        ),
         (lambda z, y: z.softmax(1), r"returned shape \(\d+, \d+\) for \d+ examples"),
         (lambda z, y: z[0].exp(), r"returned shape \(\d+,\) for"),
         (lambda z, y: accuracy(z, y)[:, None], r"returned shape \(\d+, 1\)"),
@@ -70,12 +75,17 @@ def test_scores_outside_of_their_declared_range_are_refused_before_the_first_ste
 
     squeezed.score_range = (0.0, 1.0)
     s, steps = stream(), []
-    with pytest.raises(HoldfastError, match=r"returned scores from 2 .* its score_range is \[0, 1\]; set squeezed.score_range"):
+    with pytest.raises(
+        HoldfastError,
+        match=r"returned scores from 2 .* its score_range is \[0, 1\]; set squeezed.score_range",
+    ):
         learner(s, scorer=squeezed).fit(s, progress=lambda *a: steps.append(a))
     assert not steps
 
 
-@pytest.mark.parametrize("declared", [(0.0,), (1.0, 0.0), (0.0, float("inf")), "high", None, (0, "x")])
+@pytest.mark.parametrize(
+    "declared", [(0.0,), (1.0, 0.0), (0.0, float("inf")), "high", None, (0, "x")]
+)
 def test_a_range_that_is_none_is_refused_before_the_first_step(declared):
     def scorer(logits, y):
         return accuracy(logits, y)

@@ -45,7 +45,12 @@ def make(seed=0, method="ER(20)", **options):
     torch.manual_seed(0)
     net = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 2))
     settings = {"scenario": "class", "batch_size": 8, "epochs": 2, "seed": seed} | options
-    return Learner(classifier_from(net, "2", "growing"), parse_method(method), optimizer("sgd", lr=0.05), **settings)
+    return Learner(
+        classifier_from(net, "2", "growing"),
+        parse_method(method),
+        optimizer("sgd", lr=0.05),
+        **settings,
+    )
 
 
 def disturb(n):
@@ -155,11 +160,17 @@ def test_an_augmentation_of_the_user_follows_the_seed(kind):
 def test_states_survive_saving_with_the_values_that_they_keep():
     a, b = (Randomness(seed, torch.device("cpu")) for seed in (0, 1))
     with a.active():
-        np.random.normal(), random.gauss(0, 1)  # noqa: NPY002
+        drawn()  # the second normal value of each pair is kept
         b.restore(a.state())
-        expected = np.random.normal(), random.gauss(0, 1), random.random(), np.random.rand()  # noqa: NPY002
+        expected = drawn()
     with b.active():
-        assert (np.random.normal(), random.gauss(0, 1), random.random(), np.random.rand()) == expected  # noqa: NPY002
+        assert drawn() == expected
+
+
+def drawn() -> tuple[float, ...]:
+    """One number of each kind from NumPy's and Python's global generators."""
+    of_numpy = (np.random.normal(), np.random.rand())  # noqa: NPY002
+    return (*of_numpy, random.gauss(0, 1), random.random())
 
 
 def test_a_checkpoint_from_before_has_no_state_of_numpy_and_python():
@@ -171,7 +182,15 @@ def test_a_checkpoint_from_before_has_no_state_of_numpy_and_python():
         assert 0 <= np.random.rand() < 1  # noqa: NPY002
 
 
-@pytest.mark.parametrize("wrong", [torch.zeros(3), torch.full((627,), -1.0), torch.full((627,), 2.0**33), torch.full((627,), 700.0)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        torch.zeros(3),
+        torch.full((627,), -1.0),
+        torch.full((627,), 2.0**33),
+        torch.full((627,), 700.0),
+    ],
+)
 @pytest.mark.parametrize("whose", ["numpy", "python"])
 def test_a_state_that_is_none_is_refused(whose, wrong):
     own = Randomness(0, torch.device("cpu"))

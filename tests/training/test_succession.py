@@ -21,13 +21,18 @@ def cut(s, *numbers):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (lambda s: cut(s, 1, 0, 2, 3, 4), "task number 0 of the stream is '2.3', but the learner was trained on '0.1' there"),
+        (
+            lambda s: cut(s, 1, 0, 2, 3, 4),
+            "task number 0 of the stream is '2.3', but the learner was trained on '0.1' there",
+        ),
         (lambda s: cut(s, 0), "has begun 2 tasks, the stream has 1"),
         (lambda s: split(digits(), 2, s.scenario), "task number 0 of the stream"),
     ],
 )
 @pytest.mark.parametrize("loaded", [False, True])
-def test_fit_refuses_a_stream_that_the_learner_was_not_trained_on(tmp_path, scenario, other, message, loaded):
+def test_fit_refuses_a_stream_that_the_learner_was_not_trained_on(
+    tmp_path, scenario, other, message, loaded
+):
     s, steps = stream(scenario), []
     ours = learner(s, epochs=1).train(s[0], s[1])
     if loaded:
@@ -42,15 +47,21 @@ def test_fit_refuses_a_stream_that_the_learner_was_not_trained_on(tmp_path, scen
 def test_fit_refuses_tasks_of_the_same_names_with_other_outputs():
     s = stream("class")
     ours = learner(s, epochs=1).train(s[0])
-    grown = Stream((replace(s[0], outputs=(0, 3)), *s.tasks[1:]), "class", s.outputs, s.shape, s.labels)
-    with pytest.raises(HoldfastError, match="has the outputs 0 to 2, but the learner was trained with 0 to 1"):
+    grown = Stream(
+        (replace(s[0], outputs=(0, 3)), *s.tasks[1:]), "class", s.outputs, s.shape, s.labels
+    )
+    with pytest.raises(
+        HoldfastError, match="has the outputs 0 to 2, but the learner was trained with 0 to 1"
+    ):
         ours.fit(grown)
 
 
 def test_fit_goes_on_with_the_tasks_that_are_left():
     s = stream("class")
     run = learner(s, epochs=1).train(s[0], s[1]).fit(s)
-    assert run.matrix.score(s[0].name, after=s[2].name) == run.matrix.score(s[0].name, after=s[2].name)
+    assert run.matrix.score(s[0].name, after=s[2].name) == run.matrix.score(
+        s[0].name, after=s[2].name
+    )
 
 
 def test_fit_refuses_a_learner_that_has_learnt_everything():
@@ -92,9 +103,13 @@ def test_a_task_that_has_not_ended_is_named():
 def test_a_task_that_was_learnt_is_refused_with_what_to_do(scenario, advice):
     s = stream(scenario)
     ours = learner(s, epochs=1).train(s[0], s[1])
-    with pytest.raises(HoldfastError, match=rf"'0.1' was learnt already \(number 0 of 2\).*{advice}"):
+    with pytest.raises(
+        HoldfastError, match=rf"'0.1' was learnt already \(number 0 of 2\).*{advice}"
+    ):
         ours.train(s[0])
-    with pytest.raises(HoldfastError, match=r"expected task number 2, got 4 .* train the tasks before it first"):
+    with pytest.raises(
+        HoldfastError, match=r"expected task number 2, got 4 .* train the tasks before it first"
+    ):
         ours.train(s[4])
 
 
@@ -107,7 +122,9 @@ def test_old_classes_are_trained_again_within_a_later_task_as_the_advice_says():
     ours.end()
 
 
-@pytest.mark.parametrize("method", ["SI(0.1)", "RWalk(0.1)", "EWC(1)", "LaMAML(20)", "HAT()", "PackNet()"])
+@pytest.mark.parametrize(
+    "method", ["SI(0.1)", "RWalk(0.1)", "EWC(1)", "LaMAML(20)", "HAT()", "PackNet()"]
+)
 @pytest.mark.parametrize("tasks", [0, 1, 2])
 def test_every_moment_of_a_run_can_be_loaded(tmp_path, method, tasks):
     s = stream("task")

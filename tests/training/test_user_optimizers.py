@@ -46,7 +46,9 @@ def homes(ours):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("scenario", "made"), [(s, m) for s in HEADS for m in (two_groups, three_groups)])
+@pytest.mark.parametrize(
+    ("scenario", "made"), [(s, m) for s in HEADS for m in (two_groups, three_groups)]
+)
 def test_new_outputs_join_the_group_of_the_head(scenario, made, kind):
     s = stream(scenario)
     model = network(s)
@@ -73,8 +75,14 @@ def test_the_options_of_a_group_hold_for_new_outputs(scenario):
 def test_weights_and_biases_of_new_outputs_join_groups_of_their_kind():
     s = stream("task")
     model = network(s)
-    weights, biases = ([p for p in model.parameters() if (p.dim() > 1) is matrix] for matrix in (True, False))
-    ours = begun(model, torch.optim.SGD([{"params": weights, "weight_decay": 0.1}, {"params": biases}], lr=0.01), s)
+    weights, biases = (
+        [p for p in model.parameters() if (p.dim() > 1) is matrix] for matrix in (True, False)
+    )
+    ours = begun(
+        model,
+        torch.optim.SGD([{"params": weights, "weight_decay": 0.1}, {"params": biases}], lr=0.01),
+        s,
+    )
     assert all(k == n.endswith("bias") for n, k in homes(ours).items())
     assert len(homes(ours)) == len(list(model.parameters()))
 
@@ -92,7 +100,8 @@ def test_rows_that_grow_keep_their_momentum_in_the_group_of_the_head():
 
 
 @pytest.mark.parametrize(
-    ("method", "scenario"), [("PNN()", "task"), ("SeparateNetworks()", "task"), ("OLoRA(2)", "class"), ("LoRA(2)", "task")]
+    ("method", "scenario"),
+    [("PNN()", "task"), ("SeparateNetworks()", "task"), ("OLoRA(2)", "class"), ("LoRA(2)", "task")],
 )
 def test_columns_and_adapters_join_the_group_of_the_layer_beside_them(method, scenario):
     s = stream(scenario)
@@ -106,7 +115,9 @@ def test_columns_and_adapters_join_the_group_of_the_layer_beside_them(method, sc
             assert group == 1
         elif part != "laterals":
             number = int(inside.split(".")[0 if part == "backbone" else 1])
-            assert group == (0 if number == (1 if part in ("backbone", "networks") else 0) else 2), name
+            assert group == (
+                0 if number == (1 if part in ("backbone", "networks") else 0) else 2
+            ), name
 
 
 def test_what_a_method_adds_to_the_network_is_trained():
@@ -142,7 +153,9 @@ def test_freezing_and_unfreezing_keeps_the_groups(scenario):
     model.backbone.requires_grad_(True)
     ours.train(s[2])
     assert {n: k for n, k in homes(ours).items() if not n.startswith("head.")} == before
-    assert not any(torch.equal(a, b) for a, b in zip(kept, model.backbone.parameters(), strict=True))
+    assert not any(
+        torch.equal(a, b) for a, b in zip(kept, model.backbone.parameters(), strict=True)
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -154,7 +167,9 @@ def test_groups_and_bits_survive_a_checkpoint(tmp_path, scenario, kind, named):
     def make():
         model = network(s)
         parts = (model.backbone, model.head)
-        groups = [{"params": list(m.named_parameters() if named else m.parameters())} for m in parts]
+        groups = [
+            {"params": list(m.named_parameters() if named else m.parameters())} for m in parts
+        ]
         groups[1]["lr"] = 0.02
         if named and scenario == "task":  # PyTorch refuses an empty group beside named ones
             groups = list(model.named_parameters())
@@ -167,14 +182,19 @@ def test_groups_and_bits_survive_a_checkpoint(tmp_path, scenario, kind, named):
     loaded.load(tmp_path / "a.safetensors", s.tasks)
     loaded.train(s[2])
     assert homes(loaded) == homes(whole)
-    assert all(torch.equal(a, b) for a, b in zip(whole.model.parameters(), loaded.model.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b)
+        for a, b in zip(whole.model.parameters(), loaded.model.parameters(), strict=True)
+    )
     for group in loaded.optimizer.param_groups if named else ():
         assert len(group["param_names"]) == len(group["params"])
 
 
 def test_an_optimizer_of_another_network_is_refused():
     s = stream("class")
-    ours = Learner(network(s), None, torch.optim.SGD(network(s).parameters(), lr=0.1), scenario="class")
+    ours = Learner(
+        network(s), None, torch.optim.SGD(network(s).parameters(), lr=0.1), scenario="class"
+    )
     with pytest.raises(HoldfastError, match="holds none of the model's trainable parameters"):
         ours.begin(s[0])
 

@@ -27,8 +27,18 @@ class Missing:
     def verdict(self) -> str:
         """In words."""
         if self.share is None:
-            return f"may tell the task ({self.values} values)" if 1 < self.values <= GROUPS else "an input that will be missing"
-        return "tells the task" if self.share >= TELLS else "tells part of the task" if self.share >= PARTLY else "does not tell the task"
+            return (
+                f"may tell the task ({self.values} values)"
+                if 1 < self.values <= GROUPS
+                else "an input that will be missing"
+            )
+        return (
+            "tells the task"
+            if self.share >= TELLS
+            else "tells part of the task"
+            if self.share >= PARTLY
+            else "does not tell the task"
+        )
 
 
 @dataclass(frozen=True)
@@ -39,12 +49,16 @@ class Audit:
     extra: tuple[str, ...]  # columns of serving that training lacks
     task: str | None
     task_at_serving: bool
-    inferred: float | None  # accuracy with which columns of both sides tell the task, on rows held out; None without a task column
+    inferred: (
+        float | None
+    )  # accuracy with which columns of both sides tell the task, on rows held out; None without a task column
     majority: float | None
     conclusion: str
 
 
-def audit(train: "pd.DataFrame", serve: "pd.DataFrame", task: str | None = None, label: str | None = None) -> Audit:
+def audit(
+    train: "pd.DataFrame", serve: "pd.DataFrame", task: str | None = None, label: str | None = None
+) -> Audit:
     """Compares the columns of training and serving data. `task` and `label` name columns of `train`.
 
     >>> import pandas as pd
@@ -56,7 +70,9 @@ def audit(train: "pd.DataFrame", serve: "pd.DataFrame", task: str | None = None,
         return _compared(train, serve, task, label)
 
 
-def _compared(train: "pd.DataFrame", serve: "pd.DataFrame", task: str | None, label: str | None) -> Audit:
+def _compared(
+    train: "pd.DataFrame", serve: "pd.DataFrame", task: str | None, label: str | None
+) -> Audit:
     for name, what in ((task, "task"), (label, "label")):
         if name is not None and name not in train.columns:
             raise unknown(f"{what} column of the training data", name, map(str, train.columns))
@@ -65,16 +81,39 @@ def _compared(train: "pd.DataFrame", serve: "pd.DataFrame", task: str | None, la
             raise HoldfastError(f"the {what} data have no rows; expected at least one")
     gone = [c for c in train.columns if c not in serve.columns and c != label]
     codes = None if task is None else _codes(train[task])
-    missing = tuple(Missing(str(c), None if codes is None else _explained(_codes(train[c]), codes), int(train[c].nunique())) for c in gone)
+    missing = tuple(
+        Missing(
+            str(c),
+            None if codes is None else _explained(_codes(train[c]), codes),
+            int(train[c].nunique()),
+        )
+        for c in gone
+    )
     extra = tuple(str(c) for c in serve.columns if c not in train.columns)
     there = task is not None and task in serve.columns
     shared = [c for c in train.columns if c in serve.columns and c not in (task, label)]
-    inferred, majority = (None, None) if codes is None or there else _inferable(train, shared, codes)
+    inferred, majority = (
+        (None, None) if codes is None or there else _inferable(train, shared, codes)
+    )
     missing = tuple(sorted(missing, key=lambda m: -(m.share or 0)))
-    return Audit(missing, extra, task, there, inferred, majority, _conclusion(missing, task, there, inferred, majority))
+    return Audit(
+        missing,
+        extra,
+        task,
+        there,
+        inferred,
+        majority,
+        _conclusion(missing, task, there, inferred, majority),
+    )
 
 
-def _conclusion(missing: tuple[Missing, ...], task: str | None, there: bool, inferred: float | None, majority: float | None) -> str:
+def _conclusion(
+    missing: tuple[Missing, ...],
+    task: str | None,
+    there: bool,
+    inferred: float | None,
+    majority: float | None,
+) -> str:
     if there:
         return f"{task!r} is there when serving: the task scenario holds, heads (or networks, adapters, masks) for each task may be used."
     if task is None:
@@ -87,7 +126,9 @@ def _conclusion(missing: tuple[Missing, ...], task: str | None, there: bool, inf
         )
     assert inferred is not None
     assert majority is not None
-    start = f"{task!r} is known in training and missing when serving: this is not the task scenario. "
+    start = (
+        f"{task!r} is known in training and missing when serving: this is not the task scenario. "
+    )
     measured = f"({inferred:.0%} of held-out rows, the most frequent task alone {majority:.0%})"
     if inferred >= 0.95:
         return start + (
@@ -107,8 +148,15 @@ def _codes(column: "pd.Series[Any]") -> np.ndarray:
     numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
     if numeric and column.nunique() > GROUPS:
         finite = column.astype(float).replace([np.inf, -np.inf], np.nan)
-        return np.asarray(pd.qcut(finite, LEVELS, labels=False, duplicates="drop").fillna(-1)).astype(int) + 1
-    return pd.factorize(column.astype(str), use_na_sentinel=False)[0]  # a missing value is a value too
+        return (
+            np.asarray(pd.qcut(finite, LEVELS, labels=False, duplicates="drop").fillna(-1)).astype(
+                int
+            )
+            + 1
+        )
+    return pd.factorize(column.astype(str), use_na_sentinel=False)[
+        0
+    ]  # a missing value is a value too
 
 
 def _explained(x: np.ndarray, task: np.ndarray) -> float:

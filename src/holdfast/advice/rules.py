@@ -25,16 +25,31 @@ class Answers(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    task_id: bool = Field(False, description="Is it known at test time which task an input belongs to?")
-    new_classes: bool = Field(True, description="Do later tasks bring new classes (rather than the same classes in other inputs)?")
+    task_id: bool = Field(
+        False, description="Is it known at test time which task an input belongs to?"
+    )
+    new_classes: bool = Field(
+        True,
+        description="Do later tasks bring new classes (rather than the same classes in other inputs)?",
+    )
     store: int = Field(500, ge=0, description="How many examples may be stored (0: none)?")
-    private: bool = Field(False, description="Are inputs private, so that none may be kept as it is?")
+    private: bool = Field(
+        False, description="Are inputs private, so that none may be kept as it is?"
+    )
     tasks: int = Field(5, ge=1, description="How many tasks will there be?")
     labels: bool = Field(True, description="Do the new data have labels?")
-    boundaries: bool = Field(True, description="Is it known when one task ends and the next begins?")
-    memory: Literal["tight", "ample"] = Field("ample", description="May the network grow (ample), or must it keep its size (tight)?")
-    time: Literal["tight", "ample"] = Field("ample", description="Is there time for several passes (ample), or for one (tight)?")
-    pretrained: bool = Field(False, description="Does the network come pretrained with good features?")
+    boundaries: bool = Field(
+        True, description="Is it known when one task ends and the next begins?"
+    )
+    memory: Literal["tight", "ample"] = Field(
+        "ample", description="May the network grow (ample), or must it keep its size (tight)?"
+    )
+    time: Literal["tight", "ample"] = Field(
+        "ample", description="Is there time for several passes (ample), or for one (tight)?"
+    )
+    pretrained: bool = Field(
+        False, description="Does the network come pretrained with good features?"
+    )
 
     @property
     def scenario(self) -> str:
@@ -90,7 +105,9 @@ class Advice:
     suggestions: tuple[Suggestion, ...]
     against: tuple[Rule, ...]
     notes: tuple[Rule, ...]
-    relax: tuple[tuple[str, Any, tuple[str, ...]], ...] = ()  # where nothing fits: (answer, other value, methods that would then fit)
+    relax: tuple[
+        tuple[str, Any, tuple[str, ...]], ...
+    ] = ()  # where nothing fits: (answer, other value, methods that would then fit)
 
 
 def _holds(name: str, wanted: Any, facts: dict[str, Any]) -> bool:
@@ -105,7 +122,9 @@ _SWEEP = re.compile(r"--sweep \S+ --validation \S+")
 
 @cache
 def _file() -> dict[str, Any]:
-    return tomllib.loads(files("holdfast.advice").joinpath("rules.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        files("holdfast.advice").joinpath("rules.toml").read_text(encoding="utf-8")
+    )
 
 
 def _plain(rule: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +177,14 @@ def advise(answers: Answers, most: int = 3) -> Advice:
 
 def _relaxed(answers: Answers, most: int) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
     """Single answers whose other value would leave some method."""
-    easier = {"private": False, "store": 500, "time": "ample", "boundaries": True, "labels": True, "pretrained": True}
+    easier = {
+        "private": False,
+        "store": 500,
+        "time": "ample",
+        "boundaries": True,
+        "labels": True,
+        "pretrained": True,
+    }
     for name, value in easier.items():
         if getattr(answers, name) != value:
             _, fitting = _weighed(answers.model_copy(update={name: value}))

@@ -8,7 +8,17 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
-from holdfast.streams import Stream, blurry, grouped, mixture, permuted, rotated, sequence, sources, split
+from holdfast.streams import (
+    Stream,
+    blurry,
+    grouped,
+    mixture,
+    permuted,
+    rotated,
+    sequence,
+    sources,
+    split,
+)
 from holdfast.streams.build import Source
 from holdfast.training import Learner, optimizer
 
@@ -27,19 +37,31 @@ def _stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
         wanted = round(data.fraction * (data.examples or len(whole.train_y)))
         return whole if wanted == len(whole.train_y) else whole.limited(wanted, config.seed)
 
-    rest: dict[str, Any] = {"validation": data.validation, "seed": config.seed, "task_order": data.task_order or None}
+    rest: dict[str, Any] = {
+        "validation": data.validation,
+        "seed": config.seed,
+        "task_order": data.task_order or None,
+    }
     if data.stream == "mixture":
         return mixture(data.pieces, lambda name: named(name, data_dir), config.scenario, **rest)
     source = named(data.name, data_dir)
     if data.stream == "sequence":
-        return sequence([source, *(named(name, data_dir) for name in data.then)], config.scenario, **rest)
+        return sequence(
+            [source, *(named(name, data_dir) for name in data.then)], config.scenario, **rest
+        )
     if data.stream == "split":
-        order: Any = config.seed if data.order == "seed" else None if data.order == "sorted" else data.order
+        order: Any = (
+            config.seed if data.order == "seed" else None if data.order == "sorted" else data.order
+        )
         return split(source, data.sizes or data.tasks, config.scenario, order=order, **rest)
     if data.sizes:
-        raise HoldfastError(f"data.sizes gives the classes of each task of a split stream; a {data.stream} stream has its own")
+        raise HoldfastError(
+            f"data.sizes gives the classes of each task of a split stream; a {data.stream} stream has its own"
+        )
     if data.order != "sorted":
-        raise HoldfastError(f"data.order orders the classes of a split stream; a {data.stream} stream has its own")
+        raise HoldfastError(
+            f"data.order orders the classes of a split stream; a {data.stream} stream has its own"
+        )
     if data.stream == "grouped":
         return grouped(source, config.scenario, **rest)
     make = permuted if data.stream == "permuted" else rotated

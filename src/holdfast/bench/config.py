@@ -9,7 +9,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from holdfast.errors import HoldfastError, reading, unknown
 
@@ -51,24 +59,52 @@ class _Strict(BaseModel):
 class DataConfig(_Strict):
     """Which examples, and how they become tasks."""
 
-    name: str = Field("digits", description="data set: digits, or a hub name found under --data-dir")
-    stream: Literal["split", "permuted", "rotated", "sequence", "mixture", "grouped"] = Field("split", description="how tasks are made")
-    pieces: list[str] = Field([], description="tasks of a mixture: NAME, NAME:rotate=DEGREES or NAME:permute=SEED")
-    task_order: list[Whole] = Field([], description="numbers of the tasks that are learnt, in this order (default: all, in their own)")
-    then: list[str] = Field([], description="data sets after the first, one task each (stream sequence)")
+    name: str = Field(
+        "digits", description="data set: digits, or a hub name found under --data-dir"
+    )
+    stream: Literal["split", "permuted", "rotated", "sequence", "mixture", "grouped"] = Field(
+        "split", description="how tasks are made"
+    )
+    pieces: list[str] = Field(
+        [], description="tasks of a mixture: NAME, NAME:rotate=DEGREES or NAME:permute=SEED"
+    )
+    task_order: list[Whole] = Field(
+        [],
+        description="numbers of the tasks that are learnt, in this order (default: all, in their own)",
+    )
+    then: list[str] = Field(
+        [], description="data sets after the first, one task each (stream sequence)"
+    )
     tasks: int = Field(5, ge=1, le=100_000, description="number of tasks")
-    sizes: list[Positive] = Field([], description="classes of each task of a split stream, where they differ")
-    blurry: float = Field(0.0, ge=0, lt=1, description="share of each task's training examples that moves to the other tasks")
+    sizes: list[Positive] = Field(
+        [], description="classes of each task of a split stream, where they differ"
+    )
+    blurry: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of each task's training examples that moves to the other tasks",
+    )
     order: Literal["sorted", "seed"] | list[str | int] = Field(
         "sorted", description="classes sorted, shuffled by the run's seed, or listed"
     )
-    examples: Positive | None = Field(None, description="number of training examples used, as many of each class (default: all)")
-    fraction: float = Field(1.0, gt=0, le=1, description="share of the training examples used, of each class")
-    validation: float = Field(0.0, ge=0, lt=1, description="share of the training examples set aside for validation")
-    features: Literal["hashed", "tfidf-all-tasks"] = Field(
-        "hashed", description="what texts become: hashed pieces of words, or TF-IDF that was fitted on all tasks"
+    examples: Positive | None = Field(
+        None, description="number of training examples used, as many of each class (default: all)"
     )
-    group_column: str | None = Field(None, description="column that relates examples (a user, say), which validation then keeps together")
+    fraction: float = Field(
+        1.0, gt=0, le=1, description="share of the training examples used, of each class"
+    )
+    validation: float = Field(
+        0.0, ge=0, lt=1, description="share of the training examples set aside for validation"
+    )
+    features: Literal["hashed", "tfidf-all-tasks"] = Field(
+        "hashed",
+        description="what texts become: hashed pieces of words, or TF-IDF that was fitted on all tasks",
+    )
+    group_column: str | None = Field(
+        None,
+        description="column that relates examples (a user, say), which validation then keeps together",
+    )
 
     @property
     def sets(self) -> set[str]:
@@ -95,7 +131,9 @@ class DataConfig(_Strict):
             ("then", "sequence", "data sets after the first of a sequence"),
         ):
             if (values.get("stream") == stream) != bool(lists[key]):
-                raise HoldfastError(f"data.{key} lists the {things}; give stream={stream!r} and {key} together")
+                raise HoldfastError(
+                    f"data.{key} lists the {things}; give stream={stream!r} and {key} together"
+                )
         listed = {
             "sizes": len(lists["sizes"]),
             "pieces": len(lists["pieces"]),
@@ -103,7 +141,9 @@ class DataConfig(_Strict):
         }
         for key, tasks in listed.items():
             if tasks and values.get("tasks", tasks) != tasks:
-                raise HoldfastError(f"data.{key} makes {tasks} tasks, but data.tasks is {values['tasks']}; leave data.tasks out")
+                raise HoldfastError(
+                    f"data.{key} makes {tasks} tasks, but data.tasks is {values['tasks']}; leave data.tasks out"
+                )
             if tasks:
                 values = values | {"tasks": tasks}
         return values
@@ -112,11 +152,17 @@ class DataConfig(_Strict):
 class ModelConfig(_Strict):
     """Which network."""
 
-    name: Literal["mlp", "convnet", "resnet18", "slim_resnet18"] = Field("mlp", description="network")
+    name: Literal["mlp", "convnet", "resnet18", "slim_resnet18"] = Field(
+        "mlp", description="network"
+    )
     hidden: list[Positive] = Field([256, 256], description="hidden layers of the MLP")
     init: Literal["default", "xavier"] = Field("default", description="initial weights of the MLP")
-    head: Literal["auto", "separate", "masked", "fixed", "growing"] = Field("auto", description="output layer; auto follows the scenario")
-    frozen: bool = Field(False, description="the backbone keeps its weights (for NCM, SLDA, RanPAC)")
+    head: Literal["auto", "separate", "masked", "fixed", "growing"] = Field(
+        "auto", description="output layer; auto follows the scenario"
+    )
+    frozen: bool = Field(
+        False, description="the backbone keeps its weights (for NCM, SLDA, RanPAC)"
+    )
 
 
 class TrainingConfig(_Strict):
@@ -126,23 +172,35 @@ class TrainingConfig(_Strict):
     lr: float = Field(0.01, gt=0, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     weight_decay: float = Field(0.0, ge=0, description="weight decay")
-    epochs: Positive | list[Positive] = Field(1, description="epochs a task, or a list with those of each task")
+    epochs: Positive | list[Positive] = Field(
+        1, description="epochs a task, or a list with those of each task"
+    )
     steps: Positive | None = Field(None, description="steps a task, in place of epochs")
     batch_size: Positive = Field(64, description="rows of the stream in a batch")
     drop_last: bool = Field(False, description="leave out the last, smaller batch of an epoch")
     shuffle: bool = Field(True, description="examples of a task in random order, else in their own")
     renew_optimizer: bool = Field(False, description="a new optimizer for every task")
-    schedule: Literal["constant", "cosine", "step"] = Field("constant", description="learning rate over a task")
+    schedule: Literal["constant", "cosine", "step"] = Field(
+        "constant", description="learning rate over a task"
+    )
     clip: float | None = Field(None, gt=0, description="largest gradient norm")
     accumulate: Positive = Field(1, description="micro-batches a step")
-    precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="arithmetic of the forward pass")
-    outputs: Literal["seen", "all", "current"] = Field("seen", description="outputs that compete in the loss (class scenario)")
-    groups: Literal["joint", "separate"] = Field("joint", description="new and stored rows in one forward pass or separate ones")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="arithmetic of the forward pass"
+    )
+    outputs: Literal["seen", "all", "current"] = Field(
+        "seen", description="outputs that compete in the loss (class scenario)"
+    )
+    groups: Literal["joint", "separate"] = Field(
+        "joint", description="new and stored rows in one forward pass or separate ones"
+    )
     boundaries: Literal["known", "never", "adwin", "page-hinkley"] = Field(
-        "known", description="announced to the learner, never, or declared by a detector (domain scenario)"
+        "known",
+        description="announced to the learner, never, or declared by a detector (domain scenario)",
     )
     evaluate_every: Positive | list[Positive] | None = Field(
-        None, description="steps between evaluations during training (or a list, one a task), for anytime metrics"
+        None,
+        description="steps between evaluations during training (or a list, one a task), for anytime metrics",
     )
 
 
@@ -165,7 +223,9 @@ class RunConfig(_Strict):
                     "added, that is a boundary"
                 )
             if self.training.evaluate_every is not None:
-                raise HoldfastError("training.evaluate_every counts steps of announced tasks; leave it out where boundaries are not known")
+                raise HoldfastError(
+                    "training.evaluate_every counts steps of announced tasks; leave it out where boundaries are not known"
+                )
         return self
 
     @field_validator("method")
@@ -223,11 +283,17 @@ class MethodEntry(_Strict):
     def names(self) -> set[str]:
         """What it may be called by: its label, its specs, and the specs' names."""
         specs = {s for s in (self.spec, self.task, self.domain, self.class_) if s}
-        return ({self.label} if self.label else set()) | specs | {s.partition("(")[0] for s in specs if "+" not in s}
+        return (
+            ({self.label} if self.label else set())
+            | specs
+            | {s.partition("(")[0] for s in specs if "+" not in s}
+        )
 
     def spec_for(self, scenario: str) -> str | None:
         """The spec in a scenario; None where the method does not take part."""
-        return self.spec or {"task": self.task, "domain": self.domain, "class": self.class_}[scenario]
+        return (
+            self.spec or {"task": self.task, "domain": self.domain, "class": self.class_}[scenario]
+        )
 
 
 class Suite(_Strict):
@@ -252,7 +318,11 @@ class Suite(_Strict):
                 raise unknown("scenario of the suite", name, self.scenarios)
         for name in methods or ():
             if not any(name in e.names() for e in self.methods):
-                raise unknown("method of the suite", name, sorted({min(e.names(), key=len) for e in self.methods}))
+                raise unknown(
+                    "method of the suite",
+                    name,
+                    sorted({min(e.names(), key=len) for e in self.methods}),
+                )
         return self.model_copy(
             update={
                 "scenarios": [s for s in self.scenarios if scenarios is None or s in scenarios],
@@ -264,14 +334,22 @@ class Suite(_Strict):
         """(label, config) of every run."""
         for scenario in self.scenarios:
             own = self.only.get(scenario, {})
-            parts = {k: getattr(self, k).model_dump(exclude_unset=True) | own.get(k, {}) for k in ("data", "model", "training")}  # type: ignore[call-overload]
+            parts = {
+                k: getattr(self, k).model_dump(exclude_unset=True) | own.get(k, {})
+                for k in ("data", "model", "training")
+            }  # type: ignore[call-overload]
             for entry in self.methods:
                 spec = entry.spec_for(scenario)
                 if spec is None:
                     continue
-                own_parts = parts | {"training": parts["training"] | entry.training, "model": parts["model"] | entry.model}
+                own_parts = parts | {
+                    "training": parts["training"] | entry.training,
+                    "model": parts["model"] | entry.model,
+                }
                 for seed in self.seeds:
-                    config = validated(RunConfig, **own_parts, scenario=scenario, method=spec, seed=seed)
+                    config = validated(
+                        RunConfig, **own_parts, scenario=scenario, method=spec, seed=seed
+                    )
                     yield entry.label or config.method.replace("()", ""), config
 
 
@@ -299,7 +377,9 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     """The first mistake: where, what was expected, what came."""
     errors = error.errors()
     about = [e for e in errors if e["loc"][:2] == errors[0]["loc"][:2]]
-    first = max(about, key=lambda e: len(e["loc"]))  # of several allowed types the one that fitted furthest
+    first = max(
+        about, key=lambda e: len(e["loc"])
+    )  # of several allowed types the one that fitted furthest
     steps = [str(step) for step in first["loc"]]
     # Where several types are allowed, pydantic adds the one that was tried, such as "constrained-int".
     where = ".".join(step for step in steps if not re.search(r"[-\[(]", step)) or kind.__name__
@@ -318,7 +398,11 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
 
 def shipped() -> list[str]:
     """Names of the suites in the package."""
-    return sorted(p.name.removesuffix(".toml") for p in files("holdfast.bench").joinpath("suites").iterdir() if p.name.endswith(".toml"))
+    return sorted(
+        p.name.removesuffix(".toml")
+        for p in files("holdfast.bench").joinpath("suites").iterdir()
+        if p.name.endswith(".toml")
+    )
 
 
 def load_suite(name: str) -> Suite:
@@ -343,7 +427,9 @@ def load_suite(name: str) -> Suite:
 
 def _bytes_of(path: Path) -> bytes:
     if not path.is_file():
-        raise HoldfastError(f"there is no suite file {path}; shipped suites: {', '.join(shipped())}")
+        raise HoldfastError(
+            f"there is no suite file {path}; shipped suites: {', '.join(shipped())}"
+        )
     return path.read_bytes()
 
 

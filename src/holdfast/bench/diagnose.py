@@ -54,18 +54,36 @@ def interference(run: KeptRun) -> Finding:
     for k in range(1, run.tasks):
         learner, step, steps = _resumed(run, k)
         old = [run.rows(learner, t) for t in run.stream.tasks[:k]]
-        watched = watch_interference(learner.space, step, run.rows(learner, run.stream[k]), old, min(steps, 100), every=5)
+        watched = watch_interference(
+            learner.space, step, run.rows(learner, run.stream[k]), old, min(steps, 100), every=5
+        )
         found.append({"task": run.stream[k].name, **watched.__dict__})
     cosines = np.concatenate([f["cosine"] for f in found])
-    predicted, measured = (np.concatenate([f[key] for f in found]) for key in ("predicted", "measured"))
-    told = "work against" if cosines.mean() < -0.1 else "help" if cosines.mean() > 0.1 else "are almost independent of"
-    agree = float(np.corrcoef(predicted, measured)[0, 1]) if predicted.std() and measured.std() else float("nan")
+    predicted, measured = (
+        np.concatenate([f[key] for f in found]) for key in ("predicted", "measured")
+    )
+    told = (
+        "work against"
+        if cosines.mean() < -0.1
+        else "help"
+        if cosines.mean() > 0.1
+        else "are almost independent of"
+    )
+    agree = (
+        float(np.corrcoef(predicted, measured)[0, 1])
+        if predicted.std() and measured.std()
+        else float("nan")
+    )
     sentence = (
         f"In the first steps of a later task its gradients {told} the old ones (mean cosine {cosines.mean():+.2f}, "
         f"{100 * (cosines < 0).mean():.0f} % of the measured steps below 0); first-order and measured change of the old loss correlate "
         f"with {agree:.2f}."
     )
-    return Finding("interference", sentence, {"boundaries": found, "mean_cosine": float(cosines.mean()), "correlation": agree})
+    return Finding(
+        "interference",
+        sentence,
+        {"boundaries": found, "mean_cosine": float(cosines.mean()), "correlation": agree},
+    )
 
 
 def _resumed(run: KeptRun, k: int) -> tuple[Learner, Callable[[], object], int]:
@@ -87,7 +105,12 @@ def spectrum(run: KeptRun) -> Finding:
         f"λ₁ = {found.eigenvalues[0]:.3g}, λ{str(top).translate(LOWERED)} = {found.eigenvalues[-1]:.2g}); their mass lies mostly in "
         f"{where} ({100 * found.layers[where]:.0f} %), so that is where a quadratic penalty on this task holds most."
     )
-    numbers = {"eigenvalues": found.eigenvalues.tolist(), "trace": found.trace, "examples": found.examples, "parameters": found.parameters}
+    numbers = {
+        "eigenvalues": found.eigenvalues.tolist(),
+        "trace": found.trace,
+        "examples": found.examples,
+        "parameters": found.parameters,
+    }
     return Finding("spectrum", sentence, numbers | {"layers": found.layers, "share": found.share})
 
 
@@ -107,31 +130,57 @@ def layers(run: KeptRun) -> Finding:
             return float(learner.evaluate(task).mean())
 
         then, now = float(before.evaluate(task).mean()), score()
-        tasks.append({"task": task.name, "then": then, "now": now, "recovered": restore_layers(learner.model, old, score)})
+        tasks.append(
+            {
+                "task": task.name,
+                "then": then,
+                "now": now,
+                "recovered": restore_layers(learner.model, old, score),
+            }
+        )
     names = list(tasks[0]["recovered"])
     mean = {n: float(np.mean([t["recovered"].get(n, 0.0) for t in tasks])) for n in names}
     lost = float(np.mean([t["then"] - t["now"] for t in tasks]))
     best = max(mean, key=lambda n: mean[n])
     sentence = (
         f"Old tasks lost {100 * lost:.1f} points on average; with the old weights of {best} alone {100 * mean[best]:+.1f} points come back"
-        + (", more than with any other layer." if lost > 0.01 and mean[best] > 0.01 else ": no single layer brings them back.")
+        + (
+            ", more than with any other layer."
+            if lost > 0.01 and mean[best] > 0.01
+            else ": no single layer brings them back."
+        )
     )
     return Finding("layers", sentence, {"tasks": tasks, "mean": mean, "lost": lost})
 
 
 def saturation(run: KeptRun) -> Finding:
     """Share of parameters whose running Fisher is above a hundredth (and less) of one task's largest entry; and the learning accuracy."""
-    running, shares, strength, learnt = Saturation(), list[list[float]](), list[float](), list[float]()
+    running, shares, strength, learnt = (
+        Saturation(),
+        list[list[float]](),
+        list[float](),
+        list[float](),
+    )
     for k in range(run.tasks):
         learner = run.learner(k + 1)
         own = torch.Generator().manual_seed(k)
-        fisher = learner.fisher(learner.tasks[-1], samples=min(run.examples, 256), labels="exact", generator=own)
+        fisher = learner.fisher(
+            learner.tasks[-1], samples=min(run.examples, 256), labels="exact", generator=own
+        )
         shares.append(running.add(fisher, learner.space.layout))
         strength.append(running.strength)
         learnt.append(float(learner.evaluate(learner.tasks[-1]).mean()))
-    related = float(np.corrcoef(strength, learnt)[0, 1]) if len(learnt) > 2 and np.std(learnt) and np.std(strength) else float("nan")
+    related = (
+        float(np.corrcoef(strength, learnt)[0, 1])
+        if len(learnt) > 2 and np.std(learnt) and np.std(strength)
+        else float("nan")
+    )
     share = [row[0] for row in shares]
-    relation = "" if np.isnan(related) else f"; correlation of the anchors' strength with it {related:+.2f}"
+    relation = (
+        ""
+        if np.isnan(related)
+        else f"; correlation of the anchors' strength with it {related:+.2f}"
+    )
     sentence = (
         f"{100 * share[0]:.0f} % of the parameters hold more than a hundredth of the first task's largest importance, "
         f"{100 * share[-1]:.0f} % after all {run.tasks} tasks; the score of a task right after it was learnt went from "
@@ -162,7 +211,11 @@ def landscape(run: KeptRun) -> Finding:
     sentence = (
         f"From the solution of {run.stream[0].name} to that after {run.stream[1].name} the first task's loss goes from {line[0, 0]:.2f} to "
         f"{line[0, -1]:.2f}"
-        + (f" over a ridge of {barrier:.2f}" if barrier > 0.05 * max(line[0, -1], 0.1) else " without a ridge in between")
+        + (
+            f" over a ridge of {barrier:.2f}"
+            if barrier > 0.05 * max(line[0, -1], 0.1)
+            else " without a ridge in between"
+        )
         + f"; the joint solution has {_at(plane.losses[0], plane):.2f} on it and {_at(plane.losses[1], plane):.2f} on the second. "
         + f"{100 * plane.outside:.0f} % of the path's squared length leaves the plane."
     )
@@ -194,13 +247,17 @@ def _joint(run: KeptRun) -> Tensor:
     """θ of a network that was trained on both first tasks together, from the same start, in the layout that it has after two tasks."""
     chosen = run.config.data.task_order or list(range(len(run.stream)))
     data = run.config.data.model_dump(exclude_unset=True) | {"task_order": chosen[:2]}
-    config: RunConfig = validated(RunConfig, **run.config.model_dump(exclude_unset=True) | {"data": data, "method": "Joint()"})
+    config: RunConfig = validated(
+        RunConfig, **run.config.model_dump(exclude_unset=True) | {"data": data, "method": "Joint()"}
+    )
     stream = build_stream(config, run.data_dir)
     learner = build_learner(config, stream, run.device)
     learner.train(*stream)
     mine = _joined_layout(run)
     if [s.name for s in learner.space.layout.slots] != mine:
-        raise HoldfastError("the landscape needs a network that Joint can train too; this run's method adds parameters of its own to it")
+        raise HoldfastError(
+            "the landscape needs a network that Joint can train too; this run's method adds parameters of its own to it"
+        )
     return learner.space.theta.clone()
 
 
@@ -228,12 +285,19 @@ def plasticity(run: KeptRun) -> Finding:
             return forward(module, x)[:, :outputs]
 
         reached = random_label_loss(learner.model, Rows(first.x, first.y, narrow))
-        values = (dormant_units(learner.model, rows), effective_rank(features), weight_norm(learner.model), reached)
+        values = (
+            dormant_units(learner.model, rows),
+            effective_rank(features),
+            weight_norm(learner.model),
+            reached,
+        )
         for key, value in zip(keys, values, strict=True):
             table[key].append(value)
     worse = table["random_loss"][-1] - table["random_loss"][0]
     told = "as well as" if worse < 0.05 * math.log(outputs) else "worse than"
-    (loss, loss_now), (units, units_now), (rank, rank_now) = ((table[k][0], table[k][-1]) for k in ("random_loss", "dormant", "rank"))
+    (loss, loss_now), (units, units_now), (rank, rank_now) = (
+        (table[k][0], table[k][-1]) for k in ("random_loss", "dormant", "rank")
+    )
     sentence = (
         f"After {run.tasks} tasks the network still learns random labels {told} when it was fresh (loss {loss:.2f} then, {loss_now:.2f} "
         f"now); dormant units went from {100 * units:.0f} to {100 * units_now:.0f} %, the effective rank of the features from {rank:.0f} "
@@ -248,12 +312,17 @@ def entropy(run: KeptRun) -> Finding:
     table: list[list[float | None]] = []
     for k in range(run.tasks):
         learner = run.learner(k + 1)
-        row: list[float | None] = [output_entropy(learner.model, run.rows(learner, t)) for t in run.stream.tasks[: k + 1]]
+        row: list[float | None] = [
+            output_entropy(learner.model, run.rows(learner, t)) for t in run.stream.tasks[: k + 1]
+        ]
         table.append(row + [None] * (run.tasks - k - 1))
     fresh = float(np.mean([table[k][k] for k in range(run.tasks)]))
     old = float(np.mean([v for v in table[-1][:-1] if v is not None])) if run.tasks > 1 else fresh
     learners = [run.learner(k + 1) for k in range(run.tasks)]
-    scores = [[run.rows(m, t).accuracy(m.model) for m in (learners[k], run.last)] for k, t in enumerate(run.stream.tasks[: run.tasks - 1])]
+    scores = [
+        [run.rows(m, t).accuracy(m.model) for m in (learners[k], run.last)]
+        for k, t in enumerate(run.stream.tasks[: run.tasks - 1])
+    ]
     lost = float(np.mean([then - now for then, now in scores])) if scores else 0.0
     if lost < 0.02:
         told = f"little was forgotten ({100 * lost:.1f} points)"
@@ -262,7 +331,11 @@ def entropy(run: KeptRun) -> Finding:
     else:
         told = f"{100 * lost:.1f} points were forgotten and the network is less sure there, so its entropy tells"
     sentence = f"On a task just learnt the outputs have {fresh:.2f} nats of entropy, on old tasks in the end {old:.2f}: {told}."
-    return Finding("entropy", sentence, {"tasks": [t.name for t in run.stream.tasks[: run.tasks]], "table": table, "lost": lost})
+    return Finding(
+        "entropy",
+        sentence,
+        {"tasks": [t.name for t in run.stream.tasks[: run.tasks]], "table": table, "lost": lost},
+    )
 
 
 def stability_gap(run: KeptRun) -> Finding:
@@ -278,7 +351,13 @@ def stability_gap(run: KeptRun) -> Finding:
 
         gap = watch_stability_gap(step, score, schedule(steps))
         found.append(
-            {"task": run.stream[k].name, "steps": list(gap.steps), "scores": list(gap.scores), "depth": gap.depth, "at": gap.lowest_at}
+            {
+                "task": run.stream[k].name,
+                "steps": list(gap.steps),
+                "scores": list(gap.scores),
+                "depth": gap.depth,
+                "at": gap.lowest_at,
+            }
         )
     worst = max(found, key=lambda f: f["depth"])
     sentence = (
@@ -290,7 +369,9 @@ def stability_gap(run: KeptRun) -> Finding:
 
 def _limited(task: Task, examples: int) -> Task:
     """A task with some of its test examples, always the same."""
-    chosen = torch.randperm(len(task.test), generator=torch.Generator().manual_seed(task.index))[:examples]
+    chosen = torch.randperm(len(task.test), generator=torch.Generator().manual_seed(task.index))[
+        :examples
+    ]
     return replace(task, test=Subset(task.test, chosen))
 
 

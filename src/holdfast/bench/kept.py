@@ -22,9 +22,16 @@ HOW = "run it with --keep-checkpoints: the same holdfast run or bench command wi
 class KeptRun:
     """A run's folder: its config, its stream, and the learner as it was after each task."""
 
-    def __init__(self, folder: Path, data_dir: str | None = None, device: str = "cpu", examples: int = 512) -> None:
+    def __init__(
+        self, folder: Path, data_dir: str | None = None, device: str = "cpu", examples: int = 512
+    ) -> None:
         """`examples`: how many of a task, at random but always the same, a diagnostic looks at."""
-        self.folder, self.device, self.examples, self.data_dir = _run_in(folder), device, examples, data_dir
+        self.folder, self.device, self.examples, self.data_dir = (
+            _run_in(folder),
+            device,
+            examples,
+            data_dir,
+        )
         self.config: RunConfig = validated(RunConfig, **_config(self.folder))
         self._refuse_other_data()
         self.stream = build_stream(self.config, data_dir)
@@ -61,20 +68,32 @@ class KeptRun:
     def rows(self, learner: Learner, task: Task, part: str = "train") -> Rows:
         """Examples of a task as this learner's network takes them, over the outputs that compete for it."""
         source: Part = getattr(task, part)
-        index = torch.randperm(len(source), generator=torch.Generator().manual_seed(task.index))[: self.examples]
+        index = torch.randperm(len(source), generator=torch.Generator().manual_seed(task.index))[
+            : self.examples
+        ]
         x, y, _ = source.fetch(index)
         known = task.index if learner.scenario == "task" else None
-        first, last = task.outputs if learner.scenario == "task" else (0, max(learner.seen_outputs, task.outputs[1]))
+        first, last = (
+            task.outputs
+            if learner.scenario == "task"
+            else (0, max(learner.seen_outputs, task.outputs[1]))
+        )
 
         def forward(module: nn.Module, inputs: Tensor) -> Tensor:
             return module(inputs, known)[:, first:last]  # type: ignore[no-any-return]
 
-        return Rows(learner.prepare(x.to(learner.device), augment=False), (y - first).to(learner.device), forward)
+        return Rows(
+            learner.prepare(x.to(learner.device), augment=False),
+            (y - first).to(learner.device),
+            forward,
+        )
 
     def need_a_boundary(self, what: str) -> None:
         """Refuses runs of one task."""
         if self.tasks < 2:
-            raise HoldfastError(f"{what} looks at what a later task does to an earlier one; {self.folder} has checkpoints of one task")
+            raise HoldfastError(
+                f"{what} looks at what a later task does to an earlier one; {self.folder} has checkpoints of one task"
+            )
 
 
 def _run_in(folder: Path) -> Path:
@@ -83,13 +102,19 @@ def _run_in(folder: Path) -> Path:
         raise HoldfastError(f"there is no run at {folder}")
     if (folder / "config.json").exists() or (folder / "result.json").exists():
         return folder
-    inside = sorted({p.parent for name in ("config", "result") for p in folder.glob(f"*/{name}.json")})
+    inside = sorted(
+        {p.parent for name in ("config", "result") for p in folder.glob(f"*/{name}.json")}
+    )
     if len(inside) == 1:
         return inside[0]
     if not inside:
-        raise HoldfastError(f"{folder} holds no run; expected the folder of one (with its result.json), {HOW}")
+        raise HoldfastError(
+            f"{folder} holds no run; expected the folder of one (with its result.json), {HOW}"
+        )
     names = [f"{p.name} ({_told(p)})" for p in inside]
-    raise HoldfastError(f"{folder} holds {len(inside)} runs; give the folder of one: {', '.join(names)}")
+    raise HoldfastError(
+        f"{folder} holds {len(inside)} runs; give the folder of one: {', '.join(names)}"
+    )
 
 
 def _told(folder: Path) -> str:

@@ -30,15 +30,22 @@ def base_config(
     fraction: float = 1.0,
 ) -> RunConfig:
     """The run that a suite asks for, by its first method and scenario where none is named; probed with fewer epochs, steps or examples."""
-    chosen = suite.only_these(None if method is None or not _in(suite, method) else [method], None if scenario is None else [scenario])
+    chosen = suite.only_these(
+        None if method is None or not _in(suite, method) else [method],
+        None if scenario is None else [scenario],
+    )
     _, config = next(iter(chosen.runs()))
-    values = config.model_dump(mode="json", exclude_unset=True) | ({"method": method} if method else {})
+    values = config.model_dump(mode="json", exclude_unset=True) | (
+        {"method": method} if method else {}
+    )
     if epochs is not None and steps is not None:
         raise HoldfastError("give epochs or steps, not both")
     if epochs is not None or steps is not None:
         values["training"] = values.get("training", {}) | {"epochs": epochs or 1, "steps": steps}
     if not 0 < fraction <= 1:
-        raise HoldfastError(f"fraction is the share of the training examples used, in (0, 1], got {fraction}")
+        raise HoldfastError(
+            f"fraction is the share of the training examples used, in (0, 1], got {fraction}"
+        )
     if fraction < 1:
         values["data"] = values.get("data", {}) | {"fraction": fraction}
     out: RunConfig = validated(RunConfig, **values)
@@ -59,16 +66,24 @@ def _same_tasks(config: RunConfig) -> None:
             "is no transfer between them to measure; fix them: stream='mixture', pieces such as ylecun/mnist:rotate=90, or list the classes"
         )
     if data.task_order:
-        raise HoldfastError("data.task_order is what the planner chooses; leave it out of the suite")
+        raise HoldfastError(
+            "data.task_order is what the planner chooses; leave it out of the suite"
+        )
 
 
-def with_order(config: RunConfig, order: Sequence[int], seed: int, validation: float | None = None) -> RunConfig:
+def with_order(
+    config: RunConfig, order: Sequence[int], seed: int, validation: float | None = None
+) -> RunConfig:
     """A run of some tasks in an order."""
     data = config.data.model_dump(exclude_unset=True) | {"task_order": list(order)}
     if validation is not None and not config.data.validation:
         data["validation"] = validation
     training = config.training.model_dump(exclude_unset=True)
-    return validated(RunConfig, **config.model_dump(exclude_unset=True) | {"data": data, "training": training, "seed": seed})  # type: ignore[no-any-return]
+    return validated(
+        RunConfig,
+        **config.model_dump(exclude_unset=True)
+        | {"data": data, "training": training, "seed": seed},
+    )  # type: ignore[no-any-return]
 
 
 def task_names(config: RunConfig, data_dir: str | None) -> list[str]:
@@ -98,18 +113,27 @@ class Probing:
             return []
         n = range(len(self.names))
         pairs = [(s, k, i) for s in self.seeds for k in n for i in n if k != i]
-        return [(f"{self.names[k]} → {self.names[i]}", _pair_config(self.config, k, i, s)) for s, k, i in pairs]
+        return [
+            (f"{self.names[k]} → {self.names[i]}", _pair_config(self.config, k, i, s))
+            for s, k, i in pairs
+        ]
 
     def assemble(self, out: Path, signals: Mapping[int, Mapping[str, Any]]) -> Probe:
         """The probe from finished runs in `out` and the signals of every seed (none: not measured); writes probe.json."""
         if self.estimator == "pairwise":
-            backward, forward = zip(*(_transfer(self.config, self.names, s, out) for s in self.seeds), strict=True)
+            backward, forward = zip(
+                *(_transfer(self.config, self.names, s, out) for s in self.seeds), strict=True
+            )
             b, fw = np.array(backward), np.array(forward)
         else:
             b, fw = np.array([_off_diagonal(signals[s]["base"]) for s in self.seeds]), None
         kinds = [k for k in next(iter(signals.values()), {}) if k != "base"]
         found = {k: np.array([signals[s][k] for s in self.seeds]) for k in kinds}
-        about = {"config": self.config.model_dump(mode="json"), "full": self.full.model_dump(mode="json"), "seeds": list(self.seeds)}
+        about = {
+            "config": self.config.model_dump(mode="json"),
+            "full": self.full.model_dump(mode="json"),
+            "seeds": list(self.seeds),
+        }
         probe = Probe(self.names, b, fw, self.estimator, found, about)
         write_json(out / FILE, probe.to_json())
         return probe
@@ -125,10 +149,16 @@ def _pair_config(config: RunConfig, first: int, second: int, seed: int) -> RunCo
     return with_order(config, [first, second], seed, VALIDATION)
 
 
-def _transfer(config: RunConfig, names: Sequence[str], seed: int, out: Path) -> tuple[np.ndarray, np.ndarray]:
+def _transfer(
+    config: RunConfig, names: Sequence[str], seed: int, out: Path
+) -> tuple[np.ndarray, np.ndarray]:
     """B[i, k] = R_{k→i}[k] − R_k[k] and Fw[k, i] = R_{k→i}[i] − R_i[i] of one seed."""
     size = len(names)
-    after, alone, gained = np.full((size, size), np.nan), np.full((size, size), np.nan), np.full((size, size), np.nan)
+    after, alone, gained = (
+        np.full((size, size), np.nan),
+        np.full((size, size), np.nan),
+        np.full((size, size), np.nan),
+    )
     for k in range(size):
         for i in range(size):
             if k != i:
@@ -144,10 +174,18 @@ def _transfer(config: RunConfig, names: Sequence[str], seed: int, out: Path) -> 
 
 
 def measure_signals(
-    config: RunConfig, names: Sequence[str], seeds: Sequence[int], out: Path, jobs: int, data_dir: str | None, device: str
+    config: RunConfig,
+    names: Sequence[str],
+    seeds: Sequence[int],
+    out: Path,
+    jobs: int,
+    data_dir: str | None,
+    device: str,
 ) -> dict[int, dict[str, Any]]:
     """The signals of every seed, kept in files of their own so that nothing is measured twice."""
-    files = {s: out / f"signals-{with_order(config, range(len(names)), s).hash}.json" for s in seeds}
+    files = {
+        s: out / f"signals-{with_order(config, range(len(names)), s).hash}.json" for s in seeds
+    }
     waiting = [
         (with_order(config, range(len(names)), s).model_dump(mode="json"), str(p), data_dir, device)
         for s, p in files.items()
@@ -187,7 +225,11 @@ class Verifying:
 
     def runs(self) -> list[tuple[str, RunConfig]]:
         """One for each order and seed; orders that several schedulers share are trained once."""
-        runs = [(f"order {n + 1}", with_order(self.config, order, s)) for n, (order, _) in enumerate(self.tried) for s in self.seeds]
+        runs = [
+            (f"order {n + 1}", with_order(self.config, order, s))
+            for n, (order, _) in enumerate(self.tried)
+            for s in self.seeds
+        ]
         return list({c.hash: (label, c) for label, c in runs}.values())
 
     def outcomes(self, out: Path) -> list[Outcome]:
@@ -197,7 +239,10 @@ class Verifying:
             Outcome(
                 tuple(self.found.names[k] for k in order),
                 order_value(c, order),
-                tuple(_final(run_folder(out, with_order(self.config, order, s)) / "result.json") for s in self.seeds),
+                tuple(
+                    _final(run_folder(out, with_order(self.config, order, s)) / "result.json")
+                    for s in self.seeds
+                ),
                 scheduler,
             )
             for order, scheduler in self.tried
@@ -220,27 +265,36 @@ def verifying(
     """
     found = read_probe(source)
     if "config" not in found.about:
-        raise HoldfastError(f"{source} holds a matrix alone, so there is nothing to train; verify needs the folder of holdfast order probe")
+        raise HoldfastError(
+            f"{source} holds a matrix alone, so there is nothing to train; verify needs the folder of holdfast order probe"
+        )
     with reading(f"probe {source}", "a probe of holdfast order probe"):
         config = _verified_config(found, transfer_to)
         first = max(TypeAdapter(list[Seed]).validate_python(found.about["seeds"])) + 1
-    tried = _orders(found, list(schedulers) or [n for n in usable(found) if n != "random"], constraints, orders)
+    tried = _orders(
+        found, list(schedulers) or [n for n in usable(found) if n != "random"], constraints, orders
+    )
     return Verifying(found, config, tuple(tried), tuple(range(first, first + seeds)))
 
 
 def _verified_config(found: Probe, transfer_to: str | None) -> RunConfig:
-    config: RunConfig = validated(RunConfig, **found.about["config" if transfer_to is None else "full"])
+    config: RunConfig = validated(
+        RunConfig, **found.about["config" if transfer_to is None else "full"]
+    )
     if transfer_to not in (None, "full"):
         other = load_suite(str(transfer_to))
         config = base_config(other, config.scenario)
     return config
 
 
-def _orders(found: Probe, schedulers: Sequence[str], constraints: Sequence[str], count: int) -> list[tuple[tuple[int, ...], str | None]]:
+def _orders(
+    found: Probe, schedulers: Sequence[str], constraints: Sequence[str], count: int
+) -> list[tuple[tuple[int, ...], str | None]]:
     """Those of the schedulers, the reverse of the first, and random ones, all different from each other."""
     rules = Constraints.parse(found.names, constraints)
     planned: list[tuple[tuple[int, ...], str | None]] = [
-        (tuple(SCHEDULERS[one_of("scheduler", n, SCHEDULERS)](found, rules, 0)), n) for n in schedulers
+        (tuple(SCHEDULERS[one_of("scheduler", n, SCHEDULERS)](found, rules, 0)), n)
+        for n in schedulers
     ]
     if rules.allow(planned[0][0][::-1]):
         planned.append((planned[0][0][::-1], "reverse"))

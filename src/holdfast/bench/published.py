@@ -97,7 +97,9 @@ TABLES = {
     "buzzega-2020-rotated": BUZZEGA_2020_ROTATED,
 }
 
-ROUNDING = 0.05  # points: published figures have one decimal, so equal differences are equal up to this
+ROUNDING = (
+    0.05  # points: published figures have one decimal, so equal differences are equal up to this
+)
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,9 @@ def compare(ours: dict[int, float], published: Published) -> Comparison:
         d = [v - published.paper for v in ours.values()]
         error = stdev(d) / sqrt(len(d)) if len(d) > 1 else float("nan")
         half = float(t.ppf(0.975, len(d) - 1)) * error if len(d) > 1 and error else float("nan")
-        agrees = abs(mean(d)) <= (max(published.tolerance, 2 * error) if len(d) > 1 else published.tolerance)
+        agrees = abs(mean(d)) <= (
+            max(published.tolerance, 2 * error) if len(d) > 1 else published.tolerance
+        )
         return Comparison(mean(d), half, agrees, tuple(sorted(ours)))
     seeds = tuple(sorted(set(ours) & set(published.code)))
     d = [ours[s] - published.code[s] for s in seeds]
@@ -135,4 +139,6 @@ def compare(ours: dict[int, float], published: Published) -> Comparison:
     error = stdev(d) / sqrt(len(d))
     half = float(t.ppf(0.975, len(d) - 1)) * error
     agrees = abs(mean(d)) <= half + ROUNDING and abs(mean(d)) <= max(published.tolerance, 2 * error)
-    return Comparison(mean(d), half or float("nan"), agrees, seeds)  # equal differences have no spread
+    return Comparison(
+        mean(d), half or float("nan"), agrees, seeds
+    )  # equal differences have no spread

@@ -20,7 +20,9 @@ from holdfast.files import write_text
 FORMAT = 1
 CHECKPOINT_EVERY = 30.0  # seconds
 MOST_SEGMENTS = 50  # classes, counted in every task, up to which each gets scores of its own
-Tell = Callable[[str, float, int], None]  # label of the run in progress, tasks done (with a fraction), tasks in all
+Tell = Callable[
+    [str, float, int], None
+]  # label of the run in progress, tasks done (with a fraction), tasks in all
 
 
 def run_folder(out: Path, config: RunConfig) -> Path:
@@ -34,7 +36,10 @@ def finished(out: Path, config: RunConfig, keep: bool = False) -> bool:
     try:
         with reading("the result", "JSON of a result"):
             result = read_result(folder / "result.json")
-            there = not keep or (folder / f"after-{len(result['matrix']['tasks'])}.safetensors").exists()
+            there = (
+                not keep
+                or (folder / f"after-{len(result['matrix']['tasks'])}.safetensors").exists()
+            )
             return bool(result["hash"] == config.hash) and there
     except HoldfastError:
         return False
@@ -65,7 +70,9 @@ def read_json(path: Path) -> Any:
         with reading("it", "JSON"):
             return json.loads(path.read_text(encoding="utf-8"))
     except HoldfastError as error:
-        raise HoldfastError(f"{path} is not a whole file of a run: {error}; delete it and run again") from None
+        raise HoldfastError(
+            f"{path} is not a whole file of a run: {error}; delete it and run again"
+        ) from None
 
 
 def read_result(path: Path) -> dict[str, Any]:
@@ -91,7 +98,9 @@ def check_writable(out: Path) -> None:
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
-        raise HoldfastError(f"the output folder {out} cannot be written: {error.strerror}; choose another with --out") from None
+        raise HoldfastError(
+            f"the output folder {out} cannot be written: {error.strerror}; choose another with --out"
+        ) from None
 
 
 def execute(
@@ -120,8 +129,16 @@ def execute(
         warnings.simplefilter("always", UserWarning)
         stream = build_stream(config, data_dir)
         learner = build_learner(config, stream, device)
-        progress = None if tell is None else (lambda task, step, steps: tell(label, task.index + step / steps, len(stream)))
-        saves = Checkpoints(folder, checkpoint_every, notes=lambda: _messages(caught)) if folder else None
+        progress = (
+            None
+            if tell is None
+            else (lambda task, step, steps: tell(label, task.index + step / steps, len(stream)))
+        )
+        saves = (
+            Checkpoints(folder, checkpoint_every, notes=lambda: _messages(caught))
+            if folder
+            else None
+        )
         if (boundaries := config.training.boundaries) == "known":
             run = learner.fit(
                 stream,
@@ -132,12 +149,21 @@ def execute(
                 keep=folder if keep else None,
             )
         else:
-            run = fit_boundary_free(learner, stream, None if boundaries == "never" else Detector(boundaries), progress=progress)
+            run = fit_boundary_free(
+                learner,
+                stream,
+                None if boundaries == "never" else Detector(boundaries),
+                progress=progress,
+            )
     said = _messages(caught)
     for message in said:
         if "checkpoint" in message:
             print(f"holdfast: {message}", file=sys.stderr, flush=True)
-    said = [m for m in dict.fromkeys([*(saves.noted or () if saves else ()), *said]) if "checkpoint" not in m]
+    said = [
+        m
+        for m in dict.fromkeys([*(saves.noted or () if saves else ()), *said])
+        if "checkpoint" not in m
+    ]
     return {
         "format": FORMAT,
         "hash": config.hash,
@@ -148,8 +174,18 @@ def execute(
         "declared": _declared(learner.method.parts),
         "arguments": {p.name: p.arguments for p in learner.method.parts},
         "seed": config.seed,
-        "versions": {"holdfast": __version__, "torch": torch.__version__, "numpy": numpy.__version__, "python": platform.python_version()},
-        "machine": {"processor": platform.machine(), "cores": os.cpu_count(), "threads": torch.get_num_threads(), "device": device},
+        "versions": {
+            "holdfast": __version__,
+            "torch": torch.__version__,
+            "numpy": numpy.__version__,
+            "python": platform.python_version(),
+        },
+        "machine": {
+            "processor": platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "device": device,
+        },
         "chance": 1 / max(1, stream.tasks[0].outputs[1] - stream.tasks[0].outputs[0]),
         "outputs_exist": run.outputs_exist,
         "matrix": run.matrix.to_json(),
@@ -168,7 +204,12 @@ def _curves(run: Any) -> dict[str, Any] | None:
     if run.curves is None:
         return None
     scores = [[None if v != v else v for v in row] for row in run.curves.scores]
-    return {"steps": list(run.curves.steps), "scores": scores, "ends": list(run.curves.ends), "zero_shot": run.zero_shot}
+    return {
+        "steps": list(run.curves.steps),
+        "scores": scores,
+        "ends": list(run.curves.ends),
+        "zero_shot": run.zero_shot,
+    }
 
 
 def _detection(run: Any) -> dict[str, Any] | None:
@@ -194,7 +235,10 @@ def _messages(caught: Sequence[warnings.WarningMessage]) -> list[str]:
 def _declared(parts: Sequence[Any]) -> dict[str, str]:
     """How the method says that its cost grows with the number of tasks: of its parts, the fastest growth."""
     order = ("none", "constant", "linear", "quadratic")
-    return {k: max((getattr(p.declaration, k) for p in parts), key=order.index) for k in ("memory", "parameters", "time")}
+    return {
+        k: max((getattr(p.declaration, k) for p in parts), key=order.index)
+        for k in ("memory", "parameters", "time")
+    }
 
 
 def weaknesses(config: RunConfig) -> list[str]:
@@ -203,7 +247,9 @@ def weaknesses(config: RunConfig) -> list[str]:
 
     found = []
     if config.data.features == "tfidf-all-tasks":
-        found.append("the features of texts were fitted on all tasks, so they know words of tasks that had not come yet")
+        found.append(
+            "the features of texts were fitted on all tasks, so they know words of tasks that had not come yet"
+        )
     parts = parse_method(config.method).parts
     if len(parts) == 1 and config.scenario in (weak := dict(parts[0].declaration.weak)):
         found.append(f"{parts[0].name}: {weak[config.scenario]}")
@@ -219,7 +265,10 @@ def _settle_process() -> None:
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        for option in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD: else every gradient is mapped, zeroed page by page, and unmapped
+        for option in (
+            -1,
+            -3,
+        ):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD: else every gradient is mapped, zeroed page by page, and unmapped
             libc.mallopt(option, 1 << 30)
 
 
@@ -272,11 +321,18 @@ def run_all(
     others; its message is the error in the end. `keep`: leaves the learner after every task in the run's folder, for `diagnose`.
     """
     check_writable(out)
-    waiting = [(label, config) for label, config in runs if not finished(out, config, keep) or outdated(out, config, data_dir)]
+    waiting = [
+        (label, config)
+        for label, config in runs
+        if not finished(out, config, keep) or outdated(out, config, data_dir)
+    ]
     if not waiting:
         return
     _refuse_early([c for _, c in waiting], data_dir)
-    tasks = [(label, config.model_dump(mode="json"), str(out), data_dir, device, checkpoint_every, keep) for label, config in waiting]
+    tasks = [
+        (label, config.model_dump(mode="json"), str(out), data_dir, device, checkpoint_every, keep)
+        for label, config in waiting
+    ]
     failed: list[str] = []
     for label, config, outcome in _carried_out(tasks, jobs, tell):
         if isinstance(outcome, str):
@@ -285,10 +341,14 @@ def run_all(
             yield label, config, outcome
     if failed:
         others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        raise HoldfastError(f"{failed[0]}{others}; finished runs are kept in {out}, and the same command goes on with the rest")
+        raise HoldfastError(
+            f"{failed[0]}{others}; finished runs are kept in {out}, and the same command goes on with the rest"
+        )
 
 
-def _carried_out(tasks: Sequence[tuple], jobs: int, tell: Tell | None) -> Iterator[tuple[str, RunConfig, float | str]]:
+def _carried_out(
+    tasks: Sequence[tuple], jobs: int, tell: Tell | None
+) -> Iterator[tuple[str, RunConfig, float | str]]:
     if jobs == 1:
         yield from (partial(_worker, tell=tell)(*t) for t in tasks)
         return

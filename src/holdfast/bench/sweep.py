@@ -5,7 +5,14 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from holdfast.bench.config import DataConfig, ModelConfig, RunConfig, Suite, TrainingConfig, validated
+from holdfast.bench.config import (
+    DataConfig,
+    ModelConfig,
+    RunConfig,
+    Suite,
+    TrainingConfig,
+    validated,
+)
 from holdfast.errors import HoldfastError, reading, unknown
 
 if TYPE_CHECKING:
@@ -28,7 +35,9 @@ def parse_sweep(text: str) -> tuple[str, list[Any]]:
     name, equals, values = text.partition("=")
     pieces = [v.strip() for v in values.split(",") if v.strip()]
     if not name.strip() or not equals or not pieces:
-        raise HoldfastError(f"sweep {text!r} cannot be read; expected name=value,value such as strength=1,10,100 or ER.capacity=50,500")
+        raise HoldfastError(
+            f"sweep {text!r} cannot be read; expected name=value,value such as strength=1,10,100 or ER.capacity=50,500"
+        )
     return name.strip(), [_value(v) for v in pieces]
 
 
@@ -39,7 +48,9 @@ def _value(text: str) -> Any:
         return text  # a word, such as the name of an optimizer
 
 
-def swept_names(runs: Sequence[tuple[str, RunConfig]], sweeps: Sequence[tuple[str, Sequence[Any]]]) -> set[str]:
+def swept_names(
+    runs: Sequence[tuple[str, RunConfig]], sweeps: Sequence[tuple[str, Sequence[Any]]]
+) -> set[str]:
     """What some sweeps vary in some runs: settings such as "training.lr", arguments such as "ER.capacity".
 
     >>> sorted(swept_names([("", RunConfig(method="EWC(1)"))], [("lr", [0.1]), ("strength", [1, 10])]))
@@ -54,7 +65,9 @@ def swept_names(runs: Sequence[tuple[str, RunConfig]], sweeps: Sequence[tuple[st
     return names
 
 
-def swept(config: RunConfig, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> list[tuple[str, RunConfig]]:
+def swept(
+    config: RunConfig, sweeps: Sequence[tuple[str, Sequence[Any]]]
+) -> list[tuple[str, RunConfig]]:
     """(label, config) for every combination of values; a name is an argument of the method's parts, else a setting of the run.
 
     >>> [label for label, _ in swept(RunConfig(method="EWC(1)"), [("strength", [1, 10]), ("lr", [0.1])])]
@@ -70,7 +83,9 @@ def swept(config: RunConfig, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> lis
     return out
 
 
-def sweep_suite(suite: Suite, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> list[tuple[str, RunConfig]]:
+def sweep_suite(
+    suite: Suite, sweeps: Sequence[tuple[str, Sequence[Any]]]
+) -> list[tuple[str, RunConfig]]:
     """The runs of a suite, those that a sweep has a meaning for over its values; the others as they are."""
     runs, used = [], set()
     for label, config in suite.runs():
@@ -79,7 +94,9 @@ def sweep_suite(suite: Suite, sweeps: Sequence[tuple[str, Sequence[Any]]]) -> li
         runs += swept(config, mine) if mine else [(label, config)]
     for name, _ in sweeps:
         if name not in used:
-            raise HoldfastError(f"no method of the suite {suite.name} has an argument {name}, and it is no setting of a run")
+            raise HoldfastError(
+                f"no method of the suite {suite.name} has an argument {name}, and it is no setting of a run"
+            )
     return distinct_runs(runs)
 
 
@@ -107,7 +124,9 @@ def _parts_with(method: str, name: str) -> list[int]:
     """Which parts of the method a name points to: `capacity`, or `ER.capacity` for one of several."""
     owner, dot, argument = name.rpartition(".")
     parts = parts_of(method)
-    return [k for k, p in enumerate(parts) if argument in p.signature() and (not dot or p.name == owner)]
+    return [
+        k for k, p in enumerate(parts) if argument in p.signature() and (not dot or p.name == owner)
+    ]
 
 
 def _with(config: RunConfig, name: str, value: Any) -> tuple[RunConfig, bool]:
@@ -116,7 +135,9 @@ def _with(config: RunConfig, name: str, value: Any) -> tuple[RunConfig, bool]:
     parts = parts_of(config.method)
     if len(found) > 1:
         names = ", ".join(f"{parts[k].name}.{name}" for k in found)
-        raise HoldfastError(f"several parts of {config.method} have an argument {name}; say which: {names}")
+        raise HoldfastError(
+            f"several parts of {config.method} have an argument {name}; say which: {names}"
+        )
     if found:
         k, argument = found[0], name.rpartition(".")[2]
         with reading(f"{name}={str(value)[:50]}", f"an argument of {parts[k].name}"):
@@ -125,5 +146,7 @@ def _with(config: RunConfig, name: str, value: Any) -> tuple[RunConfig, bool]:
     elif name in SETTINGS:
         values[SETTINGS[name]] = values.get(SETTINGS[name], {}) | {name: value}
     else:
-        raise unknown("hyperparameter", name, [*(a for p in parts for a in p.signature()), *SETTINGS])
+        raise unknown(
+            "hyperparameter", name, [*(a for p in parts for a in p.signature()), *SETTINGS]
+        )
     return validated(RunConfig, **values), bool(found)

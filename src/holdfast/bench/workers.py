@@ -16,7 +16,9 @@ LOOK_EVERY = 1.0  # seconds between looks at whether the parent is alive
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
-def over_workers(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], jobs: int) -> Iterator[Any]:
+def over_workers(
+    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], jobs: int
+) -> Iterator[Any]:
     """Call a function on every task, over worker processes.
 
     If this process is interrupted or ended by a signal, its workers are killed. If it dies without a
@@ -39,12 +41,19 @@ def over_workers(function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]],
     from joblib.externals.loky import FIRST_COMPLETED, ProcessPoolExecutor, wait
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    executor = ProcessPoolExecutor(max_workers=min(jobs, len(tasks)), initializer=_tie_to, initargs=(os.getpid(),), env=ONE_THREAD)
+    executor = ProcessPoolExecutor(
+        max_workers=min(jobs, len(tasks)),
+        initializer=_tie_to,
+        initargs=(os.getpid(),),
+        env=ONE_THREAD,
+    )
     done = False
     try:
         waiting, running = list(tasks), set[Any]()
         while waiting or running:
-            while waiting and len(running) < jobs:  # no more, or killing the pool could find it busy
+            while (
+                waiting and len(running) < jobs
+            ):  # no more, or killing the pool could find it busy
                 running.add(executor.submit(function, *waiting.pop(0)))
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             yield from (future.result() for future in ended)

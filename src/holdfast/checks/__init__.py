@@ -18,7 +18,11 @@ from holdfast.checks.laws import (
     still_parts_stay,
     sums_commute,
 )
-from holdfast.checks.leaks import evaluation_changes_nothing, held_out_rows_change_nothing, task_id_hidden
+from holdfast.checks.leaks import (
+    evaluation_changes_nothing,
+    held_out_rows_change_nothing,
+    task_id_hidden,
+)
 from holdfast.checks.parts import Law, LawBroken
 from holdfast.methods import Method, parse_method
 

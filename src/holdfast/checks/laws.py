@@ -9,7 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from holdfast.checks.parts import LawBroken, Make, require_same, small_learner, small_stream, state_of, trained
+from holdfast.checks.parts import (
+    LawBroken,
+    Make,
+    require_same,
+    small_learner,
+    small_stream,
+    state_of,
+    trained,
+)
 from holdfast.engine.memory import Memory
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.stateful import Stateful
@@ -88,7 +96,11 @@ def sums_commute(make: Make, scenario: str) -> None:
         return
     for other in _compatible(make()):
         again = type(other)(**other.arguments)
-        require_same(state_of(trained(make() + other, s)), state_of(trained(again + make(), s)), f"its sum with {other!r} in both orders")
+        require_same(
+            state_of(trained(make() + other, s)),
+            state_of(trained(again + make(), s)),
+            f"its sum with {other!r} in both orders",
+        )
 
 
 def resumes(make: Make, scenario: str) -> None:
@@ -134,13 +146,17 @@ def grows(make: Make, scenario: str) -> None:
     for (module, name), old in vectors.items():
         new = module.get_buffer(name)
         if new.shape[-1:] != learner.space.theta.shape or new.dim() != old.dim():
-            raise LawBroken(f"the θ-shaped buffer {name} has shape {tuple(new.shape)}, θ has length {len(learner.space.theta)}")
+            raise LawBroken(
+                f"the θ-shaped buffer {name} has shape {tuple(new.shape)}, θ has length {len(learner.space.theta)}"
+            )
         pairs = [(old, new)] if old.dim() == 1 else list(zip(old, new, strict=True))
         for before_growth, after_growth in pairs:
             _require_carried(learner, name, layout.views(before_growth), after_growth)
 
 
-def _require_carried(learner: Learner, name: str, old_views: dict[str, Tensor], new: Tensor) -> None:
+def _require_carried(
+    learner: Learner, name: str, old_views: dict[str, Tensor], new: Tensor
+) -> None:
     """Old rows have their bits, new rows are 0."""
     for key, view in learner.space.views(new).items():
         corner = tuple(slice(0, k) for k in old_views[key].shape) if key in old_views else ()
@@ -163,11 +179,19 @@ def neutral_is_absent(make: Make, scenario: str) -> None:
                 return type(part)(**(part.arguments | {argument: value}))
 
             plain = trained(FineTune(), s)
-            require_same(state_of(plain, False), state_of(trained(off(), s), False), f"{argument}={value} against FineTune")
+            require_same(
+                state_of(plain, False),
+                state_of(trained(off(), s), False),
+                f"{argument}={value} against FineTune",
+            )
             other = next(_compatible(off()), None)
             if other is not None:
                 alone = trained(type(other)(**other.arguments), s)
-                require_same(state_of(alone, False), state_of(trained(off() + other, s), False), f"{argument}={value} beside {other!r}")
+                require_same(
+                    state_of(alone, False),
+                    state_of(trained(off() + other, s), False),
+                    f"{argument}={value} beside {other!r}",
+                )
 
 
 def bytes_as_declared(make: Make, scenario: str) -> None:
@@ -206,7 +230,9 @@ def still_parts_stay(make: Make, scenario: str) -> None:
                     raise LawBroken(f"{n} got no gradient but moved")
             still = {n: parameters[n].detach().clone() for n in names}
         with torch.no_grad(), evaluating(learner.model):
-            now = learner.model(learner.prepare(x, augment=False), 0)[:, : s.tasks[0].outputs[1]]  # given the task, where it is hidden too
+            now = learner.model(learner.prepare(x, augment=False), 0)[
+                :, : s.tasks[0].outputs[1]
+            ]  # given the task, where it is hidden too
         if isolates and first is not None and not torch.equal(first, now):
             raise LawBroken(f"predictions for task 0 changed while {task.name} was trained")
         first = now
@@ -220,11 +246,15 @@ def moves_with_its_device(make: Make, scenario: str) -> None:
     for path, module in learner.method.named_modules():
         hidden = [n for n, v in vars(module).items() if isinstance(v, Tensor)]
         if hidden:
-            raise LawBroken(f"{path or 'the method'} keeps the tensor {hidden[0]} outside its buffers; use remember()")
+            raise LawBroken(
+                f"{path or 'the method'} keeps the tensor {hidden[0]} outside its buffers; use remember()"
+            )
         for name, buffer in module.named_buffers(recurse=False):
             if buffer.device.type != device and not (isinstance(module, Memory) and name == "task"):
                 raise LawBroken(f"buffer {name} is on {buffer.device}, the learner on {device}")
     learner.method.to("meta")
-    left = [n for n, b in learner.method.named_buffers() if not b.is_meta and not n.endswith("task")]
+    left = [
+        n for n, b in learner.method.named_buffers() if not b.is_meta and not n.endswith("task")
+    ]
     if left:
         raise LawBroken(f"buffer {left[0]} does not move with the method")

@@ -14,29 +14,65 @@ if TYPE_CHECKING:
 
     from holdfast.advice import Advice, Answers, Audit
 
-READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".json": "read_json", ".jsonl": "read_json"}
+READERS = {
+    ".parquet": "read_parquet",
+    ".csv": "read_csv",
+    ".json": "read_json",
+    ".jsonl": "read_json",
+}
 
 
 def advise(
-    task_id: Annotated[bool | None, typer.Option("--task-id/--no-task-id", help="The task of an input is known at test time.")] = None,
-    new_classes: Annotated[bool | None, typer.Option("--new-classes/--same-classes", help="Later tasks bring new classes.")] = None,
-    store: Annotated[int | None, typer.Option(min=0, help="Examples that may be stored; 0: none.")] = None,
-    private: Annotated[bool | None, typer.Option("--private/--not-private", help="No input may be kept as it is.")] = None,
-    tasks: Annotated[int | None, typer.Option(min=1, help="Number of tasks.")] = None,
-    labels: Annotated[bool | None, typer.Option("--labels/--no-labels", help="New data have labels.")] = None,
-    boundaries: Annotated[
-        bool | None, typer.Option("--boundaries/--no-boundaries", help="It is known when one task ends and the next begins.")
+    task_id: Annotated[
+        bool | None,
+        typer.Option("--task-id/--no-task-id", help="The task of an input is known at test time."),
     ] = None,
-    memory: Annotated[str | None, typer.Option(help="ample: the network may grow; tight: it may not.")] = None,
+    new_classes: Annotated[
+        bool | None,
+        typer.Option("--new-classes/--same-classes", help="Later tasks bring new classes."),
+    ] = None,
+    store: Annotated[
+        int | None, typer.Option(min=0, help="Examples that may be stored; 0: none.")
+    ] = None,
+    private: Annotated[
+        bool | None, typer.Option("--private/--not-private", help="No input may be kept as it is.")
+    ] = None,
+    tasks: Annotated[int | None, typer.Option(min=1, help="Number of tasks.")] = None,
+    labels: Annotated[
+        bool | None, typer.Option("--labels/--no-labels", help="New data have labels.")
+    ] = None,
+    boundaries: Annotated[
+        bool | None,
+        typer.Option(
+            "--boundaries/--no-boundaries",
+            help="It is known when one task ends and the next begins.",
+        ),
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option(help="ample: the network may grow; tight: it may not.")
+    ] = None,
     time: Annotated[str | None, typer.Option(help="ample: several passes; tight: one.")] = None,
-    pretrained: Annotated[bool | None, typer.Option("--pretrained/--from-scratch", help="The network has good features.")] = None,
-    train: Annotated[Path | None, typer.Option(help="Audit: the training data (parquet, csv, json).")] = None,
-    serve: Annotated[Path | None, typer.Option(help="Audit: data as they come when serving.")] = None,
-    task: Annotated[str | None, typer.Option(help="Audit: the training data's task column.")] = None,
-    label: Annotated[str | None, typer.Option(help="Audit: the training data's label column.")] = None,
+    pretrained: Annotated[
+        bool | None,
+        typer.Option("--pretrained/--from-scratch", help="The network has good features."),
+    ] = None,
+    train: Annotated[
+        Path | None, typer.Option(help="Audit: the training data (parquet, csv, json).")
+    ] = None,
+    serve: Annotated[
+        Path | None, typer.Option(help="Audit: data as they come when serving.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Audit: the training data's task column.")
+    ] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Audit: the training data's label column.")
+    ] = None,
     script: Annotated[
         Path | None,
-        typer.Option(help="Write a Python script that trains on a pretrained network, and give no advice."),
+        typer.Option(
+            help="Write a Python script that trains on a pretrained network, and give no advice."
+        ),
     ] = None,
 ) -> None:
     """Say which scenario, architecture and methods fit a problem, and why; or audit training against serving data."""
@@ -50,8 +86,20 @@ def advise(
 
         _print_audit(audit(read_table(train), read_table(serve), task, label))
         return
-    given: dict[str, Any] = {"task_id": task_id, "new_classes": new_classes, "store": store, "private": private, "tasks": tasks}
-    given |= {"labels": labels, "boundaries": boundaries, "memory": memory, "time": time, "pretrained": pretrained}
+    given: dict[str, Any] = {
+        "task_id": task_id,
+        "new_classes": new_classes,
+        "store": store,
+        "private": private,
+        "tasks": tasks,
+    }
+    given |= {
+        "labels": labels,
+        "boundaries": boundaries,
+        "memory": memory,
+        "time": time,
+        "pretrained": pretrained,
+    }
     from holdfast.advice import advise as find
 
     answers, assumed = _complete({k: v for k, v in given.items() if v is not None})
@@ -64,7 +112,11 @@ def _complete(given: dict[str, Any]) -> tuple["Answers", list[str]]:
 
     from holdfast.advice import Answers
 
-    missing = [n for n in Answers.model_fields if n not in given and not (n == "new_classes" and given.get("task_id"))]
+    missing = [
+        n
+        for n in Answers.model_fields
+        if n not in given and not (n == "new_classes" and given.get("task_id"))
+    ]
     if sys.stdin.isatty() and sys.stdout.isatty():
         for name in missing:
             if name == "new_classes" and given.get("task_id"):
@@ -73,13 +125,17 @@ def _complete(given: dict[str, Any]) -> tuple["Answers", list[str]]:
             if isinstance(field.default, bool):
                 given[name] = typer.confirm(field.description or name, default=field.default)
             else:
-                given[name] = typer.prompt(field.description or name, default=field.default, type=type(field.default))
+                given[name] = typer.prompt(
+                    field.description or name, default=field.default, type=type(field.default)
+                )
         missing = []
     try:
         return Answers(**given), missing
     except ValidationError as error:
         first = error.errors()[0]
-        raise HoldfastError(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}, got {first['input']!r}") from None
+        raise HoldfastError(
+            f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}, got {first['input']!r}"
+        ) from None
 
 
 def _write_script(path: Path) -> None:
@@ -109,7 +165,11 @@ def read_table(path: Path) -> "pd.DataFrame":
 
 def _print_advice(found: "Advice", answers: "Answers", assumed: list[str]) -> None:
     if assumed:
-        print("assumed: " + ", ".join(f"{n.replace('_', ' ')} = {getattr(answers, n)}" for n in assumed) + "\n")
+        print(
+            "assumed: "
+            + ", ".join(f"{n.replace('_', ' ')} = {getattr(answers, n)}" for n in assumed)
+            + "\n"
+        )
     print(f"scenario:     {found.scenario}\narchitecture: {found.architecture}\n")
     for k, s in enumerate(found.suggestions, 1):
         print(f"{k}. {s.spec}")
@@ -121,7 +181,9 @@ def _print_advice(found: "Advice", answers: "Answers", assumed: list[str]) -> No
             "pretrained.py trains on a network that has learnt turned digits. Put your own network and data into its two marked places.\n"
         )
     if not found.suggestions:
-        print("no method fits these answers; what would have to be otherwise, or the rules below to hold no more:")
+        print(
+            "no method fits these answers; what would have to be otherwise, or the rules below to hold no more:"
+        )
         for name, value, fitting in found.relax:
             print(f"  {name.replace('_', ' ')} = {value}: {', '.join(fitting)}")
         print()

@@ -23,7 +23,11 @@ from holdfast.errors import HoldfastError, MissingExtra, extra_of, first_line
 from holdfast.text import shown, without_secrets
 
 MISTAKE, FAULT, INTERRUPTED, TERMINATED = 2, 3, 130, 143
-STREAM_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF)  # of an output that cannot be written any more
+STREAM_ERRORS = (
+    errno.ENOSPC,
+    errno.EIO,
+    errno.EBADF,
+)  # of an output that cannot be written any more
 DEBUG = "HOLDFAST_DEBUG"
 # Typer brings its own copy of click's errors in newer versions; both are reached from the one it exports.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -113,7 +117,9 @@ def complain(message: str) -> int:
     return MISTAKE
 
 
-def _usage(error: Any, line: Sequence[str], refused: Callable[[Sequence[str], str], None] | None) -> int:
+def _usage(
+    error: Any, line: Sequence[str], refused: Callable[[Sequence[str], str], None] | None
+) -> int:
     """A command line that does not parse: its help if it was empty, else one line that names the help."""
     context = getattr(error, "ctx", None)
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:

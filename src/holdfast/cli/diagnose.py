@@ -15,11 +15,18 @@ from holdfast.files import write_page
 
 def diagnose(
     context: typer.Context,
-    run: Annotated[Path, typer.Argument(help="Folder of a run that was made with --keep-checkpoints.")],
+    run: Annotated[
+        Path, typer.Argument(help="Folder of a run that was made with --keep-checkpoints.")
+    ],
     what: Annotated[
-        str | None, typer.Option(help="Some of interference,spectrum,layers,saturation,landscape,plasticity,entropy,stability-gap (all).")
+        str | None,
+        typer.Option(
+            help="Some of interference,spectrum,layers,saturation,landscape,plasticity,entropy,stability-gap (all)."
+        ),
     ] = None,
-    examples: Annotated[int, typer.Option(min=8, help="Examples of a task that are looked at.")] = 512,
+    examples: Annotated[
+        int, typer.Option(min=8, help="Examples of a task that are looked at.")
+    ] = 512,
     device: Device = "cpu",
     data_dir: DataDir = None,
 ) -> None:
@@ -31,7 +38,11 @@ def diagnose(
     from holdfast.reports.results import DIAGNOSTICS as FILE
     from holdfast.reports.results import read_findings
 
-    chosen = [one_of("diagnostic", w.strip(), DIAGNOSTICS) for w in what.split(",") if w.strip()] if what else list(DIAGNOSTICS)
+    chosen = (
+        [one_of("diagnostic", w.strip(), DIAGNOSTICS) for w in what.split(",") if w.strip()]
+        if what
+        else list(DIAGNOSTICS)
+    )
     if chosen == ["layers"] and on_line(context, "examples"):
         note(["--examples has no effect: layers looks at all test examples"])
     check_device(device)

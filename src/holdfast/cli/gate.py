@@ -36,10 +36,14 @@ class _Question:
 
 
 def gate(
-    path: Annotated[Path | None, typer.Argument(help="With --init: the policy to write (default: --policy).")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="With --init: the policy to write (default: --policy).")
+    ] = None,
     champion: Annotated[
         str | None,
-        typer.Option(help="Results of the model in production: csv, parquet, jsonl or json, or runs:/ID/PATH of MLflow."),
+        typer.Option(
+            help="Results of the model in production: csv, parquet, jsonl or json, or runs:/ID/PATH of MLflow."
+        ),
     ] = None,
     candidate: Annotated[str | None, typer.Option(help="Results of the retrained model.")] = None,
     ledger: Annotated[
@@ -51,7 +55,9 @@ def gate(
         str | None,
         typer.Option(help="With --ledger: record the verdict there for a candidate of this name."),
     ] = None,
-    trained_on: Annotated[str | None, typer.Option(help="With --ledger: tasks the candidate was trained on: a,b.")] = None,
+    trained_on: Annotated[
+        str | None, typer.Option(help="With --ledger: tasks the candidate was trained on: a,b.")
+    ] = None,
     policy: Annotated[
         Path | None,
         typer.Option(
@@ -61,7 +67,9 @@ def gate(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for verdict.json, verdict.html, junit.xml, verdict.md and model-card.md."),
+        typer.Option(
+            help="Folder for verdict.json, verdict.html, junit.xml, verdict.md and model-card.md."
+        ),
     ] = None,
     html: Annotated[
         bool,
@@ -69,12 +77,18 @@ def gate(
     ] = True,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Print the decision and why; write nothing and exit with 0."),
+        typer.Option(
+            "--dry-run", help="Print the decision and why; write nothing and exit with 0."
+        ),
     ] = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Print how many examples each task and segment needs.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Print how many examples each task and segment needs.")
+    ] = False,
     power: Annotated[
         float,
-        typer.Option(min=0.5, max=0.999, help="With --plan: chance of passing if nothing was lost."),
+        typer.Option(
+            min=0.5, max=0.999, help="With --plan: chance of passing if nothing was lost."
+        ),
     ] = 0.8,
     init: Annotated[bool, typer.Option("--init", help="Write a commented policy.")] = False,
 ) -> None:
@@ -87,7 +101,9 @@ def gate(
         _refuse_inputs_in(out, [champion, candidate, str(policy or "")])
     with _no_old_verdict(out if writes else None):
         if path is not None:
-            raise HoldfastError(f"unexpected argument {str(path)!r}; name the two sides with --champion and --candidate")
+            raise HoldfastError(
+                f"unexpected argument {str(path)!r}; name the two sides with --champion and --candidate"
+            )
         tasks = tuple(t.strip() for t in (trained_on or "").split(",") if t.strip())
         question = _Question(champion, candidate, ledger, model or "", release, tasks)
         sides = _sides(question, model)
@@ -98,7 +114,9 @@ def gate(
         verdict = judge.judge(*sides)
         done = [] if dry_run else _deliver(verdict, question, sides, out, html)
     if policy is None and not DEFAULT_POLICY.exists():
-        done.append(f"Judged by the shipped policy, as there is no {DEFAULT_POLICY}; --init writes one.")
+        done.append(
+            f"Judged by the shipped policy, as there is no {DEFAULT_POLICY}; --init writes one."
+        )
     _print(verdict, done)  # a reader that is gone takes no verdict away
     if not verdict.passed and not dry_run:
         sys.exit(1)
@@ -128,7 +146,9 @@ def _refuse_inputs_in(out: Path, sources: list[str | None]) -> None:
     for source in sources:
         path = Path(source or "")
         if path.name in FILES and path.resolve().parent == out.resolve():
-            raise HoldfastError(f"{safe_name(str(path))} is an input, but --out replaces the file of that name; name another folder")
+            raise HoldfastError(
+                f"{safe_name(str(path))} is an input, but --out replaces the file of that name; name another folder"
+            )
 
 
 @contextmanager
@@ -153,11 +173,17 @@ def _no_old_verdict(out: Path | None) -> "Iterator[None]":
 def _sides(question: _Question, model: str | None) -> "tuple[Side, Side]":
     q = question
     if q.ledger is None and q.release is not None:
-        raise HoldfastError("--release records the verdict in a ledger; give --ledger and --model too")
+        raise HoldfastError(
+            "--release records the verdict in a ledger; give --ledger and --model too"
+        )
     if q.ledger is not None and (q.champion is not None or model is None):
-        raise HoldfastError("the champion comes either from --champion, or from --ledger together with --model")
+        raise HoldfastError(
+            "the champion comes either from --champion, or from --ledger together with --model"
+        )
     if q.candidate is None or (q.champion is None and q.ledger is None):
-        raise HoldfastError("give --candidate, and --champion or --ledger with --model; --init writes a policy")
+        raise HoldfastError(
+            "give --candidate, and --champion or --ledger with --model; --init writes a policy"
+        )
     candidate = _side(q.candidate, "candidate")
     if q.ledger is not None:
         from holdfast.ledger.records import checked_name
@@ -199,7 +225,9 @@ def _init(policy: Path) -> None:
     if str(policy) in SHIPPED:
         policy, text = Path(f"{policy}.toml"), template(str(policy))
     if policy.exists():
-        raise HoldfastError(f"{policy} exists already; delete it, or name another file after --init")
+        raise HoldfastError(
+            f"{policy} exists already; delete it, or name another file after --init"
+        )
     write_text(policy, text)
     print(f"Wrote {policy}. Next: holdfast gate --policy {policy} --champion OLD --candidate NEW")
 
@@ -211,7 +239,9 @@ def _plan(judge: "Gate", sides: "tuple[Side, Side]", power: float) -> None:
         print(shown(line))
 
 
-def _deliver(verdict: "Verdict", q: _Question, sides: "tuple[Side, Side]", out: Path | None, html: bool) -> list[str]:
+def _deliver(
+    verdict: "Verdict", q: _Question, sides: "tuple[Side, Side]", out: Path | None, html: bool
+) -> list[str]:
     """Write a verdict to all its places; returns a line about each."""
     from holdfast.gate.outputs import write
     from holdfast.reports.gate import gate_html

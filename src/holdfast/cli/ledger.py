@@ -25,7 +25,9 @@ Model = Annotated[str, typer.Option(help="The model's name.")]
 def record(
     model: Model,
     release: Annotated[str, typer.Option(help="The release's name: a date, a version, a commit.")],
-    results: Annotated[Path, typer.Option(help="Its results, as for the gate: csv, parquet, jsonl.")],
+    results: Annotated[
+        Path, typer.Option(help="Its results, as for the gate: csv, parquet, jsonl.")
+    ],
     ledger: Url = "sqlite:///ledger.db",
     trained_on: Annotated[
         str | None,

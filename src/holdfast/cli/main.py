@@ -40,7 +40,11 @@ def _version(shown: bool) -> None:
 
 
 @app.callback()
-def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False) -> None:
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
     pass
 
 
@@ -51,15 +55,29 @@ app.command()(bench)
 @app.command()
 def report(
     context: typer.Context,
-    folders: Annotated[list[Path], typer.Argument(help="Folders with results. Two: the second is compared with the first.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(help="Folders with results. Two: the second is compared with the first."),
+    ],
     out: Annotated[Path, typer.Option(help="The HTML file.")] = Path("report.html"),
     title: Annotated[str, typer.Option(help="Title of the report.")] = "Holdfast report",
-    merge: Annotated[bool, typer.Option("--merge", help="Take all folders as one set of runs, rather than compare two.")] = False,
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge", help="Take all folders as one set of runs, rather than compare two."
+        ),
+    ] = False,
     tolerance: Tolerance = 5.0,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown as well.")] = False,
-    latex: Annotated[Path | None, typer.Option(help="Write the table as LaTeX to this file.")] = None,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as Markdown as well.")
+    ] = False,
+    latex: Annotated[
+        Path | None, typer.Option(help="Write the table as LaTeX to this file.")
+    ] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the table as CSV to this file.")] = None,
-    figures: Annotated[Path | None, typer.Option(help="Write every figure as PNG and SVG into this folder.")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Write every figure as PNG and SVG into this folder.")
+    ] = None,
 ) -> None:
     """Write the HTML report of finished runs; with two folders, compare them."""
     from dataclasses import replace
@@ -68,16 +86,29 @@ def report(
 
     if merge and len(folders) != 2:
         note([f"--merge has no effect: {len(folders)} folders are one set of runs anyway"])
-    sets = [reports.summarise(reports.load_results([f])) for f in folders] if len(folders) == 2 and not merge else []
+    sets = (
+        [reports.summarise(reports.load_results([f])) for f in folders]
+        if len(folders) == 2 and not merge
+        else []
+    )
     differences = reports.compare_folders(sets[0], sets[1]) if sets else []
     if sets and not differences:
-        raise HoldfastError(f"{folders[0]} and {folders[1]} share no method, scenario and seed; to pool them, add --merge")
+        raise HoldfastError(
+            f"{folders[0]} and {folders[1]} share no method, scenario and seed; to pool them, add --merge"
+        )
     if sets:
-        groups = [replace(g, label=f"{g.label} · {n}") for g, n in ((g, n) for gs, n in zip(sets, "AB", strict=True) for g in gs)]
-        groups.sort(key=lambda g: [("task", "domain", "class").index(g.scenario), -g.values["ACC"].estimate])
+        groups = [
+            replace(g, label=f"{g.label} · {n}")
+            for g, n in ((g, n) for gs, n in zip(sets, "AB", strict=True) for g in gs)
+        ]
+        groups.sort(
+            key=lambda g: [("task", "domain", "class").index(g.scenario), -g.values["ACC"].estimate]
+        )
     else:
         groups = reports.summarise(reports.load_results(folders))
-    if on_line(context, "tolerance") and not any(reports.select(s, 1.0) for s in reports.find_sweeps(groups)):
+    if on_line(context, "tolerance") and not any(
+        reports.select(s, 1.0) for s in reports.find_sweeps(groups)
+    ):
         note(["--tolerance has no effect: it is for selections from a sweep with validation data"])
     if markdown:
         print(reports.markdown(groups), end="")
@@ -93,7 +124,9 @@ def report(
 
         print_differences(differences)
     about = f"A: {folders[0]}; B: {folders[1]}" if sets else ""
-    print(f"report: {reports.write_report(groups, out, title, about, tolerance / 100, differences)}")
+    print(
+        f"report: {reports.write_report(groups, out, title, about, tolerance / 100, differences)}"
+    )
 
 
 @app.command()
@@ -115,9 +148,19 @@ app.add_typer(order, name="order")
 @app.command()
 def metrics(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="CSV with columns task, after, score (and examples, segment), or a matrix as JSON.")],
-    chance: Annotated[float | None, typer.Option(help="The score of guessing, for forward transfer and what was learnt.")] = None,
-    score_range: Annotated[str, typer.Option(help="Lowest and highest score, such as 0,1 or 0,100.")] = "0,1",
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV with columns task, after, score (and examples, segment), or a matrix as JSON."
+        ),
+    ],
+    chance: Annotated[
+        float | None,
+        typer.Option(help="The score of guessing, for forward transfer and what was learnt."),
+    ] = None,
+    score_range: Annotated[
+        str, typer.Option(help="Lowest and highest score, such as 0,1 or 0,100.")
+    ] = "0,1",
 ) -> None:
     """Print transfer, forgetting and the rest for scores from anywhere. Needs no PyTorch."""
     from holdfast.cli.tables import print_summary
@@ -126,11 +169,19 @@ def metrics(
     try:
         low, high = (float(v) for v in score_range.split(","))
     except ValueError:
-        raise HoldfastError(f"--score-range {score_range!r} cannot be read; expected two numbers such as 0,100") from None
+        raise HoldfastError(
+            f"--score-range {score_range!r} cannot be read; expected two numbers such as 0,100"
+        ) from None
     is_json = file.suffix == ".json"
     if is_json and on_line(context, "score_range"):
-        raise HoldfastError("--score-range is for CSV files; a matrix as JSON has its own score_range")
-    matrix = AccuracyMatrix.from_json(file) if is_json else AccuracyMatrix.from_csv(file, score_range=(low, high))
+        raise HoldfastError(
+            "--score-range is for CSV files; a matrix as JSON has its own score_range"
+        )
+    matrix = (
+        AccuracyMatrix.from_json(file)
+        if is_json
+        else AccuracyMatrix.from_csv(file, score_range=(low, high))
+    )
     print_summary(matrix, chance)
 
 

@@ -73,7 +73,9 @@ def print_detection(results: Sequence[dict[str, Any]]) -> None:
         late = f", delay {median(delays):.0f} steps (at most {max(delays)})" if delays else ""
         declared = f"{len(found['declared'])} boundaries declared, {len(delays)} of {len(found['true'])} true ones found{late}"
         accuracy = f"accuracy before learning {100 * found['online_accuracy']:.1f}"
-        print(f"{r['label']}, seed {r['seed']}: {declared}, {found['false_alarms']} false alarms; {accuracy}")
+        print(
+            f"{r['label']}, seed {r['seed']}: {declared}, {found['false_alarms']} false alarms; {accuracy}"
+        )
 
 
 def print_growth(groups: Sequence[Group]) -> None:
@@ -82,13 +84,22 @@ def print_growth(groups: Sequence[Group]) -> None:
         found = growth([g for g in groups if g.scenario == scenario])
         if not found:
             continue
-        table = Table(title=f"{scenario} scenario: growth of cost with the number of tasks", title_justify="left")
+        table = Table(
+            title=f"{scenario} scenario: growth of cost with the number of tasks",
+            title_justify="left",
+        )
         costs = list(dict.fromkeys(g.cost for g in found))
         for heading in ("method", *costs):
             table.add_column(heading)
         for label in dict.fromkeys(g.label for g in found):
             mine = {g.cost: g for g in found if g.label == label}
-            table.add_row(label, *(mine[c].fitted + ("" if mine[c].agrees else f" (declared {mine[c].declared})") for c in costs))
+            table.add_row(
+                label,
+                *(
+                    mine[c].fitted + ("" if mine[c].agrees else f" (declared {mine[c].declared})")
+                    for c in costs
+                ),
+            )
         _console().print(table)
 
 
@@ -101,7 +112,9 @@ def print_differences(differences: Sequence[Difference]) -> None:
         title_justify="left",
     )
     for heading in ("scenario", "method", "seeds", "ACC", "", "BWT", "", "time", ""):
-        table.add_column(heading, justify="left" if heading in ("scenario", "method", "") else "right")
+        table.add_column(
+            heading, justify="left" if heading in ("scenario", "method", "") else "right"
+        )
     for d in differences:
         cells = [part for k, v in d.values.items() for part in (show(k, v), d.verdict(k))]
         table.add_row(d.scenario, d.label, str(d.seeds), *cells)
@@ -110,10 +123,15 @@ def print_differences(differences: Sequence[Difference]) -> None:
 
 def print_matrix(group: Group) -> None:
     """The accuracy matrix, mean over seeds."""
-    table = Table(title=f"{group.label}: accuracy (%) after training each task, evaluated on each", title_justify="left")
+    table = Table(
+        title=f"{group.label}: accuracy (%) after training each task, evaluated on each",
+        title_justify="left",
+    )
     m = group.mean_matrix[1:]
     names = (
-        [str(t) for t in group.matrices[0].tasks] if len({mm.tasks for mm in group.matrices}) == 1 else [str(k + 1) for k in range(len(m))]
+        [str(t) for t in group.matrices[0].tasks]
+        if len({mm.tasks for mm in group.matrices}) == 1
+        else [str(k + 1) for k in range(len(m))]
     )
     table.add_column("after")
     for n in names:
@@ -134,7 +152,10 @@ def print_summary(matrix: AccuracyMatrix, chance: float | None) -> None:
     if found := unlearnt(matrix, chance):
         _warn(console, [unlearnt_sentence(found, len(matrix.tasks))])
     elif chance is None and not matrix.chance:
-        console.print("note: give the score of guessing with --chance to see whether every task was learnt", soft_wrap=True)
+        console.print(
+            "note: give the score of guessing with --chance to see whether every task was learnt",
+            soft_wrap=True,
+        )
     table.add_column("metric")
     table.add_column("value", justify="right")
     for name, value in summary(matrix, chance).items():
@@ -147,7 +168,10 @@ def print_summary(matrix: AccuracyMatrix, chance: float | None) -> None:
 
 def _print_transfers(matrix: AccuracyMatrix, console: Console) -> None:
     """Transfer by task, with its interval or the reason why there is none, and by segment."""
-    table = Table(title="transfer by task: last score − score when learnt (95 % interval over examples)", title_justify="left")
+    table = Table(
+        title="transfer by task: last score − score when learnt (95 % interval over examples)",
+        title_justify="left",
+    )
     for heading in ("task", "segment", "transfer"):
         table.add_column(heading, justify="right" if heading == "transfer" else "left")
     reasons: dict[str, list[str]] = {}
@@ -157,7 +181,9 @@ def _print_transfers(matrix: AccuracyMatrix, console: Console) -> None:
         if found.reason:
             reasons.setdefault(found.reason, []).append(str(task))
     for (task, segment), value in segment_transfer(matrix).items():
-        table.add_row(str(task), segment, "–" if math.isnan(value) else f"{value:.4f}".replace("-", "−"))
+        table.add_row(
+            str(task), segment, "–" if math.isnan(value) else f"{value:.4f}".replace("-", "−")
+        )
     console.print(table)
     for reason, tasks in reasons.items():
         console.print(f"no interval for {shown(', '.join(tasks))}: {reason}", soft_wrap=True)
@@ -168,9 +194,19 @@ def print_methods() -> None:
     from holdfast.methods import METHODS, PRESETS
 
     table = Table(title="methods", title_justify="left")
-    for heading in ("method", "family", "scenarios", "needs", "growth: memory, parameters, time", "paper", "what it does"):
+    for heading in (
+        "method",
+        "family",
+        "scenarios",
+        "needs",
+        "growth: memory, parameters, time",
+        "paper",
+        "what it does",
+    ):
         table.add_column(heading)
-    for name, method in sorted(METHODS.items(), key=lambda item: (item[1].declaration.family, item[0])):
+    for name, method in sorted(
+        METHODS.items(), key=lambda item: (item[1].declaration.family, item[0])
+    ):
         d = method.declaration
         scenarios = ", ".join(s + ("*" if s in dict(d.weak) else "") for s in d.scenarios)
         needs = [
@@ -184,12 +220,22 @@ def print_methods() -> None:
             )
             if flag
         ]
-        table.add_row(name, d.family, scenarios, ", ".join(needs) or "–", f"{d.memory}, {d.parameters}, {d.time}", d.paper, d.summary)
+        table.add_row(
+            name,
+            d.family,
+            scenarios,
+            ", ".join(needs) or "–",
+            f"{d.memory}, {d.parameters}, {d.time}",
+            d.paper,
+            d.summary,
+        )
     console = _console()
     console.print(table)
     console.print("sums by name:")
     for name, preset in PRESETS.items():
-        console.print(f"  {name} = {preset()!r}: {' '.join((preset.__doc__ or '').split())}", highlight=False)
+        console.print(
+            f"  {name} = {preset()!r}: {' '.join((preset.__doc__ or '').split())}", highlight=False
+        )
     console.print("* runs, but expect little there:")
     for name, method in METHODS.items():
         for scenario, why in method.declaration.weak:

@@ -37,14 +37,21 @@ def carry_out(runs: Sequence[tuple[str, Any]], work: Work) -> None:
     if other:
         note([f"the data have changed since {other} of the runs finished; these are trained again"])
     done = len(there) - other
-    options: dict[str, Any] = {"jobs": min(workers(work.jobs), max(total - done, 1)), "data_dir": work.data_dir, "device": work.device}
+    options: dict[str, Any] = {
+        "jobs": min(workers(work.jobs), max(total - done, 1)),
+        "data_dir": work.data_dir,
+        "device": work.device,
+    }
     options |= {"checkpoint_every": work.checkpoint_every, "keep": work.keep}
     try:
         follow(lambda tell: run_all(runs, work.out, **options, tell=tell), total, done)
     except (KeyboardInterrupt, Terminated) as stopped:
         kept = sum(finished(work.out, c) for _, c in runs)
         how = "ended by SIGTERM" if isinstance(stopped, Terminated) else "interrupted"
-        print(f"\nholdfast: {how}; {kept} of {total} runs are finished and kept in {work.out}. {GO_ON}", file=sys.stderr)
+        print(
+            f"\nholdfast: {how}; {kept} of {total} runs are finished and kept in {work.out}. {GO_ON}",
+            file=sys.stderr,
+        )
         raise
 
 
@@ -55,7 +62,9 @@ def workers(jobs: int) -> int:
     return jobs or os.cpu_count() or 1
 
 
-def carry_out_and_show(runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False) -> None:
+def carry_out_and_show(
+    runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False
+) -> None:
     """Runs what is not finished, then shows the table and writes the report."""
     from holdfast.bench.runner import finished, run_folder
     from holdfast.reports import find_sweeps, select, summarise, write_report
@@ -70,7 +79,10 @@ def carry_out_and_show(runs: list[tuple[str, Any]], work: Work, title: str, desc
     there = [config for _, config in runs if failed is None or finished(out, config)]
     if failed is not None and not there:
         raise failed
-    results = [read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]} for config in there]
+    results = [
+        read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]}
+        for config in there
+    ]
     groups = summarise(results)
     from holdfast.cli.tables import print_detection, print_groups, print_growth, print_matrix
 
@@ -81,7 +93,11 @@ def carry_out_and_show(runs: list[tuple[str, Any]], work: Work, title: str, desc
         print_matrix(groups[0])
     for sweep in find_sweeps(groups):
         chosen = select(sweep, work.tolerance)
-        print(f"selected: {chosen.sentence()}" if chosen else f"no selection for {sweep.method}: no validation data; add --validation 0.1")
+        print(
+            f"selected: {chosen.sentence()}"
+            if chosen
+            else f"no selection for {sweep.method}: no validation data; add --validation 0.1"
+        )
     try:
         report_path = write_report(groups, out / "report.html", title, description, work.tolerance)
     except HoldfastError as error:

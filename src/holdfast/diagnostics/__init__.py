@@ -3,7 +3,13 @@
 from holdfast.diagnostics.interference import Interference, cosine, watch_interference
 from holdfast.diagnostics.landscape import Plane, losses_on_line, losses_on_plane
 from holdfast.diagnostics.layers import restore_layers
-from holdfast.diagnostics.plasticity import dormant_units, effective_rank, output_entropy, random_label_loss, weight_norm
+from holdfast.diagnostics.plasticity import (
+    dormant_units,
+    effective_rank,
+    output_entropy,
+    random_label_loss,
+    weight_norm,
+)
 from holdfast.diagnostics.rows import Rows, gradient
 from holdfast.diagnostics.saturation import Saturation
 from holdfast.diagnostics.spectrum import Spectrum, fisher_spectrum

@@ -26,7 +26,12 @@ def cosine(space: ParameterSpace, new: Rows, old: Rows) -> float:
 
 
 def watch_interference(
-    space: ParameterSpace, step: Callable[[], object], new: Rows, old: Iterable[Rows], steps: int, every: int = 1
+    space: ParameterSpace,
+    step: Callable[[], object],
+    new: Rows,
+    old: Iterable[Rows],
+    steps: int,
+    every: int = 1,
 ) -> Interference:
     """Calls `step()` `steps` times and measures at every `every`-th. `old`: one or several tasks, averaged.
 

@@ -27,7 +27,9 @@ class Plane:
     outside: float
 
 
-def losses_on_line(space: ParameterSpace, a: Tensor, b: Tensor, tasks: Sequence[Rows], points: int = 21) -> tuple[np.ndarray, np.ndarray]:
+def losses_on_line(
+    space: ParameterSpace, a: Tensor, b: Tensor, tasks: Sequence[Rows], points: int = 21
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions (points,) from 0 at `a` to 1 at `b`, and the losses (tasks, points). θ is left as it was."""
     at = np.linspace(0, 1, points)
     return at, _losses(space, [a + float(t) * (b - a) for t in at], tasks)
@@ -47,7 +49,9 @@ def losses_on_plane(
     u = b - a
     length = float(u.norm())
     if not length:
-        raise HoldfastError("the first two solutions are the same point; there is no plane through them")
+        raise HoldfastError(
+            "the first two solutions are the same point; there is no plane through them"
+        )
     u = u / length
     v = (c - a) - ((c - a) @ u) * u
     height = float(v.norm())
@@ -61,12 +65,22 @@ def losses_on_plane(
     corners = {"A": place(a), "B": place(b), "joint": place(c)}
     xs, ys = ([p[k] for p in corners.values()] for k in (0, 1))
     pads = [margin * (max(w) - min(w)) for w in (xs, ys)]
-    grid_x, grid_y = (np.linspace(min(w) - pad, max(w) + pad, points) for w, pad in zip((xs, ys), pads, strict=True))
+    grid_x, grid_y = (
+        np.linspace(min(w) - pad, max(w) + pad, points)
+        for w, pad in zip((xs, ys), pads, strict=True)
+    )
     found = _losses(space, [a + float(x) * u + float(y) * v for y in grid_y for x in grid_x], tasks)
     walked = np.array([place(t) for t in path]).reshape(-1, 2)
     moved = sum(float((t - a).square().sum()) for t in path)
     inside = float((walked**2).sum())
-    return Plane(grid_x, grid_y, found.reshape(len(tasks), points, points), corners, walked, 1 - inside / moved if moved else 0.0)
+    return Plane(
+        grid_x,
+        grid_y,
+        found.reshape(len(tasks), points, points),
+        corners,
+        walked,
+        1 - inside / moved if moved else 0.0,
+    )
 
 
 def _losses(space: ParameterSpace, thetas: Sequence[Tensor], tasks: Sequence[Rows]) -> np.ndarray:

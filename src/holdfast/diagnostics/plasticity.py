@@ -25,7 +25,9 @@ def dormant_units(module: nn.Module, rows: Rows, threshold: float = 0.025) -> fl
         size = out.abs().flatten(2).mean(2) if out.dim() > 2 else out.abs()
         seen.append(size.mean(0))
 
-    handles = [m.register_forward_hook(keep) for m in module.modules() if isinstance(m, ACTIVATIONS)]
+    handles = [
+        m.register_forward_hook(keep) for m in module.modules() if isinstance(m, ACTIVATIONS)
+    ]
     try:
         with evaluating(module):
             rows.forward(module, rows.x)
@@ -33,7 +35,9 @@ def dormant_units(module: nn.Module, rows: Rows, threshold: float = 0.025) -> fl
         for h in handles:
             h.remove()
     if not seen:
-        raise HoldfastError("the network has no activation modules (nn.ReLU and its kin) whose units could be counted")
+        raise HoldfastError(
+            "the network has no activation modules (nn.ReLU and its kin) whose units could be counted"
+        )
     dormant = sum(int((s <= threshold * s.mean()).sum()) for s in seen)
     return dormant / sum(len(s) for s in seen)
 
@@ -51,10 +55,24 @@ def effective_rank(features: Tensor) -> float:
 
 def weight_norm(module: nn.Module) -> float:
     """‖θ‖ over all parameters."""
-    return float(torch.sqrt(sum((p.detach().double().square().sum() for p in module.parameters()), torch.zeros((), dtype=torch.float64))))
+    return float(
+        torch.sqrt(
+            sum(
+                (p.detach().double().square().sum() for p in module.parameters()),
+                torch.zeros((), dtype=torch.float64),
+            )
+        )
+    )
 
 
-def random_label_loss(module: nn.Module, rows: Rows, steps: int = 100, lr: float = 0.01, batch_size: int = 64, seed: int = 0) -> float:
+def random_label_loss(
+    module: nn.Module,
+    rows: Rows,
+    steps: int = 100,
+    lr: float = 0.01,
+    batch_size: int = 64,
+    seed: int = 0,
+) -> float:
     """Loss that a copy of the network reaches on random labels of the same inputs after `steps` steps of SGD with momentum 0.9.
 
     The outputs are those of `rows.forward`. Compare it with a fresh network's: what has lost plasticity stays higher.

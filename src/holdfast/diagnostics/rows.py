@@ -29,7 +29,9 @@ class Rows:
 
     def __post_init__(self) -> None:
         if len(self.x) != len(self.y) or not len(self.x):
-            raise HoldfastError(f"expected as many labels as inputs, at least one; got {len(self.x)} inputs and {len(self.y)} labels")
+            raise HoldfastError(
+                f"expected as many labels as inputs, at least one; got {len(self.x)} inputs and {len(self.y)} labels"
+            )
 
     def loss(self, module: nn.Module) -> Tensor:
         """Mean cross-entropy."""

@@ -6,7 +6,11 @@ from torch import Tensor
 from holdfast.engine.parameters import Layout, carry
 from holdfast.errors import HoldfastError
 
-THRESHOLDS = (0.01, 0.001, 0.0001)  # of the largest entry of one task's Fisher: the share depends much on it, so several are shown
+THRESHOLDS = (
+    0.01,
+    0.001,
+    0.0001,
+)  # of the largest entry of one task's Fisher: the share depends much on it, so several are shown
 
 
 class Saturation:

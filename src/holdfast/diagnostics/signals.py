@@ -18,7 +18,11 @@ Rows = tuple[Tensor, Tensor]
 
 
 def signals(
-    start: Learner, stream: Stream, learn: Callable[[int], Learner], examples: int = 512, fisher_examples: int = 200
+    start: Learner,
+    stream: Stream,
+    learn: Callable[[int], Learner],
+    examples: int = 512,
+    fisher_examples: int = 200,
 ) -> dict[str, np.ndarray]:
     """Signals of the tasks of a stream of the domain scenario, by name, (K,) or (K, K).
 
@@ -30,7 +34,9 @@ def signals(
     R_0[k].
     """
     if stream.scenario != "domain":
-        raise HoldfastError(f"signals need outputs that all tasks share: the domain scenario, got {stream.scenario}")
+        raise HoldfastError(
+            f"signals need outputs that all tasks share: the domain scenario, got {stream.scenario}"
+        )
     start.head.opened = start.head.width
     rows = [_rows(start, t, examples) for t in stream]
     out = _at_the_start(start, rows)
@@ -40,13 +46,22 @@ def signals(
         found = [_outputs(learner, x) for x, _ in rows]
         loss.append([float(F.cross_entropy(o, y)) for o, (_, y) in zip(found, rows, strict=True)])
         entropy.append(float(np.mean([_entropy(o) for o in found])))
-        hits.append([float((o.argmax(1) == y).float().mean()) for o, (_, y) in zip(found, rows, strict=True)])
+        hits.append(
+            [
+                float((o.argmax(1) == y).float().mean())
+                for o, (_, y) in zip(found, rows, strict=True)
+            ]
+        )
         own = torch.Generator().manual_seed(0)
-        fisher = learner.fisher(learner.tasks[-1], samples=fisher_examples, labels="exact", generator=own).double()
+        fisher = learner.fisher(
+            learner.tasks[-1], samples=fisher_examples, labels="exact", generator=own
+        ).double()
         fishers.append((fisher / fisher.sum().clamp_min(1e-300)).sqrt())
     first = [_outputs(start, x) for x, _ in rows]
     loss0 = np.array([float(F.cross_entropy(o, y)) for o, (_, y) in zip(first, rows, strict=True)])
-    hits0 = np.array([float((o.argmax(1) == y).float().mean()) for o, (_, y) in zip(first, rows, strict=True)])
+    hits0 = np.array(
+        [float((o.argmax(1) == y).float().mean()) for o, (_, y) in zip(first, rows, strict=True)]
+    )
     ratio = np.sqrt(np.array(loss) / loss0)  # [i, j]: √(L_{i→j} / L⁰_j)
     rho = 1 - (ratio + ratio.T) / 2
     np.fill_diagonal(rho, 1)
@@ -61,7 +76,9 @@ def signals(
 
 def _rows(start: Learner, task: Task, examples: int) -> Rows:
     """Random training examples as the network takes them."""
-    index = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(task.index))[:examples]
+    index = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(task.index))[
+        :examples
+    ]
     x, y, _ = task.train.fetch(index)
     return start.prepare(x.to(start.device), augment=False), y.to(start.device)
 
@@ -88,7 +105,12 @@ def _at_the_start(start: Learner, rows: Sequence[Rows]) -> dict[str, np.ndarray]
     def gradient(batch: Rows, graph: bool = False) -> Tensor:
         loss = F.cross_entropy(start.model(batch[0], None), batch[1])
         found = torch.autograd.grad(loss, parameters, create_graph=graph, allow_unused=True)
-        return torch.cat([(torch.zeros_like(p) if g is None else g).flatten() for p, g in zip(parameters, found, strict=True)])
+        return torch.cat(
+            [
+                (torch.zeros_like(p) if g is None else g).flatten()
+                for p, g in zip(parameters, found, strict=True)
+            ]
+        )
 
     was = start.model.training
     start.model.eval()
@@ -98,7 +120,14 @@ def _at_the_start(start: Learner, rows: Sequence[Rows]) -> dict[str, np.ndarray]
     for batch in rows:
         along = gradient(batch, graph=True) @ total
         found = torch.autograd.grad(along, parameters, allow_unused=True)
-        curved.append(torch.cat([(torch.zeros_like(p) if h is None else h).flatten() for p, h in zip(parameters, found, strict=True)]))
+        curved.append(
+            torch.cat(
+                [
+                    (torch.zeros_like(p) if h is None else h).flatten()
+                    for p, h in zip(parameters, found, strict=True)
+                ]
+            )
+        )
     h = torch.stack(curved).double()
     g = g.double()
     with torch.no_grad():
@@ -110,5 +139,7 @@ def _at_the_start(start: Learner, rows: Sequence[Rows]) -> dict[str, np.ndarray]
         "cosine": (unit @ unit.T).cpu().numpy(),
         "lie": (products - products.T).cpu().numpy(),
         "sparsity": np.array([float(a) for a in active]),
-        "confidence": np.array([float(_outputs(start, x).softmax(1).max(1).values.mean()) for x, _ in rows]),
+        "confidence": np.array(
+            [float(_outputs(start, x).softmax(1).max(1).values.mean()) for x, _ in rows]
+        ),
     }

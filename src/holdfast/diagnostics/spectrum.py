@@ -45,7 +45,14 @@ class Spectrum:
 
 
 def fisher_spectrum(
-    space: ParameterSpace, rows: Rows, *, top: int = 20, labels: str = "exact", way: str = "lanczos", chunk: int = 512, seed: int = 0
+    space: ParameterSpace,
+    rows: Rows,
+    *,
+    top: int = 20,
+    labels: str = "exact",
+    way: str = "lanczos",
+    chunk: int = 512,
+    seed: int = 0,
 ) -> Spectrum:
     """The `top` largest eigenvalues (by `gram`: all N, for labels other than exact) of the Fisher of a model on some examples.
 
@@ -62,7 +69,9 @@ def fisher_spectrum(
     n, p = len(rows.x), space.numel
     if way == "gram":
         if labels == "exact":
-            raise HoldfastError("the Gram matrix has one gradient an example; give other labels, or way='lanczos'")
+            raise HoldfastError(
+                "the Gram matrix has one gradient an example; give other labels, or way='lanczos'"
+            )
         chosen = weights.argmax(1)
 
         def values(module: nn.Module, x: Tensor) -> Tensor:
@@ -80,18 +89,28 @@ def fisher_spectrum(
 def _weights(space: ParameterSpace, rows: Rows, labels: str, generator: torch.Generator) -> Tensor:
     with evaluating(space.module), torch.no_grad():
         parts = zip(rows.x.split(1024), rows.y.split(1024), strict=True)
-        return torch.cat([label_weights(rows.forward(space.module, x), labels, y, generator) for x, y in parts])
+        return torch.cat(
+            [label_weights(rows.forward(space.module, x), labels, y, generator) for x, y in parts]
+        )
 
 
-def _lanczos(space: ParameterSpace, rows: Rows, weights: Tensor, top: int, chunk: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _lanczos(
+    space: ParameterSpace, rows: Rows, weights: Tensor, top: int, chunk: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Eigenvalues, largest first, and eigenvectors (θ's length, top) by ARPACK."""
     from scipy.sparse.linalg import LinearOperator, eigsh
 
     product = FisherProduct(space, rows, weights, chunk)
     size = len(space.theta)
-    start = space.mask(lambda name: True).cpu().double().numpy() * np.random.default_rng(seed).normal(size=size)  # 0 in the gaps
-    operator: Any = LinearOperator((size, size), matvec=lambda v: product(v.ravel()), dtype=np.float64)
-    values, vectors = eigsh(operator, k=top, which="LA", v0=start, tol=1e-4)  # the error of an eigenvalue is of its square
+    start = space.mask(lambda name: True).cpu().double().numpy() * np.random.default_rng(
+        seed
+    ).normal(size=size)  # 0 in the gaps
+    operator: Any = LinearOperator(
+        (size, size), matvec=lambda v: product(v.ravel()), dtype=np.float64
+    )
+    values, vectors = eigsh(
+        operator, k=top, which="LA", v0=start, tol=1e-4
+    )  # the error of an eigenvalue is of its square
     order = np.argsort(values)[::-1]
     return np.maximum(values[order], 0), vectors[:, order]
 
@@ -102,7 +121,9 @@ class FisherProduct:
     J v is the gradient, by z, of (Jᵀ z)·v: reverse mode alone, so that every network that trains can be looked at.
     """
 
-    def __init__(self, space: ParameterSpace, rows: Rows, weights: Tensor, chunk: int = 512) -> None:
+    def __init__(
+        self, space: ParameterSpace, rows: Rows, weights: Tensor, chunk: int = 512
+    ) -> None:
         self.space, self.rows, self.weights, self.chunk = space, rows, weights, chunk
 
     def __call__(self, v: np.ndarray) -> np.ndarray:
@@ -110,13 +131,21 @@ class FisherProduct:
         along = list(space.views(torch.from_numpy(v).to(space.theta)).values())
         total = torch.zeros_like(space.theta)
         with evaluating(space.module), torch.enable_grad():
-            for x, w in zip(self.rows.x.split(self.chunk), self.weights.split(self.chunk), strict=True):
+            for x, w in zip(
+                self.rows.x.split(self.chunk), self.weights.split(self.chunk), strict=True
+            ):
                 log_p = self.rows.forward(space.module, x).log_softmax(1)
                 z = torch.zeros_like(log_p, requires_grad=True)
-                pulled = torch.autograd.grad(log_p, space.parameters, z, create_graph=True, allow_unused=True)
-                products = [(g * d).sum() for g, d in zip(pulled, along, strict=True) if g is not None]
+                pulled = torch.autograd.grad(
+                    log_p, space.parameters, z, create_graph=True, allow_unused=True
+                )
+                products = [
+                    (g * d).sum() for g, d in zip(pulled, along, strict=True) if g is not None
+                ]
                 (u,) = torch.autograd.grad(torch.stack(products).sum(), z, retain_graph=True)
-                total += space.gather(list(torch.autograd.grad(log_p, space.parameters, w * u, allow_unused=True)))
+                total += space.gather(
+                    list(torch.autograd.grad(log_p, space.parameters, w * u, allow_unused=True))
+                )
         return total.double().cpu().numpy()
 
 
@@ -124,7 +153,9 @@ def _by_layer(space: ParameterSpace, vectors: np.ndarray) -> dict[str, float]:
     """Mass of the eigenvectors in each layer, Σ_i ‖P_l v_i‖² over their number: shares that sum to 1."""
     out: dict[str, float] = {}
     for i in range(vectors.shape[1]):
-        for name, view in space.views(torch.from_numpy(np.ascontiguousarray(vectors[:, i]))).items():
+        for name, view in space.views(
+            torch.from_numpy(np.ascontiguousarray(vectors[:, i]))
+        ).items():
             layer = name.rpartition(".")[0] or name
             out[layer] = out.get(layer, 0.0) + float(view.square().sum()) / vectors.shape[1]
     return out

@@ -35,7 +35,9 @@ def schedule(steps: int, dense: int = 30, every: int = 10) -> list[int]:
     return sorted({*range(min(dense, steps) + 1), *range(0, steps + 1, every), steps})
 
 
-def watch_stability_gap(step: Callable[[], object], score: Callable[[], float], at: Sequence[int]) -> StabilityGap:
+def watch_stability_gap(
+    step: Callable[[], object], score: Callable[[], float], at: Sequence[int]
+) -> StabilityGap:
     """Trains with `step()` and evaluates `score()` (old tasks, the same examples each time) at the steps listed."""
     if not at or at[0] != 0:
         raise HoldfastError("the first evaluation is at step 0, before training")

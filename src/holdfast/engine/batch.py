@@ -26,7 +26,9 @@ class Rows:
 
     def take(self, index: Tensor) -> "Rows":
         """The rows at these places (index on the rows' device)."""
-        task = self.task.index_select(0, index.cpu()) if isinstance(self.task, Tensor) else self.task
+        task = (
+            self.task.index_select(0, index.cpu()) if isinstance(self.task, Tensor) else self.task
+        )
         payloads = {k: v.index_select(0, index) for k, v in self.payloads.items()}
         return Rows(self.x.index_select(0, index), self.y.index_select(0, index), task, payloads)
 
@@ -69,9 +71,18 @@ class Batch:
     precision: torch.dtype = torch.float32  # of the weights: that of the logits, once there are any
 
     @classmethod
-    def of_stream(cls, rows: Rows, index: Tensor | None = None, first_epoch: bool = True) -> "Batch":
+    def of_stream(
+        cls, rows: Rows, index: Tensor | None = None, first_epoch: bool = True
+    ) -> "Batch":
         """A batch of stream rows alone."""
-        return cls(rows.x, rows.y, rows.task, (Block(STREAM, 0, len(rows), payloads=rows.payloads),), index, first_epoch)
+        return cls(
+            rows.x,
+            rows.y,
+            rows.task,
+            (Block(STREAM, 0, len(rows), payloads=rows.payloads),),
+            index,
+            first_epoch,
+        )
 
     def __len__(self) -> int:
         return len(self.y)
@@ -92,7 +103,9 @@ class Batch:
     def add(self, source: str, rows: Rows, mass: float, averaged: bool = True) -> "Batch":
         """The batch with another block behind it."""
         if self.block(source) is not None:
-            raise HoldfastError(f"the batch already has rows from {source!r}: two parts need two names")
+            raise HoldfastError(
+                f"the batch already has rows from {source!r}: two parts need two names"
+            )
         n, m = len(self), len(rows)
         if isinstance(self.task, int) and isinstance(rows.task, int) and self.task == rows.task:
             task: int | Tensor = self.task
@@ -101,7 +114,9 @@ class Batch:
             task = torch.cat([self.tasks(), theirs])
         block = Block(source, n, n + m, mass, averaged, rows.payloads)
         x = torch.cat([self.x, rows.x.to(self.x.dtype)])
-        return replace(self, x=x, y=torch.cat([self.y, rows.y]), task=task, blocks=(*self.blocks, block))
+        return replace(
+            self, x=x, y=torch.cat([self.y, rows.y]), task=task, blocks=(*self.blocks, block)
+        )
 
     def rows(self, index: Tensor) -> Rows:
         """The rows at these places (index on the CPU), without payloads."""
@@ -151,12 +166,19 @@ class Batch:
         if parts == 1:
             return [self]  # without the places of the rows, which cost time at every step
         dealt = self.dealt(parts)
-        return [self._micro(k, take, len(dealt)) for k, take in enumerate(dealt)] if len(dealt) > 1 else [self]
+        return (
+            [self._micro(k, take, len(dealt)) for k, take in enumerate(dealt)]
+            if len(dealt) > 1
+            else [self]
+        )
 
     def dealt(self, parts: int) -> list[Tensor]:
         """The places of the rows of each micro-batch of `split`, on the CPU."""
         parts = min([parts, *(len(b) for b in self.blocks if len(b))])
-        return [torch.cat([torch.arange(b.start + k, b.stop, parts) for b in self.blocks]) for k in range(parts)]
+        return [
+            torch.cat([torch.arange(b.start + k, b.stop, parts) for b in self.blocks])
+            for k in range(parts)
+        ]
 
     def _micro(self, k: int, take: Tensor, parts: int) -> "Batch":
         """Micro-batch number `k` of `parts`, with the rows at the places `take`."""
@@ -169,7 +191,9 @@ class Batch:
         on = take.to(self.y.device)
         task = self.task[take] if isinstance(self.task, Tensor) else self.task
         index = None if self.index is None else self.index[k::parts]
-        return replace(self, x=self.x[on], y=self.y[on], task=task, blocks=tuple(blocks), index=index)
+        return replace(
+            self, x=self.x[on], y=self.y[on], task=task, blocks=tuple(blocks), index=index
+        )
 
     def blockwise(self) -> list["Batch"]:
         """One batch a block, for separate forward passes."""
@@ -195,7 +219,9 @@ class Step:
     competing: Any  # slice, index or (B, C) mask of the outputs that compete in the loss
     number: int = 0  # of the step within its task, from 0
     loss: Tensor | None = None
-    raw_gradient: Tensor | None = None  # of the criterion and losses alone, where a part asks for it
+    raw_gradient: Tensor | None = (
+        None  # of the criterion and losses alone, where a part asks for it
+    )
     delta: Tensor | None = None  # actual change of θ, where a part asks for it
 
     def rows(self, source: str = STREAM) -> slice:

@@ -46,7 +46,9 @@ def chosen_labels(labels: str, outputs: int) -> str:
     return "sampled"
 
 
-def label_weights(logits: Tensor, labels: str, y: Tensor | None, generator: torch.Generator | None) -> Tensor:
+def label_weights(
+    logits: Tensor, labels: str, y: Tensor | None, generator: torch.Generator | None
+) -> Tensor:
     """The weight of each output's term, (N, C): p itself for `exact`, else one-hot at the chosen label."""
     p = logits.detach().softmax(1)
     labels = chosen_labels(labels, p.shape[1])

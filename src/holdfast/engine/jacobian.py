@@ -12,7 +12,9 @@ from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 
 
-def per_example_gradients(space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor) -> Tensor:
+def per_example_gradients(
+    space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor
+) -> Tensor:
     """∂ values(module, x)[n] / ∂θ for every example, (N, P), θ-shaped rows. In eval mode, one example at a time.
 
     >>> layer = nn.Linear(2, 1, bias=False)
@@ -27,7 +29,9 @@ def per_example_gradients(space: ParameterSpace, values: Callable[[nn.Module, Te
     return rows
 
 
-def gradient_products(space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor) -> Tensor:
+def gradient_products(
+    space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor
+) -> Tensor:
     """g_i · g_j for the gradients of every two examples, (N, N), in eval mode.
 
     Where all trainable parameters belong to linear layers and convolutions this takes one pass: a layer's share is the inner product
@@ -41,12 +45,17 @@ def gradient_products(space: ParameterSpace, values: Callable[[nn.Module, Tensor
     with evaluating(space.module), torch.enable_grad(), recording(list(layers.values())) as seen:
         out = values(space.module, x)
         taking = [t for t in used(seen, layers) if t[3].requires_grad]
-        if any(len(inp) != len(x) for _, _, inp, _ in taking):  # a head that saw the rows of its own task alone
+        if any(
+            len(inp) != len(x) for _, _, inp, _ in taking
+        ):  # a head that saw the rows of its own task alone
             return _one_by_one(space, values, x)
         deltas = torch.autograd.grad(out.sum(), [o for *_, o in taking])
     for (_, layer, inp, _), delta in zip(taking, deltas, strict=True):
         columns = layer.weight[0].numel() + (layer.bias is not None)
-        a, d = rows_in(layer, inp).view(len(x), -1, columns), rows_out(layer, delta).view(len(x), -1, layer.weight.shape[0])
+        a, d = (
+            rows_in(layer, inp).view(len(x), -1, columns),
+            rows_out(layer, delta).view(len(x), -1, layer.weight.shape[0]),
+        )
         if a.shape[1] == 1:
             total += (a[:, 0] @ a[:, 0].T) * (d[:, 0] @ d[:, 0].T)
         else:
@@ -55,8 +64,13 @@ def gradient_products(space: ParameterSpace, values: Callable[[nn.Module, Tensor
     return total
 
 
-def _one_by_one(space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor) -> Tensor:
+def _one_by_one(
+    space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor
+) -> Tensor:
     with evaluating(space.module), torch.enable_grad():
-        grads = [torch.autograd.grad(v, space.parameters, retain_graph=True, allow_unused=True) for v in values(space.module, x)]
+        grads = [
+            torch.autograd.grad(v, space.parameters, retain_graph=True, allow_unused=True)
+            for v in values(space.module, x)
+        ]
     rows = torch.stack([space.gather(list(g)) for g in grads])
     return rows @ rows.T

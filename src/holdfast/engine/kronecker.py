@@ -39,7 +39,10 @@ def kronecker_factors(
             truth = None if y is None else y[at : at + len(part)]
             weights = label_weights(log_p, labels, truth, generator)
             taking = list(used(seen, layers))
-            sums = {name: (_gram(rows_in(layer, inp)), torch.zeros(())) for name, layer, inp, _ in taking}
+            sums = {
+                name: (_gram(rows_in(layer, inp)), torch.zeros(()))
+                for name, layer, inp, _ in taking
+            }
             for label, share in terms(weights):
                 chosen = log_p.gather(1, label[:, None]).sum()
                 deltas = torch.autograd.grad(chosen, [o for *_, o in taking], retain_graph=True)

@@ -46,7 +46,11 @@ def rows_in(layer: Matrix, x: Tensor) -> Tensor:
 
 def rows_out(layer: Matrix, delta: Tensor) -> Tensor:
     """Values at a layer's outputs in the order of `rows_in`, (rows, outputs)."""
-    return delta.flatten(2).transpose(1, 2).flatten(0, 1) if isinstance(layer, nn.Conv2d) else delta.flatten(0, -2)
+    return (
+        delta.flatten(2).transpose(1, 2).flatten(0, 1)
+        if isinstance(layer, nn.Conv2d)
+        else delta.flatten(0, -2)
+    )
 
 
 class LayerViews:
@@ -69,7 +73,10 @@ class LayerViews:
         """Writes the layer's matrix, or adds `add` times it to the first of its rows."""
         weight, bias = self.views[_key(name, "weight")], self.views.get(_key(name, "bias"))
         columns, n = weight[0].numel(), len(matrix)
-        for part, value in ((weight, matrix[:, :columns].view(n, *weight.shape[1:])), (bias, matrix[:, -1])):
+        for part, value in (
+            (weight, matrix[:, :columns].view(n, *weight.shape[1:])),
+            (bias, matrix[:, -1]),
+        ):
             if part is not None:
                 part[:n].copy_(value) if add is None else part[:n].add_(value, alpha=add)
 
@@ -78,7 +85,9 @@ def _key(name: str, leaf: str) -> str:
     return f"{name}.{leaf}" if name else leaf
 
 
-def used(seen: dict[Matrix, list[tuple[Tensor, Tensor]]], layers: dict[str, Matrix]) -> Iterator[tuple[str, Matrix, Tensor, Tensor]]:
+def used(
+    seen: dict[Matrix, list[tuple[Tensor, Tensor]]], layers: dict[str, Matrix]
+) -> Iterator[tuple[str, Matrix, Tensor, Tensor]]:
     """(name, layer, input, output) of the layers that took part once, from what was recorded."""
     for name, layer in layers.items():
         for inp, out in seen[layer][:1]:

@@ -16,7 +16,11 @@ def restrict(logits: Tensor, competing: Any) -> Tensor:
         return logits
     if isinstance(competing, Tensor) and competing.dtype == torch.bool:
         return logits.masked_fill(~competing, -torch.inf)
-    if isinstance(competing, slice) and (competing.start or 0) == 0 and (competing.stop or logits.shape[1]) >= logits.shape[1]:
+    if (
+        isinstance(competing, slice)
+        and (competing.start or 0) == 0
+        and (competing.stop or logits.shape[1]) >= logits.shape[1]
+    ):
         return logits
     return logits[:, competing]
 

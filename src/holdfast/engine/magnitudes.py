@@ -21,9 +21,13 @@ from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 
 L = TypeVar("L", bound=nn.Module)
-Objectives = Callable[[nn.Module, Tensor], Tensor]  # module, (N, ...) → (N, K), row n from example n alone
+Objectives = Callable[
+    [nn.Module, Tensor], Tensor
+]  # module, (N, ...) → (N, K), row n from example n alone
 Magnitude = Callable[[Tensor], Tensor]  # torch.square or torch.abs: |ab| of a product is |a| |b|
-BUDGET = 2**30  # bytes (1 GiB) that the gradients and activations of the examples of a chunk may take
+BUDGET = (
+    2**30
+)  # bytes (1 GiB) that the gradients and activations of the examples of a chunk may take
 
 
 def mean_magnitude(
@@ -48,7 +52,9 @@ def mean_magnitude(
             done = _by_layers(space, objectives, x, weights, magnitude, total)
             if done or way == "layers":
                 if not done:
-                    raise HoldfastError("way='layers' needs Linear and Conv2d layers alone, each used once")
+                    raise HoldfastError(
+                        "way='layers' needs Linear and Conv2d layers alone, each used once"
+                    )
                 return total / len(x)
             total.zero_()
         if way in (None, "vmap"):
@@ -86,20 +92,41 @@ def terms(weights: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
             yield torch.full((len(weights),), c, device=weights.device), weights[:, c]
 
 
-def _by_loop(space: ParameterSpace, objectives: Objectives, x: Tensor, weights: Tensor, magnitude: Magnitude, total: Tensor) -> None:
+def _by_loop(
+    space: ParameterSpace,
+    objectives: Objectives,
+    x: Tensor,
+    weights: Tensor,
+    magnitude: Magnitude,
+    total: Tensor,
+) -> None:
     for xi, w in zip(x, weights, strict=True):
         values = objectives(space.module, xi[None])[0]
         for c in w.nonzero().flatten().tolist():
-            grads = torch.autograd.grad(values[c], space.parameters, retain_graph=True, allow_unused=True)
+            grads = torch.autograd.grad(
+                values[c], space.parameters, retain_graph=True, allow_unused=True
+            )
             total += w[c] * magnitude(space.gather(list(grads)))
 
 
 def _by_vmap(
-    space: ParameterSpace, objectives: Objectives, x: Tensor, weights: Tensor, magnitude: Magnitude, total: Tensor, chunk: int
+    space: ParameterSpace,
+    objectives: Objectives,
+    x: Tensor,
+    weights: Tensor,
+    magnitude: Magnitude,
+    total: Tensor,
+    chunk: int,
 ) -> None:
     module = space.module
-    parameters = {slot.name: p.detach() for slot, p in zip(space.layout.slots, space.parameters, strict=True)}
-    others = {n: b.detach() for n, b in [*module.named_buffers(), *module.named_parameters()] if n not in parameters}
+    parameters = {
+        slot.name: p.detach() for slot, p in zip(space.layout.slots, space.parameters, strict=True)
+    }
+    others = {
+        n: b.detach()
+        for n, b in [*module.named_buffers(), *module.named_parameters()]
+        if n not in parameters
+    }
     wrapped = _Forwarding(module, objectives)
 
     def value(theta: dict[str, Tensor], xi: Tensor, c: Tensor) -> Tensor:
@@ -132,7 +159,10 @@ class _Forwarding(nn.Module):
 def recording(layers: Sequence[L]) -> Iterator[dict[L, list[tuple[Tensor, Tensor]]]]:
     """What flowed into and out of each layer while the context was open."""
     seen: dict[L, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in layers}
-    hooks = [layer.register_forward_hook(lambda m, args, out: seen[m].append((args[0].detach(), out))) for layer in layers]
+    hooks = [
+        layer.register_forward_hook(lambda m, args, out: seen[m].append((args[0].detach(), out)))
+        for layer in layers
+    ]
     try:
         yield seen
     finally:
@@ -140,7 +170,14 @@ def recording(layers: Sequence[L]) -> Iterator[dict[L, list[tuple[Tensor, Tensor
             hook.remove()
 
 
-def _by_layers(space: ParameterSpace, objectives: Objectives, x: Tensor, weights: Tensor, magnitude: Magnitude, total: Tensor) -> bool:
+def _by_layers(
+    space: ParameterSpace,
+    objectives: Objectives,
+    x: Tensor,
+    weights: Tensor,
+    magnitude: Magnitude,
+    total: Tensor,
+) -> bool:
     """Layer products; False where some trainable parameter is not that of a plain layer used at most once."""
     owners: dict[int, tuple[nn.Module, str]] = {}
     layers: list[nn.Linear | nn.Conv2d] = []
@@ -157,14 +194,22 @@ def _by_layers(space: ParameterSpace, objectives: Objectives, x: Tensor, weights
                 owners[id(p)] = (layer, leaf)
     if any(id(p) not in owners for p in space.parameters):
         return False
-    if any(isinstance(m, nn.Conv2d) and (m.padding_mode != "zeros" or m.groups != 1 or isinstance(m.padding, str)) for m in layers):
+    if any(
+        isinstance(m, nn.Conv2d)
+        and (m.padding_mode != "zeros" or m.groups != 1 or isinstance(m.padding, str))
+        for m in layers
+    ):
         return False
-    views = dict(zip(map(id, space.parameters), (s.view(total) for s in space.layout.slots), strict=True))
+    views = dict(
+        zip(map(id, space.parameters), (s.view(total) for s in space.layout.slots), strict=True)
+    )
     for at, part in parts(x, _rows_for_layers(space.module, objectives, x, layers)):
         with torch.enable_grad(), recording(layers) as seen:
             values = objectives(space.module, part)
         rank = {m: 2 if isinstance(m, nn.Linear) else 4 for m in seen}
-        if any(len(calls) > 1 or (calls and calls[0][0].dim() != rank[m]) for m, calls in seen.items()):
+        if any(
+            len(calls) > 1 or (calls and calls[0][0].dim() != rank[m]) for m, calls in seen.items()
+        ):
             return False
         used = [(m, calls[0]) for m, calls in seen.items() if calls and calls[0][1].requires_grad]
         w = weights[at : at + len(part)]
@@ -173,7 +218,9 @@ def _by_layers(space: ParameterSpace, objectives: Objectives, x: Tensor, weights
         sums: list[Tensor | None] = [None] * len(used)
         for objective, share in terms(w):
             chosen = values.gather(1, objective[:, None]).sum()
-            deltas = torch.autograd.grad(chosen, [out for _, (_, out) in used], retain_graph=True, allow_unused=True)
+            deltas = torch.autograd.grad(
+                chosen, [out for _, (_, out) in used], retain_graph=True, allow_unused=True
+            )
             for k, ((layer, (inp, _)), delta) in enumerate(zip(used, deltas, strict=True)):
                 if delta is None:
                     continue
@@ -190,10 +237,15 @@ def _by_layers(space: ParameterSpace, objectives: Objectives, x: Tensor, weights
     return True
 
 
-def _rows_for_layers(module: nn.Module, objectives: Objectives, x: Tensor, layers: Sequence[nn.Linear | nn.Conv2d]) -> int:
+def _rows_for_layers(
+    module: nn.Module, objectives: Objectives, x: Tensor, layers: Sequence[nn.Linear | nn.Conv2d]
+) -> int:
     """How many examples the products of layers take at once: activations stay for the way back, and a convolution has a
     gradient and its magnitude for each example, and the patches that it saw."""
-    largest = max((m.weight.numel() * m.weight.element_size() for m in layers if isinstance(m, nn.Conv2d)), default=0)
+    largest = max(
+        (m.weight.numel() * m.weight.element_size() for m in layers if isinstance(m, nn.Conv2d)),
+        default=0,
+    )
     window = max((m.weight[0, 0].numel() for m in layers if isinstance(m, nn.Conv2d)), default=1)
     held = bytes_per_row(module, lambda one: objectives(module, one), x[:1])
     return rows_within(2 * largest + (window + 1) * held, 64 if largest else 1024, BUDGET)
@@ -202,9 +254,15 @@ def _rows_for_layers(module: nn.Module, objectives: Objectives, x: Tensor, layer
 def _products_are_gradients(space: ParameterSpace, values: Tensor, used: list) -> bool:
     """Whether δᵀa is each weight's whole gradient: not so where a weight is used outside its layer, or an output changed in place."""
     target = values[:, 0].sum()
-    deltas = torch.autograd.grad(target, [out for _, (_, out) in used], retain_graph=True, allow_unused=True)
+    deltas = torch.autograd.grad(
+        target, [out for _, (_, out) in used], retain_graph=True, allow_unused=True
+    )
     whole = dict(
-        zip(map(id, space.parameters), torch.autograd.grad(target, space.parameters, retain_graph=True, allow_unused=True), strict=True)
+        zip(
+            map(id, space.parameters),
+            torch.autograd.grad(target, space.parameters, retain_graph=True, allow_unused=True),
+            strict=True,
+        )
     )
     for (layer, (inp, _)), delta in zip(used, deltas, strict=True):
         expected = whole.pop(id(layer.weight), None)
@@ -216,7 +274,9 @@ def _products_are_gradients(space: ParameterSpace, values: Tensor, used: list) -
         if isinstance(layer, nn.Linear):
             got = delta.T @ inp
         else:
-            got = conv2d_weight(inp, layer.weight.shape, delta, layer.stride, layer.padding, layer.dilation)
+            got = conv2d_weight(
+                inp, layer.weight.shape, delta, layer.stride, layer.padding, layer.dilation
+            )
         scale = expected.abs().max().clamp_min(1e-30)
         if bool((got - expected).abs().max() > 1e-3 * scale):
             return False
@@ -228,10 +288,21 @@ def _add(views: dict[int, Tensor], p: Tensor | None, value: Tensor) -> None:
         views[id(p)] += value
 
 
-def _add_convolution(layer: nn.Conv2d, inp: Tensor, delta: Tensor, w: Tensor, magnitude: Magnitude, views: dict[int, Tensor]) -> None:
+def _add_convolution(
+    layer: nn.Conv2d,
+    inp: Tensor,
+    delta: Tensor,
+    w: Tensor,
+    magnitude: Magnitude,
+    views: dict[int, Tensor],
+) -> None:
     """Per-example weight gradients of a convolution: δ times the patches it saw."""
     patches = F.unfold(inp, layer.kernel_size, layer.dilation, layer.padding, layer.stride)  # type: ignore[arg-type]
     flat = delta.flatten(2)  # (N, O, L)
     per_example = torch.bmm(flat, patches.transpose(1, 2))  # (N, O, I k k)
-    _add(views, layer.weight, torch.einsum("n,nok->ok", w, magnitude(per_example)).view_as(layer.weight))
+    _add(
+        views,
+        layer.weight,
+        torch.einsum("n,nok->ok", w, magnitude(per_example)).view_as(layer.weight),
+    )
     _add(views, layer.bias, w @ magnitude(flat.sum(2)))

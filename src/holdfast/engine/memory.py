@@ -15,8 +15,22 @@ from holdfast.engine.batch import Rows
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, one_of
 
-POLICIES = ("reservoir", "class_balanced", "ring", "per_class", "per_task", "herding", "herding_per_class", "coreset", "placed")
-RANKED = ("herding", "herding_per_class", "coreset")  # chosen at a boundary among all examples of a task
+POLICIES = (
+    "reservoir",
+    "class_balanced",
+    "ring",
+    "per_class",
+    "per_task",
+    "herding",
+    "herding_per_class",
+    "coreset",
+    "placed",
+)
+RANKED = (
+    "herding",
+    "herding_per_class",
+    "coreset",
+)  # chosen at a boundary among all examples of a task
 LARGEST = 2**40  # examples; more fit into no machine
 GROWING = ("per_class", "per_task", "herding_per_class")  # the capacity counts for each group
 
@@ -60,9 +74,15 @@ class Memory(Stateful):
 
     def _room(self, rows: Rows, size: int) -> None:
         """Makes the buffers hold at least `size` rows."""
-        columns = {"x": rows.x, "y": rows.y, **{f"payload_{k}": v for k, v in rows.payloads.items()}}
+        columns = {
+            "x": rows.x,
+            "y": rows.y,
+            **{f"payload_{k}": v for k, v in rows.payloads.items()},
+        }
         have = self._buffers.get("y")
-        room = size if self.policy not in GROWING else -(-size // self.capacity) * self.capacity  # whole classes
+        room = (
+            size if self.policy not in GROWING else -(-size // self.capacity) * self.capacity
+        )  # whole classes
         for name, value in columns.items():
             try:
                 fresh = value.new_zeros((room, *value.shape[1:]))
@@ -98,7 +118,10 @@ class Memory(Stateful):
         """Writes row `places[slot]` of `rows` into each slot."""
         if not places:
             return
-        slots, source = torch.LongTensor(list(places)), torch.LongTensor(list(places.values()))  # the fastest way
+        slots, source = (
+            torch.LongTensor(list(places)),
+            torch.LongTensor(list(places.values())),
+        )  # the fastest way
         have, last = self._buffers.get("y"), max(places) + 1
         if have is None or len(have) < last:
             self._room(rows, last if self.policy in GROWING else self.capacity)
@@ -126,7 +149,9 @@ class Memory(Stateful):
         if not len(rows):
             return
         if self.policy in RANKED or self.policy == "placed":
-            raise HoldfastError(f"a {self.policy} memory takes no stream of rows; call keep_ranked, or place")
+            raise HoldfastError(
+                f"a {self.policy} memory takes no stream of rows; call keep_ranked, or place"
+            )
         if self.policy == "reservoir":
             places = self._reservoir(len(rows))
         else:
@@ -146,7 +171,9 @@ class Memory(Stateful):
     def keep_ranked(self, groups: Mapping[str, Rows]) -> None:
         """Adds groups of rows, each in order of worth; every group, old or new, keeps its first `capacity // groups`."""
         held = self.host["groups"]
-        share = self.capacity if self.policy in GROWING else self.capacity // (len(held) + len(groups))
+        share = (
+            self.capacity if self.policy in GROWING else self.capacity // (len(held) + len(groups))
+        )
         if not share:
             raise HoldfastError(
                 f"a memory of {self.capacity} cannot hold one example of each of {len(held) + len(groups)} groups (classes or tasks); "
@@ -166,7 +193,11 @@ class Memory(Stateful):
 
     def _close_gaps(self) -> None:
         """Moves the last rows into slots that no group holds, so that the first `filled` slots are all in use."""
-        used = {slot: (group["slots"], k) for group in self.host["groups"].values() for k, slot in enumerate(group["slots"])}
+        used = {
+            slot: (group["slots"], k)
+            for group in self.host["groups"].values()
+            for k, slot in enumerate(group["slots"])
+        }
         gaps = [slot for slot in range(len(used)) if slot not in used]
         moving = [slot for slot in used if slot >= len(used)]
         for gap, slot in zip(gaps, sorted(moving), strict=True):
@@ -178,7 +209,11 @@ class Memory(Stateful):
         self.host["filled"] = len(used)
 
     def _uniform(self, n: int) -> list[float]:
-        return torch.rand(n, generator=self.generator(), dtype=torch.float64).clamp_min_(1e-300).tolist()
+        return (
+            torch.rand(n, generator=self.generator(), dtype=torch.float64)
+            .clamp_min_(1e-300)
+            .tolist()
+        )
 
     def _keys(self, rows: Rows) -> list[str]:
         """The group of each row: its task (ring), its output (class_balanced), or both (per_class)."""
@@ -186,7 +221,11 @@ class Memory(Stateful):
         if self.policy in ("ring", "per_task"):
             return [str(t) for t in tasks]
         outputs = rows.y.tolist()
-        return [f"{t}:{y}" for t, y in zip(tasks, outputs, strict=True)] if self.policy == "per_class" else [str(y) for y in outputs]
+        return (
+            [f"{t}:{y}" for t, y in zip(tasks, outputs, strict=True)]
+            if self.policy == "per_class"
+            else [str(y) for y in outputs]
+        )
 
     def _reservoir(self, n: int) -> dict[int, int]:
         """Which of the next n rows enter, and where: algorithm L, which draws once for each row that enters and skips the others."""
@@ -199,7 +238,9 @@ class Memory(Stateful):
             self._skip(*self._uniform(2))
         while host["next"] < first + n:
             where, u, v = self._uniform(3)
-            places[int(where * k)] = host["next"] - first  # of two rows for one slot the later stays
+            places[int(where * k)] = (
+                host["next"] - first
+            )  # of two rows for one slot the later stays
             self._skip(u, v)
         return places
 
@@ -274,13 +315,20 @@ class Memory(Stateful):
 
     def payloads(self) -> dict[str, Tensor]:
         """Stored payloads by name, capacity rows each."""
-        return {n.removeprefix("payload_"): b for n, b in self._buffers.items() if n.startswith("payload_") and b is not None}
+        return {
+            n.removeprefix("payload_"): b
+            for n, b in self._buffers.items()
+            if n.startswith("payload_") and b is not None
+        }
 
     def at(self, index: Tensor) -> Rows:
         """The rows at these places (index on the CPU)."""
         on = index.to(self._stored("y").device)
         payloads = {name: value.index_select(0, on) for name, value in self.payloads().items()}
-        x, y, task = (self._stored(n).index_select(0, index if n == "task" else on) for n in ("x", "y", "task"))
+        x, y, task = (
+            self._stored(n).index_select(0, index if n == "task" else on)
+            for n in ("x", "y", "task")
+        )
         return Rows(x, y, task, payloads)
 
     def everything(self) -> Rows:
@@ -307,7 +355,10 @@ class Memory(Stateful):
         """
         order = torch.randperm(len(self), generator=generator or self.generator("draws"))
         if (before is not None or task is not None) and len(order):
-            shuffled, task_of = order.numpy(), self._stored("task").numpy()  # on the host: half the time of the same in tensors
+            shuffled, task_of = (
+                order.numpy(),
+                self._stored("task").numpy(),
+            )  # on the host: half the time of the same in tensors
             found = task_of[shuffled]
             order = torch.from_numpy(shuffled[found < before if task is None else found == task])
         if per_task:

@@ -58,7 +58,9 @@ def _before(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
     if not layer.training or x.dim() < 2 or x.numel() != x.shape[1]:
         return
     if layer.running_mean is None:
-        raise HoldfastError(f"a batch has a single row, which BatchNorm without running statistics cannot normalise; {WAY_OUT}")
+        raise HoldfastError(
+            f"a batch has a single row, which BatchNorm without running statistics cannot normalise; {WAY_OUT}"
+        )
     warnings.warn(
         "a batch has a single row, and BatchNorm needs at least two values per channel: its "
         f"layers use their running statistics for such a batch; {WAY_OUT}",

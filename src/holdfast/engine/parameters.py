@@ -49,9 +49,10 @@ class Layout:
         """Name → view of `vector` in the parameter's shape."""
         return {slot.name: slot.view(vector) for slot in self.slots}
 
-    def to_json(self) -> list[list[Any]]:
+    def to_json(self) -> list[Any]:
         """Plain lists, for checkpoints."""
-        return [[s.name, list(s.shape), list(s.stride), s.offset, s.numel] for s in self.slots] + [self.length]  # type: ignore[list-item]
+        slots = [[s.name, list(s.shape), list(s.stride), s.offset, s.numel] for s in self.slots]
+        return [*slots, self.length]
 
     @classmethod
     def from_json(cls, rows: list[Any]) -> "Layout":
@@ -81,12 +82,18 @@ def carry_rows(old: Tensor, new: Tensor) -> None:
 def carry(vector: Tensor, old: Layout, new: Layout, fill: Tensor | float = 0.0) -> Tensor:
     """A θ-shaped vector (or several as rows) moved from layout `old` to `new` by name: old rows kept, new ones from `fill`, gaps zero."""
     if vector.dim() == 2:
-        return torch.stack([carry(row, old, new, fill) for row in vector]) if len(vector) else vector.new_zeros(0, new.length)
+        return (
+            torch.stack([carry(row, old, new, fill) for row in vector])
+            if len(vector)
+            else vector.new_zeros(0, new.length)
+        )
     out = torch.zeros(new.length, dtype=vector.dtype, device=vector.device)
     before = old.views(vector)
     for slot in new.slots:
         view = slot.view(out)
-        view.copy_(slot.view(fill) if isinstance(fill, Tensor) else torch.as_tensor(fill, dtype=out.dtype))
+        view.copy_(
+            slot.view(fill) if isinstance(fill, Tensor) else torch.as_tensor(fill, dtype=out.dtype)
+        )
         if slot.name in before:
             carry_rows(before[slot.name], view)
     return out
@@ -113,11 +120,19 @@ class ParameterSpace:
     def _lay_out(self) -> None:
         named = trainable(self.module)
         if not named and not self.may_be_empty:
-            raise HoldfastError("the model has no trainable parameter; expected at least one with requires_grad=True")
-        anything = [t for t in [*self.module.parameters(), *self.module.buffers()] if t.is_floating_point()]
-        kinds = {(p.dtype, p.device) for p in named.values()} or {(anything[0].dtype, anything[0].device)}
+            raise HoldfastError(
+                "the model has no trainable parameter; expected at least one with requires_grad=True"
+            )
+        anything = [
+            t for t in [*self.module.parameters(), *self.module.buffers()] if t.is_floating_point()
+        ]
+        kinds = {(p.dtype, p.device) for p in named.values()} or {
+            (anything[0].dtype, anything[0].device)
+        }
         if len(kinds) > 1:
-            raise HoldfastError(f"all trainable parameters must share one dtype and device, got {sorted(map(str, kinds))}")
+            raise HoldfastError(
+                f"all trainable parameters must share one dtype and device, got {sorted(map(str, kinds))}"
+            )
         if any(not p.dtype.is_floating_point for p in named.values()):
             raise HoldfastError("trainable parameters must be real floating point")
         dtype, device = kinds.pop()
@@ -155,7 +170,9 @@ class ParameterSpace:
         """True where the module tree has other trainable parameters than those laid out (walks all of it)."""
         now = trainable(self.module)
         names = [slot.name for slot in self.layout.slots]
-        return list(now) != names or any(a is not b for a, b in zip(now.values(), self.parameters, strict=True))
+        return list(now) != names or any(
+            a is not b for a, b in zip(now.values(), self.parameters, strict=True)
+        )
 
     def bind(self, thorough: bool = False) -> Layout | None:
         """Lays out anew if storage moved or a parameter was replaced; `thorough` walks the module tree for new ones.
@@ -224,7 +241,11 @@ class ParameterSpace:
     def writing_to(self, vector: Tensor) -> Iterator[None]:
         """Inside, backward adds gradients to `vector`; afterwards every `.grad` is what it was."""
         kept = [p.grad for p in self.parameters]
-        views = self._scratch_views if vector is self._scratch else [slot.view(vector) for slot in self.layout.slots]
+        views = (
+            self._scratch_views
+            if vector is self._scratch
+            else [slot.view(vector) for slot in self.layout.slots]
+        )
         try:
             for p, view in zip(self.parameters, views, strict=True):
                 p.grad = view
@@ -236,7 +257,11 @@ class ParameterSpace:
     def gather(self, tensors: list[Tensor | None]) -> Tensor:
         """One tensor (or None, for zeros) a parameter → a new vector."""
         out = torch.zeros_like(self.theta)
-        pairs = [(s.view(out), t) for s, t in zip(self.layout.slots, tensors, strict=True) if t is not None]
+        pairs = [
+            (s.view(out), t)
+            for s, t in zip(self.layout.slots, tensors, strict=True)
+            if t is not None
+        ]
         torch._foreach_copy_([view for view, _ in pairs], [t.detach() for _, t in pairs])
         return out
 

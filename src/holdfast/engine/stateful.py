@@ -48,7 +48,9 @@ class Stateful(nn.Module):
         """
         value = super().get_buffer(target)
         if value is None:
-            raise HoldfastError(f"the state of {type(self).__name__} lacks {target!r}; go on from a checkpoint that has it")
+            raise HoldfastError(
+                f"the state of {type(self).__name__} lacks {target!r}; go on from a checkpoint that has it"
+            )
         return value
 
     def generator(self, name: str = "main") -> torch.Generator:
@@ -65,7 +67,10 @@ class Stateful(nn.Module):
 
     def state_bytes(self) -> int:
         """Bytes of every buffer and parameter below this module (each storage once)."""
-        storages = {b.untyped_storage().data_ptr(): b.untyped_storage().nbytes() for b in [*self.buffers(), *self.parameters()]}
+        storages = {
+            b.untyped_storage().data_ptr(): b.untyped_storage().nbytes()
+            for b in [*self.buffers(), *self.parameters()]
+        }
         return sum(storages.values())
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
@@ -79,14 +84,27 @@ class Stateful(nn.Module):
                 destination[prefix + name] = p if keep_vars else p.detach()
 
     def _load_from_state_dict(
-        self, state_dict: Any, prefix: str, local_metadata: Any, strict: Any, missing: Any, unexpected: Any, errors: Any
+        self,
+        state_dict: Any,
+        prefix: str,
+        local_metadata: Any,
+        strict: Any,
+        missing: Any,
+        unexpected: Any,
+        errors: Any,
     ) -> None:
-        own = {k[len(prefix) :]: v for k, v in state_dict.items() if k.startswith(prefix) and "." not in k[len(prefix) :]}
+        own = {
+            k[len(prefix) :]: v
+            for k, v in state_dict.items()
+            if k.startswith(prefix) and "." not in k[len(prefix) :]
+        }
         for name in [n for n, b in self._buffers.items() if b is not None and n not in own]:
             self._buffers[name] = None
         for name, value in own.items():
             if name.startswith("generator:"):
-                self.generator(name.removeprefix("generator:")).set_state(value.cpu().to(torch.uint8))
+                self.generator(name.removeprefix("generator:")).set_state(
+                    value.cpu().to(torch.uint8)
+                )
             elif name in self._parameters:
                 with torch.no_grad():
                     self._parameters[name].copy_(value)  # type: ignore[union-attr]
@@ -96,7 +114,11 @@ class Stateful(nn.Module):
 
 def host_state(module: nn.Module) -> dict[str, Any]:
     """The plain values of every `Stateful` below `module`, by path (JSON)."""
-    return {path: {"host": m.host, "vectors": sorted(m.vectors)} for path, m in module.named_modules() if isinstance(m, Stateful)}
+    return {
+        path: {"host": m.host, "vectors": sorted(m.vectors)}
+        for path, m in module.named_modules()
+        if isinstance(m, Stateful)
+    }
 
 
 def load_host_state(module: nn.Module, state: dict[str, Any]) -> None:

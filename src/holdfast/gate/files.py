@@ -217,7 +217,9 @@ def matrix_of(columns: dict[str, Column], names: list[str]) -> AccuracyMatrix | 
 
 
 def _values(column: Column) -> list[Any]:
-    return [None if isinstance(v, float) and v != v else v for v in column.tolist()]  # NaN: no value
+    return [
+        None if isinstance(v, float) and v != v else v for v in column.tolist()
+    ]  # NaN: no value
 
 
 # ---- JSON

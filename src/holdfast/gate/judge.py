@@ -87,7 +87,10 @@ class Gate:
         refuse(self.policy, found, today)
         judged = list(subjects(self.policy, found))
         levels = self._levels(judged, today)
-        verdicts = [rows.decide(subject, level, _lost(found.standings[1], subject)) for subject, level in zip(judged, levels, strict=True)]
+        verdicts = [
+            rows.decide(subject, level, _lost(found.standings[1], subject))
+            for subject, level in zip(judged, levels, strict=True)
+        ]
         for (task, segment), score in found.only_champion.items():
             rule = self.policy.rule(task, segment)
             if not segment or rule.segments != "ignore":
@@ -100,7 +103,9 @@ class Gate:
             verdicts.append(rows.new_task(task, score, examples, self.policy.rule(task)))
         if self.policy.decide_by == "figures":
             # Only exact rules count; the tests say what they say, as warnings.
-            verdicts = [v if v.exact else replace(v, critical=False, required=False) for v in verdicts]
+            verdicts = [
+                v if v.exact else replace(v, critical=False, required=False) for v in verdicts
+            ]
         verdicts = [self._waived(v, today) for v in verdicts]
         kept = {s.task for s in judged if s.candidates_doing} | found.thinned | found.widened
         return self._whole(in_order(verdicts), found, frozenset(kept), today)
@@ -154,11 +159,17 @@ class Gate:
         few = row.examples < self.policy.rule(row.task, row.segment).min_examples
         return row.task in found.widened or (row.task in found.thinned and few)
 
-    def _whole(self, verdicts: Sequence[TaskVerdict], found: Comparison, kept: frozenset[str], today: date) -> Verdict:
+    def _whole(
+        self, verdicts: Sequence[TaskVerdict], found: Comparison, kept: frozenset[str], today: date
+    ) -> Verdict:
         policy = self.policy
         counted = [v for v in verdicts if v.critical and not v.waived]
         failing = [v for v in counted if v.decision == "fail"]
-        open_rows = [v for v in counted if v.decision == "inconclusive" and (v.required or self._thinned(v, found))]
+        open_rows = [
+            v
+            for v in counted
+            if v.decision == "inconclusive" and (v.required or self._thinned(v, found))
+        ]
         broken = list(broken_rules(policy, found))
         decision: Decision = "pass"
         if broken or failing:
@@ -173,11 +184,14 @@ class Gate:
         reasons = [f"{v.label}: {v.reason}" for v in by_size([*failing, *open_rows])]
         if policy.inconclusive == "pass":
             reasons += [
-                f"{v.label}: the candidate's own results lack what the test needs, so being inconclusive does not pass" for v in unfounded
+                f"{v.label}: the candidate's own results lack what the test needs, so being inconclusive does not pass"
+                for v in unfounded
             ]
         warned = list(warnings(policy, found, verdicts, today))
         if policy.decide_by == "figures":
-            warned.insert(0, "decided on measured figures, as if they were true ones; the tests are warnings")
+            warned.insert(
+                0, "decided on measured figures, as if they were true ones; the tests are warnings"
+            )
         return Verdict(
             decision=decision,
             passed=passed,
@@ -237,7 +251,9 @@ def refuse(policy: Policy, found: Comparison, today: date) -> None:
         HoldfastError: With what is wrong and what to do.
     """
     if not found.tasks:
-        raise HoldfastError("champion and candidate have no task in common; check the task column of both")
+        raise HoldfastError(
+            "champion and candidate have no task in common; check the task column of both"
+        )
     _refuse_names(policy, found)
     _refuse_idle(policy, found)
     for waiver in policy.waivers:
@@ -252,8 +268,16 @@ def refuse(policy: Policy, found: Comparison, today: date) -> None:
             f"task {task!r}: {one_sided(found, task)}, so the sides were not tested on the same examples; evaluate "
             'both on the same frozen test set, or set unmatched = "ignore" in the policy (which may hide hard examples)'
         )
-    limited = [f"max_cumulative_drop ({label(*key)!r})" for key in found.all if policy.rule(*key).max_cumulative_drop is not None]
-    limited += [f"whole.{name}" for name in ("worst_forgetting", "largest_transfer_drop") if getattr(policy.whole, name) is not None]
+    limited = [
+        f"max_cumulative_drop ({label(*key)!r})"
+        for key in found.all
+        if policy.rule(*key).max_cumulative_drop is not None
+    ]
+    limited += [
+        f"whole.{name}"
+        for name in ("worst_forgetting", "largest_transfer_drop")
+        if getattr(policy.whole, name) is not None
+    ]
     if limited and None in found.standings:
         raise HoldfastError(
             f"{limited[0]} asks what was lost since a task was learnt, which results of two models do not tell; give "
@@ -268,7 +292,9 @@ def _refuse_names(policy: Policy, found: Comparison) -> None:
     named = [*policy.tasks, *(w.name for w in policy.waivers)]
     for name in named:
         if name not in known:
-            raise HoldfastError(f"the policy names task {name!r}, which neither side has; tasks: {', '.join(sorted(tasks))}")
+            raise HoldfastError(
+                f"the policy names task {name!r}, which neither side has; tasks: {', '.join(sorted(tasks))}"
+            )
     meant = Counter(label(*key) for key in {*keys, *((task, "") for task in tasks)})
     loose = [*policy.tasks, *(w.task for w in policy.waivers if not w.segment)]
     for name in loose:

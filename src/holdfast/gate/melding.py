@@ -32,7 +32,9 @@ def p_difference(complement: Sample, lower: Sample, difference: np.ndarray) -> n
         that the lower confidence bounds of both arguments come from; shape (...).
     """
     x, y = _Bound.of(*complement), _Bound.of(*lower)
-    if x.deviation < y.deviation:  # integrate over the wider one: the other gives the steeper function
+    if (
+        x.deviation < y.deviation
+    ):  # integrate over the wider one: the other gives the steeper function
         x, y = y, x
     rest = 1 - np.asarray(difference, dtype=float)  # x + y is at most this
     if x.scale == 0:

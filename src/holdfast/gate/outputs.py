@@ -14,7 +14,9 @@ from holdfast.files import clear_folder, write_folder
 from holdfast.gate.verdict import TaskVerdict, Verdict
 from holdfast.text import percent, points, shown, without_secrets
 
-SUMMARY_LIMIT = 1_000_000  # bytes that a step summary on GitHub may have (1 MiB), with room to spare
+SUMMARY_LIMIT = (
+    1_000_000  # bytes that a step summary on GitHub may have (1 MiB), with room to spare
+)
 MOST_ROWS = 2_000  # of a table for people; verdict.json has all
 # verdict.json comes last: who finds it finds the others.
 FILES = ("model-card.md", "verdict.md", "verdict.html", "junit.xml", "verdict.json")
@@ -98,7 +100,9 @@ def _counts(row: TaskVerdict, verdict: Verdict) -> bool:
 
 
 def _case(name: str, inside: str) -> str:
-    return f'  <testcase classname="holdfast.gate" name={quoteattr(shown(name))}>{inside}</testcase>'
+    return (
+        f'  <testcase classname="holdfast.gate" name={quoteattr(shown(name))}>{inside}</testcase>'
+    )
 
 
 def _suite(cases: list[str], counts: str) -> str:
@@ -248,7 +252,9 @@ def _append_summary(path: Path, text: str) -> None:
         with path.open("ab") as file:
             file.write(encoded)
     except OSError as error:
-        raise HoldfastError(f"the step summary {path} could not be written: {error.strerror}") from None
+        raise HoldfastError(
+            f"the step summary {path} could not be written: {error.strerror}"
+        ) from None
 
 
 if __name__ == "__main__":

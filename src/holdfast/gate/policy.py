@@ -49,8 +49,12 @@ class TaskRule(_Strict):
         None,
         description="largest loss since the task was learnt, over all releases of the ledger (else delta is allowed every time)",
     )
-    critical: bool = Field(True, description="true: the release fails with it; false: it is a warning")
-    min_examples: int = Field(30, ge=1, description="fewer examples than this leave the task inconclusive")
+    critical: bool = Field(
+        True, description="true: the release fails with it; false: it is a warning"
+    )
+    min_examples: int = Field(
+        30, ge=1, description="fewer examples than this leave the task inconclusive"
+    )
     segments: Literal["strict", "worse", "ignore"] = Field(
         "strict",
         description="segments are judged like tasks: the release passes only if each is shown to lose less than delta (strict);\n"
@@ -72,7 +76,9 @@ class Whole(_Strict):
         le=1,
         description="lowest mean change over the tasks of both but new_task (mean BWT from release to release)",
     )
-    largest_accuracy_drop: float | None = Field(None, ge=0, le=1, description="how much lower ACC, the mean over the tasks of both, may be")
+    largest_accuracy_drop: float | None = Field(
+        None, ge=0, le=1, description="how much lower ACC, the mean over the tasks of both, may be"
+    )
     worst_forgetting: float | None = Field(
         None,
         ge=-1,
@@ -86,7 +92,9 @@ class Whole(_Strict):
         description="how much lower BWT may be than the champion's (needs accuracy matrices or a ledger)",
     )
     new_task: str | None = Field(None, description="the task that the candidate was trained for")
-    least_gain: float | None = Field(None, ge=-1, le=1, description="least gain of the candidate on new_task")
+    least_gain: float | None = Field(
+        None, ge=-1, le=1, description="least gain of the candidate on new_task"
+    )
 
     @property
     def limits_history(self) -> bool:
@@ -99,14 +107,20 @@ class Waiver(_Strict):
     """An exception, with its reason and its end."""
 
     task: str = Field(description="the task that may fail, or task/segment")
-    segment: str = Field("", description="the segment of the task; needed if another task is called task/segment")
+    segment: str = Field(
+        "", description="the segment of the task; needed if another task is called task/segment"
+    )
     reason: str = Field(description="why, in words")
     expires: date = Field(description="last day on which it holds, at most a year ahead")
 
     @field_validator("expires", mode="before")
     @classmethod
     def _from_text(cls, expires: object) -> object:
-        return date.fromisoformat(expires) if isinstance(expires, str) and len(expires) == 10 else expires
+        return (
+            date.fromisoformat(expires)
+            if isinstance(expires, str) and len(expires) == 10
+            else expires
+        )
 
     @field_validator("reason")
     @classmethod
@@ -142,14 +156,18 @@ class Policy(_Strict):
         description="what decides: tests of every task (and the rules on the whole), or floors and the rules on\n"
         "# the whole alone, which take measured figures for true ones; the tests are then warnings",
     )
-    inconclusive: Literal["fail", "pass"] = Field("fail", description="what it means for the release if the examples do not decide")
+    inconclusive: Literal["fail", "pass"] = Field(
+        "fail", description="what it means for the release if the examples do not decide"
+    )
     unmatched: Literal["fail", "ignore"] = Field(
         "fail",
         description="example ids (or numbers of examples) that differ between the sides: fail, or compare\n"
         "# what both have (which hides hard examples that were dropped)",
     )
     default: TaskRule = Field(TaskRule(), description="for tasks without a rule of their own")
-    tasks: dict[str, dict[str, Any]] = Field({}, description="rules of single tasks (or task/segment), in place of the default's fields")
+    tasks: dict[str, dict[str, Any]] = Field(
+        {}, description="rules of single tasks (or task/segment), in place of the default's fields"
+    )
     whole: Whole = Field(Whole(), description="for all tasks together")
     waivers: list[Waiver] = Field([], description="exceptions")
 
@@ -275,6 +293,10 @@ def template(shipped: str = "standard") -> str:
 
 
 def _field(kind: type[BaseModel], name: str, value: Any) -> list[str]:
-    shown = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value).replace("'", '"')
+    shown = (
+        {True: "true", False: "false"}[value]
+        if isinstance(value, bool)
+        else repr(value).replace("'", '"')
+    )
     line = f"# {name} = …" if value is None else f"{name} = {shown}"
     return [f"# {kind.model_fields[name].description}", line, ""]

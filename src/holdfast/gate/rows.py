@@ -95,10 +95,14 @@ def new_task(task: str, score: float, examples: int, rule: TaskRule) -> TaskVerd
     )
 
 
-def missing(task: str, segment: str, score: float, rule: TaskRule, class_label: str = "") -> TaskVerdict:
+def missing(
+    task: str, segment: str, score: float, rule: TaskRule, class_label: str = ""
+) -> TaskVerdict:
     """The row of a task, segment or class that the candidate was not tested on."""
     reason = "the candidate was not tested on it, although the champion was"
-    return TaskVerdict(task, "fail", rule.critical, reason, score, None, segment, class_label, exact=True)
+    return TaskVerdict(
+        task, "fail", rule.critical, reason, score, None, segment, class_label, exact=True
+    )
 
 
 def _by_figures(rule: TaskRule, score: float, lost: float) -> tuple[RowDecision, str, bool]:
@@ -112,7 +116,9 @@ def _by_figures(rule: TaskRule, score: float, lost: float) -> tuple[RowDecision,
     return "inconclusive", "", False
 
 
-def _by_test(rule: TaskRule, evidence: Evidence, level: Level) -> tuple[RowDecision, str, tuple[int | None, int | None]]:
+def _by_test(
+    rule: TaskRule, evidence: Evidence, level: Level
+) -> tuple[RowDecision, str, tuple[int | None, int | None]]:
     allowed, loss = f"{100 * rule.delta:g}", -evidence.change
     measured = f"measured change {points(evidence.change)}"
     if level.worse.rejected:
@@ -137,7 +143,9 @@ def _by_test(rule: TaskRule, evidence: Evidence, level: Level) -> tuple[RowDecis
     return "inconclusive", f"{reason}; about {units(*enough)} would, if {assumed}", enough
 
 
-def needed(rule: TaskRule, evidence: Evidence, alpha: float, loss: float, power: float) -> tuple[int, int | None]:
+def needed(
+    rule: TaskRule, evidence: Evidence, alpha: float, loss: float, power: float
+) -> tuple[int, int | None]:
     """Examples, and clusters if there are any, that would show that the limit is kept.
 
     Args:
@@ -151,7 +159,9 @@ def needed(rule: TaskRule, evidence: Evidence, alpha: float, loss: float, power:
     if clusters is None or evidence.clusters is None:
         return max(_about(examples), rule.min_examples), None
     clusters = _about(clusters)
-    return max(_about(clusters * evidence.examples // evidence.clusters), rule.min_examples), clusters
+    return max(
+        _about(clusters * evidence.examples // evidence.clusters), rule.min_examples
+    ), clusters
 
 
 def _tested(rule: TaskRule, evidence: Evidence, level: Level) -> dict[str, Any]:

@@ -80,7 +80,9 @@ class Evidence(ABC):
         return float(self.p_values(np.array([loss]), worse=True)[0])
 
     @abstractmethod
-    def needed(self, limit: float, alpha: float, loss: float, power: float) -> tuple[int, int | None]:
+    def needed(
+        self, limit: float, alpha: float, loss: float, power: float
+    ) -> tuple[int, int | None]:
         """How many examples would show that the candidate loses less than `limit`.
 
         Args:
@@ -139,12 +141,18 @@ class Paired(Evidence):
         True
     """
 
-    def __init__(self, champion: np.ndarray, candidate: np.ndarray, clusters: np.ndarray | None = None) -> None:
+    def __init__(
+        self, champion: np.ndarray, candidate: np.ndarray, clusters: np.ndarray | None = None
+    ) -> None:
         before, after = np.asarray(champion, dtype=float), np.asarray(candidate, dtype=float)
         if before.shape != after.shape or before.ndim != 1 or not len(before):
-            raise HoldfastError(f"paired scores need one score of each model per example, got shapes {before.shape} and {after.shape}")
+            raise HoldfastError(
+                f"paired scores need one score of each model per example, got shapes {before.shape} and {after.shape}"
+            )
         if not all(bool(((scores >= 0) & (scores <= 1)).all()) for scores in (before, after)):
-            raise HoldfastError("scores must be numbers from 0 to 1; divide them by the largest possible score")
+            raise HoldfastError(
+                "scores must be numbers from 0 to 1; divide them by the largest possible score"
+            )
         losses = before - after
         self.change = 0.0 - float(losses.mean())
         self.examples = len(losses)
@@ -171,7 +179,9 @@ class Paired(Evidence):
             return _interval(self._units[0].key, alpha_low, alpha_high)
         return super().interval(alpha_low, alpha_high)
 
-    def needed(self, limit: float, alpha: float, loss: float, power: float) -> tuple[int, int | None]:
+    def needed(
+        self, limit: float, alpha: float, loss: float, power: float
+    ) -> tuple[int, int | None]:
         """See `Evidence`."""
         counts = [units.needed(limit, alpha, loss, power) for units in self._units]
         if self.clusters is None:
@@ -203,7 +213,9 @@ class Aggregated(Evidence):
         True
     """
 
-    def __init__(self, champion: tuple[float, float | None, int], candidate: tuple[float, float | None, int]) -> None:
+    def __init__(
+        self, champion: tuple[float, float | None, int], candidate: tuple[float, float | None, int]
+    ) -> None:
         for mean, deviation, count in (champion, candidate):
             if not (0 <= mean <= 1 and count >= 1 and (deviation is None or deviation >= 0)):
                 raise HoldfastError(
@@ -221,14 +233,18 @@ class Aggregated(Evidence):
             return p_difference(flipped(self._candidate), self._champion, -losses)
         return p_difference(flipped(self._champion), self._candidate, losses)
 
-    def needed(self, limit: float, alpha: float, loss: float, power: float) -> tuple[int, int | None]:
+    def needed(
+        self, limit: float, alpha: float, loss: float, power: float
+    ) -> tuple[int, int | None]:
         """See `Evidence`. Both sides grow in proportion."""
         luck = normal_quantile(power)
         (before, s1, n1), (_, s2, n2) = self._champion, self._candidate
         variances = [variance_of(m, s) for m, s, _ in (self._champion, self._candidate)]
 
         def passes(factor: float) -> bool:
-            unlucky = loss + luck * sqrt(variances[0] / (n1 * factor) + variances[1] / (n2 * factor))
+            unlucky = loss + luck * sqrt(
+                variances[0] / (n1 * factor) + variances[1] / (n2 * factor)
+            )
             after = before - unlucky
             if unlucky >= limit or not 0 <= after <= 1:
                 return False

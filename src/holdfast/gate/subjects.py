@@ -50,13 +50,17 @@ def subjects(policy: Policy, found: Comparison) -> Iterator[Subject]:
         if not segment:
             yield _subject(task, "", "", scores, rule, rule.critical)
         elif rule.segments != "ignore":
-            yield _subject(task, segment, "", scores, rule, rule.critical and rule.segments == "strict")
+            yield _subject(
+                task, segment, "", scores, rule, rule.critical and rule.segments == "strict"
+            )
     for (task, class_label), pair in found.classes.items():
         rule = policy.rule(task)
         if rule.classes != "ignore":
             # A floor and a cumulative limit are meant for the score of the task, not for a recall.
             rule = rule.model_copy(update={"floor": None, "max_cumulative_drop": None})
-            yield _subject(task, "", class_label, pair, rule, rule.critical and rule.classes == "strict")
+            yield _subject(
+                task, "", class_label, pair, rule, rule.critical and rule.classes == "strict"
+            )
 
 
 def _subject(

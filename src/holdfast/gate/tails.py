@@ -88,7 +88,9 @@ def gamma_tail(values: np.ndarray, counts: np.ndarray, near: float | None = None
     return np.where(both, p, np.where(positive, 1.0, 0.0))
 
 
-def _saddle_point(a: np.ndarray, counts: np.ndarray, bottom: np.ndarray, top: np.ndarray) -> np.ndarray:
+def _saddle_point(
+    a: np.ndarray, counts: np.ndarray, bottom: np.ndarray, top: np.ndarray
+) -> np.ndarray:
     """Where the derivative of the cumulant generating function is 0: between the reciprocals of both extremes."""
     low, high = 1 / bottom, 1 / top
     width, point = high - low, np.zeros(top.shape)

@@ -47,7 +47,9 @@ class Units:
             HoldfastError: There is not one cluster per example.
         """
         if clusters.shape != losses.shape:
-            raise HoldfastError(f"clusters need one label per example, got {clusters.shape} for {losses.shape}")
+            raise HoldfastError(
+                f"clusters need one label per example, got {clusters.shape} for {losses.shape}"
+            )
         _, index = np.unique(clusters, return_inverse=True)
         sizes = np.bincount(index).astype(float)
         return Units(np.bincount(index, losses), sizes, np.ones(len(sizes)))

@@ -22,7 +22,9 @@ def broken_rules(policy: Policy, found: Comparison) -> Iterator[str]:
     old = [change for task, change in changes.items() if task != whole.new_task]
     transfer = sum(old) / len(old) if old else 0.0
     if whole.lowest_transfer is not None and transfer < whole.lowest_transfer - ROUNDING:
-        yield (f"the mean change over old tasks is {points(transfer)} points, below the {points(whole.lowest_transfer)} that are asked for")
+        yield (
+            f"the mean change over old tasks is {points(transfer)} points, below the {points(whole.lowest_transfer)} that are asked for"
+        )
     change = mean_change(found)
     if whole.largest_accuracy_drop is not None and -change > whole.largest_accuracy_drop + ROUNDING:
         yield (
@@ -33,11 +35,15 @@ def broken_rules(policy: Policy, found: Comparison) -> Iterator[str]:
         worst = max(lost, key=lambda task: lost[task], default=None)
         limit = whole.worst_forgetting
         if limit is not None and worst is not None and lost[worst] > limit + ROUNDING:
-            yield (f"{worst}: lost {100 * lost[worst]:.2f} points since it was learnt, more than the {100 * limit:g} allowed")
+            yield (
+                f"{worst}: lost {100 * lost[worst]:.2f} points since it was learnt, more than the {100 * limit:g} allowed"
+            )
         fell = (champion.transfer or 0.0) - (candidate.transfer or 0.0)
         limit = whole.largest_transfer_drop
         if limit is not None and fell > limit + ROUNDING:
-            yield (f"BWT is {100 * fell:.2f} points below the champion's, more than the {100 * limit:g} allowed")
+            yield (
+                f"BWT is {100 * fell:.2f} points below the champion's, more than the {100 * limit:g} allowed"
+            )
     if whole.least_gain is not None:
         yield from _gain(whole.new_task, whole.least_gain, found)
 
@@ -68,7 +74,9 @@ def _means(found: Comparison) -> Iterator[tuple[str, tuple[float, float]]]:
     return ((task, scores.means) for task, scores in found.tasks.items())
 
 
-def warnings(policy: Policy, found: Comparison, rows: Sequence[TaskVerdict], today: date) -> Iterator[str]:
+def warnings(
+    policy: Policy, found: Comparison, rows: Sequence[TaskVerdict], today: date
+) -> Iterator[str]:
     """What should be known although it does not keep the release from passing."""
     yield from (note.removesuffix(".") for note in found.notes)
     for row in rows:
@@ -93,7 +101,9 @@ def warnings(policy: Policy, found: Comparison, rows: Sequence[TaskVerdict], tod
 def one_sided(found: Comparison, task: str) -> str:
     """What only one side was tested on, in words, with an example of each side if that is known."""
     champion, candidate = found.strangers.get(task, ("", ""))
-    if "examples" in champion + candidate:  # aggregated: numbers of examples, of which one is unknown
+    if (
+        "examples" in champion + candidate
+    ):  # aggregated: numbers of examples, of which one is unknown
         return f"the champion was tested on {champion}, the candidate on {candidate}"
     count = found.unmatched[task]
     text = f"{count:,} example{' is' if count == 1 else 's are'} on one side only"
@@ -110,10 +120,16 @@ def short(name: str, longest: int = 60) -> str:
 
 def _not_shown(rows: Sequence[TaskVerdict]) -> Iterator[str]:
     """Segments and classes that nothing is shown about, and that the policy lets pass: the largest losses first."""
-    open_rows = [row for row in rows if row.decision == "inconclusive" and row.critical and not row.required and not row.waived]
+    open_rows = [
+        row
+        for row in rows
+        if row.decision == "inconclusive" and row.critical and not row.required and not row.waived
+    ]
     open_rows.sort(key=lambda row: row.change or 0.0)
     for row in open_rows[:MOST_LISTED]:
-        possible = "" if row.low is None else f", and a loss of {-100 * row.low:.1f} is not excluded"
+        possible = (
+            "" if row.low is None else f", and a loss of {-100 * row.low:.1f} is not excluded"
+        )
         yield (
             f"{row.label}: not shown to be within the limit (measured change {points(row.change)} points, "
             f"{row.examples:,} examples{possible})"

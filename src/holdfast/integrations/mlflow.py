@@ -50,11 +50,16 @@ def log_to(run: str) -> Callable[[Mapping[str, Any]], None]:
         from mlflow.entities import Metric
 
         now, step = int(time.time() * 1000), int(record["step"])
-        metrics = [Metric(_metric(key, names), value, now, step) for key, value in flat(record).items()]
+        metrics = [
+            Metric(_metric(key, names), value, now, step) for key, value in flat(record).items()
+        ]
         try:
             _client().log_batch(run, metrics=metrics)
         except Exception as error:
-            warnings.warn(str(_failed(f"step {step} was not logged to MLflow's run {run}", error)), stacklevel=2)
+            warnings.warn(
+                str(_failed(f"step {step} was not logged to MLflow's run {run}", error)),
+                stacklevel=2,
+            )
 
     return log
 
@@ -82,14 +87,20 @@ def _metric(key: str, names: dict[str, str]) -> str:
         name = re.sub(r"[^\w.\- ]", "_", task)[:200]
         name = f"{kind}/{name if name.strip('.') else '_' * len(name)}" if task else kind
         taken = set(names.values())
-        names[key] = next(n for n in [name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))] if n not in taken)
+        names[key] = next(
+            n for n in [name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))] if n not in taken
+        )
     return names[key]
 
 
-def judge_runs(gate: Gate, champion: str, candidate: str, artifact: str = "results.parquet", write: bool = True) -> Verdict:
+def judge_runs(
+    gate: Gate, champion: str, candidate: str, artifact: str = "results.parquet", write: bool = True
+) -> Verdict:
     """The verdict on the same artifact of two runs, given by their ids. `write`: also as tags and artifacts of the candidate's run."""
     uri = f"{SCHEME}{candidate}/{artifact}"
-    verdict = gate.judge(read_run(f"{SCHEME}{champion}/{artifact}", "champion"), read_run(uri, "candidate"))
+    verdict = gate.judge(
+        read_run(f"{SCHEME}{champion}/{artifact}", "champion"), read_run(uri, "candidate")
+    )
     if write:
         write_back(verdict, uri, {"verdict.html": gate_html(verdict.to_json())})
     return verdict
@@ -130,12 +141,16 @@ def write_back(verdict: Verdict, uri: str, more: Mapping[str, str]) -> None:
 def _parsed(uri: str, side: str) -> tuple[str, str]:
     run, _, path = uri.removeprefix(SCHEME).partition("/")
     if not uri.startswith(SCHEME) or not run or not path:
-        raise HoldfastError(f"{side}: expected {SCHEME}<run id>/<path of the artifact>, got {uri!r}")
+        raise HoldfastError(
+            f"{side}: expected {SCHEME}<run id>/<path of the artifact>, got {uri!r}"
+        )
     return run, path
 
 
 def _client() -> Any:
-    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")  # seven, with growing pauses, keep a CI job waiting for minutes
+    os.environ.setdefault(
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"
+    )  # seven, with growing pauses, keep a CI job waiting for minutes
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         from mlflow.tracking import MlflowClient

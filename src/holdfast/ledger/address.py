@@ -83,7 +83,9 @@ def parse(url: str) -> Address:
 
     scheme, separator, rest = url.partition("://")
     if not separator:
-        raise HoldfastError(f"a ledger is named by a URL, got a text without ://; expected {EXPECTED}")
+        raise HoldfastError(
+            f"a ledger is named by a URL, got a text without ://; expected {EXPECTED}"
+        )
     plain = re.fullmatch(r"[A-Za-z][A-Za-z0-9+.\-]{0,40}", scheme)
     shown = f"{scheme if plain else HIDDEN}://{HIDDEN}"
     backend, _, driver = scheme.lower().partition("+")

@@ -182,5 +182,7 @@ def _engine(address: Address) -> "Engine":
         text = first_line(RuntimeError(address.hide(str(error))))
         raise HoldfastError(f"ledger {address.shown} cannot be opened: {text}") from None
     if engine.dialect.is_async:
-        raise HoldfastError(f"ledger {address.shown} cannot be opened: its driver is asynchronous; write postgresql+psycopg://")
+        raise HoldfastError(
+            f"ledger {address.shown} cannot be opened: its driver is asynchronous; write postgresql+psycopg://"
+        )
     return engine

@@ -65,7 +65,9 @@ def objections(connection: "Connection", shown: str, new: Recording) -> list[str
     found = list(_failures(connection, shown, new))
     found += forgotten(connection, shown, new.model, new.results)
     if new.amends:
-        found += list(_lowered(connection, shown, new)) or list(_lowered_classes(connection, shown, new))
+        found += list(_lowered(connection, shown, new)) or list(
+            _lowered_classes(connection, shown, new)
+        )
     return found
 
 

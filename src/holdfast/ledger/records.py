@@ -94,7 +94,9 @@ def checked_name(kind: str, name: str) -> str:
     if not isinstance(name, str) or not name.strip():
         raise HoldfastError(f"the name of the {kind} is empty; give it a name, such as 2026-11")
     if len(name) > LONGEST_NAME:
-        raise HoldfastError(f"the name of the {kind} has {len(name)} characters, but at most {LONGEST_NAME} are possible: {name[:40]}…")
+        raise HoldfastError(
+            f"the name of the {kind} has {len(name)} characters, but at most {LONGEST_NAME} are possible: {name[:40]}…"
+        )
     if re.search(r"[\0\ud800-\udfff]", name):
         raise HoldfastError(f"the name of the {kind} is not readable as UTF-8: {name!a}")
     if without_secrets(name) != name:
@@ -115,7 +117,9 @@ def checked_reason(reason: str) -> str:
     words = re.findall(r"\w*[^\W\d_]\w*", reason)
     letters = sum(c.isalpha() for c in reason)
     if len(words) < 2 and letters < FEWEST_LETTERS:
-        raise HoldfastError(f"--override takes a reason in words, which the ledger keeps for ever; got {reason!r}; write two words or more")
+        raise HoldfastError(
+            f"--override takes a reason in words, which the ledger keeps for ever; got {reason!r}; write two words or more"
+        )
     if re.search(r"[\0\ud800-\udfff]", reason):
         raise HoldfastError(f"the reason is not readable as UTF-8: {reason!a}")
     return without_secrets(reason)

@@ -57,7 +57,9 @@ def sides(
     newest = releases[-1].release
     tested = _newest_tests(releases)
     older = {task: r.release for task, r in tested.items() if r.release != newest}
-    about = ", ".join(f"task {task}: release {release}" for task, release in list(older.items())[:NAMED])
+    about = ", ".join(
+        f"task {task}: release {release}" for task, release in list(older.items())[:NAMED]
+    )
     about += f", and {len(older) - NAMED} more" if len(older) > NAMED else ""
     champion = Side(
         _rows(ledger, model, tested, newest, side),

@@ -201,7 +201,9 @@ class Ledger:
 
     def _may_write(self) -> None:
         if self._mode != "write":
-            raise HoldfastError(f"ledger {self._database.shown} was opened for reading; open it with mode='write'")
+            raise HoldfastError(
+                f"ledger {self._database.shown} was opened for reading; open it with mode='write'"
+            )
 
     # ---- reading
 
@@ -335,7 +337,9 @@ def _decision(verdict: Mapping[str, Any]) -> dict[str, Any]:
     decision, passed = verdict.get("decision"), verdict.get("passed")
     known = isinstance(decision, str) and 0 < len(decision) <= LONGEST_DECISION
     if not known or not isinstance(passed, bool):
-        raise HoldfastError(f"expected a verdict with decision and passed, got {decision!r} and {passed!r}")
+        raise HoldfastError(
+            f"expected a verdict with decision and passed, got {decision!r} and {passed!r}"
+        )
     return {"decision": decision, "passed": passed, "verdict": json.dumps(verdict, sort_keys=True)}
 
 

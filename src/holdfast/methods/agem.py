@@ -58,7 +58,10 @@ class AGEM(Replay):
         """`capacity` examples; `reference` batch size for r (0: as the stream's); `project` gradient or step; the rest as in ER."""
         super().__init__(capacity, memory, insert)
         self.reference = int(at_least("reference", reference, 0))
-        self.project, self.balance = one_of("project", project, ("gradient", "step")), one_of("balance", balance, ("rows", "task"))
+        self.project, self.balance = (
+            one_of("project", project, ("gradient", "step")),
+            one_of("balance", balance, ("rows", "task")),
+        )
 
     def uses(self, place: str) -> bool:
         """As for every method; the change of θ is edited with `project="step"` alone."""
@@ -71,7 +74,9 @@ class AGEM(Replay):
         rows = self.memory.sample(size, before=learner.task_number, per_task=self.balance == "task")
         if not len(rows):
             return g
-        r = learner.gradient_on(Batch.of_stream(rows), out=learner.space.scratch if self.project == "gradient" else None)
+        r = learner.gradient_on(
+            Batch.of_stream(rows), out=learner.space.scratch if self.project == "gradient" else None
+        )
         if self.project == "step":
             self._r: Tensor | None = r  # at θ before the step, for `update`
             return g

@@ -23,7 +23,11 @@ class Anchored(Method):
     def penalty(self, learner: "Learner", g: Tensor) -> None:
         importance, anchor = self._buffers["importance"], self._buffers["anchor"]
         if importance is not None and anchor is not None and self.strength:
-            g.addcmul_(importance, torch.sub(learner.space.theta, anchor, out=learner.space.scratch), value=2 * self.strength)
+            g.addcmul_(
+                importance,
+                torch.sub(learner.space.theta, anchor, out=learner.space.scratch),
+                value=2 * self.strength,
+            )
 
     def hold(self, learner: "Learner", gained: Tensor) -> Tensor:
         """Adds `gained` to Ω and moves the anchor here; returns Ω."""

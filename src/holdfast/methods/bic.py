@@ -62,12 +62,17 @@ class BiC(Method):
     def corrected(self, z: Tensor) -> Tensor:
         """α z + β for every output that has a correction."""
         more = z.shape[1] - len(self.get_buffer("scale"))
-        return z * F.pad(self.get_buffer("scale"), (0, more), value=1.0) + F.pad(self.get_buffer("shift"), (0, more))
+        return z * F.pad(self.get_buffer("scale"), (0, more), value=1.0) + F.pad(
+            self.get_buffer("shift"), (0, more)
+        )
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         (first, last), width = new_outputs(learner, task), learner.head.width
         for name, fill in (("scale", 1.0), ("shift", 0.0)):
-            self.remember(name, F.pad(self.get_buffer(name), (0, width - len(self.get_buffer(name))), value=fill))
+            self.remember(
+                name,
+                F.pad(self.get_buffer(name), (0, width - len(self.get_buffer(name))), value=fill),
+            )
         if not first:
             return
         rows = self.memory.everything()
@@ -85,12 +90,20 @@ def fitted(z: Tensor, y: Tensor, first: int) -> tuple[float, float]:
     -1.099
     """
     parameters = torch.tensor([1.0, 0.0], dtype=torch.float64, device=z.device, requires_grad=True)
-    optimizer = torch.optim.LBFGS([parameters], max_iter=200, line_search_fn="strong_wolfe", tolerance_grad=1e-10, tolerance_change=1e-14)
+    optimizer = torch.optim.LBFGS(
+        [parameters],
+        max_iter=200,
+        line_search_fn="strong_wolfe",
+        tolerance_grad=1e-10,
+        tolerance_change=1e-14,
+    )
     z = z.double()
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = F.cross_entropy(torch.cat([z[:, :first], parameters[0] * z[:, first:] + parameters[1]], 1), y)
+        value = F.cross_entropy(
+            torch.cat([z[:, :first], parameters[0] * z[:, first:] + parameters[1]], 1), y
+        )
         value.backward()
         return value
 

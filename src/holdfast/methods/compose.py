@@ -93,11 +93,15 @@ def _check(parts: list[Method]) -> None:
     names = [p.name for p in parts]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
-        raise HoldfastError(f"{twice[0]} stands twice in the sum; give it once, with the sum of the strengths")
+        raise HoldfastError(
+            f"{twice[0]} stands twice in the sum; give it once, with the sum of the strengths"
+        )
     for place in EXCLUSIVE:
         users = [p.name for p in parts if p.uses(place)]
         if len(users) > 1:
-            raise HoldfastError(f"{users[0]} and {users[1]} both define the {place}; a sum may hold one of them")
+            raise HoldfastError(
+                f"{users[0]} and {users[1]} both define the {place}; a sum may hold one of them"
+            )
     for p in parts:
         if len(parts) > 1 and p.declaration.isolates:
             other = next(q for q in parts if q is not p)

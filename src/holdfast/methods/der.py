@@ -43,7 +43,9 @@ def squared_distance(z: Tensor, stored: Tensor) -> Tensor:
     >>> float(squared_distance(torch.tensor([[1.0, 5.0]]), torch.tensor([[3.0, torch.nan]])))
     4.0
     """
-    return _SquaredDistance.apply(z[:, : stored.shape[1]], stored)  # a head may have grown since the last insertion
+    return _SquaredDistance.apply(
+        z[:, : stored.shape[1]], stored
+    )  # a head may have grown since the last insertion
 
 
 class DER(Replay):
@@ -66,13 +68,17 @@ class DER(Replay):
     def draw(self, learner: "Learner", batch: Batch) -> Batch:
         if not self.alpha or not len(self.memory):
             return batch
-        return batch.add(self.name, self.memory.sample(self.rows or stream_rows(batch)), 0.0, averaged=False)
+        return batch.add(
+            self.name, self.memory.sample(self.rows or stream_rows(batch)), 0.0, averaged=False
+        )
 
     def loss(self, learner: "Learner", step: Step) -> Tensor | float:
         block = step.batch.block(self.name)
         if block is None:
             return 0.0
-        return self.alpha * squared_distance(step.logits[step.rows(self.name)], block.payloads["logits"])
+        return self.alpha * squared_distance(
+            step.logits[step.rows(self.name)], block.payloads["logits"]
+        )
 
     def offer(self, learner: "Learner", step: Step) -> None:
         if not step.batch.first_epoch:

@@ -28,7 +28,9 @@ class DERpp(DER):
         stores_examples=True,
     )
 
-    def __init__(self, capacity: int, alpha: float = 0.5, beta: float = 0.5, batch: int = 0, draws: int = 2) -> None:
+    def __init__(
+        self, capacity: int, alpha: float = 0.5, beta: float = 0.5, batch: int = 0, draws: int = 2
+    ) -> None:
         """As DER; `beta` β ≥ 0; `draws` 2: labels from a second draw (the paper), 1: from the same."""
         super().__init__(capacity, alpha, batch)
         if draws not in (1, 2):

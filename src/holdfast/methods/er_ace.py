@@ -28,14 +28,22 @@ class ERACE(Replay):
         "Caccia et al. 2022",
         "replay; new rows compete among the incoming classes alone",
         scenarios=("class",),
-        refused=(("domain", reason("all-classes-in-every-task")), ("task", "the task's outputs alone compete there already; use ER")),
+        refused=(
+            ("domain", reason("all-classes-in-every-task")),
+            ("task", "the task's outputs alone compete there already; use ER"),
+        ),
         boundaries=False,
         stores_examples=True,
         ignores=("training.outputs=current",),
     )
 
     def __init__(
-        self, capacity: int, ratio: float = 0.5, memory: str = "reservoir", insert: str = "stream", store: str | None = None
+        self,
+        capacity: int,
+        ratio: float = 0.5,
+        memory: str = "reservoir",
+        insert: str = "stream",
+        store: str | None = None,
     ) -> None:
         """`capacity` examples; `ratio` memory share of the batch; `memory`, `insert` and `store` as in ER."""
         super().__init__(capacity, memory, insert)
@@ -45,7 +53,11 @@ class ERACE(Replay):
 
     def draw(self, learner: "Learner", batch: Batch) -> Batch:
         size = share_to_rows(self.ratio, stream_rows(batch))
-        return batch.add(self.name, self.memory.sample(size), 1.0) if size and len(self.memory) else batch
+        return (
+            batch.add(self.name, self.memory.sample(size), 1.0)
+            if size and len(self.memory)
+            else batch
+        )
 
     def criterion(self, learner: "Learner", step: Step) -> Tensor:
         z, y = step.stream(step.logits), step.stream(step.batch.y)

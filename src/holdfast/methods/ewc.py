@@ -32,7 +32,9 @@ class EWC(Method):
         weak=(("class", PENALTY_IN_CLASS),),
     )
 
-    def __init__(self, strength: float, samples: int = 1000, labels: str = "auto", decay: float = 1.0) -> None:
+    def __init__(
+        self, strength: float, samples: int = 1000, labels: str = "auto", decay: float = 1.0
+    ) -> None:
         """`strength` λ ≥ 0; `samples` examples for F (0: all); `decay` multiplies all earlier tasks' λ at each boundary.
 
         `labels` of F: `exact` sums over the labels by their probability, `sampled` draws one label for each example from the model,
@@ -40,8 +42,14 @@ class EWC(Method):
         with a note, because the time of exact grows with the number of outputs.
         """
         super().__init__()
-        self.strength, self.samples = at_least("strength", strength, 0), int(at_least("samples", samples, 0))
-        self.labels, self.decay = one_of("Fisher labels", labels, LABELS), at_least("decay", decay, 0)
+        self.strength, self.samples = (
+            at_least("strength", strength, 0),
+            int(at_least("samples", samples, 0)),
+        )
+        self.labels, self.decay = (
+            one_of("Fisher labels", labels, LABELS),
+            at_least("decay", decay, 0),
+        )
         for name in ("fisher_sum", "fisher_theta_sum"):
             self.remember(name, None, vector=True)
 
@@ -49,12 +57,16 @@ class EWC(Method):
         fisher, anchored = self._buffers["fisher_sum"], self._buffers["fisher_theta_sum"]
         if fisher is None or anchored is None or not self.strength:
             return
-        g.addcmul_(fisher, learner.space.theta, value=self.strength).sub_(anchored, alpha=self.strength)
+        g.addcmul_(fisher, learner.space.theta, value=self.strength).sub_(
+            anchored, alpha=self.strength
+        )
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         if not self.strength:
             return
-        fisher = learner.fisher(task, samples=self.samples, labels=self.labels, generator=self.generator())
+        fisher = learner.fisher(
+            task, samples=self.samples, labels=self.labels, generator=self.generator()
+        )
         anchored = fisher * learner.space.theta
         if (before := self._buffers["fisher_sum"]) is not None:
             fisher += self.decay * before

@@ -10,7 +10,9 @@ from holdfast.methods.method import Declaration, Method
 class FineTune(Method):
     """Trains on and forgets freely."""
 
-    declaration = Declaration("baseline", "–", "plain training; the lower reference", boundaries=False, memory="none")
+    declaration = Declaration(
+        "baseline", "–", "plain training; the lower reference", boundaries=False, memory="none"
+    )
 
     def __init__(self) -> None:
         super().__init__()

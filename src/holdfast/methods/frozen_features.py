@@ -50,7 +50,11 @@ class FrozenFeatures(Method):
         rows = step.rows()
         if not step.batch.first_epoch:
             return
-        h, y, width = self.expand(step.features[rows].detach()), step.batch.y[rows], learner.head.width
+        h, y, width = (
+            self.expand(step.features[rows].detach()),
+            step.batch.y[rows],
+            learner.head.width,
+        )
         for name, shape in (("counts", ()), ("sums", (h.shape[1],))):
             have = self.get_buffer(name)
             if len(have) < width or (have.dim() > 1 and not have.shape[1]):
@@ -70,7 +74,11 @@ class FrozenFeatures(Method):
         if not self._readout or self._readout[0] != self.host["examples"]:
             self._readout = (self.host["examples"], *self.readout())
         w, b = self._readout[1:]
-        z = (self.expand(features) @ w.T + b).masked_fill(self.get_buffer("counts") == 0, -torch.inf).float()
+        z = (
+            (self.expand(features) @ w.T + b)
+            .masked_fill(self.get_buffer("counts") == 0, -torch.inf)
+            .float()
+        )
         z = F.pad(z, (0, learner.head.width - z.shape[1]), value=-torch.inf)
         keep = learner.head.active(task)
         out = torch.full_like(z, -torch.inf)

@@ -49,7 +49,9 @@ class GDumb(Replay):
             )
 
     def begin(self, learner: "Learner", task: Task) -> Task:
-        if self.host["filled_for"] < task.index:  # else a run that goes on in the middle of this task
+        if (
+            self.host["filled_for"] < task.index
+        ):  # else a run that goes on in the middle of this task
             self.offer_task(learner, task)
             self.host["filled_for"] = task.index
         return replace(task, train=JoinedPart(stored_parts(self.memory)))

@@ -57,7 +57,9 @@ class GEM(Replay):
         weak=(("class", reason("projection-in-class")),),
     )
 
-    def __init__(self, capacity: int, strength: float = 0.5, ridge: float = 1e-3, batch: int = 0) -> None:
+    def __init__(
+        self, capacity: int, strength: float = 0.5, ridge: float = 1e-3, batch: int = 0
+    ) -> None:
         """Set up the memory and the projection.
 
         Args:

@@ -32,10 +32,19 @@ if TYPE_CHECKING:
 class GenerativeReplay(Method):
     """Replays inputs that a generator invents; stores no example."""
 
-    declaration = Declaration("replay", "Shin et al. 2017", "replays inputs drawn from a generative model; stores no example")
+    declaration = Declaration(
+        "replay",
+        "Shin et al. 2017",
+        "replays inputs drawn from a generative model; stores no example",
+    )
 
     def __init__(
-        self, hidden: tuple[int, ...] = (400, 400), latent: int = 100, labels: str = "hard", temperature: float = 2.0, lr: float = 1e-3
+        self,
+        hidden: tuple[int, ...] = (400, 400),
+        latent: int = 100,
+        labels: str = "hard",
+        temperature: float = 2.0,
+        lr: float = 1e-3,
     ) -> None:
         """`hidden` and `latent` sizes of the VAE; `labels` hard or soft; `temperature` of soft ones; `lr` of the VAE's Adam."""
         super().__init__()
@@ -59,9 +68,13 @@ class GenerativeReplay(Method):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def begin(self, learner: "Learner", task: Task) -> Task:
-        x = learner.prepare(task.train.fetch(torch.arange(min(len(task.train), 100)))[0], augment=False)
+        x = learner.prepare(
+            task.train.fetch(torch.arange(min(len(task.train), 100)))[0], augment=False
+        )
         if not 0 <= float(x.min()) <= float(x.max()) <= 1:
-            raise HoldfastError(f"the VAE draws inputs in [0, 1], task {task.name!r} has {x.min():.3g} to {x.max():.3g}; scale them")
+            raise HoldfastError(
+                f"the VAE draws inputs in [0, 1], task {task.name!r} has {x.min():.3g} to {x.max():.3g}; scale them"
+            )
         if "now" not in self._modules:
             self.now = self._vae(x[0].numel()).to(learner.device)
         return task
@@ -75,15 +88,26 @@ class GenerativeReplay(Method):
         x = (x * 255).round().to(torch.uint8) if batch.x.dtype == torch.uint8 else x
         known = task if learner.scenario == "task" else None
         z = self.old.among_ended(learner.model, learner.prepare(x, augment=False), known)
-        return batch.add(self.name, Rows(x, z.argmax(1), task, {"logits": z} if self.labels == "soft" else {}), float(t))
+        return batch.add(
+            self.name,
+            Rows(x, z.argmax(1), task, {"logits": z} if self.labels == "soft" else {}),
+            float(t),
+        )
 
     def criterion(self, learner: "Learner", step: Step) -> Tensor:
-        z, target, w = restrict(step.logits, step.competing), within(step.batch.y, step.competing), step.batch.weights()
+        z, target, w = (
+            restrict(step.logits, step.competing),
+            within(step.batch.y, step.competing),
+            step.batch.weights(),
+        )
         if (block := step.batch.block(self.name)) is None:
             return F.cross_entropy(z, target, reduction="none") @ w
         mine = torch.zeros(len(w), dtype=torch.bool, device=w.device)
         mine[step.rows(self.name)] = True
-        ours, theirs = step.logits[mine].clamp_min(-1e4), block.payloads["logits"].clamp_min(-1e4)  # 0 · -inf would be NaN
+        ours, theirs = (
+            step.logits[mine].clamp_min(-1e4),
+            block.payloads["logits"].clamp_min(-1e4),
+        )  # 0 · -inf would be NaN
         others = F.cross_entropy(z[~mine], target[~mine], reduction="none") @ w[~mine]
         return others + w[mine].sum() * distillation(ours, theirs, self.temperature)
 

@@ -35,7 +35,11 @@ def grown_basis(basis: Tensor, gram: Tensor, threshold: float) -> Tensor:
     rest = whole - m @ (m.T @ whole)
     rest = rest - (rest @ m) @ m.T
     values, vectors = torch.linalg.eigh((rest + rest.T) / 2)
-    held = whole.trace() - rest.trace() + torch.cat([values.new_zeros(1), values.flip(0).clamp_min(0).cumsum(0)])
+    held = (
+        whole.trace()
+        - rest.trace()
+        + torch.cat([values.new_zeros(1), values.flip(0).clamp_min(0).cumsum(0)])
+    )
     more = int((held < threshold * whole.trace() * (1 - 1e-12)).sum())
     both = torch.cat([m, vectors.flip(1)[:, :more]], 1)[:, : len(gram)]
     return torch.linalg.qr(both)[0].to(basis.dtype).contiguous() if more else basis
@@ -50,10 +54,17 @@ class GPM(Projection):
         "projects each layer's gradient off the inputs of old tasks; stores a basis, no example",
         memory="linear",
         time="linear",
-        weak=(("class", "holds old outputs still but never compares old classes with new ones; use ER"),),
+        weak=(
+            (
+                "class",
+                "holds old outputs still but never compares old classes with new ones; use ER",
+            ),
+        ),
     )
 
-    def __init__(self, threshold: float = 0.97, samples: int = 300, project: str = "gradient") -> None:
+    def __init__(
+        self, threshold: float = 0.97, samples: int = 300, project: str = "gradient"
+    ) -> None:
         """`threshold` share of the inputs' norm that the bases hold, in (0, 1]; `samples` examples a task; `project` gradient or step."""
         super().__init__(project)
         if not 0 < threshold <= 1:
@@ -83,6 +94,11 @@ class GPM(Projection):
             rows = rows_in(layer, inp)
             if name not in self.host["layers"]:
                 self.host["layers"].append(name)
-                self.remember(f"basis_{len(self.host['layers']) - 1}", rows.new_zeros(rows.shape[1], 0))
+                self.remember(
+                    f"basis_{len(self.host['layers']) - 1}", rows.new_zeros(rows.shape[1], 0)
+                )
             k = self.host["layers"].index(name)
-            self.remember(f"basis_{k}", grown_basis(self.get_buffer(f"basis_{k}"), rows.T @ rows, self.threshold))
+            self.remember(
+                f"basis_{k}",
+                grown_basis(self.get_buffer(f"basis_{k}"), rows.T @ rows, self.threshold),
+            )

@@ -44,9 +44,16 @@ class GSS(ER):
             return
         new = step.batch.rows(torch.arange(len(step.batch.blocks[0])))
         stored = self.memory.sample(self.compare) if len(self.memory) else None
-        scores = torch.ones(len(new)) if stored is None else 1 + self._cosines(learner, new, stored).max(1).values.cpu()
+        scores = (
+            torch.ones(len(new))
+            if stored is None
+            else 1 + self._cosines(learner, new, stored).max(1).values.cpu()
+        )
         held, places = len(self.memory), {}
-        score, u = self.get_buffer("score"), torch.rand(2, len(new), generator=self.generator(), dtype=torch.float64)
+        score, u = (
+            self.get_buffer("score"),
+            torch.rand(2, len(new), generator=self.generator(), dtype=torch.float64),
+        )
         for k, c in enumerate(scores.tolist()):
             if held < self.memory.capacity:
                 slot, held = held, held + 1
@@ -63,12 +70,16 @@ class GSS(ER):
     def _cosines(self, learner: "Learner", new: Rows, stored: Rows) -> Tensor:
         """Between the loss gradients of new and stored rows, (N, M)."""
         n, of = len(new), torch.cat([_tasks(new), _tasks(stored)])
-        batch = Batch.of_stream(Rows(torch.cat([new.x, stored.x]), torch.cat([new.y, stored.y]), of))
+        batch = Batch.of_stream(
+            Rows(torch.cat([new.x, stored.x]), torch.cat([new.y, stored.y]), of)
+        )
         competing = learner.competing(batch)
         task = of if learner.scenario == "task" else None
 
         def losses(module: nn.Module, x: Tensor) -> Tensor:
-            return F.cross_entropy(restrict(module(x, task), competing), within(batch.y, competing), reduction="none")
+            return F.cross_entropy(
+                restrict(module(x, task), competing), within(batch.y, competing), reduction="none"
+            )
 
         products = gradient_products(learner.space, losses, learner.prepare(batch.x, augment=False))
         length = products.diagonal().clamp_min(1e-30).sqrt()

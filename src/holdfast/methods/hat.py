@@ -67,7 +67,11 @@ class HAT(Method):
         return batch
 
     def loss(self, learner: "Learner", step: Step) -> Tensor | float:
-        return self.strength * self._network(learner).cost(learner.task_number) if self.strength else 0.0
+        return (
+            self.strength * self._network(learner).cost(learner.task_number)
+            if self.strength
+            else 0.0
+        )
 
     def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
         delta = delta.mul_(self.get_buffer("free"))

@@ -47,7 +47,9 @@ class iCaRL(Replay):
 
     def __init__(self, capacity: int, temperature: float = 1.0, memory: str = "herding") -> None:
         """`capacity` exemplars in all, or of each class with `memory="herding_per_class"`; `temperature` of the teacher's targets."""
-        super().__init__(capacity, one_of("memory policy", memory, ("herding", "herding_per_class")), "boundary")
+        super().__init__(
+            capacity, one_of("memory policy", memory, ("herding", "herding_per_class")), "boundary"
+        )
         self.temperature = at_least("temperature", temperature, 1e-6)
         self.teacher = Teacher()
         self._means: tuple[Any, Tensor] | tuple[()] = ()  # derived: exemplar means at a step
@@ -58,11 +60,17 @@ class iCaRL(Replay):
         for task in stream:
             if known.issuperset(own_outputs(task).tolist()):
                 why = "as in blurry streams, where every task may bring every class; use ER or DERpp there"
-                raise HoldfastError(f"iCaRL learns classes that no earlier task had, but {task.name!r} has none, {why}")
+                raise HoldfastError(
+                    f"iCaRL learns classes that no earlier task had, but {task.name!r} has none, {why}"
+                )
             known |= set(own_outputs(task).tolist())
 
     def begin(self, learner: "Learner", task: Task) -> Task:
-        return replace(task, train=JoinedPart([task.train, *stored_parts(self.memory)])) if len(self.memory) else task
+        return (
+            replace(task, train=JoinedPart([task.train, *stored_parts(self.memory)]))
+            if len(self.memory)
+            else task
+        )
 
     def criterion(self, learner: "Learner", step: Step) -> Tensor:
         seen = learner.seen_outputs
@@ -71,7 +79,9 @@ class iCaRL(Replay):
             ended = self.teacher.ended
             old = self.teacher(learner.model, step.x, None).index_select(1, ended)
             target.index_copy_(1, ended, torch.sigmoid(old / self.temperature).to(target.dtype))
-        rows = F.binary_cross_entropy_with_logits(step.logits[:, :seen], target, reduction="none").sum(1)
+        rows = F.binary_cross_entropy_with_logits(
+            step.logits[:, :seen], target, reduction="none"
+        ).sum(1)
         return rows @ step.batch.weights()
 
     def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
@@ -79,9 +89,13 @@ class iCaRL(Replay):
         if not len(self.memory):
             return learner.head(features, None)
         means = self.means(learner)
-        exact = torch.promote_types(features.dtype, torch.float32)  # there is no cdist of half precision
+        exact = torch.promote_types(
+            features.dtype, torch.float32
+        )  # there is no cdist of half precision
         distance = torch.cdist(F.normalize(features, dim=1).to(exact), means.to(exact)).square()
-        return F.pad(-distance, (0, learner.head.width - len(means)), value=-torch.inf).nan_to_num(nan=-torch.inf, neginf=-torch.inf)
+        return F.pad(-distance, (0, learner.head.width - len(means)), value=-torch.inf).nan_to_num(
+            nan=-torch.inf, neginf=-torch.inf
+        )
 
     def means(self, learner: "Learner") -> Tensor:
         """Means of the exemplars' features under the present weights, (C, D); NaN for classes without exemplars."""
@@ -89,8 +103,13 @@ class iCaRL(Replay):
         if not self._means or self._means[0] != now:
             rows = self.memory.everything()
             features = F.normalize(learner.embed(rows.x), dim=1)
-            total = features.new_zeros(int(rows.y.max()) + 1, features.shape[1]).index_add_(0, rows.y, features)
-            self._means = (now, F.normalize(total, dim=1).masked_fill((total == 0).all(1, keepdim=True), torch.nan))
+            total = features.new_zeros(int(rows.y.max()) + 1, features.shape[1]).index_add_(
+                0, rows.y, features
+            )
+            self._means = (
+                now,
+                F.normalize(total, dim=1).masked_fill((total == 0).all(1, keepdim=True), torch.nan),
+            )
         return self._means[1]
 
     def consolidate(self, learner: "Learner", task: Task) -> None:

@@ -37,7 +37,10 @@ class KFACEWC(Method):
     def __init__(self, strength: float, samples: int = 1000, labels: str = "auto") -> None:
         """`strength` λ ≥ 0; `samples` examples for the factors (0: all); `labels` of the Fisher (auto: see EWC)."""
         super().__init__()
-        self.strength, self.samples = at_least("strength", strength, 0), int(at_least("samples", samples, 0))
+        self.strength, self.samples = (
+            at_least("strength", strength, 0),
+            int(at_least("samples", samples, 0)),
+        )
         self.labels = one_of("Fisher labels", labels, LABELS)
         self.host |= {"layers": [], "tasks": 0}
         self.remember("anchor", None, vector=True)
@@ -50,7 +53,9 @@ class KFACEWC(Method):
         if anchor is None:
             return
         moved, into = (
-            LayerViews(learner.space, torch.sub(learner.space.theta, anchor, out=learner.space.scratch)),
+            LayerViews(
+                learner.space, torch.sub(learner.space.theta, anchor, out=learner.space.scratch)
+            ),
             LayerViews(learner.space, g),
         )
         for k, name in enumerate(self.host["layers"]):
@@ -63,7 +68,15 @@ class KFACEWC(Method):
             return
         x, y, logits = learner.probe(task, self.samples, self.generator())
         matrices(learner.model, self.name)
-        found = kronecker_factors(learner.model, logits, x, y, labels=self.labels, generator=self.generator(), who=self.name)
+        found = kronecker_factors(
+            learner.model,
+            logits,
+            x,
+            y,
+            labels=self.labels,
+            generator=self.generator(),
+            who=self.name,
+        )
         t, layers = self.host["tasks"], self.host["layers"]
         for name, (a, b) in found.items():
             if name in layers:

@@ -50,7 +50,13 @@ class LaMAML(Replay):
     )
 
     def __init__(
-        self, capacity: int, alpha: float = 0.1, rate: float = 0.1, inner: int = 5, ratio: float = 0.5, clip: float | None = 2.0
+        self,
+        capacity: int,
+        alpha: float = 0.1,
+        rate: float = 0.1,
+        inner: int = 5,
+        ratio: float = 0.5,
+        clip: float | None = 2.0,
     ) -> None:
         """`capacity` examples; `alpha` first learning rate of every weight; `rate` η of α; `inner` parts; `ratio` memory share;
         `clip` largest norm of each gradient (None: off)."""
@@ -59,7 +65,9 @@ class LaMAML(Replay):
         self.inner, self.ratio = int(at_least("inner", inner, 1)), ratio
         share_to_rows(ratio, 1)
         if clip is not None and not clip > 0:
-            raise HoldfastError(f"clip is the largest norm of a gradient, above 0, got {clip}; None switches it off")
+            raise HoldfastError(
+                f"clip is the largest norm of a gradient, above 0, got {clip}; None switches it off"
+            )
         self.clip = clip
         self.remember("offset", None, vector=True)
         self._moved: tuple[Tensor] | tuple[()] = ()  # from `gradient` to `update` of one step
@@ -69,7 +77,9 @@ class LaMAML(Replay):
 
     def _gradient_on(self, learner: "Learner", batch: Batch) -> Tensor:
         g = learner.gradient_on(batch, out=learner.space.scratch)
-        return g if self.clip is None else g.mul_((self.clip / g.norm().clamp_min(1e-12)).clamp(max=1))
+        return (
+            g if self.clip is None else g.mul_((self.clip / g.norm().clamp_min(1e-12)).clamp(max=1))
+        )
 
     def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
         theta = learner.space.theta
@@ -97,4 +107,8 @@ class LaMAML(Replay):
 
 def _parts(batch: Batch, count: int) -> list[Batch]:
     """The stream's rows in `count` parts (fewer where there are fewer rows)."""
-    return [Batch.of_stream(batch.rows(index)) for index in torch.arange(len(batch.blocks[0])).tensor_split(count) if len(index)]
+    return [
+        Batch.of_stream(batch.rows(index))
+        for index in torch.arange(len(batch.blocks[0])).tensor_split(count)
+        if len(index)
+    ]

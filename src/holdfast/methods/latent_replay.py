@@ -36,10 +36,21 @@ class LatentReplay(Replay):
         ignores=("training.groups",),
     )
 
-    def __init__(self, capacity: int, depth: int = 1, ratio: float = 0.5, freeze: str = "first", memory: str = "class_balanced") -> None:
+    def __init__(
+        self,
+        capacity: int,
+        depth: int = 1,
+        ratio: float = 0.5,
+        freeze: str = "first",
+        memory: str = "class_balanced",
+    ) -> None:
         """`capacity` activations; `depth` weight layers (or blocks) of the backbone are the trunk; `ratio` memory share of the batch;
         `freeze` first or start; `memory` policy."""
-        super().__init__(capacity, one_of("memory policy", memory, ("reservoir", "class_balanced", "ring")), "boundary")
+        super().__init__(
+            capacity,
+            one_of("memory policy", memory, ("reservoir", "class_balanced", "ring")),
+            "boundary",
+        )
         self.depth, self.ratio = int(at_least("depth", depth, 1)), ratio
         self.freeze = one_of("freeze", freeze, ("first", "start"))
         share_to_rows(ratio, 1)
@@ -69,7 +80,9 @@ class LatentReplay(Replay):
     def latent(self, learner: "Learner", x: Tensor) -> Tensor:
         """What the trunk makes of raw inputs, in eval mode, not augmented."""
         if not isinstance(learner.model, Trunk):
-            raise HoldfastError("another part of the sum replaced the network; LatentReplay needs its trunk")
+            raise HoldfastError(
+                "another part of the sum replaced the network; LatentReplay needs its trunk"
+            )
         return learner.model.latent(learner.prepare(x.to(learner.device), augment=False))
 
 

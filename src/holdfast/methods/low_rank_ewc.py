@@ -44,7 +44,9 @@ class LowRankEWC(Method):
         neutral=(("strength", 0),),
     )
 
-    def __init__(self, strength: float, rank: int = 10, samples: int = 200, labels: str = "sampled") -> None:
+    def __init__(
+        self, strength: float, rank: int = 10, samples: int = 200, labels: str = "sampled"
+    ) -> None:
         """`strength` λ ≥ 0; `rank` eigenvectors kept; `samples` examples for the Fisher; `labels` sampled, predicted or empirical."""
         super().__init__()
         self.strength, self.rank = at_least("strength", strength, 0), int(at_least("rank", rank, 1))
@@ -60,16 +62,25 @@ class LowRankEWC(Method):
         if roots is None or rest is None or anchor is None:
             return
         moved = torch.sub(learner.space.theta, anchor, out=learner.space.scratch)
-        g.addmv_(roots.T, roots @ moved, alpha=self.strength).addcmul_(rest, moved, value=self.strength)
+        g.addmv_(roots.T, roots @ moved, alpha=self.strength).addcmul_(
+            rest, moved, value=self.strength
+        )
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         if not self.strength:
             return
         x, y, logits = learner.probe(task, self.samples, self.generator())
         with torch.no_grad(), evaluating(learner.model):
-            chosen = label_weights(logits(learner.model, x), self.labels, y, self.generator()).argmax(1)
+            chosen = label_weights(
+                logits(learner.model, x), self.labels, y, self.generator()
+            ).argmax(1)
         of_row = iter(chosen)
-        rows = per_example_gradients(learner.space, lambda m, one: logits(m, one).log_softmax(1)[:, next(of_row)], x) / len(x) ** 0.5
+        rows = (
+            per_example_gradients(
+                learner.space, lambda m, one: logits(m, one).log_softmax(1)[:, next(of_row)], x
+            )
+            / len(x) ** 0.5
+        )
         diagonal = rows.square().sum(0)
         if (before := self._buffers["roots"]) is not None:
             diagonal += before.square().sum(0) + self.get_buffer("rest")
@@ -79,4 +90,6 @@ class LowRankEWC(Method):
         self.remember("roots", roots, vector=True)
         self.remember("rest", (diagonal - roots.square().sum(0)).clamp_min_(0), vector=True)
         self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
-        learner.warn_if_unstable(self.strength, float(roots[0].square().sum() + self.get_buffer("rest").max()))
+        learner.warn_if_unstable(
+            self.strength, float(roots[0].square().sum() + self.get_buffer("rest").max())
+        )

@@ -43,7 +43,12 @@ class LwF(Method):
     )
 
     def __init__(
-        self, alpha: float = 1.0, temperature: float = 2.0, outputs: str = "old", t_squared: bool = True, weight: str = "one"
+        self,
+        alpha: float = 1.0,
+        temperature: float = 2.0,
+        outputs: str = "old",
+        t_squared: bool = True,
+        weight: str = "one",
     ) -> None:
         """Set up the distillation.
 
@@ -56,7 +61,10 @@ class LwF(Method):
             weight: `one`, or `tasks`, which multiplies the term by the number of old tasks.
         """
         super().__init__()
-        self.alpha, self.temperature = at_least("alpha", alpha, 0), at_least("temperature", temperature, 1e-6)
+        self.alpha, self.temperature = (
+            at_least("alpha", alpha, 0),
+            at_least("temperature", temperature, 1e-6),
+        )
         self.outputs, self.t_squared = one_of("outputs", outputs, ("old", "all")), t_squared
         self.weight = one_of("weight", weight, ("one", "tasks"))
         self.teacher = Teacher()
@@ -69,7 +77,9 @@ class LwF(Method):
         if learner.scenario == "task":
             z = learner.all_logits(step.stream(step.features))
             ranges = [slice(*learner.head.range_of(s)) for s in range(old_tasks)]
-            term = torch.stack([distillation(z[:, k], old[:, k], self.temperature) for k in ranges]).sum()
+            term = torch.stack(
+                [distillation(z[:, k], old[:, k], self.temperature) for k in ranges]
+            ).sum()
         elif self.outputs == "old":
             ended = self.teacher.ended
             mine, theirs = (z.index_select(1, ended) for z in (step.stream(step.logits), old))
@@ -78,7 +88,11 @@ class LwF(Method):
             mine = restrict(step.stream(step.logits), slice(0, learner.head.opened))
             theirs = restrict(old, slice(0, self.teacher.outputs))
             term = distillation(mine, theirs, self.temperature)
-        scale = self.alpha * (self.temperature**2 if self.t_squared else 1.0) * (old_tasks if self.weight == "tasks" else 1)
+        scale = (
+            self.alpha
+            * (self.temperature**2 if self.t_squared else 1.0)
+            * (old_tasks if self.weight == "tasks" else 1)
+        )
         return scale * term
 
     def consolidate(self, learner: "Learner", task: Task) -> None:

@@ -35,5 +35,8 @@ class MAS(Anchored):
     def consolidate(self, learner: "Learner", task: Task) -> None:
         if not self.strength:
             return
-        importance = self.hold(learner, learner.output_sensitivity(task, samples=self.samples, generator=self.generator()))
+        importance = self.hold(
+            learner,
+            learner.output_sensitivity(task, samples=self.samples, generator=self.generator()),
+        )
         learner.warn_if_unstable(2 * self.strength, float(importance.max()))

@@ -41,16 +41,25 @@ class MER(Replay):
         ),
     )
 
-    def __init__(self, capacity: int, rows: int = 9, batches: int = 1, beta: float = 0.03, gamma: float = 1.0) -> None:
+    def __init__(
+        self, capacity: int, rows: int = 9, batches: int = 1, beta: float = 0.03, gamma: float = 1.0
+    ) -> None:
         """`capacity` examples; `rows` of the memory in each of `batches` batches; `beta` β and `gamma` γ, the meta rates."""
         super().__init__(capacity, "reservoir", "stream")
-        self.rows, self.batches = int(at_least("rows", rows, 0)), int(at_least("batches", batches, 1))
+        self.rows, self.batches = (
+            int(at_least("rows", rows, 0)),
+            int(at_least("batches", batches, 1)),
+        )
         self.beta, self.gamma = at_least("beta", beta, 0), at_least("gamma", gamma, 0)
         self._moved: tuple[Tensor] | tuple[()] = ()  # from `gradient` to `update` of one step
 
     def draw(self, learner: "Learner", batch: Batch) -> Batch:
         size = self.rows * self.batches
-        return batch.add(self.name, self.memory.sample(size), 1.0) if size and len(self.memory) else batch
+        return (
+            batch.add(self.name, self.memory.sample(size), 1.0)
+            if size and len(self.memory)
+            else batch
+        )
 
     def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
         theta, rate = learner.space.theta, learner.learning_rate
@@ -59,7 +68,9 @@ class MER(Replay):
             for k in range(self.batches):
                 first = theta.detach().clone()
                 for one in self._one_by_one(step.batch, k):
-                    theta.data.add_(learner.gradient_on(one, out=learner.space.scratch), alpha=-rate)
+                    theta.data.add_(
+                        learner.gradient_on(one, out=learner.space.scratch), alpha=-rate
+                    )
                 theta.data.copy_(first.lerp_(theta.detach(), self.beta))
             self._moved = (theta.detach().sub(start).mul_(self.gamma),)
         return g
@@ -68,7 +79,11 @@ class MER(Replay):
         """The rows of the memory for the k-th batch, then the new ones, each a batch."""
         new = torch.arange(len(batch.blocks[0]))
         block = batch.block(self.name)
-        old = torch.arange(block.start, block.stop)[k * self.rows : (k + 1) * self.rows] if block else new[:0]
+        old = (
+            torch.arange(block.start, block.stop)[k * self.rows : (k + 1) * self.rows]
+            if block
+            else new[:0]
+        )
         single = (batch.rows(index) for index in torch.cat([old, new]).split(1))
         return [Batch.of_stream(Rows(r.x, r.y, int(r.task))) for r in single]
 

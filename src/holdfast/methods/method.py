@@ -18,7 +18,19 @@ if TYPE_CHECKING:
     from holdfast.methods.compose import Composite
     from holdfast.training.learner import Learner
 
-PLACES = ("attach", "predict", "begin", "draw", "criterion", "loss", "penalty", "gradient", "update", "after", "consolidate")
+PLACES = (
+    "attach",
+    "predict",
+    "begin",
+    "draw",
+    "criterion",
+    "loss",
+    "penalty",
+    "gradient",
+    "update",
+    "after",
+    "consolidate",
+)
 PENALTY_IN_CLASS = reason("penalty-in-class")
 EXCLUSIVE = ("criterion", "gradient", "predict")
 
@@ -39,15 +51,21 @@ class Declaration:
     stores_examples: bool = False
     restarts: bool = False  # trains anew for every task
     trains: bool = True
-    isolates: bool = False  # gives tasks weights of their own: refuses replay and penalties beside it
-    edits_weights: bool = False  # in consolidate: done before the other parts of a sum look at the weights
+    isolates: bool = (
+        False  # gives tasks weights of their own: refuses replay and penalties beside it
+    )
+    edits_weights: bool = (
+        False  # in consolidate: done before the other parts of a sum look at the weights
+    )
     raw_gradient: bool = False  # reads step.raw_gradient
     delta: bool = False  # reads step.delta
     memory: str = "constant"  # growth of its state with the number of tasks: none, constant, linear, quadratic
     parameters: str = "none"  # growth of what it adds to the network
     time: str = "constant"  # growth of the time that a task takes
     neutral: tuple[tuple[str, Any], ...] = ()  # (argument, value) with which it equals FineTune
-    ignores: tuple[str, ...] = ()  # settings of a run that it replaces: "training.lr", "training.outputs=current"
+    ignores: tuple[
+        str, ...
+    ] = ()  # settings of a run that it replaces: "training.lr", "training.outputs=current"
 
 
 @dataclass(frozen=True)
@@ -87,7 +105,11 @@ class Method(Stateful):
     def signature(cls) -> dict[str, inspect.Parameter]:
         """Constructor arguments by name."""
         parameters = inspect.signature(cls.__init__).parameters
-        return {n: p for n, p in parameters.items() if n != "self" and p.kind is not p.VAR_KEYWORD and p.kind is not p.VAR_POSITIONAL}
+        return {
+            n: p
+            for n, p in parameters.items()
+            if n != "self" and p.kind is not p.VAR_KEYWORD and p.kind is not p.VAR_POSITIONAL
+        }
 
     def __repr__(self) -> str:
         shown = []
@@ -185,7 +207,9 @@ def _remembering(init: Any) -> Any:
         try:
             bound = signature.bind(self, *args, **kwargs)
         except TypeError as error:
-            raise HoldfastError(f"{name}: {error}; its arguments are {', '.join(known) or 'none'}") from None
+            raise HoldfastError(
+                f"{name}: {error}; its arguments are {', '.join(known) or 'none'}"
+            ) from None
         bound.apply_defaults()
         init(self, *args, **kwargs)
         if type(self).__init__ is wrapped:
@@ -196,7 +220,11 @@ def _remembering(init: Any) -> Any:
 
 def only_with_task(rule: str) -> dict[str, Any]:
     """Fields of a declaration of a method that works with the task id alone; the rule of the advice says why."""
-    return {"scenarios": ("task",), "refused": (("domain", reason(rule)), ("class", reason(rule))), "task_id": True}
+    return {
+        "scenarios": ("task",),
+        "refused": (("domain", reason(rule)), ("class", reason(rule))),
+        "task_id": True,
+    }
 
 
 def at_least(name: str, value: float, lowest: float) -> float:

@@ -38,7 +38,10 @@ class MIR(Replay):
     ) -> None:
         """`capacity` examples; `candidates` drawn a step; `rows` of them replayed (0: as many as the stream's); the rest as in ER."""
         super().__init__(capacity, memory, insert)
-        self.candidates, self.rows = int(at_least("candidates", candidates, 1)), int(at_least("rows", rows, 0))
+        self.candidates, self.rows = (
+            int(at_least("candidates", candidates, 1)),
+            int(at_least("rows", rows, 0)),
+        )
 
     def draw(self, learner: "Learner", batch: Batch) -> Batch:
         if not len(self.memory):

@@ -33,7 +33,9 @@ class OLoRA(Adapters):
     )
     together = True
 
-    def __init__(self, strength: float = 0.5, rank: int = 8, alpha: float = 16.0, freeze: str = "first") -> None:
+    def __init__(
+        self, strength: float = 0.5, rank: int = 8, alpha: float = 16.0, freeze: str = "first"
+    ) -> None:
         """`strength` λ ≥ 0 of orthogonality; the rest as in LoRA."""
         super().__init__(rank, alpha, freeze)
         self.strength = at_least("strength", strength, 0)

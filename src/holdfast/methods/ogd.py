@@ -46,13 +46,23 @@ class OGD(Projection):
         "projects the gradient off the stored gradients of old examples' logits",
         memory="linear",
         time="linear",
-        weak=(("class", "holds old logits still but never compares old classes with new ones; use ER"),),
+        weak=(
+            (
+                "class",
+                "holds old logits still but never compares old classes with new ones; use ER",
+            ),
+        ),
     )
 
-    def __init__(self, samples: int = 200, project: str = "gradient", limit_bytes: float = 2e9) -> None:
+    def __init__(
+        self, samples: int = 200, project: str = "gradient", limit_bytes: float = 2e9
+    ) -> None:
         """`samples` gradients stored a task; `project` gradient or step; `limit_bytes` that the basis may take."""
         super().__init__(project)
-        self.samples, self.limit = int(at_least("samples", samples, 1)), at_least("limit_bytes", limit_bytes, 1)
+        self.samples, self.limit = (
+            int(at_least("samples", samples, 1)),
+            at_least("limit_bytes", limit_bytes, 1),
+        )
         self.remember("basis", None, vector=True)
 
     def check(self, learner: "Learner", stream: Stream) -> None:
@@ -76,6 +86,8 @@ class OGD(Projection):
         self._refuse_beyond(learner.task_number + 1, learner, "so far")
         x, y, logits = learner.probe(task, self.samples, self.generator())
         label = iter(y)
-        rows = per_example_gradients(learner.space, lambda m, one: logits(m, one)[:, next(label)], x)
+        rows = per_example_gradients(
+            learner.space, lambda m, one: logits(m, one)[:, next(label)], x
+        )
         before = self._buffers["basis"]
         self.remember("basis", extended(rows[:0] if before is None else before, rows), vector=True)

@@ -38,10 +38,16 @@ class OML(Replay):
         stores_examples=True,
     )
 
-    def __init__(self, capacity: int, inner_lr: float = 0.1, inner: int = 5, ratio: float = 0.5) -> None:
+    def __init__(
+        self, capacity: int, inner_lr: float = 0.1, inner: int = 5, ratio: float = 0.5
+    ) -> None:
         """`capacity` examples; `inner_lr` η; `inner` parts of the new rows; `ratio` memory share of the outer batch."""
         super().__init__(capacity, "reservoir", "stream")
-        self.inner_lr, self.inner, self.ratio = at_least("inner_lr", inner_lr, 0), int(at_least("inner", inner, 1)), ratio
+        self.inner_lr, self.inner, self.ratio = (
+            at_least("inner_lr", inner_lr, 0),
+            int(at_least("inner", inner, 1)),
+            ratio,
+        )
         share_to_rows(ratio, 1)
         self.host["part"] = 1
         self._learnt: tuple[Any, Tensor] | tuple[()] = ()  # derived: the head learnt at a step
@@ -71,7 +77,9 @@ class OML(Replay):
         if not self._learnt or self._learnt[0] != now:
             rows, w = self.memory.everything(), _matrix(learner.head)
             h = _with_one(learner.embed(rows.x))
-            for part in torch.randperm(len(rows), generator=torch.Generator().manual_seed(self.seed)).split(self.host["part"]):
+            for part in torch.randperm(
+                len(rows), generator=torch.Generator().manual_seed(self.seed)
+            ).split(self.host["part"]):
                 on = part.to(h.device)
                 w = self._learn(w, h[on], rows.y[on])
             self._learnt = (now, w)

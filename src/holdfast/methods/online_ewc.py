@@ -31,14 +31,27 @@ class OnlineEWC(Method):
     )
 
     def __init__(
-        self, strength: float, gamma: float = 1.0, samples: int = 1000, labels: str = "auto", decay: float = 1.0, normalize: bool = False
+        self,
+        strength: float,
+        gamma: float = 1.0,
+        samples: int = 1000,
+        labels: str = "auto",
+        decay: float = 1.0,
+        normalize: bool = False,
     ) -> None:
         """`strength` λ ≥ 0; `gamma` γ in [0, 1]; `samples` for F (0: all); `labels` as EWC; `decay` multiplies λ at each boundary."""
         super().__init__()
         if not 0 <= gamma <= 1:
             raise HoldfastError(f"gamma must lie in [0, 1], got {gamma}")
-        self.strength, self.gamma, self.normalize = at_least("strength", strength, 0), gamma, normalize
-        self.samples, self.labels = int(at_least("samples", samples, 0)), one_of("Fisher labels", labels, LABELS)
+        self.strength, self.gamma, self.normalize = (
+            at_least("strength", strength, 0),
+            gamma,
+            normalize,
+        )
+        self.samples, self.labels = (
+            int(at_least("samples", samples, 0)),
+            one_of("Fisher labels", labels, LABELS),
+        )
         self.decay = at_least("decay", decay, 0)
         self.host["boundaries"] = 0
         for name in ("fisher", "anchor"):
@@ -52,12 +65,18 @@ class OnlineEWC(Method):
     def penalty(self, learner: "Learner", g: Tensor) -> None:
         fisher, anchor = self._buffers["fisher"], self._buffers["anchor"]
         if fisher is not None and anchor is not None and self.strength:
-            g.addcmul_(fisher, torch.sub(learner.space.theta, anchor, out=learner.space.scratch), value=self.stiffness)
+            g.addcmul_(
+                fisher,
+                torch.sub(learner.space.theta, anchor, out=learner.space.scratch),
+                value=self.stiffness,
+            )
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         if not self.strength:
             return
-        fisher = learner.fisher(task, samples=self.samples, labels=self.labels, generator=self.generator())
+        fisher = learner.fisher(
+            task, samples=self.samples, labels=self.labels, generator=self.generator()
+        )
         if self.normalize:
             fisher /= fisher.max().clamp_min(1e-30)
         if (before := self._buffers["fisher"]) is not None:

@@ -40,7 +40,9 @@ class PackNet(Method):
         """`tasks` T, where known; else `share` of the free weights that each task keeps, in (0, 1); `epochs` of retraining."""
         super().__init__()
         if not 0 < share < 1:
-            raise HoldfastError(f"share is what a task keeps of the free weights, in (0, 1), got {share}; give tasks= for equal shares")
+            raise HoldfastError(
+                f"share is what a task keeps of the free weights, in (0, 1), got {share}; give tasks= for equal shares"
+            )
         self.tasks, self.share = None if tasks is None else int(at_least("tasks", tasks, 1)), share
         self.epochs = int(at_least("epochs", epochs, 0))
         self.remember("free", None, vector=True)
@@ -86,7 +88,9 @@ class PackNet(Method):
     def _allow(self, learner: "Learner", owner: int | None) -> None:
         """What may move: weights without an owner (None) or those of task `owner`; in task 1 the biases and norms, always the head."""
         packed = self._network(learner)
-        free = learner.space.mask(lambda name: not name.startswith("backbone.") or not packed.settled)
+        free = learner.space.mask(
+            lambda name: not name.startswith("backbone.") or not packed.settled
+        )
         views = learner.space.views(free)
         for name, owners in packed.owners():
             views[f"backbone.{name}"].copy_(owners == (0 if owner is None else owner + 1))

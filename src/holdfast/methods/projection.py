@@ -22,7 +22,10 @@ class Projection(Method):
 
     def uses(self, place: str) -> bool:
         """As for every method; gradient or change of θ, whichever is projected."""
-        return super().uses(place) and place != {"gradient": "update", "step": "gradient"}[self.project]
+        return (
+            super().uses(place)
+            and place != {"gradient": "update", "step": "gradient"}[self.project]
+        )
 
     def projected(self, learner: "Learner", vector: Tensor) -> Tensor:
         """`vector`, θ-shaped, without the part that would change what is held."""

@@ -27,7 +27,10 @@ class RanPAC(FrozenFeatures):
     def __init__(self, projection: int = 2000, ridge: float = 1.0) -> None:
         """`projection` M random features; `ridge` λ > 0."""
         super().__init__()
-        self.projection, self.ridge = int(at_least("projection", projection, 1)), at_least("ridge", ridge, 1e-12)
+        self.projection, self.ridge = (
+            int(at_least("projection", projection, 1)),
+            at_least("ridge", ridge, 1e-12),
+        )
         self.remember("random", torch.zeros(0, 0, dtype=torch.float64))  # (D, M)
         self.remember("products", torch.zeros(0, 0, dtype=torch.float64))  # G (M, M)
 
@@ -35,7 +38,9 @@ class RanPAC(FrozenFeatures):
         w = self.get_buffer("random")
         if not w.numel():
             generator = torch.Generator().manual_seed(seed_from(self.seed, "projection"))
-            w = torch.randn(features.shape[1], self.projection, generator=generator, dtype=torch.float64).to(features.device)
+            w = torch.randn(
+                features.shape[1], self.projection, generator=generator, dtype=torch.float64
+            ).to(features.device)
             self.remember("random", w)
         return (features.double() @ w).relu_()
 

@@ -67,7 +67,13 @@ class Replay(Method):
         """Refuses a memory without room for one example of each class (of each task, where tasks share it)."""
         policy = self.memory.policy
         what = "tasks" if policy in ("coreset", "ring") else "classes"
-        groups = len(stream) if what == "tasks" else sum(len(t.labels) for t in stream) if policy == "herding" else stream.outputs
+        groups = (
+            len(stream)
+            if what == "tasks"
+            else sum(len(t.labels) for t in stream)
+            if policy == "herding"
+            else stream.outputs
+        )
         if policy not in GROWING and self.memory.capacity < groups:
             raise HoldfastError(
                 f"{self.name}: a memory of {self.memory.capacity} is smaller than the number of {what}, {groups}; "

@@ -41,7 +41,9 @@ class RWalk(Anchored):
         neutral=(("strength", 0),),
     )
 
-    def __init__(self, strength: float, alpha: float = 0.9, window: int = 10, epsilon: float = 1e-3) -> None:
+    def __init__(
+        self, strength: float, alpha: float = 0.9, window: int = 10, epsilon: float = 1e-3
+    ) -> None:
         """`strength` λ ≥ 0; `alpha` α in (0, 1], the weight of the newest Fisher; `window` Δt in steps; `epsilon` ε > 0."""
         super().__init__(strength)
         if not 0 < alpha <= 1:
@@ -72,13 +74,19 @@ class RWalk(Anchored):
         fisher.lerp_(fresh, self.alpha if self.host["windows"] else 1.0)
         self.host["windows"] += 1
         length = (theta - self.get_buffer("start")).square_().mul_(fisher).mul_(0.5)
-        self.get_buffer("score").add_(self.get_buffer("saved").clamp_min(0) / length.add_(self.epsilon))
+        self.get_buffer("score").add_(
+            self.get_buffer("saved").clamp_min(0) / length.add_(self.epsilon)
+        )
         self.get_buffer("saved").zero_()
         self.get_buffer("start").copy_(theta)
 
     def consolidate(self, learner: "Learner", task: Task) -> None:
         fisher, score = self.get_buffer("fisher"), self.get_buffer("score")
-        self.remember("importance", fisher / fisher.max().clamp_min(1e-30) + score / score.max().clamp_min(1e-30), vector=True)
+        self.remember(
+            "importance",
+            fisher / fisher.max().clamp_min(1e-30) + score / score.max().clamp_min(1e-30),
+            vector=True,
+        )
         self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
         score.mul_(0.5)
         for name in ("saved", "start"):  # of the task that ended

@@ -34,11 +34,16 @@ class SI(Anchored):
         neutral=(("strength", 0),),
     )
 
-    def __init__(self, strength: float, xi: float = 0.1, gradient: str = "task", clamp: str = "none") -> None:
+    def __init__(
+        self, strength: float, xi: float = 0.1, gradient: str = "task", clamp: str = "none"
+    ) -> None:
         """`strength` c ≥ 0; `xi` ξ > 0, the damping; `gradient` task or total; `clamp` none or sum."""
         super().__init__(strength)
         self.xi = at_least("xi", xi, 1e-12)
-        self.which, self.clamp = one_of("gradient", gradient, ("task", "total")), one_of("clamp", clamp, ("none", "sum"))
+        self.which, self.clamp = (
+            one_of("gradient", gradient, ("task", "total")),
+            one_of("clamp", clamp, ("none", "sum")),
+        )
         self.declaration = replace(self.declaration, raw_gradient=self.which == "task")  # type: ignore[misc]
         for name in ("omega", "start"):
             self.remember(name, None, vector=True)

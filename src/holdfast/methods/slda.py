@@ -38,6 +38,8 @@ class SLDA(FrozenFeatures):
         n, sums = self.get_buffer("counts"), self.get_buffer("sums")
         means = sums / n.clamp_min(1)[:, None]
         within = (self.get_buffer("products") - (means * n[:, None]).T @ means) / n.sum()
-        shrunk = (1 - self.shrinkage) * within + self.shrinkage * torch.eye(len(within), dtype=within.dtype, device=within.device)
+        shrunk = (1 - self.shrinkage) * within + self.shrinkage * torch.eye(
+            len(within), dtype=within.dtype, device=within.device
+        )
         w = torch.linalg.lstsq(shrunk.cpu(), means.T.cpu()).solution.T.to(means.device)
         return w, -(w * means).sum(1) / 2

@@ -76,7 +76,9 @@ def _method(node: ast.expr, what: str) -> Method:
             raise
         except (TypeError, ValueError, OverflowError) as error:  # a value of the wrong kind
             raise HoldfastError(f"{what}: {shortened_code(node)}: {error}") from None
-    raise HoldfastError(f"{what}: expected names with arguments joined by '+', got {shortened_code(node)!r}")
+    raise HoldfastError(
+        f"{what}: expected names with arguments joined by '+', got {shortened_code(node)!r}"
+    )
 
 
 def _class(name: str) -> Callable[..., Method]:

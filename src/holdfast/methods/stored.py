@@ -19,13 +19,18 @@ CHUNK = 4096
 
 def ranked(learner: "Learner", task: Task, memory: Memory) -> dict[str, Rows]:
     """The training examples of a task that a ranked memory may keep, best first: by class (herding), or as a whole (coreset)."""
-    y = torch.cat([y for _, y, _ in task.train.batches(torch.arange(len(task.train)).split(CHUNK))]).cpu()
+    y = torch.cat(
+        [y for _, y, _ in task.train.batches(torch.arange(len(task.train)).split(CHUNK))]
+    ).cpu()
     features = F.normalize(learner.embed(task), dim=1)
     if memory.policy == "coreset":
         refuse_larger(memory.capacity // (len(memory.host["groups"]) + 1), task)
         groups = {str(task.index): (torch.arange(len(y)), k_centre)}
     else:
-        groups = {f"{task.index}:{v}": ((y == v).nonzero().flatten(), herding) for v in y.unique().tolist()}
+        groups = {
+            f"{task.index}:{v}": ((y == v).nonzero().flatten(), herding)
+            for v in y.unique().tolist()
+        }
     out = {}
     for key, (rows, rank) in groups.items():
         best = rows[rank(features[rows.to(features.device)], memory.capacity)]
@@ -45,6 +50,11 @@ def refuse_larger(share: int, task: Task) -> None:
 def stored_parts(memory: Memory) -> list[ArrayPart]:
     """Everything stored, as parts to train on: one for each task."""
     rows = memory.everything()
-    tasks = rows.task if isinstance(rows.task, torch.Tensor) else torch.full((len(rows),), rows.task)
-    found = {t: rows.take((tasks == t).nonzero().flatten().to(rows.y.device)) for t in tasks.unique().tolist()}
+    tasks = (
+        rows.task if isinstance(rows.task, torch.Tensor) else torch.full((len(rows),), rows.task)
+    )
+    found = {
+        t: rows.take((tasks == t).nonzero().flatten().to(rows.y.device))
+        for t in tasks.unique().tolist()
+    }
     return [ArrayPart(r.x, r.y, t) for t, r in found.items()]

@@ -30,7 +30,12 @@ class SupSup(Method):
         "Wortsman et al. 2020",
         "a mask over fixed random weights for every task; infers the task where it is hidden",
         scenarios=("task", "domain"),
-        refused=(("class", "its outputs are one set, of which each task's mask predicts all; use RanPAC or ER"),),
+        refused=(
+            (
+                "class",
+                "its outputs are one set, of which each task's mask predicts all; use RanPAC or ER",
+            ),
+        ),
         isolates=True,
         memory="none",
         parameters="linear",
@@ -41,7 +46,9 @@ class SupSup(Method):
         """`share` of each layer's weights that a mask keeps, in (0, 1)."""
         super().__init__()
         if not 0 < share < 1:
-            raise HoldfastError(f"share is what a mask keeps of the weights, in (0, 1), got {share}")
+            raise HoldfastError(
+                f"share is what a mask keeps of the weights, in (0, 1), got {share}"
+            )
         self.share = share
 
     def attach(self, model: nn.Module) -> nn.Module:

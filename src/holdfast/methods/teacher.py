@@ -22,7 +22,9 @@ class Teacher(Snapshot):
     def __init__(self) -> None:
         super().__init__()
         self.remember("has_ended", torch.zeros(0, dtype=torch.bool))  # one entry per output
-        self._ended: tuple[int, Tensor] | tuple[()] = ()  # derived, so that no step searches the mask
+        self._ended: (
+            tuple[int, Tensor] | tuple[()]
+        ) = ()  # derived, so that no step searches the mask
 
     @property
     def ended(self) -> Tensor:

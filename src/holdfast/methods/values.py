@@ -15,7 +15,9 @@ def named_values(node: ast.Call, what: str) -> Iterator[tuple[str, object]]:
     seen: set[str] = set()
     for keyword in node.keywords:
         if keyword.arg is None:
-            raise HoldfastError(f"{what}: '**' cannot be used; write each argument as name=value, such as alpha=1.0")
+            raise HoldfastError(
+                f"{what}: '**' cannot be used; write each argument as name=value, such as alpha=1.0"
+            )
         if keyword.arg in seen:
             raise HoldfastError(f"{what}: the argument {keyword.arg} is given twice")
         seen.add(keyword.arg)

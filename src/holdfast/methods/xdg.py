@@ -30,7 +30,9 @@ class RandomGates(Gated):
 
     def _open(self, task: int) -> None:
         for k, width in enumerate(self.widths):
-            order = torch.randperm(width, generator=torch.Generator().manual_seed(seed_from(self.seed, task, k)))
+            order = torch.randperm(
+                width, generator=torch.Generator().manual_seed(seed_from(self.seed, task, k))
+            )
             row = torch.ones(1, width).index_fill_(1, order[: round(self.gated * width)], 0.0)
             before = self.get_buffer(f"gate_{k}")
             self._buffers[f"gate_{k}"] = torch.cat([before, row.to(before.device)])

@@ -9,7 +9,12 @@ from holdfast.metrics.anytime import (
     worst_case_accuracy,
 )
 from holdfast.metrics.examples import example_interval, expected_worst_forgetting, transfer_interval
-from holdfast.metrics.intervals import Interval, paired_seed_interval, seed_interval, wilson_interval
+from holdfast.metrics.intervals import (
+    Interval,
+    paired_seed_interval,
+    seed_interval,
+    wilson_interval,
+)
 from holdfast.metrics.learnt import UNLEARNT_ADVICE, Unlearnt, unlearnt, unlearnt_sentence
 from holdfast.metrics.matrix import UNTRAINED, AccuracyMatrix
 from holdfast.metrics.transfer import (

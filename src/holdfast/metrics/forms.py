@@ -39,7 +39,9 @@ def json_matrix(value: "str | Path | Mapping[str, Any]") -> Mapping[str, Any]:
         data = text_of(Path(value))
     data = json.loads(data) if isinstance(data, str) else data
     if not isinstance(data, Mapping) or not _lists(data, "tasks", "cells"):
-        raise HoldfastError("expected an accuracy matrix as JSON: an object with the lists tasks and cells")
+        raise HoldfastError(
+            "expected an accuracy matrix as JSON: an object with the lists tasks and cells"
+        )
     return data
 
 
@@ -72,7 +74,9 @@ def number(value: Any, what: str = "the score") -> float:
     except (TypeError, ValueError):
         raise HoldfastError(f"{what} must be a number, got {str(value)[:50]!r}") from None
     except OverflowError:
-        raise HoldfastError(f"{what} is a number that is too large for a score or a count") from None
+        raise HoldfastError(
+            f"{what} is a number that is too large for a score or a count"
+        ) from None
 
 
 def whole(value: Any, what: str) -> int:
@@ -89,7 +93,9 @@ def task_name(value: Any) -> Hashable:
     try:
         hash(name)
     except TypeError:
-        raise HoldfastError(f"a task's name must be text or a number, got {str(value)[:50]}") from None
+        raise HoldfastError(
+            f"a task's name must be text or a number, got {str(value)[:50]}"
+        ) from None
     return name
 
 
@@ -112,17 +118,35 @@ def score_bounds(value: Any) -> tuple[float, float]:
         low, high = number(pair[0], "score_range"), number(pair[1], "score_range")
         if -WIDEST <= low < high <= WIDEST:
             return low, high
-    raise HoldfastError(f"score_range must be (lowest, highest), two numbers below {WIDEST:g}, got {str(value)[:50]}")
+    raise HoldfastError(
+        f"score_range must be (lowest, highest), two numbers below {WIDEST:g}, got {str(value)[:50]}"
+    )
 
 
-def chance_levels(value: Any, tasks: Sequence[Hashable], bounds: tuple[float, float]) -> dict[Hashable, float]:
+def chance_levels(
+    value: Any, tasks: Sequence[Hashable], bounds: tuple[float, float]
+) -> dict[Hashable, float]:
     """Scores of guessing by task, in the order of tasks; those that are None are left out."""
-    levels = value if isinstance(value, Mapping) else {} if value is None else dict.fromkeys(tasks, value)
+    levels = (
+        value
+        if isinstance(value, Mapping)
+        else {}
+        if value is None
+        else dict.fromkeys(tasks, value)
+    )
     strange = [t for t in levels if t not in tasks]
     if strange:
-        raise HoldfastError(f"chance names task {str(strange[0])[:50]!r}, which is not in the matrix")
-    found = {t: number(levels[t], f"chance of task {str(t)[:50]!r}") for t in tasks if levels.get(t) is not None}
+        raise HoldfastError(
+            f"chance names task {str(strange[0])[:50]!r}, which is not in the matrix"
+        )
+    found = {
+        t: number(levels[t], f"chance of task {str(t)[:50]!r}")
+        for t in tasks
+        if levels.get(t) is not None
+    }
     for task, level in found.items():
         if not bounds[0] <= level <= bounds[1]:
-            raise HoldfastError(f"chance of task {str(task)[:50]!r} must be a possible score, in {list(bounds)}, got {level:g}")
+            raise HoldfastError(
+                f"chance of task {str(task)[:50]!r} must be a possible score, in {list(bounds)}, got {level:g}"
+            )
     return found

@@ -93,8 +93,9 @@ class AccuracyMatrix:
         self._position(task, "task")
         if after is not UNTRAINED:
             self._position(after, "after")
-        where = f"task {task!r} after {'nothing (untrained)' if after is UNTRAINED else repr(after)}" + (
-            f", segment {segment!r}" if segment else ""
+        where = (
+            f"task {task!r} after {'nothing (untrained)' if after is UNTRAINED else repr(after)}"
+            + (f", segment {segment!r}" if segment else "")
         )
         if (task, after, segment) in self.cells:
             raise HoldfastError(f"{where} is written already; each cell is written once")
@@ -113,12 +114,22 @@ class AccuracyMatrix:
         """Scores of single examples, checked."""
         kept = np.asarray(results, dtype=float)
         if kept.ndim != 1 or not len(kept):
-            raise HoldfastError(f"{where}: results must be one score for each example, got shape {kept.shape}")
+            raise HoldfastError(
+                f"{where}: results must be one score for each example, got shape {kept.shape}"
+            )
         if not np.isfinite(kept).all():
-            raise HoldfastError(f"{where}: results contain NaN or infinity; leave the cell out where it was not evaluated")
-        others = [len(c.results) for (t, _, s), c in self.cells.items() if t == task and s == segment and c.results is not None]
+            raise HoldfastError(
+                f"{where}: results contain NaN or infinity; leave the cell out where it was not evaluated"
+            )
+        others = [
+            len(c.results)
+            for (t, _, s), c in self.cells.items()
+            if t == task and s == segment and c.results is not None
+        ]
         if others and others[0] != len(kept):
-            raise HoldfastError(f"{where}: {len(kept)} results, other rows have {others[0]}; evaluate on the same examples")
+            raise HoldfastError(
+                f"{where}: {len(kept)} results, other rows have {others[0]}; evaluate on the same examples"
+            )
         self._check_range(kept.min(), where)
         self._check_range(kept.max(), where)
         return kept
@@ -134,7 +145,9 @@ class AccuracyMatrix:
         self._check_range(float(score), where)
         return float(score)
 
-    def _clusters(self, task: Hashable, clusters: Any, kept: np.ndarray | None, where: str) -> np.ndarray:
+    def _clusters(
+        self, task: Hashable, clusters: Any, kept: np.ndarray | None, where: str
+    ) -> np.ndarray:
         named = np.asarray(clusters)
         if kept is None or named.ndim != 1 or len(named) != len(kept):
             raise HoldfastError(f"{where}: clusters need one entry for each of the results")
@@ -146,7 +159,9 @@ class AccuracyMatrix:
         low, high = self.score_range
         if not low <= score <= high:
             hint = (
-                "; per cent? divide by 100, or set score_range" if high == 1 and 1 < score <= 100 else "; set score_range for another scale"
+                "; per cent? divide by 100, or set score_range"
+                if high == 1 and 1 < score <= 100
+                else "; set score_range for another scale"
             )
             raise HoldfastError(f"{where}: score {score:g} is outside [{low:g}, {high:g}]{hint}")
 
@@ -176,7 +191,9 @@ class AccuracyMatrix:
 
     def column(self, task: Hashable, segment: str | None = None) -> np.ndarray:
         """Scores of one task (or segment) untrained and after each task, (T + 1,)."""
-        return np.array([self.score(task, after=a, segment=segment) for a in (UNTRAINED, *self.tasks)])
+        return np.array(
+            [self.score(task, after=a, segment=segment) for a in (UNTRAINED, *self.tasks)]
+        )
 
     def to_array(self, orientation: str = "after-by-task", untrained: bool = True) -> np.ndarray:
         """Scores as an array, NaN where not evaluated: (T + 1, T) with the untrained row first, or (T, T) without it; or its transpose."""
@@ -186,18 +203,31 @@ class AccuracyMatrix:
 
     def example_counts(self) -> np.ndarray:
         """Number of examples behind each cell, (T + 1, T), NaN where not known."""
-        rows = [[self.cells.get((t, a, None)) for t in self.tasks] for a in (UNTRAINED, *self.tasks)]
-        return np.array([[math.nan if c is None or c.examples is None else c.examples for c in row] for row in rows])
+        rows = [
+            [self.cells.get((t, a, None)) for t in self.tasks] for a in (UNTRAINED, *self.tasks)
+        ]
+        return np.array(
+            [
+                [math.nan if c is None or c.examples is None else c.examples for c in row]
+                for row in rows
+            ]
+        )
 
     def results(self, task: Hashable) -> dict[Hashable | None, np.ndarray]:
         """Per-example scores of a task by row, where they were kept."""
-        return {a: c.results for (t, a, s), c in self.cells.items() if t == task and s is None and c.results is not None}
+        return {
+            a: c.results
+            for (t, a, s), c in self.cells.items()
+            if t == task and s is None and c.results is not None
+        }
 
     def segment_matrix(self, segment: str) -> "AccuracyMatrix":
         """The matrix of one segment over the tasks that have it, tasks in order."""
         having = [t for t in self.tasks if segment in self.segments.get(t, [])]
         if not having:
-            raise unknown("segment", segment, {s for names in self.segments.values() for s in names})
+            raise unknown(
+                "segment", segment, {s for names in self.segments.values() for s in names}
+            )
         out = AccuracyMatrix(self.tasks, score_range=self.score_range)
         out.cells = {(t, a, None): c for (t, a, s), c in self.cells.items() if s == segment}
         return out
@@ -229,7 +259,12 @@ class AccuracyMatrix:
         0.91
         """
         with reading("the scores", "records of task, after and score"):
-            rows = forms.complete([dict(zip(forms.COLUMNS, r, strict=False)) if isinstance(r, tuple) else dict(r) for r in records])
+            rows = forms.complete(
+                [
+                    dict(zip(forms.COLUMNS, r, strict=False)) if isinstance(r, tuple) else dict(r)
+                    for r in records
+                ]
+            )
             if tasks is None:
                 after = [r["after"] for r in rows if r["after"] is not None]
                 tasks = list(dict.fromkeys(after + [r["task"] for r in rows]))
@@ -244,7 +279,9 @@ class AccuracyMatrix:
         self.record(
             r["task"],
             after=r["after"],
-            score=None if r["score"] is None and r.get("results") is not None else forms.number(r["score"]),
+            score=None
+            if r["score"] is None and r.get("results") is not None
+            else forms.number(r["score"]),
             results=r.get("results"),
             clusters=r.get("clusters"),
             examples=None if forms.missing(examples) else forms.whole(examples, "examples"),
@@ -255,7 +292,13 @@ class AccuracyMatrix:
         """One dict a cell, the inverse of `from_records`."""
         out = []
         for (task, after, segment), c in self.cells.items():
-            r: dict[str, Any] = {"task": task, "after": after, "score": c.score, "examples": c.examples, "segment": segment}
+            r: dict[str, Any] = {
+                "task": task,
+                "after": after,
+                "score": c.score,
+                "examples": c.examples,
+                "segment": segment,
+            }
             if c.results is not None:
                 r["results"] = c.results.tolist()
                 if task in self.clusters:
@@ -301,7 +344,12 @@ class AccuracyMatrix:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, for `json.dumps`."""
-        out = {"format": FORMAT, "tasks": list(self.tasks), "score_range": list(self.score_range), "cells": self.to_records()}
+        out = {
+            "format": FORMAT,
+            "tasks": list(self.tasks),
+            "score_range": list(self.score_range),
+            "cells": self.to_records(),
+        }
         if self.chance:
             out["chance"] = [self.chance.get(t) for t in self.tasks]
         return out
@@ -313,9 +361,13 @@ class AccuracyMatrix:
         with reading(what, "JSON of an accuracy matrix"):
             data = forms.json_matrix(value)
             if data.get("format", FORMAT) != FORMAT:
-                raise HoldfastError(f"matrix format {str(data['format'])[:50]} is not known; this version reads {FORMAT}")
+                raise HoldfastError(
+                    f"matrix format {str(data['format'])[:50]} is not known; this version reads {FORMAT}"
+                )
             tasks = [forms.task_name(t) for t in data["tasks"]]
-            out = cls.from_records(data["cells"], tasks, score_range=data.get("score_range", (0.0, 1.0)))
+            out = cls.from_records(
+                data["cells"], tasks, score_range=data.get("score_range", (0.0, 1.0))
+            )
             if data.get("chance") is not None:
                 levels = dict(zip(out.tasks, data["chance"], strict=True))
                 out.chance = forms.chance_levels(levels, out.tasks, out.score_range)
@@ -323,7 +375,11 @@ class AccuracyMatrix:
 
     @classmethod
     def from_csv(
-        cls, path: str | Path, tasks: Sequence[Hashable] | None = None, *, score_range: tuple[float, float] = (0.0, 1.0)
+        cls,
+        path: str | Path,
+        tasks: Sequence[Hashable] | None = None,
+        *,
+        score_range: tuple[float, float] = (0.0, 1.0),
     ) -> "AccuracyMatrix":
         """From a CSV file with columns task, after, score (and examples, segment); an empty `after` is the untrained model."""
         with reading(str(path), "CSV of task, after and score"):
@@ -340,7 +396,11 @@ class AccuracyMatrix:
 
     @classmethod
     def from_frame(
-        cls, frame: "pd.DataFrame", tasks: Sequence[Hashable] | None = None, *, score_range: tuple[float, float] = (0.0, 1.0)
+        cls,
+        frame: "pd.DataFrame",
+        tasks: Sequence[Hashable] | None = None,
+        *,
+        score_range: tuple[float, float] = (0.0, 1.0),
     ) -> "AccuracyMatrix":
         """From a DataFrame with columns task, after, score (and examples, segment)."""
         return cls.from_records(frame.to_dict("records"), tasks, score_range=score_range)  # type: ignore[arg-type]
@@ -349,4 +409,6 @@ class AccuracyMatrix:
         """One row a cell: task, after, score, examples, segment."""
         import pandas as pd
 
-        return pd.DataFrame(self.to_records(), columns=["task", "after", "score", "examples", "segment"])
+        return pd.DataFrame(
+            self.to_records(), columns=["task", "after", "score", "examples", "segment"]
+        )

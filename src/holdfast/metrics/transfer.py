@@ -76,7 +76,9 @@ def backward_transfer(m: AccuracyMatrix) -> float:
     return _mean((r[-1] - np.diag(r))[:-1])
 
 
-def forward_transfer(m: AccuracyMatrix, baseline: Mapping[Hashable, float] | float | None = None) -> float:
+def forward_transfer(
+    m: AccuracyMatrix, baseline: Mapping[Hashable, float] | float | None = None
+) -> float:
     """FWT = 1/(T−1) Σ_{j≥2} (R[j−1, j] − b_j) (Lopez-Paz & Ranzato 2017).
 
     `baseline` b_j: chance level, or the mean of ≥ 5 untrained initialisations, by task or one for all. Without it NaN: the mean of
@@ -112,7 +114,10 @@ def zero_shot_accuracy(m: AccuracyMatrix) -> float:
 
 
 def learning_speed_transfer(
-    steps: Sequence[float], learner: Sequence[float], fresh: Sequence[float], threshold: float | None = None
+    steps: Sequence[float],
+    learner: Sequence[float],
+    fresh: Sequence[float],
+    threshold: float | None = None,
 ) -> dict[str, float]:
     """How much faster a task is learnt than by a fresh model: the other meaning of forward transfer.
 
@@ -125,7 +130,9 @@ def learning_speed_transfer(
     """
     s, a, b = (np.asarray(v, dtype=float) for v in (steps, learner, fresh))
     if not s.shape == a.shape == b.shape or s.ndim != 1 or len(s) < 2:
-        raise HoldfastError(f"expected three sequences of one length of at least 2, got {s.shape}, {a.shape}, {b.shape}")
+        raise HoldfastError(
+            f"expected three sequences of one length of at least 2, got {s.shape}, {a.shape}, {b.shape}"
+        )
     if (np.diff(s) <= 0).any():
         raise HoldfastError("steps must increase")
     area = float(np.trapezoid(a - b, s) / (s[-1] - s[0]))
@@ -268,19 +275,29 @@ def diaz_rodriguez(
     if sample_bytes is not None:
         if not data_bytes:
             raise HoldfastError("sample_bytes needs data_bytes, the bytes of all training data")
-        out["SSS"] = 1 - min(1.0, float(np.mean(_per_task(sample_bytes, t, "sample_bytes") / data_bytes)))
+        out["SSS"] = 1 - min(
+            1.0, float(np.mean(_per_task(sample_bytes, t, "sample_bytes") / data_bytes))
+        )
     if pass_operations is not None and training_operations is not None:
-        ratio = _per_task(pass_operations, t, "pass_operations") * epsilon / (1 + _per_task(training_operations, t, "training_operations"))
+        ratio = (
+            _per_task(pass_operations, t, "pass_operations")
+            * epsilon
+            / (1 + _per_task(training_operations, t, "training_operations"))
+        )
         out["CE"] = min(1.0, float(np.mean(ratio)))
     if weights is not None:
         wrong = set(weights) - set(out)
         if wrong or abs(sum(weights.values()) - 1) > 1e-9:
-            raise HoldfastError(f"weights must sum to 1 over some of {sorted(out)}, got {dict(weights)}")
+            raise HoldfastError(
+                f"weights must sum to 1 over some of {sorted(out)}, got {dict(weights)}"
+            )
         out["score"] = float(sum(w * out[k] for k, w in weights.items()))
     return out
 
 
-def diaz_rodriguez_stability(runs: Sequence[Mapping[str, float]], weights: Mapping[str, float]) -> float:
+def diaz_rodriguez_stability(
+    runs: Sequence[Mapping[str, float]], weights: Mapping[str, float]
+) -> float:
     """1 − Σ w sd(c) over runs (sample standard deviation of each criterion).
 
     >>> diaz_rodriguez_stability([{"A": 0.5}, {"A": 0.5}], {"A": 1.0})
@@ -294,7 +311,9 @@ def diaz_rodriguez_stability(runs: Sequence[Mapping[str, float]], weights: Mappi
 def _per_task(values: Sequence[float], t: int, name: str) -> np.ndarray:
     array = np.asarray(values, dtype=float)
     if array.shape != (t,):
-        raise HoldfastError(f"{name} needs one number for each of the {t} tasks, got shape {array.shape}")
+        raise HoldfastError(
+            f"{name} needs one number for each of the {t} tasks, got shape {array.shape}"
+        )
     return array
 
 
@@ -310,7 +329,9 @@ SUMMARY: dict[str, Any] = {
 }
 
 
-def summary(m: AccuracyMatrix, baseline: Mapping[Hashable, float] | float | None = None) -> dict[str, float]:
+def summary(
+    m: AccuracyMatrix, baseline: Mapping[Hashable, float] | float | None = None
+) -> dict[str, float]:
     """The usual numbers by name; FWT needs `baseline`.
 
     >>> {k: round(v, 4) for k, v in summary(_example()).items() if k in ("ACC", "BWT", "FWT", "worst forgetting")}

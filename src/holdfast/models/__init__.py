@@ -8,4 +8,13 @@ from holdfast.models.resnet import resnet18, slim_resnet18
 
 MODELS = {"mlp": mlp, "convnet": convnet, "resnet18": resnet18, "slim_resnet18": slim_resnet18}
 
-__all__ = ["MODELS", "Classifier", "classifier_from", "convnet", "make_head", "mlp", "resnet18", "slim_resnet18"]
+__all__ = [
+    "MODELS",
+    "Classifier",
+    "classifier_from",
+    "convnet",
+    "make_head",
+    "mlp",
+    "resnet18",
+    "slim_resnet18",
+]

@@ -18,12 +18,22 @@ class Adapted(PerTask):
     task from which adapters are used; the backbone trains before it, and is frozen from it on.
     """
 
-    def __init__(self, model: Classifier, rank: int, alpha: float, together: bool, first: int) -> None:
+    def __init__(
+        self, model: Classifier, rank: int, alpha: float, together: bool, first: int
+    ) -> None:
         super().__init__(model.backbone, model.head)
         self.targets = [n for n, m in model.backbone.named_modules() if type(m) is nn.Linear]
         if not self.targets:
-            raise HoldfastError("adapters sit on linear layers, this backbone has none; use an MLP, a transformer, or LatentReplay")
-        self.rank, self.alpha, self.together, self.first, self.adapters = rank, alpha, together, first, 0
+            raise HoldfastError(
+                "adapters sit on linear layers, this backbone has none; use an MLP, a transformer, or LatentReplay"
+            )
+        self.rank, self.alpha, self.together, self.first, self.adapters = (
+            rank,
+            alpha,
+            together,
+            first,
+            0,
+        )
         peft()
         self.head.opening = self._open  # type: ignore[method-assign]
 
@@ -33,7 +43,9 @@ class Adapted(PerTask):
         if not self.adapters:
             self.freeze()
         library, like = peft(), next(self.backbone.parameters())
-        config = library.LoraConfig(r=self.rank, lora_alpha=self.alpha, target_modules=self.targets, lora_dropout=0.0)
+        config = library.LoraConfig(
+            r=self.rank, lora_alpha=self.alpha, target_modules=self.targets, lora_dropout=0.0
+        )
         with warnings.catch_warnings():  # several adapters are the point
             warnings.filterwarnings("ignore", message="Already found a `peft_config`")
             library.inject_adapter_in_model(config, self.backbone, adapter_name=f"task_{task}")
@@ -51,13 +63,21 @@ class Adapted(PerTask):
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Inputs (N, ...) → features (N, D), by the adapter of the task (or by all, `together`)."""
-        tasks = range(self.first, self.first + self.adapters) if self.together else [self.one_task(task)]
+        tasks = (
+            range(self.first, self.first + self.adapters)
+            if self.together
+            else [self.one_task(task)]
+        )
         active = [f"task_{t}" for t in tasks if t >= self.first]
-        for layer in self.layers():  # peft's own setter would also change which adapters are trainable
+        for (
+            layer
+        ) in self.layers():  # peft's own setter would also change which adapters are trainable
             layer._active_adapter = active
             layer._disable_adapters = not active
         shortcut = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(False)  # torch's own encoder layers would read the weights past the adapters
+        torch.backends.mha.set_fastpath_enabled(
+            False
+        )  # torch's own encoder layers would read the weights past the adapters
         try:
             return self.backbone(x)
         finally:

@@ -42,13 +42,22 @@ class Attention(Gated):
         like = next(self.parameters())
         for k, width in enumerate(self.widths):
             self.register_buffer(f"hard_{k}", like.new_zeros(0, width))
-        self.per_task = [f"hard_{k}" for k in range(len(self.widths))]  # buffers with a row per ended task, for checkpoints
+        self.per_task = [
+            f"hard_{k}" for k in range(len(self.widths))
+        ]  # buffers with a row per ended task, for checkpoints
         self.head.opening = self._open  # type: ignore[method-assign]
 
     def _open(self, task: int) -> None:
         self.embeddings.requires_grad_(False)
         like = next(self.parameters())
-        self.embeddings.append(nn.ParameterList([nn.Parameter(torch.randn(w, device=like.device, dtype=like.dtype)) for w in self.widths]))
+        self.embeddings.append(
+            nn.ParameterList(
+                [
+                    nn.Parameter(torch.randn(w, device=like.device, dtype=like.dtype))
+                    for w in self.widths
+                ]
+            )
+        )
 
     def embedding_names(self, task: int) -> list[str]:
         """Names of a task's parameters."""
@@ -72,15 +81,24 @@ class Attention(Gated):
     def _rows(self, task: int | Tensor) -> list[Tensor]:
         tasks = [task] if isinstance(task, int) else task.unique().tolist()
         ended = len(self.hard(0))
-        of = {t: [self.hard(k)[t] for k in range(len(self.widths))] if t < ended else self.soft(t) for t in tasks}
+        of = {
+            t: [self.hard(k)[t] for k in range(len(self.widths))] if t < ended else self.soft(t)
+            for t in tasks
+        }
         if isinstance(task, int):
             return of[task]
         place = torch.tensor([tasks.index(t) for t in task.tolist()])
-        return [torch.stack([of[t][k] for t in tasks])[place.to(of[tasks[0]][k].device)] for k in range(len(self.widths))]
+        return [
+            torch.stack([of[t][k] for t in tasks])[place.to(of[tasks[0]][k].device)]
+            for k in range(len(self.widths))
+        ]
 
     def taken(self) -> list[Tensor]:
         """1 at the units that some ended task uses, one a layer."""
-        return [self.hard(k).amax(0) if len(self.hard(k)) else torch.zeros_like(self.hard(k).sum(0)) for k in range(len(self.widths))]
+        return [
+            self.hard(k).amax(0) if len(self.hard(k)) else torch.zeros_like(self.hard(k).sum(0))
+            for k in range(len(self.widths))
+        ]
 
     def cost(self, task: int) -> Tensor:
         """Σ a (1 − a^{<t}) / Σ (1 − a^{<t}) of a task in training."""
@@ -91,18 +109,30 @@ class Attention(Gated):
     def settle(self) -> None:
         """Makes the newest task's attention hard."""
         for k, e in enumerate(self._of(-1)):
-            self._buffers[f"hard_{k}"] = torch.cat([self.hard(k), (e.detach() > 0).to(e.dtype)[None]])
+            self._buffers[f"hard_{k}"] = torch.cat(
+                [self.hard(k), (e.detach() > 0).to(e.dtype)[None]]
+            )
 
     def free(self) -> dict[str, Tensor]:
         """1 where a parameter of the backbone may move, 0 where it joins units of ended tasks: 1 − min(a_i, a_j) by name."""
         out: dict[str, Tensor] = {}
         below: Tensor | None = None
-        layers = [(n, m) for n, m in self.backbone.named_children() if isinstance(m, nn.Linear | nn.Conv2d)]
+        layers = [
+            (n, m)
+            for n, m in self.backbone.named_children()
+            if isinstance(m, nn.Linear | nn.Conv2d)
+        ]
         for (name, layer), units in zip(layers, self.taken(), strict=True):
             inputs = layer.weight.shape[1]
-            source = units.new_ones(inputs) if below is None else below.repeat_interleave(inputs // len(below))
+            source = (
+                units.new_ones(inputs)
+                if below is None
+                else below.repeat_interleave(inputs // len(below))
+            )
             joined = 1 - torch.minimum(units[:, None], source[None])
-            out[f"backbone.{name}.weight"] = joined.view(*joined.shape, *(1,) * (layer.weight.dim() - 2)).expand_as(layer.weight)
+            out[f"backbone.{name}.weight"] = joined.view(
+                *joined.shape, *(1,) * (layer.weight.dim() - 2)
+            ).expand_as(layer.weight)
             if layer.bias is not None:
                 out[f"backbone.{name}.bias"] = 1 - units
             below = units

@@ -36,7 +36,9 @@ class Classifier(nn.Module):
         return self.head(self.features(x, task), task)
 
 
-def classifier_from(module: nn.Module, head: str, kind: str, outputs: int | None = None) -> Classifier:
+def classifier_from(
+    module: nn.Module, head: str, kind: str, outputs: int | None = None
+) -> Classifier:
     """A classifier from any network whose last linear layer is named (`head="fc"`); a head of `kind` takes its place.
 
     The trained layer goes on inside the head (for `separate` as the first task's); outputs beyond its own are new.
@@ -103,10 +105,14 @@ def as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 def check_model(model: nn.Module) -> None:
     """Refuses what is not a classifier, with the way to make it one."""
-    if not isinstance(getattr(model, "head", None), Head) or not callable(getattr(model, "features", None)):
+    if not isinstance(getattr(model, "head", None), Head) or not callable(
+        getattr(model, "features", None)
+    ):
         raise HoldfastError(
             f"expected a Classifier (features, head), got {type(model).__name__}; "
             "wrap it: classifier_from(model, head='<name of its last linear layer>', kind='growing')"
         )
     if "task" not in inspect.signature(model.forward).parameters:
-        raise HoldfastError(f"{type(model).__name__}.forward must accept (x, task), its signature has no task")
+        raise HoldfastError(
+            f"{type(model).__name__}.forward must accept (x, task), its signature has no task"
+        )

@@ -37,4 +37,7 @@ def convnet(
         body = nn.Sequential(*layers, nn.Flatten())
         with torch.no_grad():
             width = body(torch.zeros(1, *inputs)).shape[1]
-        return Classifier(nn.Sequential(*body, nn.Linear(width, hidden), nn.ReLU()), make_head(head, hidden, outputs))
+        return Classifier(
+            nn.Sequential(*body, nn.Linear(width, hidden), nn.ReLU()),
+            make_head(head, hidden, outputs),
+        )

@@ -9,13 +9,24 @@ from holdfast.models.classifier import Classifier
 from holdfast.models.heads import Head
 from holdfast.models.per_task import PerTask
 
-Gates = Callable[[int | Tensor], Sequence[Tensor]]  # task(s) → one gate a hidden layer, (U,) or (N, U)
+Gates = Callable[
+    [int | Tensor], Sequence[Tensor]
+]  # task(s) → one gate a hidden layer, (U,) or (N, U)
 
 
 def gated_layers(backbone: nn.Module) -> list[nn.Linear | nn.Conv2d]:
     """The layers whose units (or channels) are gated: those followed by ReLU in a sequence of plain layers; else an error."""
     children = list(backbone) if isinstance(backbone, nn.Sequential) else []
-    plain = (nn.Linear, nn.Conv2d, nn.ReLU, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Identity)
+    plain = (
+        nn.Linear,
+        nn.Conv2d,
+        nn.ReLU,
+        nn.MaxPool2d,
+        nn.AvgPool2d,
+        nn.AdaptiveAvgPool2d,
+        nn.Flatten,
+        nn.Identity,
+    )
     strange = [type(m).__name__ for m in children if not isinstance(m, plain)]
     layers = [m for m in children if isinstance(m, nn.Linear | nn.Conv2d)]
     relus = sum(isinstance(m, nn.ReLU) for m in children)
@@ -32,13 +43,18 @@ class Gated(PerTask):
 
     def __init__(self, backbone: nn.Sequential, head: Head, gates: Gates) -> None:
         super().__init__(backbone, head)
-        self.widths = [m.out_channels if isinstance(m, nn.Conv2d) else m.out_features for m in gated_layers(backbone)]
+        self.widths = [
+            m.out_channels if isinstance(m, nn.Conv2d) else m.out_features
+            for m in gated_layers(backbone)
+        ]
         self.gates = gates
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Inputs (N, ...) and the task of all rows or of each → features (N, D)."""
         if task is None:
-            raise HoldfastError("the task selects the gates; call model(x, task) with the task's index")
+            raise HoldfastError(
+                "the task selects the gates; call model(x, task) with the task's index"
+            )
         gates = iter(self.gates(task))
         for layer in self.backbone:  # type: ignore[attr-defined]
             x = layer(x)

@@ -30,7 +30,9 @@ class Head(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.features = features
-        self.ranges: list[tuple[int, int]] = []  # per task, [first, last) output active for it when its id is known
+        self.ranges: list[
+            tuple[int, int]
+        ] = []  # per task, [first, last) output active for it when its id is known
         self.opened = 0  # number of outputs in play
         self.bias = True  # of new outputs: as in the layer that was taken
 
@@ -42,7 +44,9 @@ class Head(nn.Module):
     def open(self, task: int, first: int, last: int) -> None:
         """Makes outputs [first, last) available to task number `task` (called once, before it is trained)."""
         if task != len(self.ranges):
-            raise HoldfastError(f"tasks open their outputs in order: expected task {len(self.ranges)}, got {task}")
+            raise HoldfastError(
+                f"tasks open their outputs in order: expected task {len(self.ranges)}, got {task}"
+            )
         self.opening(task)
         self.ranges.append((first, last))
         self.opened = max(self.opened, last)
@@ -57,7 +61,9 @@ class Head(nn.Module):
     def range_of(self, task: int) -> tuple[int, int]:
         """The outputs of a task."""
         if not 0 <= task < len(self.ranges):
-            raise HoldfastError(f"task {task} has no outputs yet: {len(self.ranges)} tasks were begun; begin it first")
+            raise HoldfastError(
+                f"task {task} has no outputs yet: {len(self.ranges)} tasks were begun; begin it first"
+            )
         return self.ranges[task]
 
     def active_mask(self, tasks: Tensor) -> Tensor:
@@ -97,7 +103,9 @@ class Head(nn.Module):
     def restore(self, state: dict) -> None:
         """Opens what `state` had opened."""
         if state["kind"] != self.kind:
-            raise HoldfastError(f"the saved head is {state['kind']!r}, this model's is {self.kind!r}; build the same model")
+            raise HoldfastError(
+                f"the saved head is {state['kind']!r}, this model's is {self.kind!r}; build the same model"
+            )
         for task, (first, last) in enumerate(state["ranges"]):
             if task >= len(self.ranges):
                 self.open(task, first, last)
@@ -129,7 +137,9 @@ class MaskedHead(Head):
     def open(self, task: int, first: int, last: int) -> None:
         """As `Head.open`; refuses outputs beyond those allocated."""
         if last > self.width:
-            raise HoldfastError(f"task {task} needs outputs up to {last}, the head has {self.width}; build it with outputs={last}")
+            raise HoldfastError(
+                f"task {task} needs outputs up to {last}, the head has {self.width}; build it with outputs={last}"
+            )
         super().open(task, first, last)
 
     def forward(self, h: Tensor, task: int | Tensor | None = None) -> Tensor:
@@ -229,7 +239,9 @@ class SeparateHead(Head):
         if task == 0 and self.taken and self.taken[0].out_features == last - first:
             self.layers.append(self.taken.pop())
             return
-        self.layers.append(nn.Linear(self.inputs_of(task), last - first, self.bias).to(like.device, like.dtype))
+        self.layers.append(
+            nn.Linear(self.inputs_of(task), last - first, self.bias).to(like.device, like.dtype)
+        )
 
     def inputs_of(self, task: int) -> int:
         """Width of what the layer of a task reads."""
@@ -238,7 +250,9 @@ class SeparateHead(Head):
     def forward(self, h: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Features (N, D) → logits (N, C); only the layers of the rows' tasks are computed."""
         if task is None:
-            return torch.cat([layer(h) for layer in self.layers[: len(self.ranges)]], 1)  # a snapshot has fewer ranges
+            return torch.cat(
+                [layer(h) for layer in self.layers[: len(self.ranges)]], 1
+            )  # a snapshot has fewer ranges
         if isinstance(task, int):
             first, last = self.range_of(task)
             return F.pad(self.layers[task](h), (first, self.width - last), value=-torch.inf)
@@ -246,7 +260,10 @@ class SeparateHead(Head):
         for t in task.unique().tolist():
             rows = (task == t).nonzero().flatten().to(h.device)
             first, last = self.range_of(t)
-            z = z.index_put((rows[:, None], torch.arange(first, last, device=h.device)), self.layers[t](h[rows]).to(z.dtype))
+            z = z.index_put(
+                (rows[:, None], torch.arange(first, last, device=h.device)),
+                self.layers[t](h[rows]).to(z.dtype),
+            )
         return z
 
 
@@ -256,7 +273,9 @@ def make_head(kind: str, features: int, outputs: int | None = None) -> Head:
         raise unknown("head", kind, HEADS)
     if kind in ("masked", "fixed"):
         if not outputs:
-            raise HoldfastError(f"a {kind} head needs the number of outputs, got {outputs}; pass outputs=")
+            raise HoldfastError(
+                f"a {kind} head needs the number of outputs, got {outputs}; pass outputs="
+            )
         positive("the outputs of a head", [outputs])
         return (MaskedHead if kind == "masked" else FixedHead)(features, outputs)
     return (SeparateHead if kind == "separate" else GrowingHead)(features)

@@ -41,6 +41,8 @@ def mlp(
         model = Classifier(nn.Sequential(*layers), make_head(head, width, outputs))
         if one_of("init", init, INITS) == "xavier":
             for layer in model.modules():
-                if isinstance(layer, nn.Linear) and layer.weight.numel():  # a growing head's rows are drawn when it grows
+                if (
+                    isinstance(layer, nn.Linear) and layer.weight.numel()
+                ):  # a growing head's rows are drawn when it grows
                     nn.init.xavier_uniform_(layer.weight)
         return model

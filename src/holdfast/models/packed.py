@@ -24,15 +24,22 @@ class Packed(PerTask):
         super().__init__(model.backbone, model.head)
         self.need_separate_heads()
         # Frozen weights belong to all tasks, so they are neither pruned nor given away.
-        self.names = [n for n, p in model.backbone.named_parameters() if p.dim() > 1 and p.requires_grad]
+        self.names = [
+            n for n, p in model.backbone.named_parameters() if p.dim() > 1 and p.requires_grad
+        ]
         if not self.names:
             raise HoldfastError(
                 "PackNet gives each task a share of the backbone's weights, but none of them is trainable; unfreeze "
                 "layers, or take a method for frozen features such as NCM, SLDA or RanPAC"
             )
         for k, name in enumerate(self.names):
-            self.register_buffer(f"owner_{k}", torch.zeros(model.backbone.get_parameter(name).shape, dtype=torch.uint8))
-        self.register_buffer("tasks", torch.zeros((), dtype=torch.uint8))  # those that have their weights
+            self.register_buffer(
+                f"owner_{k}",
+                torch.zeros(model.backbone.get_parameter(name).shape, dtype=torch.uint8),
+            )
+        self.register_buffer(
+            "tasks", torch.zeros((), dtype=torch.uint8)
+        )  # those that have their weights
 
     @property
     def settled(self) -> bool:
@@ -49,7 +56,13 @@ class Packed(PerTask):
         for name, owner in self.owners():
             weight, free = self.backbone.get_parameter(name), owner == 0
             count = int(free.sum())
-            best = weight.abs().masked_fill(~free, -1.0).flatten().topk(min(count, max(1, round(share * count)))).indices
+            best = (
+                weight.abs()
+                .masked_fill(~free, -1.0)
+                .flatten()
+                .topk(min(count, max(1, round(share * count))))
+                .indices
+            )
             owner.view(-1)[best] = task + 1
             weight.masked_fill_(owner == 0, 0.0)
 
@@ -74,10 +87,22 @@ class Packed(PerTask):
         self._hold_norms()
         if task >= int(self.get_buffer("tasks")):
             return self.backbone(x)
-        kept = {n: self.backbone.get_parameter(n) * ((owner > 0) & (owner <= task + 1)) for n, owner in self.owners()}
+        kept = {
+            n: self.backbone.get_parameter(n) * ((owner > 0) & (owner <= task + 1))
+            for n, owner in self.owners()
+        }
         return functional_call(self.backbone, kept, (x,))
 
     def capacity(self) -> dict[str, Any]:
         """Number of weights, of those free, and of those of each task."""
-        held = torch.stack([torch.bincount(owner.flatten().long(), minlength=256) for _, owner in self.owners()]).sum(0).tolist()
+        held = (
+            torch.stack(
+                [
+                    torch.bincount(owner.flatten().long(), minlength=256)
+                    for _, owner in self.owners()
+                ]
+            )
+            .sum(0)
+            .tolist()
+        )
         return {"weights": sum(held), "free": held[0], "tasks": [n for n in held[1:] if n]}

@@ -44,16 +44,26 @@ class Progressive(PerTask):
     def __init__(self, model: nn.Module, lateral: str) -> None:
         """`model`: an MLP (`holdfast.models.mlp`) with separate heads, which becomes the first column; `lateral` below or same."""
         backbone, head = getattr(model, "backbone", None), getattr(model, "head", None)
-        layers = [m for m in backbone if isinstance(m, nn.Linear)] if isinstance(backbone, nn.Sequential) else []
+        layers = (
+            [m for m in backbone if isinstance(m, nn.Linear)]
+            if isinstance(backbone, nn.Sequential)
+            else []
+        )
         if not layers or any(not isinstance(m, nn.Linear | nn.ReLU | nn.Flatten) for m in backbone):  # type: ignore[union-attr]
-            raise HoldfastError("columns are made for MLPs of linear layers with ReLU; expected holdfast.models.mlp")
+            raise HoldfastError(
+                "columns are made for MLPs of linear layers with ReLU; expected holdfast.models.mlp"
+            )
         if not isinstance(head, SeparateHead):
-            raise HoldfastError(f"each column ends in a head of its own; expected head 'separate', got {getattr(head, 'kind', None)!r}")
+            raise HoldfastError(
+                f"each column ends in a head of its own; expected head 'separate', got {getattr(head, 'kind', None)!r}"
+            )
         self.lateral = one_of("lateral", lateral, LATERALS)
         made = _ProgressiveHead(head.features, lateral == "below")
         super().__init__(nn.Flatten(), made.to(layers[0].weight.device, layers[0].weight.dtype))
         self.columns = nn.ModuleList([nn.ModuleList(layers)])
-        self.laterals = nn.ModuleList([nn.ModuleList()])  # of column k: one a layer that has them; none for the first column
+        self.laterals = nn.ModuleList(
+            [nn.ModuleList()]
+        )  # of column k: one a layer that has them; none for the first column
         self.head.opening = self._open  # type: ignore[assignment]
 
     def _open(self, task: int) -> None:
@@ -62,7 +72,11 @@ class Progressive(PerTask):
             return
         for p in self.parameters():
             p.requires_grad_(False)
-        sizes = [(m.in_features, m.out_features) for m in self.columns[0].children() if isinstance(m, nn.Linear)]
+        sizes = [
+            (m.in_features, m.out_features)
+            for m in self.columns[0].children()
+            if isinstance(m, nn.Linear)
+        ]
         like = next(self.parameters())
         self.columns.append(nn.ModuleList([nn.Linear(a, b) for a, b in sizes]))
         reads = sizes[1:] if self.lateral == "below" else [(b, b) for _, b in sizes]

@@ -22,7 +22,9 @@ class ResidualBlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(outputs)
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            self.shortcut = nn.Sequential(
+                nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs)
+            )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, I, H, W) → (N, O, H / stride, W / stride)."""
@@ -39,7 +41,14 @@ class _Stem(nn.Module):
         return F.relu(self.norm(self.conv(x)))
 
 
-def resnet18(inputs: Sequence[int], head: str, outputs: int | None = None, *, width: int = 64, seed: int | None = None) -> Classifier:
+def resnet18(
+    inputs: Sequence[int],
+    head: str,
+    outputs: int | None = None,
+    *,
+    width: int = 64,
+    seed: int | None = None,
+) -> Classifier:
     """ResNet-18; `width=64` is the CIFAR variant, `width=20` the slim one of Lopez-Paz & Ranzato 2017.
 
     >>> sum(p.numel() for p in resnet18((3, 32, 32), "fixed", 10, width=20).parameters())
@@ -58,6 +67,8 @@ def resnet18(inputs: Sequence[int], head: str, outputs: int | None = None, *, wi
         return Classifier(body, make_head(head, depth, outputs))
 
 
-def slim_resnet18(inputs: Sequence[int], head: str, outputs: int | None = None, *, seed: int | None = None) -> Classifier:
+def slim_resnet18(
+    inputs: Sequence[int], head: str, outputs: int | None = None, *, seed: int | None = None
+) -> Classifier:
     """ResNet-18 of width 20."""
     return resnet18(inputs, head, outputs, width=20, seed=seed)

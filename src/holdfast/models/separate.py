@@ -56,5 +56,8 @@ class Separate(PerTask):
 
 def counts(module: nn.Module) -> dict[str, int]:
     """Number of parameters, and of those frozen and trainable."""
-    sizes = {flag: sum(p.numel() for p in module.parameters() if p.requires_grad is flag) for flag in (True, False)}
+    sizes = {
+        flag: sum(p.numel() for p in module.parameters() if p.requires_grad is flag)
+        for flag in (True, False)
+    }
     return {"parameters": sum(sizes.values()), "frozen": sizes[False], "trainable": sizes[True]}

@@ -54,5 +54,7 @@ def image(inputs: int | Sequence[int], network: str, least: int = 1) -> tuple[in
         )
     channels, height, width = positive("the sizes of an image", inputs)
     if min(height, width) < least:
-        raise HoldfastError(f"{network} takes images of at least {least}×{least} pixels, got {height}×{width}")
+        raise HoldfastError(
+            f"{network} takes images of at least {least}×{least} pixels, got {height}×{width}"
+        )
     return channels, height, width

@@ -36,7 +36,9 @@ class Masks(nn.Module):
         self.layer, self.share = layer, share
         layer.bias = None
         sign = torch.where(torch.rand_like(layer.weight) < 0.5, -1.0, 1.0).to(layer.weight.dtype)
-        layer.weight = nn.Parameter(sign * math.sqrt(2 / layer.weight[0].numel()), requires_grad=False)
+        layer.weight = nn.Parameter(
+            sign * math.sqrt(2 / layer.weight[0].numel()), requires_grad=False
+        )
         self.scores = nn.ParameterList()
 
     def open(self) -> None:
@@ -60,12 +62,22 @@ class Masks(nn.Module):
         w = _Masked.apply(self.scores[task], self.layer.weight, self.bar(task))
         if isinstance(self.layer, nn.Linear):
             return F.linear(x, w)
-        return F.conv2d(x, w, None, self.layer.stride, self.layer.padding, self.layer.dilation, self.layer.groups)  # type: ignore[arg-type]
+        return F.conv2d(
+            x,
+            w,
+            None,
+            self.layer.stride,
+            self.layer.padding,
+            self.layer.dilation,
+            self.layer.groups,
+        )  # type: ignore[arg-type]
 
     def mixed(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Outputs under the masks mixed for each row by alpha (N, T)."""
         shape = (-1,) + (1,) * (3 if isinstance(self.layer, nn.Conv2d) else 1)
-        return torch.stack([alpha[:, t].view(shape) * self.apply_to(x, t) for t in range(alpha.shape[1])]).sum(0)
+        return torch.stack(
+            [alpha[:, t].view(shape) * self.apply_to(x, t) for t in range(alpha.shape[1])]
+        ).sum(0)
 
 
 class _SupermaskHead(FixedHead):
@@ -88,10 +100,16 @@ class Supermasks(PerTask):
         """`model`: a sequence of linear layers or convolutions with ReLU, and separate heads or a fixed one."""
         gated_layers(model.backbone)
         if type(model.head) not in (SeparateHead, FixedHead):
-            raise HoldfastError(f"masks are learnt for separate heads or a fixed one, got {model.head.kind!r}")
+            raise HoldfastError(
+                f"masks are learnt for separate heads or a fixed one, got {model.head.kind!r}"
+            )
         with seeded(seed):
             shared = isinstance(model.head, FixedHead)
-            head = _SupermaskHead(model.head, share) if isinstance(model.head, FixedHead) else model.head
+            head = (
+                _SupermaskHead(model.head, share)
+                if isinstance(model.head, FixedHead)
+                else model.head
+            )
             super().__init__(model.backbone, head)
             self.masks = nn.ModuleList([Masks(m, share) for m in self._layers()])
             self.banks: list[Masks] = [*self.masks, *([head.masks] if shared else [])]  # type: ignore[list-item]
@@ -114,13 +132,18 @@ class Supermasks(PerTask):
         known = task if isinstance(task, int) else len(self.banks[0].scores) - 1
         banks = iter(self.masks)
         for layer in self.backbone:  # type: ignore[attr-defined]
-            x = next(banks).apply_to(x, known) if isinstance(layer, nn.Linear | nn.Conv2d) else layer(x)  # type: ignore[operator]
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                x = next(banks).apply_to(x, known)  # type: ignore[operator]
+            else:
+                x = layer(x)
         return x
 
     def infer_task(self, x: Tensor) -> Tensor:
         """The task of each input, (N,) on the CPU: the mask along which the entropy of the mixture's output falls most steeply."""
         tasks = len(self.banks[0].scores)
-        alpha = torch.full((len(x), tasks), 1 / tasks, dtype=x.dtype, device=x.device, requires_grad=True)
+        alpha = torch.full(
+            (len(x), tasks), 1 / tasks, dtype=x.dtype, device=x.device, requires_grad=True
+        )
         banks = iter(self.banks)
         for layer in [*self.backbone, *([self.head] if isinstance(self.head, FixedHead) else [])]:  # type: ignore[misc]
             plain = not isinstance(layer, nn.Linear | nn.Conv2d | FixedHead)

@@ -62,7 +62,9 @@ def check_ties(model: nn.Module) -> None:
     by_storage: dict[tuple[str, int], list[tuple[str, Tensor]]] = {}
     for name, t in [*model.named_parameters(), *model.named_buffers()]:
         if _has_memory(t):
-            by_storage.setdefault((str(t.device), t.untyped_storage().data_ptr()), []).append((name, t))
+            by_storage.setdefault((str(t.device), t.untyped_storage().data_ptr()), []).append(
+                (name, t)
+            )
     for together in by_storage.values():
         if _apart([t for _, t in together]):
             continue
@@ -75,7 +77,9 @@ def check_ties(model: nn.Module) -> None:
 
 
 def _has_memory(t: Tensor) -> bool:
-    return not is_lazy(t) and t.numel() > 0 and t.layout == torch.strided and t.device.type != "meta"
+    return (
+        not is_lazy(t) and t.numel() > 0 and t.layout == torch.strided and t.device.type != "meta"
+    )
 
 
 def _apart(tensors: list[Tensor]) -> bool:

@@ -21,7 +21,9 @@ class Trunk(Classifier):
         children = list(model.backbone) if isinstance(model.backbone, nn.Sequential) else []
         weighted = [k for k, m in enumerate(children) if any(True for _ in m.parameters())]
         if not 1 <= depth <= len(weighted):
-            raise HoldfastError(f"the trunk is the first layers of a sequence: expected depth from 1 to {len(weighted)}, got {depth}")
+            raise HoldfastError(
+                f"the trunk is the first layers of a sequence: expected depth from 1 to {len(weighted)}, got {depth}"
+            )
         cut = weighted[depth] if depth < len(weighted) else len(children)
         super().__init__(nn.Sequential(*children[:cut]), model.head)
         self.top = nn.Sequential(*children[cut:])

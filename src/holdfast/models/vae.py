@@ -20,14 +20,19 @@ class VAE(nn.Module):
     (torch.Size([3, 16]), torch.Size([5]))
     """
 
-    def __init__(self, shape: Sequence[int], hidden: Sequence[int], latent: int, *, seed: int | None = None) -> None:
+    def __init__(
+        self, shape: Sequence[int], hidden: Sequence[int], latent: int, *, seed: int | None = None
+    ) -> None:
         super().__init__()
         positive("the VAE's hidden layers and latent size", [*hidden, latent])
         self.latent, widths = latent, [math.prod(shape), *hidden]
         with seeded(seed):
             self.encode = nn.Sequential(*_layers(widths))
             self.to_latent = nn.Linear(widths[-1], 2 * latent)
-            self.decode = nn.Sequential(*_layers([latent, *hidden[::-1]]), nn.Linear(widths[1] if hidden else latent, widths[0]))
+            self.decode = nn.Sequential(
+                *_layers([latent, *hidden[::-1]]),
+                nn.Linear(widths[1] if hidden else latent, widths[0]),
+            )
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
         """(Cross-entropy of the inputs + KL to the standard normal) / number of inputs, for each row of x (N, ...)."""

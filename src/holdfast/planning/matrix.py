@@ -51,18 +51,33 @@ class Probe:
             if m is None:
                 continue
             if m.ndim != 3 or m.shape[1:] != (k, k):
-                raise HoldfastError(f"{what} transfer of {k} tasks has shape (seeds, {k}, {k}), got {m.shape}")
+                raise HoldfastError(
+                    f"{what} transfer of {k} tasks has shape (seeds, {k}, {k}), got {m.shape}"
+                )
             bad = ~np.isfinite(m) & ~np.eye(k, dtype=bool)
             if bad.any():
                 _, i, j = np.argwhere(bad)[0]
                 first, second = (j, i) if what == "backward" else (i, j)
-                raise HoldfastError(f"{what} transfer misses {self.names[first]!r} before {self.names[second]!r}; every pair is needed")
-            if not len(m) or len(m) != len(self.backward) or np.abs(np.nan_to_num(m)).max() > LARGEST:
-                raise HoldfastError(f"{what} transfer needs the same seeds as the other, one or more, and changes below {LARGEST:g}")
+                raise HoldfastError(
+                    f"{what} transfer misses {self.names[first]!r} before {self.names[second]!r}; every pair is needed"
+                )
+            if (
+                not len(m)
+                or len(m) != len(self.backward)
+                or np.abs(np.nan_to_num(m)).max() > LARGEST
+            ):
+                raise HoldfastError(
+                    f"{what} transfer needs the same seeds as the other, one or more, and changes below {LARGEST:g}"
+                )
         for name, s in self.signals.items():
             shape = (k, k) if name in MATRIX_SIGNALS else (k,)
             inside = np.eye(k, dtype=bool) if name in MATRIX_SIGNALS else np.zeros(k, dtype=bool)
-            if not s.ndim or not len(s) or s.shape[1:] != shape or (~(np.abs(s) < LARGEST) & ~inside).any():
+            if (
+                not s.ndim
+                or not len(s)
+                or s.shape[1:] != shape
+                or (~(np.abs(s) < LARGEST) & ~inside).any()
+            ):
                 raise HoldfastError(
                     f"the signal {name[:50]!r} of {k} tasks needs finite numbers of shape (seeds, {', '.join(map(str, shape))})"
                 )
@@ -121,10 +136,14 @@ def read_probe(source: str | Path, forward: str | Path | None = None) -> Probe:
     if path.suffix == ".csv":
         return _probe_of_tables(path, None if forward is None else Path(forward))
     if forward is not None:
-        raise HoldfastError("a second matrix goes with a CSV file; a probe's folder has its own forward part")
+        raise HoldfastError(
+            "a second matrix goes with a CSV file; a probe's folder has its own forward part"
+        )
     file = path / FILE if path.is_dir() or not path.suffix else path
     if not file.exists():
-        raise HoldfastError(f"there is no probe at {path}: holdfast order probe --suite … --out {path} makes one")
+        raise HoldfastError(
+            f"there is no probe at {path}: holdfast order probe --suite … --out {path} makes one"
+        )
     with reading(str(file), "JSON of a probe"):
         return probe_from(json.loads(file.read_text(encoding="utf-8")), str(file))
 
@@ -135,7 +154,9 @@ def _probe_of_tables(path: Path, forward: Path | None) -> Probe:
     if forward is not None:
         others, values = _matrix_csv(forward)
         if sorted(others) != sorted(names):
-            raise HoldfastError(f"{forward} has other tasks than {path}: expected {', '.join(names)}, got {', '.join(others)}")
+            raise HoldfastError(
+                f"{forward} has other tasks than {path}: expected {', '.join(names)}, got {', '.join(others)}"
+            )
         at = [others.index(n) for n in names]
         ahead = values[np.ix_(at, at)][None]
     return Probe(tuple(names), backward[None], ahead, about={"source": str(path)})
@@ -163,7 +184,9 @@ def _matrix_csv(path: Path) -> tuple[list[str], np.ndarray]:
         text = io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")
         rows = [r for r in csv.reader(text) if any(c.strip() for c in r)]
     if not rows or rows[0][0].strip() != "trained":
-        raise HoldfastError(f"{path}: expected a header whose first column is 'trained', then one column a task")
+        raise HoldfastError(
+            f"{path}: expected a header whose first column is 'trained', then one column a task"
+        )
     names = [c.strip() for c in rows[0][1:]]
     given = [r[0].strip() for r in rows[1:]]
     _check_names(path, names, given)
@@ -171,7 +194,9 @@ def _matrix_csv(path: Path) -> tuple[list[str], np.ndarray]:
     for row, trained in zip(rows[1:], given, strict=True):
         i = names.index(trained)
         if len(row) != len(names) + 1:
-            raise HoldfastError(f"{path}: row {trained!r} has {len(row) - 1} values for {len(names)} tasks")
+            raise HoldfastError(
+                f"{path}: row {trained!r} has {len(row) - 1} values for {len(names)} tasks"
+            )
         for k, cell in enumerate(row[1:]):
             if k != i:
                 out[i, k] = _cell(path, trained, names[k], cell)
@@ -199,5 +224,7 @@ def _cell(path: Path, trained: str, on: str, text: str) -> float:
         value = math.nan
     if not math.isfinite(value):
         got = f"got {text.strip()[:50]!r}" if text.strip() else "the cell is empty"
-        raise HoldfastError(f"{path}: no change on {on!r} when {trained!r} is learnt after it ({got}); every pair is needed") from None
+        raise HoldfastError(
+            f"{path}: no change on {on!r} when {trained!r} is learnt after it ({got}); every pair is needed"
+        ) from None
     return value

@@ -53,14 +53,18 @@ class Constraints:
                 k = index(text.strip().removesuffix(" last"))
                 before[others != k, k] = True
             else:
-                raise HoldfastError(f"constraint {text!r} cannot be read; expected 'A before B', 'A first' or 'A last'")
+                raise HoldfastError(
+                    f"constraint {text!r} cannot be read; expected 'A before B', 'A first' or 'A last'"
+                )
         closed = before.copy()
         for k in range(len(names)):
             closed |= closed[:, k : k + 1] & closed[k : k + 1]
         circle = np.flatnonzero(closed.diagonal())
         if len(circle):
             inside = [names[int(k)] for k in circle]
-            raise HoldfastError(f"the constraints contradict each other: they go round in a circle among {', '.join(inside)}")
+            raise HoldfastError(
+                f"the constraints contradict each other: they go round in a circle among {', '.join(inside)}"
+            )
         return cls(closed)
 
     def allow(self, order: Sequence[int] | np.ndarray) -> bool:
@@ -86,7 +90,9 @@ def order_value(c: np.ndarray, order: Sequence[int] | np.ndarray) -> float:
     return float(np.triu(m, 1).sum())
 
 
-def best_order(c: np.ndarray, constraints: Constraints | None = None, exact: bool | None = None, seed: int = 0) -> list[int]:
+def best_order(
+    c: np.ndarray, constraints: Constraints | None = None, exact: bool | None = None, seed: int = 0
+) -> list[int]:
     """The order of greatest value: the optimum up to 22 tasks (`exact=True` asks for it), beyond them the best that local search finds."""
     rules = constraints or Constraints.none(len(c))
     if exact if exact is not None else len(c) <= EXACT:
@@ -98,7 +104,9 @@ def exact_order(c: np.ndarray, constraints: Constraints) -> tuple[list[int], flo
     """The optimum, and how many orders reach it. Memory 2^K times about 40 bytes."""
     k = len(c)
     if k > 24:
-        raise HoldfastError(f"the exact order of {k} tasks does not fit in memory; at most 24, else local search")
+        raise HoldfastError(
+            f"the exact order of {k} tasks does not fit in memory; at most 24, else local search"
+        )
     size = 1 << k
     low = min(k, 11)
     low_sums, high_sums = _subset_sums(c[:low]), _subset_sums(c[low:])
@@ -116,15 +124,24 @@ def exact_order(c: np.ndarray, constraints: Constraints) -> tuple[list[int], flo
                 has, before = has[fits], before[fits]
             value = f[before] + low_sums[i][before & ((1 << low) - 1)] + high_sums[i][before >> low]
             old = best[has]
-            with np.errstate(invalid="ignore"):  # −inf, where constraints leave no way, ties with itself
+            with np.errstate(
+                invalid="ignore"
+            ):  # −inf, where constraints leave no way, ties with itself
                 better, tie = value > old + close, np.abs(value - old) <= close
-            count[has] = np.where(better, ways[before], np.where(tie, count[has] + ways[before], count[has]))
+            count[has] = np.where(
+                better, ways[before], np.where(tie, count[has] + ways[before], count[has])
+            )
             best[has] = np.maximum(old, value)
         f[layer], ways[layer] = best, count
     order, state = [], size - 1
     while state:
         reach = [
-            (f[state ^ (1 << i)] + low_sums[i][(state ^ (1 << i)) & ((1 << low) - 1)] + high_sums[i][(state ^ (1 << i)) >> low], -i)
+            (
+                f[state ^ (1 << i)]
+                + low_sums[i][(state ^ (1 << i)) & ((1 << low) - 1)]
+                + high_sums[i][(state ^ (1 << i)) >> low],
+                -i,
+            )
             for i in range(k)
             if state >> i & 1 and (state ^ (1 << i)) & needed[i] == needed[i]
         ]
@@ -151,14 +168,22 @@ def _layers(k: int) -> list[np.ndarray]:
     return np.split(by_size, np.cumsum(np.bincount(sizes))[:-1])
 
 
-def local_search(c: np.ndarray, constraints: Constraints, seed: int = 0, starts: int | None = None, kicks: int | None = None) -> list[int]:
+def local_search(
+    c: np.ndarray,
+    constraints: Constraints,
+    seed: int = 0,
+    starts: int | None = None,
+    kicks: int | None = None,
+) -> list[int]:
     """The best of several descents by the best insertion, each perturbed `kicks` times (default: more of both the fewer tasks)."""
     k = len(c)
     rng = np.random.default_rng(seed)
     starts, kicks = starts or 10 + 240 // k, max(3, 60 // k) if kicks is None else kicks
     best, best_value = list[int](), -np.inf
     for start in range(starts):
-        mean = (c.sum(1) - c.sum(0)) if start == 0 else rng.random(k)  # first: what gives most before all others
+        mean = (
+            (c.sum(1) - c.sum(0)) if start == 0 else rng.random(k)
+        )  # first: what gives most before all others
         order = _descend(c, constraints, np.array(constraints.sorted(mean)))
         value = order_value(c, order)
         for _ in range(kicks):
@@ -180,7 +205,9 @@ def _descend(c: np.ndarray, constraints: Constraints, order: np.ndarray) -> np.n
     while True:
         m = d[np.ix_(order, order)]
         sums = np.cumsum(m, 1)
-        here = sums[rows, rows][:, None]  # D[p, p] is 0: the sum before p, and through p, are the same
+        here = sums[rows, rows][
+            :, None
+        ]  # D[p, p] is 0: the sum before p, and through p, are the same
         gain = np.where(upper, here - sums, here - sums + m)
         if constraints.before.any():
             gain = np.where(_reachable(constraints.before[np.ix_(order, order)]), gain, -np.inf)
@@ -195,7 +222,9 @@ def _reachable(before: np.ndarray) -> np.ndarray:
     k = len(before)
     rows = np.arange(k)
     after = np.where(before.any(1), before.argmax(1), k)  # the first that must come after p
-    ahead = np.where(before.any(0), k - 1 - before[::-1].argmax(0), -1)  # the last that must come before p
+    ahead = np.where(
+        before.any(0), k - 1 - before[::-1].argmax(0), -1
+    )  # the last that must come before p
     return (rows[None] < after[:, None]) & (rows[None] > ahead[:, None])
 
 

@@ -92,7 +92,13 @@ def _predicted(probe: Probe, order: Sequence[int]) -> dict[str, float]:
 
 
 def _stability(
-    probe: Probe, scheduler: str, order: list[int], rules: Constraints, seed: int, noise: float | None, resamples: int
+    probe: Probe,
+    scheduler: str,
+    order: list[int],
+    rules: Constraints,
+    seed: int,
+    noise: float | None,
+    resamples: int,
 ) -> tuple[float | None, tuple[tuple[tuple[str, ...], float], ...]]:
     """How often the order stays that of the scheduler when the probe is resampled: its seeds, or its entries within `noise`."""
     if scheduler == "random" or (probe.seeds < 2 and noise is None):
@@ -108,7 +114,10 @@ def _stability(
 
 
 def _reordered(probe: Probe, scheduler: str, rules: Constraints, seed: int) -> list[int]:
-    if scheduler in ("linear-ordering", "backward-ordering") and len(probe.names) > RESAMPLED_EXACTLY:
+    if (
+        scheduler in ("linear-ordering", "backward-ordering")
+        and len(probe.names) > RESAMPLED_EXACTLY
+    ):
         c = probe.values(scheduler == "backward-ordering").mean(0)
         return best_order(c, rules, exact=False, seed=seed)
     return SCHEDULERS[scheduler](probe, rules, seed)
@@ -136,7 +145,11 @@ class Stages:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
-        return {"stages": [list(g) for g in self.groups], "inside": list(self.inside), "objective": self.objective}
+        return {
+            "stages": [list(g) for g in self.groups],
+            "inside": list(self.inside),
+            "objective": self.objective,
+        }
 
 
 def make_stages(probe: Probe, constraints: Sequence[str] = ()) -> Stages:
@@ -165,11 +178,17 @@ def make_stages(probe: Probe, constraints: Sequence[str] = ()) -> Stages:
     apart = Constraints(_group_rules(groups, rules))
     order = best_order(between, apart)
     inside = [_mean_inside(mutual, groups[g]) for g in order]
-    return Stages(tuple(tuple(probe.names[k] for k in groups[g]) for g in order), tuple(inside), order_value(between, order))
+    return Stages(
+        tuple(tuple(probe.names[k] for k in groups[g]) for g in order),
+        tuple(inside),
+        order_value(between, order),
+    )
 
 
 def _group_rules(groups: Sequence[Sequence[int]], rules: Constraints) -> np.ndarray:
-    before = np.array([[bool(rules.before[np.ix_(a, b)].any()) and a is not b for b in groups] for a in groups])
+    before = np.array(
+        [[bool(rules.before[np.ix_(a, b)].any()) and a is not b for b in groups] for a in groups]
+    )
     for k in range(len(groups)):
         before |= before[:, k : k + 1] & before[k : k + 1]
     return before

@@ -83,7 +83,13 @@ def _greedy_path(d: np.ndarray, rules: Constraints) -> list[int]:
         left, out = set(range(len(d))), list[int]()
         while left:
             free = [k for k in left if not any(rules.before[j, k] for j in left)]
-            out.append(max(free, key=lambda k: d[out[-1], k]) if out else first if first in free else free[0])
+            out.append(
+                max(free, key=lambda k: d[out[-1], k])
+                if out
+                else first
+                if first in free
+                else free[0]
+            )
             left.remove(out[-1])
         length = float(d[out[:-1], out[1:]].sum())
         if length > longest:

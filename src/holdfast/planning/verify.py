@@ -74,17 +74,24 @@ class Verification:
 
 def _interval(v: Interval) -> dict[str, Any]:
     """NaN, where there is no interval, as null."""
-    return {k: x if np.isfinite(x) else None for k, x in (("estimate", v.estimate), ("low", v.low), ("high", v.high))}
+    return {
+        k: x if np.isfinite(x) else None
+        for k, x in (("estimate", v.estimate), ("low", v.low), ("high", v.high))
+    }
 
 
-def verified(outcomes: Sequence[Outcome], scheduler: str = "linear-ordering", confidence: float = 0.95) -> Verification:
+def verified(
+    outcomes: Sequence[Outcome], scheduler: str = "linear-ordering", confidence: float = 0.95
+) -> Verification:
     """The verdict on a plan from trained orders: random ones (`scheduler` None) and those of schedulers.
 
     Gains are paired by seed, so every order must have been trained with the same seeds.
     """
     random = [o for o in outcomes if o.scheduler is None]
     if len(random) < 3:
-        raise HoldfastError(f"at least three random orders are needed to say anything, got {len(random)}; 40 are usual")
+        raise HoldfastError(
+            f"at least three random orders are needed to say anything, got {len(random)}; 40 are usual"
+        )
     seeds = {len(o.realised) for o in outcomes}
     if len(seeds) > 1 or not seeds.pop():
         raise HoldfastError("every order must have been trained with the same seeds")
@@ -94,15 +101,26 @@ def verified(outcomes: Sequence[Outcome], scheduler: str = "linear-ordering", co
     for o in outcomes:
         if o.scheduler is not None:
             gains = np.asarray(o.realised) - mean_by_seed
-            below = float(np.mean([r.mean < o.mean for r in random]) + 0.5 * np.mean([r.mean == o.mean for r in random]))
-            advantages.append(Advantage(o.scheduler, o.order, seed_interval(gains, confidence), below, o.predicted))
+            below = float(
+                np.mean([r.mean < o.mean for r in random])
+                + 0.5 * np.mean([r.mean == o.mean for r in random])
+            )
+            advantages.append(
+                Advantage(
+                    o.scheduler, o.order, seed_interval(gains, confidence), below, o.predicted
+                )
+            )
     share, chance = _first_task([o.order[0] for o in random], [o.mean for o in random])
     spread = float(np.std([o.mean for o in random], ddof=1))
     useful, text = _verdict(scheduler, rho, advantages)
-    return Verification(tuple(outcomes), rho, share, chance, spread, tuple(advantages), useful, text)
+    return Verification(
+        tuple(outcomes), rho, share, chance, spread, tuple(advantages), useful, text
+    )
 
 
-def rank_correlation(predicted: Sequence[float], realised: Sequence[float], confidence: float = 0.95) -> Interval:
+def rank_correlation(
+    predicted: Sequence[float], realised: Sequence[float], confidence: float = 0.95
+) -> Interval:
     """Spearman's ρ between two lists, with an interval over orders.
 
     The interval is that of Bonett and Wright: symmetric on Fisher's scale, with the variance
@@ -127,13 +145,21 @@ def rank_correlation(predicted: Sequence[float], realised: Sequence[float], conf
     n = len(predicted)
     rho = _spearman(predicted, realised)
     if np.isnan(rho):
-        return without_bounds(rho, confidence, "orders", n, "all predictions or all results are equal")
+        return without_bounds(
+            rho, confidence, "orders", n, "all predictions or all results are equal"
+        )
     if n < FEWEST_ORDERS:
-        return without_bounds(rho, confidence, "orders", n, f"fewer than {FEWEST_ORDERS} random orders say too little")
-    most = 1 - 6 / (n * (n * n - 1))  # halfway to the largest ρ below 1, which one swap of neighbours gives
+        return without_bounds(
+            rho, confidence, "orders", n, f"fewer than {FEWEST_ORDERS} random orders say too little"
+        )
+    most = 1 - 6 / (
+        n * (n * n - 1)
+    )  # halfway to the largest ρ below 1, which one swap of neighbours gives
     at = np.arctanh(np.clip(rho, -most, most))
     half = normal_quantile((1 + confidence) / 2) * np.sqrt((1 + rho**2 / 2) / (n - 3))
-    return Interval(rho, float(np.tanh(at - half)), float(np.tanh(at + half)), confidence, "orders", n)
+    return Interval(
+        rho, float(np.tanh(at - half)), float(np.tanh(at + half)), confidence, "orders", n
+    )
 
 
 def _spearman(predicted: Sequence[float], realised: Sequence[float]) -> float:
@@ -150,7 +176,9 @@ def _spearman(predicted: Sequence[float], realised: Sequence[float]) -> float:
 def _first_task(first: Sequence[str], realised: Sequence[float]) -> tuple[float, float]:
     """η² of the first task: variance between groups of equal first tasks over all variance; and its expectation by chance."""
     values: Mapping[str, list[float]] = {}
-    values = {t: [r for f, r in zip(first, realised, strict=True) if f == t] for t in dict.fromkeys(first)}
+    values = {
+        t: [r for f, r in zip(first, realised, strict=True) if f == t] for t in dict.fromkeys(first)
+    }
     whole = np.asarray(realised)
     total = float(((whole - whole.mean()) ** 2).sum())
     between = sum(len(v) * (np.mean(v) - whole.mean()) ** 2 for v in values.values())
@@ -178,18 +206,26 @@ def _verdict(scheduler: str, rho: Interval, advantages: Sequence[Advantage]) -> 
     gain = f"{100 * plan.gain.estimate:+.2f} points {_bounds(plan.gain, 100)} over random orders"
     beats = _shown(plan.gain)
     words = {
-        (True, True): f"Useful here: the prediction ranks orders, and the {scheduler} order is better than random ones",
+        (
+            True,
+            True,
+        ): f"Useful here: the prediction ranks orders, and the {scheduler} order is better than random ones",
         (
             True,
             False,
         ): f"Partly useful here: the prediction ranks orders, but the {scheduler} order is not shown to beat random ones",
-        (False, True): f"Better than random here, but not through its prediction: the {scheduler} order is above random ones",
+        (
+            False,
+            True,
+        ): f"Better than random here, but not through its prediction: the {scheduler} order is above random ones",
         (
             False,
             False,
         ): f"Not shown to be useful here: neither does the prediction rank orders, nor does the {scheduler} order beat random ones",
     }
-    told = f"{words[ranks, beats]}. {told}; {gain}, better than {100 * plan.percentile:.0f} % of them."
+    told = (
+        f"{words[ranks, beats]}. {told}; {gain}, better than {100 * plan.percentile:.0f} % of them."
+    )
     best = max(advantages, key=lambda a: a.gain.estimate)
     if _shown(best.gain) and best.gain.low > plan.gain.estimate:
         above = f"{100 * best.gain.estimate:+.2f} points {_bounds(best.gain, 100)}"

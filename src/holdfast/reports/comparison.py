@@ -51,14 +51,27 @@ def pareto_front(points: Sequence[Sequence[float]]) -> list[bool]:
 
 def on_front(groups: Sequence[Group]) -> list[bool]:
     """The front of ACC, BWT and time."""
-    return pareto_front([(g.values["ACC"].estimate, g.values["BWT"].estimate, -g.values["seconds"].estimate) for g in groups])
+    return pareto_front(
+        [
+            (g.values["ACC"].estimate, g.values["BWT"].estimate, -g.values["seconds"].estimate)
+            for g in groups
+        ]
+    )
 
 
 def hyperparameters(group: Group) -> dict[str, Any]:
     """Every argument of the method's parts (`ER.capacity`) and every setting (`training.lr`), flat."""
     first = group.results[0]
-    flat = {f"{part}.{k}": v for part, arguments in first.get("arguments", {}).items() for k, v in arguments.items()}
-    return flat | {f"{part}.{k}": v for part in ("training", "model", "data") for k, v in first["config"][part].items()}
+    flat = {
+        f"{part}.{k}": v
+        for part, arguments in first.get("arguments", {}).items()
+        for k, v in arguments.items()
+    }
+    return flat | {
+        f"{part}.{k}": v
+        for part in ("training", "model", "data")
+        for k, v in first["config"][part].items()
+    }
 
 
 @dataclass(frozen=True)
@@ -78,9 +91,15 @@ class Sweep:
             for g in self.groups:
                 h = hyperparameters(g)
                 if isinstance(h[key], int | float) and not isinstance(h[key], bool):
-                    rest = ", ".join(f"{k.rpartition('.')[2]}={h[k]}" for k in self.varied if k != key)
+                    rest = ", ".join(
+                        f"{k.rpartition('.')[2]}={h[k]}" for k in self.varied if k != key
+                    )
                     lines.setdefault(rest, []).append((float(h[key]), g))
-            out += [(key, rest, sorted(points, key=lambda p: p[0])) for rest, points in lines.items() if len(points) > 2]
+            out += [
+                (key, rest, sorted(points, key=lambda p: p[0]))
+                for rest, points in lines.items()
+                if len(points) > 2
+            ]
         return out
 
 
@@ -93,8 +112,12 @@ def find_sweeps(groups: Sequence[Group]) -> list[Sweep]:
     out = []
     for (scenario, name), members in families.items():
         flat = [hyperparameters(g) for g in members]
-        shared = [k for k in flat[0] if all(k in f for f in flat)]  # older versions may lack arguments
-        varied = tuple(k for k in shared if len({json.dumps(f[k], sort_keys=True) for f in flat}) > 1)
+        shared = [
+            k for k in flat[0] if all(k in f for f in flat)
+        ]  # older versions may lack arguments
+        varied = tuple(
+            k for k in shared if len({json.dumps(f[k], sort_keys=True) for f in flat}) > 1
+        )
         if varied and len(members) > 1:
             out.append(Sweep(scenario, name, varied, tuple(members)))
     return out
@@ -105,7 +128,9 @@ def on_validation(group: Group) -> tuple[Interval, Interval] | None:
     if not all(r.get("validation") for r in group.results):
         return None
     m = [AccuracyMatrix.from_json(r["validation"]) for r in group.results]
-    return seed_interval([average_accuracy(x) for x in m]), seed_interval([forgetting(x) for x in m])
+    return seed_interval([average_accuracy(x) for x in m]), seed_interval(
+        [forgetting(x) for x in m]
+    )
 
 
 @dataclass(frozen=True)
@@ -122,7 +147,9 @@ class Selection:
         acc, lost = on_validation(self.group) or (None, None)
         assert acc is not None
         assert lost is not None
-        values = ", ".join(f"{k.rpartition('.')[2]}={hyperparameters(self.group)[k]}" for k in self.sweep.varied)
+        values = ", ".join(
+            f"{k.rpartition('.')[2]}={hyperparameters(self.group)[k]}" for k in self.sweep.varied
+        )
         rule = (
             f"highest validation ACC, {100 * acc.estimate:.1f}, with forgetting {100 * lost.estimate:.1f} ≤ {100 * self.tolerance:g}"
             if self.within
@@ -142,7 +169,9 @@ def select(sweep: Sweep, tolerance: float) -> Selection | None:
     survivors would flatter it. None without validation data: test data select nothing.
     """
     if not tolerance >= 0:
-        raise HoldfastError(f"tolerance is the largest forgetting accepted, at least 0, got {tolerance}")
+        raise HoldfastError(
+            f"tolerance is the largest forgetting accepted, at least 0, got {tolerance}"
+        )
     seeds = {s for g in sweep.groups for s in g.by_seed}
     whole = [g for g in sweep.groups if g.by_seed.keys() == seeds]
     found = [(g, v) for g in whole if (v := on_validation(g))]
@@ -178,10 +207,19 @@ def learning_speed(groups: Sequence[Group]) -> list[LearningSpeed]:
         per_seed = []
         for ours, theirs in pairs:
             tasks = range(1, len(ours["curves"]["ends"]))
-            speeds = [learning_speed_transfer(*_curve(ours, j), _curve(theirs, j)[1], threshold=QUICK) for j in tasks]
+            speeds = [
+                learning_speed_transfer(*_curve(ours, j), _curve(theirs, j)[1], threshold=QUICK)
+                for j in tasks
+            ]
             steps = [s["steps"] for s in speeds if not math.isnan(s["steps"])]
             zero = float(np.mean(ours["curves"]["zero_shot"][1:]))
-            per_seed.append((float(np.mean([s["area"] for s in speeds])), float(np.mean(steps)) if steps else math.nan, zero))
+            per_seed.append(
+                (
+                    float(np.mean([s["area"] for s in speeds])),
+                    float(np.mean(steps)) if steps else math.nan,
+                    zero,
+                )
+            )
         area, steps_, zero_shot = (seed_interval(column) for column in zip(*per_seed, strict=True))
         out.append(LearningSpeed(g.label, area, steps_, zero_shot))
     return out
@@ -195,7 +233,11 @@ def _curve(result: dict[str, Any], j: int) -> tuple[list[float], list[float]]:
     """Steps and scores of task j while it was trained, its zero-shot score first."""
     c = result["curves"]
     first = c["ends"][j - 1] if j else 0
-    inside = [(s - first, row[j]) for s, row in zip(c["steps"], c["scores"], strict=True) if first < s <= c["ends"][j]]
+    inside = [
+        (s - first, row[j])
+        for s, row in zip(c["steps"], c["scores"], strict=True)
+        if first < s <= c["ends"][j]
+    ]
     return [0.0, *(float(s) for s, _ in inside)], [c["zero_shot"][j], *(v for _, v in inside)]
 
 
@@ -222,7 +264,9 @@ class Difference:
         return f"{found} by the same in all {v.n} seeds" if v.all_equal else found
 
 
-def compare_folders(first: Sequence[Group], second: Sequence[Group], keys: Sequence[str] = ("ACC", "BWT", "seconds")) -> list[Difference]:
+def compare_folders(
+    first: Sequence[Group], second: Sequence[Group], keys: Sequence[str] = ("ACC", "BWT", "seconds")
+) -> list[Difference]:
     """Groups of the same scenario and label in two sets of results, paired by seed."""
     out = []
     theirs = {(g.scenario, g.label): g for g in second}
@@ -231,9 +275,22 @@ def compare_folders(first: Sequence[Group], second: Sequence[Group], keys: Seque
         shared = sorted(a.by_seed.keys() & b.by_seed.keys()) if b else []
         if b is None or not shared:
             continue
-        values = {k: paired_seed_interval([b.by_seed[s][k] for s in shared], [a.by_seed[s][k] for s in shared]) for k in keys}
+        values = {
+            k: paired_seed_interval(
+                [b.by_seed[s][k] for s in shared], [a.by_seed[s][k] for s in shared]
+            )
+            for k in keys
+        }
         one, two = hyperparameters(a), hyperparameters(b)
-        changed = tuple(f"{k}: {one.get(k)} → {two.get(k)}" for k in sorted(one.keys() | two.keys()) if one.get(k) != two.get(k))
-        said = tuple(f"{which} folder: {g.unlearnt}" for which, g in (("first", a), ("second", b)) if g.unlearnt)
+        changed = tuple(
+            f"{k}: {one.get(k)} → {two.get(k)}"
+            for k in sorted(one.keys() | two.keys())
+            if one.get(k) != two.get(k)
+        )
+        said = tuple(
+            f"{which} folder: {g.unlearnt}"
+            for which, g in (("first", a), ("second", b))
+            if g.unlearnt
+        )
         out.append(Difference(a.scenario, a.label, len(shared), values, changed, said))
     return out

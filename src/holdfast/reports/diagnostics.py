@@ -52,8 +52,21 @@ def _named(axes: Any, x: str, y: str, legend: bool = False) -> None:
 def _interference(n: Numbers) -> "Figure":
     out, (left, right) = _panels(2)
     for k, b in enumerate(n["boundaries"]):
-        left.plot(b["steps"], b["cosine"], color=COLOURS[k % len(COLOURS)], linewidth=1.2, label=f"to {b['task']}")
-        right.plot(b["predicted"], b["measured"], "o", color=COLOURS[k % len(COLOURS)], markersize=3, alpha=0.7)
+        left.plot(
+            b["steps"],
+            b["cosine"],
+            color=COLOURS[k % len(COLOURS)],
+            linewidth=1.2,
+            label=f"to {b['task']}",
+        )
+        right.plot(
+            b["predicted"],
+            b["measured"],
+            "o",
+            color=COLOURS[k % len(COLOURS)],
+            markersize=3,
+            alpha=0.7,
+        )
     left.axhline(0, color=INK, linewidth=0.6, alpha=0.5)
     _named(left, "step of the new task", "cosine of new and old gradients", legend=True)
     ends = [v for b in n["boundaries"] for v in b["predicted"]]
@@ -65,7 +78,9 @@ def _interference(n: Numbers) -> "Figure":
 def _spectrum(n: Numbers) -> "Figure":
     out, (left, right) = _panels(2)
     values = np.array(n["eigenvalues"])
-    left.semilogy(range(1, len(values) + 1), np.maximum(values, 1e-12), "o-", color=COLOURS[0], markersize=3)
+    left.semilogy(
+        range(1, len(values) + 1), np.maximum(values, 1e-12), "o-", color=COLOURS[0], markersize=3
+    )
     left.xaxis.get_major_locator().set_params(integer=True)
     _named(left, f"number (N = {n['examples']}, P = {n['parameters']})", "eigenvalue of the Fisher")
     names = list(n["layers"])
@@ -81,7 +96,14 @@ def _layers(n: Numbers) -> "Figure":
     names = list(n["mean"])
     ax.barh(range(len(names)), [100 * n["mean"][k] for k in names], color=COLOURS[2])
     for t in n["tasks"]:
-        ax.plot([100 * t["recovered"].get(k, np.nan) for k in names], range(len(names)), "o", color=INK, alpha=0.5, markersize=3)
+        ax.plot(
+            [100 * t["recovered"].get(k, np.nan) for k in names],
+            range(len(names)),
+            "o",
+            color=INK,
+            alpha=0.5,
+            markersize=3,
+        )
     ax.axvline(0, color=INK, linewidth=0.6, alpha=0.5)
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
@@ -93,13 +115,22 @@ def _saturation(n: Numbers) -> "Figure":
     out, (left, right) = _panels(2)
     for k, (threshold, share) in enumerate(n["by_threshold"].items()):
         x = range(1, len(share) + 1)
-        left.plot(x, [100 * v for v in share], "o-", color=COLOURS[k], markersize=3, label=f"above {threshold}")
+        left.plot(
+            x,
+            [100 * v for v in share],
+            "o-",
+            color=COLOURS[k],
+            markersize=3,
+            label=f"above {threshold}",
+        )
     left.set_ylim(0, 100)
     left.xaxis.get_major_locator().set_params(integer=True)
     _named(left, "tasks learnt", "parameters held, %", legend=True)
     right.plot(n["strength"], [100 * v for v in n["learnt"]], "o", color=COLOURS[1], markersize=4)
     for k, (s, v) in enumerate(zip(n["strength"], n["learnt"], strict=True), 1):
-        right.annotate(str(k), (s, 100 * v), (4, 3), textcoords="offset points", fontsize=7, color=INK)
+        right.annotate(
+            str(k), (s, 100 * v), (4, 3), textcoords="offset points", fontsize=7, color=INK
+        )
     _named(right, "mean running Fisher", "score right after learning, %")
     return out
 
@@ -129,10 +160,17 @@ def _landscape(n: Numbers) -> "Figure":
 
 def _plasticity(n: Numbers) -> "Figure":
     out, axes = _panels(4, 2.6)
-    told = {"dormant": "dormant units, %", "rank": "effective rank", "norm": "weight norm", "random_loss": "loss on random labels"}
+    told = {
+        "dormant": "dormant units, %",
+        "rank": "effective rank",
+        "norm": "weight norm",
+        "random_loss": "loss on random labels",
+    }
     for k, (ax, (key, label)) in enumerate(zip(axes, told.items(), strict=True)):
         scale = 100 if key == "dormant" else 1
-        ax.plot(range(len(n[key])), [scale * v for v in n[key]], "o-", color=COLOURS[k], markersize=3)
+        ax.plot(
+            range(len(n[key])), [scale * v for v in n[key]], "o-", color=COLOURS[k], markersize=3
+        )
         ax.set_ylim(bottom=0)
         ax.xaxis.get_major_locator().set_params(integer=True)
         _named(ax, "tasks learnt", label)
@@ -143,7 +181,14 @@ def _entropy(n: Numbers) -> "Figure":
     out, (ax,) = _panels(1)
     table = np.array([[np.nan if v is None else v for v in row] for row in n["table"]])
     for k in range(table.shape[1]):
-        ax.plot(range(1, len(table) + 1), table[:, k], "o-", color=COLOURS[k % len(COLOURS)], markersize=3, label=n["tasks"][k])
+        ax.plot(
+            range(1, len(table) + 1),
+            table[:, k],
+            "o-",
+            color=COLOURS[k % len(COLOURS)],
+            markersize=3,
+            label=n["tasks"][k],
+        )
     ax.xaxis.get_major_locator().set_params(integer=True)
     _named(ax, "tasks learnt", "entropy of the outputs, nats", legend=True)
     return out
@@ -152,7 +197,13 @@ def _entropy(n: Numbers) -> "Figure":
 def _stability_gap(n: Numbers) -> "Figure":
     out, (ax,) = _panels(1)
     for k, b in enumerate(n["boundaries"]):
-        ax.plot(b["steps"], [100 * v for v in b["scores"]], color=COLOURS[k % len(COLOURS)], linewidth=1.3, label=f"to {b['task']}")
+        ax.plot(
+            b["steps"],
+            [100 * v for v in b["scores"]],
+            color=COLOURS[k % len(COLOURS)],
+            linewidth=1.3,
+            label=f"to {b['task']}",
+        )
     _named(ax, "step after the boundary", "mean score of the old tasks, %", legend=True)
     return out
 

@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK = "#010203"  # stands for the page's text colour, see to_svg
-COLOURS = ("#3b7dd8", "#e0802b", "#2f9e6e", "#c94f7c", "#8a6fd1", "#8c7a2d", "#4aa8b8", "#b5533c", "#6b8e23", "#7a7a7a")
+COLOURS = (
+    "#3b7dd8",
+    "#e0802b",
+    "#2f9e6e",
+    "#c94f7c",
+    "#8a6fd1",
+    "#8c7a2d",
+    "#4aa8b8",
+    "#b5533c",
+    "#6b8e23",
+    "#7a7a7a",
+)
 
 
 def accuracy_over_time(group: Group, axes: "Axes") -> "Axes":
@@ -30,7 +41,17 @@ def accuracy_over_time(group: Group, axes: "Axes") -> "Axes":
     curves = [r["curves"] for r in group.results]
     if all(curves) and len({tuple(c["steps"]) for c in curves}) == 1:
         x = np.array(curves[0]["steps"], dtype=float)
-        y = np.nanmean([[[np.nan if v is None else v for v in row] for row in c["scores"]] for c in curves], 0) if _any(curves) else None
+        y = (
+            np.nanmean(
+                [
+                    [[np.nan if v is None else v for v in row] for row in c["scores"]]
+                    for c in curves
+                ],
+                0,
+            )
+            if _any(curves)
+            else None
+        )
         boundaries = curves[0]["ends"]
         axes.set_xlabel("step")
     else:
@@ -77,10 +98,14 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
     """`accuracy_over_time` of every group, side by side."""
     columns = min(3, len(groups))
     rows = -(-len(groups) // columns)
-    figure = new_figure(figsize=(max(3.1 * columns, 8.0), 2.1 * rows + 0.4), layout="constrained")  # the legend needs its room
+    figure = new_figure(
+        figsize=(max(3.1 * columns, 8.0), 2.1 * rows + 0.4), layout="constrained"
+    )  # the legend needs its room
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # mean of steps where a task was not yet begun
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # mean of steps where a task was not yet begun
         for axes, g in zip(grid.flat, groups, strict=False):
             style(accuracy_over_time(g, axes))
     for axes in list(grid.flat)[len(groups) :]:
@@ -112,7 +137,15 @@ def heat_map(group: Group, axes: "Axes") -> "Axes":
     axes.imshow(m, vmin=0, vmax=1, cmap="viridis")
     for i, j in np.ndindex(*m.shape):
         if not np.isnan(m[i, j]):
-            axes.text(j, i, f"{100 * m[i, j]:.0f}", ha="center", va="center", fontsize=7, color="white" if m[i, j] < 0.6 else "black")
+            axes.text(
+                j,
+                i,
+                f"{100 * m[i, j]:.0f}",
+                ha="center",
+                va="center",
+                fontsize=7,
+                color="white" if m[i, j] < 0.6 else "black",
+            )
     axes.set_xlabel("evaluated on task")
     axes.set_ylabel("after task")
     axes.set_xticks(range(m.shape[1]), [str(k + 1) for k in range(m.shape[1])])
@@ -129,10 +162,26 @@ def transfer_by_task(groups: Sequence[Group], axes: "Axes") -> "Axes":
         t = g.transfers
         x = np.arange(len(t)) + (n - (len(groups) - 1) / 2) * width
         bounds = [np.nan_to_num(100 * (v.high - v.estimate)) for v in t]
-        axes.bar(x, [100 * v.estimate for v in t], width * 0.9, color=COLOURS[n % len(COLOURS)], label=g.label)
-        axes.errorbar(x, [100 * v.estimate for v in t], bounds, fmt="none", ecolor=INK, elinewidth=0.8, alpha=0.7)
+        axes.bar(
+            x,
+            [100 * v.estimate for v in t],
+            width * 0.9,
+            color=COLOURS[n % len(COLOURS)],
+            label=g.label,
+        )
+        axes.errorbar(
+            x,
+            [100 * v.estimate for v in t],
+            bounds,
+            fmt="none",
+            ecolor=INK,
+            elinewidth=0.8,
+            alpha=0.7,
+        )
     axes.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
-    axes.set_xticks(range(len(groups[0].transfers)), [str(k + 1) for k in range(len(groups[0].transfers))])
+    axes.set_xticks(
+        range(len(groups[0].transfers)), [str(k + 1) for k in range(len(groups[0].transfers))]
+    )
     axes.set_xlabel("task")
     axes.set_ylabel("transfer (points)")
     return axes
@@ -151,7 +200,9 @@ def trade_off(groups: Sequence[Group], key: str, axes: "Axes") -> "Axes":
         colour = COLOURS[n % len(COLOURS)]
         across = np.nan_to_num(scale * (x.high - x.estimate)) if key == "BWT" else None
         up = np.nan_to_num(100 * (y.high - y.estimate))
-        axes.errorbar(scale * x.estimate, 100 * y.estimate, up, across, fmt="none", ecolor=colour, alpha=0.5)
+        axes.errorbar(
+            scale * x.estimate, 100 * y.estimate, up, across, fmt="none", ecolor=colour, alpha=0.5
+        )
         axes.plot(
             [scale * x.estimate],
             [100 * y.estimate],
@@ -163,8 +214,17 @@ def trade_off(groups: Sequence[Group], key: str, axes: "Axes") -> "Axes":
             linestyle="none",
             label=f"{n + 1} {g.label}",
         )
-        beside = (7, -9) if n % 2 else (7, 4)  # neighbours in the ranking are often neighbours in the plane
-        axes.annotate(str(n + 1), (scale * x.estimate, 100 * y.estimate), beside, textcoords="offset points", fontsize=7, color=colour)
+        beside = (
+            (7, -9) if n % 2 else (7, 4)
+        )  # neighbours in the ranking are often neighbours in the plane
+        axes.annotate(
+            str(n + 1),
+            (scale * x.estimate, 100 * y.estimate),
+            beside,
+            textcoords="offset points",
+            fontsize=7,
+            color=colour,
+        )
     known = [g.values[key].estimate for g in groups if not math.isnan(g.values[key].estimate)]
     if key != "BWT" and known and min(known) > 0 and max(known) / min(known) >= 10:
         axes.set_xscale("log")
@@ -173,21 +233,36 @@ def trade_off(groups: Sequence[Group], key: str, axes: "Axes") -> "Axes":
     return axes
 
 
-def sweep_curve(points: Sequence[tuple[float, Group]], key: str, chosen: Group | None, axes: "Axes") -> "Axes":
+def sweep_curve(
+    points: Sequence[tuple[float, Group]], key: str, chosen: Group | None, axes: "Axes"
+) -> "Axes":
     """ACC and forgetting (points) against a hyperparameter, with intervals over seeds; on validation data too where there are any.
 
     `points` and `key` as `Sweep.curves` gives them; `chosen` is the group selected, marked by a band.
     """
     x = [v for v, _ in points]
     validated = [on_validation(g) for _, g in points]
-    sets = {"ACC, test": [g.values["ACC"] for _, g in points], "forgetting, test": [g.values["forgetting"] for _, g in points]}
+    sets = {
+        "ACC, test": [g.values["ACC"] for _, g in points],
+        "forgetting, test": [g.values["forgetting"] for _, g in points],
+    }
     if all(validated):
-        sets |= {"ACC, validation": [v[0] for v in validated if v], "forgetting, validation": [v[1] for v in validated if v]}
+        sets |= {
+            "ACC, validation": [v[0] for v in validated if v],
+            "forgetting, validation": [v[1] for v in validated if v],
+        }
     for n, (name, values) in enumerate(sets.items()):
         y = [100 * v.estimate for v in values]
         bars = [np.nan_to_num(100 * (v.high - v.estimate)) for v in values]
         style = ("--o", 0.6) if "validation" in name else ("-o", 1.0)
-        line = {"fmt": style[0], "alpha": style[1], "color": COLOURS[n % 2], "markersize": 3, "linewidth": 1.2, "elinewidth": 0.7}
+        line = {
+            "fmt": style[0],
+            "alpha": style[1],
+            "color": COLOURS[n % 2],
+            "markersize": 3,
+            "linewidth": 1.2,
+            "elinewidth": 0.7,
+        }
         axes.errorbar(x, y, bars, label=name, **line)  # type: ignore[arg-type]
     for v, g in points:
         if g is chosen:
@@ -199,13 +274,20 @@ def sweep_curve(points: Sequence[tuple[float, Group]], key: str, chosen: Group |
     return axes
 
 
-def figure_of(draw: Callable[..., "Axes"], *arguments: Any, size: tuple[float, float] = (5.5, 3.2), legend: bool = True) -> "Figure":
+def figure_of(
+    draw: Callable[..., "Axes"],
+    *arguments: Any,
+    size: tuple[float, float] = (5.5, 3.2),
+    legend: bool = True,
+) -> "Figure":
     """A figure that holds one of the functions above, in the report's style."""
     figure = new_figure(figsize=size, layout="constrained")
     axes = draw(*arguments, figure.subplots())
     style(axes)
     if legend and axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7.5, labelcolor=INK)
+        figure.legend(
+            loc="outside lower center", ncols=3, frameon=False, fontsize=7.5, labelcolor=INK
+        )
     return figure
 
 
@@ -216,7 +298,14 @@ def trade_off_panel(groups: Sequence[Group]) -> "Figure":
     style(trade_off(groups, "BWT", left))
     style(trade_off(groups, "seconds", right))
     right.set_ylabel("")
-    figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False, fontsize=7.5, labelcolor=INK)
+    figure.legend(
+        *left.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        frameon=False,
+        fontsize=7.5,
+        labelcolor=INK,
+    )
     return figure
 
 
@@ -231,7 +320,12 @@ def save(figure: "Figure", path: str | Path) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with matplotlib.rc_context({"svg.hashsalt": path.stem}), _glyphs_may_be_missing():
-            figure.savefig(path, dpi=150, facecolor="white", metadata={"Date": None} if path.suffix == ".svg" else None)
+            figure.savefig(
+                path,
+                dpi=150,
+                facecolor="white",
+                metadata={"Date": None} if path.suffix == ".svg" else None,
+            )
     except OSError as error:
         raise HoldfastError(f"the figure {path} could not be written: {error.strerror}") from None
     return path
@@ -242,7 +336,9 @@ def _take_names_as_they_are(figure: "Figure") -> None:
     from matplotlib.text import Text
     from matplotlib.ticker import FixedFormatter
 
-    powers = set()  # labels of ticks that matplotlib writes itself, as formulas where the scale is logarithmic
+    powers = (
+        set()
+    )  # labels of ticks that matplotlib writes itself, as formulas where the scale is logarithmic
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
             named = axis.get_major_formatter()
@@ -269,15 +365,26 @@ def save_all(groups: Sequence[Group], folder: Path) -> list[Path]:
     figures: dict[str, Figure] = {}
     for scenario in dict.fromkeys(g.scenario for g in groups):
         members = [g for g in groups if g.scenario == scenario]
-        figures |= {f"{scenario}-over-time": over_time_panel(members), f"{scenario}-trade-off": trade_off_panel(members)}
+        figures |= {
+            f"{scenario}-over-time": over_time_panel(members),
+            f"{scenario}-trade-off": trade_off_panel(members),
+        }
         if members[0].transfers:
             figures[f"{scenario}-transfer"] = figure_of(transfer_by_task, members, size=(7, 3.6))
         for k, g in enumerate(members):
-            figures[f"{scenario}-matrix-{k + 1}"] = figure_of(heat_map, g, size=(3.2, 3.2), legend=False)
+            figures[f"{scenario}-matrix-{k + 1}"] = figure_of(
+                heat_map, g, size=(3.2, 3.2), legend=False
+            )
         for sweep in find_sweeps(members):
             for k, (key, _, points) in enumerate(sweep.curves()):
-                figures[f"{scenario}-sweep-{key.replace('.', '-')}-{k + 1}"] = figure_of(sweep_curve, points, key, None)
-    return [save(figure, folder / f"{name}{ending}") for name, figure in figures.items() for ending in (".png", ".svg")]
+                figures[f"{scenario}-sweep-{key.replace('.', '-')}-{k + 1}"] = figure_of(
+                    sweep_curve, points, key, None
+                )
+    return [
+        save(figure, folder / f"{name}{ending}")
+        for name, figure in figures.items()
+        for ending in (".png", ".svg")
+    ]
 
 
 def style(axes: "Axes") -> None:

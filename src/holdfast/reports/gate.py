@@ -64,7 +64,9 @@ def _place(low: float, high: float) -> Callable[[float], float]:
     return at
 
 
-def _view(row: dict[str, Any], at: Callable[[float], float], low: float, high: float) -> dict[str, Any]:
+def _view(
+    row: dict[str, Any], at: Callable[[float], float], low: float, high: float
+) -> dict[str, Any]:
     """A row as the template shows it: names, notes and the places of its drawing."""
     note = ""
     if row["waived"]:

@@ -62,7 +62,9 @@ def growth(groups: Sequence[Group]) -> list[Growth]:
     Parameters are fitted beyond FineTune's where it is among the groups (heads that tasks bring are not the method's), else beyond those
     after the first task.
     """
-    plain = next((_series(g, "parameters").min(0) for g in groups if g.method == PLAIN and _long(g)), None)
+    plain = next(
+        (_series(g, "parameters").min(0) for g in groups if g.method == PLAIN and _long(g)), None
+    )
     out = []
     for g in groups:
         if not _long(g):
@@ -71,11 +73,21 @@ def growth(groups: Sequence[Group]) -> list[Growth]:
         total = sum(_series(g, k) for k in ("training", "consolidation"))
         time = np.diff(total, axis=1).min(0)
         parameters = _series(g, "parameters").min(0)
-        beyond = parameters - (parameters[0] if plain is None or len(plain) != len(parameters) else plain)
+        beyond = parameters - (
+            parameters[0] if plain is None or len(plain) != len(parameters) else plain
+        )
         size, peak = _series(g, "method_bytes").max(0), _series(g, "peak_bytes").min(0)
         out += [
-            Growth(g.label, "time", declared["time"], fitted_growth(time, exact=False), tuple(time)),
-            Growth(g.label, "parameters", declared["parameters"], fitted_growth(beyond[1:]), tuple(parameters[1:])),
+            Growth(
+                g.label, "time", declared["time"], fitted_growth(time, exact=False), tuple(time)
+            ),
+            Growth(
+                g.label,
+                "parameters",
+                declared["parameters"],
+                fitted_growth(beyond[1:]),
+                tuple(parameters[1:]),
+            ),
             Growth(g.label, "bytes", declared["memory"], fitted_growth(size[1:]), tuple(size[1:])),
             Growth(g.label, "peak", None, fitted_growth(peak[1:], exact=False), tuple(peak[1:])),
         ]
@@ -83,7 +95,9 @@ def growth(groups: Sequence[Group]) -> list[Growth]:
 
 
 def _long(g: Group) -> bool:
-    return all(len(r["cost"].get("by_task", [])) >= LEAST_TASKS and r.get("declared") for r in g.results)
+    return all(
+        len(r["cost"].get("by_task", [])) >= LEAST_TASKS and r.get("declared") for r in g.results
+    )
 
 
 def _series(g: Group, key: str) -> np.ndarray:

@@ -11,17 +11,34 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import HoldfastError, reading
-from holdfast.metrics import AccuracyMatrix, Interval, forward_transfer, seed_interval, segment_transfer, summary, task_transfer
+from holdfast.metrics import (
+    AccuracyMatrix,
+    Interval,
+    forward_transfer,
+    seed_interval,
+    segment_transfer,
+    summary,
+    task_transfer,
+)
 from holdfast.reports.learnt import learning_warning
 from holdfast.reports.schema import check_result
 
 DIAGNOSTICS = "diagnostics.json"
 COLUMNS: dict[str, tuple[str, str]] = {  # key → (heading, what it is)
     "ACC": ("ACC", "mean accuracy over tasks after the last one"),
-    "BWT": ("BWT", "backward transfer: mean change of a task's accuracy since it was learnt (below 0: lost)"),
-    "FWT": ("FWT", "forward transfer: accuracy on a task just before it is trained, above the baseline"),
+    "BWT": (
+        "BWT",
+        "backward transfer: mean change of a task's accuracy since it was learnt (below 0: lost)",
+    ),
+    "FWT": (
+        "FWT",
+        "forward transfer: accuracy on a task just before it is trained, above the baseline",
+    ),
     "forgetting": ("F", "forgetting: mean drop from each task's best accuracy since it was learnt"),
-    "worst forgetting": ("worst", "worst forgetting: the largest drop of one task since it was learnt"),
+    "worst forgetting": (
+        "worst",
+        "worst forgetting: the largest drop of one task since it was learnt",
+    ),
     "seconds": ("time", "seconds of training and consolidation"),
     "parameters": ("parameters", "parameters of the model at the end"),
     "bytes": ("bytes", "bytes that the method keeps: stored examples, teachers, importances"),
@@ -97,7 +114,9 @@ def load_results(folders: Iterable[str | Path]) -> list[dict[str, Any]]:
     out = []
     for folder in map(Path, folders):
         if not folder.is_dir():
-            raise HoldfastError(f"there is no folder {folder}; give the --out of a finished run or suite")
+            raise HoldfastError(
+                f"there is no folder {folder}; give the --out of a finished run or suite"
+            )
         for path in sorted(folder.rglob("result.json")):
             found = read_result(path)
             out.append(found | {"diagnostics": read_findings(path.parent)})
@@ -127,16 +146,25 @@ def read_findings(folder: Path) -> list[dict[str, Any]]:
     path = folder / DIAGNOSTICS
     if not path.exists():
         return []
-    with _named(path, "delete it and run holdfast diagnose again"), reading("it", "JSON of findings"):
+    with (
+        _named(path, "delete it and run holdfast diagnose again"),
+        reading("it", "JSON of findings"),
+    ):
         findings = json.loads(path.read_text(encoding="utf-8"))["findings"]
         for f in findings:
-            if not isinstance(f["numbers"], dict) or not all(isinstance(f[k], str) for k in ("what", "sentence")):
+            if not isinstance(f["numbers"], dict) or not all(
+                isinstance(f[k], str) for k in ("what", "sentence")
+            ):
                 raise HoldfastError("a finding has what, sentence and numbers")
     return list(findings)
 
 
 def _order(result: dict[str, Any]) -> tuple:
-    return ("task", "domain", "class").index(result["config"]["scenario"]), result["label"], result["seed"]
+    return (
+        ("task", "domain", "class").index(result["config"]["scenario"]),
+        result["label"],
+        result["seed"],
+    )
 
 
 def _settings(result: dict[str, Any]) -> str:
@@ -149,7 +177,9 @@ def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> li
     """Groups by scenario, settings, label and method, by scenario and then by descending ACC."""
     buckets: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
     for r in sorted(results, key=_order):
-        buckets.setdefault((r["config"]["scenario"], _settings(r), r["label"], r["config"]["method"]), []).append(r)
+        buckets.setdefault(
+            (r["config"]["scenario"], _settings(r), r["label"], r["config"]["method"]), []
+        ).append(r)
     matrices = {id(r): AccuracyMatrix.from_json(r["matrix"]) for r in results}
     groups = []
     for (scenario, settings, label, method), found in buckets.items():
@@ -159,7 +189,17 @@ def summarise(results: Sequence[dict[str, Any]], confidence: float = 0.95) -> li
         baseline = _baseline(alike, [matrices[id(r)] for r in alike])
         rows = [_numbers(r, matrices[id(r)], baseline) for r in members]
         values = {key: seed_interval([row[key] for row in rows], confidence) for key in COLUMNS}
-        groups.append(Group(scenario, label, method, tuple(members), tuple(matrices[id(r)] for r in members), values, tuple(rows)))
+        groups.append(
+            Group(
+                scenario,
+                label,
+                method,
+                tuple(members),
+                tuple(matrices[id(r)] for r in members),
+                values,
+                tuple(rows),
+            )
+        )
     rank = {"task": 0, "domain": 1, "class": 2}
     return sorted(groups, key=lambda g: (rank[g.scenario], -_sortable(g.values["ACC"].estimate)))
 
@@ -195,7 +235,9 @@ def _sortable(value: float) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def _baseline(results: Sequence[dict[str, Any]], matrices: Sequence[AccuracyMatrix]) -> np.ndarray | float | None:
+def _baseline(
+    results: Sequence[dict[str, Any]], matrices: Sequence[AccuracyMatrix]
+) -> np.ndarray | float | None:
     """b_j by position: mean of ≥ 5 untrained initialisations, else chance; None where outputs did not exist before their task."""
     if not all(r["outputs_exist"] for r in results):
         return None
@@ -204,8 +246,14 @@ def _baseline(results: Sequence[dict[str, Any]], matrices: Sequence[AccuracyMatr
     return np.mean(known, 0) if len(known) >= MIN_INITIALISATIONS else float(results[0]["chance"])
 
 
-def _numbers(result: dict[str, Any], m: AccuracyMatrix, baseline: np.ndarray | float | None) -> dict[str, float]:
-    by_task: Any = dict(zip(m.tasks, baseline.tolist(), strict=True)) if isinstance(baseline, np.ndarray) else baseline
+def _numbers(
+    result: dict[str, Any], m: AccuracyMatrix, baseline: np.ndarray | float | None
+) -> dict[str, float]:
+    by_task: Any = (
+        dict(zip(m.tasks, baseline.tolist(), strict=True))
+        if isinstance(baseline, np.ndarray)
+        else baseline
+    )
     numbers, cost = summary(m), result["cost"]
     return numbers | {
         "FWT": forward_transfer(m, by_task),

@@ -129,6 +129,12 @@ def check_result(result: Any) -> None:
     if found.curves and len(found.curves.ends) > len(tasks):
         raise HoldfastError(f"curves has {len(found.curves.ends)} tasks, the matrix {len(tasks)}")
     for k, row in enumerate(found.cost.by_task):
-        missing = {"training", "consolidation", "parameters", "method_bytes", "peak_bytes"} - row.keys()
+        missing = {
+            "training",
+            "consolidation",
+            "parameters",
+            "method_bytes",
+            "peak_bytes",
+        } - row.keys()
         if missing:
             raise HoldfastError(f"cost.by_task.{k} lacks {', '.join(sorted(missing))}")

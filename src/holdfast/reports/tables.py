@@ -30,7 +30,16 @@ def _cells(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:
     for scenario in dict.fromkeys(g.scenario for g in groups):
         members = [g for g in groups if g.scenario == scenario]
         place |= dict(zip(map(id, members), ranks(members), strict=True))
-    rows = [[g.scenario, place[id(g)], g.label, str(len(g.results)), *(show(k, g.values[k]) for k in COLUMNS)] for g in groups]
+    rows = [
+        [
+            g.scenario,
+            place[id(g)],
+            g.label,
+            str(len(g.results)),
+            *(show(k, g.values[k]) for k in COLUMNS),
+        ]
+        for g in groups
+    ]
     return head, rows
 
 
@@ -90,9 +99,20 @@ def as_csv(groups: Sequence[Group]) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["scenario", "label", "method", "seeds", *(f"{k}{end}" for k in COLUMNS for end in ("", " low", " high")), "warning"])
+    writer.writerow(
+        [
+            "scenario",
+            "label",
+            "method",
+            "seeds",
+            *(f"{k}{end}" for k in COLUMNS for end in ("", " low", " high")),
+            "warning",
+        ]
+    )
     for g in groups:
-        numbers = [n for k in COLUMNS for n in (g.values[k].estimate, g.values[k].low, g.values[k].high)]
+        numbers = [
+            n for k in COLUMNS for n in (g.values[k].estimate, g.values[k].low, g.values[k].high)
+        ]
         cells = ["" if math.isnan(n) else repr(n) for n in numbers]
         writer.writerow([g.scenario, g.label, g.method, len(g.results), *cells, g.unlearnt])
     return out.getvalue()

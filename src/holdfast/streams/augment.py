@@ -20,7 +20,9 @@ class CropAndFlip:
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
         if x.dim() != 4:
-            raise HoldfastError(f"crop_and_flip is for images (N, C, H, W), got inputs of shape {tuple(x.shape)}; leave augment out")
+            raise HoldfastError(
+                f"crop_and_flip is for images (N, C, H, W), got inputs of shape {tuple(x.shape)}; leave augment out"
+            )
         n, _, h, w = x.shape
         draws = torch.rand(3, n, generator=generator).to(x.device)
         shift = (draws[:2] * (2 * self.padding + 1)).long()
@@ -30,4 +32,8 @@ class CropAndFlip:
         if self.flip:
             columns = torch.where(draws[2, :, None] < 0.5, columns.flip(1), columns)
         each = torch.arange(n, device=x.device)[:, None, None]
-        return wide.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+        return (
+            wide.permute(0, 2, 3, 1)[each, rows[:, :, None], columns[:, None, :]]
+            .permute(0, 3, 1, 2)
+            .contiguous()
+        )

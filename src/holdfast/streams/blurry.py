@@ -22,10 +22,14 @@ def blurry(stream: Stream, share: float, *, seed: int = 0) -> Stream:
     True
     """
     if not 0 <= share < 1:
-        raise HoldfastError(f"share is how much of each task moves to the others, in [0, 1), got {share}")
+        raise HoldfastError(
+            f"share is how much of each task moves to the others, in [0, 1), got {share}"
+        )
     whole("seed", seed)
     if stream.scenario == "task":
-        raise HoldfastError("boundaries cannot be blurred in the task scenario, where each row's task is known; use class or domain")
+        raise HoldfastError(
+            "boundaries cannot be blurred in the task scenario, where each row's task is known; use class or domain"
+        )
     if len(stream) < 2 or not share:
         return stream
     parts: list[list[Subset]] = [[] for _ in stream]
@@ -37,7 +41,11 @@ def blurry(stream: Stream, share: float, *, seed: int = 0) -> Stream:
         for j, rows in zip(others, order[:moved].tensor_split(len(others)), strict=True):
             if len(rows):
                 parts[j].append(Subset(task.train, rows.sort().values))
-    return replace(stream, tasks=tuple(_with(t, parts[k], stream) for k, t in enumerate(stream)), name=f"blurry-{stream.name}")
+    return replace(
+        stream,
+        tasks=tuple(_with(t, parts[k], stream) for k, t in enumerate(stream)),
+        name=f"blurry-{stream.name}",
+    )
 
 
 def _with(task: Task, parts: list[Subset], stream: Stream) -> Task:

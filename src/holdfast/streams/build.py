@@ -59,14 +59,23 @@ class Source:
     test_groups: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        sides = ((self.train_x, self.train_y, self.groups, "training"), (self.test_x, self.test_y, self.test_groups, "test"))
+        sides = (
+            (self.train_x, self.train_y, self.groups, "training"),
+            (self.test_x, self.test_y, self.test_groups, "test"),
+        )
         for x, y, groups, what in sides:
             if len(x) != len(y):
-                raise HoldfastError(f"{self.name}: expected one label per {what} example, got {len(x)} examples and {len(y)} labels")
+                raise HoldfastError(
+                    f"{self.name}: expected one label per {what} example, got {len(x)} examples and {len(y)} labels"
+                )
             if groups is not None and len(groups) != len(y):
-                raise HoldfastError(f"{self.name}: expected one group per {what} example, got {len(y)} examples and {len(groups)} groups")
+                raise HoldfastError(
+                    f"{self.name}: expected one group per {what} example, got {len(y)} examples and {len(groups)} groups"
+                )
             refuse_unfinite(x, f"{self.name}: {what} inputs")
-        object.__setattr__(self, "train_y", label_array(self.train_y, f"{self.name}: training labels"))
+        object.__setattr__(
+            self, "train_y", label_array(self.train_y, f"{self.name}: training labels")
+        )
         object.__setattr__(self, "test_y", label_array(self.test_y, f"{self.name}: test labels"))
 
     @property
@@ -80,9 +89,13 @@ class Source:
         A label keeps at least one example. The test examples stay as they are.
         """
         if examples > len(self.train_y):
-            raise HoldfastError(f"{self.name} has {len(self.train_y)} training examples, {examples} were asked for; lower data.examples")
+            raise HoldfastError(
+                f"{self.name} has {len(self.train_y)} training examples, {examples} were asked for; lower data.examples"
+            )
         if examples < len(self.labels):
-            raise HoldfastError(f"{self.name} has {len(self.labels)} classes, so at least as many examples are needed, got {examples}")
+            raise HoldfastError(
+                f"{self.name} has {len(self.labels)} classes, so at least as many examples are needed, got {examples}"
+            )
         rng, share = np.random.default_rng(whole("seed", seed)), examples / len(self.train_y)
         found = [np.flatnonzero(self.train_y == v) for v in self.labels]
         kept = [rng.permutation(rows)[: max(round(len(rows) * share), 1)] for rows in found]
@@ -143,7 +156,10 @@ def build(
     held = _validation_rows(sources, validation, seed)
     outputs = number_outputs([(p.name, p.labels) for p in pieces], scenario, numbering)
     _refuse_untrained_tests(pieces, held, scenario, numbering)
-    tasks = tuple(_task(k, piece, outputs, held[id(piece.source)], bool(validation)) for k, piece in enumerate(pieces))
+    tasks = tuple(
+        _task(k, piece, outputs, held[id(piece.source)], bool(validation))
+        for k, piece in enumerate(pieces)
+    )
     shape = tuple(tasks[0].test.fetch(torch.tensor([0]))[0].shape[1:]) if len(tasks[0].test) else ()
     return Stream(
         tasks=tasks,
@@ -173,9 +189,15 @@ def whole(what: str, value: Any, least: int = 0) -> int:
 
 
 def _ordered(pieces: Sequence[Piece], task_order: Sequence[int] | None) -> list[Piece]:
-    number = range(len(pieces)) if task_order is None else [whole("a number in task_order", k) for k in task_order]
+    number = (
+        range(len(pieces))
+        if task_order is None
+        else [whole("a number in task_order", k) for k in task_order]
+    )
     if not number or len(set(number)) < len(number) or not set(number) <= set(range(len(pieces))):
-        raise HoldfastError(f"task_order numbers tasks, each once; expected some of 0 to {len(pieces) - 1}, got {list(number)}")
+        raise HoldfastError(
+            f"task_order numbers tasks, each once; expected some of 0 to {len(pieces) - 1}, got {list(number)}"
+        )
     return [pieces[k] for k in number]
 
 
@@ -200,7 +222,9 @@ def _validation_rows(sources: Sequence[Source], share: float, seed: int) -> dict
     return {id(s): mask for s, mask in zip(sources, masks, strict=True)}
 
 
-def _refuse_untrained_tests(pieces: Sequence[Piece], held: dict[int, np.ndarray], scenario: str, numbering: str) -> None:
+def _refuse_untrained_tests(
+    pieces: Sequence[Piece], held: dict[int, np.ndarray], scenario: str, numbering: str
+) -> None:
     trained = [set(distinct(p.source.train_y[~held[id(p.source)]])) & set(p.labels) for p in pieces]
     tested = [p.source.test_y[_rows(p.source.test_y, p.labels)] for p in pieces]
     refuse_untrained_tests([p.name for p in pieces], trained, tested, scenario, numbering)
@@ -224,7 +248,9 @@ def _task(number: int, piece: Piece, outputs: Outputs, held: np.ndarray, validat
         index=number,
         name=piece.name,
         train=part(np.flatnonzero(mine & ~hold)),
-        test=ArrayPart(s.test_x, test_y, number, torch.from_numpy(test_rows), piece.transform, keep=True),
+        test=ArrayPart(
+            s.test_x, test_y, number, torch.from_numpy(test_rows), piece.transform, keep=True
+        ),
         outputs=outputs.ranges[number],
         validation=part(np.flatnonzero(hold)) if validated else None,
         competing=outputs.own(number),
@@ -236,7 +262,9 @@ def _rows(labels: np.ndarray, wanted: Sequence[Any]) -> np.ndarray:
     """The rows whose label is among those wanted."""
     if labels.dtype == object:
         chosen = set(wanted)
-        return np.flatnonzero(np.fromiter((v in chosen for v in labels), dtype=bool, count=len(labels)))
+        return np.flatnonzero(
+            np.fromiter((v in chosen for v in labels), dtype=bool, count=len(labels))
+        )
     return np.flatnonzero(np.isin(labels, list(wanted)))
 
 

@@ -36,10 +36,18 @@ class Rotate:
         """(N, C, H, W) or (N, H, W) → the same."""
         images = x if x.dim() == 4 else x[:, None]
         a = np.deg2rad(self.degrees)
-        turn = torch.tensor([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0]], dtype=torch.float32, device=x.device)
-        grid = F.affine_grid(turn.expand(len(images), 2, 3), list(images.shape), align_corners=False)
+        turn = torch.tensor(
+            [[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0]],
+            dtype=torch.float32,
+            device=x.device,
+        )
+        grid = F.affine_grid(
+            turn.expand(len(images), 2, 3), list(images.shape), align_corners=False
+        )
         out = F.grid_sample(images.float(), grid, align_corners=False)
-        return (out.round().to(torch.uint8) if x.dtype == torch.uint8 else out.to(x.dtype)).view_as(x)
+        return (out.round().to(torch.uint8) if x.dtype == torch.uint8 else out.to(x.dtype)).view_as(
+            x
+        )
 
 
 def _permutation(seed: int, k: int, size: int) -> Tensor:
@@ -54,7 +62,12 @@ def _refuse_class(scenario: str, what: str) -> None:
 
 
 def _repeated(
-    source: Source, names: Sequence[str], transforms: Sequence[Callable | None], scenario: str, what: str, **rest: object
+    source: Source,
+    names: Sequence[str],
+    transforms: Sequence[Callable | None],
+    scenario: str,
+    what: str,
+    **rest: object,
 ) -> Stream:
     _refuse_class(scenario, what)
     labels = tuple(source.labels)
@@ -104,9 +117,15 @@ def rotated(
 ) -> Stream:
     """`tasks` tasks, each the whole data set turned by its own angle: given, or drawn uniformly from [0°, 180°) by `seed`."""
     if source.train_x.dim() < 3:
-        raise HoldfastError(f"rotation needs images (N, H, W) or (N, C, H, W), got inputs of shape {tuple(source.train_x.shape)}")
+        raise HoldfastError(
+            f"rotation needs images (N, H, W) or (N, C, H, W), got inputs of shape {tuple(source.train_x.shape)}"
+        )
     whole("tasks", tasks, 1)
-    angles = list(degrees) if degrees is not None else np.random.default_rng(whole("seed", seed)).uniform(0, 180, tasks).tolist()
+    angles = (
+        list(degrees)
+        if degrees is not None
+        else np.random.default_rng(whole("seed", seed)).uniform(0, 180, tasks).tolist()
+    )
     if len(angles) != tasks:
         raise HoldfastError(f"expected {tasks} angles, got {len(angles)}")
     return _repeated(
@@ -142,18 +161,27 @@ def sequence(
     """
     shapes = {tuple(s.train_x.shape[1:]) for s in sources}
     if len(shapes) > 1:
-        raise HoldfastError(f"all data sets of a sequence need inputs of one shape, got {sorted(shapes)}; resize or pad them first")
+        raise HoldfastError(
+            f"all data sets of a sequence need inputs of one shape, got {sorted(shapes)}; resize or pad them first"
+        )
     if not sources:
         raise HoldfastError("a sequence needs at least one data set, got none")
     titles = names or [s.name for s in sources]
     for what, given in (("names", titles), ("transforms", transforms or titles)):
         if len(given) != len(sources):
-            raise HoldfastError(f"{what} must list one entry per data set: expected {len(sources)}, got {len(given)}")
+            raise HoldfastError(
+                f"{what} must list one entry per data set: expected {len(sources)}, got {len(given)}"
+            )
     if scenario == "class":
         sources = [_own_labels(s, n) for s, n in zip(sources, titles, strict=True)]
     how = transforms or [None] * len(sources)
     pieces = [Piece(n, s, tuple(s.labels), t) for n, s, t in zip(titles, sources, how, strict=True)]
-    rest: dict[str, Any] = {"validation": validation, "seed": seed, "augment": augment, "task_order": task_order}
+    rest: dict[str, Any] = {
+        "validation": validation,
+        "seed": seed,
+        "augment": augment,
+        "task_order": task_order,
+    }
     return build(pieces, scenario, numbering=numbering, name=" then ".join(titles), **rest)
 
 
@@ -174,12 +202,18 @@ def mixture(
     sources = [by_name[name] for name, _, _ in found]
     shape = tuple(sources[0].train_x.shape[1:])
     transforms = [
-        None if kind is None else Rotate(amount) if kind == "rotate" else Permute(_permutation(int(amount), 0, math.prod(shape)))
+        None
+        if kind is None
+        else Rotate(amount)
+        if kind == "rotate"
+        else Permute(_permutation(int(amount), 0, math.prod(shape)))
         for _, kind, amount in found
     ]
     names = [p.partition("/")[2] or p for p in pieces]
     rest: dict[str, Any] = {"validation": validation, "seed": seed, "task_order": task_order}
-    return sequence([_resized(s, shape) for s in sources], scenario, transforms=transforms, names=names, **rest)
+    return sequence(
+        [_resized(s, shape) for s in sources], scenario, transforms=transforms, names=names, **rest
+    )
 
 
 def _piece(text: str) -> tuple[str, str | None, float]:
@@ -197,7 +231,9 @@ def _piece(text: str) -> tuple[str, str | None, float]:
             raise ValueError
         return name, kind, float(amount)
     except ValueError:
-        raise HoldfastError(f"piece {text!r} cannot be read; expected NAME, NAME:rotate=DEGREES or NAME:permute=SEED") from None
+        raise HoldfastError(
+            f"piece {text!r} cannot be read; expected NAME, NAME:rotate=DEGREES or NAME:permute=SEED"
+        ) from None
 
 
 def _resized(s: Source, shape: tuple[int, ...]) -> Source:
@@ -206,7 +242,9 @@ def _resized(s: Source, shape: tuple[int, ...]) -> Source:
     if own == shape:
         return s
     if len(own) != 3 or own[0] != shape[0]:
-        raise HoldfastError(f"{s.name} has inputs of shape {own}, the first piece {shape}; only images of as many channels are resized")
+        raise HoldfastError(
+            f"{s.name} has inputs of shape {own}, the first piece {shape}; only images of as many channels are resized"
+        )
 
     def resize(x: Tensor) -> Tensor:
         out = F.interpolate(x.float(), shape[1:], mode="bilinear", align_corners=False)

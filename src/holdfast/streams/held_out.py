@@ -16,7 +16,9 @@ def codes(values: Any) -> np.ndarray:
     return rank[inverse.ravel()]
 
 
-def held_out(classes: np.ndarray, share: float, seed: int, groups: np.ndarray | None = None) -> np.ndarray:
+def held_out(
+    classes: np.ndarray, share: float, seed: int, groups: np.ndarray | None = None
+) -> np.ndarray:
     """Draw `share` of the examples of each class.
 
     Of a class of n examples round(share · n) are held out, but at least one if it has two or more, and
@@ -56,7 +58,9 @@ def _count(n: int, share: float) -> int:
     return min(max(round(n * share), 1), n - 1)
 
 
-def _whole_groups(of_class: np.ndarray, share: float, seed: int, of_group: np.ndarray) -> np.ndarray:
+def _whole_groups(
+    of_class: np.ndarray, share: float, seed: int, of_group: np.ndarray
+) -> np.ndarray:
     """Groups in random order; one is held out if that brings the counts of the classes nearer to their share."""
     sizes = np.bincount(of_class)
     wanted = np.array([_count(n, share) for n in sizes])
@@ -76,7 +80,9 @@ def _whole_groups(of_class: np.ndarray, share: float, seed: int, of_group: np.nd
     return mask
 
 
-def _hold_smallest(mask: np.ndarray, members: list[np.ndarray], of_class: np.ndarray, sizes: np.ndarray) -> None:
+def _hold_smallest(
+    mask: np.ndarray, members: list[np.ndarray], of_class: np.ndarray, sizes: np.ndarray
+) -> None:
     """Every group is larger than the share: the smallest one that leaves examples of every class."""
     for rows in sorted(members, key=len):
         counts = np.bincount(of_class[rows], minlength=len(sizes))
@@ -89,7 +95,9 @@ def _hold_smallest(mask: np.ndarray, members: list[np.ndarray], of_class: np.nda
     )
 
 
-def held_out_of_all(classes: Sequence[np.ndarray], share: float, seed: int, groups: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+def held_out_of_all(
+    classes: Sequence[np.ndarray], share: float, seed: int, groups: Sequence[np.ndarray | None]
+) -> list[np.ndarray]:
     """`held_out` for several data sets at once.
 
     Data sets without groups are drawn each for itself. If some have groups, all are drawn together, so that
@@ -116,7 +124,9 @@ def held_out_of_all(classes: Sequence[np.ndarray], share: float, seed: int, grou
     return np.split(joint, np.cumsum([len(c) for c in classes])[:-1])
 
 
-def refuse_straddling(train: Sequence[np.ndarray | None], test: Sequence[np.ndarray | None]) -> None:
+def refuse_straddling(
+    train: Sequence[np.ndarray | None], test: Sequence[np.ndarray | None]
+) -> None:
     """Refuse test examples that are relatives of training examples.
 
     Args:

@@ -39,7 +39,9 @@ def input_tensor(x: Any, what: str = "inputs") -> Tensor:
     """
     tensor = x.detach() if isinstance(x, Tensor) else _from_array(x, what)
     if tensor.is_complex():
-        raise HoldfastError(f"{what} must be real numbers, got {tensor.dtype}; split them into real and imaginary parts")
+        raise HoldfastError(
+            f"{what} must be real numbers, got {tensor.dtype}; split them into real and imaginary parts"
+        )
     if tensor.dtype == torch.bool:
         return tensor.to(torch.get_default_dtype())
     if not tensor.is_floating_point() and tensor.dtype != torch.uint8:
@@ -51,17 +53,25 @@ def _from_array(x: Any, what: str) -> Tensor:
     try:
         array = np.asarray(x)
     except ValueError:
-        raise HoldfastError(f"{what} must all have one shape, got rows of different lengths; pad them") from None
+        raise HoldfastError(
+            f"{what} must all have one shape, got rows of different lengths; pad them"
+        ) from None
     if array.dtype.kind not in "fiub":
-        raise HoldfastError(f"{what} must be numbers, got dtype {array.dtype}; encode text and categories first")
+        raise HoldfastError(
+            f"{what} must be numbers, got dtype {array.dtype}; encode text and categories first"
+        )
     if array.dtype.kind == "u" and array.dtype != np.uint8:
         if array.max(initial=0) > np.iinfo(np.int64).max:
-            raise HoldfastError(f"{what}: {array.max()} does not fit into a 64-bit integer; is it an identifier? leave it out")
+            raise HoldfastError(
+                f"{what}: {array.max()} does not fit into a 64-bit integer; is it an identifier? leave it out"
+            )
         array = array.astype(np.int64)
     if array.dtype == np.longdouble:
         array = array.astype(np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)  # torch reads native bytes only
-    return torch.from_numpy(np.array(array, order="C", copy=None if array.flags.writeable else True))
+    return torch.from_numpy(
+        np.array(array, order="C", copy=None if array.flags.writeable else True)
+    )
 
 
 def input_rows(x: Any, what: str = "inputs") -> Tensor:
@@ -79,11 +89,15 @@ def refuse_unfinite(x: Tensor, what: str) -> None:
     """Refuse NaN, infinity and what float32 can't hold, naming the first example that has one."""
     if not x.is_floating_point():
         return
-    good = x.abs() <= torch.finfo(torch.float32).max if x.dtype == torch.float64 else torch.isfinite(x)
+    good = (
+        x.abs() <= torch.finfo(torch.float32).max if x.dtype == torch.float64 else torch.isfinite(x)
+    )
     if bool(good.all()):
         return
     bad = int((~good.flatten(1) if x.dim() > 1 else ~good[:, None]).any(1).nonzero()[0])
-    raise HoldfastError(f"{what} contain NaN, infinity or a value beyond float32 (first at example {bad}); clean, impute or scale them")
+    raise HoldfastError(
+        f"{what} contain NaN, infinity or a value beyond float32 (first at example {bad}); clean, impute or scale them"
+    )
 
 
 def frame_inputs(frame: "pd.DataFrame", columns: list[str]) -> Tensor:
@@ -99,7 +113,9 @@ def frame_inputs(frame: "pd.DataFrame", columns: list[str]) -> Tensor:
         _check_column(frame, c)
     kinds = {frame[c].dtype.kind for c in columns}
     if kinds <= {"i", "u"}:
-        return input_rows(np.stack([frame[c].to_numpy(dtype=np.int64) for c in columns], axis=1), "inputs")
+        return input_rows(
+            np.stack([frame[c].to_numpy(dtype=np.int64) for c in columns], axis=1), "inputs"
+        )
     parts = []
     for c in columns:
         values = torch.from_numpy(np.array(frame[c].to_numpy()))
@@ -113,13 +129,19 @@ def frame_inputs(frame: "pd.DataFrame", columns: list[str]) -> Tensor:
 
 def _check_column(frame: "pd.DataFrame", column: str) -> None:
     if (frame.columns == column).sum() > 1:
-        raise HoldfastError(f"the frame has {(frame.columns == column).sum()} columns called {column!r}; rename or drop them")
+        raise HoldfastError(
+            f"the frame has {(frame.columns == column).sum()} columns called {column!r}; rename or drop them"
+        )
     dtype = frame[column].dtype
     if getattr(dtype, "kind", "O") not in "fiub":
-        raise HoldfastError(f"input columns must be numeric, but {column!r} has dtype {dtype}; encode it, or name inputs=")
+        raise HoldfastError(
+            f"input columns must be numeric, but {column!r} has dtype {dtype}; encode it, or name inputs="
+        )
     if frame[column].isna().any():
         row = int(frame[column].isna().to_numpy().argmax())
-        raise HoldfastError(f"column {column!r} has missing values (first in row {row}); clean or impute them")
+        raise HoldfastError(
+            f"column {column!r} has missing values (first in row {row}); clean or impute them"
+        )
 
 
 def refuse_inexact(x: Tensor, what: str) -> None:
@@ -127,7 +149,11 @@ def refuse_inexact(x: Tensor, what: str) -> None:
     large = x.abs() > LARGEST_EXACT if x.numel() else torch.zeros(0, dtype=torch.bool)
     large &= x.to(torch.float32).to(torch.int64) != x
     if bool(large.any()):
-        where = int(large.flatten(1).any(1).nonzero()[0]) if large.dim() > 1 else int(large.nonzero()[0])
+        where = (
+            int(large.flatten(1).any(1).nonzero()[0])
+            if large.dim() > 1
+            else int(large.nonzero()[0])
+        )
         raise HoldfastError(
             f"{what}: {int(x[large][0])} (example {where}) can't be held exactly by float32, so values next to each other "
             "would become one; is it an identifier? leave it out, or scale it yourself"

@@ -42,7 +42,9 @@ def label_array(y: Any, where: str = "labels") -> np.ndarray:
         return _integers(array)
     if array.dtype.kind in "USO":
         return _objects(array, where)
-    raise HoldfastError(f"{where} must be whole numbers, booleans or text, got dtype {array.dtype}; convert them first")
+    raise HoldfastError(
+        f"{where} must be whole numbers, booleans or text, got dtype {array.dtype}; convert them first"
+    )
 
 
 def _one_column(y: Any, where: str) -> np.ndarray:
@@ -52,9 +54,13 @@ def _one_column(y: Any, where: str) -> np.ndarray:
     try:
         array = np.asarray(y)
     except ValueError:  # rows of several lengths
-        raise HoldfastError(f"{where}: expected one label per example, got rows of different lengths") from None
+        raise HoldfastError(
+            f"{where}: expected one label per example, got rows of different lengths"
+        ) from None
     if array.dtype.kind in "US" and isinstance(y, list | tuple):
-        array = np.array(y, dtype=object)  # else NumPy would turn numbers and NaN among text into text
+        array = np.array(
+            y, dtype=object
+        )  # else NumPy would turn numbers and NaN among text into text
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -174,7 +180,9 @@ class Outputs:
         return tuple(sorted(lookup, key=lookup.__getitem__))
 
 
-def number_outputs(tasks: Sequence[tuple[str, Sequence[Any]]], scenario: str, numbering: str = "label") -> Outputs:
+def number_outputs(
+    tasks: Sequence[tuple[str, Sequence[Any]]], scenario: str, numbering: str = "label"
+) -> Outputs:
     """Give every label of every task its output.
 
     Domain scenario: all tasks share one set of outputs, and a label has the same output in every task,

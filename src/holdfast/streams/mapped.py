@@ -12,11 +12,24 @@ from torch.utils.data import TensorDataset
 from holdfast.errors import HoldfastError
 from holdfast.streams.build import NO_VALIDATION, whole
 from holdfast.streams.held_out import held_out_of_all, refuse_straddling
-from holdfast.streams.labels import Outputs, distinct, label_array, number_outputs, refuse_untrained_tests
+from holdfast.streams.labels import (
+    Outputs,
+    distinct,
+    label_array,
+    number_outputs,
+    refuse_untrained_tests,
+)
 from holdfast.streams.own import column_of
 from holdfast.streams.task import DatasetPart, Stream, Task
 
-LABEL_NAMES = ("label", "labels", "target", "targets", "class", "y")  # of a label's column, most usual first
+LABEL_NAMES = (
+    "label",
+    "labels",
+    "target",
+    "targets",
+    "class",
+    "y",
+)  # of a label's column, most usual first
 
 
 def from_datasets(
@@ -64,9 +77,17 @@ def from_datasets(
     whole("seed", seed)
     _check_lengths(called, pairs, labels, groups)
     if labels is None or validation:
-        train_y = [_labels_of(train, f"task {n!r}: training labels") for n, (train, _) in zip(called, pairs, strict=True)]
-        test_y = [_labels_of(test, f"task {n!r}: test labels") for n, (_, test) in zip(called, pairs, strict=True)]
-        refuse_untrained_tests(called, [set(distinct(v)) for v in train_y], test_y, scenario, numbering)
+        train_y = [
+            _labels_of(train, f"task {n!r}: training labels")
+            for n, (train, _) in zip(called, pairs, strict=True)
+        ]
+        test_y = [
+            _labels_of(test, f"task {n!r}: test labels")
+            for n, (_, test) in zip(called, pairs, strict=True)
+        ]
+        refuse_untrained_tests(
+            called, [set(distinct(v)) for v in train_y], test_y, scenario, numbering
+        )
     else:
         train_y = test_y = []
     found = [distinct(np.concatenate([a, b])) for a, b in zip(train_y, test_y, strict=True)]
@@ -89,7 +110,14 @@ def from_datasets(
     )
 
 
-def _task(k: int, name: str, pair: tuple[Any, Any], outputs: Outputs, hold: np.ndarray | None, workers: int) -> Task:
+def _task(
+    k: int,
+    name: str,
+    pair: tuple[Any, Any],
+    outputs: Outputs,
+    hold: np.ndarray | None,
+    workers: int,
+) -> Task:
     """Task number `k` of a (training, test) pair; `hold` marks its validation rows, None if there are none to be."""
     train, test = pair
     lookup = outputs.lookups[k]
@@ -119,7 +147,9 @@ def _check_lengths(
         raise HoldfastError("expected at least one (training, test) pair of data sets, got none")
     for what, given in (("names", names), ("labels", labels), ("groups", groups)):
         if given is not None and len(given) != len(pairs):
-            raise HoldfastError(f"{what} must list one entry per task: expected {len(pairs)}, got {len(given)}")
+            raise HoldfastError(
+                f"{what} must list one entry per task: expected {len(pairs)}, got {len(given)}"
+            )
     for name, parts in zip(names, pairs, strict=True):
         for part, what in zip(parts, ("training", "test"), strict=True):
             if not len(part):
@@ -140,7 +170,9 @@ def _validation_rows(
         for pair, parts in zip(sides, pairs, strict=True):
             for column, part in zip(pair, parts, strict=True):
                 if column is not None and len(column) != len(part):
-                    raise HoldfastError(f"expected one group per example, got {len(part)} examples and {len(column)} groups")
+                    raise HoldfastError(
+                        f"expected one group per example, got {len(part)} examples and {len(column)} groups"
+                    )
         related = [train for train, _ in sides]
         refuse_straddling(related, [test for _, test in sides])
     if not 0 <= share < 1:
@@ -179,8 +211,12 @@ def readable(dataset: Any, columns: tuple[Any, Any] | None) -> Any:
     if columns is not None:
         return Rows(dataset, columns)
     if not isinstance(row, tuple | list) or len(row) != 2:
-        many = f"{len(row)} values" if isinstance(row, tuple | list) else f"one {type(row).__name__}"
-        raise HoldfastError(f"expected rows of (input, label), got rows of {many}; name the positions of both: columns=(0, 1)")
+        many = (
+            f"{len(row)} values" if isinstance(row, tuple | list) else f"one {type(row).__name__}"
+        )
+        raise HoldfastError(
+            f"expected rows of (input, label), got rows of {many}; name the positions of both: columns=(0, 1)"
+        )
     return dataset
 
 
@@ -203,7 +239,9 @@ def _labels_of(dataset: Any, where: str) -> np.ndarray:
     if column is None:
         column = [dataset[i][1] for i in range(len(dataset))]
     if column and isinstance(column[0], Tensor) and column[0].numel() != 1:
-        raise HoldfastError(f"{where}: expected one label per row, got a tensor of shape {tuple(column[0].shape)}")
+        raise HoldfastError(
+            f"{where}: expected one label per row, got a tensor of shape {tuple(column[0].shape)}"
+        )
     return label_array([v.item() if isinstance(v, Tensor) else v for v in column], where)
 
 

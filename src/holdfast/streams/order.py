@@ -36,7 +36,9 @@ class BatchOrder:
         if (self.epochs is None) == (self.max_steps is None):
             raise HoldfastError("give either epochs or steps, not both")
         if not self.per_epoch:
-            raise HoldfastError(f"drop_last leaves no batch: {self.size} examples, batch_size {self.batch_size}; lower batch_size")
+            raise HoldfastError(
+                f"drop_last leaves no batch: {self.size} examples, batch_size {self.batch_size}; lower batch_size"
+            )
 
     @property
     def per_epoch(self) -> int:
@@ -52,7 +54,9 @@ class BatchOrder:
         """The order of examples in one epoch."""
         if not self.shuffle:
             return torch.arange(self.size)
-        return torch.from_numpy(np.random.default_rng([self.seed, self.task, epoch]).permutation(self.size))
+        return torch.from_numpy(
+            np.random.default_rng([self.seed, self.task, epoch]).permutation(self.size)
+        )
 
     def __iter__(self) -> Iterator[tuple[Tensor, int]]:
         return self.from_step(0)

@@ -69,7 +69,9 @@ def from_arrays(
     inputs = input_rows(x)
     relatives = None if groups is None else column_of(groups, "groups")
     if relatives is not None and len(relatives) != len(labels):
-        raise HoldfastError(f"expected one group per example, got {len(labels)} examples and {len(relatives)} groups")
+        raise HoldfastError(
+            f"expected one group per example, got {len(labels)} examples and {len(relatives)} groups"
+        )
     held = _test_rows(test, labels, tasks, relatives, seed)
     order = [tasks[i] for i in sorted(np.unique(tasks, return_index=True)[1])]
     pieces = []
@@ -86,16 +88,30 @@ def from_arrays(
         )
         warn_of_measurements(source)
         pieces.append(Piece(str(t), source, tuple(distinct(labels[tasks == t]))))
-    return build(pieces, scenario, validation=validation, seed=seed, augment=augment, name=name, numbering=numbering)
+    return build(
+        pieces,
+        scenario,
+        validation=validation,
+        seed=seed,
+        augment=augment,
+        name=name,
+        numbering=numbering,
+    )
 
 
 def _equal_lengths(x: Any, labels: np.ndarray, tasks: np.ndarray) -> None:
     if hasattr(x, "toarray"):
-        raise HoldfastError(f"inputs must be dense, got a sparse {type(x).__name__}; pass x.toarray()")
+        raise HoldfastError(
+            f"inputs must be dense, got a sparse {type(x).__name__}; pass x.toarray()"
+        )
     if not hasattr(x, "__len__"):
-        raise HoldfastError(f"inputs must be an array, a tensor or a list with one row per example, got {type(x).__name__}")
+        raise HoldfastError(
+            f"inputs must be an array, a tensor or a list with one row per example, got {type(x).__name__}"
+        )
     if not len(x) == len(labels) == len(tasks):
-        raise HoldfastError(f"expected equal lengths, got {len(x)} inputs, {len(labels)} labels and {len(tasks)} tasks")
+        raise HoldfastError(
+            f"expected equal lengths, got {len(x)} inputs, {len(labels)} labels and {len(tasks)} tasks"
+        )
     if not len(labels):
         raise HoldfastError("no examples: the arrays are empty")
 
@@ -114,7 +130,9 @@ def column_of(values: Any, what: str) -> np.ndarray:
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
-        raise HoldfastError(f"{what}: expected one value per example, shape (N,), got shape {array.shape}")
+        raise HoldfastError(
+            f"{what}: expected one value per example, shape (N,), got shape {array.shape}"
+        )
     missing = _missing(array)
     if missing.any():
         raise HoldfastError(f"{what} must not be missing: example {int(missing.argmax())} has none")
@@ -138,11 +156,15 @@ def _missing(array: np.ndarray) -> np.ndarray:
     return out
 
 
-def _test_rows(test: Any, labels: np.ndarray, tasks: np.ndarray, groups: np.ndarray | None, seed: int) -> np.ndarray:
+def _test_rows(
+    test: Any, labels: np.ndarray, tasks: np.ndarray, groups: np.ndarray | None, seed: int
+) -> np.ndarray:
     """Which examples are test examples: a share drawn within each task and label, or those marked."""
     if isinstance(test, float | int | np.number) and not isinstance(test, bool):
         if not 0 < test < 1:
-            raise HoldfastError(f"test must be a share in (0, 1), or one boolean per example, got {test}")
+            raise HoldfastError(
+                f"test must be a share in (0, 1), or one boolean per example, got {test}"
+            )
         return held_out(_pairs(tasks, labels), float(test), seed, groups)
     return _marked(test, len(labels))
 
@@ -155,11 +177,15 @@ def _pairs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _marked(test: Any, n: int) -> np.ndarray:
     mask = np.asarray(test.detach().cpu() if isinstance(test, Tensor) else test)
     if mask.shape != (n,):
-        raise HoldfastError(f"test must be a share in (0, 1), or one boolean per example: expected shape ({n},), got {mask.shape}")
+        raise HoldfastError(
+            f"test must be a share in (0, 1), or one boolean per example: expected shape ({n},), got {mask.shape}"
+        )
     values = set(mask.tolist())
     if not values <= {True, False}:  # 0 and 1 are equal to them
         strange = next(v for v in mask.tolist() if v not in (True, False))
-        raise HoldfastError(f"test must mark test examples by True and others by False, got {strange!r}")
+        raise HoldfastError(
+            f"test must mark test examples by True and others by False, got {strange!r}"
+        )
     return mask.astype(bool)
 
 
@@ -217,7 +243,9 @@ def from_frame(
     used = list(inputs) if inputs else [c for c in frame.columns if c not in special.values()]
     overlap = [c for c in used if c in special.values()]
     if overlap:
-        raise HoldfastError(f"column {overlap[0]!r} can't be an input and {next(k for k, v in special.items() if v == overlap[0])} at once")
+        raise HoldfastError(
+            f"column {overlap[0]!r} can't be an input and {next(k for k, v in special.items() if v == overlap[0])} at once"
+        )
     return from_arrays(
         frame_inputs(frame, used),
         label_array(frame[label].to_numpy(), f"column {label!r}"),
@@ -238,4 +266,6 @@ def _pandas(frame: Any) -> "pd.DataFrame":
         return frame  # type: ignore[no-any-return]
     if hasattr(frame, "to_pandas"):
         return frame.to_pandas()  # type: ignore[no-any-return]
-    raise HoldfastError(f"expected a DataFrame, got {type(frame).__name__}; pass arrays to from_arrays instead")
+    raise HoldfastError(
+        f"expected a DataFrame, got {type(frame).__name__}; pass arrays to from_arrays instead"
+    )

@@ -42,7 +42,10 @@ def digits() -> Source:
     >>> tuple(s.train_x.shape), s.train_x.dtype, len(s.test_y)
     ((1438, 1, 8, 8), torch.uint8, 359)
     """
-    with files("holdfast").joinpath("data/digits.npz").open("rb") as handle, np.load(handle) as arrays:
+    with (
+        files("holdfast").joinpath("data/digits.npz").open("rb") as handle,
+        np.load(handle) as arrays,
+    ):
         x, y = arrays["images"], arrays["labels"].astype(np.int64)
     x = np.rint(x * (255 / 16)).astype(np.uint8)[:, None]
     test = np.zeros(len(y), dtype=bool)
@@ -58,7 +61,9 @@ def data_folder(given: str | Path | None) -> Path | None:
         return None
     path = Path(chosen).expanduser()
     if not path.is_dir():
-        raise HoldfastError(f"the data folder {path} does not exist; correct --data-dir or HOLDFAST_DATA")
+        raise HoldfastError(
+            f"the data folder {path} does not exist; correct --data-dir or HOLDFAST_DATA"
+        )
     return path
 
 
@@ -102,7 +107,11 @@ def named(
     if local is not None and local.is_dir():
         return _cached(str(local), how, _content_key(local))
     if name not in NAMED:
-        here = [str(p.parent.parent.relative_to(folder)) for p in folder.glob("*/*/*/*.parquet")] if folder else []
+        here = (
+            [str(p.parent.parent.relative_to(folder)) for p in folder.glob("*/*/*/*.parquet")]
+            if folder
+            else []
+        )
         raise unknown("data set", name, {DIGITS, *NAMED, *here})
     return _cached(name, how, f"hub {name}")
 
@@ -134,7 +143,9 @@ def content_of(name: str, data_dir: str | Path | None = None) -> str | None:
 def _content_key(folder: Path) -> str:
     digest = hashlib.sha256()
     with reading(f"data folder {folder}", "a data set"):
-        for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")):
+        for path in sorted(
+            p for p in folder.rglob("*") if p.is_file() and not p.name.startswith(".")
+        ):
             digest.update(path.relative_to(folder).as_posix().encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -150,7 +161,9 @@ def _cached(where: str, how: Decoding, content: str) -> Source:
         with reading(f"cache {place}", "decoded arrays"):
             return _mapped(place, how)
     except HoldfastError as error:
-        raise HoldfastError(f"{error}; delete the folder, and the data set is decoded again") from None
+        raise HoldfastError(
+            f"{error}; delete the folder, and the data set is decoded again"
+        ) from None
 
 
 def _keep(place: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
@@ -159,7 +172,9 @@ def _keep(place: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> 
         place.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=place.parent, prefix=".decoding-"))
     try:
-        with reading(f"cache {fresh}", "a folder with room for the arrays; set HOLDFAST_CACHE to another"):
+        with reading(
+            f"cache {fresh}", "a folder with room for the arrays; set HOLDFAST_CACHE to another"
+        ):
             for part, value in arrays.items():
                 np.save(fresh / f"{part}.npy", value)
             (fresh / ABOUT).write_text(json.dumps(about), encoding="utf-8")
@@ -202,7 +217,9 @@ def _decode(where: str, how: Decoding) -> tuple[dict[str, np.ndarray], dict[str,
         raise MissingExtra("datasets", "train") from None
     datasets.disable_progress_bars()
     datasets.logging.set_verbosity_error()
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)  # its retries are summed up in one sentence below
+    logging.getLogger("huggingface_hub").setLevel(
+        logging.ERROR
+    )  # its retries are summed up in one sentence below
     with tempfile.TemporaryDirectory() as scratch:
         try:
             loaded = datasets.load_dataset(where, cache_dir=scratch)
@@ -213,7 +230,9 @@ def _decode(where: str, how: Decoding) -> tuple[dict[str, np.ndarray], dict[str,
             ) from error
         missing = [side for side in SIDES if side not in loaded]
         if missing:
-            raise HoldfastError(f"data set {how.name!r} has no {missing[0]} part; it has {sorted(loaded)}")
+            raise HoldfastError(
+                f"data set {how.name!r} has no {missing[0]} part; it has {sorted(loaded)}"
+            )
         with reading(f"data set {how.name!r}", "images or texts with labels"):
             return _arrays({side: loaded[side] for side in SIDES}, how)
 
@@ -229,7 +248,9 @@ def _arrays(tables: dict[str, Any], how: Decoding) -> tuple[dict[str, np.ndarray
             arrays[f"{side}_groups"] = np.array([str(v) for v in table[how.groups]])
     about: dict[str, Any] = {"label_groups": None, "features": None}
     if "text" in train.column_names:
-        found = text_features(list(tables["train"]["text"]), list(tables["test"]["text"]), how.features)
+        found = text_features(
+            list(tables["train"]["text"]), list(tables["test"]["text"]), how.features
+        )
         arrays |= dict(zip((f"{side}_x" for side in SIDES), found, strict=True))
         about |= {"label_groups": _label_groups(train, how.name), "features": how.features}
     else:
@@ -287,7 +308,9 @@ def _images(column: Any, side: str, name: str) -> np.ndarray:
             )
         pixels = _pixels(image)
         if pixels.dtype != np.uint8:
-            raise HoldfastError(f"data set {name!r}: {side} image {k} has values of type {pixels.dtype}; expected 8 bits per channel")
+            raise HoldfastError(
+                f"data set {name!r}: {side} image {k} has values of type {pixels.dtype}; expected 8 bits per channel"
+            )
         if images and pixels.shape != images[0].shape:
             raise HoldfastError(
                 f"data set {name!r}: {side} image {k} has shape {pixels.shape}, the first {images[0].shape} (channels, "

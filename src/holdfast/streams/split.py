@@ -54,7 +54,9 @@ def split(
     else:
         classes = list(order)
         if sorted(map(str, classes)) != sorted(map(str, labels)):
-            raise HoldfastError(f"order must list each class once; expected a permutation of {labels}, got {classes}")
+            raise HoldfastError(
+                f"order must list each class once; expected a permutation of {labels}, got {classes}"
+            )
     if scenario in ("task", "domain") and min(sizes) < 2:
         raise HoldfastError(
             f"the {scenario} scenario needs at least 2 classes a task, got {min(sizes)}; use fewer tasks or scenario='class'"
@@ -62,7 +64,12 @@ def split(
     ends = list(accumulate(sizes))
     groups = [tuple(classes[end - size : end]) for end, size in zip(ends, sizes, strict=True)]
     pieces = [Piece("+".join(map(str, g)), source, g) for g in groups]
-    rest: dict[str, Any] = {"validation": validation, "seed": seed, "augment": augment, "task_order": task_order}
+    rest: dict[str, Any] = {
+        "validation": validation,
+        "seed": seed,
+        "augment": augment,
+        "task_order": task_order,
+    }
     return build(pieces, scenario, numbering=numbering, name=f"split-{source.name}", **rest)
 
 
@@ -79,7 +86,10 @@ def grouped(
     if not source.label_groups:
         raise HoldfastError(f"the labels of {source.name} have no groups; use stream='split'")
     names = list(dict.fromkeys(source.label_groups.values()))
-    pieces = [Piece(n, source, tuple(v for v in source.labels if source.label_groups[v] == n)) for n in names]
+    pieces = [
+        Piece(n, source, tuple(v for v in source.labels if source.label_groups[v] == n))
+        for n in names
+    ]
     rest: dict[str, Any] = {"validation": validation, "seed": seed, "task_order": task_order}
     return build(pieces, scenario, numbering=numbering, name=f"grouped-{source.name}", **rest)
 
@@ -89,7 +99,9 @@ def _sizes(labels: int, tasks: int | Sequence[int]) -> list[int]:
     if not isinstance(tasks, int | float | np.number):
         tasks = [whole("the number of classes of a task", n) for n in tasks]
         if sum(tasks) != labels or min(tasks, default=0) < 1:
-            raise HoldfastError(f"the tasks' classes must add up to {labels}, each at least 1; got {list(tasks)}, {sum(tasks)} in all")
+            raise HoldfastError(
+                f"the tasks' classes must add up to {labels}, each at least 1; got {list(tasks)}, {sum(tasks)} in all"
+            )
         return list(tasks)
     tasks = whole("tasks", tasks, 1)
     if labels % tasks:

@@ -26,7 +26,9 @@ class Part(Protocol):
         """Rows `index` (on the CPU) → raw inputs, output indices, task of each row (one int where all share it)."""
         ...
 
-    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(
+        self, order: Iterable[Tensor], seed: int = 0, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         """`fetch` for each index tensor, in order; may read ahead.
 
         `seed`: what random changes inside a data set are drawn from in its worker processes; `first`: the number of
@@ -62,7 +64,9 @@ class ArrayPart:
         """
         n = len(x) if rows is None else len(rows)
         if len(y) != n:
-            raise HoldfastError(f"expected one label per example, got {n} examples and {len(y)} labels")
+            raise HoldfastError(
+                f"expected one label per example, got {n} examples and {len(y)} labels"
+            )
         if rows is None:  # else the source was checked
             refuse_unfinite(x, "inputs")
         self.x, self.y, self.task, self.rows, self.transform = x, y.long(), task, rows, transform
@@ -77,16 +81,27 @@ class ArrayPart:
         on = index.to(self.y.device)
         at = on if self.rows is None else self.rows.index_select(0, on)
         x = self.x.index_select(0, at.to(self.x.device))
-        return (x if self.transform is None else self.transform(x)), self.y.index_select(0, on), self.task
+        return (
+            (x if self.transform is None else self.transform(x)),
+            self.y.index_select(0, on),
+            self.task,
+        )
 
     def _transform_all(self) -> None:
         """Puts the transformed rows in the place of x."""
         assert self.transform is not None
         rows = torch.arange(len(self.y), device=self.y.device) if self.rows is None else self.rows
-        self.x = torch.cat([self.transform(self.x.index_select(0, part.to(self.x.device))) for part in rows.split(2048)])
+        self.x = torch.cat(
+            [
+                self.transform(self.x.index_select(0, part.to(self.x.device)))
+                for part in rows.split(2048)
+            ]
+        )
         self.rows, self.transform, self.keep = None, None, False
 
-    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(
+        self, order: Iterable[Tensor], seed: int = 0, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return map(self.fetch, order)
 
     def to(self, device: torch.device | str) -> "ArrayPart":
@@ -143,10 +158,14 @@ class DatasetPart:
             return torch.stack(inputs), torch.tensor(labels)
         strange = [v for v in labels if v not in self.lookup]
         if strange:
-            raise HoldfastError(f"label {strange[0]!r} is not among the task's labels {list(self.lookup)}; list it in labels=")
+            raise HoldfastError(
+                f"label {strange[0]!r} is not among the task's labels {list(self.lookup)}; list it in labels="
+            )
         return torch.stack(inputs), torch.tensor([self.lookup[v] for v in labels])
 
-    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(
+        self, order: Iterable[Tensor], seed: int = 0, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         from torch.utils.data import DataLoader
 
         wanted = [self.rows[index].tolist() for index in order]
@@ -214,7 +233,9 @@ class JoinedPart:
             tasks.append(t if isinstance(t, Tensor) else torch.full((len(inside),), t))
         return torch.cat(xs), torch.cat(ys), torch.cat(tasks)
 
-    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(
+        self, order: Iterable[Tensor], seed: int = 0, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return map(self.fetch, order)
 
     def to(self, device: torch.device | str) -> "JoinedPart":
@@ -234,7 +255,9 @@ class Subset:
     def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
         return self.part.fetch(self.rows[index])
 
-    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(
+        self, order: Iterable[Tensor], seed: int = 0, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return self.part.batches((self.rows[index] for index in order), seed, first)
 
     def to(self, device: torch.device | str) -> "Subset":
@@ -251,7 +274,9 @@ class Task:
     test: Part
     outputs: tuple[int, int]
     validation: Part | None = None
-    competing: Tensor | None = None  # outputs of the task's own classes, where they are not the whole range
+    competing: Tensor | None = (
+        None  # outputs of the task's own classes, where they are not the whole range
+    )
     labels: tuple[Any, ...] = ()
 
     def with_training(self, part: Part) -> "Task":
@@ -261,7 +286,9 @@ class Task:
     def to(self, device: torch.device | str) -> "Task":
         """The task with its examples on `device`."""
         validation = None if self.validation is None else self.validation.to(device)
-        return replace(self, train=self.train.to(device), test=self.test.to(device), validation=validation)
+        return replace(
+            self, train=self.train.to(device), test=self.test.to(device), validation=validation
+        )
 
 
 @dataclass(frozen=True)
@@ -288,7 +315,9 @@ class Stream:
         for t in self.tasks:
             for part, what in ((t.train, "training"), (t.test, "test")):
                 if not len(part):
-                    raise HoldfastError(f"task {t.name!r} has no {what} examples; expected at least one")
+                    raise HoldfastError(
+                        f"task {t.name!r} has no {what} examples; expected at least one"
+                    )
 
     def __len__(self) -> int:
         return len(self.tasks)

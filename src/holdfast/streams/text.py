@@ -11,7 +11,9 @@ HASHED_COLUMNS = 2048
 TFIDF_WORDS = 2000
 
 
-def text_features(train: Sequence[str], test: Sequence[str], features: str = "hashed") -> tuple[np.ndarray, np.ndarray]:
+def text_features(
+    train: Sequence[str], test: Sequence[str], features: str = "hashed"
+) -> tuple[np.ndarray, np.ndarray]:
     """Texts → fixed features, each row of length 1 (or all zeros if nothing of a text is known).
 
     Args:
@@ -39,13 +41,19 @@ def text_features(train: Sequence[str], test: Sequence[str], features: str = "ha
     for what, texts in (("training", train), ("test", test)):
         missing = next((k for k, v in enumerate(texts) if not isinstance(v, str)), None)
         if missing is not None:
-            raise HoldfastError(f"{what} text {missing} is missing or is no text; expected one text per example")
+            raise HoldfastError(
+                f"{what} text {missing} is missing or is no text; expected one text per example"
+            )
     try:
         from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
     except ImportError:
         raise MissingExtra("scikit-learn", "text") from None
     if features == "hashed":
-        pieces = HashingVectorizer(n_features=HASHED_COLUMNS, analyzer="char_wb", ngram_range=(3, 5), dtype=np.float32)
+        pieces = HashingVectorizer(
+            n_features=HASHED_COLUMNS, analyzer="char_wb", ngram_range=(3, 5), dtype=np.float32
+        )
         return pieces.transform(train).toarray(), pieces.transform(test).toarray()
-    words = TfidfVectorizer(max_features=TFIDF_WORDS, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32)
+    words = TfidfVectorizer(
+        max_features=TFIDF_WORDS, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32
+    )
     return words.fit_transform(train).toarray(), words.transform(test).toarray()

@@ -49,7 +49,9 @@ class Recent:
         on = index.to(y.device)
         return x.index_select(0, on), y.index_select(0, on), self.task
 
-    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(
+        self, order: Iterable[Tensor], seed: int = 0, first: int = 0
+    ) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
         return map(self.fetch, order)
 
     def to(self, device: torch.device | str) -> "Recent":
@@ -86,7 +88,9 @@ class BoundaryFree:
     ['segment 0']
     """
 
-    def __init__(self, learner: "Learner", outputs: int, detector: Detector | None = None, recent: int = 1000) -> None:
+    def __init__(
+        self, learner: "Learner", outputs: int, detector: Detector | None = None, recent: int = 1000
+    ) -> None:
         if learner.scenario != "domain":
             raise HoldfastError(
                 f"a stream without boundaries has one set of outputs: the domain scenario, got {learner.scenario}; "
@@ -173,10 +177,19 @@ def fit_boundary_free(
         log.by_task.append(cost_now(learner, order.steps))
     feed.end()
     log.peak = peak(learner.device)
-    matrix, validation = (log.matrix(stream, part, empty_matrix(learner, stream)) for part in ("test", "validation"))
+    matrix, validation = (
+        log.matrix(stream, part, empty_matrix(learner, stream)) for part in ("test", "validation")
+    )
     assert matrix is not None
     return BoundaryFreeRun(
-        matrix, None, cost(learner, log), True, validation, declared=feed.declared, true=log.ends[:-1], online=right / max(rows, 1)
+        matrix,
+        None,
+        cost(learner, log),
+        True,
+        validation,
+        declared=feed.declared,
+        true=log.ends[:-1],
+        online=right / max(rows, 1),
     )
 
 

@@ -77,7 +77,9 @@ def make_ready(folder: Path) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise HoldfastError(f"checkpoints cannot be written to {folder}: {error.strerror or error}; name another folder") from None
+        raise HoldfastError(
+            f"checkpoints cannot be written to {folder}: {error.strerror or error}; name another folder"
+        ) from None
 
 
 def checksum(tensors: Mapping[str, Tensor], text: str = "") -> str:
@@ -143,7 +145,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         except FileNotFoundError:
             raise HoldfastError(f"there is no checkpoint at {path}") from None
         except (SafetensorError, OSError) as error:
-            raise DamagedCheckpoint(f"{path} is not a whole checkpoint ({error}); use the one before") from None
+            raise DamagedCheckpoint(
+                f"{path} is not a whole checkpoint ({error}); use the one before"
+            ) from None
         if "holdfast" not in metadata:
             raise HoldfastError(f"{path} is a safetensors file but not a checkpoint of a learner")
         about, known = _plain(metadata["holdfast"]), {"sha256", "holdfast"}
@@ -154,7 +158,9 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 "version of Holdfast that wrote it, or delete it to train from the start"
             )
         if metadata.get("sha256") != checksum(tensors, metadata["holdfast"]):
-            raise DamagedCheckpoint(f"{path} does not match its checksum: it was altered or is damaged; use the one before")
+            raise DamagedCheckpoint(
+                f"{path} does not match its checksum: it was altered or is damaged; use the one before"
+            )
     return tensors, about
 
 
@@ -186,7 +192,11 @@ def load(learner: "Learner", path: Path, tasks: list[Task]) -> tuple[dict[str, A
     what = f"checkpoint {path}"
     with _unchanged_on_failure(learner, what):
         contents.check_about(about, tensors)
-        for key, mine in {"method": repr(learner.method), "scenario": learner.scenario, "seed": learner.seed}.items():
+        for key, mine in {
+            "method": repr(learner.method),
+            "scenario": learner.scenario,
+            "seed": learner.seed,
+        }.items():
             if about[key] != mine:
                 raise HoldfastError(f"its {key} is {about[key]!r}, this learner's is {mine!r}")
         contents.check_tasks(about["names"], [t.name for t in tasks])
@@ -233,11 +243,16 @@ class Checkpoints:
 
     SHARE = 50  # saving takes at most 1/50 of the time
 
-    def __init__(self, folder: str | Path, every: float = 30.0, notes: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, every: float = 30.0, notes: Callable[[], Any] | None = None
+    ) -> None:
         """`every`: seconds between two. `notes()`: plain values to keep with each; `noted` holds those of the one resumed from."""
         self.folder, self.every, self.notes = Path(folder), every, notes
         self.noted: Any = None
-        self.newest, self.before = self.folder / "checkpoint.safetensors", self.folder / "checkpoint.before.safetensors"
+        self.newest, self.before = (
+            self.folder / "checkpoint.safetensors",
+            self.folder / "checkpoint.before.safetensors",
+        )
         self._next = time.monotonic() + every
 
     def due(self) -> bool:
@@ -247,7 +262,12 @@ class Checkpoints:
     def write(self, learner: "Learner", beside: Any) -> None:
         """Writes one; the newest becomes the one before."""
         start = time.monotonic()
-        save(learner, self.newest, {"run": beside, "notes": self.notes() if self.notes else None}, self.before)
+        save(
+            learner,
+            self.newest,
+            {"run": beside, "notes": self.notes() if self.notes else None},
+            self.before,
+        )
         now = time.monotonic()
         self._next = now + max(self.every, self.SHARE * (now - start) if self.every else 0.0)
 
@@ -260,7 +280,12 @@ class Checkpoints:
                 beside, self.noted = contents.log_of(learner.load(path, tasks))
                 return beside
             except DamagedCheckpoint as error:
-                warnings.warn(str(error).replace("use the one before", "going on from the one before, or from the start"), stacklevel=2)
+                warnings.warn(
+                    str(error).replace(
+                        "use the one before", "going on from the one before, or from the start"
+                    ),
+                    stacklevel=2,
+                )
         return None
 
     def clear(self) -> None:
@@ -290,7 +315,9 @@ def _restore(learner: "Learner", state: dict[str, Any]) -> None:
     learner.model.load_state_dict(_under(tensors, "model."))
     load_host_state(learner.method, about["host"])
     contents.check_kinds(learner.method, _under(tensors, "method."))
-    strange = learner.method.load_state_dict(_under(tensors, "method."), strict=False).unexpected_keys
+    strange = learner.method.load_state_dict(
+        _under(tensors, "method."), strict=False
+    ).unexpected_keys
     if strange:
         raise HoldfastError(f"the tensor {strange[0][:100]!r} has no place in the method")
     learner.method.to(learner.device)
@@ -311,7 +338,9 @@ def _restore(learner: "Learner", state: dict[str, Any]) -> None:
         learner.scaler.load_state_dict(about["scaler"])
 
 
-def _restore_counters(learner: "Learner", tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+def _restore_counters(
+    learner: "Learner", tensors: dict[str, Tensor], about: dict[str, Any]
+) -> None:
     if (learner._initial is None) == ("initial" in tensors):
         raise HoldfastError("it has initial weights where this learner has none, or the reverse")
     if learner._initial is not None:

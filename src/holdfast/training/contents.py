@@ -104,7 +104,10 @@ def check_about(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None
         raise HoldfastError(f"{where}: {wrong['msg']}, got {str(wrong['input'])[:100]}") from None
     _need(len(found.head.ranges) == len(found.names), "names and head.ranges differ in length")
     _need(not found.active or bool(found.names), "a task is active, but none was begun")
-    _need("steps" not in about or found.task_steps <= found.steps, f"steps is {found.steps}, one task has {found.task_steps}")
+    _need(
+        "steps" not in about or found.task_steps <= found.steps,
+        f"steps is {found.steps}, one task has {found.task_steps}",
+    )
     largest = sum(t.numel() for name, t in tensors.items() if name.startswith("model."))
     for first, last in found.head.ranges:
         _need(first < last <= largest, f"head.ranges has the outputs {first} to {last}")
@@ -170,7 +173,10 @@ def check_kinds(method: nn.Module, saved: Mapping[str, Tensor]) -> None:
     for name, tensor in method.named_buffers():
         if name in saved and not tensor.is_floating_point():
             same = not saved[name].is_floating_point() and saved[name].dim() == tensor.dim()
-            _need(same, f"the method's {name} is {saved[name].dtype} in {saved[name].dim()} dimensions")
+            _need(
+                same,
+                f"the method's {name} is {saved[name].dtype} in {saved[name].dim()} dimensions",
+            )
 
 
 def _same_form(name: str, mine: Tensor, saved: Tensor) -> None:
@@ -222,20 +228,31 @@ def _check_snapshot(teacher: Snapshot, learner: "Learner") -> None:
     _need(type(outputs) is int and 0 < outputs <= learner.head.width, "the teacher's outputs")
     _need(type(tasks) is int and 0 < tasks <= len(learner.head.ranges), "the teacher's tasks")
     ended = teacher._buffers.get("has_ended")  # of teachers for distillation
-    fits = ended is None or (ended.dtype == torch.bool and ended.dim() == 1 and len(ended) <= learner.head.width)
+    fits = ended is None or (
+        ended.dtype == torch.bool and ended.dim() == 1 and len(ended) <= learner.head.width
+    )
     _need(fits, "the teacher's outputs of ended tasks")
 
 
-def check_optimizer(optimizer: Any, plain: Mapping[str, Any], tensors: Mapping[str, Tensor], known: Mapping[str, Any]) -> None:
+def check_optimizer(
+    optimizer: Any,
+    plain: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    known: Mapping[str, Any],
+) -> None:
     """Check an optimizer's groups, their options, and its state against the weights that it moves."""
     groups = optimizer.param_groups
     if len(plain["groups"]) != len(groups):
-        raise HoldfastError(f"its optimizer has {len(plain['groups'])} parameter groups, this one {len(groups)}")
+        raise HoldfastError(
+            f"its optimizer has {len(plain['groups'])} parameter groups, this one {len(groups)}"
+        )
     moved: list[Tensor] = []
     for group, saved in zip(groups, plain["groups"], strict=True):
         _same_options(group, saved["options"])
         strange = [n for n in saved["params"] if n not in known]
-        _need(not strange, f"its optimizer moves {str(strange[:1])[:100]}, which this learner lacks")
+        _need(
+            not strange, f"its optimizer moves {str(strange[:1])[:100]}, which this learner lacks"
+        )
         moved += [known[n] for n in saved["params"]]
     _need(len({id(p) for p in moved}) == len(moved), "its optimizer moves a weight twice")
     _check_moments(type(optimizer).__name__, plain["state"], tensors, moved)

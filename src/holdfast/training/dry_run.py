@@ -82,7 +82,12 @@ def try_model(learner: "Learner", task: Task, x: Tensor) -> None:
     """Runs the model on two rows, and says in one sentence what is wrong with it or them."""
     rows = x.to(learner.device)
     inputs = learner.prepare(rows, augment=False)
-    with looking(learner, task.outputs) as model, torch.no_grad(), evaluating(model), learner.casting():
+    with (
+        looking(learner, task.outputs) as model,
+        torch.no_grad(),
+        evaluating(model),
+        learner.casting(),
+    ):
         what = f"the model cannot take the inputs of task {task.name!r}, {described(x)}"
         with _said(what, inputs):
             features = model.features(inputs, _known(learner))  # type: ignore[operator]
@@ -92,7 +97,9 @@ def try_model(learner: "Learner", task: Task, x: Tensor) -> None:
         with _said(what, inputs):
             logits = model(inputs, _known(learner))
     if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(inputs):
-        raise HoldfastError(f"the model must return logits (rows, outputs), got {_shape(logits)} for {len(inputs)} rows")
+        raise HoldfastError(
+            f"the model must return logits (rows, outputs), got {_shape(logits)} for {len(inputs)} rows"
+        )
 
 
 @contextmanager
@@ -138,7 +145,9 @@ def try_single_row(learner: "Learner", task: Task, x: Tensor) -> None:
         hooks = take_single_rows(model)
         try:
             with torch.no_grad(), learner.casting():
-                model.features(learner.prepare(x[:1].to(learner.device), augment=False), _known(learner))  # type: ignore[operator]
+                model.features(
+                    learner.prepare(x[:1].to(learner.device), augment=False), _known(learner)
+                )  # type: ignore[operator]
         finally:
             for hook in hooks:
                 hook.remove()

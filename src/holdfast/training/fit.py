@@ -32,16 +32,24 @@ class Run:
     matrix: AccuracyMatrix
     curves: Curves | None = None
     cost: dict[str, Any] = field(default_factory=dict)
-    outputs_exist: bool = True  # False where a task's outputs did not exist before it was trained: FWT is NaN
-    validation: AccuracyMatrix | None = None  # the same on the validation parts, where the stream has them
-    zero_shot: list[float] = field(default_factory=list)  # with curves: score on each task once its outputs exist, before its first step
+    outputs_exist: bool = (
+        True  # False where a task's outputs did not exist before it was trained: FWT is NaN
+    )
+    validation: AccuracyMatrix | None = (
+        None  # the same on the validation parts, where the stream has them
+    )
+    zero_shot: list[float] = field(
+        default_factory=list
+    )  # with curves: score on each task once its outputs exist, before its first step
 
 
 @dataclass
 class Log:
     """What a run has found so far: plain values, kept in its checkpoints."""
 
-    cells: list[list[Any]] = field(default_factory=list)  # part, task, after, segment, score, examples, scores of each example
+    cells: list[list[Any]] = field(
+        default_factory=list
+    )  # part, task, after, segment, score, examples, scores of each example
     steps: list[int] = field(default_factory=list)
     scores: list[list[float | None]] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
@@ -50,7 +58,13 @@ class Log:
     peak: int = 0
 
     def evaluate(
-        self, learner: "Learner", stream: Stream, after: str | None, chosen: Sequence[Task], segments: bool = False, whole: bool = False
+        self,
+        learner: "Learner",
+        stream: Stream,
+        after: str | None,
+        chosen: Sequence[Task],
+        segments: bool = False,
+        whole: bool = False,
     ) -> None:
         """Scores the chosen tasks: a row of the matrix."""
         means: dict[str, dict[str, float]] = {}
@@ -58,7 +72,9 @@ class Log:
             for part in ("test",) if t.validation is None else ("test", "validation"):
                 scores, y = learner.scores(t, part)
                 self.cells.append([part, t.name, after, None, *_cell(scores, whole)])
-                means.setdefault("score" if part == "test" else part, {})[t.name] = self.cells[-1][4]
+                means.setdefault("score" if part == "test" else part, {})[t.name] = self.cells[-1][
+                    4
+                ]
                 for k in y.unique().tolist() if segments and part == "test" else ():
                     name = str(stream.label_of(t, k))
                     self.cells.append([part, t.name, after, name, *_cell(scores[y == k], whole)])
@@ -70,7 +86,11 @@ class Log:
         m = copy.deepcopy(empty)
         for of, task, after, segment, score, examples, results in self.cells:
             if of == part:
-                given = {"results": results} if results is not None else {"score": score, "examples": examples}
+                given = (
+                    {"results": results}
+                    if results is not None
+                    else {"score": score, "examples": examples}
+                )
                 m.record(task, after=after, segment=segment, **given)
         return m if m.cells else None
 
@@ -160,7 +180,9 @@ def fit(
     return _result(learner, stream, log)
 
 
-def _begun(learner: "Learner", stream: Stream, saves: Checkpoints | None, keep: str | Path | None) -> Log:
+def _begun(
+    learner: "Learner", stream: Stream, saves: Checkpoints | None, keep: str | Path | None
+) -> Log:
     """Get a learner and its folders ready, and return what a checkpoint says was found so far."""
     for folder in [*([saves.folder] if saves else []), *([Path(keep)] if keep is not None else [])]:
         make_ready(folder)
@@ -177,7 +199,11 @@ def _begun(learner: "Learner", stream: Stream, saves: Checkpoints | None, keep: 
 def _result(learner: "Learner", stream: Stream, log: Log) -> Run:
     """What a finished run gives."""
     empty = empty_matrix(learner, stream)
-    curves = Curves([t.name for t in stream], log.steps, _rows(log.scores), log.ends) if log.steps else None
+    curves = (
+        Curves([t.name for t in stream], log.steps, _rows(log.scores), log.ends)
+        if log.steps
+        else None
+    )
     return Run(
         log.matrix(stream, "test", empty) or empty,
         curves,
@@ -193,7 +219,9 @@ def empty_matrix(learner: "Learner", stream: Stream) -> AccuracyMatrix:
     guessed: dict[Hashable, float] | None = None
     if learner.scorer is accuracy:
         guessed = {t.name: 1 / len(range(*t.outputs)) for t in stream}
-    return AccuracyMatrix([t.name for t in stream], score_range=range_of(learner.scorer), chance=guessed)
+    return AccuracyMatrix(
+        [t.name for t in stream], score_range=range_of(learner.scorer), chance=guessed
+    )
 
 
 def kept(folder: Path, tasks: int) -> Path:
@@ -204,9 +232,13 @@ def kept(folder: Path, tasks: int) -> Path:
 def check(learner: "Learner", stream: Stream, evaluate_every: int | Sequence[int] | None) -> None:
     """Refuses, before the first step, what would stop the run at a later task."""
     if learner.scenario != stream.scenario:
-        raise HoldfastError(f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one")
+        raise HoldfastError(
+            f"the stream is for the {stream.scenario} scenario, the learner for {learner.scenario}; build both for one"
+        )
     if isinstance(evaluate_every, Sequence) and len(evaluate_every) != len(stream):
-        raise HoldfastError(f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task")
+        raise HoldfastError(
+            f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one number, or one a task"
+        )
     range_of(learner.scorer)
     check_begun(learner, stream)
     learner.head.check_width(learner.model, stream.outputs)
@@ -227,7 +259,9 @@ def reset_peak(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":
-        with contextlib.suppress(OSError):  # where it is not allowed, the peak is that of the whole process
+        with contextlib.suppress(
+            OSError
+        ):  # where it is not allowed, the peak is that of the whole process
             Path("/proc/self/clear_refs").write_text("5")
 
 
@@ -236,9 +270,16 @@ def peak(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     if sys.platform == "linux":
-        line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+        line = next(
+            line
+            for line in Path("/proc/self/status").read_text().splitlines()
+            if line.startswith("VmHWM")
+        )
         return int(line.split()[1]) * 1024
-    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+    return int(
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        * (1 if sys.platform == "darwin" else 1024)
+    )
 
 
 def cost_now(learner: "Learner", steps: int) -> dict[str, float]:

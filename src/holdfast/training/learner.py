@@ -97,20 +97,35 @@ class Learner(Probing):
         check_head(model.head.kind, scenario)  # type: ignore[union-attr, arg-type]
         self.method = method or FineTune()
         self.method.refuse(scenario)
-        self.outputs, self.groups = one_of("outputs", outputs, OUTPUTS), one_of("groups", groups, GROUPS)
+        self.outputs, self.groups = (
+            one_of("outputs", outputs, OUTPUTS),
+            one_of("groups", groups, GROUPS),
+        )
         self.device, self.seed = torch.device(device), seed
-        self.epochs, self.steps, self.batch_size, self.drop_last, self.shuffle = epochs, steps, batch_size, drop_last, shuffle
+        self.epochs, self.steps, self.batch_size, self.drop_last, self.shuffle = (
+            epochs,
+            steps,
+            batch_size,
+            drop_last,
+            shuffle,
+        )
         self.renew_optimizer, self.schedule_name = renew_optimizer, schedule
         if clip is not None and not clip > 0:
-            raise HoldfastError(f"clip is the largest gradient norm, above 0, got {clip}; leave it out to switch it off")
+            raise HoldfastError(
+                f"clip is the largest gradient norm, above 0, got {clip}; leave it out to switch it off"
+            )
         if accumulate < 1:
             raise HoldfastError(f"accumulate must be at least 1, got {accumulate}")
         if log_every < 1:
-            raise HoldfastError(f"log_every is a number of steps of at least 1, got {log_every}; leave out log to switch logging off")
+            raise HoldfastError(
+                f"log_every is a number of steps of at least 1, got {log_every}; leave out log to switch logging off"
+            )
         refuse_idle(self, optimizer, model)
         self.clip, self.accumulate = clip, accumulate
         self.dtype = PRECISIONS[one_of("precision", precision, PRECISIONS)]
-        self.scaler = torch.amp.GradScaler(self.device.type) if self.dtype is torch.float16 else None
+        self.scaler = (
+            torch.amp.GradScaler(self.device.type) if self.dtype is torch.float16 else None
+        )
         self.augment, self.scorer, self.log, self.log_every = augment, scorer, log, log_every
 
         for part in self.method.parts:
@@ -123,12 +138,16 @@ class Learner(Probing):
         self._factory = optimizer if not isinstance(optimizer, Optimizer) else None
         self._optimizer = optimizer if isinstance(optimizer, Optimizer) else None
         if self._optimizer is not None:
-            swap_parameters(self._optimizer, given, self.model)  # what the method added is trained as well
+            swap_parameters(
+                self._optimizer, given, self.model
+            )  # what the method added is trained as well
         self._foreign = isinstance(optimizer, Optimizer) or optimizer is None
         self._own_optimizers: dict[str, Optimizer] = {}
         self.scheduler: torch.optim.lr_scheduler.LRScheduler | None = None
         self.random = Randomness(seed, self.device)
-        self._wide = True  # whether a step may draw from NumPy's or Python's generators; known in begin
+        self._wide = (
+            True  # whether a step may draw from NumPy's or Python's generators; known in begin
+        )
         self.augmentation = torch.Generator().manual_seed(seed_from(seed, "augment"))
 
         self.tasks: list[Task] = []  # those begun, in order
@@ -141,10 +160,14 @@ class Learner(Probing):
         self.training_task: Task | None = None
         self.seconds = {"training": 0.0, "consolidation": 0.0, "evaluation": 0.0}
         self._initial = self.space.theta.clone() if self._restarts else None
-        self._initial_buffers = {n: b.clone() for n, b in self.model.named_buffers()} if self._restarts else {}
+        self._initial_buffers = (
+            {n: b.clone() for n, b in self.model.named_buffers()} if self._restarts else {}
+        )
         self._watch = LossWatch()
         self._step: Step | None = None
-        self._unlogged: dict[str, Any] | None = None  # the newest step, while its record was not logged
+        self._unlogged: dict[str, Any] | None = (
+            None  # the newest step, while its record was not logged
+        )
         self._integers: bool | None = None  # whether the model takes integers; None before any came
         self._one_row: list[Any] = []  # hooks of BatchNorm layers, between begin and end
         self._chunks: dict[tuple[str, str, int], int] = {}  # rows read at once in evaluation
@@ -153,7 +176,11 @@ class Learner(Probing):
         self._resume: dict[str, Any] | None = None
         self._late: dict[str, Any] | None = None
         parts = self.method.parts
-        use = {place for place in ("penalty", "gradient", "update", "criterion", "loss", "predict", "draw") if self.method.uses(place)}
+        use = {
+            place
+            for place in ("penalty", "gradient", "update", "criterion", "loss", "predict", "draw")
+            if self.method.uses(place)
+        }
         self._uses = use
         self._wants_raw = any(p.declaration.raw_gradient for p in parts)
         self._wants_delta = "update" in use or any(p.declaration.delta for p in parts)
@@ -171,7 +198,9 @@ class Learner(Probing):
     def optimizer(self) -> Optimizer:
         """The optimizer; exists from the first `begin` on."""
         if self._optimizer is None:
-            raise HoldfastError("no optimizer yet: it is made in begin(task), once the head has its outputs (or you gave optimizer=None)")
+            raise HoldfastError(
+                "no optimizer yet: it is made in begin(task), once the head has its outputs (or you gave optimizer=None)"
+            )
         return self._optimizer
 
     @property
@@ -190,7 +219,9 @@ class Learner(Probing):
             self._reenter(task)
             return
         if self.active:
-            raise HoldfastError(f"task {self.names[-1]!r} has not ended; call end() before beginning {task.name!r}")
+            raise HoldfastError(
+                f"task {self.names[-1]!r} has not ended; call end() before beginning {task.name!r}"
+            )
         check_next(self, task)
         self.head.check_width(self.model, task.outputs[1])
         with self.random.aside("check"):
@@ -200,7 +231,9 @@ class Learner(Probing):
             self._register(task)
             self._bind(thorough=True)
             if not self.space.parameters:
-                raise HoldfastError("the model has no trainable parameter; expected at least one with requires_grad=True")
+                raise HoldfastError(
+                    "the model has no trainable parameter; expected at least one with requires_grad=True"
+                )
             if self._restarts:
                 self._start_anew()
             self.training_task = self.method.begin(self, self.tasks[-1])
@@ -228,7 +261,9 @@ class Learner(Probing):
             return
         for group in self._optimizer.param_groups:
             group["lr"] = group.get("initial_lr", group["lr"])
-        self.scheduler = schedule(self.schedule_name, self.order(self.training_task).steps, self._optimizer)
+        self.scheduler = schedule(
+            self.schedule_name, self.order(self.training_task).steps, self._optimizer
+        )
 
     def _start_anew(self) -> None:
         assert self._initial is not None
@@ -288,7 +323,9 @@ class Learner(Probing):
         """The batch order of a task under this learner's seed."""
         assert task is not None
         if not self._trains:  # one pass sees everything
-            return BatchOrder(len(task.train), self.batch_size, self.seed, task.index, shuffle=self.shuffle)
+            return BatchOrder(
+                len(task.train), self.batch_size, self.seed, task.index, shuffle=self.shuffle
+            )
         epochs = None if self.steps else self.epochs
         if isinstance(epochs, Sequence):
             if task.index >= len(epochs):
@@ -296,7 +333,16 @@ class Learner(Probing):
                     f"epochs lists {len(epochs)} tasks, {task.name!r} is number {task.index + 1}; give one number or as many"
                 )
             epochs = epochs[task.index]
-        return BatchOrder(len(task.train), self.batch_size, self.seed, task.index, epochs, self.steps, self.drop_last, self.shuffle)
+        return BatchOrder(
+            len(task.train),
+            self.batch_size,
+            self.seed,
+            task.index,
+            epochs,
+            self.steps,
+            self.drop_last,
+            self.shuffle,
+        )
 
     def batches(self) -> Iterator[Batch]:
         """The current task's batches, from the step reached so far."""
@@ -315,9 +361,13 @@ class Learner(Probing):
                 yield index
 
         rows = part.batches(remembered(), self.seed, first)
-        for x, y, task in rows if isinstance(part, ArrayPart) else self.random.inside(rows):  # arrays draw nothing
+        for x, y, task in (
+            rows if isinstance(part, ArrayPart) else self.random.inside(rows)
+        ):  # arrays draw nothing
             index, epoch = ahead.popleft()
-            yield Batch.of_stream(Rows(x.to(self.device), y.to(self.device), task), index, epoch == 0)
+            yield Batch.of_stream(
+                Rows(x.to(self.device), y.to(self.device), task), index, epoch == 0
+            )
 
     def _need_active(self) -> None:
         if not self.active:
@@ -387,7 +437,9 @@ class Learner(Probing):
             assert self.training_task is not None
             self.rows_given += len(y)
             rows = Rows(x.to(self.device), y.to(self.device), self.task_number)
-            batch = Batch.of_stream(rows, first_epoch=self.rows_given <= len(self.training_task.train))
+            batch = Batch.of_stream(
+                rows, first_epoch=self.rows_given <= len(self.training_task.train)
+            )
         return self.method.draw(self, batch)
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -406,7 +458,9 @@ class Learner(Probing):
         """Raw rows → network input, features and logits."""
         if self.groups == "separate" and len(batch.blocks) > 1:
             steps = [self.forward(b) for b in batch.blockwise()]
-            x, features, logits = (torch.cat([getattr(s, what) for s in steps]) for what in ("x", "features", "logits"))
+            x, features, logits = (
+                torch.cat([getattr(s, what) for s in steps]) for what in ("x", "features", "logits")
+            )
             return Step(batch, x, features, logits, self.competing(batch))
         x = self.prepare(batch.x)
         task = batch.task if self.scenario == "task" else None
@@ -470,7 +524,9 @@ class Learner(Probing):
         """After your `backward()`: adds penalties, projects, clips; the parameters' `.grad` are then what the optimizer shall see."""
         self._need_active()
         if self._step is None:
-            raise HoldfastError("edit_gradient() comes after loss(batch) and backward(); there was no loss yet")
+            raise HoldfastError(
+                "edit_gradient() comes after loss(batch) and backward(); there was no loss yet"
+            )
         self._bind()
         if self.scaler and self._optimizer is not None:
             self.scaler.unscale_(self._optimizer)
@@ -519,7 +575,9 @@ class Learner(Probing):
 
     def _bind(self, thorough: bool = False) -> None:
         """Follows the model where its parameters moved, grew or were replaced: θ-shaped vectors and optimizers go along by name."""
-        before = dict(zip([s.name for s in self.space.layout.slots], self.space.parameters, strict=True))
+        before = dict(
+            zip([s.name for s in self.space.layout.slots], self.space.parameters, strict=True)
+        )
         old = self.space.bind(thorough)
         if old is None:
             return
@@ -553,11 +611,17 @@ class Learner(Probing):
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
         """Logits (N, C) of raw inputs in eval mode, -inf at outputs that are not in play. The task id is used in the task scenario only."""
         if self.scenario == "task" and task is None:
-            raise HoldfastError("the task scenario knows the task at test time: pass task=<its number>")
+            raise HoldfastError(
+                "the task scenario knows the task at test time: pass task=<its number>"
+            )
         known = task if self.scenario == "task" else None
         with evaluating(self.model):
             inputs = self.prepare(x.to(self.device), augment=False)
-            z = self.method.predict(self, inputs, known) if "predict" in self._uses else self.model(inputs, known)
+            z = (
+                self.method.predict(self, inputs, known)
+                if "predict" in self._uses
+                else self.model(inputs, known)
+            )
         if self.scenario == "class" and self.seen_outputs < z.shape[1]:
             z[:, self.seen_outputs :] = -torch.inf
         return z
@@ -570,16 +634,25 @@ class Learner(Probing):
         """
         return self.scores(task, part, chunk)[0]
 
-    def scores(self, task: Task, part: str = "test", chunk: int | None = None) -> tuple[Tensor, Tensor]:
+    def scores(
+        self, task: Task, part: str = "test", chunk: int | None = None
+    ) -> tuple[Tensor, Tensor]:
         """As `evaluate`, with the output index of each example beside its score."""
         start = perf_counter()
         rows: Part | None = getattr(task, part)
         if rows is None:
-            raise HoldfastError(f"task {task.name!r} has no {part} part; build the stream with validation=0.1, say")
-        with self.random.aside("evaluation", task.name, part):  # the same numbers however often, and training goes on as without
+            raise HoldfastError(
+                f"task {task.name!r} has no {part} part; build the stream with validation=0.1, say"
+            )
+        with self.random.aside(
+            "evaluation", task.name, part
+        ):  # the same numbers however often, and training goes on as without
             order = torch.arange(len(rows)).split(chunk or self.rows_at_once(task, part, rows))
             batches = rows.batches(order, self.seed)
-            found = [(scores_of(self.scorer, self.predict(x, task.index), y.to(self.device)), y.cpu()) for x, y, _ in batches]
+            found = [
+                (scores_of(self.scorer, self.predict(x, task.index), y.to(self.device)), y.cpu())
+                for x, y, _ in batches
+            ]
         self.seconds["evaluation"] += perf_counter() - start
         return torch.cat([s for s, _ in found]), torch.cat([y for _, y in found])
 
@@ -621,7 +694,9 @@ class Learner(Probing):
     def _reenter(self, task: Task) -> None:
         state, self._resume = self._resume, None
         if task.name != self.names[-1]:
-            raise HoldfastError(f"the checkpoint is in the middle of task {self.names[-1]!r}, got {task.name!r}; begin that one")
+            raise HoldfastError(
+                f"the checkpoint is in the middle of task {self.names[-1]!r}, got {task.name!r}; begin that one"
+            )
         if len(self.tasks) < len(self.names):
             self.tasks.append(task.to(self.device))
         with self.randomness():
@@ -636,6 +711,11 @@ class Learner(Probing):
 
 def _into(kept: Tensor | None, value: Tensor) -> Tensor:
     """`value` copied into `kept`, or cloned where that is none of its shape (detached; no new memory at each step)."""
-    if kept is None or kept.shape != value.shape or kept.dtype != value.dtype or kept.device != value.device:
+    if (
+        kept is None
+        or kept.shape != value.shape
+        or kept.dtype != value.dtype
+        or kept.device != value.device
+    ):
         return value.detach().clone()
     return kept.copy_(value.detach())

@@ -25,7 +25,9 @@ def _names(learner: "Learner") -> dict[int, str]:
     return of_model | {id(p): f"method.{n}" for n, p in learner.method.named_parameters()}
 
 
-def collect_optimizer(learner: "Learner", key: str, opt: Optimizer, tensors: dict[str, Tensor]) -> dict[str, Any]:
+def collect_optimizer(
+    learner: "Learner", key: str, opt: Optimizer, tensors: dict[str, Tensor]
+) -> dict[str, Any]:
     """The plain values of an optimizer; its tensors are added to `tensors`.
 
     Raises:
@@ -34,13 +36,19 @@ def collect_optimizer(learner: "Learner", key: str, opt: Optimizer, tensors: dic
     names, state = _names(learner), opt.state_dict()
     plain: dict[str, Any] = {"groups": [], "state": {}}
     for group, real in zip(state["param_groups"], opt.param_groups, strict=True):
-        options = {k: (v.item() if isinstance(v, Tensor) else v) for k, v in group.items() if k not in NAMED}
+        options = {
+            k: (v.item() if isinstance(v, Tensor) else v)
+            for k, v in group.items()
+            if k not in NAMED
+        }
         if any(id(p) not in names for p in real["params"]):
             raise HoldfastError(
                 "the optimizer holds a parameter that belongs neither to the model nor to the method, so a checkpoint "
                 "could not name it; make that parameter a part of the model"
             )
-        plain["groups"].append({"params": [names[id(p)] for p in real["params"]], "options": options})
+        plain["groups"].append(
+            {"params": [names[id(p)] for p in real["params"]], "options": options}
+        )
     for index, values in state["state"].items():
         for k, v in values.items():
             if isinstance(v, Tensor):
@@ -58,11 +66,17 @@ def restore_optimizers(learner: "Learner", state: dict[str, Any], only: str | No
     for key, opt in optimizers_of(learner).items():
         if key in saved and only in (None, key):
             prefix = f"optimizer.{key}."
-            tensors = {k.removeprefix(prefix): v for k, v in state["tensors"].items() if k.startswith(prefix)}
+            tensors = {
+                k.removeprefix(prefix): v
+                for k, v in state["tensors"].items()
+                if k.startswith(prefix)
+            }
             _restore_optimizer(learner, opt, saved[key], tensors)
 
 
-def _restore_optimizer(learner: "Learner", opt: Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+def _restore_optimizer(
+    learner: "Learner", opt: Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]
+) -> None:
     by_name = {f"model.{n}": p for n, p in learner.model.named_parameters()}
     by_name |= {f"method.{n}": p for n, p in learner.method.named_parameters()}
     contents.check_optimizer(opt, plain, tensors, by_name)
@@ -70,7 +84,9 @@ def _restore_optimizer(learner: "Learner", opt: Optimizer, plain: dict[str, Any]
         group["params"] = [by_name[n] for n in saved["params"]]
     groups, first = [], 0
     for saved in plain["groups"]:
-        groups.append({**saved["options"], "params": list(range(first, first + len(saved["params"])))})
+        groups.append(
+            {**saved["options"], "params": list(range(first, first + len(saved["params"])))}
+        )
         if "param_names" in opt.param_groups[0]:
             groups[-1]["param_names"] = [n.removeprefix("model.") for n in saved["params"]]
         first += len(saved["params"])

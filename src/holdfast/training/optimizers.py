@@ -25,16 +25,22 @@ def optimizer(name: str = "sgd", **options: Any) -> Factory:
     """
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
-    plain = name == "sgd" and bool(options.get("dampening"))  # its first step differs, which the fused kernel takes for all or none
+    plain = name == "sgd" and bool(
+        options.get("dampening")
+    )  # its first step differs, which the fused kernel takes for all or none
     options = ({} if plain else {"fused": True}) | options
     try:
-        OPTIMIZERS[name]([nn.Parameter(torch.zeros(1))], **options)  # wrong options fail here, not after an hour
+        OPTIMIZERS[name](
+            [nn.Parameter(torch.zeros(1))], **options
+        )  # wrong options fail here, not after an hour
     except (TypeError, ValueError) as error:
         raise HoldfastError(f"optimizer {name!r}: {error}") from None
     return partial(_made, OPTIMIZERS[name], options)
 
 
-def _made(kind: type[Optimizer], options: dict[str, Any], parameters: Iterable[nn.Parameter]) -> Optimizer:
+def _made(
+    kind: type[Optimizer], options: dict[str, Any], parameters: Iterable[nn.Parameter]
+) -> Optimizer:
     return fill_momentum(kind(parameters, **options))
 
 
@@ -83,14 +89,20 @@ def swap_parameters(opt: Optimizer, before: Mapping[str, nn.Parameter], module: 
     left_out |= {id(now[n]) for n, p in before.items() if id(p) in left_out and n in now}
     homes: dict[str, int] = {}  # name of a parameter → its group
     for number, group in enumerate(opt.param_groups):
-        pairs = [(p, _successor(p, names_before.get(id(p)), now, names_now)) for p in group["params"]]
+        pairs = [
+            (p, _successor(p, names_before.get(id(p)), now, names_now)) for p in group["params"]
+        ]
         named = group.get("param_names", [])
-        group["param_names"] = [n for n, (_, new) in zip(named, pairs, strict=False) if new is not None]
+        group["param_names"] = [
+            n for n, (_, new) in zip(named, pairs, strict=False) if new is not None
+        ]
         group["params"] = [_with_state(opt, old, new) for old, new in pairs if new is not None]
         if not named:
             del group["param_names"]
         homes |= {names_now[id(p)]: number for p in group["params"] if id(p) in names_now}
-    new = [n for n, p in now.items() if p.requires_grad and n not in homes and id(p) not in left_out]
+    new = [
+        n for n, p in now.items() if p.requires_grad and n not in homes and id(p) not in left_out
+    ]
     for name, number in [(n, home_of(n, homes, opt.param_groups)) for n in new]:
         _join(opt.param_groups[number], name, now[name])
     fill_momentum(opt)

@@ -97,7 +97,9 @@ def check_sizes(learner: "Learner") -> None:
 def _count(name: str, value: object, least: int) -> None:
     whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not whole or value < least:  # type: ignore[operator]
-        raise HoldfastError(f"{name} must be a whole number of at least {least}, got {str(value)[:50]!r}")
+        raise HoldfastError(
+            f"{name} must be a whole number of at least {least}, got {str(value)[:50]!r}"
+        )
 
 
 def _batch_sizes(learner: "Learner", rows: int) -> set[int]:
@@ -129,7 +131,9 @@ def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
     pair = batch if isinstance(batch, tuple | list) and len(batch) == 2 else (batch, None)
     x, y = pair
     if not isinstance(x, Tensor) or not isinstance(y, Tensor):
-        raise HoldfastError(f"a step takes a batch of learner.batches(), or a pair of tensors (inputs, labels), got {_contents(batch)}")
+        raise HoldfastError(
+            f"a step takes a batch of learner.batches(), or a pair of tensors (inputs, labels), got {_contents(batch)}"
+        )
     if y.dim() != 1 or len(x) != len(y) or not len(y):
         raise HoldfastError(
             "a batch needs one label for each of its inputs, and at least one row, got inputs of shape "
@@ -147,7 +151,9 @@ def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
 
 def _contents(batch: object) -> str:
     if isinstance(batch, tuple | list):
-        return f"a {type(batch).__name__} of {', '.join(type(v).__name__ for v in batch) or 'nothing'}"
+        return (
+            f"a {type(batch).__name__} of {', '.join(type(v).__name__ for v in batch) or 'nothing'}"
+        )
     return f"a {type(batch).__name__} alone"
 
 
@@ -252,7 +258,9 @@ def _check_capacity(learner: "Learner", stream: Stream, rows: dict[str, Tensor])
     total = sum(len(task.train) for task in stream)
     for memory in memories:
         capacity = memory.capacity
-        if memory.policy in GROWING:  # the capacity is that of a group, and room is made as rows come
+        if (
+            memory.policy in GROWING
+        ):  # the capacity is that of a group, and room is made as rows come
             capacity = min(capacity, total) * stream.outputs
         needed, there = capacity * x[0].numel() * x.element_size(), _memory_of(learner.device)
         if there and needed > there:
@@ -278,9 +286,14 @@ def _memory_of(device: torch.device) -> int:
 def _check_model(learner: "Learner") -> None:
     """Refuses a model that training cannot change, or that is on another device."""
     model = learner.model
-    grows = learner.head.kind in ("separate", "growing")  # its first parameters come with its first task
+    grows = learner.head.kind in (
+        "separate",
+        "growing",
+    )  # its first parameters come with its first task
     if not grows and not any(p.requires_grad for p in model.parameters()):
-        raise HoldfastError("the model has no trainable parameter; expected at least one with requires_grad=True")
+        raise HoldfastError(
+            "the model has no trainable parameter; expected at least one with requires_grad=True"
+        )
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if tensor.device.type != learner.device.type:
             raise HoldfastError(

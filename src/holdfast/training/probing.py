@@ -71,7 +71,11 @@ class Probing:
         """The plain loss of each row, (B,), in training mode; BatchNorm statistics and generators are left as they were."""
         with self.undisturbed():
             step = self.forward(batch)
-            return F.cross_entropy(restrict(step.logits, step.competing), within(batch.y, step.competing), reduction="none")
+            return F.cross_entropy(
+                restrict(step.logits, step.competing),
+                within(batch.y, step.competing),
+                reduction="none",
+            )
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
@@ -103,14 +107,18 @@ class Probing:
     def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
         """Features (N, D), in eval mode and not augmented, of a task's training examples in order, or of raw inputs (N, ...)."""
         if isinstance(rows, Task):
-            order = torch.arange(len(rows.train)).split(self.rows_at_once(rows, "train", rows.train))
+            order = torch.arange(len(rows.train)).split(
+                self.rows_at_once(rows, "train", rows.train)
+            )
             pieces = [self.embed(x, rows.index) for x, _, _ in rows.train.batches(order)]
             return torch.cat(pieces)
         with evaluating(self.model):
             known = task if self.scenario == "task" else None
             return self.model.features(self.prepare(rows.to(self.device), augment=False), known)  # type: ignore[operator]
 
-    def fisher(self, task: Task, *, samples: int, labels: str, generator: torch.Generator) -> Tensor:
+    def fisher(
+        self, task: Task, *, samples: int, labels: str, generator: torch.Generator
+    ) -> Tensor:
         """The Fisher diagonal on `samples` random training examples of a task (0: all), over the outputs that compete in its loss."""
         x, y, logits = self.probe(task, samples, generator)
         return fisher_diagonal(self.space, logits, x, y, labels=labels, generator=generator)
@@ -122,7 +130,9 @@ class Probing:
         def half_norm(module: nn.Module, part: Tensor) -> Tensor:
             return logits(module, part).square().sum(1, keepdim=True) / 2
 
-        return mean_magnitude(self.space, half_norm, x, torch.ones(len(x), 1, device=x.device), torch.abs)
+        return mean_magnitude(
+            self.space, half_norm, x, torch.ones(len(x), 1, device=x.device), torch.abs
+        )
 
     def fisher_on(self, batch: Batch) -> Tensor:
         """The Fisher diagonal of a batch's stream rows at their labels, over the outputs that compete."""
@@ -132,7 +142,9 @@ class Probing:
         with torch.enable_grad():
             return fisher_diagonal(self.space, logits, x, y, labels="empirical")
 
-    def probe(self, task: Task, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Logits]:
+    def probe(
+        self, task: Task, samples: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor, Logits]:
         """Random training examples (0: all) as the network takes them, labels as positions among the outputs that compete, and those
         outputs' logits as a function of (module, x)."""
         order = torch.randperm(len(task.train), generator=generator)[: samples or None]
@@ -145,11 +157,16 @@ class Probing:
         """For rows of one task: labels as positions among the outputs that compete, and the function that gives those outputs' logits."""
         competing = self.competing(batch)
         if isinstance(competing, Tensor):
-            competing = competing[0].nonzero().flatten()  # rows of one task compete over the same outputs
+            competing = (
+                competing[0].nonzero().flatten()
+            )  # rows of one task compete over the same outputs
         known = self.tasks[-1].index if isinstance(batch.task, Tensor) else batch.task
         task = known if self.scenario == "task" else None
 
         def logits(module: nn.Module, part: Tensor) -> Tensor:
-            return restrict(module(part, task), competing if competing is not None else slice(0, self.head.opened))
+            return restrict(
+                module(part, task),
+                competing if competing is not None else slice(0, self.head.opened),
+            )
 
         return within(batch.y, competing), logits

@@ -86,7 +86,11 @@ class Randomness:
 
     def generators(self) -> list[torch.Generator]:
         """PyTorch's global generators that a forward pass on this device may draw from."""
-        on_device = [torch.cuda.default_generators[self.device.index or 0]] if self.device.type == "cuda" else []
+        on_device = (
+            [torch.cuda.default_generators[self.device.index or 0]]
+            if self.device.type == "cuda"
+            else []
+        )
         return [torch.default_generator, *on_device]
 
     def all_generators(self) -> list[Generator]:
@@ -164,8 +168,16 @@ class Randomness:
 
     def state(self) -> dict[str, Tensor]:
         """What to save, inside `active` as well."""
-        now = [g.get_state() for g in self.generators()] if self._depth else [self._host, self._device]
-        found = {name: value for name, value in zip(("host", "device"), now, strict=False) if value is not None}
+        now = (
+            [g.get_state() for g in self.generators()]
+            if self._depth
+            else [self._host, self._device]
+        )
+        found = {
+            name: value
+            for name, value in zip(("host", "device"), now, strict=False)
+            if value is not None
+        }
         inside = self._depth > 0 and self._wide
         normal = self._normal
         if inside and (state := NUMPY.get_state())["has_gauss"]:
@@ -182,7 +194,10 @@ class Randomness:
         self._seed_others()
         if "numpy" in state:
             (*key, position), self._normal = _unpacked(state["numpy"], "numpy")
-            self._numpy.state = {"bit_generator": "MT19937", "state": {"key": np.array(key, np.uint32), "pos": position}}
+            self._numpy.state = {
+                "bit_generator": "MT19937",
+                "state": {"key": np.array(key, np.uint32), "pos": position},
+            }
         if "python" in state:
             words, second = _unpacked(state["python"], "python")
             self._python = (random.getstate()[0], tuple(words), second)
@@ -199,7 +214,11 @@ def _packed(words: Iterable[int], normal: float | None) -> Tensor:
 
 def _unpacked(state: Tensor, whose: str) -> tuple[list[int], float | None]:
     """The inverse of `_packed`, for tensors that somebody may have altered."""
-    fits = state.dtype == torch.float64 and state.shape == (WORDS + 2,) and bool(state.isfinite().all())
+    fits = (
+        state.dtype == torch.float64
+        and state.shape == (WORDS + 2,)
+        and bool(state.isfinite().all())
+    )
     words = state[:WORDS] if fits else torch.full((1,), -1.0)
     in_range = bool(((words >= 0) & (words < 2**32) & (words == words.floor())).all())
     if not in_range or words[-1] > WORDS - 1:
@@ -212,7 +231,9 @@ def may_draw(augment: object, *modules: nn.Module) -> bool:
     if augment is not None and not _ours(getattr(augment, "__module__", None)):
         return True
     inside = (m for module in modules for m in module.modules())
-    return any(m._forward_hooks or m._forward_pre_hooks or not _ours(type(m).__module__) for m in inside)
+    return any(
+        m._forward_hooks or m._forward_pre_hooks or not _ours(type(m).__module__) for m in inside
+    )
 
 
 def _ours(module: str | None) -> bool:

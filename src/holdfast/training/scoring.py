@@ -60,7 +60,9 @@ def range_of(scorer: Scorer) -> tuple[float, float]:
         >>> range_of(accuracy), range_of(lambda logits, y: logits.sum(1))
         ((0.0, 1.0), (-1e+30, 1e+30))
     """
-    declared = getattr(scorer, "score_range", getattr(getattr(scorer, "func", None), "score_range", UNKNOWN_RANGE))
+    declared = getattr(
+        scorer, "score_range", getattr(getattr(scorer, "func", None), "score_range", UNKNOWN_RANGE)
+    )
     try:
         low, high = map(float, declared)
     except (TypeError, ValueError):
@@ -99,13 +101,17 @@ def scores_of(scorer: Scorer, logits: Tensor, y: Tensor) -> Tensor:
         raise HoldfastError(f"the scorer {name} returned {type(scores).__name__}; {EXPECTED}")
     if scores.shape != y.shape:
         hint = "; leave the mean to Holdfast" if scores.dim() == 0 else ""
-        raise HoldfastError(f"the scorer {name} returned shape {tuple(scores.shape)} for {len(y)} examples; {EXPECTED}{hint}")
+        raise HoldfastError(
+            f"the scorer {name} returned shape {tuple(scores.shape)} for {len(y)} examples; {EXPECTED}{hint}"
+        )
     if scores.is_complex():
         raise HoldfastError(f"the scorer {name} returned complex numbers; {EXPECTED}")
     found = scores.detach().cpu()
     found = found if found.is_floating_point() else found.double()
     if not bool(found.isfinite().all()):
-        raise HoldfastError(f"the scorer {name} returned {float(found[~found.isfinite()][0])}; {EXPECTED}")
+        raise HoldfastError(
+            f"the scorer {name} returned {float(found[~found.isfinite()][0])}; {EXPECTED}"
+        )
     low, high = range_of(scorer)
     if len(found) and not low <= float(found.min()) <= float(found.max()) <= high:
         raise HoldfastError(

@@ -35,8 +35,12 @@ def check_next(learner: "Learner", task: Task) -> None:
             f"tasks come in order, each once: task {task.name!r} was learnt already (number "
             f"{learner.names.index(task.name)} of {done}). {AGAIN[learner.scenario]}"
         )
-    advice = "train the tasks before it first" if task.index > done else "build one stream of all tasks"
-    raise HoldfastError(f"tasks come in order: expected task number {done}, got {task.index} ({task.name!r}); {advice}")
+    advice = (
+        "train the tasks before it first" if task.index > done else "build one stream of all tasks"
+    )
+    raise HoldfastError(
+        f"tasks come in order: expected task number {done}, got {task.index} ({task.name!r}); {advice}"
+    )
 
 
 def check_begun(learner: "Learner", stream: Stream) -> None:
@@ -51,10 +55,14 @@ def check_begun(learner: "Learner", stream: Stream) -> None:
     """
     begun, given = learner.names, [t.name for t in stream]
     if len(begun) > len(given):
-        raise HoldfastError(f"the learner has begun {len(begun)} tasks, the stream has {len(given)}; {GO_ON}")
+        raise HoldfastError(
+            f"the learner has begun {len(begun)} tasks, the stream has {len(given)}; {GO_ON}"
+        )
     for k, name in enumerate(begun):
         if name != given[k]:
-            raise HoldfastError(f"task number {k} of the stream is {given[k]!r}, but the learner was trained on {name!r} there; {GO_ON}")
+            raise HoldfastError(
+                f"task number {k} of the stream is {given[k]!r}, but the learner was trained on {name!r} there; {GO_ON}"
+            )
         mine, theirs = learner.head.ranges[k], stream[k].outputs
         if tuple(mine) != tuple(theirs):  # lists, if they come from a file
             raise HoldfastError(

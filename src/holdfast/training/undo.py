@@ -28,7 +28,9 @@ class Photograph:
         objects = [learner, *modules.values(), *(p for p in parts if p is not None)]
         self._attributes = [(vars(o), _copied(vars(o))) for o in objects]
         self._optimizers = [(o, _of_optimizer(o)) for o in optimizers]
-        self._tensors = [(t, t.data, t.detach().clone()) for t in _tensors(learner, modules.values())]
+        self._tensors = [
+            (t, t.data, t.detach().clone()) for t in _tensors(learner, modules.values())
+        ]
         generators = [learner.augmentation]
         for module in modules.values():
             generators += module._generators.values() if isinstance(module, Stateful) else ()
@@ -55,7 +57,10 @@ class Photograph:
 
 def _copied(attributes: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Each attribute with a copy of what it contains, if it is a container."""
-    return {name: (value, value.copy() if isinstance(value, Container) else None) for name, value in attributes.items()}
+    return {
+        name: (value, value.copy() if isinstance(value, Container) else None)
+        for name, value in attributes.items()
+    }
 
 
 def _refill(value: Any, content: Any) -> None:

@@ -23,7 +23,9 @@ def upgrade() -> None:
     )
     op.create_table(
         "holdfast_scores",
-        sa.Column("release_id", sa.Integer, sa.ForeignKey("holdfast_releases.id"), primary_key=True),
+        sa.Column(
+            "release_id", sa.Integer, sa.ForeignKey("holdfast_releases.id"), primary_key=True
+        ),
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("task", sa.Text, nullable=False),
         sa.Column("score", sa.Float, nullable=False),

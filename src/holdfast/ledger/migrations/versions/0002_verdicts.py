@@ -20,7 +20,9 @@ def upgrade() -> None:
         sa.Column("content", sa.String(64), nullable=False),
         sa.Column("recorded", sa.String(40), nullable=False),
         sa.Column("verdict", sa.Text, nullable=False),
-        sa.UniqueConstraint("model", "candidate", "champion", "content", name="holdfast_one_verdict"),
+        sa.UniqueConstraint(
+            "model", "candidate", "champion", "content", name="holdfast_one_verdict"
+        ),
     )
 
 

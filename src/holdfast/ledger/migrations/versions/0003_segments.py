@@ -28,7 +28,9 @@ def upgrade() -> None:
     """Add the columns and fill them for what is there."""
     op.create_table(
         "holdfast_segments",
-        sa.Column("release_id", sa.Integer, sa.ForeignKey("holdfast_releases.id"), primary_key=True),
+        sa.Column(
+            "release_id", sa.Integer, sa.ForeignKey("holdfast_releases.id"), primary_key=True
+        ),
         sa.Column("position", sa.Integer, primary_key=True),
         sa.Column("task", sa.Text, nullable=False),
         sa.Column("segment", sa.Text, nullable=False),
@@ -50,7 +52,9 @@ def upgrade() -> None:
 
 
 def _fill_releases(connection: sa.Connection) -> None:
-    for key in connection.execute(sa.text("SELECT id FROM holdfast_releases ORDER BY id")).scalars().all():
+    for key in (
+        connection.execute(sa.text("SELECT id FROM holdfast_releases ORDER BY id")).scalars().all()
+    ):
         select = f"SELECT {', '.join(SEALED[:-1])}, results FROM holdfast_releases WHERE id = :id"
         row = dict(connection.execute(sa.text(select), {"id": key}).mappings().one())
         what = f"release {row['release']!r} of {row['model']!r} in the ledger"
@@ -77,19 +81,27 @@ def _fill_releases(connection: sa.Connection) -> None:
         connection.execute(sa.text(update), row)
 
 
-def _scores(connection: sa.Connection, key: int, results: pd.DataFrame, what: str) -> Sequence[sa.Row[Any]]:
+def _scores(
+    connection: sa.Connection, key: int, results: pd.DataFrame, what: str
+) -> Sequence[sa.Row[Any]]:
     """The scores that are kept, after a check that they are those of the results."""
-    select = "SELECT task, score, examples FROM holdfast_scores WHERE release_id = :id ORDER BY position"
+    select = (
+        "SELECT task, score, examples FROM holdfast_scores WHERE release_id = :id ORDER BY position"
+    )
     rows = connection.execute(sa.text(select), {"id": key}).all()
     expected, _ = scores_of(results)
-    if {r.task for r in rows} != set(expected) or any(abs(r.score - expected[r.task]) > 1e-9 for r in rows):
+    if {r.task for r in rows} != set(expected) or any(
+        abs(r.score - expected[r.task]) > 1e-9 for r in rows
+    ):
         raise HoldfastError(f"{what} is damaged: its scores are not those of its results")
     return rows
 
 
 def _fill_verdicts(connection: sa.Connection) -> None:
     columns = ", ".join(("id", *SEALED_VERDICT))
-    for old in connection.execute(sa.text(f"SELECT {columns} FROM holdfast_verdicts")).mappings().all():
+    for old in (
+        connection.execute(sa.text(f"SELECT {columns} FROM holdfast_verdicts")).mappings().all()
+    ):
         row = {**old, "passed": bool(old["passed"])}
         connection.execute(
             sa.text("UPDATE holdfast_verdicts SET checksum = :checksum WHERE id = :id"),
