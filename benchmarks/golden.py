@@ -222,8 +222,8 @@ def of_resumed() -> Iterator[tuple[str, Any]]:
         first = make_learner(spec, stream, schedule="cosine")
         first.train(stream.tasks[0])
         first.begin(stream.tasks[1])
-        with first.randomness():
-            for _, batch in zip(range(4), first.batches(), strict=False):
+        with first.state.random.active():
+            for _, batch in zip(range(4), first.view.batches(), strict=False):
                 first.step(batch)
         with tempfile.TemporaryDirectory() as folder:
             first.save(Path(folder) / "middle.safetensors")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.config import RunConfig
 from holdfast.bench.orders import Probing, measure_signals, task_names, verifying
 from holdfast.bench.runner import run_all, write_json
 from holdfast.metrics import Interval
@@ -22,6 +22,7 @@ from holdfast.planning import Verification, make_plan, read_probe, verified
 from holdfast.planning.schedulers import SIGNAL_OF
 from holdfast.reports.figures import figure_of, save
 from holdfast.reports.orders import distribution, scatter
+from holdfast.validation import validated
 
 PROBE_SEEDS, ORDERS = (1, 2, 3), 40
 SEEDS = {"images": 3, "clinc": 5}  # fresh ones for every order

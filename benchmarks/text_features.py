@@ -10,10 +10,11 @@ import argparse
 from pathlib import Path
 
 from holdfast.bench.build import build_learner
-from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.config import RunConfig
 from holdfast.metrics import average_accuracy, seed_interval
 from holdfast.streams import Source, grouped, named
 from holdfast.streams.text import FEATURES
+from holdfast.validation import validated
 
 METHODS = ("FineTune()", "ER(1000)", "Joint()")
 SEEDS = (0, 1, 2)

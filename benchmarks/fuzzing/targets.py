@@ -243,12 +243,13 @@ def probes(folder: Path) -> Case:
 
 
 def result_files(folder: Path) -> Case:
-    from holdfast.bench.config import RunConfig, validated
+    from holdfast.bench.config import RunConfig
     from holdfast.bench.runner import run_all
     from holdfast.reports import as_csv, latex, load_results, markdown, summarise
     from holdfast.reports.comparison import learning_speed
     from holdfast.reports.growth import growth
     from holdfast.reports.html import render
+    from holdfast.validation import validated
 
     runs = []
     for method, seed in (("ER(30)", 1), ("ER(60)", 1), ("FromScratch", 1)):
@@ -301,9 +302,10 @@ def checkpoints(folder: Path) -> Case:
     from safetensors.torch import save_file
 
     from holdfast.bench.build import build_learner, build_stream
-    from holdfast.bench.config import RunConfig, validated
+    from holdfast.bench.config import RunConfig
     from holdfast.training.checkpoint import checksum
     from holdfast.training.contents import forms
+    from holdfast.validation import validated
 
     torch.set_num_threads(1)
     config = validated(

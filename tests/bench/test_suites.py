@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from holdfast.bench.build import build_learner, build_stream
-from holdfast.bench.config import DataConfig, RunConfig, Suite, load_suite, shipped, validated
+from holdfast.bench.config import DataConfig, RunConfig, Suite, load_suite, shipped
 from holdfast.bench.published import TABLES
 from holdfast.bench.runner import contents, execute, finished, outdated, run_all, write_json
 from holdfast.bench.sweep import parse_sweep, sweep_suite, swept
@@ -14,6 +14,7 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import METHODS, parse_method
 from holdfast.reports import summarise
 from holdfast.reports.growth import fitted_growth, growth
+from holdfast.validation import validated
 
 
 @pytest.mark.parametrize("name", shipped())

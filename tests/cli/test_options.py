@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from holdfast.bench.config import RunConfig, load_suite, shipped, validated
+from holdfast.bench.config import RunConfig, load_suite, shipped
 from holdfast.bench.options import given, missing, notes, refuse_idle
 from holdfast.bench.rules import Facts, value_of
 from holdfast.bench.runner import execute
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
+from holdfast.validation import validated
 
 # What each setting is changed to in the experiment below; the rest is as in `BASE`.
 CHANGES = {

@@ -78,7 +78,7 @@ def test_packnet_keeps_the_largest_weights_of_each_layer():
     s = stream("task")
     ours = learner(s, PackNet(5, epochs=0))
     ours.begin(s[0])
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
     before = {n: ours.model.backbone.get_parameter(n).detach().clone() for n in ours.model.names}
     ours.end()
@@ -117,7 +117,9 @@ def test_supsup_tells_which_permutation_it_sees(data_dir):
     for t in s:
         x, _, _ = t.test.fetch(torch.arange(200))
         with torch.enable_grad():
-            assert float((ours.model.infer_task(ours.prepare(x)) == t.index).float().mean()) > 0.8
+            assert (
+                float((ours.model.infer_task(ours.view.prepare(x)) == t.index).float().mean()) > 0.8
+            )
 
 
 def test_the_attention_of_hat_has_its_gradient_undone():
@@ -141,10 +143,10 @@ def test_the_scale_of_hat_rises_over_each_epoch():
     ours = learner(s, HAT(scale=50.0), epochs=2, batch_size=64)
     ours.begin(s[0])
     found = []
-    for batch in ours.batches():
+    for batch in ours.view.batches():
         ours.step(batch)
         found.append(ours.model.scale)
-    batches = ours.order(s[0]).per_epoch
+    batches = ours.view.order(s[0]).per_epoch
     assert batches > 3
     rising = [1 / 50 + (50 - 1 / 50) * b / (batches - 1) for b in range(batches)]
     assert found == pytest.approx(rising * 2)
@@ -158,7 +160,7 @@ def test_embeddings_of_hat_stay_within_six_and_those_of_ended_tasks_stay():
     with torch.no_grad():
         for e in ours.model.embeddings[1]:
             e[::2], e[1::2] = 20.0, -20.0
-    ours.step(next(ours.batches()))
+    ours.step(next(ours.view.batches()))
     for e in ours.model.embeddings[1]:
         assert e[::2].tolist() == pytest.approx([6.0] * len(e[::2]))
         assert e[1::2].tolist() == pytest.approx([-6.0] * len(e[1::2]))
@@ -183,7 +185,7 @@ def test_xdg_closes_the_share_it_was_given_and_none_of_it_is_finetune():
     assert gates.sum(1).tolist() == [16, 16]
     assert not torch.equal(gates[0], gates[1])
     plain, open_ = (learner(s, m).train(*s.tasks[:2]) for m in ("FineTune()", "XdG(0.0)"))
-    assert torch.equal(plain.space.theta, open_.space.theta)
+    assert torch.equal(plain.view.space.theta, open_.view.space.theta)
 
 
 @pytest.mark.parametrize("spec", ["HAT()", "PackNet()", "XdG()", "SeparateNetworks()", "LoRA()"])
@@ -203,7 +205,7 @@ def test_an_adapter_is_a_low_rank_change_of_its_layer():
         layer.base_layer.weight
         + 6.0 / 3 * layer.lora_B["task_1"].weight @ layer.lora_A["task_1"].weight
     )
-    x = ours.prepare(s[1].test.fetch(torch.arange(5))[0])
+    x = ours.view.prepare(s[1].test.fetch(torch.arange(5))[0])
     expected = torch.relu(x.flatten(1) @ merged.T + layer.base_layer.bias)
     net.features(x, 1)
     assert torch.allclose(torch.relu(layer(x.flatten(1))), expected, atol=1e-5)
@@ -213,7 +215,7 @@ def test_o_lora_adds_its_adapters_up_and_pushes_them_apart():
     s = stream("domain")
     ours = learner(s, OLoRA(0.5, rank=2, freeze="start")).train(s[0])
     ours.begin(s[1])
-    step = ours.forward(next(ours.batches()))
+    step = ours.view.forward(next(ours.view.batches()))
     by_hand = sum(
         float((m.lora_A["task_0"].weight @ m.lora_A["task_1"].weight.T).detach().abs().sum())
         for m in ours.model.layers()
@@ -248,7 +250,7 @@ def test_adapters_sit_on_a_transformers_linear_layers_in_training_and_in_inferen
     net = Classifier(Encoder(), make_head("separate", 16))
     ours = Learner(net, LoRA(rank=2), ADAMW, scenario="task", epochs=1).train(*s.tasks[:2])
     assert {"up", "layer.linear1", "layer.linear2"} <= set(ours.model.targets)
-    before, x = old_predictions(ours, s), ours.prepare(s[1].test.fetch(torch.arange(9))[0])
+    before, x = old_predictions(ours, s), ours.view.prepare(s[1].test.fetch(torch.arange(9))[0])
     model = ours.model.eval()
     with torch.no_grad():
         fast = model.features(x, 1)

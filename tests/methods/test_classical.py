@@ -20,14 +20,14 @@ def test_cumulative_goes_on_from_where_it_is_with_all_data():
     before = weights(ours.model)
     ours.begin(s[1])
     assert same(before, weights(ours.model))
-    assert len(ours.training_task.train) == len(s[0].train) + len(s[1].train)
+    assert len(ours.view.training_task.train) == len(s[0].train) + len(s[1].train)
 
 
 @pytest.mark.parametrize("gamma", [1.0, 0.5])
 def test_online_ewc_carries_one_discounted_fisher_around_one_anchor(gamma):
     s = stream("domain")
     ours = learner(s, OnlineEWC(3.0, gamma=gamma))
-    fishers, original = [], ours.fisher
+    fishers, original = [], ours.view.fisher
     ours.fisher = lambda *a, **k: fishers.append(original(*a, **k).clone()) or fishers[-1].clone()
     ours.train(*s.tasks[:3])
     running = gamma * (gamma * fishers[0] + fishers[1]) + fishers[2]
@@ -62,7 +62,7 @@ def test_online_ewc_normalised_has_entries_up_to_one():
 def full_batch_loss(ours, task):
     x, y, _ = task.train.fetch(torch.arange(len(task.train)))
     with torch.no_grad():
-        return torch.nn.functional.cross_entropy(ours.model(ours.prepare(x)), y).item()
+        return torch.nn.functional.cross_entropy(ours.model(ours.view.prepare(x)), y).item()
 
 
 def test_the_path_integral_of_si_is_the_decrease_of_the_loss():
@@ -71,7 +71,7 @@ def test_the_path_integral_of_si_is_the_decrease_of_the_loss():
     ours = learner(s, SI(1.0), optimizer("sgd", lr=0.01), batch_size=1000, epochs=150)
     ours.begin(s[0])
     start = full_batch_loss(ours, s[0])
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
     decrease = start - full_batch_loss(ours, s[0])
     assert decrease > 0.05
@@ -79,7 +79,7 @@ def test_the_path_integral_of_si_is_the_decrease_of_the_loss():
     omega, first, theta = (
         ours.method.omega.clone(),
         ours.method.start.clone(),
-        ours.space.theta.detach().clone(),
+        ours.view.space.theta.detach().clone(),
     )
     ours.end()
     assert torch.allclose(ours.method.importance, omega / ((theta - first) ** 2 + 0.1))
@@ -103,8 +103,8 @@ def test_the_penalty_of_si_has_no_half():
     s = stream("domain")
     ours = learner(s, SI(3.0)).train(s[0])
     with torch.no_grad():
-        ours.space.theta.mul_(1.01)
-    theta = ours.space.theta.detach().clone().requires_grad_()
+        ours.view.space.theta.mul_(1.01)
+    theta = ours.view.space.theta.detach().clone().requires_grad_()
     (3.0 * ours.method.importance * (theta - ours.method.anchor) ** 2).sum().backward()
     g = torch.zeros_like(theta)
     ours.method.penalty(ours, g)
@@ -116,11 +116,13 @@ def test_mas_is_the_mean_of_absolute_gradients_of_half_the_squared_norm(scenario
     s = stream(scenario)
     ours = learner(s, MAS(1.0, samples=0)).train(s[0])
     x, _, _ = s[0].train.fetch(torch.arange(len(s[0].train)))
-    total = torch.zeros_like(ours.space.theta)
-    for row in ours.prepare(x):
+    total = torch.zeros_like(ours.view.space.theta)
+    for row in ours.view.prepare(x):
         z = ours.model(row[None], 0 if scenario == "task" else None)[:, :2]
-        grads = torch.autograd.grad(z.square().sum() / 2, ours.space.parameters, allow_unused=True)
-        total += ours.space.gather(list(grads)).abs()
+        grads = torch.autograd.grad(
+            z.square().sum() / 2, ours.view.space.parameters, allow_unused=True
+        )
+        total += ours.view.space.gather(list(grads)).abs()
     assert torch.allclose(ours.method.importance, total / len(x), rtol=1e-3, atol=1e-7)
 
 
@@ -128,14 +130,14 @@ def test_der_stores_the_logits_of_the_moment_and_pulls_towards_them():
     s = stream("domain")
     ours = learner(s, DER(1000, alpha=1.0), epochs=1)
     ours.begin(s[0])
-    batch = next(ours.batches())
-    expected = ours.forward(batch).logits.detach()
+    batch = next(ours.view.batches())
+    expected = ours.view.forward(batch).logits.detach()
     ours.step(batch)
     assert torch.equal(ours.method.memory.payloads()["logits"][:32], expected)
     drawn = ours.method.draw(ours, batch)
     assert len(drawn) == 64
     assert float(drawn.weights()[32:].sum()) == 0
-    step = ours.forward(drawn)
+    step = ours.view.forward(drawn)
     by_hand = ((step.logits[32:] - drawn.block("DER").payloads["logits"]) ** 2).mean()
     assert torch.allclose(ours.method.loss(ours, step), by_hand)
 
@@ -173,7 +175,7 @@ def test_der_plus_plus_draws_twice_and_weighs_labels_by_beta():
     for draws, length in ((2, 96), (1, 64)):
         ours = learner(s, DERpp(60, beta=0.7, draws=draws)).train(s[0])
         ours.begin(s[1])
-        drawn = ours.method.draw(ours, next(ours.batches()))
+        drawn = ours.method.draw(ours, next(ours.view.batches()))
         assert len(drawn) == length
         assert float(drawn.weights()[:32].sum()) == pytest.approx(1)
         assert float(drawn.weights()[32:].sum()) == pytest.approx(0.7)

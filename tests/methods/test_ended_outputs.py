@@ -19,8 +19,8 @@ def after_one_task(spec, outputs):
     ours.begin(s[1])
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        ours.space.theta += 0.3 * torch.randn(len(ours.space.theta), generator=generator)
-    return ours, next(ours.batches())
+        ours.view.space.theta += 0.3 * torch.randn(len(ours.view.space.theta), generator=generator)
+    return ours, next(ours.view.batches())
 
 
 def months():
@@ -40,7 +40,7 @@ def divergence(z, old, temperature):
 @pytest.mark.parametrize("outputs", OPEN)
 def test_lwf_distils_the_outputs_of_ended_tasks_alone(outputs):
     ours, batch = after_one_task("LwF()", outputs)
-    step = ours.forward(batch)
+    step = ours.view.forward(batch)
     old = ours.method.teacher(ours.model, step.x, None)
     by_hand = 4 * divergence(step.logits[:, :2], old[:, :2], 2.0)
     assert torch.allclose(ours.method.loss(ours, step), by_hand)
@@ -48,7 +48,7 @@ def test_lwf_distils_the_outputs_of_ended_tasks_alone(outputs):
 
 def test_lwf_over_all_outputs_takes_in_those_that_are_open():
     ours, batch = after_one_task("LwF(outputs='all', t_squared=False)", "all")
-    step = ours.forward(batch)
+    step = ours.view.forward(batch)
     old = ours.method.teacher(ours.model, step.x, None)
     assert torch.allclose(ours.method.loss(ours, step), divergence(step.logits, old, 2.0))
 
@@ -57,8 +57,8 @@ def test_lwf_over_all_outputs_takes_in_those_that_are_open():
 def test_new_outputs_get_no_gradient_from_lwf(spec):
     ours, batch = after_one_task(spec, "all")
     lwf = next(p for p in ours.method.parts if p.name == "LwF")
-    step = ours.forward(batch)
-    (g,) = torch.autograd.grad(lwf.loss(ours, step), ours.head.linear.bias)
+    step = ours.view.forward(batch)
+    (g,) = torch.autograd.grad(lwf.loss(ours, step), ours.view.head.linear.bias)
     assert bool(g[:2].all())
     assert not bool(g[2:].any())
 
@@ -69,13 +69,13 @@ def test_in_the_domain_scenario_old_outputs_are_the_labels_that_ended_tasks_had(
     for task, expected in ((s[1], [0, 2]), (s[2], [0, 1, 2])):
         ours.begin(task)
         with torch.no_grad():
-            ours.space.theta.mul_(1.2)
-        step = ours.forward(next(ours.batches()))
+            ours.view.space.theta.mul_(1.2)
+        step = ours.view.forward(next(ours.view.batches()))
         old = ours.method.teacher(ours.model, step.x, None)
         loss = ours.method.loss(ours, step)
         by_hand = divergence(step.logits[:, expected], old[:, expected], 2.0)
         assert torch.allclose(loss, by_hand, rtol=1e-4, atol=1e-6)
-        (g,) = torch.autograd.grad(loss, ours.head.linear.bias)
+        (g,) = torch.autograd.grad(loss, ours.view.head.linear.bias)
         assert g.nonzero().flatten().tolist() == expected
         ours.end()
 
@@ -83,7 +83,7 @@ def test_in_the_domain_scenario_old_outputs_are_the_labels_that_ended_tasks_had(
 @pytest.mark.parametrize("outputs", OPEN)
 def test_icarl_keeps_the_old_outputs_and_learns_the_labels_of_the_new(outputs):
     ours, batch = after_one_task("iCaRL(40)", outputs)
-    step = ours.forward(batch)
+    step = ours.view.forward(batch)
     old = ours.method.teacher(ours.model, step.x, None)[:, :2].sigmoid()
     target = torch.cat([old, F.one_hot(step.batch.y, 4)[:, 2:].float()], 1)
     terms = F.binary_cross_entropy_with_logits(step.logits[:, :4], target, reduction="none")
@@ -107,10 +107,10 @@ def test_replayed_inputs_get_no_label_that_no_ended_task_had():
     ours = learner(s, "GenerativeReplay((16,), 4, labels='soft')").train(s[0])
     ours.begin(s[1])
     with torch.no_grad():
-        ours.head.linear.bias[[1, 3]] += 100
+        ours.view.head.linear.bias[[1, 3]] += 100
     # A teacher that prefers outputs without a class.
-    ours.method.old.take(ours.model, ours.space, 4)
-    batch = next(ours.batches())
+    ours.method.old.take(ours.model, ours.view.space, 4)
+    batch = next(ours.view.batches())
     drawn = ours.method.draw(ours, batch)
     assert set(drawn.y[len(batch) :].tolist()) <= {0, 2}
     assert not torch.isfinite(drawn.block("GenerativeReplay").payloads["logits"][:, [1, 3]]).any()
@@ -130,7 +130,7 @@ def test_er_ace_leaves_out_classes_that_were_seen_and_are_not_in_the_batch(outpu
     s = stream("class")
     ours = learner(s, "ERACE(50)", head="masked", outputs=outputs).train(s[0])
     ours.begin(s[1])
-    step = ours.forward(next(ours.batches()))
+    step = ours.view.forward(next(ours.view.batches()))
     rest = [2, 3] if outputs == "seen" else list(range(2, 10))
     by_hand = F.cross_entropy(step.logits[:, rest], step.batch.y - 2)
     assert torch.allclose(ours.method.criterion(ours, step), by_hand)
@@ -148,7 +148,7 @@ def test_a_learner_loaded_without_its_tasks_knows_which_outputs_are_new(spec, tm
     again.load(tmp_path / "half.safetensors")
     for ours in (whole, again):
         ours.train(s[1])
-    assert torch.equal(whole.space.theta, again.space.theta)
+    assert torch.equal(whole.view.space.theta, again.view.space.theta)
     x = s[1].test.fetch(torch.arange(50))[0]
     assert torch.equal(whole.predict(x), again.predict(x))
 
@@ -156,11 +156,11 @@ def test_a_learner_loaded_without_its_tasks_knows_which_outputs_are_new(spec, tm
 def test_a_teacher_keeps_its_answers_when_adapters_are_put_around_its_layers():
     s = stream("task")
     a = learner(s, "OLoRA() + LwF(0.5)", epochs=2).train(s[0])
-    x = a.prepare(s[0].test.fetch(torch.arange(32))[0])
+    x = a.view.prepare(s[0].test.fetch(torch.arange(32))[0])
     with torch.no_grad():
         before = a.model.eval()(x, 0)[:, :2]
     a.begin(s[1])
-    for batch in a.batches():
+    for batch in a.view.batches():
         a.step(batch)
     teacher = next(p for p in a.method.parts if p.name == "LwF").teacher
     with torch.no_grad():

@@ -21,7 +21,7 @@ def frozen(s, method, **options):
 
 
 def everything(ours, s):
-    f = torch.cat([ours.embed(t) for t in s]).double()
+    f = torch.cat([ours.view.embed(t) for t in s]).double()
     y = torch.cat([t.train.fetch(torch.arange(len(t.train)))[1] for t in s])
     x = torch.cat([t.test.fetch(torch.arange(len(t.test)))[0] for t in s])
     return f.numpy(), y.numpy(), x
@@ -39,7 +39,7 @@ def test_ncm_is_the_nearest_mean():
     ours = frozen(s, NCM(), epochs=3).train(*s.tasks)
     f, y, x = everything(ours, s)
     means = np.stack([f[y == c].mean(0) for c in range(10)])
-    test = ours.embed(x).double().numpy()
+    test = ours.view.embed(x).double().numpy()
     expected = ((test[:, None] - means[None]) ** 2).sum(2).argmin(1)
     assert (ours.predict(x).argmax(1).numpy() == expected).all()
 
@@ -51,7 +51,7 @@ def test_slda_is_linear_discriminant_analysis_on_all_data_at_once():
     means = np.stack([f[y == c].mean(0) for c in range(10)])
     centred = f - means[y]
     precision = np.linalg.inv((1 - 1e-4) * centred.T @ centred / len(f) + 1e-4 * np.eye(f.shape[1]))
-    test = ours.embed(x).double().numpy()
+    test = ours.view.embed(x).double().numpy()
     scores = test @ precision @ means.T - np.einsum("cd,de,ce->c", means, precision, means) / 2
     found = ours.predict(x).double().numpy()
     found, scores = (v - v.mean(1, keepdims=True) for v in (found, scores))
@@ -77,16 +77,16 @@ def test_ranpac_is_ridge_regression_on_its_projection():
     w_rand = ours.method.random.numpy()
     h, one_hot = np.maximum(f @ w_rand, 0), np.eye(2)[y]
     w = np.linalg.solve(h.T @ h + 0.5 * np.eye(40), h.T @ one_hot)
-    test = np.maximum(ours.embed(x).double().numpy() @ w_rand, 0)
+    test = np.maximum(ours.view.embed(x).double().numpy() @ w_rand, 0)
     assert np.allclose(ours.predict(x).numpy(), test @ w, atol=1e-4)
 
 
 def test_they_train_no_weight_and_count_each_example_once():
     s = stream("class")
     ours = frozen(s, NCM(), epochs=5)
-    before = ours.space.theta.clone()
+    before = ours.view.space.theta.clone()
     ours.train(s[0])
-    assert torch.equal(before, ours.space.theta)
+    assert torch.equal(before, ours.view.space.theta)
     assert ours.method.host["examples"] == len(s[0].train)
 
 
@@ -94,18 +94,18 @@ def test_the_gradient_of_oml_passes_through_the_inner_loop():
     s = stream("domain")
     ours = learner(s, OML(50, inner_lr=0.2, inner=2))
     ours.begin(s[0])
-    batch = next(ours.batches())
-    step = ours.forward(batch)
-    grads = torch.autograd.grad(ours.method.criterion(ours, step), ours.space.parameters)
-    h = torch.cat([ours.model.features(ours.prepare(batch.x), None), torch.ones(32, 1)], 1)
-    head = ours.head.linear
+    batch = next(ours.view.batches())
+    step = ours.view.forward(batch)
+    grads = torch.autograd.grad(ours.method.criterion(ours, step), ours.view.space.parameters)
+    h = torch.cat([ours.model.features(ours.view.prepare(batch.x), None), torch.ones(32, 1)], 1)
+    head = ours.view.head.linear
     w = torch.cat([head.weight, head.bias[:, None]], 1)
     for part in (slice(0, 16), slice(16, 32)):
         (g,) = torch.autograd.grad(
             F.cross_entropy(h[part] @ w.T, batch.y[part]), w, create_graph=True
         )
         w = w - 0.2 * g
-    expected = torch.autograd.grad(F.cross_entropy(h @ w.T, batch.y), ours.space.parameters)
+    expected = torch.autograd.grad(F.cross_entropy(h @ w.T, batch.y), ours.view.space.parameters)
     for ours_g, theirs in zip(grads, expected, strict=True):
         assert torch.allclose(ours_g, theirs, atol=1e-6)
 
@@ -115,14 +115,14 @@ def test_the_inner_loop_of_oml_moves_the_head_alone():
     slow, still = (learner(s, OML(50, inner_lr=rate)) for rate in (0.3, 0.0))
     for ours in (slow, still):
         ours.begin(s[0])
-        ours.step(next(ours.batches()))
+        ours.step(next(ours.view.batches()))
     plain = learner(s, "FineTune()")
     plain.begin(s[0])
-    plain.step(next(plain.batches()))
-    assert torch.allclose(still.space.theta, plain.space.theta, atol=1e-6), (
+    plain.step(next(plain.view.batches()))
+    assert torch.allclose(still.view.space.theta, plain.view.space.theta, atol=1e-6), (
         "without an inner loop it is plain training"
     )
-    assert not torch.allclose(slow.space.theta, plain.space.theta, atol=1e-6)
+    assert not torch.allclose(slow.view.space.theta, plain.view.space.theta, atol=1e-6)
 
 
 @pytest.mark.parametrize("spec", ["HAT()", "KFACEWC(1.0)", "GPM()", "SI(1.0)", "LwF()", "OGD()"])

@@ -98,7 +98,7 @@ def _learner(stream, method, **options):
 
 def _watched(learner):
     """The raw rows that the learner prepares for its network from now on."""
-    seen, prepare = [], learner.prepare
+    seen, prepare = [], learner.view.prepare
 
     def recorded(x, augment=True):
         seen.append(x.clone())

@@ -19,7 +19,7 @@ def test_the_gradient_of_ewc_equals_autograd_over_the_naive_sum_of_penalties():
     ours = learner(s, EWC(3.0, samples=50), SGD)
     ours.model.double()
     anchors, fishers = [], []
-    original = ours.fisher
+    original = ours.view.fisher
 
     def recording(*a, **k):
         f = original(*a, **k)
@@ -30,7 +30,7 @@ def test_the_gradient_of_ewc_equals_autograd_over_the_naive_sum_of_penalties():
     ours.fisher = recording
     ours.prepare = lambda x, augment=True: x.double() / 255
     ours.train(*s.tasks[:3])
-    theta = ours.space.theta.clone().requires_grad_()
+    theta = ours.view.space.theta.clone().requires_grad_()
     sum(
         3.0 / 2 * (f * (theta - a) ** 2).sum() for f, a in zip(fishers, anchors, strict=True)
     ).backward()
@@ -47,7 +47,7 @@ def test_ewc_takes_the_fisher_of_the_outputs_that_competed():
     ours.begin(s[0])
     ours.end()
     x, _, _ = s[0].train.fetch(torch.arange(len(s[0].train)))
-    expected = fisher_diagonal(ours.space, lambda m, v: m(v, 0)[:, 0:2], x.float() / 255)
+    expected = fisher_diagonal(ours.view.space, lambda m, v: m(v, 0)[:, 0:2], x.float() / 255)
     assert torch.allclose(ours.method.fisher_sum, expected, rtol=1e-3, atol=1e-9)
 
 
@@ -56,16 +56,16 @@ def test_a_stronger_ewc_stays_closer_to_its_anchor():
     moved = []
     for strength in (0.0, 1.0, 20.0):
         ours = learner(s, EWC(strength), optimizer("sgd", lr=0.01)).train(*s.tasks[:1])
-        anchor = ours.space.theta.clone()
+        anchor = ours.view.space.theta.clone()
         ours.train(*s.tasks[1:2])
-        moved.append(float((ours.space.theta - anchor).norm()))
+        moved.append(float((ours.view.space.theta - anchor).norm()))
     assert moved[0] > moved[1] > moved[2]
 
 
 def test_the_decay_of_ewc_multiplies_the_whole_penalty_of_earlier_tasks():
     s = stream("domain")
     ours = learner(s, EWC(3.0, decay=0.5))
-    original, terms = ours.fisher, []
+    original, terms = ours.view.fisher, []
 
     def recording(*a, **k):
         terms.append((original(*a, **k), ours.space.theta.clone()))
@@ -74,8 +74,8 @@ def test_the_decay_of_ewc_multiplies_the_whole_penalty_of_earlier_tasks():
     ours.fisher = recording
     ours.train(*s.tasks[:3])
     with torch.no_grad():
-        ours.space.theta.mul_(1.05)
-    theta = ours.space.theta.detach().clone().requires_grad_()
+        ours.view.space.theta.mul_(1.05)
+    theta = ours.view.space.theta.detach().clone().requires_grad_()
     penalties = [
         w * (f * (theta - a) ** 2).sum() for w, (f, a) in zip((0.25, 0.5, 1.0), terms, strict=True)
     ]
@@ -103,13 +103,13 @@ def test_lwf_without_a_change_of_weights_adds_nothing_and_pulls_back_after_one()
     s = stream("class")
     ours = learner(s, LwF(), head="masked").train(*s.tasks[:1])
     ours.begin(s[1])
-    batch = next(ours.batches())
-    step = ours.forward(batch)
+    batch = next(ours.view.batches())
+    step = ours.view.forward(batch)
     assert ours.method.loss(ours, step).item() == pytest.approx(0, abs=1e-6)
     own = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        ours.space.theta += 0.05 * torch.randn(len(ours.space.theta), generator=own)
-    assert ours.method.loss(ours, ours.forward(batch)).item() > 1e-4
+        ours.view.space.theta += 0.05 * torch.randn(len(ours.view.space.theta), generator=own)
+    assert ours.method.loss(ours, ours.view.forward(batch)).item() > 1e-4
 
 
 def test_lwf_in_the_task_scenario_sums_one_term_for_each_old_task():
@@ -117,10 +117,10 @@ def test_lwf_in_the_task_scenario_sums_one_term_for_each_old_task():
     ours = learner(s, LwF(t_squared=False)).train(*s.tasks[:2])
     teacher = ours.method.teacher
     ours.begin(s[2])
-    batch = next(ours.batches())
+    batch = next(ours.view.batches())
     with torch.no_grad():
-        ours.space.theta.mul_(1.1)
-    step = ours.forward(batch)
+        ours.view.space.theta.mul_(1.1)
+    step = ours.view.forward(batch)
     expected = 0.0
     for t in range(2):
         new, old = (
@@ -135,12 +135,12 @@ def test_er_weighs_rows_alike_or_by_tasks():
     for weights_, expected in (("mean", 1 / 64), ("task", 1 / 64)):
         ours = learner(s, ER(100, weights=weights_)).train(*s.tasks[:1])
         ours.begin(s[1])
-        drawn = ours.method.draw(ours, next(ours.batches()))
+        drawn = ours.method.draw(ours, next(ours.view.batches()))
         assert len(drawn) == 64
         assert drawn.weights().tolist() == pytest.approx([expected] * 64)
     ours = learner(s, ER(100, weights="task", ratio=0.2)).train(*s.tasks[:2])
     ours.begin(s[2])
-    w = ours.method.draw(ours, next(ours.batches())).weights()
+    w = ours.method.draw(ours, next(ours.view.batches())).weights()
     assert float(w[:32].sum()) == pytest.approx(1 / 3)
     assert float(w[32:].sum()) == pytest.approx(2 / 3)
     assert len(w) == 40
@@ -156,7 +156,7 @@ def test_er_at_the_boundary_replays_past_tasks_alone():
     s = stream("class")
     ours = learner(s, ER(20, memory="per_class", insert="boundary"))
     ours.begin(s[0])
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
     assert len(ours.method.memory) == 0
     ours.end()
@@ -182,7 +182,7 @@ def test_agem_never_moves_against_the_reference():
 def test_reference_rows_are_of_past_tasks_alone(spec, where):
     s = stream("domain")
     ours = learner(s, spec.format(where), epochs=1)
-    original, referred = ours.gradient_on, set()
+    original, referred = ours.view.gradient_on, set()
 
     def recording(batch, **rest):
         referred.update(batch.tasks().tolist())
@@ -204,10 +204,10 @@ def test_agem_projects_what_it_says(where):
     memory, seen = ours.method.memory, []
     fixed = memory.sample(32, before=1)
     memory.sample = lambda *a, **k: fixed
-    for b in ours.batches():
-        r, before = ours.gradient_on(Batch.of_stream(fixed)), ours.space.theta.clone()
+    for b in ours.view.batches():
+        r, before = ours.view.gradient_on(Batch.of_stream(fixed)), ours.view.space.theta.clone()
         ours.step(b)
-        grad, delta = ours.space.grad.clone(), ours.space.theta - before
+        grad, delta = ours.view.space.grad.clone(), ours.view.space.theta - before
         seen.append(float(grad @ r) if where == "gradient" else -float(delta @ r))
         assert seen[-1] >= -0.01 * float(
             r.norm() * (grad if where == "gradient" else delta).norm()
@@ -219,16 +219,16 @@ def test_a_gradient_on_other_rows_leaves_everything_alone():
     s = stream("domain")
     ours = learner(s, AGEM(60)).train(*s.tasks[:1])
     ours.begin(s[1])
-    rows = next(ours.batches())
+    rows = next(ours.view.batches())
     ours.step(rows)
     ours.loss(rows).backward()
-    g, state = ours.space.collect().clone(), torch.get_rng_state()
+    g, state = ours.view.space.collect().clone(), torch.get_rng_state()
     before = weights(ours.model)
-    assert ours.gradient_on(Batch.of_stream(ours.method.memory.sample(8))).any()
-    assert torch.equal(ours.space.grad, g)
+    assert ours.view.gradient_on(Batch.of_stream(ours.method.memory.sample(8))).any()
+    assert torch.equal(ours.view.space.grad, g)
     assert all(
         p.grad.data_ptr() == v.data_ptr()
-        for p, v in zip(ours.space.parameters, ours.space._grad_views, strict=True)
+        for p, v in zip(ours.view.space.parameters, ours.view.space._grad_views, strict=True)
     )
     assert torch.equal(state, torch.get_rng_state())
     assert same(before, weights(ours.model))
@@ -237,12 +237,12 @@ def test_a_gradient_on_other_rows_leaves_everything_alone():
 def test_joint_starts_from_the_first_weights_and_sees_all_tasks():
     s = stream("class")
     ours = learner(s, "Joint", head="masked")
-    first = ours.space.theta.clone()
+    first = ours.view.space.theta.clone()
     ours.train(*s.tasks[:1])
     ours.begin(s[1])
-    assert torch.equal(first, ours.space.theta)
-    assert len(ours.training_task.train) == len(s[0].train) + len(s[1].train)
-    assert {int(t) for b in ours.batches() for t in b.tasks()} == {0, 1}
+    assert torch.equal(first, ours.view.space.theta)
+    assert len(ours.view.training_task.train) == len(s[0].train) + len(s[1].train)
+    assert {int(t) for b in ours.view.batches() for t in b.tasks()} == {0, 1}
 
 
 @pytest.mark.parametrize(

@@ -76,10 +76,12 @@ def test_frozen_columns_keep_their_bytes_under_adam_with_decay(lateral):
         now = ours.predict(s[k].test.fetch(torch.arange(30))[0], k)
         assert torch.equal(was[:, : 2 * k + 2], now[:, : 2 * k + 2])
     assert ours.model.capacity()["columns"] == 5
-    held = {p for group in ours.optimizer.param_groups for p in group["params"]}
+    held = {p for group in ours.state.optimizers.required.param_groups for p in group["params"]}
     moved = [p for p in held if p.requires_grad]
     assert sum(p.numel() for p in moved) == ours.model.capacity()["trainable"]
-    assert set(ours.optimizer.state) <= set(moved), "what is frozen has no moments any more"
+    assert set(ours.state.optimizers.required.state) <= set(moved), (
+        "what is frozen has no moments any more"
+    )
     assert all(p.grad is None for p in held - set(moved))
 
 

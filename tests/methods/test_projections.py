@@ -30,17 +30,19 @@ def test_ogd_leaves_stored_logits_alone_to_first_order():
     drift = {}
     for method in ("FineTune()", "OGD(20)"):
         ours = learner(s, method, SMALL, epochs=1).train(s[0])
-        x, y, logits = ours.probe(s[0], 20, torch.Generator().manual_seed(1))
+        x, y, logits = ours.view.examples_of(s[0], 20, torch.Generator().manual_seed(1))
         if method != "FineTune()":
             ours.method.remember(
                 "basis",
-                extended(torch.zeros(0, len(ours.space.theta)), _gradients(ours, x, y, logits)),
+                extended(
+                    torch.zeros(0, len(ours.view.space.theta)), _gradients(ours, x, y, logits)
+                ),
                 vector=True,
             )
         before = logits(ours.model, x).gather(1, y[:, None]).detach()
         ours.begin(s[1])
         for _ in range(5):
-            ours.step(next(ours.batches()))
+            ours.step(next(ours.view.batches()))
         drift[method] = float(
             (logits(ours.model, x).gather(1, y[:, None]) - before).detach().abs().max()
         )
@@ -51,7 +53,7 @@ def _gradients(ours, x, y, logits):
     from holdfast.engine.jacobian import per_example_gradients
 
     label = iter(y)
-    return per_example_gradients(ours.space, lambda m, one: logits(m, one)[:, next(label)], x)
+    return per_example_gradients(ours.view.space, lambda m, one: logits(m, one)[:, next(label)], x)
 
 
 def test_ogd_refuses_a_basis_beyond_its_limit_before_the_first_step():
@@ -59,16 +61,16 @@ def test_ogd_refuses_a_basis_beyond_its_limit_before_the_first_step():
     ours = learner(s, OGD(100, limit_bytes=1e5))
     with pytest.raises(HoldfastError, match="lower samples"):
         ours.fit(s)
-    assert not ours.names
+    assert not ours.state.progress.names
 
 
 def test_projecting_the_step_holds_under_adam_with_decay():
     s = stream("domain")
     ours = learner(s, OGD(10, project="step"), ADAMW).train(s[0])
     ours.begin(s[1])
-    before = ours.space.theta.detach().clone()
-    ours.step(next(ours.batches()))
-    moved = ours.space.theta.detach() - before
+    before = ours.view.space.theta.detach().clone()
+    ours.step(next(ours.view.batches()))
+    moved = ours.view.space.theta.detach() - before
     assert float((ours.method.basis @ moved).abs().max()) < 1e-5 * float(moved.norm())
 
 
@@ -93,13 +95,13 @@ def test_the_basis_of_gpm_holds_the_share_that_was_asked_for():
 def test_with_the_whole_input_space_held_old_outputs_do_not_change(method, make):
     s = stream("task")
     ours = learner(s, parse(method, samples=12), make).train(s[0])
-    x, _, logits = ours.probe(
+    x, _, logits = ours.view.examples_of(
         s[0], 12, torch.Generator().manual_seed(ours.method.generator().initial_seed())
     )
     before = logits(ours.model, x).detach()
     ours.begin(s[1])
     for _ in range(10):
-        ours.step(next(ours.batches()))
+        ours.step(next(ours.view.batches()))
     assert float((logits(ours.model, x) - before).detach().abs().max()) < 1e-3 * float(
         before.abs().max()
     )
@@ -124,11 +126,11 @@ def test_mer_with_full_meta_rates_is_plain_descent_one_example_at_a_time():
     ours.begin(s[0])
     bare.begin(s[0])
     for _ in range(3):
-        batch = next(ours.batches())
+        batch = next(ours.view.batches())
         ours.step(batch)
         for k in range(4):
             bare.step(Batch.of_stream(batch.rows(torch.tensor([k]))))
-    assert torch.allclose(ours.space.theta, bare.space.theta, atol=1e-6)
+    assert torch.allclose(ours.view.space.theta, bare.view.space.theta, atol=1e-6)
 
 
 def test_reptile_moves_by_its_rates():
@@ -137,9 +139,9 @@ def test_reptile_moves_by_its_rates():
     for rates in ((1.0, 1.0), (0.5, 1.0), (1.0, 0.5), (0.0, 1.0)):
         ours = learner(s, MER(50, rows=0, beta=rates[0], gamma=rates[1]), SMALL, batch_size=4)
         ours.begin(s[0])
-        start = ours.space.theta.detach().clone()
-        ours.step(next(ours.batches()))
-        moves[rates] = ours.space.theta.detach() - start
+        start = ours.view.space.theta.detach().clone()
+        ours.step(next(ours.view.batches()))
+        moves[rates] = ours.view.space.theta.detach() - start
     assert torch.allclose(moves[0.5, 1.0], moves[1.0, 1.0] / 2, atol=1e-7)
     assert torch.allclose(moves[1.0, 0.5], moves[1.0, 1.0] / 2, atol=1e-7)
     assert not moves[0.0, 1.0].any()
@@ -149,21 +151,21 @@ def test_la_maml_with_one_inner_step_and_fixed_rates_is_its_equation():
     s = stream("domain")
     ours = learner(s, LaMAML(50, alpha=0.3, rate=0.0, inner=1, clip=None), SMALL)
     ours.begin(s[0])
-    batch, start = next(ours.batches()), ours.space.theta.detach().clone()
-    fast = start - 0.3 * ours.gradient_on(batch)
-    with ours.at(fast):
-        meta = ours.gradient_on(batch)
+    batch, start = next(ours.view.batches()), ours.view.space.theta.detach().clone()
+    fast = start - 0.3 * ours.view.gradient_on(batch)
+    with ours.view.at(fast):
+        meta = ours.view.gradient_on(batch)
     ours.step(batch)
-    assert torch.allclose(ours.space.theta.detach(), start - 0.3 * meta, atol=1e-6)
+    assert torch.allclose(ours.view.space.theta.detach(), start - 0.3 * meta, atol=1e-6)
 
 
 def test_la_maml_learns_lower_rates_where_gradients_disagree():
     s = stream("domain")
     ours = learner(s, LaMAML(50, alpha=0.1, rate=0.1, inner=1, clip=None), SMALL)
     ours.begin(s[0])
-    batch, start = next(ours.batches()), ours.space.theta.detach().clone()
-    first = ours.gradient_on(batch)
-    with ours.at(start - 0.1 * first):
-        second = ours.gradient_on(batch)
+    batch, start = next(ours.view.batches()), ours.view.space.theta.detach().clone()
+    first = ours.view.gradient_on(batch)
+    with ours.view.at(start - 0.1 * first):
+        second = ours.view.gradient_on(batch)
     ours.step(batch)
     assert torch.allclose(ours.method.offset, 0.1 * second * first, atol=1e-7)

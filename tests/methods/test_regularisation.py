@@ -71,11 +71,11 @@ def test_the_penalty_of_kfac_ewc_is_half_the_trace_form():
     s = stream("domain")
     ours = learner(s, KFACEWC(3.0, samples=50)).train(*s.tasks[:2])
     with torch.no_grad():
-        ours.space.theta.mul_(1.05)
-    method, g = ours.method, torch.zeros_like(ours.space.theta)
+        ours.view.space.theta.mul_(1.05)
+    method, g = ours.method, torch.zeros_like(ours.view.space.theta)
     method.penalty(ours, g)
-    theta = ours.space.theta.detach().clone().requires_grad_()
-    moved, total = ours.space.views(theta - method.anchor), 0.0
+    theta = ours.view.space.theta.detach().clone().requires_grad_()
+    moved, total = ours.view.space.views(theta - method.anchor), 0.0
     for k, name in enumerate(method.host["layers"]):
         delta = torch.cat([moved[f"{name}.weight"], moved[f"{name}.bias"][:, None]], 1)
         total = total + 3.0 / 2 * torch.trace(
@@ -115,12 +115,12 @@ def test_leading_rows_are_the_leading_eigenpairs():
 def test_with_enough_rank_the_penalty_is_that_of_the_dense_fisher():
     s = stream("domain")
     ours = learner(s, LowRankEWC(2.0, rank=40, samples=15, labels="empirical"))
-    seen, original = [], ours.probe
+    seen, original = [], ours.view.examples_of
     ours.probe = lambda *a: seen.append(original(*a)) or seen[-1]
     fishers = []
     for t in s.tasks[:2]:
         ours.train(t)
-        rows = dense_rows(ours.space, seen[-1][2], *seen[-1][:2])
+        rows = dense_rows(ours.view.space, seen[-1][2], *seen[-1][:2])
         fishers.append(rows.T @ rows / len(rows))
     dense = sum(fishers)
     anchor = ours.space.theta.detach().clone()
@@ -154,12 +154,12 @@ def test_the_score_of_rwalk_is_loss_saved_over_distance():
     s = stream("domain")
     ours = learner(s, RWalk(1.0, alpha=1.0, window=1, epsilon=0.5))
     ours.begin(s[0])
-    before = ours.space.theta.detach().clone()
-    batch = next(ours.batches())
+    before = ours.view.space.theta.detach().clone()
+    batch = next(ours.view.batches())
     ours.step(batch)
-    g, delta = ours.space.grad.clone(), ours.space.theta.detach() - before
-    x = ours.prepare(batch.x)
-    fisher = dense_rows(ours.space, lambda m, x: m(x, None), x, batch.y).square().mean(0)
+    g, delta = ours.view.space.grad.clone(), ours.view.space.theta.detach() - before
+    x = ours.view.prepare(batch.x)
+    fisher = dense_rows(ours.view.space, lambda m, x: m(x, None), x, batch.y).square().mean(0)
     assert torch.allclose(ours.method.fisher, fisher, rtol=1e-3, atol=1e-8)
     assert torch.allclose(
         ours.method.score,
@@ -173,7 +173,7 @@ def test_rwalk_normalises_its_importances_and_halves_its_scores():
     s = stream("domain")
     ours = learner(s, RWalk(1.0, window=2))
     ours.begin(s[0])
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
     score = ours.method.score.clone()
     ours.end()

@@ -27,8 +27,8 @@ def test_er_ace_leaves_absent_old_classes_out_of_the_new_rows_loss():
     s = stream("class")
     ours = learner(s, ERACE(60)).train(s[0])
     ours.begin(s[1])
-    drawn = ours.method.draw(ours, next(ours.batches()))
-    step = ours.forward(drawn)
+    drawn = ours.method.draw(ours, next(ours.view.batches()))
+    step = ours.view.forward(drawn)
     n, y = 32, drawn.y
     z = step.logits.detach().clone().requires_grad_()
     step.logits = z
@@ -44,7 +44,7 @@ def test_er_ace_keeps_classes_never_seen_in_play():
     s = stream("class")
     ours = learner(s, ERACE(60), head="masked", outputs="all")
     ours.begin(s[0])
-    step = ours.forward(next(ours.batches()))
+    step = ours.view.forward(next(ours.view.batches()))
     assert torch.allclose(
         ours.method.criterion(ours, step), F.cross_entropy(step.logits, step.batch.y)
     )
@@ -54,7 +54,7 @@ def test_mir_replays_the_candidates_that_a_virtual_step_damages_most():
     s = stream("class")
     ours = learner(s, MIR(60, candidates=40, rows=5), optimizer("sgd", lr=0.5)).train(s[0])
     ours.begin(s[1])
-    batch = next(ours.batches())
+    batch = next(ours.view.batches())
     state = ours.method.memory.generator("draws").get_state()
     drawn = ours.method.draw(ours, batch)
     ours.method.memory.generator("draws").set_state(state)
@@ -62,11 +62,11 @@ def test_mir_replays_the_candidates_that_a_virtual_step_damages_most():
 
     def losses() -> torch.Tensor:
         return F.cross_entropy(
-            ours.model(ours.prepare(found.x)), found.y, reduction="none"
+            ours.model(ours.view.prepare(found.x)), found.y, reduction="none"
         ).detach()
 
     before = losses()
-    with ours.at(ours.space.theta - 0.5 * ours.gradient_on(batch)):
+    with ours.view.at(ours.view.space.theta - 0.5 * ours.view.gradient_on(batch)):
         raised = losses() - before
     chosen = found.x[raised.argsort(descending=True)[:5]].flatten(1)
     assert {tuple(r) for r in drawn.x[32:].flatten(1).tolist()} == {
@@ -78,10 +78,10 @@ def test_gss_does_not_admit_what_it_already_has():
     s = stream("class")
     ours = learner(s, GSS(8, compare=8), batch_size=8)
     ours.begin(s[0])
-    batch = next(ours.batches())
+    batch = next(ours.view.batches())
     ours.step(batch)
     before = ours.method.memory.everything()
-    ours.method.offer(ours, ours.forward(batch))
+    ours.method.offer(ours, ours.view.forward(batch))
     again = ours.method.memory.everything()
     assert torch.equal(before.x, again.x), "an example's gradient has cosine 1 with itself"
     assert len(ours.method.memory) == 8
@@ -109,8 +109,8 @@ def test_gdumb_learns_nothing_from_what_is_not_in_its_memory():
     kept = ours.method.memory.everything()
     ours.begin(s[1])
     rows = [
-        ours.training_task.train.fetch(torch.tensor([k]))[0]
-        for k in range(len(ours.training_task.train))
+        ours.view.training_task.train.fetch(torch.tensor([k]))[0]
+        for k in range(len(ours.view.training_task.train))
     ]
     assert len(rows) == 40
     assert sum(any(torch.equal(r[0], k) for k in kept.x) for r in rows) >= 20
@@ -133,7 +133,7 @@ def test_a_coreset_larger_than_the_task_is_refused():
     before = learner(s, "ER(2000, memory='coreset')")
     with pytest.raises(HoldfastError, match="larger than task"):
         before.fit(s)
-    assert not before.names, "found before the first step"
+    assert not before.state.progress.names, "found before the first step"
 
 
 @pytest.mark.parametrize("policy", ["herding", "coreset"])
@@ -155,16 +155,16 @@ def test_latent_replay_computes_the_loss_that_raw_rows_would_give():
     stored = {tuple(r) for r in rows.x.tolist()}
     x = s[0].train.fetch(torch.arange(len(s[0].train)))[0]
     assert stored <= {tuple(r) for r in ours.method.latent(ours, x).tolist()}
-    batch = next(ours.batches())
-    step = ours.forward(batch)
+    batch = next(ours.view.batches())
+    step = ours.view.forward(batch)
     state = ours.method.memory.generator("draws").get_state()
     loss = ours.method.criterion(ours, step)
     ours.method.memory.generator("draws").set_state(state)
     drawn = ours.method.memory.sample(32)
-    z = ours.head(ours.model.top(drawn.x))
+    z = ours.view.head(ours.model.top(drawn.x))
     by_hand = F.cross_entropy(torch.cat([step.logits, z]), torch.cat([batch.y, drawn.y]))
     assert torch.allclose(loss, by_hand)
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
     assert all(
         torch.equal(v, dict(ours.model.backbone.named_parameters())[n]) for n, v in trunk.items()
@@ -188,10 +188,10 @@ def test_generated_rows_carry_the_old_networks_labels_and_weigh_one_minus_one_ov
     s = stream(scenario)
     ours = learner(s, GenerativeReplay((16,), 4)).train(*s.tasks[:2])
     ours.begin(s[2])
-    drawn = ours.method.draw(ours, next(ours.batches()))
+    drawn = ours.method.draw(ours, next(ours.view.batches()))
     assert float(drawn.weights()[:32].sum()) == pytest.approx(1 / 3)
     task = drawn.task[32:] if isinstance(drawn.task, torch.Tensor) else None
-    x = ours.prepare(drawn.x[32:])
+    x = ours.view.prepare(drawn.x[32:])
     z = ours.method.old(ours.model, x, task if scenario == "task" else None)[
         :, : ours.method.old.outputs
     ]
@@ -218,14 +218,16 @@ def test_icarl_predicts_the_nearest_mean_of_its_exemplars():
     ours = learner(s, iCaRL(60)).train(*s.tasks[:3])
     x = s[1].test.fetch(torch.arange(10))[0]
     with torch.no_grad():
-        f = F.normalize(ours.model.features(ours.prepare(x), None), dim=1)
+        f = F.normalize(ours.model.features(ours.view.prepare(x), None), dim=1)
         means = []
         for c in range(6):
             rows = ours.method.memory.group(f"{c // 2}:{c}")
             assert len(rows) == 10
             means.append(
                 F.normalize(
-                    F.normalize(ours.model.features(ours.prepare(rows.x), None), dim=1).mean(0),
+                    F.normalize(ours.model.features(ours.view.prepare(rows.x), None), dim=1).mean(
+                        0
+                    ),
                     dim=0,
                 )
             )
@@ -237,8 +239,8 @@ def test_icarl_distils_sigmoids_of_old_classes_and_learns_new_ones():
     s = stream("class")
     ours = learner(s, iCaRL(60, temperature=2.0)).train(s[0])
     ours.begin(s[1])
-    assert len(ours.training_task.train) == len(s[1].train) + 60
-    step = ours.forward(next(ours.batches()))
+    assert len(ours.view.training_task.train) == len(s[1].train) + 60
+    step = ours.view.forward(next(ours.view.batches()))
     y, old = step.batch.y, torch.sigmoid(ours.method.teacher(ours.model, step.x, None)[:, :2] / 2)
     target = torch.cat([old, F.one_hot(y, 4)[:, 2:].float()], 1)
     by_hand = (
@@ -253,13 +255,13 @@ def test_bic_holds_examples_out_and_is_never_worse_on_them():
     s = stream("class")
     ours = learner(s, parse_method("ER(30)") + BiC(60, share=0.2), epochs=4).train(s[0])
     ours.begin(s[1])
-    assert len(ours.training_task.train) == len(s[1].train) - round(0.2 * len(s[1].train))
-    for b in ours.batches():
+    assert len(ours.view.training_task.train) == len(s[1].train) - round(0.2 * len(s[1].train))
+    for b in ours.view.batches():
         ours.step(b)
     ours.end()
     bic = next(p for p in ours.method.parts if isinstance(p, BiC))
     rows = bic.memory.everything()
-    z = ours.model(ours.prepare(rows.x)).detach()
+    z = ours.model(ours.view.prepare(rows.x)).detach()
     assert float(F.cross_entropy(bic.corrected(z), rows.y)) <= float(F.cross_entropy(z, rows.y))
     assert torch.equal(bic.get_buffer("scale")[:2], torch.ones(2))
 
@@ -276,10 +278,10 @@ def test_the_correction_of_bic_is_the_minimum():
 def test_wa_gives_old_and_new_rows_one_length():
     s = stream("class")
     ours = learner(s, "ER(30) + WA(lengthen=True)").train(*s.tasks[:2])
-    length = ours.head.linear.weight.detach().norm(dim=1)
+    length = ours.view.head.linear.weight.detach().norm(dim=1)
     assert float(length[:2].mean()) == pytest.approx(float(length[2:].mean()), rel=1e-5)
     shorter = (
-        learner(s, "ER(30) + WA()").train(*s.tasks[:2]).head.linear.weight.detach().norm(dim=1)
+        learner(s, "ER(30) + WA()").train(*s.tasks[:2]).view.head.linear.weight.detach().norm(dim=1)
     )
     assert float(shorter[2:].mean()) <= float(shorter[:2].mean()) * (1 + 1e-6)
 
@@ -288,7 +290,7 @@ def test_teachers_see_aligned_weights():
     s = stream("class")
     ours = learner(s, "LwF() + WA(lengthen=True)").train(*s.tasks[:2])
     teacher = next(p for p in ours.method.parts if p.name == "LwF").teacher
-    assert torch.equal(teacher.tensors()["head.linear.weight"], ours.head.linear.weight)
+    assert torch.equal(teacher.tensors()["head.linear.weight"], ours.view.head.linear.weight)
 
 
 @pytest.mark.parametrize("preset", ["ER_LwF(50)", "ER_LwF_EWC(50)", "DERpp_BiC(50)"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.config import RunConfig
 from holdfast.bench.runner import run_all
 from holdfast.errors import HoldfastError
 from holdfast.metrics import AccuracyMatrix, backward_transfer, seed_interval
@@ -17,6 +17,7 @@ from holdfast.reports import load_results, summarise, write_report
 from holdfast.reports.figures import accuracy_over_time, heat_map
 from holdfast.reports.results import show
 from holdfast.reports.tables import markdown
+from holdfast.validation import validated
 
 BROWSER = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.config import RunConfig
 from holdfast.bench.runner import run_all
 from holdfast.cli.tables import print_differences, print_groups, print_summary
 from holdfast.metrics import UNLEARNT_ADVICE, AccuracyMatrix, Interval
@@ -20,6 +20,7 @@ from holdfast.reports import (
 )
 from holdfast.reports.comparison import Difference
 from holdfast.reports.learnt import chance_levels
+from holdfast.validation import validated
 
 
 def runs(out, lr, epochs, scenario, seeds=(1, 2)):

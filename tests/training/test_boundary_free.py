@@ -73,7 +73,7 @@ def test_without_a_boundary_a_penalty_is_never_set_and_training_is_plain():
     a, b = make("EWC(5)"), make("FineTune()")
     fit_boundary_free(a, s)
     fit_boundary_free(b, s)
-    assert torch.equal(a.space.theta, b.space.theta)
+    assert torch.equal(a.view.space.theta, b.view.space.theta)
 
 
 def test_the_newest_rows_are_kept_and_those_of_the_new_part_dropped():
@@ -93,8 +93,9 @@ def test_streams_without_boundaries_have_one_set_of_outputs():
 
 
 def test_a_run_without_boundaries_reports_what_was_found():
-    from holdfast.bench.config import RunConfig, validated
+    from holdfast.bench.config import RunConfig
     from holdfast.bench.runner import execute
+    from holdfast.validation import validated
 
     values = {
         "data": {"stream": "permuted", "tasks": 3},

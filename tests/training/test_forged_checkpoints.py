@@ -28,7 +28,7 @@ def saved(tmp_path_factory):
     ours = fresh(s)
     ours.train(s[0])
     ours.begin(s[1])
-    for batch, _ in zip(ours.batches(), range(3), strict=False):
+    for batch, _ in zip(ours.view.batches(), range(3), strict=False):
         ours.step(batch)
     ours.save(path)
     with safe_open(path, "pt") as file:
@@ -74,14 +74,14 @@ def refused_or_harmless(s, path):
         assert str(path) in refusal
         assert "\n" not in refusal
         assert same(weights(ours.model), weights(fresh(s).model))
-        assert not (ours.names)
-        assert not (ours.tasks)
-        assert not (ours.active)
+        assert not (ours.state.progress.names)
+        assert not (ours.view.tasks)
+        assert not (ours.view.active)
         return True
     try:
-        if ours.active:
+        if ours.view.active:
             ours.begin(s[1])
-            for batch, _ in zip(ours.batches(), range(2), strict=False):
+            for batch, _ in zip(ours.view.batches(), range(2), strict=False):
                 ours.step(batch)
             ours.end()
     except HoldfastError:

@@ -111,7 +111,7 @@ def test_only_the_seed_of_the_learner_decides(tmp_path):
         s[1],
     )
     assert not same(first, weights(other))
-    assert ours.seed == 0
+    assert ours.setup.seed == 0
 
 
 @pytest.mark.parametrize("method", ["FineTune()", "EWC(1.0)", "LwF()"])
@@ -128,8 +128,8 @@ def test_clipping_bounds_the_gradient():
     s = stream("domain")
     ours = learner(s, "EWC(1.0)", clip=0.01)
     ours.begin(s[0])
-    ours.step(next(ours.batches()))
-    assert float(ours.space.grad.norm()) <= 0.0101
+    ours.step(next(ours.view.batches()))
+    assert float(ours.view.space.grad.norm()) <= 0.0101
 
 
 def test_schedules_run_over_each_task_and_optimizers_are_kept_or_renewed():
@@ -137,16 +137,16 @@ def test_schedules_run_over_each_task_and_optimizers_are_kept_or_renewed():
     ours = learner(s, schedule="cosine")
     for t in s.tasks[:2]:
         ours.begin(t)
-        assert ours.optimizer.param_groups[0]["lr"] == pytest.approx(0.05)
-        for b in ours.batches():
+        assert ours.state.optimizers.required.param_groups[0]["lr"] == pytest.approx(0.05)
+        for b in ours.view.batches():
             ours.step(b)
-        assert ours.optimizer.param_groups[0]["lr"] == pytest.approx(0, abs=1e-6)
+        assert ours.state.optimizers.required.param_groups[0]["lr"] == pytest.approx(0, abs=1e-6)
         ours.end()
     for renew in (False, True):
         ours = train(learner(s, renew_optimizer=renew), s[0])
-        before = ours.optimizer
+        before = ours.state.optimizers.required
         ours.begin(s[1])
-        assert (ours.optimizer is before) is not renew
+        assert (ours.state.optimizers.required is before) is not renew
 
 
 @pytest.mark.parametrize(("precision", "tolerance"), [("bfloat16", 0.12), ("float16", 0.05)])
@@ -157,14 +157,14 @@ def test_mixed_precision_keeps_float32_state_and_learns(precision, tolerance):
         ours = train(learner(s, "EWC(0.5)", precision=p, epochs=6), s[0], s[1])
         accuracies.append(float(ours.evaluate(s[1]).mean()))
         assert ours.method.fisher_sum.dtype == torch.float32
-        assert ours.space.theta.dtype == torch.float32
+        assert ours.view.space.theta.dtype == torch.float32
     assert accuracies[1] == pytest.approx(accuracies[0], abs=tolerance)
 
 
 def test_steps_in_place_of_epochs():
     s = stream("domain")
     ours = train(learner(s, steps=23), s[0])
-    assert ours.task_steps == 23
+    assert ours.view.task_steps == 23
 
 
 def test_any_scorer_and_the_log():
@@ -221,7 +221,7 @@ def test_a_loss_that_becomes_nan_stops_with_step_task_and_cause():
         (lambda s: learner(s, schedule="linear").begin(s[0]), "unknown schedule"),
         (lambda s: learner(s).begin(s[1]), "come in order"),
         (lambda s: learner(s).step((torch.zeros(1), torch.zeros(1))), "call begin"),
-        (lambda s: learner(s).optimizer, "no optimizer yet"),
+        (lambda s: learner(s).state.optimizers.required, "no optimizer yet"),
         (
             lambda s: (lambda o: (o.begin(s[0]), o.step((torch.zeros(1, 64), torch.tensor([7])))))(
                 learner(s)
@@ -278,12 +278,12 @@ def test_current_outputs_alone_may_compete():
     ours = learner(s, outputs="current", head="masked")
     train(ours, s[0])
     ours.begin(s[1])
-    before = weights(ours.head.linear)
-    ours.loss(next(ours.batches())).backward()
-    grad = ours.head.linear.weight.grad
+    before = weights(ours.view.head.linear)
+    ours.loss(next(ours.view.batches())).backward()
+    grad = ours.view.head.linear.weight.grad
     assert not grad[:2].any()
     assert grad[2:4].any()
-    assert same(before, weights(ours.head.linear))
+    assert same(before, weights(ours.view.head.linear))
     assert HEADS["class"] == "growing"
 
 

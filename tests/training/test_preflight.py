@@ -47,7 +47,7 @@ def refused(ours: Learner, stream: Stream, message: str) -> None:
     with pytest.raises(HoldfastError, match=message):
         ours.fit(stream, progress=lambda *a: steps.append(a))
     assert not steps
-    assert not ours.names
+    assert not ours.state.progress.names
     assert all(torch.equal(v, before[k]) for k, v in ours.model.state_dict().items())
     assert torch.equal(state[0], torch.get_rng_state())
     assert state[1] == np.random.get_state()[1].tolist()  # noqa: NPY002
@@ -71,7 +71,7 @@ def test_batchnorm_trains_on_batches_of_one_row_and_says_so(method, options):
     ours = learner(network(norm=True), method, **options)
     with pytest.warns(UserWarning, match="single row.*drop_last=True"):
         ours.fit(arrays())
-    assert len(ours.names) == 2
+    assert len(ours.state.progress.names) == 2
     assert ours.model.backbone[1].training
     assert not ours.model.backbone[1]._forward_pre_hooks
 
@@ -82,7 +82,7 @@ def test_a_retraining_phase_with_a_last_batch_of_one_row_is_trained():
     ours = Learner(model, parse_method("PackNet(2)"), scenario="task", batch_size=51)
     with pytest.warns(UserWarning, match="single row"):
         ours.fit(s)
-    assert len(ours.names) == 2
+    assert len(ours.state.progress.names) == 2
 
 
 def test_a_single_row_leaves_the_running_statistics_and_other_batches_as_they_were():
@@ -90,7 +90,7 @@ def test_a_single_row_leaves_the_running_statistics_and_other_batches_as_they_we
     ours = learner(network(norm=True), batch_size=51)
     with pytest.warns(UserWarning, match="single row"):
         ours.begin(s[0])
-    full, single = ours.batches()
+    full, single = ours.view.batches()
     ours.step(full)
     norm = ours.model.backbone[1]
     before = norm.running_mean.clone()
@@ -147,7 +147,7 @@ def test_a_model_of_any_floating_type_takes_any_floating_input(dtype, method):
 
 def test_bytes_become_numbers_from_0_to_1_in_the_models_type():
     ours = Learner(mlp((4,), "growing", seed=0).double(), scenario="class")
-    x = ours.prepare(torch.tensor([[0, 51, 102, 255]], dtype=torch.uint8))
+    x = ours.view.prepare(torch.tensor([[0, 51, 102, 255]], dtype=torch.uint8))
     assert x.dtype == torch.float64
     assert x.tolist() == [[0.0, 0.2, 0.4, 1.0]]
 
@@ -180,14 +180,14 @@ def test_integers_stay_integers_up_to_a_model_that_takes_them(net, method):
     ids = RNG.integers(0, 50, (80, 6))
     ours = learner(net(), method, head="fc")
     ours.fit(arrays(80, x=ids))
-    assert ours.prepare(torch.tensor([[2**40]])).tolist() == [[2**40]]
+    assert ours.view.prepare(torch.tensor([[2**40]])).tolist() == [[2**40]]
 
 
 def test_integers_are_numbers_for_a_model_of_linear_layers():
     counts = RNG.integers(0, 50, (80, 8))
     ours = learner(network(), "ER(20)")
     ours.fit(arrays(80, x=counts))
-    assert ours.prepare(torch.tensor([[3]])).dtype == torch.float32
+    assert ours.view.prepare(torch.tensor([[3]])).dtype == torch.float32
     assert ours.method.memory.everything().x.dtype == torch.int64
     counts[7, 3] = 2**24 + 1
     refused(learner(network()), arrays(80, x=counts), "float32")
@@ -314,7 +314,7 @@ def test_evaluation_reads_large_rows_in_small_chunks_and_small_rows_as_before():
     assert sum(seen[1:]) == len(s[0].train)
     small = learner(network())
     small.begin(arrays()[0])
-    assert small.rows_at_once(arrays()[0], "train", arrays()[0].train) == 2048
+    assert small.view.forward.rows_at_once(arrays()[0], "train", arrays()[0].train) == 2048
 
 
 @pytest.mark.parametrize(

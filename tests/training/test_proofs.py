@@ -32,19 +32,23 @@ class ThreeHeads(nn.Module):
 def test_the_engine_equals_a_bare_loop_bit_for_bit_over_three_heads(make, method):
     s = stream("task", 5)
     ours = learner(s, method, make)
-    ours.head.open(0, 0, 2)
+    ours.view.head.open(0, 0, 2)
     for t in (1, 2):
-        ours.head.open(t, 2 * t, 2 * t + 2)
+        ours.view.head.open(t, 2 * t, 2 * t + 2)
     import copy
 
-    bare = ThreeHeads(copy.deepcopy(ours.model.backbone), copy.deepcopy(list(ours.head.layers)))
-    ours.head.open = lambda *a: None  # the same three heads from the start, as in the bare loop
+    bare = ThreeHeads(
+        copy.deepcopy(ours.model.backbone), copy.deepcopy(list(ours.view.head.layers))
+    )
+    ours.view.head.open = lambda *a: (
+        None
+    )  # the same three heads from the start, as in the bare loop
     opt = make(bare.parameters())
     for task in s.tasks[:3]:
         ours.begin(task)
         if method != "FineTune":
             ours.method.strength = 0.0  # the vector is collected, nothing is added
-        for batch in ours.batches():
+        for batch in ours.view.batches():
             ours.step(batch)
         ours.end()
         order = BatchOrder(len(task.train), 32, 0, task.index, epochs=2)
@@ -63,14 +67,14 @@ def test_heads_of_other_tasks_do_not_move_under_momentum_and_decay():
     s = stream("task", 5)
     ours = learner(s, "EWC(100)", ADAMW)
     ours.begin(s[0])
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
     ours.end()
-    before = weights(ours.head.layers[0])
+    before = weights(ours.view.head.layers[0])
     ours.begin(s[1])
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
-    assert same(before, weights(ours.head.layers[0]))
+    assert same(before, weights(ours.view.head.layers[0]))
 
 
 CONTINUE = """
@@ -100,17 +104,17 @@ def test_a_grown_composed_learner_goes_on_to_the_same_bits_in_another_process(
     s = stream("class")
     ours = learner(s, method)
     ours.begin(s[0])
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
     ours.end()
     ours.begin(s[1])
-    for k, b in enumerate(ours.batches()):
+    for k, b in enumerate(ours.view.batches()):
         if k == 7:  # in the middle of the first epoch of the second task
             ours.save(tmp_path / "half.safetensors")
         ours.step(b)
     ours.end()
     ours.begin(s[2])
-    for b in ours.batches():
+    for b in ours.view.batches():
         ours.step(b)
     ours.end()
     code = CONTINUE.format(
@@ -157,11 +161,11 @@ def test_the_learner_a_hand_written_loop_and_the_users_own_optimizer_give_the_sa
     finer = learner(s, method, head="masked")
     for task in s.tasks[:2]:
         finer.begin(task)
-        for b in finer.batches():
-            finer.space.zero_grad()
+        for b in finer.view.batches():
+            finer.view.space.zero_grad()
             finer.loss(b).backward()
             finer.edit_gradient()
-            finer.optimizer.step()
+            finer.state.optimizers.required.step()
             finer.after_step()
         finer.end()
 

@@ -30,7 +30,7 @@ def test_steps_rise_over_all_tasks_and_every_end_is_logged(every, own_loop):
     else:
         ours.fit(s)
     found = steps(records)
-    lengths = [ours.order(t).steps for t in s]
+    lengths = [ours.view.order(t).steps for t in s]
     ends = [sum(lengths[: k + 1]) for k in range(5)]
     assert [r["step"] for r in found] == sorted({r["step"] for r in found})
     assert {r["step"] for r in found} >= set(ends)
@@ -45,7 +45,7 @@ def test_evaluations_are_logged_with_the_score_of_every_task():
     records = []
     s, ours = trained(records, epochs=1)
     m = ours.fit(s, evaluate_every=3).matrix
-    rows = [r for r in records if "score" in r and r["task_step"] == ours.order(s[0]).steps]
+    rows = [r for r in records if "score" in r and r["task_step"] == ours.view.order(s[0]).steps]
     for task in s:
         last = [r for r in records if "score" in r and r["task"] == task.name][-1]
         assert last["score"] == {
@@ -96,7 +96,7 @@ def test_phases_after_a_task_are_counted_and_logged():
     records = []
     s = stream("task")
     ours = learner(s, "PackNet()", log=records.append, epochs=1).train(s[0])
-    assert records[-1]["step"] == ours.steps_done > ours.order(s[0]).steps
+    assert records[-1]["step"] == ours.state.progress.steps > ours.view.order(s[0]).steps
 
 
 def test_the_number_of_steps_between_records_is_checked_when_the_learner_is_made():

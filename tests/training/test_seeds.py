@@ -71,7 +71,7 @@ def test_noise_in_a_data_set_follows_the_seed_of_the_learner(kind, own_loop):
         if own_loop:
             for task in s:
                 ours.begin(task)
-                for batch in ours.batches():
+                for batch in ours.view.batches():
                     ours.step(batch)
                     disturb(process)
                 ours.end()
@@ -128,7 +128,7 @@ def test_evaluating_a_noisy_test_set_changes_nothing_and_gives_the_same_scores()
     scores = []
     for ours in (often, never):
         ours.begin(s[0])
-        for batch in ours.batches():
+        for batch in ours.view.batches():
             ours.step(batch)
             if ours is often:
                 scores.append((ours.evaluate(s[0]), ours.evaluate(s[0])))
@@ -148,7 +148,7 @@ def test_an_augmentation_of_the_user_follows_the_seed(kind):
         ours = make(method="AGEM(10)", augment=augment)
         s = noisy_stream("torch")
         ours.begin(s[0])
-        for batch in ours.batches():
+        for batch in ours.view.batches():
             ours.step(batch)
         ours.end()
         found.append(weights(ours.model))

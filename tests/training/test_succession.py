@@ -132,9 +132,9 @@ def test_every_moment_of_a_run_can_be_loaded(tmp_path, method, tasks):
     for inside in (False, True):
         if inside:
             ours.begin(s[tasks])
-            ours.step(next(ours.batches()))
+            ours.step(next(ours.view.batches()))
         ours.save(tmp_path / "a.safetensors")
         again = learner(s, method, epochs=1)
         again.load(tmp_path / "a.safetensors", s.tasks)
         again.train(s[tasks])
-        assert again.names == [t.name for t in s.tasks[: tasks + 1]]
+        assert again.state.progress.names == [t.name for t in s.tasks[: tasks + 1]]

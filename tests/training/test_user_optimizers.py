@@ -41,7 +41,7 @@ def begun(model, opt, s, tasks=3, method="FineTune()", **options):
 def homes(ours):
     """Name of each trainable parameter → number of its group."""
     names = {id(p): n for n, p in ours.model.named_parameters()}
-    groups = enumerate(ours.optimizer.param_groups)
+    groups = enumerate(ours.state.optimizers.required.param_groups)
     return {names[id(p)]: k for k, g in groups for p in g["params"] if p.requires_grad}
 
 
@@ -67,7 +67,7 @@ def test_the_options_of_a_group_hold_for_new_outputs(scenario):
     ours = begun(model, opt, s, tasks=1)
     ours.begin(s[1])
     before = [p.clone() for p in model.head.parameters()]
-    for batch in ours.batches():
+    for batch in ours.view.batches():
         ours.step(batch)
     assert all(torch.equal(a, b) for a, b in zip(before, model.head.parameters(), strict=True))
 
@@ -91,10 +91,12 @@ def test_rows_that_grow_keep_their_momentum_in_the_group_of_the_head():
     s = stream("class")
     model = network(s)
     ours = begun(model, two_groups(model), s, tasks=1)
-    before = ours.optimizer.state[model.head.linear.weight]["momentum_buffer"].clone()
+    before = ours.state.optimizers.required.state[model.head.linear.weight][
+        "momentum_buffer"
+    ].clone()
     assert before.any()
     ours.begin(s[1])
-    after = ours.optimizer.state[model.head.linear.weight]["momentum_buffer"]
+    after = ours.state.optimizers.required.state[model.head.linear.weight]["momentum_buffer"]
     assert torch.equal(after[:2], before)
     assert not after[2:].any()
 
@@ -186,7 +188,7 @@ def test_groups_and_bits_survive_a_checkpoint(tmp_path, scenario, kind, named):
         torch.equal(a, b)
         for a, b in zip(whole.model.parameters(), loaded.model.parameters(), strict=True)
     )
-    for group in loaded.optimizer.param_groups if named else ():
+    for group in loaded.state.optimizers.required.param_groups if named else ():
         assert len(group["param_names"]) == len(group["params"])
 
 
@@ -212,4 +214,4 @@ def test_a_function_that_makes_groups_is_called_once_the_head_has_outputs():
     model = network(s)
     ours = begun(model, lambda _: two_groups(model), s)
     assert {k for n, k in homes(ours).items() if n.startswith("head.")} == {1}
-    assert learner(s).task_number == -1
+    assert learner(s).view.task_number == -1

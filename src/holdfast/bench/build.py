@@ -8,6 +8,7 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
+from holdfast.settings import Settings
 from holdfast.streams import (
     Stream,
     blurry,
@@ -89,18 +90,7 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
         parse_method(config.method),
         optimizer(t.optimizer, **options),
         scenario=config.scenario,
-        epochs=t.epochs,
-        steps=t.steps,
-        batch_size=t.batch_size,
-        drop_last=t.drop_last,
-        shuffle=t.shuffle,
-        outputs=t.outputs,
-        groups=t.groups,
-        renew_optimizer=t.renew_optimizer,
-        schedule=t.schedule,
-        clip=t.clip,
-        accumulate=t.accumulate,
-        precision=t.precision,
         seed=config.seed,
         device=device,
+        **{name: getattr(t, name) for name in Settings.model_fields},
     )

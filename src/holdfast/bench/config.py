@@ -11,15 +11,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
-    ValidationError,
     field_validator,
     model_validator,
 )
 
 from holdfast.errors import HoldfastError, reading, unknown
+from holdfast.settings import MOST, Positive, Settings
+from holdfast.validation import Strict, validated
 
 STREAMS = 2  # version of how validation examples are drawn and how texts become features
 ADDED = ("features", "group_column")  # settings of the data that earlier versions did not have
@@ -30,11 +29,8 @@ IMAGES = (  # data sets without texts, whose streams are the same in all version
     "uoft-cs/cifar10",
     "uoft-cs/cifar100",
 )
-MOST = 2**31 - 1  # of anything that is counted
 LARGEST_SEED = 2**32 - 1
-LONGEST_SHOWN = 200  # characters of a wrong value in a message
 Scenario = Literal["task", "domain", "class"]
-Positive = Annotated[int, Field(ge=1, le=MOST)]
 Whole = Annotated[int, Field(ge=0, le=MOST)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 Spec = Annotated[str, Field(min_length=1)]
@@ -52,11 +48,7 @@ def _folder_name(name: str) -> str:
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class DataConfig(_Strict):
+class DataConfig(Strict):
     """Which examples, and how they become tasks."""
 
     name: str = Field(
@@ -149,7 +141,7 @@ class DataConfig(_Strict):
         return values
 
 
-class ModelConfig(_Strict):
+class ModelConfig(Strict):
     """Which network."""
 
     name: Literal["mlp", "convnet", "resnet18", "slim_resnet18"] = Field(
@@ -165,46 +157,33 @@ class ModelConfig(_Strict):
     )
 
 
-class TrainingConfig(_Strict):
-    """How it is trained."""
+class TrainingConfig(Settings):
+    """How it is trained: the settings of the learner, and what a run needs besides them."""
 
     optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="optimizer")
     lr: float = Field(0.01, gt=0, description="learning rate")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     weight_decay: float = Field(0.0, ge=0, description="weight decay")
-    epochs: Positive | list[Positive] = Field(
-        1, description="epochs a task, or a list with those of each task"
-    )
-    steps: Positive | None = Field(None, description="steps a task, in place of epochs")
-    batch_size: Positive = Field(64, description="rows of the stream in a batch")
-    drop_last: bool = Field(False, description="leave out the last, smaller batch of an epoch")
-    shuffle: bool = Field(True, description="examples of a task in random order, else in their own")
-    renew_optimizer: bool = Field(False, description="a new optimizer for every task")
-    schedule: Literal["constant", "cosine", "step"] = Field(
-        "constant", description="learning rate over a task"
-    )
-    clip: float | None = Field(None, gt=0, description="largest gradient norm")
-    accumulate: Positive = Field(1, description="micro-batches a step")
-    precision: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="arithmetic of the forward pass"
-    )
-    outputs: Literal["seen", "all", "current"] = Field(
-        "seen", description="outputs that compete in the loss (class scenario)"
-    )
-    groups: Literal["joint", "separate"] = Field(
-        "joint", description="new and stored rows in one forward pass or separate ones"
-    )
     boundaries: Literal["known", "never", "adwin", "page-hinkley"] = Field(
         "known",
         description="announced to the learner, never, or declared by a detector (domain scenario)",
     )
     evaluate_every: Positive | list[Positive] | None = Field(
         None,
-        description="steps between evaluations during training (or a list, one a task), for anytime metrics",
+        description="steps between evaluations during training, for anytime metrics "
+        "(or a list with one number for each task)",
     )
 
+    @field_validator("epochs", "steps")
+    @classmethod
+    def _at_least_one(cls, value: int | list[int] | None) -> int | list[int] | None:
+        """A learner may take no step, but a run of none would say nothing."""
+        if 0 in (value if isinstance(value, list) else [value]):
+            raise ValueError("must be at least 1")
+        return value
 
-class RunConfig(_Strict):
+
+class RunConfig(Strict):
     """One run: everything that its result depends on."""
 
     data: DataConfig = DataConfig()
@@ -260,7 +239,7 @@ class RunConfig(_Strict):
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
-class MethodEntry(_Strict):
+class MethodEntry(Strict):
     """A method in a suite: one spec for all scenarios, or one for each; `label` names it in tables.
 
     `training` and `model` are settings of its own runs, in place of the suite's.
@@ -296,7 +275,7 @@ class MethodEntry(_Strict):
         )
 
 
-class Suite(_Strict):
+class Suite(Strict):
     """Runs that belong together: methods × scenarios × seeds."""
 
     name: FolderName
@@ -351,49 +330,6 @@ class Suite(_Strict):
                         RunConfig, **own_parts, scenario=scenario, method=spec, seed=seed
                     )
                     yield entry.label or config.method.replace("()", ""), config
-
-
-def validated(kind: type[Any], **values: Any) -> Any:
-    """Build a config, and say its first mistake in one sentence.
-
-    Args:
-        kind: The class, such as `RunConfig`.
-        **values: Its fields, from anywhere.
-
-    Returns:
-        The config.
-
-    Raises:
-        HoldfastError: A value is missing, unknown, of the wrong kind or out of range.
-    """
-    with reading("the settings", "plain values of TOML or JSON"):
-        try:
-            return kind(**values)
-        except ValidationError as error:
-            raise HoldfastError(explain(error, kind)) from None
-
-
-def explain(error: ValidationError, kind: type[BaseModel]) -> str:
-    """The first mistake: where, what was expected, what came."""
-    errors = error.errors()
-    about = [e for e in errors if e["loc"][:2] == errors[0]["loc"][:2]]
-    first = max(
-        about, key=lambda e: len(e["loc"])
-    )  # of several allowed types the one that fitted furthest
-    steps = [str(step) for step in first["loc"]]
-    # Where several types are allowed, pydantic adds the one that was tried, such as "constrained-int".
-    where = ".".join(step for step in steps if not re.search(r"[-\[(]", step)) or kind.__name__
-    if first["type"] == "extra_forbidden":
-        fields: Any = kind
-        for step in first["loc"][:-1]:
-            inner = fields.model_fields.get(step) if hasattr(fields, "model_fields") else None
-            fields = getattr(inner, "annotation", None)
-        return str(unknown("setting", where, getattr(fields, "model_fields", {})))
-    message = first["msg"].removeprefix("Value error, ")
-    if isinstance(first.get("ctx", {}).get("error"), HoldfastError):
-        return message
-    got = repr(first["input"])
-    return f"{where}: {message}, got {got[:LONGEST_SHOWN]}{'…' * (len(got) > LONGEST_SHOWN)}"
 
 
 def shipped() -> list[str]:

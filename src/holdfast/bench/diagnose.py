@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.bench.build import build_learner, build_stream
-from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.config import RunConfig
 from holdfast.bench.kept import KeptRun
 from holdfast.diagnostics import (
     Rows,
@@ -32,6 +32,7 @@ from holdfast.diagnostics.stability_gap import schedule
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Subset, Task
 from holdfast.training import Learner
+from holdfast.validation import validated
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,12 @@ def interference(run: KeptRun) -> Finding:
         learner, step, steps = _resumed(run, k)
         old = [run.rows(learner, t) for t in run.stream.tasks[:k]]
         watched = watch_interference(
-            learner.space, step, run.rows(learner, run.stream[k]), old, min(steps, 100), every=5
+            learner.view.space,
+            step,
+            run.rows(learner, run.stream[k]),
+            old,
+            min(steps, 100),
+            every=5,
         )
         found.append({"task": run.stream[k].name, **watched.__dict__})
     cosines = np.concatenate([f["cosine"] for f in found])
@@ -90,15 +96,21 @@ def _resumed(run: KeptRun, k: int) -> tuple[Learner, Callable[[], object], int]:
     """The learner that begins task k (from 0) again, a function that trains one more step, and the number of steps."""
     learner = run.learner(k)
     learner.begin(run.stream[k])
-    batches = learner.batches()
-    return learner, lambda: learner.step(next(batches)), learner.order(learner.training_task).steps
+    batches = learner.view.batches()
+    return (
+        learner,
+        lambda: learner.step(next(batches)),
+        learner.view.order(learner.view.need_task()).steps,
+    )
 
 
 def spectrum(run: KeptRun) -> Finding:
     """The largest eigenvalues of the exact Fisher of the last task."""
     learner = run.last
-    top = min(20, learner.space.numel - 1)
-    found = fisher_spectrum(learner.space, run.rows(learner, run.stream[run.tasks - 1]), top=top)
+    top = min(20, learner.view.space.numel - 1)
+    found = fisher_spectrum(
+        learner.view.space, run.rows(learner, run.stream[run.tasks - 1]), top=top
+    )
     where = max(found.layers, key=lambda n: found.layers[n])
     sentence = (
         f"Of {found.parameters} directions the top {top} hold {100 * found.share:.0f} % of the Fisher's trace (N = {found.examples}, "
@@ -122,7 +134,7 @@ def layers(run: KeptRun) -> Finding:
     run.need_a_boundary("layers")
     learner, tasks = run.last, list[dict[str, Any]]()
     for k in range(run.tasks - 1):
-        task = run.stream[k].to(learner.device)
+        task = run.stream[k].to(learner.view.device)
         before = run.learner(k + 1)
         old = {n: v.clone() for n, v in before.model.state_dict().items()}
 
@@ -164,12 +176,12 @@ def saturation(run: KeptRun) -> Finding:
     for k in range(run.tasks):
         learner = run.learner(k + 1)
         own = torch.Generator().manual_seed(k)
-        fisher = learner.fisher(
-            learner.tasks[-1], samples=min(run.examples, 256), labels="exact", generator=own
+        fisher = learner.view.fisher(
+            learner.view.tasks[-1], samples=min(run.examples, 256), labels="exact", generator=own
         )
-        shares.append(running.add(fisher, learner.space.layout))
+        shares.append(running.add(fisher, learner.view.space.layout))
         strength.append(running.strength)
-        learnt.append(float(learner.evaluate(learner.tasks[-1]).mean()))
+        learnt.append(float(learner.evaluate(learner.view.tasks[-1]).mean()))
     related = (
         float(np.corrcoef(strength, learnt)[0, 1])
         if len(learnt) > 2 and np.std(learnt) and np.std(strength)
@@ -196,17 +208,17 @@ def landscape(run: KeptRun) -> Finding:
     """Losses of the first two tasks on the line and the plane through θ_A, θ_B and θ_joint, with the path of training."""
     run.need_a_boundary("landscape")
     learner, step, steps = _resumed(run, 1)
-    a, path = learner.space.theta.clone(), []
+    a, path = learner.view.space.theta.clone(), []
     for k in range(steps):
         if k % max(1, steps // 40) == 0:
-            path.append(learner.space.theta.clone())
+            path.append(learner.view.space.theta.clone())
         step()
     learner.end()
-    b = learner.space.theta.clone()
+    b = learner.view.space.theta.clone()
     joint = _joint(run)
     tasks = [run.rows(learner, t) for t in run.stream.tasks[:2]]
-    at, line = losses_on_line(learner.space, a, b, tasks)
-    plane = losses_on_plane(learner.space, a, b, joint, tasks, [*path, b])
+    at, line = losses_on_line(learner.view.space, a, b, tasks)
+    plane = losses_on_plane(learner.view.space, a, b, joint, tasks, [*path, b])
     barrier = float(line[0].max() - max(line[0, 0], line[0, -1]))
     sentence = (
         f"From the solution of {run.stream[0].name} to that after {run.stream[1].name} the first task's loss goes from {line[0, 0]:.2f} to "
@@ -254,15 +266,15 @@ def _joint(run: KeptRun) -> Tensor:
     learner = build_learner(config, stream, run.device)
     learner.train(*stream)
     mine = _joined_layout(run)
-    if [s.name for s in learner.space.layout.slots] != mine:
+    if [s.name for s in learner.view.space.layout.slots] != mine:
         raise HoldfastError(
             "the landscape needs a network that Joint can train too; this run's method adds parameters of its own to it"
         )
-    return learner.space.theta.clone()
+    return learner.view.space.theta.clone()
 
 
 def _joined_layout(run: KeptRun) -> list[str]:
-    return [s.name for s in run.learner(2).space.layout.slots]
+    return [s.name for s in run.learner(2).view.space.layout.slots]
 
 
 def plasticity(run: KeptRun) -> Finding:
@@ -276,7 +288,7 @@ def plasticity(run: KeptRun) -> Finding:
             learner.begin(run.stream[0])
         task = run.stream[max(k - 1, 0)]
         rows = run.rows(learner, task)
-        known = task.index if learner.scenario == "task" else None
+        known = task.index if learner.view.scenario == "task" else None
         with torch.no_grad():
             features = learner.model.features(rows.x, known)  # type: ignore[operator]
         first = run.rows(learner, run.stream[0])  # the same inputs and as many outputs each time
@@ -344,7 +356,7 @@ def stability_gap(run: KeptRun) -> Finding:
     found: list[dict[str, Any]] = []
     for k in range(1, run.tasks):
         learner, step, steps = _resumed(run, k)
-        old = [_limited(t.to(learner.device), run.examples) for t in run.stream.tasks[:k]]
+        old = [_limited(t.to(learner.view.device), run.examples) for t in run.stream.tasks[:k]]
 
         def score(learner: Learner = learner, old: list[Task] = old) -> float:
             return float(np.mean([float(learner.evaluate(t).mean()) for t in old]))

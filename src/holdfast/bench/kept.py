@@ -8,13 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.bench.build import build_learner, build_stream
-from holdfast.bench.config import RunConfig, validated
+from holdfast.bench.config import RunConfig
 from holdfast.bench.runner import contents, read_json
 from holdfast.diagnostics import Rows
 from holdfast.errors import HoldfastError, reading
 from holdfast.streams.task import Part, Task
 from holdfast.training import Learner
 from holdfast.training.fit import kept
+from holdfast.validation import validated
 
 HOW = "run it with --keep-checkpoints: the same holdfast run or bench command with that option trains again what has no checkpoints"
 
@@ -72,19 +73,19 @@ class KeptRun:
             : self.examples
         ]
         x, y, _ = source.fetch(index)
-        known = task.index if learner.scenario == "task" else None
+        known = task.index if learner.view.scenario == "task" else None
         first, last = (
             task.outputs
-            if learner.scenario == "task"
-            else (0, max(learner.seen_outputs, task.outputs[1]))
+            if learner.view.scenario == "task"
+            else (0, max(learner.view.seen_outputs, task.outputs[1]))
         )
 
         def forward(module: nn.Module, inputs: Tensor) -> Tensor:
             return module(inputs, known)[:, first:last]  # type: ignore[no-any-return]
 
         return Rows(
-            learner.prepare(x.to(learner.device), augment=False),
-            (y - first).to(learner.device),
+            learner.view.prepare(x.to(learner.view.device), augment=False),
+            (y - first).to(learner.view.device),
             forward,
         )
 

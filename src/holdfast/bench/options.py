@@ -34,7 +34,7 @@ def refuse_idle(configs: Sequence[RunConfig], settings: Collection[str] | None =
         HoldfastError: A setting has no effect in any run that has it.
 
     Example:
-        >>> from holdfast.bench.config import validated
+        >>> from holdfast.validation import validated
         >>> refuse_idle([validated(RunConfig, training={"optimizer": "adam", "momentum": 0.5})])
         Traceback (most recent call last):
         holdfast.errors.HoldfastError: training.momentum=0.5 has no effect here: it has one only with \

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from holdfast.bench.config import RunConfig, Seed, Suite, load_suite, validated
+from holdfast.bench.config import RunConfig, Seed, Suite, load_suite
 from holdfast.bench.runner import read_json, read_result, run_folder, write_json
 from holdfast.bench.workers import over_workers
 from holdfast.errors import HoldfastError, one_of, reading
@@ -16,6 +16,7 @@ from holdfast.metrics import AccuracyMatrix
 from holdfast.planning import Constraints, Outcome, Probe, order_value, read_probe
 from holdfast.planning.matrix import FILE
 from holdfast.planning.schedulers import SCHEDULERS, usable
+from holdfast.validation import validated
 
 VALIDATION = 0.2  # share of the training examples on which a probe is measured, where the suite sets none aside
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from holdfast import __version__
-from holdfast.bench.config import STREAMS, RunConfig, validated
+from holdfast.bench.config import STREAMS, RunConfig
 from holdfast.bench.workers import over_workers
 from holdfast.errors import HoldfastError, reading
 from holdfast.files import write_text
+from holdfast.validation import validated
 
 FORMAT = 1
 CHECKPOINT_EVERY = 30.0  # seconds
@@ -366,7 +367,8 @@ def _refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:
         if key not in streams:
             streams[key] = build_stream(config, data_dir)
             _refuse_other_count(config, len(streams[key]))
-        check(build_learner(config, streams[key]), streams[key], config.training.evaluate_every)
+        learner = build_learner(config, streams[key])
+        check(learner.view, streams[key], config.training.evaluate_every)
 
 
 def _refuse_other_count(config: RunConfig, tasks: int) -> None:

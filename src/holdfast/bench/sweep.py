@@ -11,9 +11,9 @@ from holdfast.bench.config import (
     RunConfig,
     Suite,
     TrainingConfig,
-    validated,
 )
 from holdfast.errors import HoldfastError, reading, unknown
+from holdfast.validation import validated
 
 if TYPE_CHECKING:
     from holdfast.methods import Method

@@ -41,13 +41,13 @@ def _compatible(method: Method) -> Iterator[Method]:
 def _steps(learner: Learner, task: Any) -> Iterator[list[str]]:
     """Trains a task by the finer calls; yields, between gradient and step, the names of parameters without a gradient."""
     learner.begin(task)
-    with learner.randomness():
-        for batch in learner.batches():
-            learner.space.zero_grad()
+    with learner.state.random.active():
+        for batch in learner.view.batches():
+            learner.view.space.zero_grad()
             learner.loss(batch).backward()
             learner.edit_gradient()
             yield [n for n, p in learner.model.named_parameters() if p.grad is None]
-            learner.optimizer.step()
+            learner.state.optimizers.required.step()
             learner.after_step()
             yield []
     learner.end()
@@ -111,7 +111,7 @@ def resumes(make: Make, scenario: str) -> None:
         path = Path(folder) / "half.safetensors"
         for k, task in enumerate(s.tasks):
             whole.begin(task)
-            for n, batch in enumerate(whole.batches()):
+            for n, batch in enumerate(whole.view.batches()):
                 if (k, n) == (1, 3):
                     whole.save(path)
                 whole.step(batch)
@@ -129,7 +129,7 @@ def grows(make: Make, scenario: str) -> None:
     if any(p.declaration.restarts for p in learner.method.parts):
         return
     before = {n: p.detach().clone() for n, p in learner.model.named_parameters()}
-    layout = learner.space.layout
+    layout = learner.view.space.layout
     vectors = {
         (m, n): m.get_buffer(n).clone()
         for m in learner.method.modules()
@@ -145,9 +145,9 @@ def grows(make: Make, scenario: str) -> None:
                 raise LawBroken(f"beginning a task changed the old rows of {name}")
     for (module, name), old in vectors.items():
         new = module.get_buffer(name)
-        if new.shape[-1:] != learner.space.theta.shape or new.dim() != old.dim():
+        if new.shape[-1:] != learner.view.space.theta.shape or new.dim() != old.dim():
             raise LawBroken(
-                f"the θ-shaped buffer {name} has shape {tuple(new.shape)}, θ has length {len(learner.space.theta)}"
+                f"the θ-shaped buffer {name} has shape {tuple(new.shape)}, θ has length {len(learner.view.space.theta)}"
             )
         pairs = [(old, new)] if old.dim() == 1 else list(zip(old, new, strict=True))
         for before_growth, after_growth in pairs:
@@ -158,7 +158,7 @@ def _require_carried(
     learner: Learner, name: str, old_views: dict[str, Tensor], new: Tensor
 ) -> None:
     """Old rows have their bits, new rows are 0."""
-    for key, view in learner.space.views(new).items():
+    for key, view in learner.view.space.views(new).items():
         corner = tuple(slice(0, k) for k in old_views[key].shape) if key in old_views else ()
         rest = view.clone()
         if key in old_views:
@@ -230,7 +230,7 @@ def still_parts_stay(make: Make, scenario: str) -> None:
                     raise LawBroken(f"{n} got no gradient but moved")
             still = {n: parameters[n].detach().clone() for n in names}
         with torch.no_grad(), evaluating(learner.model):
-            now = learner.model(learner.prepare(x, augment=False), 0)[
+            now = learner.model(learner.view.prepare(x, augment=False), 0)[
                 :, : s.tasks[0].outputs[1]
             ]  # given the task, where it is hidden too
         if isolates and first is not None and not torch.equal(first, now):

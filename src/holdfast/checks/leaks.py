@@ -92,7 +92,7 @@ def evaluation_changes_nothing(make: Make, scenario: str) -> None:
     quiet, watched = trained(make(), s), small_learner(make(), s)
     for k, task in enumerate(s.tasks):
         watched.begin(task)
-        for batch in watched.batches():
+        for batch in watched.view.batches():
             watched.step(batch)
             _evaluate(watched, task)
         watched.end()

@@ -52,8 +52,8 @@ def trained(method: Method, s: Stream, tasks: int = TASKS, **options: Any) -> Le
 def state_of(learner: Learner, method: bool = True) -> dict[str, Any]:
     """Everything that training leaves behind."""
     out: dict[str, Any] = {f"model.{k}": v.clone() for k, v in learner.model.state_dict().items()}
-    out |= {f"random.{k}": v for k, v in learner.random.state().items()}
-    out["augmentation"] = learner.augmentation.get_state()
+    out |= {f"random.{k}": v for k, v in learner.state.random.state().items()}
+    out["augmentation"] = learner.state.augmentation.get_state()
     if method:
         out |= {f"method.{k}": v.clone() for k, v in learner.method.state_dict().items()}
         hosts = [(k, m) for k, m in learner.method.named_modules() if isinstance(m, Stateful)]

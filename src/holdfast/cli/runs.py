@@ -199,7 +199,8 @@ def run(
     out: Out = Path("runs/run"),
 ) -> None:
     """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
-    from holdfast.bench.config import RunConfig, validated
+    from holdfast.bench.config import RunConfig
+    from holdfast.validation import validated
 
     values = {
         "data": _given(
@@ -361,9 +362,10 @@ def bench(
     list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
 ) -> None:
     """Run a suite of methods over scenarios and seeds; print the table and write an HTML report."""
-    from holdfast.bench.config import DataConfig, load_suite, shipped, validated
+    from holdfast.bench.config import DataConfig, load_suite, shipped
     from holdfast.bench.options import refuse_idle
     from holdfast.bench.sweep import parse_sweep, sweep_suite, swept_names
+    from holdfast.validation import validated
 
     others = on_line(context, *(p for p in context.params if p not in ("suite", "list_")))
     if others and (list_ or not suite):

@@ -37,7 +37,7 @@ def signals(
         raise HoldfastError(
             f"signals need outputs that all tasks share: the domain scenario, got {stream.scenario}"
         )
-    start.head.opened = start.head.width
+    start.view.head.opened = start.view.head.width
     rows = [_rows(start, t, examples) for t in stream]
     out = _at_the_start(start, rows)
     loss, entropy, hits, fishers = [], [], [], []
@@ -53,8 +53,8 @@ def signals(
             ]
         )
         own = torch.Generator().manual_seed(0)
-        fisher = learner.fisher(
-            learner.tasks[-1], samples=fisher_examples, labels="exact", generator=own
+        fisher = learner.view.fisher(
+            learner.view.tasks[-1], samples=fisher_examples, labels="exact", generator=own
         ).double()
         fishers.append((fisher / fisher.sum().clamp_min(1e-300)).sqrt())
     first = [_outputs(start, x) for x, _ in rows]
@@ -80,7 +80,7 @@ def _rows(start: Learner, task: Task, examples: int) -> Rows:
         :examples
     ]
     x, y, _ = task.train.fetch(index)
-    return start.prepare(x.to(start.device), augment=False), y.to(start.device)
+    return start.view.prepare(x.to(start.view.device), augment=False), y.to(start.view.device)
 
 
 @torch.no_grad()
@@ -99,7 +99,7 @@ def _entropy(logits: Tensor) -> float:
 
 def _at_the_start(start: Learner, rows: Sequence[Rows]) -> dict[str, np.ndarray]:
     """What needs no training: cosines of gradients, Lie brackets, sparsity, confidence."""
-    space = start.space
+    space = start.view.space
     parameters = list(space.parameters)
 
     def gradient(batch: Rows, graph: bool = False) -> Tensor:

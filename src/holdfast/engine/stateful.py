@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from holdfast.engine.parameters import Layout, carry
 from holdfast.errors import HoldfastError
 
 
@@ -52,6 +53,13 @@ class Stateful(nn.Module):
                 f"the state of {type(self).__name__} lacks {target!r}; go on from a checkpoint that has it"
             )
         return value
+
+    def carry_vectors(self, old: Layout, new: Layout, device: torch.device) -> None:
+        """Move every vector that is shaped like θ from an old layout of θ to a new one, by names."""
+        for name in self.vectors:
+            vector = self._buffers.get(name)
+            if vector is not None:
+                self._buffers[name] = carry(vector, old, new).to(device)
 
     def generator(self, name: str = "main") -> torch.Generator:
         """A random stream of this object's own, on the CPU, made from `seed` on first use; its state is saved."""

@@ -7,8 +7,6 @@ Added penalties and distillation are part of g. ε = 1e-7 is added to r·r (as v
 Passes: one, and one at the reference batch.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -17,9 +15,7 @@ from holdfast.engine.batch import Batch, Step
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 def project(g: Tensor, r: Tensor, epsilon: float = 1e-7) -> Tensor:
@@ -67,7 +63,7 @@ class AGEM(Replay):
         """As for every method; the change of θ is edited with `project="step"` alone."""
         return super().uses(place) and (place != "update" or self.project == "step")
 
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+    def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         if not learner.task_number or not len(self.memory):
             return g
         size = self.reference or stream_rows(step.batch)
@@ -82,6 +78,6 @@ class AGEM(Replay):
             return g
         return project(g, r)
 
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+    def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         r, self._r = getattr(self, "_r", None), None
         return delta if r is None else -project(-delta, r)

@@ -1,14 +1,10 @@
 """What SI and MAS share: c Σ_i Ω_i (θ_i − θ*_i)² (no ½) around the weights of the last boundary."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from holdfast.methods.method import Method, at_least
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class Anchored(Method):
@@ -20,7 +16,7 @@ class Anchored(Method):
         for name in ("importance", "anchor"):
             self.remember(name, None, vector=True)
 
-    def penalty(self, learner: "Learner", g: Tensor) -> None:
+    def penalty(self, learner: LearnerView, g: Tensor) -> None:
         importance, anchor = self._buffers["importance"], self._buffers["anchor"]
         if importance is not None and anchor is not None and self.strength:
             g.addcmul_(
@@ -29,7 +25,7 @@ class Anchored(Method):
                 value=2 * self.strength,
             )
 
-    def hold(self, learner: "Learner", gained: Tensor) -> Tensor:
+    def hold(self, learner: LearnerView, gained: Tensor) -> Tensor:
         """Adds `gained` to Ω and moves the anchor here; returns Ω."""
         if (before := self._buffers["importance"]) is not None:
             gained = gained + before

@@ -6,8 +6,6 @@ logits are fitted to that memory by cross-entropy; corrections of earlier tasks 
 A correction for replay or distillation: `DERpp(500) + BiC()`. Passes: one.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,11 +15,9 @@ from holdfast.engine.memory import Memory
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.outputs import new_outputs
+from holdfast.methods.view import LearnerView
 from holdfast.methods.wa import ONE_HEAD
 from holdfast.streams.task import Subset, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class BiC(Method):
@@ -46,7 +42,7 @@ class BiC(Method):
         self.remember("scale", torch.ones(0))
         self.remember("shift", torch.zeros(0))
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         n = len(task.train)
         order = torch.randperm(n, generator=torch.Generator().manual_seed(self.seed + task.index))
         held = order[: max(1, round(self.share * n))]
@@ -56,7 +52,7 @@ class BiC(Method):
             self.host["held_for"] = task.index
         return task.with_training(Subset(task.train, order[len(held) :].sort().values))
 
-    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         return self.corrected(learner.model(x, task))
 
     def corrected(self, z: Tensor) -> Tensor:
@@ -66,7 +62,7 @@ class BiC(Method):
             self.get_buffer("shift"), (0, more)
         )
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         (first, last), width = new_outputs(learner, task), learner.head.width
         for name, fill in (("scale", 1.0), ("shift", 0.0)):
             self.remember(

@@ -5,7 +5,6 @@ penalties, then the one projection, then edits of the step.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -13,10 +12,8 @@ from holdfast.engine.batch import Batch, Step
 from holdfast.engine.memory import Memory
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import EXCLUSIVE, Method, Phase
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class Composite(Method):
@@ -49,42 +46,42 @@ class Composite(Method):
             model = p.attach(model)
         return model
 
-    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         return self._the("predict").predict(learner, x, task)
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         for p in self.parts:
             task = p.begin(learner, task)
         return task
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         for p in self.parts:
             batch = p.draw(learner, batch)
         return batch
 
-    def criterion(self, learner: "Learner", step: Step) -> Tensor:
+    def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         return self._the("criterion").criterion(learner, step)
 
-    def loss(self, learner: "Learner", step: Step) -> Tensor | float:
+    def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         return sum(p.loss(learner, step) for p in self.parts if p.uses("loss"))
 
-    def penalty(self, learner: "Learner", g: Tensor) -> None:
+    def penalty(self, learner: LearnerView, g: Tensor) -> None:
         for p in self.parts:
             p.penalty(learner, g)
 
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+    def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         return self._the("gradient").gradient(learner, step, g)
 
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+    def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         for p in self.parts:
             delta = p.update(learner, step, delta)
         return delta
 
-    def after(self, learner: "Learner", step: Step) -> None:
+    def after(self, learner: LearnerView, step: Step) -> None:
         for p in self.parts:
             p.after(learner, step)
 
-    def consolidate(self, learner: "Learner", task: Task) -> Iterable[Phase]:
+    def consolidate(self, learner: LearnerView, task: Task) -> Iterable[Phase]:
         for p in sorted(self.parts, key=lambda p: not p.declaration.edits_weights):
             yield from p.consolidate(learner, task) or ()
 
@@ -130,3 +127,6 @@ def _share_memories(parts: list[Method]) -> None:
                 f"and {mine.capacity} {mine.policy}; give both the same"
             )
         p.memory, p.inserts = theirs, False  # type: ignore[assignment]
+
+
+Method.summed = Composite  # so that `a + b` works although `method.py` cannot import this file

@@ -8,7 +8,7 @@ Inputs are stored too: no privacy measure.
 Passes: one at the doubled batch.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,9 +16,7 @@ from torch import Tensor
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class _SquaredDistance(torch.autograd.Function):
@@ -65,14 +63,14 @@ class DER(Replay):
         super().__init__(capacity, "reservoir", "stream")
         self.alpha, self.rows = at_least("alpha", alpha, 0), int(at_least("batch", batch, 0))
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         if not self.alpha or not len(self.memory):
             return batch
         return batch.add(
             self.name, self.memory.sample(self.rows or stream_rows(batch)), 0.0, averaged=False
         )
 
-    def loss(self, learner: "Learner", step: Step) -> Tensor | float:
+    def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         block = step.batch.block(self.name)
         if block is None:
             return 0.0
@@ -80,7 +78,7 @@ class DER(Replay):
             step.logits[step.rows(self.name)], block.payloads["logits"]
         )
 
-    def offer(self, learner: "Learner", step: Step) -> None:
+    def offer(self, learner: LearnerView, step: Step) -> None:
         if not step.batch.first_epoch:
             return
         batch, rows = step.batch, step.rows()

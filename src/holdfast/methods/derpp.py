@@ -5,16 +5,12 @@ the same rows serve both, one forward less.
 Passes: one at the tripled batch (`draws=2`), or the doubled one.
 """
 
-from typing import TYPE_CHECKING
-
 from holdfast.engine.batch import Batch
 from holdfast.errors import HoldfastError
 from holdfast.methods.der import DER
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import stream_rows
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class DERpp(DER):
@@ -37,7 +33,7 @@ class DERpp(DER):
             raise HoldfastError(f"draws must be 1 or 2, got {draws}")
         self.beta, self.draws = at_least("beta", beta, 0), draws
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         if not len(self.memory):
             return batch
         size = self.rows or stream_rows(batch)

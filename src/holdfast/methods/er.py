@@ -4,15 +4,11 @@ batch = new ∪ memory batch. Loss weights: `mean` (all rows equal) or `task` (1
 Passes: one at the doubled batch (`ratio` 0.5).
 """
 
-from typing import TYPE_CHECKING
-
 from holdfast.engine.batch import Batch
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration
 from holdfast.methods.replay import Replay, share_to_rows, stream_rows
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class ER(Replay):
@@ -47,7 +43,7 @@ class ER(Replay):
         self.balance = one_of("balance", balance, ("rows", "task"))
         share_to_rows(ratio, 1)
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         size = share_to_rows(self.ratio, stream_rows(batch))
         if not size or not len(self.memory):
             return batch

@@ -5,8 +5,6 @@ all classes seen. New classes thus do not push the old ones' logits down. Passes
 "Never seen yet" matters where all outputs exist from the start (`--outputs all --head masked`): the authors' code leaves them in.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -15,9 +13,7 @@ from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.methods.method import Declaration
 from holdfast.methods.replay import Replay, share_to_rows, stream_rows
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class ERACE(Replay):
@@ -51,7 +47,7 @@ class ERACE(Replay):
         self.ratio = ratio
         self.remember("seen", torch.zeros(0, dtype=torch.bool))
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         size = share_to_rows(self.ratio, stream_rows(batch))
         return (
             batch.add(self.name, self.memory.sample(size), 1.0)
@@ -59,7 +55,7 @@ class ERACE(Replay):
             else batch
         )
 
-    def criterion(self, learner: "Learner", step: Step) -> Tensor:
+    def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         z, y = step.stream(step.logits), step.stream(step.batch.y)
         seen = self.get_buffer("seen")
         if len(seen) < z.shape[1]:

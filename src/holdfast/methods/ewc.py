@@ -7,18 +7,14 @@ rows keep F and θ*, new rows have F = 0. A parameter that the loss of a step do
 Passes: one; the penalty is two operations on vectors as long as θ.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from holdfast.engine.fisher import LABELS
 from holdfast.errors import one_of
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class EWC(Method):
@@ -53,7 +49,7 @@ class EWC(Method):
         for name in ("fisher_sum", "fisher_theta_sum"):
             self.remember(name, None, vector=True)
 
-    def penalty(self, learner: "Learner", g: Tensor) -> None:
+    def penalty(self, learner: LearnerView, g: Tensor) -> None:
         fisher, anchored = self._buffers["fisher_sum"], self._buffers["fisher_theta_sum"]
         if fisher is None or anchored is None or not self.strength:
             return
@@ -61,7 +57,7 @@ class EWC(Method):
             anchored, alpha=self.strength
         )
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         if not self.strength:
             return
         fisher = learner.fisher(

@@ -1,7 +1,5 @@
 """What NCM, SLDA and RanPAC share: one pass over the features of a frozen backbone, sums per class, a linear readout computed from them."""
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,9 +7,7 @@ from torch import Tensor, nn
 from holdfast.engine.batch import Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Method
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class FrozenFeatures(Method):
@@ -46,7 +42,7 @@ class FrozenFeatures(Method):
     def gather(self, h: Tensor) -> None:
         """Adds further sums of (N, M) rows."""
 
-    def after(self, learner: "Learner", step: Step) -> None:
+    def after(self, learner: LearnerView, step: Step) -> None:
         rows = step.rows()
         if not step.batch.first_epoch:
             return
@@ -67,7 +63,7 @@ class FrozenFeatures(Method):
         self.gather(h)
         self.host["examples"] += len(y)
 
-    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, task)  # type: ignore[operator]
         if not self.host["examples"]:
             return learner.head(features, task)

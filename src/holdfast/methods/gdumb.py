@@ -13,16 +13,13 @@ Passes: one.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration
 from holdfast.methods.replay import Replay
 from holdfast.methods.stored import stored_parts
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import JoinedPart, Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class GDumb(Replay):
@@ -41,14 +38,14 @@ class GDumb(Replay):
         super().__init__(capacity, "class_balanced", "boundary")
         self.host["filled_for"] = -1
 
-    def check(self, learner: "Learner", stream: Stream) -> None:
+    def check(self, learner: LearnerView, stream: Stream) -> None:
         if self.memory.capacity < stream.outputs:
             raise HoldfastError(
                 f"GDumb: a memory of {self.memory.capacity} is smaller than the number of classes, {stream.outputs}; "
                 f"raise capacity to at least {stream.outputs}"
             )
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         if (
             self.host["filled_for"] < task.index
         ):  # else a run that goes on in the middle of this task
@@ -56,5 +53,5 @@ class GDumb(Replay):
             self.host["filled_for"] = task.index
         return replace(task, train=JoinedPart(stored_parts(self.memory)))
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         """Nothing: the memory was filled before training."""

@@ -10,8 +10,6 @@ The guarantee holds for the vector that moves θ: under momentum, Adam or weight
 Passes: one, and one for each past task.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,9 +18,7 @@ from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 def project(g: Tensor, past: Tensor, strength: float = 0.5, ridge: float = 1e-3) -> Tensor:
@@ -73,7 +69,7 @@ class GEM(Replay):
         self.strength, self.ridge = at_least("strength", strength, 0), at_least("ridge", ridge, 0)
         self.rows = int(at_least("batch", batch, 0))
 
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+    def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         size, k = self.rows or stream_rows(step.batch), learner.task_number
         drawn = [rows for t in range(k) if len(rows := self.memory.sample(size, task=t))]
         past = g.new_empty(len(drawn), len(g))

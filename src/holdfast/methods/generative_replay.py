@@ -9,7 +9,7 @@ the last boundary draws, labelled by the classifier of the last boundary: loss 1
 """
 
 import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,11 +22,9 @@ from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
 from holdfast.methods.replay import stream_rows
 from holdfast.methods.teacher import Teacher
+from holdfast.methods.view import LearnerView
 from holdfast.models.vae import VAE
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class GenerativeReplay(Method):
@@ -67,7 +65,7 @@ class GenerativeReplay(Method):
                 self.add_module(name, self._vae(len(state_dict[last])))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         x = learner.prepare(
             task.train.fetch(torch.arange(min(len(task.train), 100)))[0], augment=False
         )
@@ -79,7 +77,7 @@ class GenerativeReplay(Method):
             self.now = self._vae(x[0].numel()).to(learner.device)
         return task
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         if "before" not in self._modules:
             return batch
         t, n = learner.task_number, stream_rows(batch)
@@ -94,7 +92,7 @@ class GenerativeReplay(Method):
             float(t),
         )
 
-    def criterion(self, learner: "Learner", step: Step) -> Tensor:
+    def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         z, target, w = (
             restrict(step.logits, step.competing),
             within(step.batch.y, step.competing),
@@ -111,7 +109,7 @@ class GenerativeReplay(Method):
         others = F.cross_entropy(z[~mine], target[~mine], reduction="none") @ w[~mine]
         return others + w[mine].sum() * distillation(ours, theirs, self.temperature)
 
-    def after(self, learner: "Learner", step: Step) -> None:
+    def after(self, learner: LearnerView, step: Step) -> None:
         with torch.enable_grad():
             opt = learner.optimizer_for("vae", self.now, lambda p: torch.optim.Adam(p, self.lr))
             opt.zero_grad()
@@ -119,6 +117,6 @@ class GenerativeReplay(Method):
             (rows @ step.batch.weights().to(rows.dtype)).backward()
             opt.step()
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         self.before = copy.deepcopy(self.now).requires_grad_(False)
         self.old.follow(learner, task, learner.seen_outputs)

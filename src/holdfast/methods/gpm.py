@@ -7,8 +7,6 @@ have none), and singular vectors come from R Rᵀ. Guarantee: for the vector tha
 Linear layers and convolutions alone: statistics and scales of norm layers would move old outputs. Passes: one, two small products a layer.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -18,10 +16,8 @@ from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.projection import Projection
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 def grown_basis(basis: Tensor, gram: Tensor, threshold: float) -> Tensor:
@@ -72,10 +68,10 @@ class GPM(Projection):
         self.threshold, self.samples = threshold, int(at_least("samples", samples, 1))
         self.host["layers"] = []
 
-    def check(self, learner: "Learner", stream: Stream) -> None:
+    def check(self, learner: LearnerView, stream: Stream) -> None:
         matrices(learner.model, self.name)
 
-    def projected(self, learner: "Learner", vector: Tensor) -> Tensor:
+    def projected(self, learner: LearnerView, vector: Tensor) -> Tensor:
         """`vector` with each layer's part taken off its basis."""
         views = LayerViews(learner.space, vector)
         for k, name in enumerate(self.host["layers"]):
@@ -85,8 +81,8 @@ class GPM(Projection):
         return vector
 
     @torch.no_grad()
-    def consolidate(self, learner: "Learner", task: Task) -> None:
-        x, _, logits = learner.probe(task, self.samples, self.generator())
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
+        x, _, logits = learner.examples_of(task, self.samples, self.generator())
         layers = matrices(learner.model, self.name)
         with evaluating(learner.model), recording(list(layers.values())) as seen:
             logits(learner.model, x)

@@ -6,8 +6,6 @@ probability ∝ c_i and gives way with probability c_i / (c_i + c). Passes: one 
 rows and the `compare` ones, in eval mode: products of gradients come from those of inputs and of what flows back.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -17,9 +15,7 @@ from holdfast.engine.jacobian import gradient_products
 from holdfast.engine.loss import restrict, within
 from holdfast.methods.er import ER
 from holdfast.methods.method import Declaration, at_least
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class GSS(ER):
@@ -39,7 +35,7 @@ class GSS(ER):
         self.compare = int(at_least("compare", compare, 1))
         self.remember("score", torch.zeros(self.memory.capacity))
 
-    def offer(self, learner: "Learner", step: Step) -> None:
+    def offer(self, learner: LearnerView, step: Step) -> None:
         if not step.batch.first_epoch:
             return
         new = step.batch.rows(torch.arange(len(step.batch.blocks[0])))
@@ -67,7 +63,7 @@ class GSS(ER):
             places[slot], score[slot] = k, c
         self.memory.place(places, new)
 
-    def _cosines(self, learner: "Learner", new: Rows, stored: Rows) -> Tensor:
+    def _cosines(self, learner: LearnerView, new: Rows, stored: Rows) -> Tensor:
         """Between the loss gradients of new and stored rows, (N, M)."""
         n, of = len(new), torch.cat([_tasks(new), _tasks(stored)])
         batch = Batch.of_stream(

@@ -9,18 +9,16 @@ At a boundary attention becomes 0 or 1 (e > 0) and is stored: with the paper's, 
 is on the change of θ, not on the gradient, so that momentum, Adam and weight decay move nothing. Passes: one.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Step
 from holdfast.methods.method import Declaration, Method, at_least, only_with_task
+from holdfast.methods.view import LearnerView
 from holdfast.models.attention import Attention
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 LARGEST = 6.0  # of an embedding
 
@@ -47,11 +45,11 @@ class HAT(Method):
     def attach(self, model: nn.Module) -> nn.Module:
         return Attention(model, self.scale)  # type: ignore[arg-type]
 
-    def _network(self, learner: "Learner") -> Attention:
+    def _network(self, learner: LearnerView) -> Attention:
         assert isinstance(learner.model, Attention)
         return learner.model
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         free = torch.ones_like(learner.space.theta)
         views: dict[str, Any] = learner.space.views(free)
         for name, value in self._network(learner).free().items():
@@ -60,26 +58,26 @@ class HAT(Method):
         self.remember("free", free, vector=True)
         return task
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
-        order = learner.order(learner.training_task)
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
+        order = learner.order(learner.need_task())
         k = learner.task_steps % order.per_epoch / max(order.per_epoch - 1, 1)
         self._network(learner).scale = 1 / self.scale + (self.scale - 1 / self.scale) * k
         return batch
 
-    def loss(self, learner: "Learner", step: Step) -> Tensor | float:
+    def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         return (
             self.strength * self._network(learner).cost(learner.task_number)
             if self.strength
             else 0.0
         )
 
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+    def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         delta = delta.mul_(self.get_buffer("free"))
         moved, now = learner.space.views(delta), learner.space.views(learner.space.theta)
         for name in self._network(learner).embedding_names(learner.task_number):
             moved[name].sub_(now[name].detach() - now[name].detach().clamp(-LARGEST, LARGEST))
         return delta
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         self._network(learner).settle()
         self.remember("free", None, vector=True)  # of the task that ended

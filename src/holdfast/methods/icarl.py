@@ -10,7 +10,7 @@ normalised again. Passes: one, and one forward for the teacher.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -24,10 +24,8 @@ from holdfast.methods.outputs import own_outputs
 from holdfast.methods.replay import Replay
 from holdfast.methods.stored import stored_parts
 from holdfast.methods.teacher import Teacher
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import JoinedPart, Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 NOT_THERE = reason("classes-one-after-another")
 
@@ -54,7 +52,7 @@ class iCaRL(Replay):
         self.teacher = Teacher()
         self._means: tuple[Any, Tensor] | tuple[()] = ()  # derived: exemplar means at a step
 
-    def check(self, learner: "Learner", stream: Stream) -> None:
+    def check(self, learner: LearnerView, stream: Stream) -> None:
         super().check(learner, stream)
         known = set[int]()
         for task in stream:
@@ -65,14 +63,14 @@ class iCaRL(Replay):
                 )
             known |= set(own_outputs(task).tolist())
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         return (
             replace(task, train=JoinedPart([task.train, *stored_parts(self.memory)]))
             if len(self.memory)
             else task
         )
 
-    def criterion(self, learner: "Learner", step: Step) -> Tensor:
+    def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         seen = learner.seen_outputs
         target = F.one_hot(step.batch.y, seen).to(step.logits.dtype)
         if "theta" in self.teacher._buffers:
@@ -84,7 +82,7 @@ class iCaRL(Replay):
         ).sum(1)
         return rows @ step.batch.weights()
 
-    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, None)  # type: ignore[operator]
         if not len(self.memory):
             return learner.head(features, None)
@@ -97,7 +95,7 @@ class iCaRL(Replay):
             nan=-torch.inf, neginf=-torch.inf
         )
 
-    def means(self, learner: "Learner") -> Tensor:
+    def means(self, learner: LearnerView) -> Tensor:
         """Means of the exemplars' features under the present weights, (C, D); NaN for classes without exemplars."""
         now = (learner.task_number, learner.task_steps, learner.active)
         if not self._means or self._means[0] != now:
@@ -112,7 +110,7 @@ class iCaRL(Replay):
             )
         return self._means[1]
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         self.offer_task(learner, task)
         self.teacher.follow(learner, task, learner.seen_outputs)
         self._means = ()

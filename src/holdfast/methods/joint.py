@@ -6,21 +6,18 @@ Passes: one.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 
 from holdfast.methods.method import Declaration, Method
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import JoinedPart, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class KeepsAllData(Method):
     """Base of methods that train on all tasks so far (abstract)."""
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         row = sum(v.nbytes for v in task.train.fetch(torch.tensor([0]))[:2])
         self.host["data_bytes"] = row * sum(len(t.train) for t in learner.tasks)
         return replace(task, train=JoinedPart([t.train for t in learner.tasks]))

@@ -6,8 +6,6 @@ penalty is the paper's and its size grows with the number of tasks (the paper le
 When a head grows, the new rows have no penalty. Passes: one, and two matrix products a layer.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -17,10 +15,8 @@ from holdfast.engine.kronecker import kronecker_factors
 from holdfast.engine.layers import LayerViews, matrices
 from holdfast.errors import one_of
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class KFACEWC(Method):
@@ -45,16 +41,17 @@ class KFACEWC(Method):
         self.host |= {"layers": [], "tasks": 0}
         self.remember("anchor", None, vector=True)
 
-    def check(self, learner: "Learner", stream: Stream) -> None:
+    def check(self, learner: LearnerView, stream: Stream) -> None:
         matrices(learner.model, self.name)
 
-    def penalty(self, learner: "Learner", g: Tensor) -> None:
+    def penalty(self, learner: LearnerView, g: Tensor) -> None:
         anchor = self._buffers["anchor"]
         if anchor is None:
             return
         moved, into = (
             LayerViews(
-                learner.space, torch.sub(learner.space.theta, anchor, out=learner.space.scratch)
+                learner.space,
+                torch.sub(learner.space.theta, anchor, out=learner.space.scratch),
             ),
             LayerViews(learner.space, g),
         )
@@ -63,10 +60,10 @@ class KFACEWC(Method):
             if moved.trains(name):
                 into.put(name, b @ moved.get(name)[: len(b)] @ a, add=self.strength)
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         if not self.strength:
             return
-        x, y, logits = learner.probe(task, self.samples, self.generator())
+        x, y, logits = learner.examples_of(task, self.samples, self.generator())
         matrices(learner.model, self.name)
         found = kronecker_factors(
             learner.model,

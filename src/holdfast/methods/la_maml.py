@@ -14,8 +14,6 @@ LaMAML has its own descent: the change of θ that the optimizer made is replaced
 that new rows of a head start there. Passes: `inner` on parts of the new rows, `inner` on M, and the engine's own on M.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -23,9 +21,7 @@ from holdfast.engine.batch import Batch, Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, share_to_rows
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class LaMAML(Replay):
@@ -72,16 +68,16 @@ class LaMAML(Replay):
         self.remember("offset", None, vector=True)
         self._moved: tuple[Tensor] | tuple[()] = ()  # from `gradient` to `update` of one step
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         return self.mixed(batch, self.ratio)
 
-    def _gradient_on(self, learner: "Learner", batch: Batch) -> Tensor:
+    def _gradient_on(self, learner: LearnerView, batch: Batch) -> Tensor:
         g = learner.gradient_on(batch, out=learner.space.scratch)
         return (
             g if self.clip is None else g.mul_((self.clip / g.norm().clamp_min(1e-12)).clamp(max=1))
         )
 
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+    def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         theta = learner.space.theta
         if self._buffers["offset"] is None:
             self.remember("offset", torch.zeros_like(theta), vector=True)
@@ -100,7 +96,7 @@ class LaMAML(Replay):
         self._moved = ((self.get_buffer("offset") + self.alpha).clamp_min_(0).mul_(meta).neg_(),)
         return g
 
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+    def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         moved, self._moved = self._moved, ()
         return moved[0] if moved else delta
 

@@ -6,8 +6,6 @@ passes through the layers above alone. Loss: the mean over new and stored rows. 
 With BatchNorm above the trunk, new and stored rows are normalised apart.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,11 +16,9 @@ from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, share_to_rows, stream_rows
 from holdfast.methods.stored import CHUNK
+from holdfast.methods.view import LearnerView
 from holdfast.models.trunk import Trunk
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class LatentReplay(Replay):
@@ -58,7 +54,7 @@ class LatentReplay(Replay):
     def attach(self, model: nn.Module) -> nn.Module:
         return Trunk(model, self.depth, 0 if self.freeze == "start" else 1)  # type: ignore[arg-type]
 
-    def criterion(self, learner: "Learner", step: Step) -> Tensor:
+    def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         w = step.batch.weights()
         loss = _rows(step.logits, step.batch, step.competing) @ w
         n = stream_rows(step.batch)
@@ -71,13 +67,13 @@ class LatentReplay(Replay):
         stored = _rows(z, batch, learner.competing(batch)).mean()
         return (n * loss + len(rows) * stored) / (n + len(rows))
 
-    def offer_task(self, learner: "Learner", task: Task) -> None:
+    def offer_task(self, learner: LearnerView, task: Task) -> None:
         order = torch.randperm(len(task.train), generator=self.generator("boundary"))
         for x, y, t in task.train.batches(order.split(CHUNK)):
             self.memory.insert(Rows(self.latent(learner, x), y.to(learner.device), t))
 
     @torch.no_grad()
-    def latent(self, learner: "Learner", x: Tensor) -> Tensor:
+    def latent(self, learner: LearnerView, x: Tensor) -> Tensor:
         """What the trunk makes of raw inputs, in eval mode, not augmented."""
         if not isinstance(learner.model, Trunk):
             raise HoldfastError(

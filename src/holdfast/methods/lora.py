@@ -5,16 +5,11 @@ that an old task uses ever changes. For a pretrained network `freeze="start"`; e
 then freezes (`freeze="first"`). Passes: one.
 """
 
-from typing import TYPE_CHECKING
-
 from torch import nn
 
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, Method, at_least, only_with_task
 from holdfast.models.adapted import Adapted
-
-if TYPE_CHECKING:
-    pass
 
 
 class Adapters(Method):

@@ -6,8 +6,6 @@ gradients of log p(y|x) at sampled labels, so memory is rank · P, not rank · P
 low-rank form is that of online Laplace approximations (Ritter et al. 2018, section 2.2). Passes: one, and two products with V.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -16,10 +14,8 @@ from holdfast.engine.jacobian import per_example_gradients
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import one_of
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 def leading(rows: Tensor, rank: int) -> Tensor:
@@ -57,7 +53,7 @@ class LowRankEWC(Method):
         for name in ("roots", "rest", "anchor"):
             self.remember(name, None, vector=True)
 
-    def penalty(self, learner: "Learner", g: Tensor) -> None:
+    def penalty(self, learner: LearnerView, g: Tensor) -> None:
         roots, rest, anchor = (self._buffers[n] for n in ("roots", "rest", "anchor"))
         if roots is None or rest is None or anchor is None:
             return
@@ -66,10 +62,10 @@ class LowRankEWC(Method):
             rest, moved, value=self.strength
         )
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         if not self.strength:
             return
-        x, y, logits = learner.probe(task, self.samples, self.generator())
+        x, y, logits = learner.examples_of(task, self.samples, self.generator())
         with torch.no_grad(), evaluating(learner.model):
             chosen = label_weights(
                 logits(learner.model, x), self.labels, y, self.generator()

@@ -13,8 +13,6 @@ Loss + α T² KL(softmax(z_old/T) ‖ softmax(z/T)) on the current inputs; z_old
 Passes: one, and one forward of the teacher.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -25,10 +23,8 @@ from holdfast.errors import one_of
 from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
 from holdfast.methods.teacher import Teacher
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class LwF(Method):
@@ -69,7 +65,7 @@ class LwF(Method):
         self.weight = one_of("weight", weight, ("one", "tasks"))
         self.teacher = Teacher()
 
-    def loss(self, learner: "Learner", step: Step) -> Tensor | float:
+    def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         if not self.alpha or "theta" not in self.teacher._buffers:
             return 0.0
         old = self.teacher(learner.model, step.stream(step.x), None)
@@ -95,6 +91,6 @@ class LwF(Method):
         )
         return scale * term
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         if self.alpha:
             self.teacher.follow(learner, task, learner.head.opened)

@@ -5,14 +5,10 @@ differentiates ‖f‖², twice this: its λ is half of ours.
 Passes: one; the penalty is two operations on vectors as long as θ.
 """
 
-from typing import TYPE_CHECKING
-
 from holdfast.methods.anchored import Anchored
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, at_least
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class MAS(Anchored):
@@ -32,7 +28,7 @@ class MAS(Anchored):
         super().__init__(strength)
         self.samples = int(at_least("samples", samples, 0))
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         if not self.strength:
             return
         importance = self.hold(

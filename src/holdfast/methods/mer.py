@@ -8,17 +8,13 @@ MER has its own descent: the change of θ that the optimizer made is replaced, o
 time: batch size 1. Passes: batches · (rows + new rows) of one example each, and the engine's own.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class MER(Replay):
@@ -53,7 +49,7 @@ class MER(Replay):
         self.beta, self.gamma = at_least("beta", beta, 0), at_least("gamma", gamma, 0)
         self._moved: tuple[Tensor] | tuple[()] = ()  # from `gradient` to `update` of one step
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         size = self.rows * self.batches
         return (
             batch.add(self.name, self.memory.sample(size), 1.0)
@@ -61,7 +57,7 @@ class MER(Replay):
             else batch
         )
 
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+    def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         theta, rate = learner.space.theta, learner.learning_rate
         start = theta.detach().clone()
         with learner.at(start):
@@ -87,6 +83,6 @@ class MER(Replay):
         single = (batch.rows(index) for index in torch.cat([old, new]).split(1))
         return [Batch.of_stream(Rows(r.x, r.y, int(r.task))) for r in single]
 
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+    def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         moved, self._moved = self._moved, ()
         return moved[0] if moved else delta

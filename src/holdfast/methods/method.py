@@ -2,9 +2,9 @@
 
 import functools
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -12,11 +12,8 @@ from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, unknown
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import SCENARIOS, Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.methods.compose import Composite
-    from holdfast.training.learner import Learner
 
 PLACES = (
     "attach",
@@ -84,6 +81,9 @@ class Method(Stateful):
     """
 
     declaration: ClassVar[Declaration]
+    summed: ClassVar[
+        Callable[[list["Method"]], "Method"]
+    ]  # set by `compose`: a sum is a method too
     arguments: dict[str, Any]
 
     def __init_subclass__(cls, **rest: Any) -> None:
@@ -122,10 +122,8 @@ class Method(Stateful):
                 shown.append(f"{name}={value!r}")
         return f"{self.name}({', '.join(shown)})"
 
-    def __add__(self, other: "Method") -> "Composite":
-        from holdfast.methods.compose import Composite
-
-        return Composite([*self.parts, *other.parts])
+    def __add__(self, other: "Method") -> "Method":
+        return Method.summed([*self.parts, *other.parts])
 
     def __radd__(self, other: Any) -> "Method":
         return self if other == 0 else NotImplemented  # so that sum() works
@@ -139,49 +137,49 @@ class Method(Stateful):
         """Wraps the network (gates, masks, columns, adapters)."""
         return model
 
-    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         """Logits (N, C) when the prediction is not the head's."""
         raise NotImplementedError
 
     # ---- the data
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         """What is trained on for this task."""
         return task
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         """Which examples make the step."""
         return batch
 
     # ---- the objective
-    def criterion(self, learner: "Learner", step: Step) -> Tensor:
+    def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         """The loss of the batch, when it is not weighted cross-entropy."""
         raise NotImplementedError
 
-    def loss(self, learner: "Learner", step: Step) -> Tensor | float:
+    def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         """A differentiable term added to the criterion."""
         return 0.0
 
-    def penalty(self, learner: "Learner", g: Tensor) -> None:
+    def penalty(self, learner: LearnerView, g: Tensor) -> None:
         """Adds a closed-form gradient to g in place."""
 
     # ---- the step
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+    def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         """A projection of the whole gradient."""
         return g
 
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+    def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         """Edits the actual change of θ."""
         return delta
 
-    def after(self, learner: "Learner", step: Step) -> None:
+    def after(self, learner: LearnerView, step: Step) -> None:
         """Observes the step."""
 
     # ---- the boundary
-    def consolidate(self, learner: "Learner", task: Task) -> Iterable[Phase] | None:
+    def consolidate(self, learner: LearnerView, task: Task) -> Iterable[Phase] | None:
         """After a task; may yield phases of more training."""
         return None
 
-    def check(self, learner: "Learner", stream: Stream) -> None:
+    def check(self, learner: LearnerView, stream: Stream) -> None:
         """Error, before the first step, where the stream as a whole is more than the method can take."""
 
     def refuse(self, scenario: str) -> None:

@@ -6,14 +6,10 @@ The paper's other criterion, against the lowest loss so far, is left out. Passes
 candidates, one at the doubled batch.
 """
 
-from typing import TYPE_CHECKING
-
 from holdfast.engine.batch import Batch
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class MIR(Replay):
@@ -43,7 +39,7 @@ class MIR(Replay):
             int(at_least("rows", rows, 0)),
         )
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         if not len(self.memory):
             return batch
         size, found = self.rows or stream_rows(batch), self.memory.sample(self.candidates)

@@ -5,18 +5,14 @@ the new adapter reads directions that the old ones do not. (The authors' code ta
 the former.) `freeze` as in LoRA. Passes: one, and a product of the adapters a layer.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from holdfast.engine.batch import Step
 from holdfast.methods.lora import Adapters
 from holdfast.methods.method import Declaration, at_least
+from holdfast.methods.view import LearnerView
 from holdfast.models.adapted import Adapted
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class OLoRA(Adapters):
@@ -40,7 +36,7 @@ class OLoRA(Adapters):
         super().__init__(rank, alpha, freeze)
         self.strength = at_least("strength", strength, 0)
 
-    def loss(self, learner: "Learner", step: Step) -> Tensor | float:
+    def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         model = learner.model
         assert isinstance(model, Adapted)
         names = [f"task_{t}" for t in range(model.first, learner.task_number + 1)]

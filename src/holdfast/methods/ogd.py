@@ -6,8 +6,6 @@ a task; beyond `limit_bytes` OGD refuses. The guarantee holds for the vector tha
 step is another vector, and `project="step"` projects the actual change Δθ instead. Passes: one, and two products with the basis.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
@@ -15,10 +13,8 @@ from holdfast.engine.jacobian import per_example_gradients
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.projection import Projection
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 def extended(basis: Tensor, rows: Tensor, least: float = 1e-4) -> Tensor:
@@ -65,10 +61,10 @@ class OGD(Projection):
         )
         self.remember("basis", None, vector=True)
 
-    def check(self, learner: "Learner", stream: Stream) -> None:
+    def check(self, learner: LearnerView, stream: Stream) -> None:
         self._refuse_beyond(len(stream) - 1, learner, f"{len(stream)} tasks")
 
-    def _refuse_beyond(self, tasks: int, learner: "Learner", what: str) -> None:
+    def _refuse_beyond(self, tasks: int, learner: LearnerView, what: str) -> None:
         needed = self.samples * tasks * learner.space.theta.numel() * 4
         if needed > self.limit:
             raise HoldfastError(
@@ -77,14 +73,14 @@ class OGD(Projection):
                 "or use GPM"
             )
 
-    def projected(self, learner: "Learner", vector: Tensor) -> Tensor:
+    def projected(self, learner: LearnerView, vector: Tensor) -> Tensor:
         """`vector` without its part in the span of the basis."""
         basis = self._buffers["basis"]
         return vector if basis is None else vector.addmv(basis.T, basis @ vector, alpha=-1)
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         self._refuse_beyond(learner.task_number + 1, learner, "so far")
-        x, y, logits = learner.probe(task, self.samples, self.generator())
+        x, y, logits = learner.examples_of(task, self.samples, self.generator())
         label = iter(y)
         rows = per_example_gradients(
             learner.space, lambda m, one: logits(m, one)[:, next(label)], x

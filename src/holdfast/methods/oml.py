@@ -9,7 +9,7 @@ meta-trained on, a memory giving the random rows; to predict, the head learns th
 linear head for all tasks. Passes: one at the doubled batch, and products as large as the head.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,10 +19,8 @@ from holdfast.engine.batch import Batch, Step
 from holdfast.engine.loss import restrict
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, share_to_rows
+from holdfast.methods.view import LearnerView
 from holdfast.models.heads import MaskedHead
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class OML(Replay):
@@ -52,10 +50,10 @@ class OML(Replay):
         self.host["part"] = 1
         self._learnt: tuple[Any, Tensor] | tuple[()] = ()  # derived: the head learnt at a step
 
-    def draw(self, learner: "Learner", batch: Batch) -> Batch:
+    def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         return self.mixed(batch, self.ratio)
 
-    def criterion(self, learner: "Learner", step: Step) -> Tensor:
+    def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         h, w, y = _with_one(step.features), _matrix(learner.head), step.batch.y
         mask = step.competing[:, : len(w)] if isinstance(step.competing, Tensor) else None
         n = len(step.batch.blocks[0])
@@ -69,7 +67,7 @@ class OML(Replay):
         p = restrict(h @ w.T, mask).softmax(1) - F.one_hot(y, len(w))
         return w - self.inner_lr / len(y) * p.T @ h
 
-    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, task)  # type: ignore[operator]
         if not len(self.memory):
             return learner.head(features, task)

@@ -5,18 +5,14 @@ Loss + λ/2 Σ_i γ F_{t−1,i} (θ_i − θ*_{t−1,i})²; at a boundary F_t �
 Passes: one; the penalty is two operations on vectors as long as θ.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
 from holdfast.engine.fisher import LABELS
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class OnlineEWC(Method):
@@ -62,7 +58,7 @@ class OnlineEWC(Method):
         """γ λ, decayed once for each boundary after the first."""
         return self.strength * self.gamma * self.decay ** max(self.host["boundaries"] - 1, 0)
 
-    def penalty(self, learner: "Learner", g: Tensor) -> None:
+    def penalty(self, learner: LearnerView, g: Tensor) -> None:
         fisher, anchor = self._buffers["fisher"], self._buffers["anchor"]
         if fisher is not None and anchor is not None and self.strength:
             g.addcmul_(
@@ -71,7 +67,7 @@ class OnlineEWC(Method):
                 value=self.stiffness,
             )
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         if not self.strength:
             return
         fisher = learner.fisher(

@@ -5,15 +5,11 @@ What the head has opened says neither: with all outputs open from the start, as
 no task has brought yet.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor
 
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 def own_outputs(task: Task) -> Tensor:
@@ -21,7 +17,7 @@ def own_outputs(task: Task) -> Tensor:
     return torch.arange(*task.outputs) if task.competing is None else task.competing.cpu()
 
 
-def new_outputs(learner: "Learner", task: Task) -> tuple[int, int]:
+def new_outputs(learner: LearnerView, task: Task) -> tuple[int, int]:
     """The outputs that a task of the class scenario brought, [first, last)."""
     # The head knows the ranges of all tasks; `learner.tasks` may be empty after `load`.
     before = max((last for _, last in learner.head.ranges[: task.index]), default=0)

@@ -10,18 +10,15 @@ momentum, Adam and weight decay move nothing. Passes: one, and one more for each
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method, Phase, at_least, only_with_task
+from holdfast.methods.view import LearnerView
 from holdfast.models.packed import Packed
 from holdfast.streams.task import Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class PackNet(Method):
@@ -50,14 +47,14 @@ class PackNet(Method):
     def attach(self, model: nn.Module) -> nn.Module:
         return Packed(model)  # type: ignore[arg-type]
 
-    def check(self, learner: "Learner", stream: Stream) -> None:
+    def check(self, learner: LearnerView, stream: Stream) -> None:
         if self.tasks is not None and self.tasks < len(stream):
             raise HoldfastError(
                 f"PackNet(tasks={self.tasks}) has no capacity left after {self.tasks} tasks, the stream has {len(stream)}; "
                 f"give tasks={len(stream)}, or leave it out for a fixed share"
             )
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         packed = self._network(learner)
         left = packed.capacity()["free"]
         if not left or (self.tasks is not None and task.index >= self.tasks):
@@ -68,10 +65,10 @@ class PackNet(Method):
         self._allow(learner, None)
         return task
 
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+    def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         return delta.mul_(self.get_buffer("free"))
 
-    def consolidate(self, learner: "Learner", task: Task) -> Iterator[Phase]:
+    def consolidate(self, learner: LearnerView, task: Task) -> Iterator[Phase]:
         t = task.index
         packed = self._network(learner)
         packed.assign(t, self.share if self.tasks is None else 1 / (self.tasks - t))
@@ -81,11 +78,11 @@ class PackNet(Method):
         packed.settle()
         self.remember("free", None, vector=True)  # of the task that ended
 
-    def _network(self, learner: "Learner") -> Packed:
+    def _network(self, learner: LearnerView) -> Packed:
         assert isinstance(learner.model, Packed)
         return learner.model
 
-    def _allow(self, learner: "Learner", owner: int | None) -> None:
+    def _allow(self, learner: LearnerView, owner: int | None) -> None:
         """What may move: weights without an owner (None) or those of task `owner`; in task 1 the biases and norms, always the head."""
         packed = self._network(learner)
         free = learner.space.mask(

@@ -1,15 +1,11 @@
 """What OGD and GPM share: a projection of the gradient, or of the change of θ."""
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
 from holdfast.engine.batch import Step
 from holdfast.errors import one_of
 from holdfast.methods.method import Method
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.methods.view import LearnerView
 
 
 class Projection(Method):
@@ -27,12 +23,12 @@ class Projection(Method):
             and place != {"gradient": "update", "step": "gradient"}[self.project]
         )
 
-    def projected(self, learner: "Learner", vector: Tensor) -> Tensor:
+    def projected(self, learner: LearnerView, vector: Tensor) -> Tensor:
         """`vector`, θ-shaped, without the part that would change what is held."""
         raise NotImplementedError
 
-    def gradient(self, learner: "Learner", step: Step, g: Tensor) -> Tensor:
+    def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         return self.projected(learner, g)
 
-    def update(self, learner: "Learner", step: Step, delta: Tensor) -> Tensor:
+    def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         return self.projected(learner, delta)

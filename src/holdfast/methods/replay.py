@@ -1,7 +1,6 @@
 """What replay methods share: a memory, when examples enter it, and how many are drawn."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -10,10 +9,8 @@ from holdfast.engine.memory import GROWING, POLICIES, RANKED, Memory
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Method
 from holdfast.methods.stored import CHUNK, ranked, refuse_larger
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class Replay(Method):
@@ -44,7 +41,7 @@ class Replay(Method):
         rows = self.memory.sample(size)
         return batch.add(self.name, rows, len(rows) / stream_rows(batch))
 
-    def offer(self, learner: "Learner", step: Step) -> None:
+    def offer(self, learner: LearnerView, step: Step) -> None:
         """Offers the step's stream rows to the memory, raw, in their first epoch."""
         batch = step.batch
         if self.inserts and self.insert == "stream" and batch.first_epoch:
@@ -52,7 +49,7 @@ class Replay(Method):
             task = batch.task[rows] if isinstance(batch.task, torch.Tensor) else batch.task
             self.memory.insert(Rows(batch.x[rows], batch.y[rows], task))
 
-    def offer_task(self, learner: "Learner", task: Task) -> None:
+    def offer_task(self, learner: LearnerView, task: Task) -> None:
         """Offers all training examples of a task: ranked by their features, or in random order."""
         if not (self.inserts and self.insert == "boundary"):
             return
@@ -63,7 +60,7 @@ class Replay(Method):
         for x, y, t in task.train.batches(order.split(CHUNK)):
             self.memory.insert(Rows(x, y, t))
 
-    def check(self, learner: "Learner", stream: Stream) -> None:
+    def check(self, learner: LearnerView, stream: Stream) -> None:
         """Refuses a memory without room for one example of each class (of each task, where tasks share it)."""
         policy = self.memory.policy
         what = "tasks" if policy in ("coreset", "ring") else "classes"
@@ -82,10 +79,10 @@ class Replay(Method):
         for k, task in enumerate(stream) if policy == "coreset" else ():
             refuse_larger(self.memory.capacity // (k + 1), task)
 
-    def after(self, learner: "Learner", step: Step) -> None:
+    def after(self, learner: LearnerView, step: Step) -> None:
         self.offer(learner, step)
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         self.offer_task(learner, task)
 
 

@@ -14,18 +14,14 @@ both are divided by their largest entry, the sum is the importance, and s is hal
 - g is the gradient of the task's own loss. Passes: one, and one per-example pass in every window.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from holdfast.engine.batch import Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.anchored import Anchored
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, at_least
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class RWalk(Anchored):
@@ -54,7 +50,7 @@ class RWalk(Anchored):
         for name in ("fisher", "score", "saved", "start"):
             self.remember(name, None, vector=True)
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         theta = learner.space.theta.detach()
         for name in ("fisher", "score"):
             if self._buffers[name] is None:
@@ -63,7 +59,7 @@ class RWalk(Anchored):
         self.remember("start", theta.clone(), vector=True)
         return task
 
-    def after(self, learner: "Learner", step: Step) -> None:
+    def after(self, learner: LearnerView, step: Step) -> None:
         assert step.raw_gradient is not None
         assert step.delta is not None
         self.get_buffer("saved").addcmul_(step.raw_gradient, step.delta, value=-1)
@@ -80,7 +76,7 @@ class RWalk(Anchored):
         self.get_buffer("saved").zero_()
         self.get_buffer("start").copy_(theta)
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         fisher, score = self.get_buffer("fisher"), self.get_buffer("score")
         self.remember(
             "importance",

@@ -8,7 +8,6 @@ Passes: one; path and penalty are four operations on vectors as long as θ.
 """
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,10 +15,8 @@ from holdfast.engine.batch import Step
 from holdfast.errors import one_of
 from holdfast.methods.anchored import Anchored
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, at_least
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class SI(Anchored):
@@ -48,18 +45,18 @@ class SI(Anchored):
         for name in ("omega", "start"):
             self.remember(name, None, vector=True)
 
-    def begin(self, learner: "Learner", task: Task) -> Task:
+    def begin(self, learner: LearnerView, task: Task) -> Task:
         self.remember("start", learner.space.theta.detach().clone(), vector=True)
         self.remember("omega", torch.zeros_like(learner.space.theta), vector=True)
         return task
 
-    def after(self, learner: "Learner", step: Step) -> None:
+    def after(self, learner: LearnerView, step: Step) -> None:
         g = step.raw_gradient if self.which == "task" else learner.space.grad
         assert g is not None
         assert step.delta is not None
         self.get_buffer("omega").addcmul_(g, step.delta, value=-1)
 
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         theta = learner.space.theta.detach()
         gained = self.get_buffer("omega") / ((theta - self.get_buffer("start")).square() + self.xi)
         importance = self.hold(learner, gained)

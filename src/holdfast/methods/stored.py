@@ -1,7 +1,5 @@
 """From a task to what a memory keeps of it, and from a memory to parts to train on."""
 
-from typing import TYPE_CHECKING
-
 import torch
 import torch.nn.functional as F
 
@@ -9,15 +7,13 @@ from holdfast.engine.batch import Rows
 from holdfast.engine.memory import Memory
 from holdfast.engine.ranking import herding, k_centre
 from holdfast.errors import HoldfastError
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import ArrayPart, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 CHUNK = 4096
 
 
-def ranked(learner: "Learner", task: Task, memory: Memory) -> dict[str, Rows]:
+def ranked(learner: LearnerView, task: Task, memory: Memory) -> dict[str, Rows]:
     """The training examples of a task that a ranked memory may keep, best first: by class (herding), or as a whole (coreset)."""
     y = torch.cat(
         [y for _, y, _ in task.train.batches(torch.arange(len(task.train)).split(CHUNK))]

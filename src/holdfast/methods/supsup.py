@@ -9,17 +9,13 @@ layer is masked like the others then). Passes: one; inference of the task costs 
 Biases are left out (as in the paper). Norm layers are not supported: their statistics would be shared.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method
+from holdfast.methods.view import LearnerView
 from holdfast.models.supermask import Supermasks
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class SupSup(Method):
@@ -54,7 +50,7 @@ class SupSup(Method):
     def attach(self, model: nn.Module) -> nn.Module:
         return Supermasks(model, self.share, self.seed)  # type: ignore[arg-type]
 
-    def predict(self, learner: "Learner", x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         model = learner.model
         assert isinstance(model, Supermasks)
         if task is not None:

@@ -1,16 +1,12 @@
 """The teacher of distillation: the network of the last boundary, and what it has learnt to tell apart."""
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from holdfast.engine.snapshot import Snapshot
 from holdfast.methods.outputs import own_outputs
+from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 
 class Teacher(Snapshot):
@@ -34,7 +30,7 @@ class Teacher(Snapshot):
             self._ended = (mask.data_ptr(), mask.nonzero().flatten())
         return self._ended[1]
 
-    def follow(self, learner: "Learner", task: Task, outputs: int) -> None:
+    def follow(self, learner: LearnerView, task: Task, outputs: int) -> None:
         """Copy the network after `task`; `outputs` is the number of outputs in play."""
         self.take(learner.model, learner.space, outputs)
         before = self.get_buffer("has_ended")

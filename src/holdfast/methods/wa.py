@@ -6,18 +6,14 @@ so it is at most 1 here (`lengthen=True` is the paper, which trains each task fo
 WA()`, `LwF() + WA()`. Passes: one.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from holdfast.advice import reason
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.outputs import new_outputs
+from holdfast.methods.view import LearnerView
 from holdfast.models.heads import MaskedHead
 from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 ONE_HEAD = reason("corrections-need-one-head")
 
@@ -41,7 +37,7 @@ class WA(Method):
         self.lengthen = lengthen
 
     @torch.no_grad()
-    def consolidate(self, learner: "Learner", task: Task) -> None:
+    def consolidate(self, learner: LearnerView, task: Task) -> None:
         head, (first, last) = learner.head, new_outputs(learner, task)
         assert isinstance(head, MaskedHead)
         if first:

@@ -4,24 +4,20 @@ For each task a random share of every hidden layer's units is multiplied by 0, d
 share some: the paper adds a penalty on weights, here `XdG() + SI(1)`. Gates depend on (seed, task, layer) alone. Passes: one.
 """
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from holdfast.engine.stateful import seed_from
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method, only_with_task
+from holdfast.models.classifier import Classifier
 from holdfast.models.gated import Gated
-
-if TYPE_CHECKING:
-    from holdfast.models.classifier import Classifier
 
 
 class RandomGates(Gated):
     """A network with fixed random 0/1 gates for each task."""
 
-    def __init__(self, model: "Classifier", gated: float, seed: int) -> None:
+    def __init__(self, model: Classifier, gated: float, seed: int) -> None:
         super().__init__(model.backbone, model.head, self._rows)  # type: ignore[arg-type]
         self.gated, self.seed = gated, seed
         for k, width in enumerate(self.widths):

@@ -7,7 +7,6 @@ what its method consolidates on are the `recent` rows before the boundary (less 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -17,10 +16,10 @@ from holdfast.errors import HoldfastError
 from holdfast.metrics.detection import Detection, detection
 from holdfast.streams.drift import Detector
 from holdfast.streams.task import Stream, Task
-from holdfast.training.fit import Log, Run, check, cost, cost_now, empty_matrix, peak, reset_peak
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
+from holdfast.training.evaluation import predict
+from holdfast.training.fit import Run, Trains, check
+from holdfast.training.recorder import Recorder, empty_matrix
 
 
 class Recent:
@@ -84,21 +83,22 @@ class BoundaryFree:
     >>> for _ in range(3):
     ...     feed.step(torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 0]))
     >>> feed.end()
-    >>> learner.names
+    >>> learner.state.progress.names
     ['segment 0']
     """
 
     def __init__(
-        self, learner: "Learner", outputs: int, detector: Detector | None = None, recent: int = 1000
+        self, learner: Trains, outputs: int, detector: Detector | None = None, recent: int = 1000
     ) -> None:
-        if learner.scenario != "domain":
+        setup = learner.view.setup
+        if setup.scenario != "domain":
             raise HoldfastError(
-                f"a stream without boundaries has one set of outputs: the domain scenario, got {learner.scenario}; "
+                f"a stream without boundaries has one set of outputs: the domain scenario, got {setup.scenario}; "
                 "where classes are added, that is a boundary"
             )
-        if learner.schedule_name != "constant":
+        if setup.settings.schedule != "constant":
             raise HoldfastError(
-                f"schedule={learner.schedule_name!r} runs over the steps of a task, and nobody knows how many "
+                f"schedule={setup.settings.schedule!r} runs over the steps of a task, and nobody knows how many "
                 "a task without boundaries has; use schedule='constant'"
             )
         self.learner, self.outputs, self.detector, self.recent = learner, outputs, detector, recent
@@ -111,7 +111,7 @@ class BoundaryFree:
 
         Memories take the rows only if it is their `first_epoch`.
         """
-        x, y = x.to(self.learner.device), y.to(self.learner.device)
+        x, y = x.to(self.learner.view.device), y.to(self.learner.view.device)
         k = len(self.declared)
         if self._rows is None:
             self._rows = Recent(self.recent, k)
@@ -129,10 +129,10 @@ class BoundaryFree:
 
     def _refuse_other_data(self) -> None:
         """Refuses methods that train on a selection of their own: here every batch is learnt as it comes."""
-        training = self.learner.training_task
+        training = self.learner.view.training_task
         if training is not None and training.train is not self._rows:
             raise HoldfastError(
-                f"{self.learner.method!r} chooses what a task is trained on, and without boundaries there "
+                f"{self.learner.view.state.method!r} chooses what a task is trained on, and without boundaries there "
                 "is no task to choose for; use boundaries='known', or a method that learns batch by batch"
             )
 
@@ -144,7 +144,7 @@ class BoundaryFree:
 
 
 def fit_boundary_free(
-    learner: "Learner",
+    learner: Trains,
     stream: Stream,
     detector: Detector | None = None,
     *,
@@ -156,39 +156,40 @@ def fit_boundary_free(
     After each true task all tasks are evaluated, so that the matrix compares with one of announced boundaries. `detector=None`: no
     boundary is ever declared, and nothing is consolidated.
     """
-    check(learner, stream, None)
-    if learner.augment is None:
-        learner.augment = stream.augment
-    feed, log = BoundaryFree(learner, stream.outputs, detector, recent), Log()
-    tasks = [t.to(learner.device) for t in stream]
-    reset_peak(learner.device)
-    log.evaluate(learner, stream, None, tasks)
-    right = rows = 0
+    view = learner.view
+    check(view, stream, None)
+    if view.setup.augment is None:
+        view.setup.augment = stream.augment
+    feed = BoundaryFree(learner, stream.outputs, detector, recent)
+    recorder = Recorder()
+    tasks = [task.to(view.device) for task in stream]
+    reset_peak(view.device)
+    recorder.evaluate(view, stream, None, tasks)
+    right = 0  # examples that were answered rightly before they were learnt
+    rows = 0
     for task in tasks:
-        order, done, epochs = learner.order(task), feed.steps, deque[int]()
-        for x, y, _ in task.train.batches(_noting(order, epochs), learner.seed):
-            right += int((learner.predict(x).argmax(1) == y.to(learner.device)).sum())
+        order = view.order(task)
+        steps_before = feed.steps
+        epochs = deque[int]()
+        for x, y, _ in task.train.batches(_noting(order, epochs), view.setup.seed):
+            right += int((predict(view, x).argmax(1) == y.to(view.device)).sum())
             rows += len(y)
             feed.step(x, y, first_epoch=epochs.popleft() == 0)
             if progress is not None:
-                progress(task, feed.steps - done, order.steps)
-        log.ends.append(feed.steps)
-        log.evaluate(learner, stream, task.name, tasks)
-        log.by_task.append(cost_now(learner, order.steps))
+                progress(task, feed.steps - steps_before, order.steps)
+        recorder.ends.append(feed.steps)
+        means = recorder.evaluate(view, stream, task.name, tasks)
+        learner.records.evaluated(view.state.progress, means)
+        recorder.by_task.append(cost_after_task(view.state, order.steps))
     feed.end()
-    log.peak = peak(learner.device)
-    matrix, validation = (
-        log.matrix(stream, part, empty_matrix(learner, stream)) for part in ("test", "validation")
-    )
-    assert matrix is not None
+    recorder.peak = peak(view.device)
+    empty = empty_matrix(view, stream)
     return BoundaryFreeRun(
-        matrix,
-        None,
-        cost(learner, log),
-        True,
-        validation,
+        matrix=recorder.matrix("test", empty) or empty,
+        cost=cost_of_run(view.state, recorder.peak, recorder.by_task),
+        validation=recorder.matrix("validation", empty),
         declared=feed.declared,
-        true=log.ends[:-1],
+        true=recorder.ends[:-1],
         online=right / max(rows, 1),
     )
 

@@ -1,32 +1,23 @@
 """What a checkpoint may contain, checked before any of it is put into a learner."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from holdfast.engine.memory import Memory
 from holdfast.engine.memory_checks import check_memory
+from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import Snapshot
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.models.heads import Head
 
 FORMAT = 3
 PREFIXES = ("model.", "method.", "random.", "optimizer.")
 SINGLE = ("augmentation", "initial")
-_ADAM = ({"step", "exp_avg", "exp_avg_sq"}, {"step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq"})
-# What optimizers remember of a weight: the names that must be there, and those that may.
-MOMENTS: dict[str, tuple[set[str], set[str]]] = {
-    "SGD": (set(), {"momentum_buffer"}),
-    "Adam": _ADAM,
-    "AdamW": _ADAM,
-}
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 Seconds = Annotated[float, Field(ge=0, lt=1e10)]
 
@@ -102,25 +93,30 @@ def check_about(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"]))
         raise HoldfastError(f"{where}: {wrong['msg']}, got {str(wrong['input'])[:100]}") from None
-    _need(len(found.head.ranges) == len(found.names), "names and head.ranges differ in length")
-    _need(not found.active or bool(found.names), "a task is active, but none was begun")
-    _need(
+    need(len(found.head.ranges) == len(found.names), "names and head.ranges differ in length")
+    need(not found.active or bool(found.names), "a task is active, but none was begun")
+    need(
         "steps" not in about or found.task_steps <= found.steps,
         f"steps is {found.steps}, one task has {found.task_steps}",
     )
     largest = sum(t.numel() for name, t in tensors.items() if name.startswith("model."))
     for first, last in found.head.ranges:
-        _need(first < last <= largest, f"head.ranges has the outputs {first} to {last}")
+        need(first < last <= largest, f"head.ranges has the outputs {first} to {last}")
     end = max((last for _, last in found.head.ranges), default=0)
-    _need(found.seen_outputs == end, f"seen_outputs is {found.seen_outputs}, the tasks have {end}")
-    _need(end <= found.head.opened <= largest, f"head.opened is {found.head.opened}")
-    _need(found.tensors == forms(tensors), "its tensors are not those that it lists")
+    need(found.seen_outputs == end, f"seen_outputs is {found.seen_outputs}, the tasks have {end}")
+    need(end <= found.head.opened <= largest, f"head.opened is {found.head.opened}")
+    need(found.tensors == forms(tensors), "its tensors are not those that it lists")
     for name in tensors:
         known = name in SINGLE or name.startswith(PREFIXES)
-        _need(known, f"the tensor {name[:100]!r} has no place in a learner")
+        need(known, f"the tensor {name[:100]!r} has no place in a learner")
 
 
-def _need(holds: bool, otherwise: str) -> None:
+def need(holds: bool, otherwise: str) -> None:
+    """Refuse a checkpoint of which something does not hold.
+
+    Raises:
+        HoldfastError: It does not; the message is `otherwise`.
+    """
     if not holds:
         raise HoldfastError(otherwise)
 
@@ -135,16 +131,17 @@ def check_tasks(names: Sequence[str], given: Sequence[str]) -> None:
 def check_hosts(method: nn.Module, saved: Mapping[str, Any]) -> None:
     """Check a method's plain values: those of every part, and of the same kinds as in a new method."""
     mine = {path: m for path, m in method.named_modules() if isinstance(m, Stateful)}
-    _need(mine.keys() == saved.keys(), "the parts of the method differ")
+    need(mine.keys() == saved.keys(), "the parts of the method differ")
     for path, module in mine.items():
         values = saved[path]["host"]
         for key, value in module.host.items():
-            _need(key in values, f"the method's value {key!r} is missing")
-            same = _kind(value) is _kind(values[key]) and (value is None or _fits(values[key]))
-            _need(same, f"the method's value {key!r} is {str(values[key])[:50]}")
+            need(key in values, f"the method's value {key!r} is missing")
+            same = kind_of(value) is kind_of(values[key]) and (value is None or _fits(values[key]))
+            need(same, f"the method's value {key!r} is {str(values[key])[:50]}")
 
 
-def _kind(value: object) -> type:
+def kind_of(value: object) -> type:
+    """The type of a plain value; all numbers but truth values are of one kind."""
     return float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
 
 
@@ -173,7 +170,7 @@ def check_kinds(method: nn.Module, saved: Mapping[str, Tensor]) -> None:
     for name, tensor in method.named_buffers():
         if name in saved and not tensor.is_floating_point():
             same = not saved[name].is_floating_point() and saved[name].dim() == tensor.dim()
-            _need(
+            need(
                 same,
                 f"the method's {name} is {saved[name].dtype} in {saved[name].dim()} dimensions",
             )
@@ -185,147 +182,50 @@ def _same_form(name: str, mine: Tensor, saved: Tensor) -> None:
         raise HoldfastError(f"{name} has shape and type {theirs}, this learner's has {ours}")
 
 
-def check_method(learner: "Learner") -> None:
-    """Check what was put into the method: vectors as long as θ, memories and teachers that hold together."""
-    length = learner.space.layout.length
-    for module in learner.method.modules():
+def check_method(method: nn.Module, model: nn.Module, space: ParameterSpace) -> None:
+    """Check what was put into a method: vectors as long as θ, memories and teachers that hold together."""
+    for module in method.modules():
         if isinstance(module, Stateful):
-            _check_vectors(module, length)
+            _check_vectors(module, space.layout.length)
         if isinstance(module, Memory):
             check_memory(module)
         if isinstance(module, Snapshot):
             taken = module._buffers.get("theta") is not None
-            _need(taken == bool(module.host), "the teacher lacks its weights or its layout")
+            need(taken == bool(module.host), "the teacher lacks its weights or its layout")
             if taken:
-                _check_snapshot(module, learner)
+                _check_snapshot(module, model)
 
 
 def _check_vectors(module: Stateful, length: int) -> None:
     """Check that the vectors of a part are as long as θ. Some parts have vectors only within tasks, or only after one."""
     found = {name: module._buffers.get(name) for name in module.vectors}
     strange = sorted(found.keys() - module._buffers.keys())
-    _need(not strange, f"the method has no vector {str(strange[:1])[:100]}")
+    need(not strange, f"the method has no vector {str(strange[:1])[:100]}")
     for name, vector in found.items():
         fits = vector is None or (vector.dim() in (1, 2) and vector.shape[-1] == length)
-        _need(fits, f"the method's {name} is no vector of {length} entries")
+        need(fits, f"the method's {name} is no vector of {length} entries")
 
 
-def _check_snapshot(teacher: Snapshot, learner: "Learner") -> None:
+def _check_snapshot(teacher: Snapshot, model: nn.Module) -> None:
     """Check a teacher: it is the whole network, as it was after an earlier task."""
-    mine = {**dict(learner.model.named_parameters()), **dict(learner.model.named_buffers())}
+    head: Head = model.head  # type: ignore[assignment]
+    mine = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     layout = teacher.host["layout"]
     whole = isinstance(layout, list) and layout[-1:] == [teacher.get_buffer("theta").numel()]
     found = teacher.tensors() if whole else {}
     missing = [n for n in mine if n not in found and not n.startswith("head.")]
-    _need(whole and not missing, f"the teacher lacks parts of the network: {missing[:1]}")
+    need(whole and not missing, f"the teacher lacks parts of the network: {missing[:1]}")
     for name, tensor in found.items():
-        _need(name in mine, f"the teacher has a tensor {name[:100]!r}, the model has none")
+        need(name in mine, f"the teacher has a tensor {name[:100]!r}, the model has none")
         same = tensor.dtype == mine[name].dtype and tensor.dim() == mine[name].dim()
         same = same and tensor.shape[1:] == mine[name].shape[1:]  # heads grow in their rows
         grown = not tensor.dim() or tensor.shape[0] <= mine[name].shape[0]
-        _need(same and grown, f"the teacher's {name[:100]} has shape {tuple(tensor.shape)}")
+        need(same and grown, f"the teacher's {name[:100]} has shape {tuple(tensor.shape)}")
     outputs, tasks = teacher.host["outputs"], teacher.host["tasks"]
-    _need(type(outputs) is int and 0 < outputs <= learner.head.width, "the teacher's outputs")
-    _need(type(tasks) is int and 0 < tasks <= len(learner.head.ranges), "the teacher's tasks")
+    need(type(outputs) is int and 0 < outputs <= head.width, "the teacher's outputs")
+    need(type(tasks) is int and 0 < tasks <= len(head.ranges), "the teacher's tasks")
     ended = teacher._buffers.get("has_ended")  # of teachers for distillation
     fits = ended is None or (
-        ended.dtype == torch.bool and ended.dim() == 1 and len(ended) <= learner.head.width
+        ended.dtype == torch.bool and ended.dim() == 1 and len(ended) <= head.width
     )
-    _need(fits, "the teacher's outputs of ended tasks")
-
-
-def check_optimizer(
-    optimizer: Any,
-    plain: Mapping[str, Any],
-    tensors: Mapping[str, Tensor],
-    known: Mapping[str, Any],
-) -> None:
-    """Check an optimizer's groups, their options, and its state against the weights that it moves."""
-    groups = optimizer.param_groups
-    if len(plain["groups"]) != len(groups):
-        raise HoldfastError(
-            f"its optimizer has {len(plain['groups'])} parameter groups, this one {len(groups)}"
-        )
-    moved: list[Tensor] = []
-    for group, saved in zip(groups, plain["groups"], strict=True):
-        _same_options(group, saved["options"])
-        strange = [n for n in saved["params"] if n not in known]
-        _need(
-            not strange, f"its optimizer moves {str(strange[:1])[:100]}, which this learner lacks"
-        )
-        moved += [known[n] for n in saved["params"]]
-    _need(len({id(p) for p in moved}) == len(moved), "its optimizer moves a weight twice")
-    _check_moments(type(optimizer).__name__, plain["state"], tensors, moved)
-
-
-def _check_moments(
-    kind: str,
-    plain: Mapping[str, Mapping[str, Any]],
-    tensors: Mapping[str, Tensor],
-    moved: Sequence[Tensor],
-) -> None:
-    """Check what the optimizer remembers of each weight: fused kernels trust its shapes blindly."""
-    state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain.items()}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value
-    needed, possible = MOMENTS.get(kind, (set(), None))
-    for number, values in state.items():
-        _need(number < len(moved), f"its optimizer has a state for weight {number} of {len(moved)}")
-        if possible is not None:
-            names = values.keys()
-            _need(needed <= names <= possible, f"its optimizer's state is {sorted(names)}")
-            _same_moments(values, moved[number], number)
-
-
-def _same_moments(values: Mapping[str, Any], weight: Tensor, number: int) -> None:
-    for name, value in values.items():
-        if name == "step":
-            fits = isinstance(value, Tensor) and value.dim() == 0 and bool(value >= 0)
-        elif isinstance(value, Tensor):
-            fits = value.shape == weight.shape and value.dtype == weight.dtype
-        else:
-            fits = value is None and name == "momentum_buffer"
-        _need(fits, f"its optimizer's {name} of weight {number} has another shape or type")
-
-
-def _same_options(group: Mapping[str, Any], saved: Mapping[str, Any]) -> None:
-    """Check a group's options: those of this learner's optimizer, where only numbers may differ."""
-    names = group.keys() - {"params", "param_names", "initial_lr"}
-    _need(saved.keys() - {"initial_lr"} == names, f"its optimizer has the options {sorted(saved)}")
-    for name in names:
-        _same_option(name, group[name], saved[name])
-    _same_option("initial_lr", 0.1, saved.get("initial_lr", 0.1))
-
-
-def _same_option(key: str, mine: Any, saved: Any) -> None:
-    if isinstance(mine, Tensor):
-        mine = mine.item()
-    if isinstance(mine, tuple | list) and isinstance(saved, list) and len(mine) == len(saved):
-        for a, b in zip(mine, saved, strict=True):
-            _same_option(key, a, b)
-        return
-    if isinstance(mine, bool) or not isinstance(mine, int | float):
-        fits = type(mine) is type(saved) and mine == saved
-    else:
-        fits = _kind(saved) is float and 0 <= saved <= 1e9
-    _need(fits, f"its optimizer's {key} is {str(saved)[:50]}, this one's is {str(mine)[:50]}")
-
-
-def log_of(found: Any) -> tuple[dict[str, Any], list[str] | None]:
-    """What a run keeps beside its learner: the fields of its log, and its notes.
-
-    Raises:
-        HoldfastError: It is anything else.
-    """
-    from holdfast.training.fit import Log
-
-    try:
-        log: Log = TypeAdapter(Log).validate_python(found["run"])
-        notes = TypeAdapter(list[str] | None).validate_python(found["notes"])
-    except (ValidationError, KeyError, TypeError):
-        raise HoldfastError("it was not written by a run of holdfast") from None
-    for cell in log.cells:
-        _need(len(cell) == 7, "a cell of its matrix has not seven entries")
-    _need(log.peak >= 0, "its peak of memory is negative")
-    return asdict(log), notes
+    need(fits, "the teacher's outputs of ended tasks")

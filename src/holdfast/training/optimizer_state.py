@@ -1,97 +1,110 @@
-"""The optimizers of a learner in its checkpoints: groups by the names of parameters, and what is remembered of each."""
+"""An optimizer in a checkpoint: groups by the names of parameters, and what it remembers of each."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from holdfast.errors import HoldfastError
-from holdfast.training import contents
+from holdfast.training.optimizer_checks import check_optimizer
 
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
-
-NAMED = ("params", "param_names")  # the entries of an optimizer's group that are no options
+NOT_OPTIONS = ("params", "param_names")  # the entries of an optimizer's group that are no options
 
 
-def optimizers_of(learner: "Learner") -> dict[str, Optimizer]:
-    """The optimizers of a learner: `main`, and those of its methods' own parts."""
-    main = {} if learner._optimizer is None else {"main": learner._optimizer}
-    return main | {f"own.{k}": v for k, v in learner._own_optimizers.items()}
+@dataclass
+class SavedOptimizer:
+    """The state of an optimizer.
+
+    Attributes:
+        groups: For each group the names of its parameters ("params") and its options ("options").
+        plain: For each parameter, by its number as text, what is remembered and is no tensor.
+        tensors: What is remembered and is a tensor, by "<number of the parameter>.<name>".
+    """
+
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    plain: dict[str, dict[str, Any]] = field(default_factory=dict)
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def by_parameter(self) -> dict[int, dict[str, Any]]:
+        """What is remembered of each parameter, tensors and plain values together."""
+        state: dict[int, dict[str, Any]] = {}
+        for number, values in self.plain.items():
+            state[int(number)] = dict(values)
+        for key, value in self.tensors.items():
+            number, name = key.split(".", 1)
+            state.setdefault(int(number), {})[name] = value
+        return state
 
 
-def _names(learner: "Learner") -> dict[int, str]:
-    of_model = {id(p): f"model.{n}" for n, p in learner.model.named_parameters()}
-    return of_model | {id(p): f"method.{n}" for n, p in learner.method.named_parameters()}
+def saved_optimizer(optimizer: Optimizer, names: Mapping[int, str]) -> SavedOptimizer:
+    """The state of an optimizer.
 
-
-def collect_optimizer(
-    learner: "Learner", key: str, opt: Optimizer, tensors: dict[str, Tensor]
-) -> dict[str, Any]:
-    """The plain values of an optimizer; its tensors are added to `tensors`.
+    Args:
+        optimizer: The optimizer.
+        names: The name of each parameter by the `id` of the parameter.
 
     Raises:
         HoldfastError: It holds a parameter that has no name.
     """
-    names, state = _names(learner), opt.state_dict()
-    plain: dict[str, Any] = {"groups": [], "state": {}}
-    for group, real in zip(state["param_groups"], opt.param_groups, strict=True):
-        options = {
-            k: (v.item() if isinstance(v, Tensor) else v)
-            for k, v in group.items()
-            if k not in NAMED
-        }
-        if any(id(p) not in names for p in real["params"]):
+    saved = SavedOptimizer()
+    state = optimizer.state_dict()
+    for numbered, group in zip(state["param_groups"], optimizer.param_groups, strict=True):
+        if any(id(parameter) not in names for parameter in group["params"]):
             raise HoldfastError(
-                "the optimizer holds a parameter that belongs neither to the model nor to the method, so a checkpoint "
-                "could not name it; make that parameter a part of the model"
+                "the optimizer holds a parameter that belongs neither to the model nor to the "
+                "method, so a checkpoint could not name it; make that parameter a part of the model"
             )
-        plain["groups"].append(
-            {"params": [names[id(p)] for p in real["params"]], "options": options}
-        )
-    for index, values in state["state"].items():
-        for k, v in values.items():
-            if isinstance(v, Tensor):
-                tensors[f"optimizer.{key}.{index}.{k}"] = v
+        options = {
+            name: value.item() if isinstance(value, Tensor) else value
+            for name, value in numbered.items()
+            if name not in NOT_OPTIONS
+        }
+        parameters = [names[id(parameter)] for parameter in group["params"]]
+        saved.groups.append({"params": parameters, "options": options})
+    for number, values in state["state"].items():
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                saved.tensors[f"{number}.{name}"] = value
             else:
-                plain["state"].setdefault(str(index), {})[k] = v
-    return plain
+                saved.plain.setdefault(str(number), {})[name] = value
+    return saved
 
 
-def restore_optimizers(learner: "Learner", state: dict[str, Any], only: str | None = None) -> None:
-    """Restore the state of the optimizers that exist, or of one of them by name."""
-    saved = state["about"]["optimizers"]
-    if learner._optimizer is not None and "main" not in saved:
-        raise HoldfastError("it has no state of the optimizer")
-    for key, opt in optimizers_of(learner).items():
-        if key in saved and only in (None, key):
-            prefix = f"optimizer.{key}."
-            tensors = {
-                k.removeprefix(prefix): v
-                for k, v in state["tensors"].items()
-                if k.startswith(prefix)
-            }
-            _restore_optimizer(learner, opt, saved[key], tensors)
-
-
-def _restore_optimizer(
-    learner: "Learner", opt: Optimizer, plain: dict[str, Any], tensors: dict[str, Tensor]
+def restore_optimizer(
+    optimizer: Optimizer,
+    saved: SavedOptimizer,
+    parameters: Mapping[str, nn.Parameter],
 ) -> None:
-    by_name = {f"model.{n}": p for n, p in learner.model.named_parameters()}
-    by_name |= {f"method.{n}": p for n, p in learner.method.named_parameters()}
-    contents.check_optimizer(opt, plain, tensors, by_name)
-    for group, saved in zip(opt.param_groups, plain["groups"], strict=True):
-        group["params"] = [by_name[n] for n in saved["params"]]
-    groups, first = [], 0
-    for saved in plain["groups"]:
-        groups.append(
-            {**saved["options"], "params": list(range(first, first + len(saved["params"])))}
-        )
-        if "param_names" in opt.param_groups[0]:
-            groups[-1]["param_names"] = [n.removeprefix("model.") for n in saved["params"]]
-        first += len(saved["params"])
-    state: dict[int, dict[str, Any]] = {int(k): dict(v) for k, v in plain["state"].items()}
-    for key, value in tensors.items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = value.clone()
-    opt.load_state_dict({"state": state, "param_groups": groups})
+    """Put a saved state into an optimizer.
+
+    Args:
+        optimizer: An optimizer of the same kind, with as many groups.
+        saved: The state.
+        parameters: The parameters that exist now, by name.
+
+    Raises:
+        HoldfastError: The state does not fit the optimizer or the parameters.
+    """
+    check_optimizer(optimizer, saved.groups, saved.by_parameter(), parameters)
+    for group, kept in zip(optimizer.param_groups, saved.groups, strict=True):
+        group["params"] = [parameters[name] for name in kept["params"]]
+    has_names = "param_names" in optimizer.param_groups[0]
+    numbered_groups = []
+    first = 0
+    for kept in saved.groups:
+        numbers = list(range(first, first + len(kept["params"])))
+        numbered: dict[str, Any] = {**kept["options"], "params": numbers}
+        if has_names:
+            numbered["param_names"] = [name.removeprefix("model.") for name in kept["params"]]
+        numbered_groups.append(numbered)
+        first += len(numbers)
+    state = {
+        number: {
+            name: value.clone() if isinstance(value, Tensor) else value
+            for name, value in values.items()
+        }
+        for number, values in saved.by_parameter().items()
+    }
+    optimizer.load_state_dict({"state": state, "param_groups": numbered_groups})

@@ -6,10 +6,8 @@ and its buffers and all random generators are put back.
 """
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,97 +16,77 @@ from holdfast.errors import HoldfastError
 from holdfast.streams.inputs import refuse_inexact
 from holdfast.streams.task import ArrayPart, Part, Stream, Task
 from holdfast.training.dry_run import described, try_model, try_single_row
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.training.view import View
 
 PARTS = ("train", "validation", "test")
 
 
-def check_run(learner: "Learner", stream: Stream) -> None:
+def check_run(view: View, stream: Stream) -> None:
     """Refuse, before the first step, what would stop a run over a stream at a later step or task.
 
     Args:
-        learner: The learner, new or loaded.
+        view: The learner, new or loaded.
         stream: All tasks that it is going to be trained on.
 
     Raises:
         HoldfastError: The sizes, the types, the labels, the memory, the method or the model do not
             fit. The message says what to do.
     """
-    check_sizes(learner)
     for task in stream:
-        learner.order(task)  # epochs of every task, and a batch at least
-    _check_outputs(learner, stream)
-    for part in learner.method.parts:
-        part.check(learner, stream)
+        view.order(task)  # epochs of every task, and a batch at least
+    _check_outputs(view, stream)
+    for part in view.state.method.parts:
+        part.check(view, stream)
     rows = {task.name: _first_rows(task) for task in stream}
     _check_kinds(rows)
-    _check_capacity(learner, stream, rows)
-    _check_model(learner)
+    _check_capacity(view, stream, rows)
+    _check_model(view)
     known: set[tuple[Any, ...]] = set()
     for task in stream:
         x = rows[task.name]
-        _check_integers(learner, task, x)
+        _check_integers(view, task, x)
         if (kind := (x.dtype, tuple(x.shape[1:]))) not in known:
             known.add(kind)
-            try_model(learner, task, x)
+            try_model(view.forward, task, x)
     sizes = [len(task.train) for task in stream]
-    if any(1 in _batch_sizes(learner, n) for n in sizes):
-        try_single_row(learner, stream[0], rows[stream[0].name])
+    if any(1 in _batch_sizes(view, n) for n in sizes):
+        try_single_row(view.forward, stream[0], rows[stream[0].name])
 
 
-def check_task(learner: "Learner", task: Task) -> None:
+def check_task(view: View, task: Task) -> None:
     """Refuse, before a task begins, what would stop it in the middle: `check_run` for a single task.
 
     Args:
-        learner: The learner, before `begin`.
+        view: The learner, before `begin`.
         task: The task.
 
     Raises:
         HoldfastError: As `check_run`.
     """
-    check_sizes(learner)
-    learner.order(task)
+    view.order(task)
     _check_labels(task)
-    _check_width(learner, task.outputs[1])
-    _check_model(learner)
+    _check_width(view, task.outputs[1])
+    _check_model(view)
     x = _first_rows(task)
-    _check_integers(learner, task, x)
-    try_model(learner, task, x)
-    if 1 in _batch_sizes(learner, len(task.train)):
-        try_single_row(learner, task, x)
+    _check_integers(view, task, x)
+    try_model(view.forward, task, x)
+    if 1 in _batch_sizes(view, len(task.train)):
+        try_single_row(view.forward, task, x)
 
 
-# ---- sizes
-
-
-def check_sizes(learner: "Learner") -> None:
-    """Refuses numbers of epochs, steps or rows that are no counts."""
-    epochs = learner.epochs if isinstance(learner.epochs, Sequence) else [learner.epochs]
-    for value in epochs:
-        _count("epochs", value, 0)
-    _count("batch_size", learner.batch_size, 1)
-    if learner.steps is not None:
-        _count("steps", learner.steps, 0)
-    _count("accumulate", learner.accumulate, 1)
-
-
-def _count(name: str, value: object, least: int) -> None:
-    whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not whole or value < least:  # type: ignore[operator]
-        raise HoldfastError(
-            f"{name} must be a whole number of at least {least}, got {str(value)[:50]!r}"
-        )
-
-
-def _batch_sizes(learner: "Learner", rows: int) -> set[int]:
+def _batch_sizes(view: View, rows: int) -> set[int]:
     """The sizes of the forward passes over a task of so many rows."""
-    last = rows % learner.batch_size
-    sizes = {learner.batch_size} if rows >= learner.batch_size else set()
-    if last and not learner.drop_last:
+    settings = view.setup.settings
+    last = rows % settings.batch_size
+    sizes = set()
+    if rows >= settings.batch_size:
+        sizes.add(settings.batch_size)
+    if last and not settings.drop_last:
         sizes.add(last)
-    return {-(-n // learner.accumulate) for n in sizes} | {n // learner.accumulate for n in sizes}
+    # Micro-batches of one batch differ by one row at most.
+    smaller = {size // settings.accumulate for size in sizes}
+    larger = {-(-size // settings.accumulate) for size in sizes}
+    return smaller | larger
 
 
 # ---- labels and outputs
@@ -132,7 +110,7 @@ def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
     x, y = pair
     if not isinstance(x, Tensor) or not isinstance(y, Tensor):
         raise HoldfastError(
-            f"a step takes a batch of learner.batches(), or a pair of tensors (inputs, labels), got {_contents(batch)}"
+            f"a step takes a batch of learner.view.batches(), or a pair of tensors (inputs, labels), got {_contents(batch)}"
         )
     if y.dim() != 1 or len(x) != len(y) or not len(y):
         raise HoldfastError(
@@ -157,7 +135,7 @@ def _contents(batch: object) -> str:
     return f"a {type(batch).__name__} alone"
 
 
-def _check_outputs(learner: "Learner", stream: Stream) -> None:
+def _check_outputs(view: View, stream: Stream) -> None:
     for task in stream:
         if not 0 <= task.outputs[0] < task.outputs[1] <= stream.outputs:
             raise HoldfastError(
@@ -165,7 +143,7 @@ def _check_outputs(learner: "Learner", stream: Stream) -> None:
                 f"stream has {stream.outputs}; build the stream with one of holdfast.streams"
             )
         _check_labels(task)
-    _check_width(learner, stream.outputs)
+    _check_width(view, stream.outputs)
 
 
 def _check_labels(task: Task) -> None:
@@ -184,8 +162,8 @@ def _labels(part: Part | None) -> Tensor | None:
     return part.y if isinstance(part, ArrayPart) else None
 
 
-def _check_width(learner: "Learner", outputs: int) -> None:
-    head = learner.head
+def _check_width(view: View, outputs: int) -> None:
+    head = view.head
     if head.kind in ("masked", "fixed") and head.width < outputs:
         raise HoldfastError(
             f"the tasks have {outputs} outputs, but the model's {head.kind} head has {head.width}; build the model with outputs={outputs}"
@@ -229,9 +207,9 @@ def _check_kinds(rows: dict[str, Tensor]) -> None:
             )
 
 
-def _check_integers(learner: "Learner", task: Task, x: Tensor) -> None:
+def _check_integers(view: View, task: Task, x: Tensor) -> None:
     """Refuses integers that a model would get as floats which cannot hold them."""
-    if _kind(x.dtype) != "integers" or learner.keeps_integers(x.to(learner.device), task.outputs):
+    if _kind(x.dtype) != "integers" or view.forward.keeps_integers(x.to(view.device), task.outputs):
         return
     for name in PARTS:
         part = getattr(task, name)
@@ -242,9 +220,9 @@ def _check_integers(learner: "Learner", task: Task, x: Tensor) -> None:
 # ---- memory
 
 
-def _check_capacity(learner: "Learner", stream: Stream, rows: dict[str, Tensor]) -> None:
+def _check_capacity(view: View, stream: Stream, rows: dict[str, Tensor]) -> None:
     """Refuses memories that are larger than the machine, and tasks whose rows one memory cannot hold."""
-    memories = [m for m in learner.method.modules() if isinstance(m, Memory)]
+    memories = [m for m in view.state.method.modules() if isinstance(m, Memory)]
     if not memories:
         return
     shapes = {tuple(x.shape[1:]): name for name, x in rows.items()}
@@ -262,7 +240,7 @@ def _check_capacity(learner: "Learner", stream: Stream, rows: dict[str, Tensor])
             memory.policy in GROWING
         ):  # the capacity is that of a group, and room is made as rows come
             capacity = min(capacity, total) * stream.outputs
-        needed, there = capacity * x[0].numel() * x.element_size(), _memory_of(learner.device)
+        needed, there = capacity * x[0].numel() * x.element_size(), _memory_of(view.device)
         if there and needed > there:
             raise HoldfastError(
                 f"a memory of {capacity:,} examples takes {needed:.3g} bytes, but this machine has "
@@ -283,10 +261,10 @@ def _memory_of(device: torch.device) -> int:
 # ---- the model
 
 
-def _check_model(learner: "Learner") -> None:
+def _check_model(view: View) -> None:
     """Refuses a model that training cannot change, or that is on another device."""
-    model = learner.model
-    grows = learner.head.kind in (
+    model = view.model
+    grows = view.head.kind in (
         "separate",
         "growing",
     )  # its first parameters come with its first task
@@ -295,8 +273,8 @@ def _check_model(learner: "Learner") -> None:
             "the model has no trainable parameter; expected at least one with requires_grad=True"
         )
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        if tensor.device.type != learner.device.type:
+        if tensor.device.type != view.device.type:
             raise HoldfastError(
-                f"{name} of the model is on {tensor.device}, the learner trains on {learner.device}; "
+                f"{name} of the model is on {tensor.device}, the learner trains on {view.device}; "
                 "pass device= to the learner, which moves the model, and leave the model there"
             )

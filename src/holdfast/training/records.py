@@ -1,49 +1,60 @@
-"""What a learner tells the user's logger while it trains: plain dicts, under a step that rises over the whole run."""
+"""What a learner tells the user's logger: plain dicts, with a step that rises over the whole run."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.training.progress import Progress
+from holdfast.training.setup import Setup
 
 
-def after_step(learner: "Learner", loss: Tensor | None) -> None:
-    """Count a step, and log it every `log_every` steps of a task.
+class Records:
+    """Sends records of steps and evaluations to the user's function, if there is one."""
 
-    Args:
-        learner: The learner.
-        loss: The loss of the step; None for methods that train no weight.
-    """
-    learner.task_steps += 1
-    learner.steps_done += 1
-    if learner.log is None:
-        return
-    learner._unlogged = {**_where(learner), **({} if loss is None else {"loss": loss})}
-    if learner.task_steps % learner.log_every == 0:
-        last_step(learner)
+    def __init__(self, setup: Setup) -> None:
+        self._log = setup.log
+        self._every = setup.log_every
+        self._unsent: dict[str, Any] | None = None  # of the newest step, until it is sent
+
+    def after_step(self, progress: Progress, loss: Tensor | None) -> None:
+        """Note a step; every `log_every` steps of a task, its record is sent.
+
+        Args:
+            progress: How far training has come, this step included.
+            loss: The loss of the step; None for methods that train no weight.
+        """
+        if self._log is None:
+            return
+        self._unsent = _where(progress)
+        if loss is not None:
+            self._unsent["loss"] = loss
+        if progress.task_steps % self._every == 0:
+            self.last_step()
+
+    def last_step(self) -> None:
+        """Send the record of the newest step unless it was sent: a task may have few steps."""
+        record = self._unsent
+        self._unsent = None
+        if self._log is not None and record is not None:
+            self._log(record)
+
+    def evaluated(self, progress: Progress, means: Mapping[str, Mapping[str, float]]) -> None:
+        """Send the mean scores of an evaluation.
+
+        Args:
+            progress: How far training has come.
+            means: "score" (on test parts) and "validation", each a mean score by the name of a task.
+        """
+        if self._log is not None:
+            by_part = {part: dict(by_task) for part, by_task in means.items()}
+            self._log(_where(progress) | by_part)
 
 
-def last_step(learner: "Learner") -> None:
-    """Log the newest step unless it was logged: a task may be shorter than `log_every`."""
-    record, learner._unlogged = learner._unlogged, None
-    if learner.log is not None and record is not None:
-        learner.log(record)
-
-
-def evaluated(learner: "Learner", scores: Mapping[str, Mapping[str, float]]) -> None:
-    """Log the mean scores of an evaluation.
-
-    Args:
-        learner: The learner.
-        scores: "score" (on test parts) and "validation", each a mean score by the name of a task.
-    """
-    if learner.log is not None:
-        learner.log({**_where(learner), **{part: dict(found) for part, found in scores.items()}})
-
-
-def _where(learner: "Learner") -> dict[str, Any]:
-    """The newest task (None before the first), the step over all tasks, and the step within the task."""
-    task = learner.names[-1] if learner.names else None
-    return {"task": task, "step": learner.steps_done, "task_step": learner.task_steps}
+def _where(progress: Progress) -> dict[str, Any]:
+    """The newest task (None before the first), the step over all tasks, and that in the task."""
+    return {
+        "task": progress.names[-1] if progress.names else None,
+        "step": progress.steps,
+        "task_step": progress.task_steps,
+    }

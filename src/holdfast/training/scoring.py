@@ -6,17 +6,11 @@ higher is better. It may say between which values scores lie: `scorer.score_rang
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
 from torch import Tensor
 
-from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError, first_line
-from holdfast.streams.task import Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
 
 Scorer = Callable[[Tensor, Tensor], Tensor]
 UNKNOWN_RANGE = (-1e30, 1e30)
@@ -119,26 +113,3 @@ def scores_of(scorer: Scorer, logits: Tensor, y: Tensor) -> Tensor:
             f"[{low:g}, {high:g}]; set {name}.score_range to what they lie between"
         )
     return found
-
-
-@torch.no_grad()
-def rehearse(learner: "Learner", task: Task) -> None:
-    """Score a few test examples of a task that was begun, before its first step: a run must not fail at its end.
-
-    The network's own logits are used, because some methods predict only after they have seen data.
-
-    Args:
-        learner: A learner; it stays as it was, with its random streams.
-        task: The task that is being trained.
-
-    Raises:
-        HoldfastError: As `scores_of`.
-    """
-    if learner.scorer is accuracy:
-        return
-    rows = 5 if learner.head.width != 5 else 6  # other than the outputs, so that (C,) is no (N,)
-    known = task.index if learner.scenario == "task" else None
-    with learner.random.aside("rehearsal"), evaluating(learner.model):
-        x, y, _ = task.test.fetch(torch.arange(min(rows, len(task.test))))
-        logits = learner.model(learner.prepare(x.to(learner.device), augment=False), known)
-        scores_of(learner.scorer, logits, y.to(learner.device))

@@ -1,12 +1,9 @@
 """The order of tasks: a learner takes each task of one stream once, in the order of the stream."""
 
-from typing import TYPE_CHECKING
-
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Stream, Task
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.training.state import InTask
+from holdfast.training.view import View
 
 GO_ON = "go on with the stream that it was trained on, in the same order, or make a new learner"
 AGAIN = {  # how to train again on what was learnt
@@ -17,23 +14,23 @@ AGAIN = {  # how to train again on what was learnt
 }
 
 
-def check_next(learner: "Learner", task: Task) -> None:
+def check_next(view: View, task: Task) -> None:
     """Refuse a task whose turn it is not.
 
     Args:
-        learner: The learner, between two tasks.
+        view: The learner, between two tasks.
         task: The task that it is to begin.
 
     Raises:
         HoldfastError: It was learnt, or others come first. The message says what to do.
     """
-    done = len(learner.names)
+    done = len(view.state.progress.names)
     if task.index == done:
         return
-    if task.name in learner.names:
+    if task.name in view.state.progress.names:
         raise HoldfastError(
             f"tasks come in order, each once: task {task.name!r} was learnt already (number "
-            f"{learner.names.index(task.name)} of {done}). {AGAIN[learner.scenario]}"
+            f"{view.state.progress.names.index(task.name)} of {done}). {AGAIN[view.scenario]}"
         )
     advice = (
         "train the tasks before it first" if task.index > done else "build one stream of all tasks"
@@ -43,17 +40,17 @@ def check_next(learner: "Learner", task: Task) -> None:
     )
 
 
-def check_begun(learner: "Learner", stream: Stream) -> None:
+def check_begun(view: View, stream: Stream) -> None:
     """Refuse to go on with a stream that is not the one that a learner has been trained on.
 
     Args:
-        learner: A learner that may have begun tasks, in this process or before it was saved.
+        view: A learner that may have begun tasks, in this process or before it was saved.
         stream: The stream that it is to go on with.
 
     Raises:
         HoldfastError: The tasks that it has begun are not the first tasks of the stream.
     """
-    begun, given = learner.names, [t.name for t in stream]
+    begun, given = view.state.progress.names, [t.name for t in stream]
     if len(begun) > len(given):
         raise HoldfastError(
             f"the learner has begun {len(begun)} tasks, the stream has {len(given)}; {GO_ON}"
@@ -63,22 +60,22 @@ def check_begun(learner: "Learner", stream: Stream) -> None:
             raise HoldfastError(
                 f"task number {k} of the stream is {given[k]!r}, but the learner was trained on {name!r} there; {GO_ON}"
             )
-        mine, theirs = learner.head.ranges[k], stream[k].outputs
+        mine, theirs = view.head.ranges[k], stream[k].outputs
         if tuple(mine) != tuple(theirs):  # lists, if they come from a file
             raise HoldfastError(
                 f"task {name!r} of the stream has the outputs {_span(theirs)}, but the learner was trained with {_span(mine)}; {GO_ON}"
             )
-    if learner.active and not learner._resume:
+    if isinstance(view.state.phase, InTask):
         raise HoldfastError(f"task {begun[-1]!r} has not ended; call end() before fit")
 
 
-def check_left(learner: "Learner", stream: Stream) -> None:
+def check_left(view: View, stream: Stream) -> None:
     """Refuse a run over a stream of which every task was learnt: it would train and evaluate nothing.
 
     Raises:
         HoldfastError: No task is left.
     """
-    if len(learner.names) == len(stream) and not learner.active:
+    if len(view.state.progress.names) == len(stream) and not view.state.active:
         raise HoldfastError(
             f"the learner has learnt all {len(stream)} tasks of the stream, so nothing is left to train; "
             "score it with evaluate(task), or make a new learner"

@@ -1,15 +1,13 @@
 """The state of a learner before a checkpoint is put into it, so that a checkpoint that does not fit changes nothing."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from holdfast.engine.stateful import Stateful
-
-if TYPE_CHECKING:
-    from holdfast.training.learner import Learner
+from holdfast.training.state import TrainingState
 
 Container = dict | list | set
 
@@ -20,18 +18,25 @@ class Photograph:
     Containers are restored in place, because other objects hold references to them.
     """
 
-    def __init__(self, learner: "Learner") -> None:
+    def __init__(self, state: TrainingState) -> None:
         """Take the photograph. It needs as much memory again as the learner's tensors."""
-        modules = {id(m): m for root in (learner.model, learner.method) for m in root.modules()}
-        optimizers = [o for o in (learner._optimizer, *learner._own_optimizers.values()) if o]
-        parts = [learner.space, learner.random, learner.scheduler, learner.scaler]
-        objects = [learner, *modules.values(), *(p for p in parts if p is not None)]
+        modules = {id(m): m for root in (state.model, state.method) for m in root.modules()}
+        held = state.optimizers
+        optimizers = list(held.all().values())
+        parts = [
+            state.space,
+            state.random,
+            state.progress,
+            state.initial,
+            held,
+            held.scheduler,
+            held.scaler,
+        ]
+        objects = [state, *modules.values(), *(part for part in parts if part is not None)]
         self._attributes = [(vars(o), _copied(vars(o))) for o in objects]
         self._optimizers = [(o, _of_optimizer(o)) for o in optimizers]
-        self._tensors = [
-            (t, t.data, t.detach().clone()) for t in _tensors(learner, modules.values())
-        ]
-        generators = [learner.augmentation]
+        self._tensors = [(t, t.data, t.detach().clone()) for t in _tensors(state, modules.values())]
+        generators = [state.augmentation]
         for module in modules.values():
             generators += module._generators.values() if isinstance(module, Stateful) else ()
         self._generators = [(g, g.get_state()) for g in generators]
@@ -76,10 +81,10 @@ def _of_optimizer(optimizer: Optimizer) -> tuple[list[dict[str, Any]], dict[Any,
     return groups, {p: dict(values) for p, values in optimizer.state.items()}
 
 
-def _tensors(learner: "Learner", modules: Any) -> list[Tensor]:
+def _tensors(state: TrainingState, modules: Any) -> list[Tensor]:
     """All tensors that may be written in place, each once."""
-    found: list[Tensor] = [learner.space.theta]
-    found += [learner._initial] if learner._initial is not None else []
+    found: list[Tensor] = [state.space.theta]
+    found += [state.initial.theta] if state.initial is not None else []
     for module in modules:
         owned: list[Tensor | None] = [*module._parameters.values(), *module._buffers.values()]
         found += [t for t in owned if isinstance(t, Tensor | nn.Parameter)]

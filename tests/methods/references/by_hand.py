@@ -105,7 +105,7 @@ def record(spec: str, scenario: str = "domain", tasks: int = 3, **options: objec
     def step(batch: Batch) -> Tensor:
         seen.clear()
         sampled.clear()
-        number = learner.task_steps
+        number = learner.view.task_steps
         loss = plain_step(batch)
         kept = Moment(seen[0], list(sampled), parameters(learner.model), number, batch.first_epoch)
         run.lessons[-1].moments.append(kept)
@@ -117,7 +117,7 @@ def record(spec: str, scenario: str = "domain", tasks: int = 3, **options: objec
         x, y, _ = task.train.fetch(torch.arange(len(task.train)))
         lesson = Lesson(task.index, x, y, task.outputs, parameters(learner.model))
         run.lessons.append(lesson)
-        for batch in learner.batches():
+        for batch in learner.view.batches():
             learner.step(batch)
         lesson.phase = len(lesson.moments)
         learner.end()

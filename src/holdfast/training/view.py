@@ -1,57 +1,148 @@
-"""Questions to a learner that change nothing: gradients, losses, features and importances on rows that are not being trained on."""
+"""A learner as its method sees it: what it trains, how far it has come, and questions about it.
 
-from collections.abc import Callable, Iterator
+Questions (gradients, losses, features, importances on rows that are not being trained on) change
+nothing: weights, statistics of BatchNorm and random generators are afterwards as they were.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
-from holdfast.engine.batch import Batch, Block, Step
+from holdfast.engine.batch import Batch, Block
 from holdfast.engine.fisher import fisher_diagonal
 from holdfast.engine.loss import cross_entropy, restrict, within
 from holdfast.engine.magnitudes import mean_magnitude
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
+from holdfast.errors import HoldfastError
+from holdfast.methods.view import Logits, MakeOptimizer
 from holdfast.models.heads import Head
-from holdfast.streams.task import Part, Task
+from holdfast.streams.order import BatchOrder
+from holdfast.streams.task import Task
+from holdfast.training.batches import order_of, read
+from holdfast.training.forward import Forward
+from holdfast.training.setup import Setup
+from holdfast.training.state import TrainingState
+from holdfast.training.watch import warn_if_unstable
 
-Logits = Callable[[nn.Module, Tensor], Tensor]
+CHUNK = 4096  # examples that are fetched at once
 
 
-class Probing:
-    """What methods may ask of a learner (its base class)."""
+class View:
+    """Implements `methods.view.LearnerView`.
 
-    model: nn.Module
-    space: ParameterSpace
-    scenario: str
-    device: torch.device
-    tasks: list[Task]
+    Attributes:
+        setup: What the learner was told.
+        state: What training changes.
+        forward: The forward pass.
+    """
+
+    def __init__(self, setup: Setup, state: TrainingState) -> None:
+        self.setup = setup
+        self.state = state
+        self.forward = Forward(setup, state)
+
+    # ---- what is trained
+
+    @property
+    def model(self) -> nn.Module:
+        """The network, as the method wrapped it."""
+        return self.state.model
 
     @property
     def head(self) -> Head:
-        """The model's head."""
-        return self.model.head  # type: ignore[return-value]
+        """The network's output layer."""
+        return self.state.head
 
-    def forward(self, batch: Batch) -> Step:
-        """Raw rows → network input, features and logits."""
-        raise NotImplementedError
+    @property
+    def space(self) -> ParameterSpace:
+        """θ and its gradient as vectors."""
+        return self.state.space
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return self.setup.device
+
+    @property
+    def scenario(self) -> str:
+        """The scenario."""
+        return self.setup.scenario
+
+    # ---- how far training has come
+
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """The tasks so far, the current one last."""
+        return self.state.tasks
+
+    @property
+    def task_number(self) -> int:
+        """How many tasks came before the current one: 0 during the first task."""
+        return self.state.task_number
+
+    @property
+    def training_task(self) -> Task | None:
+        """What is trained on for the current task; None between two tasks."""
+        return self.state.training_task
+
+    @property
+    def task_steps(self) -> int:
+        """How many steps of the current task are done."""
+        return self.state.progress.task_steps
+
+    @property
+    def active(self) -> bool:
+        """Whether a task is being trained."""
+        return self.state.active
+
+    @property
+    def seen_outputs(self) -> int:
+        """How many outputs the tasks so far have."""
+        return self.state.progress.seen_outputs
+
+    @property
+    def learning_rate(self) -> float:
+        """The present learning rate of the optimizer's first group."""
+        return self.state.optimizers.learning_rate
+
+    def order(self, task: Task) -> BatchOrder:
+        """The batches of a task: how many there are, and which rows each has."""
+        return order_of(self.setup, self.state.takes_steps, task)
+
+    def batches(self) -> Iterator[Batch]:
+        """The current task's batches, from the step reached so far."""
+        task = self.need_task()
+        return read(self.setup, self.state, task.train, self.order(task), self.task_steps)
+
+    def need_task(self) -> Task:
+        """What is trained on for the current task.
+
+        Raises:
+            HoldfastError: No task has begun.
+        """
+        if self.training_task is None:
+            raise HoldfastError("no task is being trained; call begin(task) first")
+        return self.training_task
+
+    # ---- forward passes and gradients
 
     def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
-        """Raw rows on the device as the network takes them."""
-        raise NotImplementedError
-
-    def rows_at_once(self, task: Task, part: str, rows: Part) -> int:
-        """The number of rows that one forward pass without gradients takes, by their bytes."""
-        raise NotImplementedError
+        """Turn raw rows (B, ...) into inputs of the network."""
+        return self.forward.prepare(x, augment)
 
     def competing(self, batch: Batch) -> Any:
         """The outputs that compete in the loss of each row."""
-        raise NotImplementedError
+        return self.forward.competing(batch)
 
-    def _generators(self) -> list[torch.Generator]:
-        raise NotImplementedError
+    def all_logits(self, features: Tensor) -> Tensor:
+        """Logits of every output that is open, whatever the task."""
+        return self.state.head(features, None)
 
     def gradient_on(self, batch: Batch, out: Tensor | None = None) -> Tensor:
         """The gradient of the plain loss on other rows, θ-shaped; g, BatchNorm statistics and generators are left as they were.
@@ -59,7 +150,7 @@ class Probing:
         `out` is overwritten where given, else a new vector is made.
         """
         vector = torch.zeros_like(self.space.theta) if out is None else out.zero_()
-        with torch.enable_grad(), self.undisturbed():
+        with torch.enable_grad(), self.state.undisturbed():
             step = self.forward(batch)
             loss = cross_entropy(step.logits, batch.y, step.competing, batch)
             with self.space.writing_to(vector):
@@ -69,27 +160,13 @@ class Probing:
     @torch.no_grad()
     def losses_on(self, batch: Batch) -> Tensor:
         """The plain loss of each row, (B,), in training mode; BatchNorm statistics and generators are left as they were."""
-        with self.undisturbed():
+        with self.state.undisturbed():
             step = self.forward(batch)
             return F.cross_entropy(
                 restrict(step.logits, step.competing),
                 within(batch.y, step.competing),
                 reduction="none",
             )
-
-    @contextmanager
-    def undisturbed(self) -> Iterator[None]:
-        """Forward passes inside leave the network's buffers and the generators they draw from as they were."""
-        kept = [(b, b.clone()) for b in self.model.buffers()]
-        states = [g.get_state() for g in self._generators()]
-        try:
-            yield
-        finally:
-            for generator, state in zip(self._generators(), states, strict=True):
-                generator.set_state(state)
-            with torch.no_grad():
-                for buffer, value in kept:
-                    buffer.copy_(value)
 
     @contextmanager
     def at(self, theta: Tensor) -> Iterator[None]:
@@ -108,7 +185,7 @@ class Probing:
         """Features (N, D), in eval mode and not augmented, of a task's training examples in order, or of raw inputs (N, ...)."""
         if isinstance(rows, Task):
             order = torch.arange(len(rows.train)).split(
-                self.rows_at_once(rows, "train", rows.train)
+                self.forward.rows_at_once(rows, "train", rows.train)
             )
             pieces = [self.embed(x, rows.index) for x, _, _ in rows.train.batches(order)]
             return torch.cat(pieces)
@@ -120,12 +197,12 @@ class Probing:
         self, task: Task, *, samples: int, labels: str, generator: torch.Generator
     ) -> Tensor:
         """The Fisher diagonal on `samples` random training examples of a task (0: all), over the outputs that compete in its loss."""
-        x, y, logits = self.probe(task, samples, generator)
+        x, y, logits = self.examples_of(task, samples, generator)
         return fisher_diagonal(self.space, logits, x, y, labels=labels, generator=generator)
 
     def output_sensitivity(self, task: Task, *, samples: int, generator: torch.Generator) -> Tensor:
         """E_x |∂ ½‖f(x)‖² / ∂θ| per example, f the outputs that compete in the task's loss; no labels are used (MAS)."""
-        x, _, logits = self.probe(task, samples, generator)
+        x, _, logits = self.examples_of(task, samples, generator)
 
         def half_norm(module: nn.Module, part: Tensor) -> Tensor:
             return logits(module, part).square().sum(1, keepdim=True) / 2
@@ -142,7 +219,7 @@ class Probing:
         with torch.enable_grad():
             return fisher_diagonal(self.space, logits, x, y, labels="empirical")
 
-    def probe(
+    def examples_of(
         self, task: Task, samples: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Logits]:
         """Random training examples (0: all) as the network takes them, labels as positions among the outputs that compete, and those
@@ -155,7 +232,7 @@ class Probing:
 
     def _in_play(self, batch: Batch) -> tuple[Tensor, Logits]:
         """For rows of one task: labels as positions among the outputs that compete, and the function that gives those outputs' logits."""
-        competing = self.competing(batch)
+        competing = self.forward.competing(batch)
         if isinstance(competing, Tensor):
             competing = (
                 competing[0].nonzero().flatten()
@@ -170,3 +247,13 @@ class Probing:
             )
 
         return within(batch.y, competing), logits
+
+    # ---- what a method may do besides returning values
+
+    def optimizer_for(self, name: str, module: nn.Module, make: MakeOptimizer) -> Optimizer:
+        """An optimizer for a trainable part of the method itself. Checkpoints contain it."""
+        return self.state.optimizer_for(name, module, make)
+
+    def warn_if_unstable(self, strength: float, largest: float) -> None:
+        """Warn if a quadratic penalty of this strength makes gradient descent diverge."""
+        warn_if_unstable(self.state.optimizers.main, strength, largest)

@@ -1,0 +1,65 @@
+"""Looking at what the network does with a few rows, before it is trained and without a trace."""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.engine.snapshot import evaluating
+from holdfast.training.state import TrainingState
+
+
+@contextmanager
+def looking(state: TrainingState, outputs: tuple[int, int]) -> Iterator[nn.Module]:
+    """The network, ready for a task with these outputs; whatever a forward pass changes is put back.
+
+    Before the first task this is a copy of the network's structure with the network's own tensors, in
+    which the first task's outputs are open.
+    """
+    generators = [*state.random.all_generators(), state.augmentation]
+    drawn = [generator.get_state() for generator in generators]
+    trainable = [(parameter, parameter.requires_grad) for parameter in state.model.parameters()]
+    try:
+        with state.undisturbed():
+            yield state.model if state.head.ranges else _opened(state.model, outputs)
+    finally:
+        for parameter, flag in trainable:
+            parameter.requires_grad_(flag)
+        for generator, before in zip(generators, drawn, strict=True):
+            generator.set_state(before)
+
+
+def _opened(model: nn.Module, outputs: tuple[int, int]) -> nn.Module:
+    """A copy of a network's structure, with its tensors, whose head has opened a first task."""
+    shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
+    try:
+        twin = copy.deepcopy(model, shared)
+    except Exception:  # a network that cannot be copied is looked at without a task
+        return model
+    twin.head.open(0, *outputs)  # type: ignore[union-attr, operator]
+    return twin
+
+
+def takes_integers(state: TrainingState, x: Tensor, outputs: tuple[int, int] = (0, 1)) -> bool:
+    """Whether integer inputs reach the network as integers, which are then indices.
+
+    They do if the network has an embedding, or runs on them. Otherwise they are numbers, and become
+    floats.
+
+    Args:
+        state: The network.
+        x: A few rows of integers on its device.
+        outputs: The outputs of the first task, for a network that has none yet.
+    """
+    embeddings = nn.Embedding | nn.EmbeddingBag
+    if any(isinstance(module, embeddings) for module in state.model.modules()):
+        return True
+    first_task = state.setup.known_task(0)
+    with looking(state, outputs) as model, torch.no_grad(), evaluating(model):
+        try:
+            model.features(x, first_task)  # type: ignore[operator]
+        except Exception:  # networks fail in many ways on numbers that are no indices of theirs
+            return False
+    return True

@@ -1,0 +1,64 @@
+"""Settings as classes of validated fields, and their mistakes as one sentence."""
+
+import re
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from holdfast.errors import HoldfastError, reading, unknown
+
+LONGEST_SHOWN = 200  # characters of a wrong value in a message
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """Base of all settings: no other fields than the declared ones, no NaN, and no change later."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def validated(kind: type[Kind], **values: Any) -> Kind:
+    """Build a config, and say its first mistake in one sentence.
+
+    Args:
+        kind: The class, such as `RunConfig`.
+        **values: Its fields, from anywhere.
+
+    Returns:
+        The config.
+
+    Raises:
+        HoldfastError: A value is missing, unknown, of the wrong kind or out of range.
+    """
+    with reading("the settings", "plain values of TOML or JSON"):
+        try:
+            return kind(**values)
+        except ValidationError as error:
+            raise HoldfastError(explain(error, kind)) from None
+
+
+def explain(error: ValidationError, kind: type[BaseModel]) -> str:
+    """The first mistake of a config: where it is, what was expected, and what came."""
+    errors = error.errors()
+    same_field = [e for e in errors if e["loc"][:2] == errors[0]["loc"][:2]]
+    # If a field allows several types, pydantic reports each; the one that fitted furthest says most.
+    first = max(same_field, key=lambda e: len(e["loc"]))
+    # It also adds the name of the type that was tried, such as "constrained-int".
+    steps = [str(step) for step in first["loc"] if not re.search(r"[-\[(]", str(step))]
+    where = ".".join(steps) or kind.__name__
+    if first["type"] == "extra_forbidden":
+        return str(unknown("setting", where, _fields_beside(kind, first["loc"])))
+    message = first["msg"].removeprefix("Value error, ")
+    if isinstance(first.get("ctx", {}).get("error"), HoldfastError):
+        return message
+    got = repr(first["input"])
+    shortened = got[:LONGEST_SHOWN] + "…" * (len(got) > LONGEST_SHOWN)
+    return f"{where}: {message}, got {shortened}"
+
+
+def _fields_beside(kind: Any, path: tuple[int | str, ...]) -> list[str]:
+    """The names of the fields at the place where an unknown one was given."""
+    for step in path[:-1]:
+        field = getattr(kind, "model_fields", {}).get(step)
+        kind = getattr(field, "annotation", None)
+    return list(getattr(kind, "model_fields", {}))
