@@ -135,8 +135,8 @@ def ours(spec: str, stream: Stream, boundary: bool) -> tuple[float, float]:
     for task in stream:
         start = time.perf_counter()
         learner.begin(task)
-        with learner.randomness():
-            for batch in learner.batches():
+        with learner.state.random.active():
+            for batch in learner.view.batches():
                 learner.step(batch)
         if not boundary:
             seconds += time.perf_counter() - start

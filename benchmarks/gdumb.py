@@ -100,13 +100,14 @@ def one(recipe: Recipe, stream: Stream, seed: int, passes: int) -> list[float]:
     )
     *earlier, last = stream
     for task in earlier:
-        learner.adopt(task)
+        learner.begin(task)
+        learner.end()
     learner.begin(last)
-    per_pass, found = learner.order(learner.training_task).per_epoch, []
-    with learner.randomness():
-        for k, batch in enumerate(learner.batches()):
+    per_pass, found = learner.view.order(learner.view.need_task()).per_epoch, []
+    with learner.state.random.active():
+        for k, batch in enumerate(learner.view.batches()):
             if recipe.restarts and k % per_pass == 0:
-                learner.optimizer.param_groups[0]["lr"] = rate(k // per_pass)
+                learner.state.optimizers.required.param_groups[0]["lr"] = rate(k // per_pass)
             learner.step(batch)
             if (k + 1) % per_pass == 0:
                 found.append(float(torch.cat([learner.evaluate(t) for t in stream]).mean()))

@@ -104,7 +104,7 @@ def projection(learner: Learner) -> Callable[[Tensor], object]:
 
 def gram(learner: Learner) -> Callable[[Tensor], object]:
     """Σ f fᵀ of the features in float64, as SLDA's."""
-    width = learner.head.features
+    width = learner.view.head.features
     return lambda x: (h := torch.rand(len(x), width, dtype=torch.float64, device=x.device)).T @ h
 
 
@@ -287,11 +287,12 @@ def in_second_task(
         model.freeze()
     learner = Learner(model, parse_method(method), SGD, **options)
     learner.begin(stream[0])
-    for rows in itertools.islice(learner.batches(), 200):
+    for rows in itertools.islice(learner.view.batches(), 200):
         learner.step(rows)
     learner.end()
-    seconds = learner.seconds["consolidation"]
-    learner.steps, learner.epochs = None, 50
+    seconds = learner.state.progress.seconds["consolidation"]
+    longer = {"steps": None, "epochs": 50}  # so that the second task lasts
+    learner.setup.settings = learner.setup.settings.model_copy(update=longer)
     learner.begin(stream[1])
     return learner, seconds
 
@@ -313,7 +314,7 @@ def timed(chunk: int, step: Callable[[], object], device: str) -> float:
 def endless(learner: Learner) -> Iterator:
     """The task's batches, over and over, each as of its first epoch."""
     while True:
-        for batch in learner.batches():
+        for batch in learner.view.batches():
             yield replace(batch, first_epoch=True)
 
 
@@ -340,7 +341,7 @@ def measure(
             learner.step(next(batches))
 
         pairs = []
-        scope = learner.randomness()  # as in fit
+        scope = learner.state.random.active()  # as in fit
         scope.__enter__()
         chunk = max(2, min(25, round(seconds / timed(3, bare.step, device))))
         for k in range(rounds + 2):
@@ -385,8 +386,8 @@ def fisher_line(stream: Stream, device: str) -> str:
     for _ in range(5):
         synchronise(device)
         start = time.perf_counter()
-        learner.fisher(
-            learner.tasks[0],
+        learner.view.fisher(
+            learner.view.tasks[0],
             samples=1000,
             labels="exact",
             generator=torch.Generator().manual_seed(0),

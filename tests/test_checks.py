@@ -193,7 +193,7 @@ class ByName(Double):
     """Task id: trains differently for one name."""
 
     def penalty(self, learner, g):
-        g.mul_(0.5 if learner.names[-1].startswith("0") else 1.0)
+        g.mul_(0.5 if learner.tasks[-1].name.startswith("0") else 1.0)
 
 
 class Transductive(Double):

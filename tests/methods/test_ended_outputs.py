@@ -15,7 +15,8 @@ def after_one_task(spec, outputs):
     """A learner at the first batch of task 2 whose weights are the same for every `outputs`."""
     s = stream("class")
     ours = learner(s, spec, head="masked", outputs=outputs)
-    ours.adopt(s[0])
+    ours.begin(s[0])
+    ours.end()
     ours.begin(s[1])
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -43,14 +44,14 @@ def test_lwf_distils_the_outputs_of_ended_tasks_alone(outputs):
     step = ours.view.forward(batch)
     old = ours.method.teacher(ours.model, step.x, None)
     by_hand = 4 * divergence(step.logits[:, :2], old[:, :2], 2.0)
-    assert torch.allclose(ours.method.loss(ours, step), by_hand)
+    assert torch.allclose(ours.method.loss(ours.view, step), by_hand)
 
 
 def test_lwf_over_all_outputs_takes_in_those_that_are_open():
     ours, batch = after_one_task("LwF(outputs='all', t_squared=False)", "all")
     step = ours.view.forward(batch)
     old = ours.method.teacher(ours.model, step.x, None)
-    assert torch.allclose(ours.method.loss(ours, step), divergence(step.logits, old, 2.0))
+    assert torch.allclose(ours.method.loss(ours.view, step), divergence(step.logits, old, 2.0))
 
 
 @pytest.mark.parametrize("spec", ["LwF()", "ER_LwF(50)", "ER_LwF_EWC(50)"])
@@ -58,7 +59,7 @@ def test_new_outputs_get_no_gradient_from_lwf(spec):
     ours, batch = after_one_task(spec, "all")
     lwf = next(p for p in ours.method.parts if p.name == "LwF")
     step = ours.view.forward(batch)
-    (g,) = torch.autograd.grad(lwf.loss(ours, step), ours.view.head.linear.bias)
+    (g,) = torch.autograd.grad(lwf.loss(ours.view, step), ours.view.head.linear.bias)
     assert bool(g[:2].all())
     assert not bool(g[2:].any())
 
@@ -72,7 +73,7 @@ def test_in_the_domain_scenario_old_outputs_are_the_labels_that_ended_tasks_had(
             ours.view.space.theta.mul_(1.2)
         step = ours.view.forward(next(ours.view.batches()))
         old = ours.method.teacher(ours.model, step.x, None)
-        loss = ours.method.loss(ours, step)
+        loss = ours.method.loss(ours.view, step)
         by_hand = divergence(step.logits[:, expected], old[:, expected], 2.0)
         assert torch.allclose(loss, by_hand, rtol=1e-4, atol=1e-6)
         (g,) = torch.autograd.grad(loss, ours.view.head.linear.bias)
@@ -88,14 +89,14 @@ def test_icarl_keeps_the_old_outputs_and_learns_the_labels_of_the_new(outputs):
     target = torch.cat([old, F.one_hot(step.batch.y, 4)[:, 2:].float()], 1)
     terms = F.binary_cross_entropy_with_logits(step.logits[:, :4], target, reduction="none")
     by_hand = terms.sum(1).mean()
-    assert torch.allclose(ours.method.criterion(ours, step), by_hand)
+    assert torch.allclose(ours.method.criterion(ours.view, step), by_hand)
 
 
 @pytest.mark.parametrize("outputs", OPEN)
 @pytest.mark.parametrize("labels", ["hard", "soft"])
 def test_replayed_inputs_get_labels_of_ended_tasks(labels, outputs):
     ours, batch = after_one_task(f"GenerativeReplay((16,), 4, labels={labels!r})", outputs)
-    drawn = ours.method.draw(ours, batch)
+    drawn = ours.method.draw(ours.view, batch)
     assert set(drawn.y[len(batch) :].tolist()) <= {0, 1}
     if labels == "soft":
         logits = drawn.block("GenerativeReplay").payloads["logits"]
@@ -111,7 +112,7 @@ def test_replayed_inputs_get_no_label_that_no_ended_task_had():
     # A teacher that prefers outputs without a class.
     ours.method.old.take(ours.model, ours.view.space, 4)
     batch = next(ours.view.batches())
-    drawn = ours.method.draw(ours, batch)
+    drawn = ours.method.draw(ours.view, batch)
     assert set(drawn.y[len(batch) :].tolist()) <= {0, 2}
     assert not torch.isfinite(drawn.block("GenerativeReplay").payloads["logits"][:, [1, 3]]).any()
     assert torch.isfinite(ours.step(batch))
@@ -133,7 +134,7 @@ def test_er_ace_leaves_out_classes_that_were_seen_and_are_not_in_the_batch(outpu
     step = ours.view.forward(next(ours.view.batches()))
     rest = [2, 3] if outputs == "seen" else list(range(2, 10))
     by_hand = F.cross_entropy(step.logits[:, rest], step.batch.y - 2)
-    assert torch.allclose(ours.method.criterion(ours, step), by_hand)
+    assert torch.allclose(ours.method.criterion(ours.view, step), by_hand)
 
 
 @pytest.mark.parametrize(

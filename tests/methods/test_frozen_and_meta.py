@@ -96,7 +96,7 @@ def test_the_gradient_of_oml_passes_through_the_inner_loop():
     ours.begin(s[0])
     batch = next(ours.view.batches())
     step = ours.view.forward(batch)
-    grads = torch.autograd.grad(ours.method.criterion(ours, step), ours.view.space.parameters)
+    grads = torch.autograd.grad(ours.method.criterion(ours.view, step), ours.view.space.parameters)
     h = torch.cat([ours.model.features(ours.view.prepare(batch.x), None), torch.ones(32, 1)], 1)
     head = ours.view.head.linear
     w = torch.cat([head.weight, head.bias[:, None]], 1)

@@ -98,13 +98,13 @@ def _learner(stream, method, **options):
 
 def _watched(learner):
     """The raw rows that the learner prepares for its network from now on."""
-    seen, prepare = [], learner.view.prepare
+    seen, prepare = [], learner.view.forward.prepare
 
     def recorded(x, augment=True):
         seen.append(x.clone())
         return prepare(x, augment)
 
-    learner.prepare = recorded
+    learner.view.forward.prepare = recorded
     return seen
 
 

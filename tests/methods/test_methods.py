@@ -27,15 +27,15 @@ def test_the_gradient_of_ewc_equals_autograd_over_the_naive_sum_of_penalties():
         anchors.append(ours.space.theta.clone())
         return f
 
-    ours.fisher = recording
-    ours.prepare = lambda x, augment=True: x.double() / 255
+    ours.view.fisher = recording
+    ours.view.forward.prepare = lambda x, augment=True: x.double() / 255
     ours.train(*s.tasks[:3])
     theta = ours.view.space.theta.clone().requires_grad_()
     sum(
         3.0 / 2 * (f * (theta - a) ** 2).sum() for f, a in zip(fishers, anchors, strict=True)
     ).backward()
     g = torch.zeros_like(ours.space.theta)
-    ours.method.penalty(ours, g)
+    ours.method.penalty(ours.view, g)
     assert len(fishers) == 3
     assert g.dtype == torch.float64
     assert torch.allclose(g, theta.grad, rtol=1e-10, atol=1e-12)
@@ -71,7 +71,7 @@ def test_the_decay_of_ewc_multiplies_the_whole_penalty_of_earlier_tasks():
         terms.append((original(*a, **k), ours.space.theta.clone()))
         return terms[-1][0].clone()
 
-    ours.fisher = recording
+    ours.view.fisher = recording
     ours.train(*s.tasks[:3])
     with torch.no_grad():
         ours.view.space.theta.mul_(1.05)
@@ -81,7 +81,7 @@ def test_the_decay_of_ewc_multiplies_the_whole_penalty_of_earlier_tasks():
     ]
     (3.0 / 2 * sum(penalties)).backward()
     g = torch.zeros_like(theta)
-    ours.method.penalty(ours, g)
+    ours.method.penalty(ours.view, g)
     assert torch.allclose(g, theta.grad, rtol=1e-3, atol=1e-5 * float(theta.grad.abs().max()))
 
 
@@ -105,11 +105,11 @@ def test_lwf_without_a_change_of_weights_adds_nothing_and_pulls_back_after_one()
     ours.begin(s[1])
     batch = next(ours.view.batches())
     step = ours.view.forward(batch)
-    assert ours.method.loss(ours, step).item() == pytest.approx(0, abs=1e-6)
+    assert ours.method.loss(ours.view, step).item() == pytest.approx(0, abs=1e-6)
     own = torch.Generator().manual_seed(0)
     with torch.no_grad():
         ours.view.space.theta += 0.05 * torch.randn(len(ours.view.space.theta), generator=own)
-    assert ours.method.loss(ours, ours.view.forward(batch)).item() > 1e-4
+    assert ours.method.loss(ours.view, ours.view.forward(batch)).item() > 1e-4
 
 
 def test_lwf_in_the_task_scenario_sums_one_term_for_each_old_task():
@@ -127,7 +127,7 @@ def test_lwf_in_the_task_scenario_sums_one_term_for_each_old_task():
             m(step.x, t)[:, 2 * t : 2 * t + 2] for m in (ours.model, teacher.network(ours.model))
         )
         expected += F.kl_div((new / 2).log_softmax(1), (old / 2).softmax(1), reduction="batchmean")
-    assert torch.allclose(ours.method.loss(ours, step), expected)
+    assert torch.allclose(ours.method.loss(ours.view, step), expected)
 
 
 def test_er_weighs_rows_alike_or_by_tasks():
@@ -135,12 +135,12 @@ def test_er_weighs_rows_alike_or_by_tasks():
     for weights_, expected in (("mean", 1 / 64), ("task", 1 / 64)):
         ours = learner(s, ER(100, weights=weights_)).train(*s.tasks[:1])
         ours.begin(s[1])
-        drawn = ours.method.draw(ours, next(ours.view.batches()))
+        drawn = ours.method.draw(ours.view, next(ours.view.batches()))
         assert len(drawn) == 64
         assert drawn.weights().tolist() == pytest.approx([expected] * 64)
     ours = learner(s, ER(100, weights="task", ratio=0.2)).train(*s.tasks[:2])
     ours.begin(s[2])
-    w = ours.method.draw(ours, next(ours.view.batches())).weights()
+    w = ours.method.draw(ours.view, next(ours.view.batches())).weights()
     assert float(w[:32].sum()) == pytest.approx(1 / 3)
     assert float(w[32:].sum()) == pytest.approx(2 / 3)
     assert len(w) == 40
@@ -188,7 +188,7 @@ def test_reference_rows_are_of_past_tasks_alone(spec, where):
         referred.update(batch.tasks().tolist())
         return original(batch, **rest)
 
-    ours.gradient_on = recording
+    ours.view.gradient_on = recording
     for k, task in enumerate(s.tasks[:3]):
         ours.train(task)
         assert referred == set(range(k))

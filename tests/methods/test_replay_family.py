@@ -27,12 +27,12 @@ def test_er_ace_leaves_absent_old_classes_out_of_the_new_rows_loss():
     s = stream("class")
     ours = learner(s, ERACE(60)).train(s[0])
     ours.begin(s[1])
-    drawn = ours.method.draw(ours, next(ours.view.batches()))
+    drawn = ours.method.draw(ours.view, next(ours.view.batches()))
     step = ours.view.forward(drawn)
     n, y = 32, drawn.y
     z = step.logits.detach().clone().requires_grad_()
     step.logits = z
-    loss = ours.method.criterion(ours, step)
+    loss = ours.method.criterion(ours.view, step)
     by_hand = F.cross_entropy(z[:n, 2:4], y[:n] - 2) + F.cross_entropy(z[n:], y[n:])
     assert torch.allclose(loss, by_hand)
     loss.backward()
@@ -46,7 +46,7 @@ def test_er_ace_keeps_classes_never_seen_in_play():
     ours.begin(s[0])
     step = ours.view.forward(next(ours.view.batches()))
     assert torch.allclose(
-        ours.method.criterion(ours, step), F.cross_entropy(step.logits, step.batch.y)
+        ours.method.criterion(ours.view, step), F.cross_entropy(step.logits, step.batch.y)
     )
 
 
@@ -56,7 +56,7 @@ def test_mir_replays_the_candidates_that_a_virtual_step_damages_most():
     ours.begin(s[1])
     batch = next(ours.view.batches())
     state = ours.method.memory.generator("draws").get_state()
-    drawn = ours.method.draw(ours, batch)
+    drawn = ours.method.draw(ours.view, batch)
     ours.method.memory.generator("draws").set_state(state)
     found = ours.method.memory.sample(40)
 
@@ -81,7 +81,7 @@ def test_gss_does_not_admit_what_it_already_has():
     batch = next(ours.view.batches())
     ours.step(batch)
     before = ours.method.memory.everything()
-    ours.method.offer(ours, ours.view.forward(batch))
+    ours.method.offer(ours.view, ours.view.forward(batch))
     again = ours.method.memory.everything()
     assert torch.equal(before.x, again.x), "an example's gradient has cosine 1 with itself"
     assert len(ours.method.memory) == 8
@@ -158,7 +158,7 @@ def test_latent_replay_computes_the_loss_that_raw_rows_would_give():
     batch = next(ours.view.batches())
     step = ours.view.forward(batch)
     state = ours.method.memory.generator("draws").get_state()
-    loss = ours.method.criterion(ours, step)
+    loss = ours.method.criterion(ours.view, step)
     ours.method.memory.generator("draws").set_state(state)
     drawn = ours.method.memory.sample(32)
     z = ours.view.head(ours.model.top(drawn.x))
@@ -188,7 +188,7 @@ def test_generated_rows_carry_the_old_networks_labels_and_weigh_one_minus_one_ov
     s = stream(scenario)
     ours = learner(s, GenerativeReplay((16,), 4)).train(*s.tasks[:2])
     ours.begin(s[2])
-    drawn = ours.method.draw(ours, next(ours.view.batches()))
+    drawn = ours.method.draw(ours.view, next(ours.view.batches()))
     assert float(drawn.weights()[:32].sum()) == pytest.approx(1 / 3)
     task = drawn.task[32:] if isinstance(drawn.task, torch.Tensor) else None
     x = ours.view.prepare(drawn.x[32:])
@@ -248,7 +248,7 @@ def test_icarl_distils_sigmoids_of_old_classes_and_learns_new_ones():
         .sum(1)
         .mean()
     )
-    assert torch.allclose(ours.method.criterion(ours, step), by_hand, rtol=1e-4)
+    assert torch.allclose(ours.method.criterion(ours.view, step), by_hand, rtol=1e-4)
 
 
 def test_bic_holds_examples_out_and_is_never_worse_on_them():

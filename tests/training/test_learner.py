@@ -65,7 +65,8 @@ def test_adopting_consolidates_a_model_that_was_trained_elsewhere():
     model = classifier_from(net, head="3", kind="growing")
     before = weights(model)
     ours = Learner(model, parse_method("EWC(10) + LwF()"), SGD, scenario="class")
-    ours.adopt(s[0])
+    ours.begin(s[0])
+    ours.end()
     assert same(before, weights(model))
     assert float(ours.evaluate(s[0]).mean()) > 0.9
     assert ours.method.parts[0].fisher_sum.any()
@@ -79,7 +80,8 @@ def test_adopting_consolidates_a_model_that_was_trained_elsewhere():
 def test_every_method_goes_on_after_adopting(method):
     s = stream("class")
     ours = learner(s, method)
-    ours.adopt(s[0])
+    ours.begin(s[0])
+    ours.end()
     ours.train(s[1])
     assert ours.evaluate(s[1]).mean() > 0.5
 
