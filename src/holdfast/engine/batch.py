@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from holdfast.engine.competing import Competing
 from holdfast.errors import HoldfastError
 
 STREAM = "stream"
@@ -216,7 +216,7 @@ class Step:
     x: Tensor  # (B, ...) the network's input: float, augmented
     features: Tensor  # (B, D)
     logits: Tensor  # (B, C), -inf at outputs not active for the row's task
-    competing: Any  # slice, index or (B, C) mask of the outputs that compete in the loss
+    competing: Competing  # the outputs that compete in the loss of each row
     number: int = 0  # of the step within its task, from 0
     loss: Tensor | None = None
     raw_gradient: Tensor | None = (
@@ -234,7 +234,7 @@ class Step:
         return values if len(self.batch.blocks) == 1 else values[self.rows()]
 
 
-def rejoined(batch: Batch, parts: int, steps: Sequence[Step], competing: Any) -> Step:
+def rejoined(batch: Batch, parts: int, steps: Sequence[Step], competing: Competing) -> Step:
     """The step of a whole batch from those of its micro-batches.
 
     Methods that observe a step then see all of its rows, not those of the last micro-batch.

@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
-from holdfast.engine.loss import restrict, within
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
@@ -93,11 +92,9 @@ class GenerativeReplay(Method):
         )
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
-        z, target, w = (
-            restrict(step.logits, step.competing),
-            within(step.batch.y, step.competing),
-            step.batch.weights(),
-        )
+        z = step.competing.of(step.logits)
+        target = step.competing.position(step.batch.y)
+        w = step.batch.weights()
         if (block := step.batch.block(self.name)) is None:
             return F.cross_entropy(z, target, reduction="none") @ w
         mine = torch.zeros(len(w), dtype=torch.bool, device=w.device)

@@ -7,12 +7,10 @@ rows and the `compare` ones, in eval mode: products of gradients come from those
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.jacobian import gradient_products
-from holdfast.engine.loss import restrict, within
 from holdfast.methods.er import ER
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.view import LearnerView
@@ -73,9 +71,7 @@ class GSS(ER):
         task = of if learner.scenario == "task" else None
 
         def losses(module: nn.Module, x: Tensor) -> Tensor:
-            return F.cross_entropy(
-                restrict(module(x, task), competing), within(batch.y, competing), reduction="none"
-            )
+            return competing.losses(module(x, task), batch.y)
 
         products = gradient_products(learner.space, losses, learner.prepare(batch.x, augment=False))
         length = products.diagonal().clamp_min(1e-30).sqrt()

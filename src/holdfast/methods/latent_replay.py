@@ -7,11 +7,9 @@ With BatchNorm above the trunk, new and stored rows are normalised apart.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Rows, Step
-from holdfast.engine.loss import restrict, within
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, share_to_rows, stream_rows
@@ -56,7 +54,7 @@ class LatentReplay(Replay):
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         w = step.batch.weights()
-        loss = _rows(step.logits, step.batch, step.competing) @ w
+        loss = step.competing.losses(step.logits, step.batch.y) @ w
         n = stream_rows(step.batch)
         size = share_to_rows(self.ratio, n)
         if not size or not len(self.memory):
@@ -64,7 +62,7 @@ class LatentReplay(Replay):
         rows = self.memory.sample(size)
         batch, task = Batch.of_stream(rows), rows.task if learner.scenario == "task" else None
         z = learner.head(learner.model.top(rows.x), task)  # type: ignore[operator]
-        stored = _rows(z, batch, learner.competing(batch)).mean()
+        stored = learner.competing(batch).losses(z, batch.y).mean()
         return (n * loss + len(rows) * stored) / (n + len(rows))
 
     def offer_task(self, learner: LearnerView, task: Task) -> None:
@@ -80,7 +78,3 @@ class LatentReplay(Replay):
                 "another part of the sum replaced the network; LatentReplay needs its trunk"
             )
         return learner.model.latent(learner.prepare(x.to(learner.device), augment=False))
-
-
-def _rows(z: Tensor, batch: Batch, competing: object) -> Tensor:
-    return F.cross_entropy(restrict(z, competing), within(batch.y, competing), reduction="none")

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from holdfast.advice import reason
 from holdfast.engine.batch import Step
-from holdfast.engine.loss import restrict
+from holdfast.engine.competing import Competing
 from holdfast.errors import one_of
 from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
@@ -81,8 +81,8 @@ class LwF(Method):
             mine, theirs = (z.index_select(1, ended) for z in (step.stream(step.logits), old))
             term = distillation(mine, theirs, self.temperature)
         else:
-            mine = restrict(step.stream(step.logits), slice(0, learner.head.opened))
-            theirs = restrict(old, slice(0, self.teacher.outputs))
+            mine = Competing.between(0, learner.head.opened).of(step.stream(step.logits))
+            theirs = Competing.between(0, self.teacher.outputs).of(old)
             term = distillation(mine, theirs, self.temperature)
         scale = (
             self.alpha

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Step
-from holdfast.engine.loss import restrict
+from holdfast.engine.competing import ALL, Competing
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, share_to_rows
 from holdfast.methods.view import LearnerView
@@ -55,16 +55,17 @@ class OML(Replay):
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         h, w, y = _with_one(step.features), _matrix(learner.head), step.batch.y
-        mask = step.competing[:, : len(w)] if isinstance(step.competing, Tensor) else None
+        everywhere = torch.arange(len(y), device=y.device)
+        competing = step.competing.of_rows(everywhere, len(w))
         n = len(step.batch.blocks[0])
         self.host["part"] = -(-n // self.inner)
         for part in torch.arange(n, device=y.device).split(self.host["part"]):
-            w = self._learn(w, h[part], y[part], None if mask is None else mask[part])
-        return F.cross_entropy(restrict(h @ w.T, mask), y, reduction="none") @ step.batch.weights()
+            w = self._learn(w, h[part], y[part], step.competing.of_rows(part, len(w)))
+        return competing.losses(h @ w.T, y) @ step.batch.weights()
 
-    def _learn(self, w: Tensor, h: Tensor, y: Tensor, mask: Tensor | None = None) -> Tensor:
+    def _learn(self, w: Tensor, h: Tensor, y: Tensor, competing: Competing = ALL) -> Tensor:
         """The head after one step of descent on rows (N, D + 1), differentiable."""
-        p = restrict(h @ w.T, mask).softmax(1) - F.one_hot(y, len(w))
+        p = competing.of(h @ w.T).softmax(1) - F.one_hot(y, len(w))
         return w - self.inner_lr / len(y) * p.T @ h
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:

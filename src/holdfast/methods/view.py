@@ -7,12 +7,13 @@ of outputs, D the number of features, and θ the vector of all trainable weights
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch
+from holdfast.engine.competing import Competing
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.models.heads import Head
 from holdfast.streams.order import BatchOrder
@@ -88,7 +89,7 @@ class LearnerView(Protocol):
     def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
         """Turn raw rows (B, ...) into inputs of the network, augmented as in training if you want."""
 
-    def competing(self, batch: Batch) -> Any:
+    def competing(self, batch: Batch) -> Competing:
         """Which outputs compete in the loss of each row of a batch."""
 
     def all_logits(self, features: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.chunks import MOST_ROWS, bytes_per_row, rows_within
+from holdfast.engine.competing import ALL, Competing
 from holdfast.models.classifier import as_input, float_type
 from holdfast.streams.task import Part, Task
 from holdfast.training.looking import takes_integers
@@ -96,15 +97,15 @@ class Forward:
             self._takes_integers = takes_integers(self.state, x, outputs)
         return self._takes_integers
 
-    def competing(self, batch: Batch) -> Any:
+    def competing(self, batch: Batch) -> Competing:
         """The outputs that compete in the loss of each row of a batch."""
         if self.setup.scenario == "task":
             if isinstance(batch.task, int):
-                return slice(*self.state.head.range_of(batch.task))
-            return None
+                return Competing.between(*self.state.head.range_of(batch.task))
+            return ALL  # the head knows the outputs of each row
         if self.setup.scenario == "domain" or self.setup.settings.outputs != "current":
-            return None
-        return self._of_current_task(batch)
+            return ALL
+        return Competing.by_row(self._of_current_task(batch))
 
     def _of_current_task(self, batch: Batch) -> Tensor:
         """A (B, C) mask: new rows compete over their task's classes, stored ones over all seen."""

@@ -6,16 +6,15 @@ nothing: weights, statistics of BatchNorm and random generators are afterwards a
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from holdfast.engine.batch import Batch, Block
+from holdfast.engine.competing import ALL, Competing
 from holdfast.engine.fisher import fisher_diagonal
-from holdfast.engine.loss import cross_entropy, restrict, within
+from holdfast.engine.loss import cross_entropy
 from holdfast.engine.magnitudes import mean_magnitude
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
@@ -136,7 +135,7 @@ class View:
         """Turn raw rows (B, ...) into inputs of the network."""
         return self.forward.prepare(x, augment)
 
-    def competing(self, batch: Batch) -> Any:
+    def competing(self, batch: Batch) -> Competing:
         """The outputs that compete in the loss of each row."""
         return self.forward.competing(batch)
 
@@ -162,11 +161,7 @@ class View:
         """The plain loss of each row, (B,), in training mode; BatchNorm statistics and generators are left as they were."""
         with self.state.undisturbed():
             step = self.forward(batch)
-            return F.cross_entropy(
-                restrict(step.logits, step.competing),
-                within(batch.y, step.competing),
-                reduction="none",
-            )
+            return step.competing.losses(step.logits, batch.y)
 
     @contextmanager
     def at(self, theta: Tensor) -> Iterator[None]:
@@ -225,28 +220,23 @@ class View:
         """Random training examples (0: all) as the network takes them, labels as positions among the outputs that compete, and those
         outputs' logits as a function of (module, x)."""
         order = torch.randperm(len(task.train), generator=generator)[: samples or None]
-        rows = list(task.train.batches(order.split(4096)))
+        rows = list(task.train.batches(order.split(CHUNK)))
         x = torch.cat([self.prepare(r[0].to(self.device), augment=False) for r in rows])
         y = torch.cat([r[1].to(self.device) for r in rows])
         return x, *self._in_play(Batch(x, y, task.index, (Block("stream", 0, len(x)),)))
 
     def _in_play(self, batch: Batch) -> tuple[Tensor, Logits]:
-        """For rows of one task: labels as positions among the outputs that compete, and the function that gives those outputs' logits."""
-        competing = self.forward.competing(batch)
-        if isinstance(competing, Tensor):
-            competing = (
-                competing[0].nonzero().flatten()
-            )  # rows of one task compete over the same outputs
-        known = self.tasks[-1].index if isinstance(batch.task, Tensor) else batch.task
-        task = known if self.scenario == "task" else None
+        """For rows of one task, what `examples_of` returns besides the inputs."""
+        competing = self.forward.competing(batch).of_one_task()
+        if competing is ALL:
+            competing = Competing.between(0, self.head.opened)
+        number = batch.task if isinstance(batch.task, int) else self.tasks[-1].index
+        known = self.setup.known_task(number)
 
         def logits(module: nn.Module, part: Tensor) -> Tensor:
-            return restrict(
-                module(part, task),
-                competing if competing is not None else slice(0, self.head.opened),
-            )
+            return competing.of(module(part, known))
 
-        return within(batch.y, competing), logits
+        return competing.position(batch.y), logits
 
     # ---- what a method may do besides returning values
 

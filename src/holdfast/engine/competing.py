@@ -1,0 +1,91 @@
+"""Which outputs compete in the loss of each row."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Competing:
+    """The outputs among which a row's label is to be told apart.
+
+    Make one with `ALL`, `between`, `chosen` or `by_row`. Methods use `of`, `position` and `losses`,
+    and never need to know which of the four it is.
+
+    Attributes:
+        first: The first of a run of outputs that is the same for all rows.
+        last: The output after the last of them; None: there is no such run.
+        index: The outputs (K,) that are the same for all rows, ascending; None unless `chosen`.
+        mask: Which outputs compete in each row, (B, C); None unless `by_row`.
+
+    Example:
+        >>> logits = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+        >>> second_task = Competing.between(2, 4)
+        >>> second_task.of(logits).tolist(), second_task.position(torch.tensor([3])).tolist()
+        ([[3.0, 4.0]], [1])
+    """
+
+    first: int = 0
+    last: int | None = None
+    index: Tensor | None = None
+    mask: Tensor | None = None
+
+    @classmethod
+    def between(cls, first: int, last: int) -> "Competing":
+        """The outputs from `first` up to `last`, without that."""
+        return cls(first=first, last=last)
+
+    @classmethod
+    def chosen(cls, index: Tensor) -> "Competing":
+        """These outputs (K,), in ascending order."""
+        return cls(index=index)
+
+    @classmethod
+    def by_row(cls, mask: Tensor) -> "Competing":
+        """Other outputs in each row: those that are True in a mask (B, C)."""
+        return cls(mask=mask)
+
+    def of(self, logits: Tensor) -> Tensor:
+        """The logits that compete.
+
+        Args:
+            logits: (B, C).
+
+        Returns:
+            The columns of the outputs that compete; with a mask, all columns, -inf at the others.
+        """
+        if self.mask is not None:
+            return logits.masked_fill(~self.mask, -torch.inf)
+        if self.index is not None:
+            return logits[:, self.index]
+        # A slice of all columns would cost time in the backward pass.
+        if self.first == 0 and (self.last is None or self.last >= logits.shape[1]):
+            return logits
+        return logits[:, self.first : self.last]
+
+    def position(self, y: Tensor) -> Tensor:
+        """Output indices (B,) as positions among the columns that `of` returns."""
+        if self.index is not None:
+            return torch.searchsorted(self.index, y)
+        return y - self.first if self.first else y
+
+    def losses(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The cross-entropy of each row, (B,), for logits (B, C) and output indices (B,)."""
+        return F.cross_entropy(self.of(logits), self.position(y), reduction="none")
+
+    def of_rows(self, rows: Tensor, width: int) -> "Competing":
+        """The same for some rows of the batch, in which only the first `width` outputs exist."""
+        if self.mask is None:
+            return self
+        return Competing.by_row(self.mask[rows, :width])
+
+    def of_one_task(self) -> "Competing":
+        """The same for rows of one task, which all have the same outputs."""
+        if self.mask is None:
+            return self
+        return Competing.chosen(self.mask[0].nonzero().flatten())
+
+
+ALL = Competing()
