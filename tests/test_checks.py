@@ -130,13 +130,17 @@ class Shrinking(Double):
 
     declaration = Declaration("double", "–", "")
 
+    def __init__(self):
+        super().__init__()
+        self.v = self.vector_state()
+
     def begin(self, learner, task):
-        if "v" in self._buffers:
+        if self.v is not None:
             self.v.zero_()
         return task
 
     def consolidate(self, learner, task):
-        self.remember("v", torch.ones_like(learner.space.theta), vector=True)
+        self.v = torch.ones_like(learner.space.theta)
 
 
 class NeverOff(Double):
@@ -166,8 +170,12 @@ class NoisyOff(Double):
 class Hoarder(Double):
     """Bytes: declared to keep nothing."""
 
+    def __init__(self):
+        super().__init__()
+        self.kept = self.tensor_state(torch.zeros(0))
+
     def consolidate(self, learner, task):
-        self.remember("kept", torch.zeros(10))
+        self.kept = torch.zeros(10)
 
 
 class Growing(Double):
@@ -175,8 +183,12 @@ class Growing(Double):
 
     declaration = Declaration("double", "–", "", memory="constant")
 
+    def __init__(self):
+        super().__init__()
+        self.kept = self.tensor_state(torch.zeros(0))
+
     def consolidate(self, learner, task):
-        self.remember("kept", torch.zeros(10 * (task.index + 1)))
+        self.kept = torch.zeros(10 * (task.index + 1))
 
 
 class Peeking(Double):

@@ -32,13 +32,8 @@ def test_ogd_leaves_stored_logits_alone_to_first_order():
         ours = learner(s, method, SMALL, epochs=1).train(s[0])
         x, y, logits = ours.view.examples_of(s[0], 20, torch.Generator().manual_seed(1))
         if method != "FineTune()":
-            ours.method.remember(
-                "basis",
-                extended(
-                    torch.zeros(0, len(ours.view.space.theta)), _gradients(ours, x, y, logits)
-                ),
-                vector=True,
-            )
+            empty = torch.zeros(0, len(ours.view.space.theta))
+            ours.method.basis = extended(empty, _gradients(ours, x, y, logits))
         before = logits(ours.model, x).gather(1, y[:, None]).detach()
         ours.begin(s[1])
         for _ in range(5):

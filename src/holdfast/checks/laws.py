@@ -135,7 +135,7 @@ def grows(make: Make, scenario: str) -> None:
         for m in learner.method.modules()
         if isinstance(m, Stateful)
         for n in m.vectors
-        if m._buffers.get(n) is not None
+        if dict(m.named_states()).get(n) is not None
     }
     learner.begin(s.tasks[1])
     for name, p in learner.model.named_parameters():
@@ -238,16 +238,29 @@ def still_parts_stay(make: Make, scenario: str) -> None:
         first = now
 
 
+# Attributes of every module in which torch itself keeps parameters and buffers.
+OF_TORCH = ("_parameters", "_buffers", "_modules")
+
+
+def _holds_tensor(value: object) -> bool:
+    """Whether a value is a tensor, or a tuple, list, set or dict with one in it."""
+    if isinstance(value, dict):
+        return any(map(_holds_tensor, value.values()))
+    if isinstance(value, tuple | list | set | frozenset):
+        return any(map(_holds_tensor, value))
+    return isinstance(value, Tensor)
+
+
 def moves_with_its_device(make: Make, scenario: str) -> None:
     """All tensors are buffers or parameters: moved and saved with the method."""
     s = small_stream(scenario)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     learner = trained(make(), s, 2, device=device)
     for path, module in learner.method.named_modules():
-        hidden = [n for n, v in vars(module).items() if isinstance(v, Tensor)]
+        hidden = [n for n, v in vars(module).items() if n not in OF_TORCH and _holds_tensor(v)]
         if hidden:
             raise LawBroken(
-                f"{path or 'the method'} keeps the tensor {hidden[0]} outside its buffers; use remember()"
+                f"{path or 'the method'} keeps the tensor {hidden[0]} outside its state; declare it with tensor_state() or vector_state()"
             )
         for name, buffer in module.named_buffers(recurse=False):
             if buffer.device.type != device and not (isinstance(module, Memory) and name == "task"):

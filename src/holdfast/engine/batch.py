@@ -223,6 +223,8 @@ class Step:
         None  # of the criterion and losses alone, where a part asks for it
     )
     delta: Tensor | None = None  # actual change of θ, where a part asks for it
+    # What a method keeps from one place to a later one of this step, under its name.
+    scratch: dict[str, Tensor] = field(default_factory=dict)
 
     def rows(self, source: str = STREAM) -> slice:
         """The rows of one source (empty where it added none)."""

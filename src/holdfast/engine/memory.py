@@ -92,11 +92,11 @@ class Memory(Stateful):
                 ) from None
             if have is not None:
                 fresh[: len(have)] = self.get_buffer(name)
-            self.remember(name, fresh)
+            self.put(name, fresh)
         task = torch.zeros(room, dtype=torch.long)
         if have is not None:
             task[: len(have)] = self.get_buffer("task")
-        self.remember("task", task)
+        self.put("task", task)
 
     def _stored(self, name: str) -> Tensor:
         """A buffer, without the walk of get_buffer (this is the hot path)."""

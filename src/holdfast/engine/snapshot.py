@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.engine.parameters import Layout, ParameterSpace
-from holdfast.engine.stateful import Stateful
+from holdfast.engine.stateful import Derived, Stateful
 
 
 @contextmanager
@@ -33,13 +33,15 @@ class Snapshot(Stateful):
 
     def __init__(self) -> None:
         super().__init__()
-        self._network: tuple[int, nn.Module] | tuple[()] = ()  # in a tuple: not a submodule
+        self.theta = self.optional_state()
+        self.others = self.tensor_list("other")  # buffers and frozen parameters
+        self._network = Derived[nn.Module]()
 
     @torch.no_grad()
     def take(self, module: nn.Module, space: ParameterSpace, outputs: int) -> "Snapshot":
         """Copies θ, the frozen parameters and the buffers; `outputs` is the number of outputs in play now."""
-        self._network = ()
-        self.remember("theta", space.theta.clone())
+        self._network.forget()
+        self.theta = space.theta.clone()
         self.host = {
             "layout": space.layout.to_json(),
             "outputs": outputs,
@@ -51,9 +53,14 @@ class Snapshot(Stateful):
             module.named_buffers()
         )
         for k, (name, tensor) in enumerate(others):
-            self.remember(f"other_{k}", tensor.detach().clone())
+            self.others[k] = tensor.detach().clone()
             self.host["names"].append(name)
         return self
+
+    @property
+    def taken(self) -> bool:
+        """Whether there is a copy yet."""
+        return self.theta is not None
 
     @property
     def outputs(self) -> int:
@@ -62,42 +69,40 @@ class Snapshot(Stateful):
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers by name."""
-        named = Layout.from_json(self.host["layout"]).views(self.get_buffer("theta"))
-        return named | {
-            name: self.get_buffer(f"other_{k}") for k, name in enumerate(self.host["names"])
-        }
+        named = Layout.from_json(self.host["layout"]).views(self.need(self.theta))
+        return named | {name: self.others[k] for k, name in enumerate(self.host["names"])}
 
     def network(self, module: nn.Module) -> nn.Module:
-        """A copy of `module`'s structure in eval mode whose tensors are this snapshot's (no second copy of θ), made on first use."""
-        theta = self.get_buffer("theta")
-        if self._network and self._network[0] == theta.data_ptr():
-            return self._network[1]
-        memo = {
-            id(t): t for t in [*module.parameters(), *module.buffers()]
-        }  # structure alone is copied
-        net = copy.deepcopy(module, memo).eval()
-        mine: dict[int, Any] = {}  # what replaces a tensor, in every module that uses it
+        """The network of the snapshot: a copy of `module`'s structure that uses the kept tensors.
+
+        It is made on first use, in evaluation mode, and holds no second copy of θ.
+        """
+        place = self.need(self.theta).data_ptr()
+        return self._network.get(place, lambda: self._built(module))
+
+    def _built(self, module: nn.Module) -> nn.Module:
+        shared = {id(t): t for t in [*module.parameters(), *module.buffers()]}
+        net = copy.deepcopy(module, shared).eval()  # the structure alone is copied
+        kept: dict[int, Any] = {}  # what replaces a tensor, in every module that uses it
         for name, tensor in self.tensors().items():
             path, _, leaf = name.rpartition(".")
             owner = net.get_submodule(path)
-            if leaf not in {*owner._parameters, *owner._buffers} and hasattr(owner, WRAPPED):
-                owner = owner.get_submodule(
-                    WRAPPED
-                )  # an adapter has been put around the layer since
+            names = {*owner._parameters, *owner._buffers}
+            if leaf not in names and hasattr(owner, WRAPPED):
+                owner = owner.get_submodule(WRAPPED)  # an adapter was put around the layer since
             if leaf in owner._parameters:
-                mine[id(owner._parameters[leaf])] = nn.Parameter(tensor, requires_grad=False)
+                kept[id(owner._parameters[leaf])] = nn.Parameter(tensor, requires_grad=False)
             else:
-                mine[id(owner._buffers[leaf])] = tensor
-        for p in net.parameters():
-            if id(p) not in mine:  # what came later, such as a new adapter, adds nothing
-                mine[id(p)] = nn.Parameter(
-                    p.detach().new_zeros(()).expand(p.shape), requires_grad=False
-                )
+                kept[id(owner._buffers[leaf])] = tensor
+        for parameter in net.parameters():
+            if id(parameter) not in kept:  # what came later, such as a new adapter, adds nothing
+                nothing = parameter.detach().new_zeros(()).expand(parameter.shape)
+                kept[id(parameter)] = nn.Parameter(nothing, requires_grad=False)
         for owner in net.modules():
-            for held in (owner._parameters, owner._buffers):
-                held.update({leaf: mine[id(t)] for leaf, t in held.items() if id(t) in mine})
+            for tensors in (owner._parameters, owner._buffers):
+                replaced = {leaf: kept[id(t)] for leaf, t in tensors.items() if id(t) in kept}
+                tensors.update(replaced)
         net.head.ranges = net.head.ranges[: self.host["tasks"]]  # type: ignore[union-attr, index]
-        self._network = (theta.data_ptr(), net)
         return net
 
     @torch.no_grad()

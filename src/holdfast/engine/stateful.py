@@ -1,13 +1,16 @@
 """A module whose buffers are created and resized by an incoming state, with plain values beside them."""
 
 import hashlib
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.engine.parameters import Layout, carry
 from holdfast.errors import HoldfastError
+
+T = TypeVar("T")
 
 
 def seed_from(*key: object) -> int:
@@ -19,10 +22,55 @@ def seed_from(*key: object) -> int:
     return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:6], "big")
 
 
-class Stateful(nn.Module):
-    """Base of everything that remembers: buffers for tensors, `host` for counters and names (JSON), named generators.
+class _Declared:
+    """What a declaration of state stands for until it is assigned to an attribute."""
 
-    Buffers named in `vectors` are θ-shaped: the learner carries them over when the network grows.
+    def __init__(self, value: Tensor | None, is_vector: bool) -> None:
+        self.value = value
+        self.is_vector = is_vector
+
+
+class Derived(Generic[T]):
+    """A value that is computed from state and kept until its key changes. It is no state itself.
+
+    Example:
+        >>> squares = Derived[Tensor]()
+        >>> x = torch.tensor([2.0])
+        >>> squares.get(key=1, compute=lambda: x * x), squares.get(key=1, compute=lambda: x)
+        (tensor([4.]), tensor([4.]))
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[object, T] | None = None
+
+    def get(self, key: object, compute: Callable[[], T]) -> T:
+        """The value for a key, computed unless it is the one that is kept."""
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, compute())
+        return self._kept[1]
+
+    def forget(self) -> None:
+        """Compute it anew the next time."""
+        self._kept = None
+
+
+class Stateful(nn.Module):
+    """Base of everything that remembers. Its state is saved, loaded and moved with the learner.
+
+    Declare each piece of state once, in the constructor, and use it as an attribute from then on:
+
+    - `self.anchor = self.vector_state()`: None, or a tensor that is shaped like θ. When the network
+      grows, the learner carries it over.
+    - `self.theta = self.optional_state()`: None, or a tensor of any shape.
+    - `self.counts = self.tensor_state(torch.zeros(0))`: always a tensor.
+    - `self.bases = self.tensor_list("basis")`: any number of tensors, by their numbers.
+    - `self.host["tasks"] = 0`: plain values (JSON).
+    - `self.generator()`: random numbers of its own.
+
+    Attributes:
+        host: The plain values.
+        vectors: The names of the states that are shaped like θ.
+        seed: What the generators are made from.
     """
 
     def __init__(self) -> None:
@@ -32,17 +80,56 @@ class Stateful(nn.Module):
         self.seed = 0
         self._generators: dict[str, torch.Generator] = {}
 
-    def remember(self, name: str, value: Tensor | None, vector: bool = False) -> None:
-        """Sets buffer `name`; `vector=True` says that it is θ-shaped."""
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not isinstance(value, _Declared):
+            super().__setattr__(name, value)
+            return
+        self.register_buffer(name, value.value)
+        if value.is_vector:
+            self.vectors.add(name)
+
+    def vector_state(self) -> Tensor | None:
+        """Declare a state that is None or shaped like θ (several such vectors are rows)."""
+        return cast("Tensor | None", _Declared(None, is_vector=True))
+
+    def optional_state(self) -> Tensor | None:
+        """Declare a state that is None or a tensor of any shape."""
+        return cast("Tensor | None", _Declared(None, is_vector=False))
+
+    def tensor_state(self, value: Tensor) -> Tensor:
+        """Declare a state that is a tensor from the start."""
+        return cast(Tensor, _Declared(value, is_vector=False))
+
+    def tensor_list(self, name: str) -> "TensorList":
+        """Declare a state of any number of tensors, which checkpoints call `<name>_0` and so on."""
+        return TensorList(self, name)
+
+    def named_states(self) -> Iterator[tuple[str, Tensor | None]]:
+        """The states of this object itself, by name."""
+        yield from self._buffers.items()
+
+    def need(self, state: Tensor | None) -> Tensor:
+        """A state that must hold something at this point.
+
+        Raises:
+            HoldfastError: It is None, as after a checkpoint that somebody altered.
+        """
+        if state is None:
+            raise HoldfastError(
+                f"a part of the state of {type(self).__name__} is missing; go on from a checkpoint "
+                "that has it"
+            )
+        return state
+
+    def put(self, name: str, value: Tensor | None) -> None:
+        """Set a state by its name, which need not have been declared."""
         if name in self._buffers:
             self._buffers[name] = value
         else:
             self.register_buffer(name, value)
-        if vector:
-            self.vectors.add(name)
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer of this name.
+        """The state of this name.
 
         Raises:
             HoldfastError: It holds nothing, as after a checkpoint that somebody altered.
@@ -53,6 +140,13 @@ class Stateful(nn.Module):
                 f"the state of {type(self).__name__} lacks {target!r}; go on from a checkpoint that has it"
             )
         return value
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "Stateful":
+        """Move all tensors, and forget what was derived from them."""
+        for value in vars(self).values():
+            if isinstance(value, Derived):
+                value.forget()
+        return super()._apply(fn, recurse)
 
     def carry_vectors(self, old: Layout, new: Layout, device: torch.device) -> None:
         """Move every vector that is shaped like θ from an old layout of θ to a new one, by names."""
@@ -117,7 +211,21 @@ class Stateful(nn.Module):
                 with torch.no_grad():
                     self._parameters[name].copy_(value)  # type: ignore[union-attr]
             else:
-                self.remember(name, value.detach().clone())
+                self.put(name, value.detach().clone())
+
+
+class TensorList:
+    """Tensors of a `Stateful` by their numbers."""
+
+    def __init__(self, owner: Stateful, name: str) -> None:
+        self._owner = owner
+        self._name = name
+
+    def __getitem__(self, number: int) -> Tensor:
+        return self._owner.get_buffer(f"{self._name}_{number}")
+
+    def __setitem__(self, number: int, value: Tensor) -> None:
+        self._owner.put(f"{self._name}_{number}", value)
 
 
 def host_state(module: nn.Module) -> dict[str, Any]:

@@ -13,22 +13,20 @@ class Anchored(Method):
     def __init__(self, strength: float) -> None:
         super().__init__()
         self.strength = at_least("strength", strength, 0)
-        for name in ("importance", "anchor"):
-            self.remember(name, None, vector=True)
+        self.importance = self.vector_state()
+        self.anchor = self.vector_state()
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
-        importance, anchor = self._buffers["importance"], self._buffers["anchor"]
-        if importance is not None and anchor is not None and self.strength:
-            g.addcmul_(
-                importance,
-                torch.sub(learner.space.theta, anchor, out=learner.space.scratch),
-                value=2 * self.strength,
-            )
+        if self.importance is None or self.anchor is None or not self.strength:
+            return
+        moved = torch.sub(learner.space.theta, self.anchor, out=learner.space.scratch)
+        g.addcmul_(self.importance, moved, value=2 * self.strength)
 
     def hold(self, learner: LearnerView, gained: Tensor) -> Tensor:
-        """Adds `gained` to Ω and moves the anchor here; returns Ω."""
-        if (before := self._buffers["importance"]) is not None:
-            gained = gained + before
-        self.remember("importance", gained, vector=True)
-        self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
-        return gained
+        """Add `gained` to Ω and move the anchor here; returns Ω."""
+        importance = gained
+        if self.importance is not None:
+            importance = gained + self.importance
+        self.importance = importance
+        self.anchor = learner.space.theta.detach().clone()
+        return importance

@@ -39,8 +39,8 @@ class BiC(Method):
             raise HoldfastError(f"share is what is held out of each task, in (0, 1), got {share}")
         self.memory, self.share = Memory(capacity, "class_balanced"), share
         self.host["held_for"] = -1
-        self.remember("scale", torch.ones(0))
-        self.remember("shift", torch.zeros(0))
+        self.scale = self.tensor_state(torch.ones(0))
+        self.shift = self.tensor_state(torch.zeros(0))
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
         n = len(task.train)
@@ -57,24 +57,21 @@ class BiC(Method):
 
     def corrected(self, z: Tensor) -> Tensor:
         """α z + β for every output that has a correction."""
-        more = z.shape[1] - len(self.get_buffer("scale"))
-        return z * F.pad(self.get_buffer("scale"), (0, more), value=1.0) + F.pad(
-            self.get_buffer("shift"), (0, more)
-        )
+        more = z.shape[1] - len(self.scale)
+        return z * F.pad(self.scale, (0, more), value=1.0) + F.pad(self.shift, (0, more))
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
-        (first, last), width = new_outputs(learner, task), learner.head.width
-        for name, fill in (("scale", 1.0), ("shift", 0.0)):
-            self.remember(
-                name,
-                F.pad(self.get_buffer(name), (0, width - len(self.get_buffer(name))), value=fill),
-            )
+        first, last = new_outputs(learner, task)
+        more = learner.head.width - len(self.scale)
+        self.scale = F.pad(self.scale, (0, more), value=1.0)
+        self.shift = F.pad(self.shift, (0, more))
         if not first:
             return
         rows = self.memory.everything()
         z = learner.head(learner.embed(rows.x), None)[:, :last].double()
         alpha, beta = fitted(self.corrected(z).detach(), rows.y, first)
-        self.get_buffer("scale")[first:last], self.get_buffer("shift")[first:last] = alpha, beta
+        self.scale[first:last] = alpha
+        self.shift[first:last] = beta
 
 
 def fitted(z: Tensor, y: Tensor, first: int) -> tuple[float, float]:

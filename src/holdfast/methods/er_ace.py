@@ -45,7 +45,7 @@ class ERACE(Replay):
         super().__init__(capacity, memory, insert)
         share_to_rows(ratio, 1)
         self.ratio = ratio
-        self.remember("seen", torch.zeros(0, dtype=torch.bool))
+        self.seen = self.tensor_state(torch.zeros(0, dtype=torch.bool))
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         size = share_to_rows(self.ratio, stream_rows(batch))
@@ -57,12 +57,12 @@ class ERACE(Replay):
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         z, y = step.stream(step.logits), step.stream(step.batch.y)
-        seen = self.get_buffer("seen")
+        seen = self.seen
         if len(seen) < z.shape[1]:
             seen = F.pad(seen, (0, z.shape[1] - len(seen)))
         present = torch.zeros_like(seen).index_fill_(0, y, True)
         loss = F.cross_entropy(z.masked_fill(seen & ~present, -torch.inf), y)
-        self.remember("seen", seen | present)
+        self.seen = seen | present
         if (old := step.rows(self.name)).stop:
             loss = loss + F.cross_entropy(step.logits[old], step.batch.y[old])
         return loss

@@ -38,24 +38,18 @@ class EWC(Method):
         with a note, because the time of exact grows with the number of outputs.
         """
         super().__init__()
-        self.strength, self.samples = (
-            at_least("strength", strength, 0),
-            int(at_least("samples", samples, 0)),
-        )
-        self.labels, self.decay = (
-            one_of("Fisher labels", labels, LABELS),
-            at_least("decay", decay, 0),
-        )
-        for name in ("fisher_sum", "fisher_theta_sum"):
-            self.remember(name, None, vector=True)
+        self.strength = at_least("strength", strength, 0)
+        self.samples = int(at_least("samples", samples, 0))
+        self.labels = one_of("Fisher labels", labels, LABELS)
+        self.decay = at_least("decay", decay, 0)
+        self.fisher_sum = self.vector_state()
+        self.fisher_theta_sum = self.vector_state()
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
-        fisher, anchored = self._buffers["fisher_sum"], self._buffers["fisher_theta_sum"]
-        if fisher is None or anchored is None or not self.strength:
+        if self.fisher_sum is None or self.fisher_theta_sum is None or not self.strength:
             return
-        g.addcmul_(fisher, learner.space.theta, value=self.strength).sub_(
-            anchored, alpha=self.strength
-        )
+        g.addcmul_(self.fisher_sum, learner.space.theta, value=self.strength)
+        g.sub_(self.fisher_theta_sum, alpha=self.strength)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         if not self.strength:
@@ -64,9 +58,9 @@ class EWC(Method):
             task, samples=self.samples, labels=self.labels, generator=self.generator()
         )
         anchored = fisher * learner.space.theta
-        if (before := self._buffers["fisher_sum"]) is not None:
-            fisher += self.decay * before
-            anchored += self.decay * self.get_buffer("fisher_theta_sum")
-        self.remember("fisher_sum", fisher.detach(), vector=True)
-        self.remember("fisher_theta_sum", anchored.detach(), vector=True)
+        if self.fisher_sum is not None:
+            fisher += self.decay * self.fisher_sum
+            anchored += self.decay * self.need(self.fisher_theta_sum)
+        self.fisher_sum = fisher.detach()
+        self.fisher_theta_sum = anchored.detach()
         learner.warn_if_unstable(self.strength, float(torch.max(fisher)))

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Step
+from holdfast.engine.stateful import Derived
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Method
 from holdfast.methods.view import LearnerView
@@ -19,9 +20,9 @@ class FrozenFeatures(Method):
     def __init__(self) -> None:
         super().__init__()
         self.host["examples"] = 0
-        self.remember("counts", torch.zeros(0, dtype=torch.float64))  # (C,)
-        self.remember("sums", torch.zeros(0, 0, dtype=torch.float64))  # (C, D)
-        self._readout: tuple[int, Tensor, Tensor] | tuple[()] = ()  # derived: examples so far, W, b
+        self.counts = self.tensor_state(torch.zeros(0, dtype=torch.float64))  # (C,)
+        self.sums = self.tensor_state(torch.zeros(0, 0, dtype=torch.float64))  # (C, D)
+        self._readout = Derived[tuple[Tensor, Tensor]]()  # W and b after so many examples
 
     def attach(self, model: nn.Module) -> nn.Module:
         if any(p.requires_grad for p in model.backbone.parameters()):  # type: ignore[operator, union-attr]
@@ -43,38 +44,37 @@ class FrozenFeatures(Method):
         """Adds further sums of (N, M) rows."""
 
     def after(self, learner: LearnerView, step: Step) -> None:
-        rows = step.rows()
         if not step.batch.first_epoch:
             return
-        h, y, width = (
-            self.expand(step.features[rows].detach()),
-            step.batch.y[rows],
-            learner.head.width,
-        )
-        for name, shape in (("counts", ()), ("sums", (h.shape[1],))):
-            have = self.get_buffer(name)
-            if len(have) < width or (have.dim() > 1 and not have.shape[1]):
-                grown = torch.zeros(width, *shape, dtype=torch.float64, device=h.device)
-                if have.numel():
-                    grown[: len(have)] = have
-                self.remember(name, grown)
-        self.get_buffer("counts").index_add_(0, y, torch.ones_like(y, dtype=torch.float64))
-        self.get_buffer("sums").index_add_(0, y, h)
+        rows = step.rows()
+        h = self.expand(step.features[rows].detach())
+        y = step.batch.y[rows]
+        self._make_room(learner.head.width, h)
+        self.counts.index_add_(0, y, torch.ones_like(y, dtype=torch.float64))
+        self.sums.index_add_(0, y, h)
         self.gather(h)
         self.host["examples"] += len(y)
+
+    def _make_room(self, width: int, h: Tensor) -> None:
+        """Let the sums have a row per output, and as many columns as `h`."""
+        before = len(self.counts)
+        if before >= width and self.sums.shape[1]:
+            return
+        counts = h.new_zeros(width)
+        sums = h.new_zeros(width, h.shape[1])
+        if self.sums.numel():
+            counts[:before] = self.counts
+            sums[:before] = self.sums
+        self.counts = counts
+        self.sums = sums
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, task)  # type: ignore[operator]
         if not self.host["examples"]:
             return learner.head(features, task)
-        if not self._readout or self._readout[0] != self.host["examples"]:
-            self._readout = (self.host["examples"], *self.readout())
-        w, b = self._readout[1:]
-        z = (
-            (self.expand(features) @ w.T + b)
-            .masked_fill(self.get_buffer("counts") == 0, -torch.inf)
-            .float()
-        )
+        w, b = self._readout.get(self.host["examples"], self.readout)
+        z = self.expand(features) @ w.T + b
+        z = z.masked_fill(self.counts == 0, -torch.inf).float()
         z = F.pad(z, (0, learner.head.width - z.shape[1]), value=-torch.inf)
         keep = learner.head.active(task)
         out = torch.full_like(z, -torch.inf)

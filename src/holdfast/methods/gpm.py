@@ -65,8 +65,10 @@ class GPM(Projection):
         super().__init__(project)
         if not 0 < threshold <= 1:
             raise HoldfastError(f"threshold is a share in (0, 1], got {threshold}")
-        self.threshold, self.samples = threshold, int(at_least("samples", samples, 1))
+        self.threshold = threshold
+        self.samples = int(at_least("samples", samples, 1))
         self.host["layers"] = []
+        self.bases = self.tensor_list("basis")
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
         matrices(learner.model, self.name)
@@ -76,7 +78,7 @@ class GPM(Projection):
         views = LayerViews(learner.space, vector)
         for k, name in enumerate(self.host["layers"]):
             if views.trains(name):
-                m = self.get_buffer(f"basis_{k}")
+                m = self.bases[k]
                 views.put(name, (views.get(name) @ m) @ m.T, add=-1.0)
         return vector
 
@@ -89,12 +91,7 @@ class GPM(Projection):
         for name, layer, inp, _ in used(seen, layers):
             rows = rows_in(layer, inp)
             if name not in self.host["layers"]:
+                self.bases[len(self.host["layers"])] = rows.new_zeros(rows.shape[1], 0)
                 self.host["layers"].append(name)
-                self.remember(
-                    f"basis_{len(self.host['layers']) - 1}", rows.new_zeros(rows.shape[1], 0)
-                )
             k = self.host["layers"].index(name)
-            self.remember(
-                f"basis_{k}",
-                grown_basis(self.get_buffer(f"basis_{k}"), rows.T @ rows, self.threshold),
-            )
+            self.bases[k] = grown_basis(self.bases[k], rows.T @ rows, self.threshold)

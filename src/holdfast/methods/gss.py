@@ -31,7 +31,7 @@ class GSS(ER):
         """`capacity` examples; `compare` stored ones that each new batch is held against; `ratio` memory share of the batch."""
         super().__init__(capacity, ratio, memory="placed")
         self.compare = int(at_least("compare", compare, 1))
-        self.remember("score", torch.zeros(self.memory.capacity))
+        self.score = self.tensor_state(torch.zeros(self.memory.capacity))
 
     def offer(self, learner: LearnerView, step: Step) -> None:
         if not step.batch.first_epoch:
@@ -45,7 +45,7 @@ class GSS(ER):
         )
         held, places = len(self.memory), {}
         score, u = (
-            self.get_buffer("score"),
+            self.score,
             torch.rand(2, len(new), generator=self.generator(), dtype=torch.float64),
         )
         for k, c in enumerate(scores.tolist()):

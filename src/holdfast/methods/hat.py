@@ -40,7 +40,7 @@ class HAT(Method):
         """`strength` c ≥ 0 of the cost of new units; `scale` s_max > 1."""
         super().__init__()
         self.strength, self.scale = at_least("strength", strength, 0), at_least("scale", scale, 1)
-        self.remember("free", None, vector=True)
+        self.free = self.vector_state()
 
     def attach(self, model: nn.Module) -> nn.Module:
         return Attention(model, self.scale)  # type: ignore[arg-type]
@@ -55,7 +55,7 @@ class HAT(Method):
         for name, value in self._network(learner).free().items():
             if name in views:  # frozen weights need no protection
                 views[name].copy_(value)
-        self.remember("free", free, vector=True)
+        self.free = free
         return task
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
@@ -72,7 +72,7 @@ class HAT(Method):
         )
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
-        delta = delta.mul_(self.get_buffer("free"))
+        delta = delta.mul_(self.need(self.free))
         moved, now = learner.space.views(delta), learner.space.views(learner.space.theta)
         for name in self._network(learner).embedding_names(learner.task_number):
             moved[name].sub_(now[name].detach() - now[name].detach().clamp(-LARGEST, LARGEST))
@@ -80,4 +80,4 @@ class HAT(Method):
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         self._network(learner).settle()
-        self.remember("free", None, vector=True)  # of the task that ended
+        self.free = None  # of the task that ended

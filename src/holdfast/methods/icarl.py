@@ -10,7 +10,6 @@ normalised again. Passes: one, and one forward for the teacher.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,7 @@ from torch import Tensor
 
 from holdfast.advice import reason
 from holdfast.engine.batch import Step
+from holdfast.engine.stateful import Derived
 from holdfast.errors import HoldfastError, one_of
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.outputs import own_outputs
@@ -50,7 +50,7 @@ class iCaRL(Replay):
         )
         self.temperature = at_least("temperature", temperature, 1e-6)
         self.teacher = Teacher()
-        self._means: tuple[Any, Tensor] | tuple[()] = ()  # derived: exemplar means at a step
+        self._means = Derived[Tensor]()  # of the exemplars, at a step
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
         super().check(learner, stream)
@@ -73,7 +73,7 @@ class iCaRL(Replay):
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         seen = learner.seen_outputs
         target = F.one_hot(step.batch.y, seen).to(step.logits.dtype)
-        if "theta" in self.teacher._buffers:
+        if self.teacher.taken:
             ended = self.teacher.ended
             old = self.teacher(learner.model, step.x, None).index_select(1, ended)
             target.index_copy_(1, ended, torch.sigmoid(old / self.temperature).to(target.dtype))
@@ -98,19 +98,17 @@ class iCaRL(Replay):
     def means(self, learner: LearnerView) -> Tensor:
         """Means of the exemplars' features under the present weights, (C, D); NaN for classes without exemplars."""
         now = (learner.task_number, learner.task_steps, learner.active)
-        if not self._means or self._means[0] != now:
-            rows = self.memory.everything()
-            features = F.normalize(learner.embed(rows.x), dim=1)
-            total = features.new_zeros(int(rows.y.max()) + 1, features.shape[1]).index_add_(
-                0, rows.y, features
-            )
-            self._means = (
-                now,
-                F.normalize(total, dim=1).masked_fill((total == 0).all(1, keepdim=True), torch.nan),
-            )
-        return self._means[1]
+        return self._means.get(now, lambda: self._computed_means(learner))
+
+    def _computed_means(self, learner: LearnerView) -> Tensor:
+        rows = self.memory.everything()
+        features = F.normalize(learner.embed(rows.x), dim=1)
+        classes = int(rows.y.max()) + 1
+        total = features.new_zeros(classes, features.shape[1]).index_add_(0, rows.y, features)
+        empty = (total == 0).all(1, keepdim=True)
+        return F.normalize(total, dim=1).masked_fill(empty, torch.nan)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         self.offer_task(learner, task)
         self.teacher.follow(learner, task, learner.seen_outputs)
-        self._means = ()
+        self._means.forget()

@@ -33,31 +33,27 @@ class KFACEWC(Method):
     def __init__(self, strength: float, samples: int = 1000, labels: str = "auto") -> None:
         """`strength` λ ≥ 0; `samples` examples for the factors (0: all); `labels` of the Fisher (auto: see EWC)."""
         super().__init__()
-        self.strength, self.samples = (
-            at_least("strength", strength, 0),
-            int(at_least("samples", samples, 0)),
-        )
+        self.strength = at_least("strength", strength, 0)
+        self.samples = int(at_least("samples", samples, 0))
         self.labels = one_of("Fisher labels", labels, LABELS)
         self.host |= {"layers": [], "tasks": 0}
-        self.remember("anchor", None, vector=True)
+        self.anchor = self.vector_state()
+        self.inputs = self.tensor_list("inputs")
+        self.outputs = self.tensor_list("outputs")
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
         matrices(learner.model, self.name)
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
-        anchor = self._buffers["anchor"]
-        if anchor is None:
+        if self.anchor is None:
             return
-        moved, into = (
-            LayerViews(
-                learner.space,
-                torch.sub(learner.space.theta, anchor, out=learner.space.scratch),
-            ),
-            LayerViews(learner.space, g),
-        )
+        space = learner.space
+        moved = LayerViews(space, torch.sub(space.theta, self.anchor, out=space.scratch))
+        into = LayerViews(space, g)
         for k, name in enumerate(self.host["layers"]):
-            a, b = self.get_buffer(f"inputs_{k}"), self.get_buffer(f"outputs_{k}")
             if moved.trains(name):
+                a = self.inputs[k]
+                b = self.outputs[k]
                 into.put(name, b @ moved.get(name)[: len(b)] @ a, add=self.strength)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
@@ -78,16 +74,17 @@ class KFACEWC(Method):
         for name, (a, b) in found.items():
             if name in layers:
                 k = layers.index(name)
-                before = self.get_buffer(f"outputs_{k}")
+                before = self.outputs[k]
                 grown = (0, len(b) - len(before)) * 2
-                a, b = (self.get_buffer(f"inputs_{k}") * t + a) / (t + 1), F.pad(before, grown) + b
+                a = (self.inputs[k] * t + a) / (t + 1)
+                b = F.pad(before, grown) + b
             else:
                 layers.append(name)
                 k = len(layers) - 1
-            self.remember(f"inputs_{k}", a)
-            self.remember(f"outputs_{k}", b)
+            self.inputs[k] = a
+            self.outputs[k] = b
         self.host["tasks"] = t + 1
-        self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
+        self.anchor = learner.space.theta.detach().clone()
         largest = max(float(_largest(a) * _largest(b)) for a, b in found.values())
         learner.warn_if_unstable(self.strength, largest)
 

@@ -65,8 +65,7 @@ class LaMAML(Replay):
                 f"clip is the largest norm of a gradient, above 0, got {clip}; None switches it off"
             )
         self.clip = clip
-        self.remember("offset", None, vector=True)
-        self._moved: tuple[Tensor] | tuple[()] = ()  # from `gradient` to `update` of one step
+        self.offset = self.vector_state()
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         return self.mixed(batch, self.ratio)
@@ -79,10 +78,12 @@ class LaMAML(Replay):
 
     def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         theta = learner.space.theta
-        if self._buffers["offset"] is None:
-            self.remember("offset", torch.zeros_like(theta), vector=True)
-        alpha, path = self.get_buffer("offset") + self.alpha, torch.zeros_like(theta)
-        meta, of_alpha = torch.zeros_like(theta), torch.zeros_like(theta)
+        if self.offset is None:
+            self.offset = torch.zeros_like(theta)
+        alpha = self.offset + self.alpha
+        path = torch.zeros_like(theta)
+        meta = torch.zeros_like(theta)
+        of_alpha = torch.zeros_like(theta)
         parts = _parts(step.batch, self.inner)
         with learner.at(theta.detach().clone()):
             for part in parts:
@@ -92,13 +93,12 @@ class LaMAML(Replay):
                 slow = self._gradient_on(learner, step.batch)
                 meta.add_(slow, alpha=1 / len(parts))
                 of_alpha.addcmul_(slow, path, value=-1 / len(parts))
-        self.get_buffer("offset").sub_(of_alpha, alpha=self.rate)
-        self._moved = ((self.get_buffer("offset") + self.alpha).clamp_min_(0).mul_(meta).neg_(),)
+        self.offset.sub_(of_alpha, alpha=self.rate)
+        step.scratch[self.name] = (self.offset + self.alpha).clamp_min_(0).mul_(meta).neg_()
         return g
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
-        moved, self._moved = self._moved, ()
-        return moved[0] if moved else delta
+        return step.scratch.pop(self.name, delta)
 
 
 def _parts(batch: Batch, count: int) -> list[Batch]:

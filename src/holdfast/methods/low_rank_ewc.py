@@ -45,22 +45,20 @@ class LowRankEWC(Method):
     ) -> None:
         """`strength` λ ≥ 0; `rank` eigenvectors kept; `samples` examples for the Fisher; `labels` sampled, predicted or empirical."""
         super().__init__()
-        self.strength, self.rank = at_least("strength", strength, 0), int(at_least("rank", rank, 1))
-        self.samples, self.labels = (
-            int(at_least("samples", samples, 1)),
-            one_of("Fisher labels", labels, ("sampled", "predicted", "empirical")),
-        )
-        for name in ("roots", "rest", "anchor"):
-            self.remember(name, None, vector=True)
+        self.strength = at_least("strength", strength, 0)
+        self.rank = int(at_least("rank", rank, 1))
+        self.samples = int(at_least("samples", samples, 1))
+        self.labels = one_of("Fisher labels", labels, ("sampled", "predicted", "empirical"))
+        self.roots = self.vector_state()  # (rank, P): eigenvectors times the roots of eigenvalues
+        self.rest = self.vector_state()  # the diagonal that they leave out
+        self.anchor = self.vector_state()
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
-        roots, rest, anchor = (self._buffers[n] for n in ("roots", "rest", "anchor"))
-        if roots is None or rest is None or anchor is None:
+        if self.roots is None or self.rest is None or self.anchor is None:
             return
-        moved = torch.sub(learner.space.theta, anchor, out=learner.space.scratch)
-        g.addmv_(roots.T, roots @ moved, alpha=self.strength).addcmul_(
-            rest, moved, value=self.strength
-        )
+        moved = torch.sub(learner.space.theta, self.anchor, out=learner.space.scratch)
+        g.addmv_(self.roots.T, self.roots @ moved, alpha=self.strength)
+        g.addcmul_(self.rest, moved, value=self.strength)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         if not self.strength:
@@ -78,14 +76,13 @@ class LowRankEWC(Method):
             / len(x) ** 0.5
         )
         diagonal = rows.square().sum(0)
-        if (before := self._buffers["roots"]) is not None:
-            diagonal += before.square().sum(0) + self.get_buffer("rest")
-            rows = torch.cat([before, rows])
+        if self.roots is not None:
+            diagonal += self.roots.square().sum(0) + self.need(self.rest)
+            rows = torch.cat([self.roots, rows])
         roots = leading(rows, self.rank)
         roots = torch.cat([roots, roots.new_zeros(self.rank - len(roots), roots.shape[1])])
-        self.remember("roots", roots, vector=True)
-        self.remember("rest", (diagonal - roots.square().sum(0)).clamp_min_(0), vector=True)
-        self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
-        learner.warn_if_unstable(
-            self.strength, float(roots[0].square().sum() + self.get_buffer("rest").max())
-        )
+        rest = (diagonal - roots.square().sum(0)).clamp_min_(0)
+        self.roots = roots
+        self.rest = rest
+        self.anchor = learner.space.theta.detach().clone()
+        learner.warn_if_unstable(self.strength, float(roots[0].square().sum() + rest.max()))

@@ -66,7 +66,7 @@ class LwF(Method):
         self.teacher = Teacher()
 
     def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
-        if not self.alpha or "theta" not in self.teacher._buffers:
+        if not self.alpha or not self.teacher.taken:
             return 0.0
         old = self.teacher(learner.model, step.stream(step.x), None)
         old_tasks = learner.task_number

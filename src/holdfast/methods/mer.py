@@ -47,7 +47,6 @@ class MER(Replay):
             int(at_least("batches", batches, 1)),
         )
         self.beta, self.gamma = at_least("beta", beta, 0), at_least("gamma", gamma, 0)
-        self._moved: tuple[Tensor] | tuple[()] = ()  # from `gradient` to `update` of one step
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         size = self.rows * self.batches
@@ -68,7 +67,7 @@ class MER(Replay):
                         learner.gradient_on(one, out=learner.space.scratch), alpha=-rate
                     )
                 theta.data.copy_(first.lerp_(theta.detach(), self.beta))
-            self._moved = (theta.detach().sub(start).mul_(self.gamma),)
+            step.scratch[self.name] = theta.detach().sub(start).mul_(self.gamma)
         return g
 
     def _one_by_one(self, batch: Batch, k: int) -> list[Batch]:
@@ -84,5 +83,4 @@ class MER(Replay):
         return [Batch.of_stream(Rows(r.x, r.y, int(r.task))) for r in single]
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
-        moved, self._moved = self._moved, ()
-        return moved[0] if moved else delta
+        return step.scratch.pop(self.name, delta)

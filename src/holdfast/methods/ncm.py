@@ -24,5 +24,5 @@ class NCM(FrozenFeatures):
         super().__init__()
 
     def readout(self) -> tuple[Tensor, Tensor]:
-        means = self.get_buffer("sums") / self.get_buffer("counts").clamp_min(1)[:, None]
+        means = self.sums / self.counts.clamp_min(1)[:, None]
         return 2 * means, -means.square().sum(1)

@@ -55,11 +55,9 @@ class OGD(Projection):
     ) -> None:
         """`samples` gradients stored a task; `project` gradient or step; `limit_bytes` that the basis may take."""
         super().__init__(project)
-        self.samples, self.limit = (
-            int(at_least("samples", samples, 1)),
-            at_least("limit_bytes", limit_bytes, 1),
-        )
-        self.remember("basis", None, vector=True)
+        self.samples = int(at_least("samples", samples, 1))
+        self.limit = at_least("limit_bytes", limit_bytes, 1)
+        self.basis = self.vector_state()
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
         self._refuse_beyond(len(stream) - 1, learner, f"{len(stream)} tasks")
@@ -75,8 +73,9 @@ class OGD(Projection):
 
     def projected(self, learner: LearnerView, vector: Tensor) -> Tensor:
         """`vector` without its part in the span of the basis."""
-        basis = self._buffers["basis"]
-        return vector if basis is None else vector.addmv(basis.T, basis @ vector, alpha=-1)
+        if self.basis is None:
+            return vector
+        return vector.addmv(self.basis.T, self.basis @ vector, alpha=-1)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         self._refuse_beyond(learner.task_number + 1, learner, "so far")
@@ -85,5 +84,5 @@ class OGD(Projection):
         rows = per_example_gradients(
             learner.space, lambda m, one: logits(m, one)[:, next(label)], x
         )
-        before = self._buffers["basis"]
-        self.remember("basis", extended(rows[:0] if before is None else before, rows), vector=True)
+        before = rows[:0] if self.basis is None else self.basis
+        self.basis = extended(before, rows)

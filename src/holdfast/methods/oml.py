@@ -9,14 +9,13 @@ meta-trained on, a memory giving the random rows; to predict, the head learns th
 linear head for all tasks. Passes: one at the doubled batch, and products as large as the head.
 """
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.competing import ALL, Competing
+from holdfast.engine.stateful import Derived
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, share_to_rows
 from holdfast.methods.view import LearnerView
@@ -48,7 +47,7 @@ class OML(Replay):
         )
         share_to_rows(ratio, 1)
         self.host["part"] = 1
-        self._learnt: tuple[Any, Tensor] | tuple[()] = ()  # derived: the head learnt at a step
+        self._learnt = Derived[Tensor]()  # the head that was learnt, at a step
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         return self.mixed(batch, self.ratio)
@@ -73,17 +72,20 @@ class OML(Replay):
         if not len(self.memory):
             return learner.head(features, task)
         now = (learner.task_number, learner.task_steps, learner.active)
-        if not self._learnt or self._learnt[0] != now:
-            rows, w = self.memory.everything(), _matrix(learner.head)
-            h = _with_one(learner.embed(rows.x))
-            for part in torch.randperm(
-                len(rows), generator=torch.Generator().manual_seed(self.seed)
-            ).split(self.host["part"]):
-                on = part.to(h.device)
-                w = self._learn(w, h[on], rows.y[on])
-            self._learnt = (now, w)
-        z = _with_one(features) @ self._learnt[1].T
+        w = self._learnt.get(now, lambda: self._head_learnt_from_memory(learner))
+        z = _with_one(features) @ w.T
         return F.pad(z, (0, learner.head.width - z.shape[1]), value=-torch.inf)
+
+    def _head_learnt_from_memory(self, learner: LearnerView) -> Tensor:
+        """The head after one pass over the memory, as in the inner loop of training."""
+        rows = self.memory.everything()
+        w = _matrix(learner.head)
+        h = _with_one(learner.embed(rows.x))
+        generator = torch.Generator().manual_seed(self.seed)
+        for part in torch.randperm(len(rows), generator=generator).split(self.host["part"]):
+            on = part.to(h.device)
+            w = self._learn(w, h[on], rows.y[on])
+        return w
 
 
 def _with_one(h: Tensor) -> Tensor:

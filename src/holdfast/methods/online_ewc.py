@@ -39,19 +39,15 @@ class OnlineEWC(Method):
         super().__init__()
         if not 0 <= gamma <= 1:
             raise HoldfastError(f"gamma must lie in [0, 1], got {gamma}")
-        self.strength, self.gamma, self.normalize = (
-            at_least("strength", strength, 0),
-            gamma,
-            normalize,
-        )
-        self.samples, self.labels = (
-            int(at_least("samples", samples, 0)),
-            one_of("Fisher labels", labels, LABELS),
-        )
+        self.strength = at_least("strength", strength, 0)
+        self.gamma = gamma
+        self.normalize = normalize
+        self.samples = int(at_least("samples", samples, 0))
+        self.labels = one_of("Fisher labels", labels, LABELS)
         self.decay = at_least("decay", decay, 0)
         self.host["boundaries"] = 0
-        for name in ("fisher", "anchor"):
-            self.remember(name, None, vector=True)
+        self.fisher = self.vector_state()
+        self.anchor = self.vector_state()
 
     @property
     def stiffness(self) -> float:
@@ -59,13 +55,10 @@ class OnlineEWC(Method):
         return self.strength * self.gamma * self.decay ** max(self.host["boundaries"] - 1, 0)
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
-        fisher, anchor = self._buffers["fisher"], self._buffers["anchor"]
-        if fisher is not None and anchor is not None and self.strength:
-            g.addcmul_(
-                fisher,
-                torch.sub(learner.space.theta, anchor, out=learner.space.scratch),
-                value=self.stiffness,
-            )
+        if self.fisher is None or self.anchor is None or not self.strength:
+            return
+        moved = torch.sub(learner.space.theta, self.anchor, out=learner.space.scratch)
+        g.addcmul_(self.fisher, moved, value=self.stiffness)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         if not self.strength:
@@ -75,9 +68,9 @@ class OnlineEWC(Method):
         )
         if self.normalize:
             fisher /= fisher.max().clamp_min(1e-30)
-        if (before := self._buffers["fisher"]) is not None:
-            fisher += self.gamma * before
-        self.remember("fisher", fisher, vector=True)
-        self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
+        if self.fisher is not None:
+            fisher += self.gamma * self.fisher
+        self.fisher = fisher
+        self.anchor = learner.space.theta.detach().clone()
         self.host["boundaries"] += 1
         learner.warn_if_unstable(self.stiffness, float(fisher.max()))

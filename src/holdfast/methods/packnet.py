@@ -42,7 +42,7 @@ class PackNet(Method):
             )
         self.tasks, self.share = None if tasks is None else int(at_least("tasks", tasks, 1)), share
         self.epochs = int(at_least("epochs", epochs, 0))
-        self.remember("free", None, vector=True)
+        self.free = self.vector_state()
 
     def attach(self, model: nn.Module) -> nn.Module:
         return Packed(model)  # type: ignore[arg-type]
@@ -66,7 +66,7 @@ class PackNet(Method):
         return task
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
-        return delta.mul_(self.get_buffer("free"))
+        return delta.mul_(self.need(self.free))
 
     def consolidate(self, learner: LearnerView, task: Task) -> Iterator[Phase]:
         t = task.index
@@ -76,7 +76,7 @@ class PackNet(Method):
             self._allow(learner, t)
             yield Phase(task, epochs=self.epochs)
         packed.settle()
-        self.remember("free", None, vector=True)  # of the task that ended
+        self.free = None  # of the task that ended
 
     def _network(self, learner: LearnerView) -> Packed:
         assert isinstance(learner.model, Packed)
@@ -91,4 +91,4 @@ class PackNet(Method):
         views = learner.space.views(free)
         for name, owners in packed.owners():
             views[f"backbone.{name}"].copy_(owners == (0 if owner is None else owner + 1))
-        self.remember("free", free, vector=True)
+        self.free = free

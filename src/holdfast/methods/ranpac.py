@@ -27,31 +27,26 @@ class RanPAC(FrozenFeatures):
     def __init__(self, projection: int = 2000, ridge: float = 1.0) -> None:
         """`projection` M random features; `ridge` λ > 0."""
         super().__init__()
-        self.projection, self.ridge = (
-            int(at_least("projection", projection, 1)),
-            at_least("ridge", ridge, 1e-12),
-        )
-        self.remember("random", torch.zeros(0, 0, dtype=torch.float64))  # (D, M)
-        self.remember("products", torch.zeros(0, 0, dtype=torch.float64))  # G (M, M)
+        self.projection = int(at_least("projection", projection, 1))
+        self.ridge = at_least("ridge", ridge, 1e-12)
+        self.random = self.tensor_state(torch.zeros(0, 0, dtype=torch.float64))  # (D, M)
+        self.products = self.tensor_state(torch.zeros(0, 0, dtype=torch.float64))  # G (M, M)
 
     def expand(self, features: Tensor) -> Tensor:
-        w = self.get_buffer("random")
-        if not w.numel():
+        if not self.random.numel():
             generator = torch.Generator().manual_seed(seed_from(self.seed, "projection"))
-            w = torch.randn(
-                features.shape[1], self.projection, generator=generator, dtype=torch.float64
-            ).to(features.device)
-            self.remember("random", w)
-        return (features.double() @ w).relu_()
+            shape = (features.shape[1], self.projection)
+            drawn = torch.randn(shape, generator=generator, dtype=torch.float64)
+            self.random = drawn.to(features.device)
+        return (features.double() @ self.random).relu_()
 
     def gather(self, h: Tensor) -> None:
-        g = self.get_buffer("products")
-        if not g.numel():
-            g = h.new_zeros(h.shape[1], h.shape[1])
-        self.remember("products", g.addmm_(h.T, h))
+        if not self.products.numel():
+            self.products = h.new_zeros(h.shape[1], h.shape[1])
+        self.products.addmm_(h.T, h)
 
     def readout(self) -> tuple[Tensor, Tensor]:
-        g = self.get_buffer("products").clone()
+        g = self.products.clone()
         g.diagonal().add_(self.ridge)
-        w = torch.linalg.solve(g, self.get_buffer("sums").T).T
+        w = torch.linalg.solve(g, self.sums.T).T
         return w, w.new_zeros(len(w))

@@ -44,46 +44,47 @@ class RWalk(Anchored):
         super().__init__(strength)
         if not 0 < alpha <= 1:
             raise HoldfastError(f"alpha is the weight of the newest Fisher, in (0, 1], got {alpha}")
-        self.alpha, self.window = alpha, int(at_least("window", window, 1))
+        self.alpha = alpha
+        self.window = int(at_least("window", window, 1))
         self.epsilon = at_least("epsilon", epsilon, 1e-12)
         self.host["windows"] = 0
-        for name in ("fisher", "score", "saved", "start"):
-            self.remember(name, None, vector=True)
+        self.fisher = self.vector_state()
+        self.score = self.vector_state()
+        self.saved = self.vector_state()  # what the steps of this window saved, per weight
+        self.start = self.vector_state()  # θ at the start of this window
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
         theta = learner.space.theta.detach()
-        for name in ("fisher", "score"):
-            if self._buffers[name] is None:
-                self.remember(name, torch.zeros_like(theta), vector=True)
-        self.remember("saved", torch.zeros_like(theta), vector=True)
-        self.remember("start", theta.clone(), vector=True)
+        if self.fisher is None:
+            self.fisher = torch.zeros_like(theta)
+        if self.score is None:
+            self.score = torch.zeros_like(theta)
+        self.saved = torch.zeros_like(theta)
+        self.start = theta.clone()
         return task
 
     def after(self, learner: LearnerView, step: Step) -> None:
-        assert step.raw_gradient is not None
-        assert step.delta is not None
-        self.get_buffer("saved").addcmul_(step.raw_gradient, step.delta, value=-1)
+        saved = self.need(self.saved)
+        saved.addcmul_(self.need(step.raw_gradient), self.need(step.delta), value=-1)
         if (step.number + 1) % self.window:
             return
-        fisher, theta = self.get_buffer("fisher"), learner.space.theta.detach()
-        fresh = learner.fisher_on(step.batch)
-        fisher.lerp_(fresh, self.alpha if self.host["windows"] else 1.0)
+        theta = learner.space.theta.detach()
+        start = self.need(self.start)
+        fisher = self.need(self.fisher)
+        newest = self.alpha if self.host["windows"] else 1.0
+        fisher.lerp_(learner.fisher_on(step.batch), newest)
         self.host["windows"] += 1
-        length = (theta - self.get_buffer("start")).square_().mul_(fisher).mul_(0.5)
-        self.get_buffer("score").add_(
-            self.get_buffer("saved").clamp_min(0) / length.add_(self.epsilon)
-        )
-        self.get_buffer("saved").zero_()
-        self.get_buffer("start").copy_(theta)
+        length = (theta - start).square_().mul_(fisher).mul_(0.5)
+        self.need(self.score).add_(saved.clamp_min(0) / length.add_(self.epsilon))
+        saved.zero_()
+        start.copy_(theta)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
-        fisher, score = self.get_buffer("fisher"), self.get_buffer("score")
-        self.remember(
-            "importance",
-            fisher / fisher.max().clamp_min(1e-30) + score / score.max().clamp_min(1e-30),
-            vector=True,
-        )
-        self.remember("anchor", learner.space.theta.detach().clone(), vector=True)
+        fisher = self.need(self.fisher)
+        score = self.need(self.score)
+        by_fisher = fisher / fisher.max().clamp_min(1e-30)
+        self.importance = by_fisher + score / score.max().clamp_min(1e-30)
+        self.anchor = learner.space.theta.detach().clone()
         score.mul_(0.5)
-        for name in ("saved", "start"):  # of the task that ended
-            self.remember(name, None, vector=True)
+        self.saved = None  # of the task that ended
+        self.start = None

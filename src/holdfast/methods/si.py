@@ -37,30 +37,27 @@ class SI(Anchored):
         """`strength` c ≥ 0; `xi` ξ > 0, the damping; `gradient` task or total; `clamp` none or sum."""
         super().__init__(strength)
         self.xi = at_least("xi", xi, 1e-12)
-        self.which, self.clamp = (
-            one_of("gradient", gradient, ("task", "total")),
-            one_of("clamp", clamp, ("none", "sum")),
-        )
+        self.which = one_of("gradient", gradient, ("task", "total"))
+        self.clamp = one_of("clamp", clamp, ("none", "sum"))
         self.declaration = replace(self.declaration, raw_gradient=self.which == "task")  # type: ignore[misc]
-        for name in ("omega", "start"):
-            self.remember(name, None, vector=True)
+        self.omega = self.vector_state()
+        self.start = self.vector_state()
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
-        self.remember("start", learner.space.theta.detach().clone(), vector=True)
-        self.remember("omega", torch.zeros_like(learner.space.theta), vector=True)
+        self.start = learner.space.theta.detach().clone()
+        self.omega = torch.zeros_like(learner.space.theta)
         return task
 
     def after(self, learner: LearnerView, step: Step) -> None:
         g = step.raw_gradient if self.which == "task" else learner.space.grad
-        assert g is not None
-        assert step.delta is not None
-        self.get_buffer("omega").addcmul_(g, step.delta, value=-1)
+        self.need(self.omega).addcmul_(self.need(g), self.need(step.delta), value=-1)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         theta = learner.space.theta.detach()
-        gained = self.get_buffer("omega") / ((theta - self.get_buffer("start")).square() + self.xi)
+        moved = theta - self.need(self.start)
+        gained = self.need(self.omega) / (moved.square() + self.xi)
         importance = self.hold(learner, gained)
         if self.clamp == "sum":
             importance.clamp_min_(0)
-        for name in ("omega", "start"):  # of the task that ended
-            self.remember(name, None, vector=True)
+        self.omega = None  # of the task that ended
+        self.start = None

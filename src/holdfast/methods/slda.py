@@ -27,17 +27,16 @@ class SLDA(FrozenFeatures):
         """`shrinkage` ε ≥ 0 towards the identity."""
         super().__init__()
         self.shrinkage = at_least("shrinkage", shrinkage, 0)
-        self.remember("products", torch.zeros(0, 0, dtype=torch.float64))  # Σ f fᵀ (D, D)
+        self.products = self.tensor_state(torch.zeros(0, 0, dtype=torch.float64))  # Σ f fᵀ (D, D)
 
     def gather(self, h: Tensor) -> None:
         gram = h.T @ h
-        before = self.get_buffer("products")
-        self.remember("products", before + gram if before.numel() else gram)
+        self.products = self.products + gram if self.products.numel() else gram
 
     def readout(self) -> tuple[Tensor, Tensor]:
-        n, sums = self.get_buffer("counts"), self.get_buffer("sums")
-        means = sums / n.clamp_min(1)[:, None]
-        within = (self.get_buffer("products") - (means * n[:, None]).T @ means) / n.sum()
+        n = self.counts
+        means = self.sums / n.clamp_min(1)[:, None]
+        within = (self.products - (means * n[:, None]).T @ means) / n.sum()
         shrunk = (1 - self.shrinkage) * within + self.shrinkage * torch.eye(
             len(within), dtype=within.dtype, device=within.device
         )

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.engine.snapshot import Snapshot
+from holdfast.engine.stateful import Derived
 from holdfast.methods.outputs import own_outputs
 from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
@@ -17,28 +18,23 @@ class Teacher(Snapshot):
 
     def __init__(self) -> None:
         super().__init__()
-        self.remember("has_ended", torch.zeros(0, dtype=torch.bool))  # one entry per output
-        self._ended: (
-            tuple[int, Tensor] | tuple[()]
-        ) = ()  # derived, so that no step searches the mask
+        self.has_ended = self.tensor_state(torch.zeros(0, dtype=torch.bool))  # one entry per output
+        self._ended = Derived[Tensor]()  # so that no step searches the mask
 
     @property
     def ended(self) -> Tensor:
         """The outputs of the classes of tasks that have ended, (K,), ascending."""
-        mask = self.get_buffer("has_ended")
-        if not self._ended or self._ended[0] != mask.data_ptr():
-            self._ended = (mask.data_ptr(), mask.nonzero().flatten())
-        return self._ended[1]
+        mask = self.has_ended
+        return self._ended.get(mask.data_ptr(), lambda: mask.nonzero().flatten())
 
     def follow(self, learner: LearnerView, task: Task, outputs: int) -> None:
         """Copy the network after `task`; `outputs` is the number of outputs in play."""
         self.take(learner.model, learner.space, outputs)
-        before = self.get_buffer("has_ended")
         mask = torch.zeros(learner.head.width, dtype=torch.bool, device=learner.device)
-        mask[: len(before)] = before
+        mask[: len(self.has_ended)] = self.has_ended
         mask[own_outputs(task).to(learner.device)] = True
-        self.remember("has_ended", mask)
-        self._ended = ()
+        self.has_ended = mask
+        self._ended.forget()
 
     def among_ended(self, module: nn.Module, x: Tensor, task: int | Tensor | None) -> Tensor:
         """What the teacher answers, (N, outputs), -inf at outputs whose classes no ended task had."""

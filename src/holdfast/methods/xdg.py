@@ -31,7 +31,7 @@ class RandomGates(Gated):
             )
             row = torch.ones(1, width).index_fill_(1, order[: round(self.gated * width)], 0.0)
             before = self.get_buffer(f"gate_{k}")
-            self._buffers[f"gate_{k}"] = torch.cat([before, row.to(before.device)])
+            setattr(self, f"gate_{k}", torch.cat([before, row.to(before.device)]))
 
     def _rows(self, task: int | Tensor) -> list[Tensor]:
         index = task if isinstance(task, int) else task.to(self.get_buffer("gate_0").device)

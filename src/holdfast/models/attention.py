@@ -109,9 +109,8 @@ class Attention(Gated):
     def settle(self) -> None:
         """Makes the newest task's attention hard."""
         for k, e in enumerate(self._of(-1)):
-            self._buffers[f"hard_{k}"] = torch.cat(
-                [self.hard(k), (e.detach() > 0).to(e.dtype)[None]]
-            )
+            newest = (e.detach() > 0).to(e.dtype)[None]
+            setattr(self, f"hard_{k}", torch.cat([self.hard(k), newest]))
 
     def free(self) -> dict[str, Tensor]:
         """1 where a parameter of the backbone may move, 0 where it joins units of ended tasks: 1 − min(a_i, a_j) by name."""

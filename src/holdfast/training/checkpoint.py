@@ -204,7 +204,7 @@ def _open_rows(model: nn.Module, ended: int) -> None:
     for module in model.modules():
         for name in getattr(module, "per_task", ()):
             before = module.get_buffer(name)
-            module._buffers[name] = before.new_zeros(ended, *before.shape[1:])
+            setattr(module, name, before.new_zeros(ended, *before.shape[1:]))
 
 
 @contextmanager

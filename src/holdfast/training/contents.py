@@ -190,7 +190,7 @@ def check_method(method: nn.Module, model: nn.Module, space: ParameterSpace) -> 
         if isinstance(module, Memory):
             check_memory(module)
         if isinstance(module, Snapshot):
-            taken = module._buffers.get("theta") is not None
+            taken = module.taken
             need(taken == bool(module.host), "the teacher lacks its weights or its layout")
             if taken:
                 _check_snapshot(module, model)
@@ -198,8 +198,9 @@ def check_method(method: nn.Module, model: nn.Module, space: ParameterSpace) -> 
 
 def _check_vectors(module: Stateful, length: int) -> None:
     """Check that the vectors of a part are as long as θ. Some parts have vectors only within tasks, or only after one."""
-    found = {name: module._buffers.get(name) for name in module.vectors}
-    strange = sorted(found.keys() - module._buffers.keys())
+    states = dict(module.named_states())
+    found = {name: states.get(name) for name in module.vectors}
+    strange = sorted(found.keys() - states.keys())
     need(not strange, f"the method has no vector {str(strange[:1])[:100]}")
     for name, vector in found.items():
         fits = vector is None or (vector.dim() in (1, 2) and vector.shape[-1] == length)
@@ -211,7 +212,7 @@ def _check_snapshot(teacher: Snapshot, model: nn.Module) -> None:
     head: Head = model.head  # type: ignore[assignment]
     mine = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     layout = teacher.host["layout"]
-    whole = isinstance(layout, list) and layout[-1:] == [teacher.get_buffer("theta").numel()]
+    whole = isinstance(layout, list) and layout[-1:] == [teacher.need(teacher.theta).numel()]
     found = teacher.tensors() if whole else {}
     missing = [n for n in mine if n not in found and not n.startswith("head.")]
     need(whole and not missing, f"the teacher lacks parts of the network: {missing[:1]}")
@@ -224,7 +225,7 @@ def _check_snapshot(teacher: Snapshot, model: nn.Module) -> None:
     outputs, tasks = teacher.host["outputs"], teacher.host["tasks"]
     need(type(outputs) is int and 0 < outputs <= head.width, "the teacher's outputs")
     need(type(tasks) is int and 0 < tasks <= len(head.ranges), "the teacher's tasks")
-    ended = teacher._buffers.get("has_ended")  # of teachers for distillation
+    ended = dict(teacher.named_states()).get("has_ended")  # of teachers for distillation
     fits = ended is None or (
         ended.dtype == torch.bool and ended.dim() == 1 and len(ended) <= head.width
     )

@@ -57,7 +57,7 @@ class InitialWeights:
 
     def __init__(self, space: ParameterSpace, model: nn.Module) -> None:
         self.theta = space.theta.clone()
-        self._buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+        self._statistics = {name: buffer.clone() for name, buffer in model.named_buffers()}
 
     def follow(self, old: Layout, new: Layout, theta: Tensor) -> None:
         """Follow a network that grew. What is new starts as it is now, in `theta`."""
@@ -68,8 +68,8 @@ class InitialWeights:
         """Make the network what it was."""
         space.theta.copy_(self.theta)
         for name, buffer in model.named_buffers():
-            if name in self._buffers:
-                buffer.copy_(self._buffers[name])
+            if name in self._statistics:
+                buffer.copy_(self._statistics[name])
 
 
 class TrainingState:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from holdfast.engine.stateful import Stateful
@@ -86,6 +86,5 @@ def _tensors(state: TrainingState, modules: Any) -> list[Tensor]:
     found: list[Tensor] = [state.space.theta]
     found += [state.initial.theta] if state.initial is not None else []
     for module in modules:
-        owned: list[Tensor | None] = [*module._parameters.values(), *module._buffers.values()]
-        found += [t for t in owned if isinstance(t, Tensor | nn.Parameter)]
+        found += [*module.parameters(recurse=False), *module.buffers(recurse=False)]
     return list({id(t): t for t in found}.values())
