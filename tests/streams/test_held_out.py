@@ -19,8 +19,8 @@ from holdfast.streams import (
     sequence,
     split,
 )
+from holdfast.streams.columns import column_of
 from holdfast.streams.held_out import held_out
-from holdfast.streams.own import column_of
 
 
 @settings(max_examples=60, deadline=None)
@@ -238,7 +238,7 @@ def test_tasks_and_groups_that_are_missing_are_refused():
         [1.0, float("nan")],
         np.array(["2026-01-01", "NaT"], dtype="datetime64[D]"),
     ):
-        with pytest.raises(HoldfastError, match="must not be missing: example 1"):
+        with pytest.raises(HoldfastError, match="tasks: the value of example 1 is missing"):
             column_of(bad, "tasks")
     with pytest.raises(HoldfastError, match="one group per example"):
         from_arrays(np.ones((4, 1)), [0, 1] * 2, [0] * 4, "class", groups=[1])

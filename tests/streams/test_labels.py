@@ -11,7 +11,8 @@ from torch.utils.data import TensorDataset
 from holdfast import HoldfastError, Learner
 from holdfast.models import mlp
 from holdfast.streams import Source, from_arrays, from_datasets, from_frame, sequence, split
-from holdfast.streams.labels import label_array, number_outputs
+from holdfast.streams.labels import label_array
+from holdfast.streams.outputs import number_outputs
 
 
 def outputs_of_labels(stream, rows_of):
@@ -118,17 +119,17 @@ def test_renaming_the_labels_changes_no_number():
         (np.eye(8), r"one label per example.*got shape \(8, 8\).*argmax"),
         (torch.ones(8, 2, 2), r"got shape \(8, 2, 2\)"),
         ([[1], [1, 2]] * 4, "rows of different lengths"),
-        ([0, 1, None, 1] * 2, "must not be missing: example 2"),
-        (pd.array([0, 1, pd.NA, 1] * 2, dtype="Int64"), "must not be (missing|NaN): example 2"),
-        (["a", "b", float("nan"), "a"] * 2, "must not be missing: example 2"),
-        ([0, 1, float("nan"), 1] * 2, "must not be NaN: example 2"),
+        ([0, 1, None, 1] * 2, "the label of example 2 is missing"),
+        (pd.array([0, 1, pd.NA, 1] * 2, dtype="Int64"), "the label of example 2 is missing"),
+        (["a", "b", float("nan"), "a"] * 2, "the label of example 2 is missing"),
+        ([0, 1, float("nan"), 1] * 2, "the label of example 2 is missing"),
         (["a", "b", 1, "a"] * 2, "mix text and numbers: example 0 is 'a', example 2 is 1"),
         (
             np.array(["2026-01-01"] * 8, dtype="datetime64[D]"),
-            "must be whole numbers, booleans or text",
+            "expected whole numbers, booleans or text",
         ),
         ([{"a": 1}] * 8, "got dict .example 0"),
-        (np.ones(8, dtype=complex), "got dtype complex128"),
+        (np.ones(8, dtype=complex), "got values of dtype complex128"),
     ],
 )
 def test_what_cannot_be_a_label_is_refused(y, message):
@@ -154,7 +155,9 @@ def test_labels_of_every_whole_kind_are_taken(y, expected):
 
 def test_labels_that_occur_once_raise_a_question():
     y = np.concatenate([np.arange(30), [0, 1, 2, 3]])
-    with pytest.warns(UserWarning, match=r"labels occur only once; if they are a measurement"):
+    with pytest.warns(
+        UserWarning, match=r"labels occur only once; if they are a measurement, cut them"
+    ):
         from_arrays(np.ones((34, 2)), y, [0] * 34, "class", test=np.arange(34) >= 30)
 
 

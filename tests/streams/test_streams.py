@@ -240,7 +240,7 @@ def test_images_become_floats_between_0_and_1():
             lambda: from_arrays(np.ones((4, 1)), [0, 1] * 2, [0] * 4, "class", seed=-1),
             "seed must be a whole number",
         ),
-        (lambda: split(digits(), 10, "task"), "at least 2 classes a task"),
+        (lambda: split(digits(), 10, "task"), "at least 2 classes per task"),
         (lambda: split(digits(), 5, "class", order=[0, 1]), "each class once"),
         (lambda: split(digits(), 5, "klass"), "did you mean 'class'"),
         (lambda: split(digits(), 5, "class", validation=1.0), r"in \[0, 1\)"),
@@ -366,7 +366,9 @@ def test_a_mixture_has_turned_permuted_and_resized_tasks(data_dir):
     for bad in ("ylecun/mnist:turn=3", "ylecun/mnist:rotate=x"):
         with pytest.raises(HoldfastError, match="cannot be read; expected NAME"):
             mixture([bad], lambda name: digits(), "domain")
-    with pytest.raises(HoldfastError, match="task_order numbers tasks, each once"):
+    with pytest.raises(
+        HoldfastError, match="task_order must list numbers from 0 to 3, each at most once"
+    ):
         mixture(pieces, lambda name: digits(), "domain", task_order=[0, 0])
 
 
