@@ -1,6 +1,6 @@
 """Streams: tasks in the order in which they are learned, from named data sets or your own data."""
 
-# What belongs into which file:
+# Where new code belongs:
 #
 # types           the types of what users bring
 # arguments       checks of single arguments that several functions share

@@ -89,7 +89,8 @@ class _Examples:
 
 
 def _checked(x: Values, y: Values, task: Values, groups: Values | None) -> _Examples:
-    """The arrays as Holdfast takes them. Labels come first, since inputs take longest to check."""
+    """The arrays as Holdfast takes them, after all of them have been checked."""
+    # The columns are small and hold most mistakes, so they are checked first.
     labels = label_array(y)
     tasks = column_of(task, "tasks")
     _check_lengths(x, labels, tasks)
@@ -103,6 +104,7 @@ def _checked(x: Values, y: Values, task: Values, groups: Values | None) -> _Exam
 
 def _check_lengths(x: Values, labels: np.ndarray, tasks: np.ndarray) -> None:
     """Refuse inputs that have no rows to count, and columns of different lengths."""
+    # NumPy would wrap a sparse matrix in an array of one object.
     if hasattr(x, "toarray"):
         raise HoldfastError(
             f"inputs must be dense, got a sparse {type(x).__name__}; pass x.toarray()"
@@ -124,6 +126,7 @@ def _check_lengths(x: Values, labels: np.ndarray, tasks: np.ndarray) -> None:
 def _pieces(examples: _Examples, test: float | Values, seed: int) -> list[Piece]:
     """One piece for each task, its examples cut into training and test."""
     tested = _test_rows(examples, test, seed)
+    # np.unique sorts the tasks, but they are learned in the order of the rows.
     _, first_rows = np.unique(examples.tasks, return_index=True)
     pieces = []
     for task in examples.tasks[np.sort(first_rows)]:
@@ -140,6 +143,8 @@ def _pieces(examples: _Examples, test: float | Values, seed: int) -> list[Piece]
             test_groups=examples.groups_of(test_rows),
         )
         warn_if_measured(source.train_y, f"{source.name}: labels")
+        # A class whose only example is a test example is listed too, so that the error about it
+        # can name it.
         pieces.append(Piece(str(task), source, tuple(distinct(examples.labels[belongs]))))
     return pieces
 

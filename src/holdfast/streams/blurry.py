@@ -48,12 +48,14 @@ def blurry(stream: Stream, share: float, *, seed: int = 0) -> Stream:
             "boundaries cannot be blurred in the task scenario, because each row's task is known "
             "there; use the class or the domain scenario"
         )
+    # There is no other task to move to, or nothing to move.
     if len(stream) < 2 or not share:
         return stream
     tasks = []
     for task, parts in zip(stream, _blurred(stream, share, seed), strict=True):
         outputs = task.outputs
         if stream.scenario == "class":
+            # Any class may come in any task, so all outputs are open from the start.
             outputs = (0, stream.outputs)
         tasks.append(replace(task, train=JoinedPart(parts), outputs=outputs, competing=None))
     return replace(stream, tasks=tuple(tasks), name=f"blurry-{stream.name}")
@@ -66,10 +68,12 @@ def _blurred(stream: Stream, share: float, seed: int) -> list[list[Subset]]:
         generator = np.random.default_rng([seed, PURPOSE, number])
         order = torch.from_numpy(generator.permutation(len(task.train)))
         moved = round(share * len(order))
+        # Rows are sorted, because reading in order is faster and training shuffles them anyway.
         parts[number].append(Subset(task.train, order[moved:].sort().values))
         others = [other for other in range(len(stream)) if other != number]
         shares = torch.tensor_split(order[:moved], len(others))
         for other, rows in zip(others, shares, strict=True):
+            # With few moved examples some tasks get none, and a part without rows serves nobody.
             if len(rows):
                 parts[other].append(Subset(task.train, rows.sort().values))
     return parts

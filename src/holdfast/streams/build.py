@@ -70,7 +70,9 @@ def build(
     one_of("scenario", scenario, SCENARIOS)
     check_validation(validation)
     whole("seed", seed)
+    # Only the pieces that are learned count from here on: in the checks and in the numbering.
     pieces = _ordered(pieces, task_order)
+    # Tasks often share a source, which is then checked and drawn from only once.
     sources = list({id(piece.source): piece.source for piece in pieces}.values())
     _refuse_broken(sources)
     held_out = _validation_masks(sources, validation, seed)
@@ -78,6 +80,7 @@ def build(
     _check_tests(pieces, held_out, scenario, numbering)
     tasks = []
     for number, piece in enumerate(pieces):
+        # Without a validation share the task has no validation part, rather than an empty one.
         mask = held_out[id(piece.source)] if validation else None
         tasks.append(_task(number, piece, numbers, mask))
     return assemble(tasks, numbers, scenario, numbering, augment=augment, name=name)
@@ -129,6 +132,7 @@ def _refuse_broken(sources: Sequence[Source]) -> None:
     refuse_straddling(
         [source.groups for source in sources], [source.test_groups for source in sources]
     )
+    # A sequence may test a label in one data set and train it in another.
     trained: set[Label] = set()
     for source in sources:
         trained.update(source.labels)
@@ -160,6 +164,7 @@ def _check_tests(
     tested = []
     for piece in pieces:
         source = piece.source
+        # Examples that are held out for validation are not trained on.
         trained_labels = distinct(source.train_y[~held_out[id(source)]])
         trained.append(set(trained_labels) & set(piece.labels))
         tested.append(source.test_y[_has_label(source.test_y, piece.labels)])

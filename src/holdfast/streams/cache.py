@@ -41,6 +41,7 @@ def cached(where: str, how: Decoding, content: str) -> Source:
     Returns:
         The data set, with inputs that are mapped from the disk.
     """
+    # The key covers the content and the way of decoding, so a change of either misses the cache.
     place = cache_folder() / f"{how.name.replace('/', '--')}-{how.key(content)}"
     if not (place / ABOUT).exists():
         arrays, notes = decode(where, how)
@@ -73,6 +74,7 @@ def _save(place: Path, arrays: Mapping[str, np.ndarray], name: str, notes: Notes
     }
     with reading(f"cache {place.parent}", "a writable folder; set HOLDFAST_CACHE to another"):
         place.parent.mkdir(parents=True, exist_ok=True)
+        # The arrays are written beside their final place and then moved, which is one step.
         fresh = Path(tempfile.mkdtemp(dir=place.parent, prefix=".decoding-"))
     try:
         with reading(
@@ -98,6 +100,7 @@ def _move(fresh: Path, place: Path) -> None:
 
 def _mapped(place: Path, how: Decoding) -> Source:
     """The source whose arrays are in a folder of the cache."""
+    # Mode "c" maps the arrays without loading them; changes would stay in memory.
     inputs = {side: np.load(place / f"{side}_x.npy", mmap_mode="c") for side in SIDES}
     labels = {side: np.load(place / f"{side}_y.npy") for side in SIDES}
     groups: dict[str, np.ndarray | None] = dict.fromkeys(SIDES)

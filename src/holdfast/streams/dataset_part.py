@@ -88,12 +88,14 @@ class DatasetPart:
     def _collate(self, rows: Sequence[Sequence[object]]) -> tuple[Tensor, Tensor]:
         """The inputs and the output numbers of some rows, as one batch."""
         inputs = [input_tensor(row[0]) for row in rows]
+        # torch.stack would refuse them too, but without naming the task.
         shapes = {tuple(x.shape) for x in inputs}
         if len(shapes) > 1:
             raise HoldfastError(
                 f"the rows of task number {self.task} have inputs of different shapes, such as "
                 f"{sorted(shapes)[:SHOWN_SHAPES]}; pad or resize them in the data set"
             )
+        # Labels come as tensors, NumPy scalars or plain values, but the lookup knows plain values.
         labels = [plain_value(row[1]) for row in rows]
         if self.lookup is None:
             return torch.stack(inputs), torch.tensor(labels)
@@ -135,6 +137,7 @@ class _SeededRows:
     def __getitems__(self, batch: list[tuple[int, int]]) -> list[Sequence[object]]:
         """The rows of one batch, each requested as (row, number of the batch)."""
         number = batch[0][1]
+        # One seed for each of the three generators that a data set may draw from.
         state = np.random.SeedSequence([*self.seed, number]).generate_state(3)
         torch.manual_seed(int(state[0]))
         random.seed(int(state[1]))

@@ -41,6 +41,7 @@ class PairedRows:
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> tuple[object, object]:
+        # Tuples and dicts are read alike: by position or by name.
         row = cast(Mapping[Key, object], self.dataset[index])
         input_column, label_column = self.columns
         return row[input_column], row[label_column]
@@ -70,6 +71,7 @@ def labelled_rows(dataset: MapStyle, columns: tuple[Key, Key] | None) -> Labelle
         return PairedRows(dataset, columns or _columns_of(first))
     if columns is not None:
         return PairedRows(dataset, columns)
+    # A row of three values would lose one without anybody noticing.
     if not isinstance(first, tuple | list) or len(first) != 2:
         count = f"one {type(first).__name__}"
         if isinstance(first, tuple | list):
@@ -119,6 +121,7 @@ def labels_of(dataset: LabelledRows, where: str) -> np.ndarray:
         HoldfastError: A row has several labels, or a label is refused by `label_array`.
     """
     column = _label_column(dataset)
+    # A tensor of several values is most likely one-hot or multi-label.
     if column and isinstance(column[0], Tensor) and column[0].numel() != 1:
         raise HoldfastError(
             f"{where}: expected one label per row, got a tensor of shape {tuple(column[0].shape)}"

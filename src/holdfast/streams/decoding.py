@@ -214,6 +214,7 @@ def _images(column: Iterable[object], what: str) -> np.ndarray:
                 "parquet files with the hub's package (datasets), whose metadata say that the "
                 "column holds images"
             )
+        # All images of both sides become one array each, so they must agree in type and shape.
         pixels = _pixels(image)
         if pixels.dtype != np.uint8:
             raise HoldfastError(

@@ -46,10 +46,12 @@ def permuted(
         ['permutation 0', 'permutation 1']
     """
     whole("tasks", tasks, 1)
+    # A permutation moves every value of an input, across rows, columns and channels.
     size = int(np.prod(source.train_x.shape[1:]))
     permutations = [random_permutation(seed, number, size) for number in range(tasks)]
     transforms: list[Transform | None] = [Permute(values) for values in permutations]
     if first_identity:
+        # The other permutations stay what they would be without this option.
         transforms[0] = None
     return build(
         _copies(source, [f"permutation {k}" for k in range(tasks)], transforms, scenario),
@@ -177,6 +179,7 @@ def sequence(
         >>> sequence([digits(), digits()], "class", names=["first", "second"]).outputs
         20
     """
+    # Without names, each task is called like its data set.
     titles = list(names) or [source.name for source in sources]
     return build(
         _sequence_pieces(sources, titles, transforms, scenario),
@@ -197,6 +200,7 @@ def _sequence_pieces(
     scenario: str,
 ) -> list[Piece]:
     """A piece for each data set of a sequence."""
+    # One network learns all tasks, so it needs inputs of one shape.
     shapes = {tuple(source.train_x.shape[1:]) for source in sources}
     if len(shapes) > 1:
         raise HoldfastError(
@@ -217,6 +221,7 @@ def _sequence_pieces(
     for source, title, transform in zip(sources, titles, transforms, strict=True):
         task_source = source
         if scenario == "class":
+            # The digit 3 of one data set is not class 3 of another, so their labels must differ.
             task_source = _with_prefixed_labels(source, title)
         pieces.append(Piece(title, task_source, tuple(task_source.labels), transform))
     return pieces
@@ -232,5 +237,6 @@ def _with_prefixed_labels(source: Source, prefix: str) -> Source:
         source,
         train_y=prefixed(source.train_y),
         test_y=prefixed(source.test_y),
+        # The groups are known by the old labels.
         label_groups=None,
     )

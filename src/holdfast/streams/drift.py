@@ -80,6 +80,7 @@ class Detector:
         """
         self._detector.update(loss)
         self._losses.append(loss)
+        # So soon after a boundary there is no usual loss to compare with.
         if not self._detector.drift_detected or len(self._losses) <= NEWEST:
             return False
         losses = list(self._losses)
@@ -89,6 +90,7 @@ class Detector:
         if newest <= usual:
             return False
         middle = (usual + newest) / 2
+        # The rise began where the losses, read backwards, fall below the middle for the first time.
         self.since = len(list(takewhile(lambda value: value > middle, reversed(losses))))
         self.reset()
         return True

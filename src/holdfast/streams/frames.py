@@ -73,6 +73,7 @@ def from_frame(
 
 def _pandas(frame: object) -> "pd.DataFrame":
     """The frame as one of pandas, which is not imported for it."""
+    # What has these two behaves as a pandas frame, which need not be installed.
     if hasattr(frame, "isna") and hasattr(frame, "columns"):
         return cast("pd.DataFrame", frame)
     if isinstance(frame, ToPandas):
@@ -156,6 +157,7 @@ def frame_inputs(frame: "pd.DataFrame", columns: Sequence[str]) -> Tensor:
     for column in columns:
         _check_column(frame, column)
     if all(frame[column].dtype.kind in "iu" for column in columns):
+        # Integers may be token ids, so they stay integers if nothing else is among them.
         integers = [frame[column].to_numpy(dtype=np.int64) for column in columns]
         return input_rows(np.stack(integers, axis=1))
     floats = []
@@ -172,6 +174,7 @@ def frame_inputs(frame: "pd.DataFrame", columns: Sequence[str]) -> Tensor:
 
 def _check_column(frame: "pd.DataFrame", column: str) -> None:
     """Refuse an input column that is not numeric, is not unique, or has missing values."""
+    # Two columns of one name would be read as a table.
     count = int((frame.columns == column).sum())
     if count > 1:
         raise HoldfastError(f"the frame has {count} columns called {column!r}; rename or drop them")

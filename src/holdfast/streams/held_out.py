@@ -10,6 +10,7 @@ from holdfast.errors import HoldfastError
 def codes(values: np.ndarray) -> np.ndarray:
     """Number the values by first appearance, so that renaming the values changes nothing."""
     _, first, inverse = np.unique(np.asarray(values), return_index=True, return_inverse=True)
+    # np.unique numbers the values by size, and `rank` turns that into the order of appearance.
     rank = np.empty(len(first), dtype=np.int64)
     rank[np.argsort(first)] = np.arange(len(first))
     return rank[inverse.ravel()]
@@ -73,11 +74,13 @@ def _hold_out_groups(
     members = np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1)
     mask = np.zeros(len(class_of), dtype=bool)
     for group in np.random.default_rng([seed, len(members)]).permutation(len(members)):
+        # A group counts for all classes of its examples at once.
         counts = np.bincount(class_of[members[group]], minlength=len(sizes))
         after = held + counts
         # Some class would have nothing left to train on.
         if (after >= sizes)[counts > 0].any():
             continue
+        # Greedy: the group is taken if the counts come nearer to the targets in sum.
         if np.abs(targets - after).sum() < np.abs(targets - held).sum():
             held = after
             mask[members[group]] = True

@@ -42,6 +42,7 @@ def input_tensor(x: object, what: str = "inputs") -> Tensor:
             f"{what} must be real numbers, got {tensor.dtype}; split them into real and imaginary "
             "parts"
         )
+    # No layer takes booleans.
     if tensor.dtype == torch.bool:
         return tensor.to(torch.get_default_dtype())
     if tensor.is_floating_point() or tensor.dtype == torch.uint8:

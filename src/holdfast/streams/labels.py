@@ -81,6 +81,7 @@ def warn_if_measured(labels: np.ndarray, name: str) -> None:
 def _one_column(y: Values, where: str) -> np.ndarray:
     """The labels as an array of one dimension."""
     array = _as_array(y, where)
+    # A column of a table, (N, 1), still has one label per example.
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -116,6 +117,7 @@ def _whole_floats(array: np.ndarray, where: str) -> np.ndarray:
     missing = np.isnan(array)
     if missing.any():
         raise _missing_label(int(missing.argmax()), where)
+    # Whole numbers often come as floats from files, but 0.5 or infinity names no class.
     broken = (array != np.rint(array)) | ~np.isfinite(array)
     if broken.any():
         first = int(broken.argmax())

@@ -133,6 +133,7 @@ def _labels(
 ) -> _Labels:
     """The labels of all tasks: as given, or read from the rows, as a validation draw needs them."""
     names = [pair.name for pair in pairs]
+    # A validation draw is made within each class, so it needs the label of every row.
     if given is not None and not validation:
         classes = [(name, list(labels)) for name, labels in zip(names, given, strict=True)]
         return _Labels(classes, train=[])
@@ -187,6 +188,7 @@ def _task(
     workers: int,
 ) -> Task:
     """Make a task of a pair; `held_out` marks its validation rows, if there are any."""
+    # Labels are translated when rows are read, because the rows are not in memory.
     lookup = numbers.lookups[number]
     train = DatasetPart(pair.train, number, lookup, workers=workers)
     validation = None

@@ -92,6 +92,7 @@ def _read(piece: str) -> _Described:
     refused = HoldfastError(
         f"piece {piece!r} cannot be read; expected NAME, NAME:rotate=DEGREES or NAME:permute=SEED"
     )
+    # A colon announces a transform, so a misspelled one is not a part of the name.
     if kind not in KINDS:
         raise refused
     try:
@@ -112,6 +113,7 @@ def _transform(piece: _Described, shape: tuple[int, ...]) -> Transform | None:
         return None
     if piece.kind == "rotate":
         return Rotate(piece.amount)
+    # The seed of the piece decides alone, so the same piece is the same task in any stream.
     return Permute(random_permutation(int(piece.amount), 0, math.prod(shape)))
 
 

@@ -92,6 +92,7 @@ class BatchOrder:
         order_epoch = -1  # the epoch that `order` belongs to
         for step in range(first, self.steps):
             epoch, batch = divmod(step, self.per_epoch)
+            # The permutation is made once per epoch, also if the first step is in its middle.
             if epoch != order_epoch:
                 order = self.permutation(epoch)
                 order_epoch = epoch

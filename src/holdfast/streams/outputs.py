@@ -124,6 +124,7 @@ def _by_position(tasks: Sequence[NamedLabels]) -> OutputNumbers:
 def _joined_name(labels: Sequence[Label]) -> Label:
     """The name of an output that stands for different labels in different tasks."""
     different = list(dict.fromkeys(labels))
+    # Tasks that agree about a label need no composed name.
     if len(different) == 1:
         return different[0]
     return " / ".join(map(str, different))
@@ -148,6 +149,7 @@ def _by_first_appearance(tasks: Sequence[NamedLabels]) -> OutputNumbers:
     ranges: list[tuple[int, int]] = []
     output_of: dict[Label, int] = {}
     for name, labels in tasks:
+        # Labels that were seen in earlier tasks keep their output.
         known = len(output_of)
         for label in labels:
             output_of.setdefault(label, len(output_of))

@@ -109,6 +109,7 @@ class ArrayPart:
         """Read the examples of these numbers; see `Part.fetch`."""
         if self.keep and self.transform is not None:
             self._keep_transformed(self.transform)
+        # Numbers come from the CPU, but the part may have been moved to another device.
         index = index.to(self.y.device)
         rows = index
         if self.rows is not None:
@@ -179,6 +180,7 @@ class JoinedPart:
 
     def fetch(self, index: Tensor) -> Examples:
         """Read the examples of these numbers, grouped by part; see `Part.fetch`."""
+        # `ends` has the number after the last row of each part, which says whose a row is.
         part_of = torch.bucketize(index, self.ends, right=True)
         inputs: list[Tensor] = []
         outputs: list[Tensor] = []

@@ -115,8 +115,10 @@ class Source:
         drawn = []
         for label in self.labels:
             rows = np.flatnonzero(self.train_y == label)
+            # Without its last example a class would be tested but never trained.
             count = max(round(len(rows) * share), 1)
             drawn.append(generator.permutation(rows)[:count])
+        # The order of the rows may mean something, such as time.
         kept = np.sort(np.concatenate(drawn))
         groups = self.groups
         if groups is not None:

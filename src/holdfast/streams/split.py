@@ -93,6 +93,7 @@ def grouped(
         raise HoldfastError(
             f"the labels of {source.name} have no groups; use split (stream='split') instead"
         )
+    # The groups keep the order in which the data set lists them.
     members: dict[str, list[Label]] = {group: [] for group in source.label_groups.values()}
     for label in source.labels:
         members[source.label_groups[label]].append(label)
@@ -127,6 +128,7 @@ def class_order(labels: Sequence[Label], seed: int) -> list[Label]:
     """
     if seed == 0:
         return list(labels)
+    # The legacy generator, because that is the one that the published runs used.
     positions = np.random.RandomState(seed).permutation(len(labels))
     return [labels[number] for number in np.argsort(positions)]
 
@@ -139,6 +141,7 @@ def _classes(labels: Sequence[Label], order: Sequence[Label] | int | None) -> li
     if isinstance(order, int | float | np.number):
         return class_order(labels, whole("order as a seed", order))
     classes = list(order)
+    # Compared as text, because labels may be NumPy integers here and Python integers there.
     if sorted(map(str, classes)) != sorted(map(str, labels)):
         raise HoldfastError(
             f"order must list each class once: expected a permutation of {labels}, got {classes}"
@@ -174,6 +177,7 @@ def _pieces(
     source: Source, classes: Sequence[Label], sizes: Sequence[int], scenario: str
 ) -> list[Piece]:
     """A piece for each task, which takes the next classes."""
+    # A task of one class has nothing to decide between if earlier classes do not compete.
     if scenario in ("task", "domain") and min(sizes) < 2:
         raise HoldfastError(
             f"the {scenario} scenario needs at least 2 classes per task, got {min(sizes)}; use "

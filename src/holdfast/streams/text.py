@@ -45,10 +45,12 @@ def text_features(
     except ImportError:
         raise MissingExtra("scikit-learn", "text") from None
     if features == "hashed":
+        # Hashing has no vocabulary, so nothing of later tasks can enter the features.
         pieces = HashingVectorizer(
             n_features=HASHED_COLUMNS, analyzer="char_wb", ngram_range=(3, 5), dtype=np.float32
         )
         return pieces.transform(train).toarray(), pieces.transform(test).toarray()
+    # The vocabulary and the weights come from the training texts of all tasks.
     words = TfidfVectorizer(
         max_features=TFIDF_WORDS, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32
     )

@@ -24,6 +24,7 @@ class Permute:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Raw inputs (N, ...) with D values each → the same shape."""
+        # Moved with the first batch of a device, and then at no cost.
         self.permutation = self.permutation.to(x.device)
         return x.flatten(1)[:, self.permutation].view_as(x)
 

@@ -65,12 +65,15 @@ def refuse_untrained_tests(
     for name, labels, test in zip(names, trained, tested, strict=True):
         trained_so_far |= labels
         if scenario == "class":
+            # Classes of later tasks have no output yet when this task is tested.
             allowed = trained_so_far
             what = "no training example of this task or an earlier one"
         elif scenario == "domain" and numbering == "label":
+            # All tasks share the outputs, so a later task may bring what is missing.
             allowed = trained_anywhere
             what = "no training example of any task"
         else:
+            # The outputs of this task are trained by this task alone.
             allowed = labels
             what = "no training example of this task"
         refuse_untrained(f"task {name!r}", test, allowed, what)
