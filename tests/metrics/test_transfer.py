@@ -166,7 +166,6 @@ def test_transfer_of_segments():
         m.record("a", after="a", score=before, segment=segment)
         m.record("a", after="b", score=after, segment=segment)
     assert h.segment_transfer(m) == pytest.approx({("a", "old"): 0.05, ("a", "new"): -0.7})
-    assert m.segment_matrix("new").score("a", after="b") == 0.2
 
 
 def test_diaz_rodriguez_sizes_and_score():
