@@ -11,7 +11,7 @@ from ledger_helpers import call, results
 
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
-from holdfast.gate.results import compare
+from holdfast.gate.joining import compare
 from holdfast.ledger import Ledger, sides
 
 FAIL, PASS = {"decision": "fail", "passed": False}, {"decision": "pass", "passed": True}

@@ -240,7 +240,7 @@ def _init(policy: Path) -> None:
 
 
 def _plan(judge: "Gate", sides: "tuple[Side, Side]", power: float) -> None:
-    from holdfast.gate.results import compare
+    from holdfast.gate.joining import compare
 
     for line in judge.plan(compare(*sides), power):
         print(shown(line))

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError
 from holdfast.gate import rows
-from holdfast.gate.pairs import Comparison, Mean, Summary
+from holdfast.gate.joining import Comparison, Mean, Summary, compare
 from holdfast.gate.policy import LONGEST_WAIVER, Policy, TaskRule, label, read_policy
 from holdfast.gate.reading import read_side
-from holdfast.gate.results import compare
 from holdfast.gate.rows import Level
 from holdfast.gate.statistics import holm
 from holdfast.gate.subjects import Subject, subjects
@@ -27,7 +26,8 @@ from holdfast.gate.whole import broken_rules, mean_change, one_sided, warnings
 from holdfast.metrics.releases import Standing
 
 if TYPE_CHECKING:
-    from holdfast.gate.reading import Side, Source
+    from holdfast.gate.reading import Side
+    from holdfast.gate.reading.sides import Source
 
 
 class Gate:

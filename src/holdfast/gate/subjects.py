@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from holdfast.gate.pairs import Comparison, Mean, Pair, Summary
+from holdfast.gate.joining import Comparison, Mean, Pair, Summary
 from holdfast.gate.policy import Policy, TaskRule, row_name
 from holdfast.gate.statistics import Aggregated, Evidence, Paired
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from holdfast.errors import HoldfastError
-from holdfast.gate.pairs import Comparison, Pair
+from holdfast.gate.joining import Comparison, Pair
 from holdfast.gate.policy import Policy
 from holdfast.gate.verdict import TaskVerdict
 from holdfast.text import points
@@ -100,11 +100,10 @@ def warnings(
 
 def one_sided(found: Comparison, task: str) -> str:
     """What only one side was tested on, in words, with an example of each side if that is known."""
-    champion, candidate = found.strangers.get(task, ("", ""))
-    if (
-        "examples" in champion + candidate
-    ):  # aggregated: numbers of examples, of which one is unknown
+    if task in found.unknown_counts:
+        champion, candidate = found.unknown_counts[task]
         return f"the champion was tested on {champion}, the candidate on {candidate}"
+    champion, candidate = found.strangers.get(task, ("", ""))
     count = found.unmatched[task]
     text = f"{count:,} example{' is' if count == 1 else 's are'} on one side only"
     if champion or candidate:
