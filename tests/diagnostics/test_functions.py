@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from holdfast.diagnostics import (
-    Rows,
+    Sample,
     Saturation,
     cosine,
     dormant_units,
@@ -25,7 +25,7 @@ from holdfast.diagnostics import (
     watch_stability_gap,
     weight_norm,
 )
-from holdfast.diagnostics.stability_gap import schedule
+from holdfast.diagnostics.stability_gap import evaluation_steps
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.errors import HoldfastError
 
@@ -35,12 +35,12 @@ def network(seed: int = 0) -> nn.Sequential:
     return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 4))
 
 
-def rows(n: int = 60, seed: int = 1) -> Rows:
+def rows(n: int = 60, seed: int = 1) -> Sample:
     g = torch.Generator().manual_seed(seed)
-    return Rows(torch.randn(n, 6, generator=g), torch.randint(4, (n,), generator=g))
+    return Sample(torch.randn(n, 6, generator=g), torch.randint(4, (n,), generator=g))
 
 
-def dense_fisher(net: nn.Module, data: Rows, labels: str) -> np.ndarray:
+def dense_fisher(net: nn.Module, data: Sample, labels: str) -> np.ndarray:
     """Σ over examples and labels of weight × g gᵀ / N, from gradients made one by one."""
     total = 0.0
     for x, y in zip(data.x, data.y, strict=True):
@@ -76,9 +76,9 @@ def test_lanczos_equals_the_gram_matrix_whose_rank_is_at_most_n():
     assert gram.eigenvalues.sum() == pytest.approx(gram.trace, rel=1e-4)
     assert gram.directions(1.0) <= 20
     assert gram.directions(0.5) < gram.directions(0.9)
-    with pytest.raises(HoldfastError, match="one gradient an example"):
+    with pytest.raises(HoldfastError, match="one gradient per example"):
         fisher_spectrum(space, data, way="gram")
-    with pytest.raises(HoldfastError, match="top is a number of eigenvalues"):
+    with pytest.raises(HoldfastError, match="top must be a number of eigenvalues"):
         fisher_spectrum(space, data, top=1000)
 
 
@@ -87,7 +87,7 @@ def test_a_convolution_has_the_same_spectrum_both_ways():
     net = nn.Sequential(
         nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(27, 4)
     )
-    data = Rows(torch.randn(30, 1, 8, 8), torch.randint(4, (30,)))
+    data = Sample(torch.randn(30, 1, 8, 8), torch.randint(4, (30,)))
     space = ParameterSpace(net)
     gram = fisher_spectrum(space, data, labels="empirical", way="gram")
     lanczos = fisher_spectrum(space, data, labels="empirical", top=6, chunk=7)
@@ -190,7 +190,7 @@ def test_dormant_units_rank_norm_and_entropy():
     with torch.no_grad():
         net[0].bias[:3] = -1e6
     assert dormant_units(net, rows()) >= 0.3
-    assert dormant_units(network(), Rows(rows().x, rows().y)) == 0
+    assert dormant_units(network(), Sample(rows().x, rows().y)) == 0
     with pytest.raises(HoldfastError, match="no activation modules"):
         dormant_units(nn.Linear(6, 4), rows())
     assert effective_rank(torch.randn(50, 1) @ torch.randn(1, 20)) == pytest.approx(1, abs=1e-4)
@@ -221,14 +221,14 @@ def test_the_gap_is_the_way_from_the_lowest_point_to_the_end():
     values = iter([0.9, 0.5, 0.3, 0.6, 0.8])
     found = watch_stability_gap(lambda: None, lambda: next(values), [0, 1, 2, 3, 10])
     assert (found.depth, found.lowest_at) == (pytest.approx(0.5), 2)
-    assert schedule(3) == [0, 1, 2, 3]
+    assert evaluation_steps(3) == [0, 1, 2, 3]
     with pytest.raises(HoldfastError, match="first evaluation is at step 0"):
         watch_stability_gap(lambda: None, lambda: 0.0, [1])
 
 
 def test_rows_that_do_not_fit_are_refused():
-    with pytest.raises(HoldfastError, match="as many labels as inputs"):
-        Rows(torch.zeros(3, 2), torch.zeros(2))
+    with pytest.raises(HoldfastError, match="one label per example, got 3 inputs and 2 labels"):
+        Sample(torch.zeros(3, 2), torch.zeros(2))
     assert F.cross_entropy(network()(rows().x), rows().y).item() == pytest.approx(
         rows().value(network()), rel=1e-6
     )
