@@ -1,4 +1,4 @@
-"""One label is one output for the whole stream; what can't be a label is refused when the stream is built."""
+"""One label is one output for the whole stream, and what can't be a label is refused at once."""
 
 import itertools
 
@@ -15,18 +15,20 @@ from holdfast.streams.labels import label_array
 from holdfast.streams.outputs import number_outputs
 
 
-def outputs_of_labels(stream, rows_of):
-    """For each task {label: output}, read from the rows themselves: input column k is 1 for label number k."""
-    found = []
+def outputs_of_labels(stream, labels):
+    """For each task, label → output, read from the rows: input column k is 1 for label number k."""
+    by_task = []
     for task in stream:
         pairs = set()
         for part in (task.train, task.test, task.validation):
-            if part is not None:
-                x, y, _ = part.fetch(torch.arange(len(part)))
-                pairs |= {(rows_of[int(k)], int(o)) for k, o in zip(x.argmax(1), y, strict=True)}
+            if part is None:
+                continue
+            x, y, _ = part.fetch(torch.arange(len(part)))
+            for number, output in zip(x.argmax(1), y, strict=True):
+                pairs.add((labels[int(number)], int(output)))
         assert len(dict(pairs)) == len(pairs), "a label has two outputs within a task"
-        found.append(dict(pairs))
-    return found
+        by_task.append(dict(pairs))
+    return by_task
 
 
 @pytest.mark.parametrize(
@@ -39,7 +41,8 @@ def test_a_label_has_one_output_whatever_subset_and_order_a_task_has(names, scen
     )
     index = np.array([k for chosen in subsets for k in list(chosen) * 10])
     months = np.repeat([f"month {m}" for m in range(len(subsets))], [10 * len(c) for c in subsets])
-    x, y = np.eye(4, dtype=np.float32)[index], np.array(names)[index]
+    x = np.eye(4, dtype=np.float32)[index]
+    y = np.array(names)[index]
     parts = [
         (torch.from_numpy(x[months == m]), y[months == m].tolist()) for m in dict.fromkeys(months)
     ]
@@ -188,7 +191,8 @@ def test_a_test_label_may_be_trained_in_another_month_of_the_domain_scenario_alo
 
 
 def test_a_period_that_brings_no_new_class_is_refused_with_advice_that_works():
-    y, t = [0, 1] * 10 + [2, 3] * 10 + [0, 1] * 10, np.repeat([1, 2, 3], 20)
+    y = [0, 1] * 10 + [2, 3] * 10 + [0, 1] * 10
+    t = np.repeat([1, 2, 3], 20)
     x = np.eye(4, dtype=np.float32)[y]
     with pytest.raises(HoldfastError, match=r"'3' brings none.*scenario='domain'.*same task value"):
         from_arrays(x, y, t, "class")
