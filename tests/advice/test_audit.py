@@ -73,20 +73,10 @@ def test_the_command_reads_files(tmp_path, capsys):
     train, serve = frames(False)
     train.to_parquet(tmp_path / "train.parquet")
     serve.to_csv(tmp_path / "serve.csv", index=False)
+    serving = ["--serve", str(tmp_path / "serve.csv")]
+    columns = ["--task", "shop", "--label", "y"]
     with pytest.raises(SystemExit) as done:
-        run_cli(
-            [
-                "advise",
-                "--train",
-                str(tmp_path / "train.parquet"),
-                "--serve",
-                str(tmp_path / "serve.csv"),
-                "--task",
-                "shop",
-                "--label",
-                "y",
-            ]
-        )
+        run_cli(["advise", "--train", str(tmp_path / "train.parquet"), *serving, *columns])
     out = capsys.readouterr().out
     assert not done.value.code
     assert (
@@ -96,15 +86,7 @@ def test_the_command_reads_files(tmp_path, capsys):
     assert "new when serving: fresh" in out
     (tmp_path / "bad.parquet").write_bytes(b"nonsense")
     with pytest.raises(SystemExit) as done:
-        run_cli(
-            [
-                "advise",
-                "--train",
-                str(tmp_path / "bad.parquet"),
-                "--serve",
-                str(tmp_path / "serve.csv"),
-            ]
-        )
+        run_cli(["advise", "--train", str(tmp_path / "bad.parquet"), *serving])
     assert done.value.code == 2
     assert "is not readable as parquet" in capsys.readouterr().err
 

@@ -85,7 +85,7 @@ def test_a_verdict_that_passed_before_the_newest_release_is_too_old(ledger):
 
 
 def test_a_model_that_is_judged_once_is_judged_always(ledger):
-    """A copy of the champion that passes and is recorded does not let the failed results follow unjudged."""
+    """A copy of the champion that passes and is recorded clears the way for no other results."""
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "copy", PASS, "1", results(a=0.9))
     assert ledger.record("m", "copy", results(a=0.9)) == "recorded"

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from holdfast.ledger.transaction import Transaction
 
-GROUPING = ("segment", "label", "cluster")
+GROUPING = ("segment", "label", "cluster")  # "" in one of them means unknown
 
 
 def column_objections(

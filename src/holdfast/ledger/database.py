@@ -74,7 +74,7 @@ class Database(ABC):
         from holdfast.ledger.transaction import Transaction
 
         self.require()
-        with self._clear_errors("read"), self._reading() as connection:
+        with self._clear_error("read"), self._reading() as connection:
             yield Transaction(connection, self.shown)
 
     @contextmanager
@@ -93,7 +93,7 @@ class Database(ABC):
 
         if not create:
             self.require()
-        with self._clear_errors("written"), self._writing(create) as connection:
+        with self._clear_error("written"), self._writing(create) as connection:
             yield WritingTransaction(connection, self.shown)
 
     @abstractmethod
@@ -114,7 +114,7 @@ class Database(ABC):
         self._is_newest = True
 
     @contextmanager
-    def _clear_errors(self, done: str) -> Iterator[None]:
+    def _clear_error(self, done: str) -> Iterator[None]:
         """Turn whatever goes wrong into one error that shows no secret of the URL.
 
         Args:
@@ -150,7 +150,7 @@ class FileDatabase(Database):
         Raises:
             HoldfastError: There is no ledger.
         """
-        with self._clear_errors("read"):
+        with self._clear_error("read"):
             is_empty = self._file.is_file() and not self._file.stat().st_size
             if is_empty or not self._file.exists():
                 raise HoldfastError(f"there is no ledger {self._file}; {HOW_TO_MAKE_ONE}")

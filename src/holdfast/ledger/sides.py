@@ -11,6 +11,7 @@ from holdfast.errors import HoldfastError
 from holdfast.gate.names import renaming
 from holdfast.gate.reading import Side, read_side, scores_of
 from holdfast.ledger.baselines import Baselines
+from holdfast.ledger.columns import GROUPING
 from holdfast.ledger.content import segment_scores
 from holdfast.ledger.history import standing_after
 from holdfast.ledger.records import Release
@@ -20,7 +21,6 @@ from holdfast.metrics.releases import Standing
 if TYPE_CHECKING:
     import pandas as pd
 
-GROUPING = ("cluster", "segment", "label")  # columns of single examples in which "" is unknown
 LISTED = 5  # tasks of older releases that the champion's name lists
 # What a row has in the optional columns of aggregated results that its release lacks.
 MISSING: dict[str, float | str] = {"sd": float("nan"), "segment": ""}

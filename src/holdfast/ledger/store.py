@@ -42,10 +42,12 @@ class Ledger:
         ...     ledger = Ledger(f"sqlite:///{folder}/l.db")
         ...     print(ledger.record("fraud", "2026-11", rows))
         ...     print(ledger.record("fraud", "2026-11", rows))
-        ...     print(ledger.releases("fraud")[0].scores)
+        ...     print(ledger.models(), ledger.releases("fraud")[0].scores)
+        ...     print(len(ledger.results("fraud")), ledger.verdicts("fraud"))
         recorded
         unchanged
-        {'a': 0.5}
+        ['fraud'] {'a': 0.5}
+        2 []
     """
 
     def __init__(self, url: str = DEFAULT, mode: Literal["read", "write"] = "write") -> None:
