@@ -8,7 +8,8 @@ import pytest
 
 from holdfast.errors import HoldfastError
 from holdfast.planning import Constraints, best_order, order_value
-from holdfast.planning.ordering import exact_order, local_search
+from holdfast.planning.exact import exact_order
+from holdfast.planning.insertion import local_search
 
 
 @cache

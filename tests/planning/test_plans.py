@@ -9,6 +9,7 @@ import pytest
 from holdfast.errors import HoldfastError
 from holdfast.planning import (
     SCHEDULERS,
+    Constraints,
     Outcome,
     Probe,
     make_plan,
@@ -17,7 +18,6 @@ from holdfast.planning import (
     read_probe,
     verified,
 )
-from holdfast.planning.ordering import Constraints
 from holdfast.planning.schedulers import usable
 
 NAMES = ("a", "b", "c", "d")

@@ -42,7 +42,8 @@ def diaz_rodriguez(
         data_bytes: Size of all training data, for SSS.
         pass_operations: Operations of one pass over each task's data, for CE.
         training_operations: Operations of the whole training of each task, for CE.
-        epsilon: Factor of the passes in CE; the passes that would be a fair price.
+        epsilon: Scaling factor of CE. A larger one keeps CE away from 0 if training takes many
+            passes over the data.
         weights: The weight of each criterion in the score. They must sum to 1.
 
     Returns:
