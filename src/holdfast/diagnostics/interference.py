@@ -61,7 +61,7 @@ def watch_interference(
     """Train, and measure in between how much the steps on a new task cost the old tasks.
 
     To first order, a step Δθ changes the old loss by g_old·Δθ; for plain gradient descent with
-    learning rate η that is −η g_old·g_new. The actual Δθ is used here, whatever the optimizer.
+    learning rate η that is −η g_old·g_new. The actual Δθ is used here, so any optimizer will do.
 
     Args:
         space: The parameters of the module that is trained.

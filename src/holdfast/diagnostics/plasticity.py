@@ -14,7 +14,7 @@ from holdfast.errors import HoldfastError
 ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.GELU, nn.Tanh, nn.Sigmoid, nn.ELU, nn.SiLU)
 MOMENTUM = 0.9  # of the training on random labels
 LOWEST = -1e30  # in place of the logarithm −∞ of a probability of 0
-LEAST = 1e-300  # in place of 0, where 0 would be divided by or have no logarithm
+LEAST = 1e-300  # in place of 0, by which nothing can be divided and which has no logarithm
 
 
 @torch.no_grad()
@@ -50,7 +50,7 @@ def dormant_units(module: nn.Module, rows: Sample, threshold: float = 0.025) -> 
             size = size.flatten(2).mean(2)
         activations.append(size.mean(0))
 
-    # Hooks see what passes through the activation modules, whatever the network does with it.
+    # Hooks see all activations, even if the network keeps none of them.
     modules = [inner for inner in module.modules() if isinstance(inner, ACTIVATIONS)]
     handles = [inner.register_forward_hook(record) for inner in modules]
     try:

@@ -72,7 +72,7 @@ class Sample:
 def gradient(space: ParameterSpace, rows: Sample) -> Tensor:
     """Compute the gradient of the mean loss, ∂L/∂θ.
 
-    The module is in eval mode meanwhile, and no `.grad` is touched.
+    The module is put into eval mode for it, and no `.grad` changes.
 
     Args:
         space: The parameters of the module, `ParameterSpace(module)`.

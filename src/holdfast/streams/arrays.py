@@ -2,7 +2,7 @@
 
 Tasks are cut into training, test and validation parts here. Validation examples are drawn from the
 training examples. If you pass `groups`, all examples of a group are on the same side of every cut,
-whatever their tasks, so neither test nor validation sees relatives of training examples.
+in all tasks, so neither test nor validation sees relatives of training examples.
 """
 
 from collections.abc import Sized
@@ -143,8 +143,7 @@ def _pieces(examples: _Examples, test: float | Values, seed: int) -> list[Piece]
             test_groups=examples.groups_of(test_rows),
         )
         warn_if_measured(source.train_y, f"{source.name}: labels")
-        # A class whose only example is a test example is listed too, so that the error about it
-        # can name it.
+        # Labels that only test examples have are listed too, so that the error can name them.
         pieces.append(Piece(str(task), source, tuple(distinct(examples.labels[belongs]))))
     return pieces
 

@@ -18,8 +18,8 @@ class CropAndFlip:
         """Images (N, C, H, W) and a generator → images of the same shape and dtype."""
         if x.dim() != 4:
             raise HoldfastError(
-                f"crop_and_flip is for images (N, C, H, W), got inputs of shape {tuple(x.shape)}. "
-                "Leave augment= out"
+                f"crop_and_flip is for images (N, C, H, W), got inputs of shape {tuple(x.shape)}; "
+                "leave augment= out"
             )
         images, _, height, width = x.shape
         # For each image: the vertical shift, the horizontal shift, and whether to flip it. Draws
@@ -31,7 +31,7 @@ class CropAndFlip:
         columns = shift[1, :, None] + torch.arange(width, device=x.device)
         if self.flip:
             columns = torch.where(draws[2, :, None] < 0.5, columns.flip(1), columns)
-        # One lookup for all images; channels come last meanwhile, because they stay together.
+        # One lookup for all images. Channels come last for it, because they move together.
         image = torch.arange(images, device=x.device)[:, None, None]
         channels_last = padded.permute(0, 2, 3, 1)
         changed = channels_last[image, rows[:, :, None], columns[:, None, :]]

@@ -128,7 +128,7 @@ def _ordered(pieces: Sequence[Piece], task_order: Sequence[int] | None) -> list[
 
 
 def _refuse_broken(sources: Sequence[Source]) -> None:
-    """Refuse what is wrong with the data sets themselves, whatever tasks are made of them."""
+    """Refuse faults of the data sets themselves, which no choice of tasks can mend."""
     refuse_straddling(
         [source.groups for source in sources], [source.test_groups for source in sources]
     )
@@ -215,7 +215,7 @@ def _training_part(
 
 
 def _has_label(labels: np.ndarray, wanted: Sequence[Label]) -> np.ndarray:
-    """The mask of the rows whose label is wanted."""
+    """The mask of the rows with one of the wanted labels."""
     if labels.dtype != object:
         return np.isin(labels, list(wanted))
     # NumPy compares objects one by one with each wanted label, which takes long for many labels.

@@ -57,9 +57,9 @@ def cached(where: str, how: Decoding, content: str) -> Source:
 
 def cache_folder() -> Path:
     """The folder of HOLDFAST_CACHE, else `holdfast` in the user's cache folder."""
-    chosen = os.environ.get("HOLDFAST_CACHE")
-    if chosen:
-        return Path(chosen)
+    configured = os.environ.get("HOLDFAST_CACHE")
+    if configured:
+        return Path(configured)
     users_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(users_cache) / "holdfast"
 

@@ -37,7 +37,7 @@ def column_of(values: Values, what: str) -> np.ndarray:
         return array
     if array.dtype.kind == "b":
         return array.astype(np.int64)
-    # Text can be compared whatever the values were: dates, floats, objects.
+    # Any other value (a date, a float, an object) is compared by its text.
     text = np.empty(len(array), dtype=object)
     text[:] = [str(value) for value in array]
     return text

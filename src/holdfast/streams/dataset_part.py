@@ -69,8 +69,8 @@ class DatasetPart:
         if self.workers:
             dataset = _SeededRows(self.dataset, (seed, self.task))
             # Each row is requested with the number of its batch, from which its seed follows.
-            for k, rows in enumerate(batches):
-                batches[k] = [(row, first + k) for row in rows]
+            for number, rows in enumerate(batches):
+                batches[number] = [(row, first + number) for row in rows]
         loader = DataLoader(
             cast("Dataset[Sequence[object]]", dataset),
             batch_sampler=batches,

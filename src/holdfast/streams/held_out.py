@@ -69,20 +69,20 @@ def _hold_out_groups(
     """Take groups in random order as long as they bring the classes nearer to their share."""
     sizes = np.bincount(class_of)
     targets = np.array([_target(size, share) for size in sizes])
-    held = np.zeros_like(sizes)  # examples of each class that are held out so far
+    counts_so_far = np.zeros_like(sizes)  # held-out examples of each class
     order = np.argsort(group_of, kind="stable")
     members = np.split(order, np.flatnonzero(np.diff(group_of[order])) + 1)
     mask = np.zeros(len(class_of), dtype=bool)
     for group in np.random.default_rng([seed, len(members)]).permutation(len(members)):
         # A group counts for all classes of its examples at once.
         counts = np.bincount(class_of[members[group]], minlength=len(sizes))
-        after = held + counts
+        after = counts_so_far + counts
         # Some class would have nothing left to train on.
         if (after >= sizes)[counts > 0].any():
             continue
         # Greedy: the group is taken if the counts come nearer to the targets in sum.
-        if np.abs(targets - after).sum() < np.abs(targets - held).sum():
-            held = after
+        if np.abs(targets - after).sum() < np.abs(targets - counts_so_far).sum():
+            counts_so_far = after
             mask[members[group]] = True
     if not mask.any():
         # Every group is larger than the share, but an empty held-out part would be useless.

@@ -96,8 +96,8 @@ def input_rows(x: object, what: str = "inputs") -> Tensor:
     tensor = input_tensor(x, what)
     if tensor.dim() < 2:
         raise HoldfastError(
-            f"{what} need one row per example, shape (N, ...), got shape {tuple(tensor.shape)}. "
-            "If each example is a single number, pass x.reshape(-1, 1)"
+            f"{what} need one row per example, shape (N, ...), got shape {tuple(tensor.shape)}; "
+            "if each example is a single number, pass x.reshape(-1, 1)"
         )
     refuse_unfinite(tensor, what)
     return tensor

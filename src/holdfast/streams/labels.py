@@ -43,8 +43,8 @@ def label_array(y: Values, where: str = "labels") -> np.ndarray:
     if kind in "USO":
         return _text_or_numbers(array, where)
     raise HoldfastError(
-        f"{where}: expected whole numbers, booleans or text, got values of dtype {array.dtype}. "
-        "Convert them to one of these first"
+        f"{where}: expected whole numbers, booleans or text, got values of dtype {array.dtype}; "
+        "convert them to one of these first"
     )
 
 
@@ -94,7 +94,7 @@ def _one_column(y: Values, where: str) -> np.ndarray:
 
 
 def _as_array(y: Values, where: str) -> np.ndarray:
-    """The labels as an array whose dtype says what they were."""
+    """The labels as an array, with a dtype that says what kind of values they are."""
     if isinstance(y, Tensor):
         tensor = y.detach().cpu()
         # NumPy has no bfloat16, so floats of every width become float64.
@@ -144,8 +144,8 @@ def _integers(array: np.ndarray) -> np.ndarray:
 
 
 def _text_or_numbers(array: np.ndarray, where: str) -> np.ndarray:
-    """The labels of a column whose values may be of any kind, which must be one kind."""
-    values = [_label_value(value, k, where) for k, value in enumerate(array.tolist())]
+    """The labels of a column of text, of numbers, or of both, which is refused."""
+    values = [_label_value(value, row, where) for row, value in enumerate(array.tolist())]
     texts = [value for value in values if isinstance(value, str | bytes)]
     numbers = [value for value in values if not isinstance(value, str | bytes)]
     if texts and numbers:
@@ -157,8 +157,8 @@ def _text_or_numbers(array: np.ndarray, where: str) -> np.ndarray:
     if numbers:
         return _number_array(numbers, where)
     out = np.empty(len(texts), dtype=object)
-    for k, text in enumerate(texts):
-        out[k] = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    for row, text in enumerate(texts):
+        out[row] = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
     return out
 
 

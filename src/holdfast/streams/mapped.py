@@ -1,7 +1,8 @@
 """Your own data as map-style data sets, for data that do not fit into memory.
 
 Rows are read one by one when they are needed. By default all labels are read once when the stream
-is built, which finds the classes of each task and checks all labels before training starts.
+is built, which finds the classes of each task and checks all labels before training starts. If you pass the
+labels instead, a row with any other label stops the run when it is read.
 """
 
 from collections.abc import Sequence, Sized
@@ -65,9 +66,9 @@ def from_datasets(
     whole("seed", seed)
     _check_lengths(datasets, names=names, labels=labels, groups=groups)
     pairs = _pairs(datasets, names, columns)
-    known = _labels(pairs, labels, scenario, numbering, validation)
-    numbers = number_outputs(known.classes, scenario, numbering)
-    masks = _validation_masks(pairs, known.train, groups, validation, seed)
+    task_labels = _labels(pairs, labels, scenario, numbering, validation)
+    numbers = number_outputs(task_labels.classes, scenario, numbering)
+    masks = _validation_masks(pairs, task_labels.train, groups, validation, seed)
     tasks = []
     for number, (pair, mask) in enumerate(zip(pairs, masks, strict=True)):
         tasks.append(_task(number, pair, numbers, mask, workers))
@@ -154,7 +155,7 @@ def _validation_masks(
     share: float,
     seed: int,
 ) -> list[np.ndarray] | list[None]:
-    """For each task, the mask of the training rows that are held out; None if none shall be."""
+    """For each task, the mask of the training rows that are held out; None without validation."""
     train_groups: list[np.ndarray | None] = [None] * len(pairs)
     if groups is not None:
         train_groups = []

@@ -51,9 +51,10 @@ def number_outputs(
 
     In the domain scenario all tasks share one set of outputs, and a label has the same output in
     every task, whichever labels a task has. With `numbering="position"`, label number k of each
-    task is output k instead (even or odd, whatever the digits). In the class scenario a label has
-    one output wherever it occurs, numbered by first appearance. In the task scenario the model is
-    told the task, so every task has outputs of its own, even for a label that another task has.
+    task is output k instead, for example even or odd for any pair of digits. In the class scenario
+    a label has one output in all tasks, numbered by first appearance. In the task scenario the
+    model is told the task, so every task has separate outputs, even for labels that another task
+    has.
 
     Args:
         tasks: The name and the labels of each task, in the order in which they are learned.
@@ -112,12 +113,14 @@ def _by_position(tasks: Sequence[NamedLabels]) -> OutputNumbers:
         counts = ", ".join(f"{name}: {len(labels)}" for name, labels in tasks)
         raise HoldfastError(
             "numbering='position' needs the same number of classes in every task, because class "
-            f"number k of each task is output k, but the tasks have different numbers ({counts}). "
-            "Use numbering='label', or scenario='task' or 'class'"
+            f"number k of each task is output k, but the tasks have different numbers ({counts}); "
+            "use numbering='label', or scenario='task' or 'class'"
         )
     width = sizes.pop()
-    names = [_joined_name([labels[k] for _, labels in tasks]) for k in range(width)]
-    lookups = [{label: k for k, label in enumerate(labels)} for _, labels in tasks]
+    # The labels at one position in all tasks share an output.
+    at_position = zip(*(labels for _, labels in tasks), strict=True)
+    names = [_joined_name(labels) for labels in at_position]
+    lookups = [{label: output for output, label in enumerate(labels)} for _, labels in tasks]
     return OutputNumbers(lookups, [(0, width)] * len(tasks), names)
 
 
@@ -137,7 +140,7 @@ def _separate(tasks: Sequence[NamedLabels]) -> OutputNumbers:
     names: list[Label] = []
     for _, labels in tasks:
         first = len(names)
-        lookups.append({label: first + k for k, label in enumerate(labels)})
+        lookups.append({label: output for output, label in enumerate(labels, first)})
         names += labels
         ranges.append((first, len(names)))
     return OutputNumbers(lookups, ranges, names)
@@ -150,10 +153,10 @@ def _by_first_appearance(tasks: Sequence[NamedLabels]) -> OutputNumbers:
     output_of: dict[Label, int] = {}
     for name, labels in tasks:
         # Labels that were seen in earlier tasks keep their output.
-        known = len(output_of)
+        outputs_before = len(output_of)
         for label in labels:
             output_of.setdefault(label, len(output_of))
-        if len(output_of) == known:
+        if len(output_of) == outputs_before:
             raise HoldfastError(
                 f"the class scenario needs a new class in every task, but task {name!r} brings "
                 "none, because earlier tasks have all of its classes. If its rows are later data "

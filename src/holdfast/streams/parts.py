@@ -180,7 +180,7 @@ class JoinedPart:
 
     def fetch(self, index: Tensor) -> Examples:
         """Read the examples of these numbers, grouped by part; see `Part.fetch`."""
-        # `ends` has the number after the last row of each part, which says whose a row is.
+        # `ends` has the number after the last row of each part, so it tells the part of a row.
         part_of = torch.bucketize(index, self.ends, right=True)
         inputs: list[Tensor] = []
         outputs: list[Tensor] = []

@@ -102,8 +102,8 @@ class Source:
         available = len(self.train_y)
         if examples > available:
             raise HoldfastError(
-                f"{self.name} has {available} training examples, but {examples} were asked for. "
-                "Ask for fewer examples (data.examples)"
+                f"{self.name} has {available} training examples, but {examples} were asked for; "
+                "ask for fewer examples (data.examples)"
             )
         if examples < len(self.labels):
             raise HoldfastError(
@@ -114,18 +114,18 @@ class Source:
         share = examples / available
         drawn = []
         for label in self.labels:
-            rows = np.flatnonzero(self.train_y == label)
+            available_rows = np.flatnonzero(self.train_y == label)
             # Without its last example a class would be tested but never trained.
-            count = max(round(len(rows) * share), 1)
-            drawn.append(generator.permutation(rows)[:count])
+            count = max(round(len(available_rows) * share), 1)
+            drawn.append(generator.permutation(available_rows)[:count])
         # The order of the rows may mean something, such as time.
-        kept = np.sort(np.concatenate(drawn))
+        rows = np.sort(np.concatenate(drawn))
         groups = self.groups
         if groups is not None:
-            groups = groups[kept]
+            groups = groups[rows]
         return replace(
             self,
-            train_x=self.train_x[torch.from_numpy(kept)],
-            train_y=self.train_y[kept],
+            train_x=self.train_x[torch.from_numpy(rows)],
+            train_y=self.train_y[rows],
             groups=groups,
         )

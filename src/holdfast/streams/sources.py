@@ -100,10 +100,10 @@ def named(
 
 def data_folder(given: str | Path | None) -> Path | None:
     """The folder of data sets: the one that is given, else that of HOLDFAST_DATA, else None."""
-    chosen = given or os.environ.get("HOLDFAST_DATA")
-    if not chosen:
+    location = given or os.environ.get("HOLDFAST_DATA")
+    if not location:
         return None
-    path = Path(chosen).expanduser()
+    path = Path(location).expanduser()
     if not path.is_dir():
         raise HoldfastError(
             f"the data folder {path} does not exist; correct --data-dir or HOLDFAST_DATA"

@@ -77,7 +77,7 @@ class Stream:
         labels: The label of each output.
         augment: A random change of whole batches in training. None: no change.
         name: The name of the stream.
-        by_position: Whether output k means label number k of each task, whatever it is called.
+        by_position: Whether output k means label number k of each task, under any name.
 
     Raises:
         HoldfastError: The scenario is unknown, two tasks share a name, or a task has no training
