@@ -53,7 +53,7 @@ def test_what_follows_depends_on_whether_the_rest_tells_the_task():
 
 def test_without_a_task_column_suspects_are_named():
     found = audit(*frames(True), label="y")
-    assert "shop, region, noise may identify the task" in found.conclusion
+    assert "may identify the task: shop, region, noise." in found.conclusion
     same = audit(frames(True)[1], frames(True)[1])
     assert "No missing column looks like a task" in same.conclusion
 

@@ -195,9 +195,9 @@ def _without_task(missing: Sequence[Missing]) -> str:
             "training is known when the model serves."
         )
     return (
-        f"{', '.join(suspects)} may identify the task, and serving data lack it. Name the task "
-        "column (--task) to measure how much is lost. Until then, assume that the task is not "
-        "known at test time, and use one head for all tasks."
+        f"Serving data lack columns that may identify the task: {', '.join(suspects)}. Name the "
+        "task column (--task) to measure how well each of them identifies it. Until then, assume "
+        "that the task is not known at test time, and use one head for all tasks."
     )
 
 

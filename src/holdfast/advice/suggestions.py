@@ -85,8 +85,8 @@ def advise(answers: Answers, most: int = 3) -> Advice:
         whose rules come first in `rules.toml`.
 
     Example:
-        >>> found = advise(Answers(task_id=False, new_classes=True, store=500))
-        >>> found.scenario, [suggestion.spec for suggestion in found.suggestions]
+        >>> advice = advise(Answers(task_id=False, new_classes=True, store=500))
+        >>> advice.scenario, [suggestion.spec for suggestion in advice.suggestions]
         ('class', ['ER(500)', 'iCaRL(500)', 'DERpp(500)'])
     """
     holding, methods = _weighed(answers)

@@ -111,8 +111,8 @@ def history(releases: Sequence[Release], threshold: float = 0.02) -> History:
     Example:
         >>> a = Release("m", "1", 0, "", (), {"x": 0.9}, {"x": 100})
         >>> b = Release("m", "2", 0, "", ("y",), {"x": 0.8, "y": 0.7}, {"x": 100, "y": 100})
-        >>> found = history([a, b])
-        >>> round(found.transfer[1], 2), found.losses[0].task, found.losses[0].release
+        >>> past = history([a, b])
+        >>> round(past.transfer[1], 2), past.losses[0].task, past.losses[0].release
         (-0.1, 'x', '2')
     """
     baselines = Baselines()

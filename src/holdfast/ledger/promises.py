@@ -34,13 +34,13 @@ def objections(transaction: "Transaction", entry: ReleaseEntry, amends: bool) ->
     Raises:
         HoldfastError: A stored verdict, release or results that are needed are damaged.
     """
-    found = list(_verdict_objections(transaction, entry, amends))
-    found += column_objections(transaction, entry.model, entry.results)
+    objected = list(_verdict_objections(transaction, entry, amends))
+    objected += column_objections(transaction, entry.model, entry.results)
     if amends:
         lowered = list(_lowered_scores(transaction, entry))
         # Classes matter only if tasks and segments keep their scores.
-        found += lowered or list(_lowered_classes(transaction, entry))
-    return found
+        objected += lowered or list(_lowered_classes(transaction, entry))
+    return objected
 
 
 # ---- verdicts

@@ -40,16 +40,16 @@ def version(connection: "Connection", ledger: str) -> str | None:
     versions = _versions(connection)
     if len(versions) != 1:
         raise damaged(ledger, f"its tables have {len(versions)} versions instead of one")
-    found = versions[0]
-    if found in VERSIONS:
-        return str(found)
+    stored = versions[0]
+    if stored in VERSIONS:
+        return str(stored)
     # Versions count upwards, so a larger one belongs to a newer Holdfast and is no damage.
-    if isinstance(found, str) and re.fullmatch(r"\d{4}", found) and found > NEWEST:
+    if isinstance(stored, str) and re.fullmatch(r"\d{4}", stored) and stored > NEWEST:
         raise HoldfastError(
             f"ledger {ledger} was made by a newer version of Holdfast (its tables have version "
-            f"{found}, but this version of Holdfast knows only {NEWEST}); upgrade Holdfast"
+            f"{stored}, but this version of Holdfast knows only {NEWEST}); upgrade Holdfast"
         )
-    raise damaged(ledger, f"its tables have the unknown version {found!r}")
+    raise damaged(ledger, f"its tables have the unknown version {stored!r}")
 
 
 def is_newest(connection: "Connection") -> bool:

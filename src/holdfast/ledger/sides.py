@@ -74,8 +74,7 @@ def sides(
     champion = _champion(ledger, releases, set(side.rows["task"]))
     # What the candidate lost is counted over the champion's segments, as the gate judges them.
     labelled = replace(side, rows=_with_segments_of(champion.rows, side.rows))
-    release = following(model, labelled, trained_on, name)
-    standing = standing_after(_baselines(releases), release)
+    standing = standing_after(_baselines(releases), following(model, labelled, trained_on, name))
     return champion, replace(side, standing=standing, name=name or side.name)
 
 

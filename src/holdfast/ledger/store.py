@@ -222,7 +222,7 @@ class Ledger:
         checked_name("model", model)
         with self._database.reading() as transaction:
             # Within one transaction, so that nothing is recorded between the two questions.
-            releases = {found.release: found for found in _releases(transaction, model)}
+            releases = {each.release: each for each in _releases(transaction, model)}
             name = release
             if name is None:
                 name = list(releases)[-1]
@@ -333,17 +333,17 @@ def _results(
     raise HoldfastError(f"release {release!r} of {model!r} has no revision {revision}")
 
 
-def _require_reason(found: list[str], entry: ReleaseEntry) -> None:
-    """Demand a reason if there are objections to a record, and refuse one if there are none."""
+def _require_reason(objected: list[str], entry: ReleaseEntry) -> None:
+    """Demand a reason if there are objections, and refuse one if there are none."""
     subject = f"release {entry.release!r} of {entry.model!r}"
-    if entry.override and not found:
+    if entry.override and not objected:
         raise HoldfastError(
             f"there is nothing to override: {subject} has no failing verdict, lowers no score of "
             "an earlier revision and leaves out no segment, label or cluster. Record it without "
             "--override"
         )
-    if found and not entry.override:
+    if objected and not entry.override:
         raise HoldfastError(
-            f"{subject} was not recorded. {' '.join(found)} To record it all the same, pass "
+            f"{subject} was not recorded. {' '.join(objected)} To record it all the same, pass "
             '--override "REASON"; the ledger keeps the reason, and the history shows it'
         )
