@@ -1,8 +1,8 @@
 """Your own data as map-style data sets, for data that do not fit into memory.
 
 Rows are read one by one when they are needed. By default all labels are read once when the stream
-is built, which finds the classes of each task and checks all labels before training starts. If you pass the
-labels instead, a row with any other label stops the run when it is read.
+is built, which finds the classes of each task and checks all labels before training starts. If you
+pass the labels instead, a row with any other label stops the run when it is read.
 """
 
 from collections.abc import Sequence, Sized
