@@ -130,7 +130,10 @@ def test_scores_are_checked_in_each_task_by_itself():
 def test_a_candidate_without_predictions_is_told_that_its_scores_were_not_checked():
     mine = predicted()
     theirs = mine.assign(score=1).drop(columns="prediction")
-    assert "scores could not be checked, because its results have no column" in joined(mine, theirs).notes[0]
+    assert (
+        "scores could not be checked, because its results have no column"
+        in joined(mine, theirs).notes[0]
+    )
 
 
 @pytest.mark.parametrize(

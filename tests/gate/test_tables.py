@@ -180,8 +180,7 @@ def test_values_of_another_kind_are_refused_with_their_row(column, values, reaso
 
 def test_weights_and_tasks_that_look_alike_are_noted():
     assert (
-        "column weight of candidate was ignored"
-        in read_side(frame(weight=2), "candidate").notes[0]
+        "column weight of candidate was ignored" in read_side(frame(weight=2), "candidate").notes[0]
     )
     (note,) = read_side(frame(task=["North", "north"])).notes
     assert "'North' and 'north' differ only in case" in note

@@ -125,7 +125,7 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     gate = ["gate", *at, "--model", "fraud"]
     code, out, _ = call(capsys, *gate, "--candidate", "0.parquet", "--dry-run")
     assert code == 0
-    assert "pass         b: shown to lose less than 2 points" in out
+    assert "pass         b: is shown to lose less than 2 points" in out
     (tmp_path / "gate.toml").write_text(
         "[default]\ndelta = 0.15\nmax_cumulative_drop = 0.05\nmin_examples = 1"
     )

@@ -43,9 +43,7 @@ def join_examples(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Compar
     """
     both = match_rows(champion, candidate)
     one_sided = one_sided_examples(both)
-    cluster = _trusted(both, "cluster")
-    segment = _trusted(both, "segment")
-    label = _trusted(both, "label")
+    cluster, segment, label = (_trusted(both, column) for column in GROUPING)
 
     # Cut the joined scores. Labels with very many values, as ids have, are no classes.
     scores = JoinedScores(
@@ -60,12 +58,8 @@ def join_examples(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Compar
     classes = scores.by_part(label, without_classes)
 
     areas, notes_on_areas = compared_areas(both, label)
-    notes = [
-        *_ignored_columns(champion, candidate),
-        *contradictions(both),
-        *_without_classes(without_classes),
-        *notes_on_areas,
-    ]
+    notes = [*_ignored_columns(champion, candidate), *contradictions(both)]
+    notes += [*_without_classes(without_classes), *notes_on_areas]
     return Comparison(
         tasks=dict[str, Pair | Summary](tasks),
         segments=dict[Key, Pair | Summary](segments),
