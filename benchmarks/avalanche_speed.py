@@ -47,7 +47,7 @@ from holdfast.methods import parse_method  # noqa: E402
 from holdfast.models import Classifier  # noqa: E402
 from holdfast.models.heads import make_head  # noqa: E402
 from holdfast.streams import Stream, named, split  # noqa: E402
-from holdfast.streams.sources import to_float  # noqa: E402
+from holdfast.streams.inputs import to_float  # noqa: E402
 from holdfast.training import Learner, optimizer  # noqa: E402
 
 PAIRS: dict[

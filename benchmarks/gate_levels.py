@@ -24,10 +24,10 @@ import numpy as np
 from scipy.stats import binom, norm, t
 
 from holdfast.gate.judge import Gate
-from holdfast.gate.pairs import Comparison, Pair
+from holdfast.gate.joining import Comparison, Pair
 from holdfast.gate.policy import policy_from
 from holdfast.gate.statistics import Aggregated, Paired
-from holdfast.gate.tails import p_loses_less
+from holdfast.gate.statistics.gaffke import p_loses_less
 
 ALPHA = 0.05
 BLOCK = 4_000_000  # numbers that one block of runs may hold

@@ -18,7 +18,7 @@ from scipy.stats import binom, t
 
 from holdfast import metrics as h
 from holdfast.metrics import AccuracyMatrix, Interval
-from holdfast.planning.verify import rank_correlation
+from holdfast.planning.correlation import rank_correlation
 
 Case = Callable[[np.random.Generator], tuple[Interval, float]]  # an interval and the truth
 

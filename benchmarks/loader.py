@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from holdfast.streams import BatchOrder, named
-from holdfast.streams.task import DatasetPart
+from holdfast.streams.dataset_part import DatasetPart
 
 
 class Images(Dataset):

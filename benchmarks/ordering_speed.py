@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from holdfast.planning import best_order, order_value
-from holdfast.planning.ordering import Constraints, local_search
+from holdfast.planning import Constraints, best_order, order_value
+from holdfast.planning.insertion import local_search
 
 CASES = [
     (12, "exact", 1.0),

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from holdfast.diagnostics import Rows, fisher_spectrum, restore_layers
+from holdfast.diagnostics import Sample, fisher_spectrum, restore_layers
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.models import Classifier, convnet
 from holdfast.reports.diagnostics import figure
@@ -50,11 +50,11 @@ def learner(stream, scenario: str, epochs: int) -> Learner:
     )
 
 
-def rows(net: Learner, part, n: int) -> Rows:
+def rows(net: Learner, part, n: int) -> Sample:
     """Random examples as the network takes them."""
     index = torch.randperm(len(part), generator=torch.Generator().manual_seed(1))[:n]
     x, y, _ = part.fetch(index)
-    return Rows(net.prepare(x, augment=False), y)
+    return Sample(net.prepare(x, augment=False), y)
 
 
 def forgetting(data_dir: str | None, epochs: int) -> tuple[dict[str, float], float, float]:

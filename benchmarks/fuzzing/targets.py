@@ -80,7 +80,8 @@ def specs(folder: Path) -> Case:
 
 
 def policies(folder: Path) -> Case:
-    from holdfast.gate.policy import policy_from, read_policy, template
+    from holdfast.gate import template
+    from holdfast.gate.policy import policy_from, read_policy
 
     path = folder / "gate.toml"
     example = Path(__file__).parents[2] / "examples/release-gate/gate.toml"

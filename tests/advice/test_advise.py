@@ -1,4 +1,4 @@
-"""Advice: rules are whole, and whatever is answered, what is suggested can be run and keeps to the answers."""
+"""Advice: rules are complete, and every suggestion can be run and respects the answers."""
 
 import itertools
 import os
@@ -6,13 +6,14 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from holdfast import HoldfastError
 from holdfast.advice import Answers, advise, pretrained_script, reason, rules
-from holdfast.advice.rules import check_rules
 from holdfast.cli.main import run_cli
 from holdfast.methods import AGEM, EWC, parse_method
 
@@ -37,9 +38,35 @@ def every_problem():
     )
 
 
+RULE_KEYS = {"id", "when", "reason", "source", "prefer", "exclude", "weight", "note"}
+METHOD_KEYS = {"spec", "options", "no_boundaries", "class"}
+
+
 def test_rules_name_methods_answers_and_sources():
-    check_rules()
-    assert len({r.id for r in rules()}) == len(rules())
+    content = tomllib.loads((files("holdfast.advice") / "rules.toml").read_text(encoding="utf-8"))
+    facts = Answers().facts()
+    assert content.keys() == {"methods", "rules"}
+    for name, entry in content["methods"].items():
+        assert entry.keys() <= METHOD_KEYS, name
+        assert "spec" in entry, name
+    for entry in content["rules"]:
+        assert entry.keys() <= RULE_KEYS, entry["id"]
+        assert entry["reason"], entry["id"]
+        assert entry["source"], entry["id"]
+        methods = [*entry.get("prefer", []), *entry.get("exclude", [])]
+        assert set(methods) <= content["methods"].keys(), entry["id"]
+        answers = {re.sub("_at_(least|most)$", "", name) for name in entry["when"]}
+        assert answers <= facts.keys(), entry["id"]
+    assert len({r.id for r in rules()}) == len(rules()) == len(content["rules"])
+
+
+def test_reasons_are_clauses_that_can_follow_the_name_of_a_method():
+    """They stand in messages such as "EWC: a penalty …", and further sentences may follow."""
+    for rule in rules():
+        for text in filter(None, (rule.reason, rule.note)):
+            assert text[0].islower(), rule.id
+            assert not text.endswith("."), rule.id
+            assert ";" not in text, rule.id
 
 
 def test_no_suggestion_contradicts_what_the_method_declares():
@@ -55,9 +82,8 @@ def test_no_suggestion_contradicts_what_the_method_declares():
                 if d.stores_examples and answers.private:
                     assert part.name == "LatentReplay", (answers, s.spec)
                 if answers.pretrained:
-                    assert s.command.startswith(
-                        "holdfast advise --script pretrained.py && python pretrained.py"
-                    )
+                    script = "holdfast advise --script pretrained.py && python pretrained.py"
+                    assert s.command.startswith(script)
                     assert part.name not in ("PNN", "SeparateNetworks")
                 if d.boundaries and not answers.boundaries and not answers.task_id:
                     assert "--boundaries page-hinkley" in s.command, (answers, s.spec)
@@ -129,16 +155,10 @@ def test_the_commands_run(answers, tmp_path, capsys):
                 at = words.index("--epochs")
                 del words[at : at + 2]
             words += ["--steps", "2"]
+        # All ten digits are needed if tasks bring classes; two permutations are enough otherwise.
+        tasks = "5" if "class" in words or "task" in words else "2"
         with pytest.raises(SystemExit) as done:
-            run_cli(
-                [
-                    *words,
-                    "--tasks",
-                    "5" if "class" in words or "task" in words else "2",
-                    "--out",
-                    str(tmp_path / str(k)),
-                ]
-            )
+            run_cli([*words, "--tasks", tasks, "--out", str(tmp_path / str(k))])
         assert not done.value.code, capsys.readouterr().err
     capsys.readouterr()
 

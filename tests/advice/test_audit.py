@@ -32,9 +32,9 @@ def test_missing_columns_are_ranked_by_what_they_tell_of_the_task():
     assert 0.3 < found.missing[1].share < 0.9
     assert found.missing[2].share < 0.05
     assert [m.verdict for m in found.missing] == [
-        "tells the task",
-        "tells part of the task",
-        "does not tell the task",
+        "identifies the task",
+        "identifies the task in part",
+        "does not identify the task",
     ]
     assert found.extra == ("fresh",)
 
@@ -42,21 +42,20 @@ def test_missing_columns_are_ranked_by_what_they_tell_of_the_task():
 def test_what_follows_depends_on_whether_the_rest_tells_the_task():
     told, untold = (audit(*frames(v), task="shop", label="y") for v in (True, False))
     assert told.inferred > 0.95
-    assert "infer the task first" in told.conclusion
+    assert "Infer the task first" in told.conclusion
     assert untold.inferred < 0.5
     assert "Use one head" in untold.conclusion
     train, _ = frames(True)
     there = audit(train, train.drop(columns="y"), task="shop", label="y")
     assert there.missing == ()
-    assert "the task scenario holds" in there.conclusion
+    assert "this is the task scenario" in there.conclusion
 
 
 def test_without_a_task_column_suspects_are_named():
     found = audit(*frames(True), label="y")
-    assert "shop, region, noise may tell the task" in found.conclusion
-    assert (
-        "no missing column looks like a task" in audit(frames(True)[1], frames(True)[1]).conclusion
-    )
+    assert "may identify the task: shop, region, noise." in found.conclusion
+    same = audit(frames(True)[1], frames(True)[1])
+    assert "No missing column looks like a task" in same.conclusion
 
 
 def test_the_share_is_that_of_the_entropy():
@@ -74,35 +73,20 @@ def test_the_command_reads_files(tmp_path, capsys):
     train, serve = frames(False)
     train.to_parquet(tmp_path / "train.parquet")
     serve.to_csv(tmp_path / "serve.csv", index=False)
+    serving = ["--serve", str(tmp_path / "serve.csv")]
+    columns = ["--task", "shop", "--label", "y"]
     with pytest.raises(SystemExit) as done:
-        run_cli(
-            [
-                "advise",
-                "--train",
-                str(tmp_path / "train.parquet"),
-                "--serve",
-                str(tmp_path / "serve.csv"),
-                "--task",
-                "shop",
-                "--label",
-                "y",
-            ]
-        )
+        run_cli(["advise", "--train", str(tmp_path / "train.parquet"), *serving, *columns])
     out = capsys.readouterr().out
     assert not done.value.code
-    assert "missing when serving: shop (3 values, explains 100% of the task): tells the task" in out
+    assert (
+        "missing when serving: shop (3 values, explains 100% of the task): identifies the task"
+        in out
+    )
     assert "new when serving: fresh" in out
     (tmp_path / "bad.parquet").write_bytes(b"nonsense")
     with pytest.raises(SystemExit) as done:
-        run_cli(
-            [
-                "advise",
-                "--train",
-                str(tmp_path / "bad.parquet"),
-                "--serve",
-                str(tmp_path / "serve.csv"),
-            ]
-        )
+        run_cli(["advise", "--train", str(tmp_path / "bad.parquet"), *serving])
     assert done.value.code == 2
     assert "is not readable as parquet" in capsys.readouterr().err
 

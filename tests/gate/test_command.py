@@ -96,7 +96,7 @@ def test_the_plan_names_the_examples_of_each_task(folder, capsys):
     assert code == 0
     assert "north: " in out
     assert (
-        "show a loss below 2 points with a chance of 80 % if nothing is lost; 1,000 examples are there"
+        "show a loss below 2 points with a chance of 80 % if nothing is lost; the results have 1,000 "
         in out
     )
 

@@ -9,8 +9,8 @@ import polars as pl
 import pytest
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.joining import Mean, compare
 from holdfast.gate.reading import read_side
-from holdfast.gate.results import Mean, compare
 
 BASE = pd.DataFrame(
     {"task": list("aaaabb"), "example_id": [1, 2, 3, 4, 1, 2], "score": [1, 1, 0, 1, 1, 0]}
@@ -38,7 +38,7 @@ def test_a_column_that_only_the_candidate_has_is_left_aside_with_a_note(column):
     assert not found.segments
     assert not found.classes
     (note,) = found.notes
-    assert note.startswith(f"The candidate's column {column} was left aside, because the champion")
+    assert note.startswith(f"The candidate's column {column} was ignored, because the champion")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_deviation_counts_only_if_the_champion_has_one():
     found = joined(means(sd=[0.3, None]), means(sd=[0.2, 0.4]))
     assert (found.tasks["a"].champion.sd, found.tasks["a"].candidate.sd) == (0.3, 0.2)
     assert (found.tasks["b"].champion.sd, found.tasks["b"].candidate.sd) == (None, None)
-    assert "candidate's sd was left aside in 1 rows (the first is that of b)" in found.notes[0]
+    assert "candidate's sd was ignored in 1 rows (the first is that of b)" in found.notes[0]
     kept = joined(means(sd=[0.3, 0.4]), means())
     assert (kept.tasks["a"].champion.sd, kept.tasks["a"].candidate.sd, kept.notes) == (
         0.3,
@@ -120,11 +120,12 @@ def test_other_numbers_of_aggregated_examples_are_unmatched(
 @pytest.mark.parametrize(("champion", "candidate"), [(5000, 0), (0, 5000)])
 def test_an_unknown_number_of_aggregated_examples_is_told_as_such(champion, candidate):
     found = joined(means(examples=[champion, 200]), means(examples=[candidate, 200]))
-    sides = tuple(f"{n:,} examples" if n else "an unknown number" for n in (champion, candidate))
-    assert found.strangers == {"a": sides}
+    unknown = "an unknown number of examples"
+    sides = tuple(f"{n:,} examples" if n else unknown for n in (champion, candidate))
+    assert found.unknown_counts == {"a": sides}
     told = f"Task 'a' has {sides[0]} in the champion's results and {sides[1]} in the candidate's"
     assert found.notes[0].startswith(told)
-    assert joined(means(), means(examples=[90, 200])).strangers == {}
+    assert joined(means(), means(examples=[90, 200])).unknown_counts == {}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_segments_of_aggregated_results_are_those_of_the_champion():
     assert found.only_champion == {("a", "y"): 0.95}
     assert found.only_candidate == {"c": (0.7, 5)}
     assert (found.unmatched, found.thinned) == ({"a": 10}, frozenset("a"))
-    assert "1 segments of the candidate were left aside" in found.notes[0]
+    assert "1 segments of the candidate were ignored" in found.notes[0]
     assert "a/new" in found.notes[0]
     unknown = joined(
         segmented(("a", "", 0.9, 0), ("a", "x", 0.8, 0)),
@@ -174,7 +175,8 @@ def test_segments_of_aggregated_results_are_those_of_the_champion():
 
 
 def test_both_sides_have_one_form():
-    assert "results are aggregated" in refusal(BASE, means()).replace("'s are", " results are")
+    message = refusal(BASE, means())
+    assert "the champion's results have one row per example, but the candidate's are" in message
 
 
 # ---- the same examples
@@ -246,7 +248,7 @@ def test_ids_on_one_side_only_are_counted_and_shown():
 def test_a_task_without_a_common_example_is_refused_with_an_id_of_each_side():
     message = refusal(BASE, BASE.assign(example_id=[f"x{k}" for k in range(6)]))
     assert "task 'a': champion and candidate have no example id in common" in message
-    assert "(the champion alone has '1', the candidate alone has 'x0')" in message
+    assert "(only the champion has '1', only the candidate has 'x0')" in message
 
 
 def test_sides_without_a_common_task_are_refused_with_names_of_each():

@@ -59,7 +59,7 @@ def test_few_examples_do_not_decide_and_say_how_many_would():
     assert judge(small, small, inconclusive="pass").passed
     task = next(t for t in v.tasks if t.task == "north")
     assert task.needed > 100
-    assert "would, if that is the true change" in task.reason
+    assert "could, if this is the true change" in task.reason
     assert (
         judge(side(north=(9, 10), south=(9, 10)), side(north=(9, 10), south=(9, 10)))
         .tasks[0]
@@ -199,9 +199,13 @@ def test_mistakes_in_a_policy_are_one_sentence(tmp_path, text, message):
             "x.csv",
             "score must be a number, got 'high' in row 1",
         ),
-        ("task,example_id,score\na,1,1.5\n", "x.csv", r"scores lie in \[0, 1\]"),
+        (
+            "task,example_id,score\na,1,1.5\n",
+            "x.csv",
+            r"scores lie in \[0, 1\], and higher is better, but score is 1.5",
+        ),
         ("task,example_id,score\na,1,nan\n", "x.csv", "score must be a number"),
-        ("task,example_id,score\na,1,1\na,1,0\n", "x.csv", "'a', '1' stands twice"),
+        ("task,example_id,score\na,1,1\na,1,0\n", "x.csv", "there are several for 'a', '1'"),
         ("task,example_id,score\n", "x.csv", "no rows"),
         ("task,example_id,score\n,1,1\n", "x.csv", "task is empty in row 1"),
         ("", "x.csv", "not readable as CSV"),
@@ -281,7 +285,7 @@ def test_means_that_are_no_shares_of_right_answers_need_their_deviation():
         "45617 of 50000"
     )
     assert (
-        "the number of examples is not known"
+        "the number of examples is unknown"
         in judge(means.assign(examples=0), means.assign(examples=0)).reasons[0]
     )
 
@@ -343,17 +347,17 @@ def test_the_simple_policy_takes_figures_and_says_what_it_needs():
     assert "a: loses 9.00 points, more than the 2 allowed" in v.warnings
     lower = [tuple(x - 0.03 for x in row) for row in GOOD]
     assert gate.judge(matrix(*GOOD), matrix(*lower), TODAY).reasons == (
-        "ACC over the tasks of both changed by −3.00 points, and a loss of 2 is allowed",
+        "ACC over the tasks of both sides changed by −3.00 points, but a loss of at most 2 is allowed",
     )
     few = gate.judge(matrix(*GOOD, counts=100), matrix(*GOOD, counts=100), TODAY)
     assert few.decision == "pass", "what is wrong with it: 100 examples show nothing"
-    assert "100 examples do not show a loss below 2 points" in few.warnings[1]
+    assert "100 examples cannot show a loss below 2 points" in few.warnings[1]
     assert {t.decision for t in few.tasks} == {"inconclusive"}, (
         "nothing that is not shown is called a pass"
     )
     with pytest.raises(
         HoldfastError,
-        match=r"whole.worst_forgetting asks what was lost since .* give accuracy matrices, or use --ledger",
+        match=r"whole.worst_forgetting limits what was lost since .* give accuracy matrices, or use --led",
     ):
         gate.judge(CHAMPION, CHAMPION, TODAY)
 

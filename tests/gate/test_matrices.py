@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 from test_sources import refusal
 
-from holdfast.gate.pairs import Comparison
+from holdfast.gate.joining import Comparison, compare
 from holdfast.gate.reading import read_side
-from holdfast.gate.results import compare
 from holdfast.metrics import AccuracyMatrix
 
 HUGE = "1" + "0" * 400

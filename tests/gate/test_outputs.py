@@ -15,15 +15,9 @@ from test_command import against, call, folder  # noqa: F401 (folder is a fixtur
 from test_judge import CHAMPION, judge, scores, side
 
 from holdfast import files
-from holdfast.gate.outputs import (
-    FILES,
-    as_junit,
-    as_markdown,
-    as_model_card,
-    begin,
-    in_markdown,
-    write,
-)
+from holdfast.gate.junit import as_junit
+from holdfast.gate.markdown import as_markdown, as_model_card, in_markdown
+from holdfast.gate.outputs import FILES, begin, write
 from holdfast.reports.gate import gate_html
 
 WORSE = side(north=(990, 1000), south=(900, 1000, 60))

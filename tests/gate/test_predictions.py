@@ -6,8 +6,8 @@ import pytest
 from sklearn.metrics import recall_score, roc_auc_score
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.joining import compare
 from holdfast.gate.reading import read_side
-from holdfast.gate.results import compare
 
 
 def joined(champion, candidate):
@@ -130,7 +130,10 @@ def test_scores_are_checked_in_each_task_by_itself():
 def test_a_candidate_without_predictions_is_told_that_its_scores_were_not_checked():
     mine = predicted()
     theirs = mine.assign(score=1).drop(columns="prediction")
-    assert "its scores could not be checked" in joined(mine, theirs).notes[0]
+    assert (
+        "scores could not be checked, because its results have no column"
+        in joined(mine, theirs).notes[0]
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from test_judge import CHAMPION, TODAY, judge, scores, side
 
 from holdfast.errors import HoldfastError
 from holdfast.gate import Gate
-from holdfast.gate.outputs import as_junit
+from holdfast.gate.junit import as_junit
 from holdfast.gate.policy import policy_from
 from holdfast.gate.reading import Side
 from holdfast.metrics import AccuracyMatrix
@@ -293,7 +293,7 @@ def test_new_tasks_have_a_word_of_their_own():
     v = judge(pd.concat([CHAMPION, scores("east", 700, 1000)]))
     assert (v.decision, v.tasks[-1].decision) == ("pass", "new")
     low = judge(pd.concat([CHAMPION, scores("east", 700, 1000)]), tasks={"east": {"floor": 0.8}})
-    assert low.reasons == ("east: new, and its score 0.7000 is below the floor 0.8",)
+    assert low.reasons == ("east: is a new task, and its score 0.7000 is below the floor 0.8",)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from numpy.polynomial.legendre import leggauss
 from scipy.stats import beta, binom, fisher_exact, multinomial
 
 from holdfast.errors import HoldfastError
-from holdfast.gate.melding import p_difference
 from holdfast.gate.statistics import Aggregated, Paired, holm
-from holdfast.gate.tails import gamma_tail, p_loses_less
-from holdfast.gate.units import on_a_grid
+from holdfast.gate.statistics.gaffke import p_loses_less
+from holdfast.gate.statistics.gamma_sums import gamma_tail
+from holdfast.gate.statistics.melding import p_difference
+from holdfast.gate.statistics.units import on_a_grid
 
 ALPHA = 0.05
 ONE = np.ones(1)
@@ -322,5 +323,5 @@ def test_nonsense_is_refused():
         Paired(np.array([0.5, np.nan]), np.ones(2))
     with pytest.raises(HoldfastError, match="at least one example"):
         Aggregated((0.5, None, 0), (0.5, None, 5))
-    with pytest.raises(HoldfastError, match="one label per example"):
+    with pytest.raises(HoldfastError, match="one cluster label per example"):
         Paired(np.ones(3), np.ones(3), np.ones(2))

@@ -80,8 +80,8 @@ def test_scores_that_miss_0_or_1_by_rounding_are_0_or_1():
     assert found == [1.0, 0.0]
     assert read_results(frame(score=[0.9999999, 2e-7]))["score"].tolist() == [1.0, 0.0]
     assert read_results(frame(score=[0.9999, 1e-4]))["score"].tolist() == [0.9999, 1e-4]
-    assert "got score 1.1 in row 1" in refusal(frame(score=[1.1, 0]))
-    assert "got score -0.001 in row 2" in refusal(frame(score=[1, -0.001]))
+    assert "score is 1.1 in row 1" in refusal(frame(score=[1.1, 0]))
+    assert "score is -0.001 in row 2" in refusal(frame(score=[1, -0.001]))
 
 
 def test_empty_optional_columns_are_as_if_they_were_absent(tmp_path):
@@ -115,7 +115,7 @@ def test_a_probability_is_a_number_from_0_to_1():
         0.25,
         1.0,
     ]
-    assert "probabilities lie in [0, 1]; got probability 1.5 in row 1" in refusal(
+    assert "probabilities lie in [0, 1], but probability is 1.5 in row 1" in refusal(
         frame(probability=[1.5, 0])
     )
     assert "probability must be a number, got 'high'" in refusal(frame(probability=["high", 0]))
@@ -161,9 +161,9 @@ def test_an_unknown_number_of_examples_is_0():
         ("example_id", [object(), 1], "example_id in row 1 is neither text nor a number"),
         ("example_id", [1, float("nan")], "example_id is missing in row 2"),
         ("example_id", [1, float("inf")], "example_id in row 2 is neither text nor a number: inf"),
-        ("example_id", [1.0, 1.0], "'a', '1' stands twice"),
-        ("example_id", [1, "1"], "'a', '1' stands twice"),
-        ("example_id", [b"\xff", b"1"], "example_id in row 1 is no text in UTF-8"),
+        ("example_id", [1.0, 1.0], "there are several for 'a', '1'"),
+        ("example_id", [1, "1"], "there are several for 'a', '1'"),
+        ("example_id", [b"\xff", b"1"], "example_id in row 1 is not valid UTF-8"),
         (
             "score",
             [np.datetime64("2026"), np.float32(1)],
@@ -180,8 +180,7 @@ def test_values_of_another_kind_are_refused_with_their_row(column, values, reaso
 
 def test_weights_and_tasks_that_look_alike_are_noted():
     assert (
-        "column weight of candidate was left aside"
-        in read_side(frame(weight=2), "candidate").notes[0]
+        "column weight of candidate was ignored" in read_side(frame(weight=2), "candidate").notes[0]
     )
     (note,) = read_side(frame(task=["North", "north"])).notes
     assert "'North' and 'north' differ only in case" in note

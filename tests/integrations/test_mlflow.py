@@ -32,30 +32,16 @@ def server(tmp_path_factory):
         "DO_NOT_TRACK": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
-    where = [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/m.db",
-        "--artifacts-destination",
-        str(folder / "artifacts"),
-    ]
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "server",
-        *where,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-    ]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/m.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env=os.environ | quiet, start_new_session=True
         )
-    url, until = f"http://127.0.0.1:{port}", time.monotonic() + 120
+    url = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 120
     while True:
         try:
             urllib.request.urlopen(f"{url}/health", timeout=2).close()
@@ -77,7 +63,10 @@ def client(server, monkeypatch):
 
 
 def run_with(client, tmp_path, wrong: int) -> str:
-    """A run whose artifact has 1,000 results of two tasks; `wrong` of south's right answers are wrong."""
+    """A run whose artifact has 1,000 results on each of two tasks.
+
+    `wrong` of the right answers on south are turned into wrong ones.
+    """
     score = np.r_[np.ones(900), np.zeros(100)]
     south = np.where(np.arange(1000) < wrong, 0, score)
     frame = pd.concat(
@@ -87,8 +76,10 @@ def run_with(client, tmp_path, wrong: int) -> str:
         ]
     )
     frame.to_parquet(tmp_path / "results.parquet")
-    found = client.get_experiment_by_name("gate")
-    run = client.create_run(found.experiment_id if found else client.create_experiment("gate"))
+    experiment = client.get_experiment_by_name("gate")
+    if experiment is None:
+        experiment = client.get_experiment(client.create_experiment("gate"))
+    run = client.create_run(experiment.experiment_id)
     client.log_artifact(run.info.run_id, tmp_path / "results.parquet")
     return str(run.info.run_id)
 

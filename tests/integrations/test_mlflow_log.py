@@ -13,10 +13,8 @@ mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed (extra ml
 def client(tmp_path_factory):
     from mlflow.tracking import MlflowClient
 
-    where, before = (
-        (tmp_path_factory.mktemp("mlflow") / "store").as_uri(),
-        mlflow.get_tracking_uri(),
-    )
+    where = (tmp_path_factory.mktemp("mlflow") / "store").as_uri()
+    before = mlflow.get_tracking_uri()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")  # a database takes 20 s to set up
         mlflow.set_tracking_uri(where)

@@ -121,13 +121,34 @@ def test_changes_by_hand_are_noticed(whole, tmp_path, capsys, statement, message
         everything(Ledger(f"sqlite:///{file}"))
 
 
+@pytest.mark.parametrize("content", ["'text'", "7", "NULL"])
+def test_results_of_another_type_are_damage_of_the_ledger(tmp_path, content):
+    file = tmp_path / "ledger.db"
+    ledger = Ledger(f"sqlite:///{file}")
+    ledger.record("m", "1", results(a=0.9))
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute(
+            "UPDATE sqlite_master SET sql = replace(sql, 'results BLOB NOT NULL', 'results BLOB')"
+        )
+        connection.commit()
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(f"UPDATE holdfast_releases SET results = {content}")
+        connection.commit()
+    with pytest.raises(HoldfastError, match=r"ledger .*ledger\.db is damaged: stored results"):
+        ledger.results("m")
+    with pytest.raises(HoldfastError, match=r"ledger .*ledger\.db is damaged: stored results"):
+        ledger.record("m", "2", results(a=0.9))
+
+
 def test_a_missing_name_is_an_error(tmp_path):
     file = tmp_path / "ledger.db"
     shutil.copy(OLD, file)
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("PRAGMA writable_schema = ON")
         connection.execute(
-            "UPDATE sqlite_master SET sql = replace(sql, 'model VARCHAR(200) NOT NULL', 'model VARCHAR(200)')"
+            "UPDATE sqlite_master SET sql = "
+            "replace(sql, 'model VARCHAR(200) NOT NULL', 'model VARCHAR(200)')"
         )
         connection.commit()
     with closing(sqlite3.connect(file)) as connection:

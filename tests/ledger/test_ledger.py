@@ -1,10 +1,14 @@
-"""The ledger on SQLite and on a real PostgreSQL: append-only, idempotent, several writers, a kill in the middle."""
+"""The ledger on SQLite and on a real PostgreSQL server.
+
+It is append-only and idempotent, and takes several writers and a kill in the middle.
+"""
 
 import json
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +32,18 @@ def test_recording_twice_changes_nothing_and_other_results_are_refused(url):
     assert [r.revision for r in ledger.releases("m")[0].revisions] == [0, 1]
     pd.testing.assert_frame_equal(ledger.results("m", "1", 0), first, check_like=True)
     pd.testing.assert_frame_equal(ledger.results("m"), results(a=0.7, b=0.8), check_like=True)
+
+
+def test_the_results_of_a_revision_are_read_by_the_revision_itself(url):
+    ledger = Ledger(url)
+    ledger.record("m", "1", results(a=0.9))
+    ledger.record("m", "1", results(a=0.95), amend=True)
+    ledger.record("m", "2", results(a=0.5))
+    first, second = ledger.releases("m")
+    for revision, score in ((first.earlier[0], 0.9), (first, 0.95), (second, 0.5)):
+        assert ledger.results_of(revision)["score"].mean() == pytest.approx(score)
+    with pytest.raises(HoldfastError, match="release '2' of 'm' has no revision 7"):
+        ledger.results_of(replace(second, revision=7))
 
 
 def test_the_history_tells_which_release_lost_what_first(url):
@@ -98,99 +114,34 @@ def test_the_commands(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for k, (a, b) in enumerate([(0.9, 0.8), (0.9, 0.7)]):
         results(a=a, b=b).to_parquet(f"{k}.parquet")
-        code, out, _ = call(
-            capsys,
-            "record",
-            "--model",
-            "fraud",
-            "--release",
-            f"2026-1{k}",
-            "--results",
-            f"{k}.parquet",
-        )
+        release = ["--release", f"2026-1{k}", "--results", f"{k}.parquet"]
+        code, out, _ = call(capsys, "record", "--model", "fraud", *release)
         assert (code, out) == (0, f"recorded: fraud, release 2026-1{k}\n")
     code, out, _ = call(capsys, "history", "--model", "fraud")
     assert code == 0
     assert "b: 10.0 points lost first by release 2026-11 (learnt in 2026-10)" in out
     (tmp_path / "gate.toml").write_text("")
-    code, out, _ = call(
-        capsys,
-        "gate",
-        "--ledger",
-        "sqlite:///ledger.db",
-        "--model",
-        "fraud",
-        "--candidate",
-        "0.parquet",
-        "--dry-run",
-    )
+    at = ["--ledger", "sqlite:///ledger.db"]
+    gate = ["gate", *at, "--model", "fraud"]
+    code, out, _ = call(capsys, *gate, "--candidate", "0.parquet", "--dry-run")
     assert code == 0
-    assert "pass         b: shown to lose less than 2 points" in out
+    assert "pass         b: is shown to lose less than 2 points" in out
     (tmp_path / "gate.toml").write_text(
         "[default]\ndelta = 0.15\nmax_cumulative_drop = 0.05\nmin_examples = 1"
     )
-    code, out, _ = call(
-        capsys,
-        "gate",
-        "--ledger",
-        "sqlite:///ledger.db",
-        "--model",
-        "fraud",
-        "--candidate",
-        "1.parquet",
-    )
+    code, out, _ = call(capsys, *gate, "--candidate", "1.parquet")
     assert code == 1
     assert "b: lost 10.00 points since it was learnt, more than the 5 allowed" in out
+    nowhere = ["--ledger", "sqlite:////nowhere/x.db"]
+    record = ["record", "--model", "m", "--release", "1", "--results"]
     for arguments, message in (
         (["history", "--model", "froud"], "has no release of 'froud'; it has fraud"),
         (["history", "--model", "m", "--ledger", "mysql://x"], "expected sqlite:///ledger.db"),
-        (
-            ["history", "--model", "m", "--ledger", "sqlite:////nowhere/x.db"],
-            "there is no ledger /nowhere/x.db",
-        ),
-        (
-            [
-                "record",
-                "--model",
-                "m",
-                "--release",
-                "1",
-                "--results",
-                "0.parquet",
-                "--ledger",
-                "sqlite:////nowhere/x.db",
-            ],
-            "there is no folder",
-        ),
-        (
-            [
-                "record",
-                "--model",
-                "m",
-                "--release",
-                "1",
-                "--results",
-                "no.csv",
-                "--ledger",
-                "sqlite:///new.db",
-            ],
-            "there is no such file",
-        ),
-        (["gate", "--ledger", "sqlite:///ledger.db", "--candidate", "0.parquet"], "--model"),
-        (
-            [
-                "record",
-                "--model",
-                "m",
-                "--release",
-                "1",
-                "--results",
-                "0.parquet",
-                "--trained-on",
-                "z",
-            ],
-            "trained_on names task 'z'",
-        ),
+        (["history", "--model", "m", *nowhere], "there is no ledger /nowhere/x.db"),
+        ([*record, "0.parquet", *nowhere], "there is no folder"),
+        ([*record, "no.csv", "--ledger", "sqlite:///new.db"], "there is no such file"),
+        (["gate", *at, "--candidate", "0.parquet"], "--model"),
+        ([*record, "0.parquet", "--trained-on", "z"], "trained_on names task 'z'"),
     ):
         code, _, err = call(capsys, *arguments)
         assert code == 2, arguments
@@ -264,7 +215,5 @@ def test_the_gate_takes_its_champion_from_the_ledger_and_records_there(
         assert "\x1b" not in text
     for text in (page, other):
         assert "<script" not in text
-    assert (
-        code_of(["gate", "--candidate", "2.parquet", "--champion", "1.parquet", "--release", "3"])
-        == 2
-    )
+    files = ["--candidate", "2.parquet", "--champion", "1.parquet"]
+    assert code_of(["gate", *files, "--release", "3"]) == 2

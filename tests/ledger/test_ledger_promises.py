@@ -11,7 +11,7 @@ from ledger_helpers import call, results
 
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
-from holdfast.gate.results import compare
+from holdfast.gate.joining import compare
 from holdfast.ledger import Ledger, sides
 
 FAIL, PASS = {"decision": "fail", "passed": False}, {"decision": "pass", "passed": True}
@@ -64,7 +64,7 @@ def test_a_champion_that_passes_against_itself_does_not_clear_the_way(ledger):
 def test_another_policy_that_passes_the_same_results_does_not_undo_a_failure(ledger):
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "2", PASS, "1", results(a=0.5))
-    refused(ledger, results(a=0.5), "a later verdict that passed does not undo it")
+    refused(ledger, results(a=0.5), "A later verdict that passed does not undo it")
 
 
 def test_results_that_passed_after_the_failure_of_others_are_recorded(ledger):
@@ -85,7 +85,7 @@ def test_a_verdict_that_passed_before_the_newest_release_is_too_old(ledger):
 
 
 def test_a_model_that_is_judged_once_is_judged_always(ledger):
-    """A copy of the champion that passes and is recorded does not let the failed results follow unjudged."""
+    """A copy of the champion that passes and is recorded clears the way for no other results."""
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "copy", PASS, "1", results(a=0.9))
     assert ledger.record("m", "copy", results(a=0.9)) == "recorded"
@@ -152,11 +152,13 @@ def test_a_verdict_that_was_changed_by_hand_is_damage(tmp_path):
 def test_a_column_is_not_forgotten(url, column, amend):
     ledger, values = Ledger(url), ["x", "y"] * 50
     ledger.record("m", "1", grouped(**{column: values}))
-    left_out = rf"task 'a' had the column {column} \(example 'a0'\).*as in release '1'"
+    left_out = (
+        rf"lack the column {column}, which task 'a' had \(see example 'a0'\).*as in release '1'"
+    )
     refused(ledger, grouped(), left_out, "1" if amend else "2", amend)
     # What was left out with a reason is still asked for.
     refused(ledger, grouped(note="n").assign(score=0.95), left_out, "3")
-    other = rf"the {column} of example 'a1' of task 'a' was 'y' and is now 'x'"
+    other = rf"The {column} of example 'a1' of task 'a' was 'y' and is now 'x'"
     refused(ledger, grouped(**{column: ["x", "x", *values[2:]]}), other, "4")
 
 
@@ -176,14 +178,14 @@ def test_ids_in_another_form_do_not_hide_other_values(url):
     rows = results(a=0.9).assign(example_id=range(100), label=["x", "y"] * 50)
     ledger.record("m", "1", rows)
     turned = rows.assign(example_id=[f"{k}.0" for k in range(100)], label=["y", "x"] * 50)
-    refused(ledger, turned, "the label of example '0' of task 'a' was 'x' and is now 'y'")
+    refused(ledger, turned, "The label of example '0' of task 'a' was 'x' and is now 'y'")
 
 
 def test_renamed_examples_do_not_hide_a_segment(url):
     ledger = Ledger(url)
     ledger.record("m", "1", grouped(segment=["x", "y"] * 50))
     renamed = grouped(segment="x", example_id=[f"n{k}" for k in range(100)])
-    refused(ledger, renamed, "task 'a' had the segment 'y', which these results lack")
+    refused(ledger, renamed, "These results lack the segment 'y', which task 'a' had")
 
 
 def test_only_a_task_that_had_the_column_is_asked_for_it(url):
@@ -192,15 +194,15 @@ def test_only_a_task_that_had_the_column_is_asked_for_it(url):
     assert ledger.record("m", "2", results(b=0.9)) == "recorded"
     both = pd.concat([grouped(segment=["x", "y"] * 50), results(b=0.9).assign(segment="z")])
     assert ledger.record("m", "3", both) == "recorded"
-    refused(ledger, results(b=0.9), "task 'b' had the column segment", "4")
+    refused(ledger, results(b=0.9), "lack the column segment, which task 'b' had", "4")
 
 
 def test_a_segment_of_aggregated_results_does_not_vanish(url):
     ledger = Ledger(url)
     rows = pd.DataFrame({"task": "a", "segment": ["", "x", "y"], "score": 0.9, "examples": 50})
     ledger.record("m", "1", rows)
-    refused(ledger, rows[:2], "had the segment 'y'", "2")
-    refused(ledger, rows[:1].drop(columns="segment"), "had the column segment", "3")
+    refused(ledger, rows[:2], "lack the segment 'y'", "2")
+    refused(ledger, rows[:1].drop(columns="segment"), "lack the column segment", "3")
 
 
 def test_large_results_are_compared_as_small_ones_are(url):
@@ -209,7 +211,7 @@ def test_large_results_are_compared_as_small_ones_are(url):
     ids = [f"{k * 7919 % 1000003:x}-{k}" for k in range(n)]
     rows = pd.DataFrame({"task": "a", "example_id": ids, "score": 1.0, "cluster": ids[::-1]})
     ledger.record("m", "1", rows)
-    refused(ledger, rows.drop(columns="cluster"), "had the column cluster")
+    refused(ledger, rows.drop(columns="cluster"), "lack the column cluster")
 
 
 # ---- amendments
@@ -270,7 +272,7 @@ def test_the_command_says_what_is_missing(tmp_path, capsys):
     record += ["--results", f"{tmp_path}/2.csv"]
     code, _, err = call(capsys, *record)
     assert (code, len(err.splitlines())) == (2, 1)
-    assert "give the label column as in release '1'" in err
+    assert "Give the label column as in release '1'" in err
     assert call(capsys, *record, "--override", REASON)[0] == 0
     _, out, _ = call(capsys, "history", "--model", "m", "--ledger", url)
     assert f"release 2 was recorded with --override: {REASON}" in out

@@ -1,4 +1,4 @@
-"""No record, amendment or word of a candidate lowers what a task is held to, or takes a task away."""
+"""No record, amendment or claim of a candidate lowers a baseline or takes a task away."""
 
 import pandas as pd
 import pytest

@@ -4,6 +4,7 @@ import pytest
 from ledger_helpers import call, results
 
 from holdfast.errors import HoldfastError
+from holdfast.gate import Gate
 from holdfast.ledger import Ledger
 
 FAIL, PASS = {"decision": "fail", "passed": False}, {"decision": "pass", "passed": True}
@@ -100,3 +101,34 @@ def test_the_command_shows_the_reason(tmp_path, capsys):
     _, out, _ = call(capsys, "history", *at, "--html", f"{tmp_path}/h.html")
     assert f"release 2 was recorded with --override: {REASON}" in out
     assert f"Reason: {REASON}" in (tmp_path / "h.html").read_text()
+
+
+def test_a_release_that_is_recorded_meanwhile_changes_neither_champion_nor_report(
+    ledger, tmp_path, capsys, monkeypatch, url
+):
+    """Another writer records a release just before the verdict is filed."""
+    keep_verdict = Ledger.keep_verdict
+
+    def record_then_keep(self, *arguments, **named):
+        Ledger(url).record("m", "meanwhile", results(a=0.95))
+        return keep_verdict(self, *arguments, **named)
+
+    judge = Gate.judge
+
+    def record_then_judge(self, *arguments, **named):
+        Ledger(url).record("m", "between", results(a=0.94))
+        return judge(self, *arguments, **named)
+
+    monkeypatch.setattr(Ledger, "keep_verdict", record_then_keep)
+    monkeypatch.setattr(Gate, "judge", record_then_judge)
+    results(a=0.9).to_csv(tmp_path / "2.csv", index=False)
+    gate = ["gate", "--model", "m", "--ledger", url, "--release", "2", "--policy", "simple"]
+    code, out, err = call(
+        capsys, *gate, "--candidate", f"{tmp_path}/2.csv", "--out", f"{tmp_path}/gate"
+    )
+    assert code in (0, 1), out + err
+    assert [v.champion for v in ledger.verdicts("m")] == ["1"]
+    assert [r.release for r in ledger.releases("m")] == ["1", "between", "meanwhile"]
+    page = (tmp_path / "gate" / "verdict.html").read_text()
+    assert "2 (candidate)" in page
+    assert "between" not in page

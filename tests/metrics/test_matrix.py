@@ -54,6 +54,15 @@ def test_per_example_results_give_score_and_count():
     assert AccuracyMatrix.from_json(m.to_json()) == m
 
 
+def test_records_may_hold_arrays_of_results_and_clusters():
+    row = {"task": "a", "after": "a", "score": None}
+    m = AccuracyMatrix.from_records(
+        [row | {"results": np.array([1.0, 0.0]), "clusters": np.array(["u", "v"])}]
+    )
+    assert m.score("a", after="a") == 0.5
+    assert m.clusters["a"].tolist() == ["u", "v"]
+
+
 def test_not_evaluated_is_nan(m):
     assert math.isnan(m.score("b", after="a"))
 
@@ -72,8 +81,8 @@ def test_not_evaluated_is_nan(m):
         (lambda m: m.record("b", after="a", results=[0.5, float("nan")]), "NaN"),
         (lambda m: m.record("b", after="a", results=[]), "one score for each example"),
         (lambda m: m.record("b", after="a", results=[1, 0], clusters=[1]), "one entry for each"),
-        (lambda m: m.score("z", after=None), "unknown task"),
-        (lambda m: m.segment_matrix("none"), "unknown segment"),
+        (lambda m: m.score("z", after=None), "unknown task 'z'"),
+        (lambda m: m.score("a", after="z"), "unknown task in after= 'z'"),
         (lambda m: AccuracyMatrix([]), "at least one task"),
         (lambda m: AccuracyMatrix(["a", "a"]), "must differ"),
         (lambda m: AccuracyMatrix.from_records([{"task": "a"}]), "lacks after, score"),

@@ -1,4 +1,4 @@
-"""Every metric a second time, by loops over a plain dict of cells, from the formulas and nothing else."""
+"""Every metric a second time: loops over a plain dict of cells, written from the formulas."""
 
 import math
 

@@ -9,6 +9,7 @@ import pytest
 from holdfast.errors import HoldfastError
 from holdfast.planning import (
     SCHEDULERS,
+    Constraints,
     Outcome,
     Probe,
     make_plan,
@@ -17,7 +18,6 @@ from holdfast.planning import (
     read_probe,
     verified,
 )
-from holdfast.planning.ordering import Constraints
 from holdfast.planning.schedulers import usable
 
 NAMES = ("a", "b", "c", "d")
@@ -41,7 +41,8 @@ def full_probe(seeds: int = 3, noise: float = 0.001, k: int = 4) -> Probe:
 
 
 def test_the_value_of_an_order_is_the_sum_over_its_pairs():
-    b, fw = RNG.normal(size=(1, 4, 4)), RNG.normal(size=(1, 4, 4))
+    b = RNG.normal(size=(1, 4, 4))
+    fw = RNG.normal(size=(1, 4, 4))
     probe = Probe(NAMES, b, fw)
     plan = make_plan(probe)
     order = [NAMES.index(t) for t in plan.order]
@@ -128,9 +129,8 @@ def test_matrices_from_elsewhere_are_read(tmp_path):
     probe = read_probe(tmp_path / "b.csv", tmp_path / "f.csv")
     assert probe.backward[0, 1, 0] == -0.3, "learning y after x costs x 0.3"
     assert probe.forward[0, 2, 1] == 0.4, "z before y gives y 0.4"
-    expected = (
-        (0.3 - 0.2) + (0.4 + 0.1) + (0.01 - 0.3)
-    )  # z before x, z before y, x before y: forward plus backward
+    # Forward plus backward: z before x, z before y, x before y.
+    expected = (0.3 - 0.2) + (0.4 + 0.1) + (0.01 - 0.3)
     assert order_value(probe.values()[0], [2, 0, 1]) == pytest.approx(expected)
     again = Probe(
         probe.names, probe.backward, probe.forward, signals={"sparsity": np.array([[1.0, 2, 3]])}
@@ -146,7 +146,7 @@ def test_matrices_from_elsewhere_are_read(tmp_path):
     [
         (
             "trained,x,y\nx,,\ny,0.1,\n",
-            "no change on 'y' when 'x' is learnt after it \\(the cell is empty\\); every pair is needed",
+            "no change on 'y' when 'x' is learnt after it \\(the cell is empty\\); every pair",
         ),
         ("trained,x,y\nx,,nan\ny,0.1,\n", "no change on 'y' .*got 'nan'"),
         ("trained,x,y\nx,,high\ny,0.1,\n", "got 'high'"),
@@ -181,6 +181,27 @@ def test_a_damaged_probe_is_one_sentence(tmp_path, text):
     (tmp_path / "probe.json").write_text(text)
     with pytest.raises(HoldfastError, match="probe"):
         read_probe(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"names": ("a",)}, "at least two tasks, got 1"),
+        ({"names": ("a", "a")}, "task names must differ"),
+        ({"estimator": "pair"}, "unknown estimator 'pair': did you mean 'pairwise'"),
+        ({"backward": np.zeros((1, 3, 3))}, r"needs the shape \(seeds, 2, 2\), got \(1, 3, 3\)"),
+        ({"backward": np.zeros((0, 2, 2))}, "backward transfer has no seed"),
+        ({"backward": np.full((1, 2, 2), np.nan)}, "backward transfer misses 'b' before 'a'"),
+        ({"forward": np.full((1, 2, 2), np.nan)}, "forward transfer misses 'a' before 'b'"),
+        ({"backward": np.full((1, 2, 2), 1e31)}, "a change of 1e\\+31"),
+        ({"forward": np.zeros((2, 2, 2))}, "has 2 seeds, but backward transfer has 1"),
+        ({"signals": {"rho": np.zeros((1, 2))}}, r"'rho' .* of shape \(seeds, 2, 2\)"),
+        ({"signals": {"sparsity": np.full((1, 2), np.nan)}}, "'sparsity' .* finite numbers"),
+    ],
+)
+def test_a_probe_says_which_of_its_parts_does_not_fit(arguments, message):
+    with pytest.raises(HoldfastError, match=message):
+        Probe(**{"names": ("a", "b"), "backward": np.zeros((1, 2, 2))} | arguments)
 
 
 def test_stages_group_what_helps_and_keep_apart_what_hurts():
@@ -224,6 +245,7 @@ def test_a_plan_that_predicts_is_told_from_one_that_does_not():
     assert good.rho.low > 0.5
     assert good.advantages[0].percentile > 0.9
     assert good.verdict.startswith("Useful here")
+    assert "is better than random orders. Spearman's ρ" in good.verdict
     bad = verified(outcomes(0.0))
     assert not bad.useful
     assert bad.rho.low < 0 < bad.rho.high
@@ -260,6 +282,20 @@ def test_the_interval_of_rho_holds_its_level_and_the_first_task_explains_what_it
     assert all_first.first_task == pytest.approx(1)
     with pytest.raises(HoldfastError, match="at least three random orders"):
         verified([])
+
+
+def test_orders_need_the_same_seeds():
+    tried = [Outcome((f, "x"), 0.0, (0.5,)) for f in "abc"]
+    with pytest.raises(HoldfastError, match="the same seeds, at least one; got orders with"):
+        verified([*tried, Outcome(("d", "x"), 0.0, (0.5, 0.6))])
+
+
+def test_the_best_of_other_schedulers_is_named_if_it_is_clearly_better():
+    tried = [Outcome((f, "x"), 0.0, (0.5, 0.51, 0.52)) for f in "abc"]
+    tried.append(Outcome(("d", "x"), 0.0, (0.5, 0.51, 0.52), "linear-ordering"))
+    tried.append(Outcome(("e", "x"), 0.0, (0.9, 0.92, 0.91), "greedy"))
+    verdict = verified(tried).verdict
+    assert "Of the 2 planned orders, that of greedy gains most: +40.00 points" in verdict
 
 
 def test_constraints_may_be_empty():

@@ -1,4 +1,4 @@
-"""One label is one output for the whole stream; what can't be a label is refused when the stream is built."""
+"""One label is one output for the whole stream, and what can't be a label is refused at once."""
 
 import itertools
 
@@ -11,21 +11,24 @@ from torch.utils.data import TensorDataset
 from holdfast import HoldfastError, Learner
 from holdfast.models import mlp
 from holdfast.streams import Source, from_arrays, from_datasets, from_frame, sequence, split
-from holdfast.streams.labels import label_array, number_outputs
+from holdfast.streams.labels import label_array
+from holdfast.streams.outputs import number_outputs
 
 
-def outputs_of_labels(stream, rows_of):
-    """For each task {label: output}, read from the rows themselves: input column k is 1 for label number k."""
-    found = []
+def outputs_of_labels(stream, labels):
+    """For each task, label → output, read from the rows: input column k is 1 for label number k."""
+    by_task = []
     for task in stream:
         pairs = set()
         for part in (task.train, task.test, task.validation):
-            if part is not None:
-                x, y, _ = part.fetch(torch.arange(len(part)))
-                pairs |= {(rows_of[int(k)], int(o)) for k, o in zip(x.argmax(1), y, strict=True)}
+            if part is None:
+                continue
+            x, y, _ = part.fetch(torch.arange(len(part)))
+            for number, output in zip(x.argmax(1), y, strict=True):
+                pairs.add((labels[int(number)], int(output)))
         assert len(dict(pairs)) == len(pairs), "a label has two outputs within a task"
-        found.append(dict(pairs))
-    return found
+        by_task.append(dict(pairs))
+    return by_task
 
 
 @pytest.mark.parametrize(
@@ -38,7 +41,8 @@ def test_a_label_has_one_output_whatever_subset_and_order_a_task_has(names, scen
     )
     index = np.array([k for chosen in subsets for k in list(chosen) * 10])
     months = np.repeat([f"month {m}" for m in range(len(subsets))], [10 * len(c) for c in subsets])
-    x, y = np.eye(4, dtype=np.float32)[index], np.array(names)[index]
+    x = np.eye(4, dtype=np.float32)[index]
+    y = np.array(names)[index]
     parts = [
         (torch.from_numpy(x[months == m]), y[months == m].tolist()) for m in dict.fromkeys(months)
     ]
@@ -118,17 +122,17 @@ def test_renaming_the_labels_changes_no_number():
         (np.eye(8), r"one label per example.*got shape \(8, 8\).*argmax"),
         (torch.ones(8, 2, 2), r"got shape \(8, 2, 2\)"),
         ([[1], [1, 2]] * 4, "rows of different lengths"),
-        ([0, 1, None, 1] * 2, "must not be missing: example 2"),
-        (pd.array([0, 1, pd.NA, 1] * 2, dtype="Int64"), "must not be (missing|NaN): example 2"),
-        (["a", "b", float("nan"), "a"] * 2, "must not be missing: example 2"),
-        ([0, 1, float("nan"), 1] * 2, "must not be NaN: example 2"),
+        ([0, 1, None, 1] * 2, "the label of example 2 is missing"),
+        (pd.array([0, 1, pd.NA, 1] * 2, dtype="Int64"), "the label of example 2 is missing"),
+        (["a", "b", float("nan"), "a"] * 2, "the label of example 2 is missing"),
+        ([0, 1, float("nan"), 1] * 2, "the label of example 2 is missing"),
         (["a", "b", 1, "a"] * 2, "mix text and numbers: example 0 is 'a', example 2 is 1"),
         (
             np.array(["2026-01-01"] * 8, dtype="datetime64[D]"),
-            "must be whole numbers, booleans or text",
+            "expected whole numbers, booleans or text",
         ),
         ([{"a": 1}] * 8, "got dict .example 0"),
-        (np.ones(8, dtype=complex), "got dtype complex128"),
+        (np.ones(8, dtype=complex), "got values of dtype complex128"),
     ],
 )
 def test_what_cannot_be_a_label_is_refused(y, message):
@@ -154,7 +158,9 @@ def test_labels_of_every_whole_kind_are_taken(y, expected):
 
 def test_labels_that_occur_once_raise_a_question():
     y = np.concatenate([np.arange(30), [0, 1, 2, 3]])
-    with pytest.warns(UserWarning, match=r"labels occur only once; if they are a measurement"):
+    with pytest.warns(
+        UserWarning, match=r"labels occur only once; if they are a measurement, cut them"
+    ):
         from_arrays(np.ones((34, 2)), y, [0] * 34, "class", test=np.arange(34) >= 30)
 
 
@@ -185,7 +191,8 @@ def test_a_test_label_may_be_trained_in_another_month_of_the_domain_scenario_alo
 
 
 def test_a_period_that_brings_no_new_class_is_refused_with_advice_that_works():
-    y, t = [0, 1] * 10 + [2, 3] * 10 + [0, 1] * 10, np.repeat([1, 2, 3], 20)
+    y = [0, 1] * 10 + [2, 3] * 10 + [0, 1] * 10
+    t = np.repeat([1, 2, 3], 20)
     x = np.eye(4, dtype=np.float32)[y]
     with pytest.raises(HoldfastError, match=r"'3' brings none.*scenario='domain'.*same task value"):
         from_arrays(x, y, t, "class")

@@ -1,4 +1,4 @@
-"""Streams: which outputs tasks use, what is refused, and that nothing of the test part is trained on."""
+"""Streams: which outputs tasks use, and that nothing of the test part is trained on."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,6 @@ from holdfast.streams import (
     from_arrays,
     from_datasets,
     from_frame,
-    grouped,
     mixture,
     named,
     permuted,
@@ -104,8 +103,9 @@ def test_ones_own_arrays_with_gappy_and_text_labels():
         assert set(s.labels) == set(y.tolist())
         assert s[1].outputs == (0, 4)
         for t in s:
-            train, test = (p.x[p.rows] for p in (t.train, t.test))
-            assert not {tuple(r) for r in train.tolist()} & {tuple(r) for r in test.tolist()}
+            train = {tuple(row) for row in t.train.x[t.train.rows].tolist()}
+            test = {tuple(row) for row in t.test.x[t.test.rows].tolist()}
+            assert not train & test
 
 
 def test_a_class_that_comes_back_keeps_its_output():
@@ -147,8 +147,7 @@ def test_torch_datasets_give_the_same_run_as_arrays():
         (a, ya, _), (b, yb, _) = (p.fetch(torch.arange(len(p))) for p in (t.train, t.test))
         pairs.append((Pairs(a, ya), Pairs(b, yb)))
     d = from_datasets(pairs, "class", names=[t.name for t in s])
-    one, two = (learner(v, "ER(40)").fit(v).matrix for v in (s, d))
-    assert one == two
+    assert learner(s, "ER(40)").fit(s).matrix == learner(d, "ER(40)").fit(d).matrix
 
 
 def test_datasets_of_the_hub_package_are_accepted():
@@ -183,7 +182,8 @@ def test_batch_order_is_a_function_of_seed_task_epoch_and_step():
 
 def test_augmentation_is_batched_seeded_and_keeps_the_type():
     x = torch.randint(1, 255, (5, 3, 8, 8), dtype=torch.uint8)
-    a, b = (crop_and_flip(2)(x, torch.Generator().manual_seed(k)) for k in (0, 0))
+    a = crop_and_flip(2)(x, torch.Generator().manual_seed(0))
+    b = crop_and_flip(2)(x, torch.Generator().manual_seed(0))
     assert torch.equal(a, b)
     assert a.shape == x.shape
     assert a.dtype == torch.uint8
@@ -198,154 +198,6 @@ def test_augmentation_is_batched_seeded_and_keeps_the_type():
 def test_images_become_floats_between_0_and_1():
     assert to_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [0.0, 1.0]
     assert to_float(torch.tensor([3.5])).tolist() == [3.5]
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: split(digits(), 3, "class"), "must be one of"),
-        (
-            lambda: split(digits(), 2.0, "class"),
-            "tasks must be a whole number of at least 1, got 2.0",
-        ),
-        (
-            lambda: split(digits(), [5.0, 5], "class"),
-            "number of classes of a task must be a whole number",
-        ),
-        (
-            lambda: split(digits(), 5, "class", order=-1),
-            "order as a seed must be a whole number of at least 0, got -1",
-        ),
-        (
-            lambda: split(digits(), 5, "class", seed=-1),
-            "seed must be a whole number of at least 0, got -1",
-        ),
-        (
-            lambda: split(digits(), 5, "class", task_order=[0.5]),
-            "a number in task_order must be a whole number",
-        ),
-        (lambda: permuted(digits(), 2, seed=1.5), "seed must be a whole number"),
-        (lambda: rotated(digits(), 0), "tasks must be a whole number of at least 1"),
-        (
-            lambda: sequence([digits()] * 2, "class", names=["a"]),
-            "names must list one entry per data set: expected 2, got 1",
-        ),
-        (lambda: sequence([], "class"), "at least one data set"),
-        (lambda: digits().limited(5, 0), "has 10 classes, so at least as many examples"),
-        (
-            lambda: crop_and_flip()(torch.ones(3, 4), torch.Generator()),
-            r"for images .N, C, H, W., got inputs of shape .3, 4.",
-        ),
-        (
-            lambda: from_arrays(np.ones((4, 1)), [0, 1] * 2, [0] * 4, "class", seed=-1),
-            "seed must be a whole number",
-        ),
-        (lambda: split(digits(), 10, "task"), "at least 2 classes a task"),
-        (lambda: split(digits(), 5, "class", order=[0, 1]), "each class once"),
-        (lambda: split(digits(), 5, "klass"), "did you mean 'class'"),
-        (lambda: split(digits(), 5, "class", validation=1.0), r"in \[0, 1\)"),
-        (lambda: permuted(digits(), 3, "class"), "no new classes"),
-        (lambda: rotated(digits(), 3, degrees=[1]), "expected 3 angles"),
-        (
-            lambda: from_arrays([[1.0], [float("nan")]], [0, 1], [0, 0], "class"),
-            "NaN, infinity.*first at example 1",
-        ),
-        (lambda: from_arrays([[1.0]], [0, 1], [0], "class"), "equal lengths"),
-        (lambda: from_arrays(np.zeros((0, 2)), [], [], "class"), "no examples"),
-        (lambda: from_arrays([["a"], ["b"]], [0, 1], [0, 0], "class"), "must be numbers"),
-        (
-            lambda: from_arrays(np.zeros((8, 1)), [0, 1] * 4, [0] * 4 + [1] * 4, "class"),
-            "brings none",
-        ),
-        (
-            lambda: from_arrays(
-                np.zeros((9, 1)),
-                [0, 1, 2] + [0, 1] * 3,
-                [0] * 3 + [1] * 6,
-                "domain",
-                numbering="position",
-            ),
-            "same number of classes",
-        ),
-        (lambda: from_arrays(np.zeros((4, 1)), [0, None, 1, 1], [0] * 4, "class"), "missing"),
-        (lambda: from_arrays(np.zeros((2, 1)), [0, 1], [0, 0], "class"), "no test examples"),
-        (
-            lambda: from_frame(pd.DataFrame({"t": [1], "y": [0]}), "class", task="tt", label="y"),
-            "unknown column 'tt': did you mean 't'",
-        ),
-        (
-            lambda: from_frame(
-                pd.DataFrame({"t": [1], "y": [0], "x": ["a"]}), "class", task="t", label="y"
-            ),
-            "must be numeric",
-        ),
-        (lambda: from_datasets([(iter([]), iter([]))], "class"), "map-style"),
-        (lambda: from_datasets([([], [])], "class"), "no training examples"),
-        (
-            lambda: from_datasets(
-                [([(torch.ones(1), 7)], [(torch.ones(1), 7)])], "class", labels=[[0, 1]]
-            ),
-            "label 7 is not among",
-        ),
-        (
-            lambda: sequence(
-                [
-                    digits(),
-                    Source(
-                        torch.zeros(2, 3), np.array([0, 1]), torch.zeros(2, 3), np.array([0, 1])
-                    ),
-                ],
-                "domain",
-            ),
-            "one shape",
-        ),
-        (
-            lambda: Source(torch.zeros(2, 3), np.zeros(3), torch.zeros(1, 3), np.zeros(1)),
-            "one label per training example",
-        ),
-        (lambda: named("ylecun/mnst", "/nowhere"), "does not exist"),
-        (lambda: BatchOrder(3, 4, 0, 0, drop_last=True), "leaves no batch"),
-        (lambda: BatchOrder(3, 4, 0, 0, 1, 5), "not both"),
-        (lambda: stream()["9+9"], "unknown task"),
-    ],
-)
-def test_wrong_input_says_what_is_wrong(make, message):
-    with pytest.raises(HoldfastError, match=message):
-        make()
-
-
-def test_real_data_are_decoded_once_and_then_mapped(data_dir, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path))
-    first = named("zalando-datasets/fashion_mnist", data_dir)
-    assert tuple(first.train_x.shape) == (700, 1, 28, 28)
-    assert first.train_x.dtype == torch.uint8
-    import datasets
-
-    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: pytest.fail("decoded twice"))
-    again = named("zalando-datasets/fashion_mnist", data_dir)
-    assert torch.equal(first.train_x, again.train_x)
-    assert (first.test_y == again.test_y).all()
-
-
-def test_texts_become_fixed_features_and_their_groups_tasks(data_dir, tmp_path, monkeypatch):
-    monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path))
-    source = named("clinc/clinc_oos", data_dir)
-    assert (tuple(source.train_x.shape), tuple(source.test_x.shape)) == (
-        (15000, 2048),
-        (4500, 2048),
-    )
-    lengths = source.train_x.norm(dim=1)
-    assert bool(((lengths - 1).abs() < 1e-5).logical_or(lengths == 0).all()), (
-        "0 where no word is known"
-    )
-    stream = grouped(source, "domain")
-    assert [t.name for t in stream][:3] == ["banking", "credit_cards", "kitchen_and_dining"]
-    assert [t.outputs for t in stream] == [(0, 15)] * 10
-    again = grouped(named("clinc/clinc_oos", data_dir), "class", task_order=[9, 0])
-    assert [t.name for t in again] == ["meta", "banking"]
-    assert [t.outputs for t in again] == [(0, 15), (0, 30)]
-    with pytest.raises(HoldfastError, match="have no groups"):
-        grouped(digits(), "class")
 
 
 def test_a_mixture_has_turned_permuted_and_resized_tasks(data_dir):
@@ -366,25 +218,7 @@ def test_a_mixture_has_turned_permuted_and_resized_tasks(data_dir):
     for bad in ("ylecun/mnist:turn=3", "ylecun/mnist:rotate=x"):
         with pytest.raises(HoldfastError, match="cannot be read; expected NAME"):
             mixture([bad], lambda name: digits(), "domain")
-    with pytest.raises(HoldfastError, match="task_order numbers tasks, each once"):
+    with pytest.raises(
+        HoldfastError, match="task_order must list numbers from 0 to 3, each at most once"
+    ):
         mixture(pieces, lambda name: digits(), "domain", task_order=[0, 0])
-
-
-def test_a_folder_in_the_hubs_layout_is_read_like_the_hub(tmp_path, monkeypatch):
-    """The hub's path with a local folder: parquet files of images that are made here."""
-    datasets = pytest.importorskip("datasets")
-    from PIL import Image
-
-    monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path / "cache"))
-    images = [Image.fromarray(np.full((4, 4), 20 * k, dtype=np.uint8)) for k in range(10)]
-    table = datasets.Dataset.from_dict(
-        {"image": images, "label": [k % 2 for k in range(10)]},
-        features=datasets.Features(image=datasets.Image(), label=datasets.Value("int64")),
-    )
-    folder = tmp_path / "data" / "me" / "tiny" / "default"
-    folder.mkdir(parents=True)
-    for part in ("train", "test"):
-        table.to_parquet(folder / f"{part}-00000-of-00001.parquet")
-    source = named("me/tiny", tmp_path / "data")
-    assert source.train_x[3].unique().tolist() == [60]
-    assert source.labels == [0, 1]

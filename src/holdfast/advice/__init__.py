@@ -1,16 +1,25 @@
-"""Advice: which scenario, which architecture, which methods, and why. Rules are data (`rules.toml`); nothing here needs PyTorch."""
+"""Advice: which scenario, architecture and methods fit a problem, and why.
 
-from holdfast.advice.audit import Audit, audit
-from holdfast.advice.rules import (
+Nothing here needs PyTorch. Where new code belongs:
+
+- `answers`: the questions about a problem, and the facts that follow from the answers.
+- `rules.toml`: the rules. New advice goes here, with its reason and its source.
+- `rules`: how rules are read, and when one holds.
+- `suggestions`: how rules are weighed and turned into methods and commands.
+- `audit`: the comparison of training data with serving data.
+- `pretrained.py.txt`: the script for pretrained networks that `holdfast advise --script` writes.
+"""
+
+from holdfast.advice.answers import Answers
+from holdfast.advice.audit import Audit, Missing, audit
+from holdfast.advice.rules import Rule, reason, rules
+from holdfast.advice.suggestions import (
     SCRIPT,
     Advice,
-    Answers,
-    Rule,
+    Relaxation,
     Suggestion,
     advise,
     pretrained_script,
-    reason,
-    rules,
 )
 
 __all__ = [
@@ -18,6 +27,8 @@ __all__ = [
     "Advice",
     "Answers",
     "Audit",
+    "Missing",
+    "Relaxation",
     "Rule",
     "Suggestion",
     "advise",

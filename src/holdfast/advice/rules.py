@@ -1,79 +1,35 @@
-"""From answers to a scenario, an architecture and methods, by the rules of `rules.toml`."""
+"""The rules of `rules.toml`: when each holds, what it speaks for or against, and why."""
 
-import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import NotRequired, TypedDict, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from holdfast.advice.answers import Fact
+from holdfast.errors import unknown
 
-from holdfast.errors import HoldfastError, unknown
-
-SCRIPT = "pretrained.py"  # see `pretrained_script`
-ARCHITECTURE = {
-    "task": "one head for each task: the task id selects it (--head separate)",
-    "domain": "one head for all tasks, which share its outputs (--head fixed)",
-    "class": "one head that grows with the classes (--head growing), scored over all classes seen so far",
-}
-
-
-class Answers(BaseModel):
-    """What is known about a problem. `store` counts examples that may be kept."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    task_id: bool = Field(
-        False, description="Is it known at test time which task an input belongs to?"
-    )
-    new_classes: bool = Field(
-        True,
-        description="Do later tasks bring new classes (rather than the same classes in other inputs)?",
-    )
-    store: int = Field(500, ge=0, description="How many examples may be stored (0: none)?")
-    private: bool = Field(
-        False, description="Are inputs private, so that none may be kept as it is?"
-    )
-    tasks: int = Field(5, ge=1, description="How many tasks will there be?")
-    labels: bool = Field(True, description="Do the new data have labels?")
-    boundaries: bool = Field(
-        True, description="Is it known when one task ends and the next begins?"
-    )
-    memory: Literal["tight", "ample"] = Field(
-        "ample", description="May the network grow (ample), or must it keep its size (tight)?"
-    )
-    time: Literal["tight", "ample"] = Field(
-        "ample", description="Is there time for several passes (ample), or for one (tight)?"
-    )
-    pretrained: bool = Field(
-        False, description="Does the network come pretrained with good features?"
-    )
-
-    @property
-    def scenario(self) -> str:
-        """task, domain or class."""
-        return "task" if self.task_id else "class" if self.new_classes else "domain"
-
-    def facts(self) -> dict[str, Any]:
-        """The answers and what follows from them, as rules name them."""
-        stored = self.store > 0
-        return self.model_dump() | {
-            "scenario": self.scenario,
-            "stored": stored,
-            "raw": stored and not self.private,
-            "boundaries": self.boundaries or self.task_id,  # a task id that changes is a boundary
-            "announced": self.boundaries,
-        }
+Condition = Fact | list[str]  # the fact that a rule asks for, or several of which one must hold
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One piece of advice with its source."""
+    """A piece of advice with its source.
+
+    Args:
+        id: Its name.
+        when: The facts for which it holds (see `rules.toml`).
+        reason: Why, for users.
+        source: A paper, or a table of this repository.
+        prefer: Methods that it speaks for.
+        exclude: Methods that must not be used.
+        weight: How much it speaks for them.
+        note: Advice whatever the method is; "" for none.
+    """
 
     id: str
-    when: dict[str, Any]
+    when: Mapping[str, Condition]
     reason: str
     source: str
     prefer: tuple[str, ...] = ()
@@ -81,168 +37,132 @@ class Rule:
     weight: float = 1.0
     note: str = ""
 
-    def holds(self, facts: dict[str, Any]) -> bool:
-        """Whether every condition holds."""
-        return all(_holds(name, wanted, facts) for name, wanted in self.when.items())
+    def holds(self, facts: Mapping[str, Fact]) -> bool:
+        """Tell whether every condition of the rule holds.
+
+        Args:
+            facts: Facts by name, from `Answers.facts`.
+        """
+        return all(_holds(name, condition, facts) for name, condition in self.when.items())
 
 
-@dataclass(frozen=True)
-class Suggestion:
-    """A method to try: its spec, the rules that speak for it, and the command."""
-
-    method: str
-    spec: str
-    because: tuple[Rule, ...]
-    command: str
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What is advised: best method first; `against` are the rules that exclude others, `notes` hold in any case."""
-
-    scenario: str
-    architecture: str
-    suggestions: tuple[Suggestion, ...]
-    against: tuple[Rule, ...]
-    notes: tuple[Rule, ...]
-    relax: tuple[
-        tuple[str, Any, tuple[str, ...]], ...
-    ] = ()  # where nothing fits: (answer, other value, methods that would then fit)
+# An entry of `methods` in rules.toml. As `class` is a keyword of Python, no class can declare it.
+MethodEntry = TypedDict(
+    "MethodEntry",
+    {
+        "spec": str,
+        "options": NotRequired[str],
+        "no_boundaries": NotRequired[str],
+        "class": NotRequired[str],
+    },
+)
 
 
-def _holds(name: str, wanted: Any, facts: dict[str, Any]) -> bool:
-    for ending, compare in (("_at_least", lambda a, b: a >= b), ("_at_most", lambda a, b: a <= b)):
-        if name.endswith(ending):
-            return bool(compare(facts[name.removesuffix(ending)], wanted))
-    return facts[name] in wanted if isinstance(wanted, list) else facts[name] == wanted
+class _RuleEntry(TypedDict):
+    """An entry of `rules` in rules.toml."""
+
+    id: str
+    when: dict[str, Condition]
+    reason: str
+    source: str
+    prefer: NotRequired[list[str]]
+    exclude: NotRequired[list[str]]
+    weight: NotRequired[float]
+    note: NotRequired[str]
 
 
-_SWEEP = re.compile(r"--sweep \S+ --validation \S+")
+class _File(TypedDict):
+    """The content of rules.toml."""
 
-
-@cache
-def _file() -> dict[str, Any]:
-    return tomllib.loads(
-        files("holdfast.advice").joinpath("rules.toml").read_text(encoding="utf-8")
-    )
-
-
-def _plain(rule: dict[str, Any]) -> dict[str, Any]:
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in rule.items()}
+    methods: dict[str, MethodEntry]
+    rules: list[_RuleEntry]
 
 
 @cache
 def rules() -> tuple[Rule, ...]:
-    """All rules, in the order of the file."""
-    found: list[dict[str, Any]] = _file()["rules"]
-    return tuple(Rule(**_plain(r)) for r in found)
+    """Read all rules.
 
+    Returns:
+        The rules, in the order of `rules.toml`.
 
-def reason(rule: str) -> str:
-    """The sentence of a rule, for refusals and warnings.
-
-    >>> reason("lwf-in-class")
-    'without stored examples old and new classes are never compared; use ER or ER + LwF'
+    Example:
+        >>> rules()[0].id
+        'penalty-in-class'
     """
-    for r in rules():
-        if r.id == rule:
-            return r.reason
-    raise unknown("rule", rule, [r.id for r in rules()])
-
-
-def methods() -> dict[str, dict[str, str]]:
-    """Methods that rules may name: spec and options."""
-    return _file()["methods"]
-
-
-def advise(answers: Answers, most: int = 3) -> Advice:
-    """Up to `most` methods for a problem, those with the most weight behind them first.
-
-    >>> found = advise(Answers(task_id=False, new_classes=True, store=500))
-    >>> found.scenario, [s.spec for s in found.suggestions]
-    ('class', ['ER(500)', 'iCaRL(500)', 'DERpp(500)'])
-    """
-    holding, best = _weighed(answers)
-    best = best[:most]
-    relax = () if best else tuple(_relaxed(answers, most))
-    return Advice(
-        answers.scenario,
-        ARCHITECTURE[answers.scenario],
-        tuple(_suggestion(m, answers, tuple(r for r in holding if m in r.prefer)) for m in best),
-        tuple(r for r in holding if r.exclude),
-        tuple(r for r in holding if r.note),
-        relax,
+    return tuple(
+        Rule(
+            id=entry["id"],
+            when=entry["when"],
+            reason=entry["reason"],
+            source=entry["source"],
+            prefer=tuple(entry.get("prefer", ())),
+            exclude=tuple(entry.get("exclude", ())),
+            weight=entry.get("weight", 1.0),
+            note=entry.get("note", ""),
+        )
+        for entry in _file()["rules"]
     )
 
 
-def _relaxed(answers: Answers, most: int) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-    """Single answers whose other value would leave some method."""
-    easier = {
-        "private": False,
-        "store": 500,
-        "time": "ample",
-        "boundaries": True,
-        "labels": True,
-        "pretrained": True,
-    }
-    for name, value in easier.items():
-        if getattr(answers, name) != value:
-            _, fitting = _weighed(answers.model_copy(update={name: value}))
-            if fitting:
-                yield name, value, tuple(fitting[:most])
+def reason(rule: str) -> str:
+    """Look up the reason of a rule, for refusals and warnings of methods.
 
+    Args:
+        rule: The id of the rule.
 
-def _weighed(answers: Answers) -> tuple[list[Rule], list[str]]:
-    """The rules that hold, and the methods they leave, most weight first."""
-    facts = answers.facts()
-    holding = [r for r in rules() if r.holds(facts)]
-    excluded = {m for r in holding for m in r.exclude}
-    score: dict[str, float] = {}
-    for r in holding:
-        for m in r.prefer:
-            if m not in excluded:
-                score[m] = score.get(m, 0.0) + r.weight
-    return holding, sorted(score, key=lambda m: -score[m])
+    Returns:
+        A clause, perhaps with further sentences, without a period at the end.
 
+    Raises:
+        HoldfastError: There is no such rule.
 
-def _suggestion(method: str, answers: Answers, because: tuple[Rule, ...]) -> Suggestion:
-    about = methods()[method]
-    spec = about["spec"].format(store=answers.store, tasks=answers.tasks)
-    options = [about.get("options", ""), about.get(answers.scenario, "")]
-    if answers.time == "tight" and "--epochs" not in options[0]:
-        options.append("--epochs 1")
-    if not answers.boundaries and answers.scenario == "domain":
-        options.append(about.get("no_boundaries", "--boundaries never"))
-    scenario = f"--scenario {answers.scenario}"
-    if answers.pretrained:  # which no option of `holdfast run` brings
-        start = [f"holdfast advise --script {SCRIPT} && python {SCRIPT}", f'"{spec}"', scenario]
-        options = [_SWEEP.sub("", o).strip() for o in options]
-    else:
-        stream = "--stream permuted" if answers.scenario == "domain" else ""
-        start = ["holdfast run --data digits", stream, scenario, f'--method "{spec}"']
-    return Suggestion(method, spec, because, " ".join(g for g in [*start, *options] if g))
-
-
-def pretrained_script() -> str:
-    """The text of a Python script that trains any method on a pretrained network.
-
-    Its network has learnt digits that are turned by 90 degrees; the user's own takes its place.
-
-    >>> pretrained_script().splitlines()[2].strip()
-    'python pretrained.py "RanPAC()" --scenario class --frozen'
+    Example:
+        >>> reason("lwf-in-class")
+        'without stored examples, old and new classes are never compared. Use ER, or ER + LwF'
     """
-    return files("holdfast.advice").joinpath(f"{SCRIPT}.txt").read_text(encoding="utf-8")
+    reasons = {known.id: known.reason for known in rules()}
+    if rule not in reasons:
+        raise unknown("rule", rule, reasons)
+    return reasons[rule]
 
 
-def check_rules() -> None:
-    """Error where a rule names a method without a spec, or an answer that does not exist."""
-    known = Answers().facts()
-    for r in rules():
-        for m in (*r.prefer, *r.exclude):
-            if m not in methods():
-                raise unknown(f"method of rule {r.id}", m, methods())
-        for name in r.when:
-            if name.removesuffix("_at_least").removesuffix("_at_most") not in known:
-                raise unknown(f"answer of rule {r.id}", name, known)
-        if not (r.reason and r.source):
-            raise HoldfastError(f"rule {r.id} needs a reason and a source")
+def method_entry(method: str) -> MethodEntry:
+    """Look up how a method is tried.
+
+    Args:
+        method: Name of a method that a rule prefers.
+
+    Returns:
+        Its spec and the options of `holdfast run` that belong to it.
+    """
+    return _file()["methods"][method]
+
+
+@cache
+def _file() -> _File:
+    """Read `rules.toml`. The tests check that it has the form that the type says."""
+    text = files("holdfast.advice").joinpath("rules.toml").read_text(encoding="utf-8")
+    return cast(_File, tomllib.loads(text))
+
+
+def _holds(name: str, condition: Condition, facts: Mapping[str, Fact]) -> bool:
+    """Tell whether one condition of a rule holds.
+
+    Args:
+        name: The name of a fact, perhaps with the ending _at_least or _at_most.
+        condition: What the rule asks for.
+        facts: Facts by name.
+    """
+    # A list holds the values that the fact may have.
+    fact = facts.get(name)
+    if isinstance(condition, list):
+        return fact in condition
+    if fact is not None:
+        return fact == condition
+    # No fact has this name, so the name has an ending that says how to compare a number.
+    name, _, ending = name.rpartition("_at_")
+    number = int(facts[name])
+    limit = int(condition)
+    if ending == "least":
+        return number >= limit
+    return number <= limit

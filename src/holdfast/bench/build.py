@@ -20,7 +20,7 @@ from holdfast.streams import (
     sources,
     split,
 )
-from holdfast.streams.build import Source
+from holdfast.streams.source import Source
 from holdfast.training import Learner, optimizer
 
 

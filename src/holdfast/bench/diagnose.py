@@ -13,7 +13,7 @@ from holdfast.bench.build import build_learner, build_stream
 from holdfast.bench.config import RunConfig
 from holdfast.bench.kept import KeptRun
 from holdfast.diagnostics import (
-    Rows,
+    Sample,
     Saturation,
     dormant_units,
     effective_rank,
@@ -27,8 +27,8 @@ from holdfast.diagnostics import (
     watch_stability_gap,
     weight_norm,
 )
-from holdfast.diagnostics.rows import Forward
-from holdfast.diagnostics.stability_gap import schedule
+from holdfast.diagnostics.sample import Forward
+from holdfast.diagnostics.stability_gap import evaluation_steps
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Subset, Task
 from holdfast.training import Learner
@@ -296,7 +296,7 @@ def plasticity(run: KeptRun) -> Finding:
         def narrow(module: nn.Module, x: Tensor, forward: Forward = first.forward) -> Tensor:
             return forward(module, x)[:, :outputs]
 
-        reached = random_label_loss(learner.model, Rows(first.x, first.y, narrow))
+        reached = random_label_loss(learner.model, Sample(first.x, first.y, narrow))
         values = (
             dormant_units(learner.model, rows),
             effective_rank(features),
@@ -361,7 +361,7 @@ def stability_gap(run: KeptRun) -> Finding:
         def score(learner: Learner = learner, old: list[Task] = old) -> float:
             return float(np.mean([float(learner.evaluate(t).mean()) for t in old]))
 
-        gap = watch_stability_gap(step, score, schedule(steps))
+        gap = watch_stability_gap(step, score, evaluation_steps(steps))
         found.append(
             {
                 "task": run.stream[k].name,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from holdfast.bench.build import build_learner, build_stream
 from holdfast.bench.config import RunConfig
 from holdfast.bench.runner import contents, read_json
-from holdfast.diagnostics import Rows
+from holdfast.diagnostics import Sample
 from holdfast.errors import HoldfastError, reading
 from holdfast.streams.task import Part, Task
 from holdfast.training import Learner
@@ -66,7 +66,7 @@ class KeptRun:
         """The learner after the last task that was kept."""
         return self.learner(self.tasks)
 
-    def rows(self, learner: Learner, task: Task, part: str = "train") -> Rows:
+    def rows(self, learner: Learner, task: Task, part: str = "train") -> Sample:
         """Examples of a task as this learner's network takes them, over the outputs that compete for it."""
         source: Part = getattr(task, part)
         index = torch.randperm(len(source), generator=torch.Generator().manual_seed(task.index))[
@@ -83,7 +83,7 @@ class KeptRun:
         def forward(module: nn.Module, inputs: Tensor) -> Tensor:
             return module(inputs, known)[:, first:last]  # type: ignore[no-any-return]
 
-        return Rows(
+        return Sample(
             learner.view.prepare(x.to(learner.view.device), augment=False),
             (y - first).to(learner.view.device),
             forward,

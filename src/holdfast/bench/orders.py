@@ -14,7 +14,7 @@ from holdfast.bench.workers import over_workers
 from holdfast.errors import HoldfastError, one_of, reading
 from holdfast.metrics import AccuracyMatrix
 from holdfast.planning import Constraints, Outcome, Probe, order_value, read_probe
-from holdfast.planning.matrix import FILE
+from holdfast.planning.probe_files import FILE
 from holdfast.planning.schedulers import SCHEDULERS, usable
 from holdfast.validation import validated
 

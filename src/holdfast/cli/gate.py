@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from holdfast.gate import Gate, Side, Verdict
-    from holdfast.ledger import History
+    from holdfast.ledger import History, Release
 
 DEFAULT_POLICY = Path("gate.toml")
 MOST_LINES = 200  # of each kind that are printed
@@ -106,13 +106,13 @@ def gate(
             )
         tasks = tuple(t.strip() for t in (trained_on or "").split(",") if t.strip())
         question = _Question(champion, candidate, ledger, model or "", release, tasks)
-        sides = _sides(question, model)
+        sides, releases = _sides(question, model)
         judge = _gate(policy)
         if plan:
             _plan(judge, sides, power)
             return
         verdict = judge.judge(*sides)
-        done = [] if dry_run else _deliver(verdict, question, sides, out, html)
+        done = [] if dry_run else _deliver(verdict, question, sides, releases, out, html)
     if policy is None and not DEFAULT_POLICY.exists():
         done.append(
             f"Judged by the shipped policy, as there is no {DEFAULT_POLICY}; --init writes one."
@@ -170,7 +170,12 @@ def _no_old_verdict(out: Path | None) -> "Iterator[None]":
         raise
 
 
-def _sides(question: _Question, model: str | None) -> "tuple[Side, Side]":
+def _sides(question: _Question, model: str | None) -> "tuple[tuple[Side, Side], Sequence[Release]]":
+    """Champion and candidate, and the releases of the ledger that the champion comes from.
+
+    The ledger is asked for its releases once, so that a release that is recorded meanwhile changes
+    neither the champion nor the report.
+    """
     q = question
     if q.ledger is None and q.release is not None:
         raise HoldfastError(
@@ -191,11 +196,13 @@ def _sides(question: _Question, model: str | None) -> "tuple[Side, Side]":
         checked_name("model", q.model)
         checked_name("candidate", q.release or "candidate")
     if q.ledger is None:
-        return _side(q.champion or "", "champion"), candidate
+        return (_side(q.champion or "", "champion"), candidate), ()
     from holdfast.ledger import Ledger, sides
 
     ledger = Ledger(q.ledger, mode="read")
-    return sides(ledger, q.model, candidate, q.trained_on, q.release or "")
+    releases = ledger.releases(q.model)
+    name = q.release or ""
+    return sides(ledger, q.model, candidate, q.trained_on, name, releases), releases
 
 
 def _side(source: str, side: str) -> "Side":
@@ -233,14 +240,19 @@ def _init(policy: Path) -> None:
 
 
 def _plan(judge: "Gate", sides: "tuple[Side, Side]", power: float) -> None:
-    from holdfast.gate.results import compare
+    from holdfast.gate.joining import compare
 
     for line in judge.plan(compare(*sides), power):
         print(shown(line))
 
 
 def _deliver(
-    verdict: "Verdict", q: _Question, sides: "tuple[Side, Side]", out: Path | None, html: bool
+    verdict: "Verdict",
+    q: _Question,
+    sides: "tuple[Side, Side]",
+    releases: "Sequence[Release]",
+    out: Path | None,
+    html: bool,
 ) -> list[str]:
     """Write a verdict to all its places; returns a line about each."""
     from holdfast.gate.outputs import write
@@ -249,8 +261,8 @@ def _deliver(
     page = {}
     run = q.candidate if q.candidate and q.candidate.startswith("runs:/") else None
     if html and (out is not None or run is not None):
-        releases = _history(q, sides[1])
-        page["verdict.html"] = gate_html(verdict.to_json(), asdict(releases) if releases else None)
+        past = _history(q, sides[1], releases)
+        page["verdict.html"] = gate_html(verdict.to_json(), asdict(past) if past else None)
     done = []
     if q.ledger is not None and q.release is not None:
         from holdfast.ledger import Ledger
@@ -274,13 +286,12 @@ def _deliver(
     return done
 
 
-def _history(q: _Question, candidate: "Side") -> "History | None":
+def _history(q: _Question, candidate: "Side", releases: "Sequence[Release]") -> "History | None":
     if q.ledger is None:
         return None
-    from holdfast.ledger import Ledger, following, history
+    from holdfast.ledger import following, history
 
     name = f"{q.release} (candidate)" if q.release else "candidate"
-    releases = Ledger(q.ledger, mode="read").releases(q.model)
     return history([*releases, following(q.model, candidate, q.trained_on, name)])
 
 

@@ -84,7 +84,7 @@ def probe(
     from holdfast.bench.orders import Probing, base_config, measure_signals, task_names
     from holdfast.bench.runner import check_writable
     from holdfast.errors import one_of
-    from holdfast.planning.matrix import ESTIMATORS
+    from holdfast.planning.probe import ESTIMATORS
 
     one_of("estimator", estimator, ESTIMATORS)
     loaded, chosen = load_suite(suite), tuple(parse_seeds(seeds))

@@ -1,20 +1,49 @@
-"""Cheap signals for the planner, from K short trainings that all begin at one common start, with a head that all tasks share.
+"""Cheap signals for planning a task order, from K short trainings that begin at one common start.
 
-Everything is read from training examples. Rows i, columns k; rho is symmetric, 1 on the diagonal.
+All tasks share one head. Everything is computed from training examples. In a signal of shape (K, K)
+row i is a task and column k another one.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Stream, Task
 from holdfast.training import Learner
 
-Rows = tuple[Tensor, Tensor]
+TINY = 1e-12  # in place of a probability of 0, which has no logarithm
+LEAST = 1e-300  # in place of a sum of 0, which nothing can be divided by
+
+
+class Examples(NamedTuple):
+    """Inputs as the network takes them, and the numbers of their outputs."""
+
+    x: Tensor
+    y: Tensor
+
+
+class HasFeatures(Protocol):
+    """A network that can return the features in front of its head."""
+
+    def features(self, x: Tensor, task: int | None, /) -> Tensor:
+        """The features of some inputs, (N, D)."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What a network says of the examples of all K tasks, each of shape (K,)."""
+
+    losses: np.ndarray
+    accuracies: np.ndarray
+    entropy: float  # the mean over the tasks
 
 
 def signals(
@@ -24,122 +53,175 @@ def signals(
     examples: int = 512,
     fisher_examples: int = 200,
 ) -> dict[str, np.ndarray]:
-    """Signals of the tasks of a stream of the domain scenario, by name, (K,) or (K, K).
+    """Compute the signals of the K tasks of a stream of the domain scenario.
 
-    `start`: the common start, untrained; `learn(i)`: a learner that began there and learnt task i alone. `rho`: similarity of losses,
-    1 − ½(√(L_{i→j}/L⁰_j) + √(L_{j→i}/L⁰_i)) (Li & Hiratani 2025); `cosine` of gradients at the start; `lie`: g_T·(H_k g_i − H_i g_k), below
-    0 where i should come before k; `fisher_overlap`: Σ √(F̂_i F̂_k), F̂ the Fisher diagonal of each task where it was learnt, scaled to sum
-    1 (Kirkpatrick et al. 2017); `entropy_change` of the outputs, over all tasks, by learning i; `sparsity`: share of zeros in the last
-    hidden layer; `confidence`: mean largest probability at the start; `difficulty`: error on i after learning i alone; `base`: R_i[k] −
-    R_0[k].
+    Args:
+        start: The common start, an untrained learner.
+        stream: The tasks.
+        learn: Returns a learner that began at the common start and learned task i alone.
+        examples: Training examples per task.
+        fisher_examples: Training examples per task for the Fisher.
+
+    Returns:
+        The signals by name. `rho`, (K, K): the similarity of losses
+        1 − ½(√(L_{i→j} / L⁰_j) + √(L_{j→i} / L⁰_i)), 1 on the diagonal (Li & Hiratani 2025).
+        `cosine`, (K, K): of the gradients at the start. `lie`, (K, K): g_T·(H_k g_i − H_i g_k),
+        below 0 if i should come before k. `fisher_overlap`, (K, K): Σ √(F̂_i F̂_k), where F̂ is the
+        Fisher diagonal of a task after it was learned, scaled to sum 1 (Kirkpatrick et al. 2017).
+        `base`, (K, K): the change of the accuracy on task k by learning task i. `entropy_change`,
+        (K,): of the outputs on all tasks, by learning task i. `difficulty`, (K,): the error on task
+        i after learning it alone. `sparsity`, (K,): the share of zeros in the last hidden layer at
+        the start. `confidence`, (K,): the mean of the largest probability at the start.
+
+    Raises:
+        HoldfastError: The stream is not of the domain scenario.
     """
     if stream.scenario != "domain":
         raise HoldfastError(
-            f"signals need outputs that all tasks share: the domain scenario, got {stream.scenario}"
+            "signals need outputs that all tasks share, so only streams of the domain scenario "
+            f"have them, got the {stream.scenario} scenario"
         )
+    # All tasks share the outputs, so all of them are open before the first task.
     start.view.head.opened = start.view.head.width
-    rows = [_rows(start, t, examples) for t in stream]
-    out = _at_the_start(start, rows)
-    loss, entropy, hits, fishers = [], [], [], []
-    for i in range(len(stream)):
-        learner = learn(i)
-        found = [_outputs(learner, x) for x, _ in rows]
-        loss.append([float(F.cross_entropy(o, y)) for o, (_, y) in zip(found, rows, strict=True)])
-        entropy.append(float(np.mean([_entropy(o) for o in found])))
-        hits.append(
-            [
-                float((o.argmax(1) == y).float().mean())
-                for o, (_, y) in zip(found, rows, strict=True)
-            ]
-        )
-        own = torch.Generator().manual_seed(0)
-        fisher = learner.view.fisher(
-            learner.view.tasks[-1], samples=fisher_examples, labels="exact", generator=own
-        ).double()
-        fishers.append((fisher / fisher.sum().clamp_min(1e-300)).sqrt())
-    first = [_outputs(start, x) for x, _ in rows]
-    loss0 = np.array([float(F.cross_entropy(o, y)) for o, (_, y) in zip(first, rows, strict=True)])
-    hits0 = np.array(
-        [float((o.argmax(1) == y).float().mean()) for o, (_, y) in zip(first, rows, strict=True)]
-    )
-    ratio = np.sqrt(np.array(loss) / loss0)  # [i, j]: √(L_{i→j} / L⁰_j)
+    samples = [_sample(start, task, examples) for task in stream]
+    at_the_start = _signals_at_the_start(start, samples)
+    # Each task alone, from the same start; its network is asked about the examples of all tasks.
+    learned: list[_Answers] = []
+    fishers: list[Tensor] = []
+    for number in range(len(stream)):
+        learner = learn(number)
+        learned.append(_answers(learner, samples))
+        fishers.append(_root_of_fisher(learner, fisher_examples))
+    return at_the_start | _signals_of_learning(_answers(start, samples), learned, fishers)
+
+
+def _sample(start: Learner, task: Task, examples: int) -> Examples:
+    """Random training examples of a task, as the network takes them."""
+    # The same examples for every network, so that their losses can be compared.
+    generator = torch.Generator().manual_seed(task.index)
+    index = torch.randperm(len(task.train), generator=generator)[:examples]
+    x, y, _ = task.train.fetch(index)
+    inputs = start.view.prepare(x.to(start.view.device), augment=False)
+    return Examples(inputs, y.to(start.view.device))
+
+
+def _answers(learner: Learner, samples: Sequence[Examples]) -> _Answers:
+    """Losses, accuracies and entropy of a learner on the examples of all tasks."""
+    losses = []
+    accuracies = []
+    entropies = []
+    for x, y in samples:
+        logits = _logits(learner, x)
+        right = logits.argmax(1) == y
+        losses.append(float(F.cross_entropy(logits, y)))
+        accuracies.append(float(right.float().mean()))
+        entropies.append(_entropy(logits))
+    return _Answers(np.array(losses), np.array(accuracies), float(np.mean(entropies)))
+
+
+def _signals_of_learning(
+    start: _Answers, learned: Sequence[_Answers], fishers: Sequence[Tensor]
+) -> dict[str, np.ndarray]:
+    """The signals that compare the networks after each single task with the common start."""
+    losses = np.stack([answers.losses for answers in learned])
+    accuracies = np.stack([answers.accuracies for answers in learned])
+    entropies = np.array([answers.entropy for answers in learned])
+    ratio = np.sqrt(losses / start.losses)  # [i, j]: √(L_{i→j} / L⁰_j)
     rho = 1 - (ratio + ratio.T) / 2
+    # A task is as similar to itself as can be, although learning it lowers its loss.
     np.fill_diagonal(rho, 1)
-    return out | {
+    roots = torch.stack(list(fishers))  # of the Fishers, so that a product of two is √(F̂_i F̂_k)
+    overlaps = [[float((a * b).sum()) for b in roots] for a in roots]
+    return {
         "rho": rho,
-        "entropy_change": np.array(entropy) - float(np.mean([_entropy(o) for o in first])),
-        "difficulty": 1 - np.diag(np.array(hits)),
-        "base": np.array(hits) - hits0,
-        "fisher_overlap": np.array([[float((a * b).sum()) for b in fishers] for a in fishers]),
+        "entropy_change": entropies - start.entropy,
+        "difficulty": 1 - np.diag(accuracies),
+        "base": accuracies - start.accuracies,
+        "fisher_overlap": np.array(overlaps),
     }
 
 
-def _rows(start: Learner, task: Task, examples: int) -> Rows:
-    """Random training examples as the network takes them."""
-    index = torch.randperm(len(task.train), generator=torch.Generator().manual_seed(task.index))[
-        :examples
-    ]
-    x, y, _ = task.train.fetch(index)
-    return start.view.prepare(x.to(start.view.device), augment=False), y.to(start.view.device)
+def _root_of_fisher(learner: Learner, examples: int) -> Tensor:
+    """√F̂ of the task that was learned last, where F̂ is scaled to sum 1."""
+    generator = torch.Generator().manual_seed(0)
+    fisher = learner.view.fisher(
+        learner.view.tasks[-1], samples=examples, labels="exact", generator=generator
+    ).double()
+    scaled = fisher / fisher.sum().clamp_min(LEAST)
+    return scaled.sqrt()
 
 
 @torch.no_grad()
-def _outputs(learner: Learner, x: Tensor) -> Tensor:
-    was = learner.model.training
-    learner.model.eval()
-    out = learner.model(x, None)
-    learner.model.train(was)
-    return out
+def _logits(learner: Learner, x: Tensor) -> Tensor:
+    """The outputs of the network in eval mode, without a task."""
+    with evaluating(learner.model):
+        logits: Tensor = learner.model(x, None)
+    return logits
 
 
 def _entropy(logits: Tensor) -> float:
+    """The mean entropy of the outputs in nats."""
     p = logits.softmax(1)
-    return float(-(p * p.clamp_min(1e-12).log()).sum(1).mean())
+    log_p = p.clamp_min(TINY).log()
+    entropies = -(p * log_p).sum(1)
+    return float(entropies.mean())
 
 
-def _at_the_start(start: Learner, rows: Sequence[Rows]) -> dict[str, np.ndarray]:
-    """What needs no training: cosines of gradients, Lie brackets, sparsity, confidence."""
-    space = start.view.space
-    parameters = list(space.parameters)
-
-    def gradient(batch: Rows, graph: bool = False) -> Tensor:
-        loss = F.cross_entropy(start.model(batch[0], None), batch[1])
-        found = torch.autograd.grad(loss, parameters, create_graph=graph, allow_unused=True)
-        return torch.cat(
-            [
-                (torch.zeros_like(p) if g is None else g).flatten()
-                for p, g in zip(parameters, found, strict=True)
-            ]
-        )
-
-    was = start.model.training
-    start.model.eval()
-    g = torch.stack([gradient(batch) for batch in rows])
-    total = g.mean(0)
-    curved = []  # H_k g_T, one Hessian-vector product a task
-    for batch in rows:
-        along = gradient(batch, graph=True) @ total
-        found = torch.autograd.grad(along, parameters, allow_unused=True)
-        curved.append(
-            torch.cat(
-                [
-                    (torch.zeros_like(p) if h is None else h).flatten()
-                    for p, h in zip(parameters, found, strict=True)
-                ]
-            )
-        )
-    h = torch.stack(curved).double()
-    g = g.double()
-    with torch.no_grad():
-        active = [(start.model.features(x, None) == 0).float().mean() for x, _ in rows]  # type: ignore[operator]
-    start.model.train(was)
-    products = g @ h.T  # [i, k]: g_i · H_k g_T
-    unit = F.normalize(g, dim=1)
+def _signals_at_the_start(start: Learner, samples: Sequence[Examples]) -> dict[str, np.ndarray]:
+    """The signals that need no training: cosines, Lie brackets, sparsity, confidence."""
+    with evaluating(start.model):
+        # Gradients are of the network in eval mode: without dropout, and with fixed statistics.
+        gradients = torch.stack([_gradient(start, sample) for sample in samples])
+        curved = _hessian_products(start, samples, gradients.mean(0)).double()
+    # The brackets are small differences of large sums, so they need float64.
+    gradients = gradients.double()
+    products = gradients @ curved.T  # [i, k]: g_i · H_k g_T
+    unit = F.normalize(gradients, dim=1)
+    confidences = []
+    for x, _ in samples:
+        p = _logits(start, x).softmax(1)
+        largest = p.max(1).values
+        confidences.append(float(largest.mean()))
     return {
         "cosine": (unit @ unit.T).cpu().numpy(),
         "lie": (products - products.T).cpu().numpy(),
-        "sparsity": np.array([float(a) for a in active]),
-        "confidence": np.array(
-            [float(_outputs(start, x).softmax(1).max(1).values.mean()) for x, _ in rows]
-        ),
+        "sparsity": np.array([_share_of_zeros(start, x) for x, _ in samples]),
+        "confidence": np.array(confidences),
     }
+
+
+def _gradient(start: Learner, sample: Examples, graph: bool = False) -> Tensor:
+    """The gradient of the mean loss by all trainable parameters, (P,)."""
+    logits = start.model(sample.x, None)
+    loss = F.cross_entropy(logits, sample.y)
+    return _flat_gradient(start, loss, graph)
+
+
+def _hessian_products(start: Learner, samples: Sequence[Examples], v: Tensor) -> Tensor:
+    """H_k v for the Hessian H_k of each task, (K, P): the gradient of g_k·v for a constant v."""
+    products = []
+    for sample in samples:
+        along = _gradient(start, sample, graph=True) @ v
+        products.append(_flat_gradient(start, along))
+    return torch.stack(products)
+
+
+def _flat_gradient(start: Learner, value: Tensor, graph: bool = False) -> Tensor:
+    """The gradient of a number by all trainable parameters, (P,); 0 for those it doesn't need."""
+    parameters = list(start.view.space.parameters)
+    gradients = torch.autograd.grad(value, parameters, create_graph=graph, allow_unused=True)
+    flat = []
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        if gradient is None:
+            gradient = torch.zeros_like(parameter)
+        flat.append(gradient.flatten())
+    return torch.cat(flat)
+
+
+@torch.no_grad()
+def _share_of_zeros(start: Learner, x: Tensor) -> float:
+    """The share of zeros in the last hidden layer."""
+    with evaluating(start.model):
+        features = cast(HasFeatures, start.model).features(x, None)
+    zeros = features == 0
+    return float(zeros.float().mean())

@@ -1,7 +1,35 @@
-"""The release gate: may a candidate replace the champion, and what did it forget? Needs no PyTorch."""
+"""The release gate: may a candidate replace the champion, and what did it forget?
+
+The gate needs no PyTorch. It reads the results of two models, joins them on the example, tests
+every task, segment and class, and decides by a policy.
+
+What may be put where:
+
+- `reading/`: one side's results, from any source to one checked table.
+- `names.py`: names of the two sides that mean the same or look the same.
+- `right_answers.py`: which predictions are their labels.
+- `joining/`: both sides on the same examples, by task, segment and class.
+- `statistics/`: the tests, and nothing that knows of policies.
+- `policy.py`: what a policy may say, and reading it.
+- `policy_template.py`: the commented policy file.
+- `refusals.py`: comparisons that cannot be judged, and policies that do not fit them.
+- `subjects.py`: what is judged, with its scores, its rule and its evidence.
+- `levels.py`: at what level each subject is tested.
+- `row_decisions.py`: the decision on one subject, and the words for it.
+- `row_order.py`: the order of the rows.
+- `whole_rules.py`: rules on all tasks together.
+- `cautions.py`: what a verdict warns of.
+- `release_decision.py`: the decision on the release, from its rows.
+- `judge.py`: `Gate`, which calls these in turn.
+- `verdict.py`: the types of a verdict.
+- `outputs.py`: the files of a verdict, and JSON.
+- `junit.py`: a verdict as JUnit XML.
+- `markdown.py`: a verdict as a summary and as a section of a model card.
+"""
 
 from holdfast.gate.judge import Gate
-from holdfast.gate.policy import Policy, TaskRule, read_policy, template
+from holdfast.gate.policy import Policy, TaskRule, read_policy
+from holdfast.gate.policy_template import template
 from holdfast.gate.reading import Side, read_side
 from holdfast.gate.verdict import TaskVerdict, Verdict
 

@@ -10,36 +10,50 @@ from holdfast.text import CONTROL
 
 LONGEST = 80  # characters of a name that are shown
 LISTED = 5  # names of each side that a message lists
-# What a table makes of a whole number that it keeps as a float: 7.0, 12.00, 1e+16, 7.000000e+00
+
+# The forms that tables give to a whole number which they keep as a float: 7.0 and 12.00, and with
+# a power of ten 1e+16 and 7.000000e+00.
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
 _POWER = re.compile(r"-?[0-9](?:\.([0-9]+))?[eE](\+?)([0-9]{1,3})")
 
 
 def canonical(text: str) -> str:
-    """A whole number without the form of a float; any other text as it is.
+    """Write a whole number without the form of a float. Any other text stays as it is.
 
     >>> canonical("7.0"), canonical("1e+16"), canonical("7.5"), canonical("v7.0")
     ('7', '10000000000000000', '7.5', 'v7.0')
     >>> canonical("7.000000e+00"), canonical("7.500000e+00"), canonical("1.0E7")
     ('7', '7.500000e+00', '10000000')
     """
-    found = _WHOLE.fullmatch(text)
-    whole = found[1] if found else _whole_of_power(text)
-    return "0" if whole == "-0" else whole
+    match = _WHOLE.fullmatch(text)
+    if match is not None:
+        number = match[1]
+    else:
+        number = _whole_of_power(text)
+    if number == "-0":
+        return "0"
+    return number
 
 
 def _whole_of_power(text: str) -> str:
-    """The digits of a whole number that is written with a power of ten; any other text as it is.
+    """Write out a whole number that is given with a power of ten. Any other text stays as it is.
 
     A number whose last digits may have been cut off (12345678 as 1.234568e+07) stays as it is.
     """
-    found = _POWER.fullmatch(text)
-    if found is None:
+    match = _POWER.fullmatch(text)
+    if match is None:
         return text
-    decimals, power = found[1] or "", int(found[3])
-    if repr(float(text)) == text:  # the shortest text that tells the float from all others
+    decimals = match[1] or ""
+    power = int(match[3])
+
+    # If the text is the shortest one that tells this float from all others, nothing was cut off.
+    if repr(float(text)) == text:
         return str(int(float(text)))
-    complete = len(decimals) >= power or not found[2]  # without a sign: Java, which cuts nothing
+
+    # Otherwise, all digits of the whole number must be there. Java writes the power without a
+    # sign, and it cuts nothing off.
+    written_by_java = not match[2]
+    complete = len(decimals) >= power or written_by_java
     number = Decimal(text)
     if not complete or number != number.to_integral_value():
         return text
@@ -47,7 +61,7 @@ def _whole_of_power(text: str) -> str:
 
 
 def folded(text: str) -> str:
-    """A name without what is easily overlooked: case, white space, Unicode form.
+    """Remove what is easily overlooked from a name: case, white space, Unicode form.
 
     >>> folded("Cafe\\u0301 1") == folded("caf\\xe9\\xa01")
     True
@@ -58,7 +72,7 @@ def folded(text: str) -> str:
 
 
 def renaming(champion: Iterable[str], candidate: Iterable[str]) -> dict[str, str]:
-    """Names of the candidate that are the champion's in another form of the same number.
+    """Find the candidate's names that are the champion's in another form of the same number.
 
     Args:
         champion: The names of one side.
@@ -74,12 +88,20 @@ def renaming(champion: Iterable[str], candidate: Iterable[str]) -> dict[str, str
         >>> renaming(["1", "1.0"], ["1"])
         {}
     """
-    mine, theirs = list(dict.fromkeys(champion)), list(dict.fromkeys(candidate))
-    known = {canonical(name): name for name in mine}
-    if len(known) < len(mine) or len({canonical(name) for name in theirs}) < len(theirs):
+    champion_names = list(dict.fromkeys(champion))
+    candidate_names = list(dict.fromkeys(candidate))
+    by_number = {canonical(name): name for name in champion_names}
+    candidate_numbers = {canonical(name) for name in candidate_names}
+    # If one side tells 1 from 1.0, both are names of their own, and none may be changed.
+    if len(by_number) < len(champion_names) or len(candidate_numbers) < len(candidate_names):
         return {}
-    there = {name: known[canonical(name)] for name in theirs if canonical(name) in known}
-    return {name: other for name, other in there.items() if name != other}
+
+    new_names: dict[str, str] = {}
+    for name in candidate_names:
+        champion_name = by_number.get(canonical(name), name)
+        if champion_name != name:
+            new_names[name] = champion_name
+    return new_names
 
 
 def refuse_lookalikes(what: str, champion: Iterable[str], candidate: Iterable[str]) -> None:
@@ -92,7 +114,7 @@ def refuse_lookalikes(what: str, champion: Iterable[str], candidate: Iterable[st
 
     Raises:
         HoldfastError: Two names differ only by case, white space, Unicode form or invisible
-            characters. The message shows both so that one can tell them apart.
+            characters. The message shows both so that you can tell them apart.
 
     Example:
         >>> refuse_lookalikes("task", ["north"], ["North"])
@@ -100,38 +122,48 @@ def refuse_lookalikes(what: str, champion: Iterable[str], candidate: Iterable[st
         holdfast.errors.HoldfastError: task 'north' of the champion and 'North' of the candidate \
 differ only by case, so they were not compared; give both sides the same spelling
     """
-    mine = {folded(name): name for name in champion}
-    for name in candidate if mine else ():
-        other = mine.get(folded(name))
-        if other is not None and other != name:
-            both = f"{apart(other)} of the champion and {apart(name)} of the candidate"
-            why = f"differ only by {_cause(other, name)}, so they were not compared"
-            raise HoldfastError(f"{what} {both} {why}; give both sides the same spelling")
+    by_folded_name = {folded(name): name for name in champion}
+    if not by_folded_name:
+        return  # the candidate may have very many names, which need not be folded then
+    for name in candidate:
+        lookalike = by_folded_name.get(folded(name))
+        if lookalike is not None and lookalike != name:
+            raise HoldfastError(
+                f"{what} {apart(lookalike)} of the champion and {apart(name)} of the candidate "
+                f"differ only by {_cause(lookalike, name)}, so they were not compared; "
+                "give both sides the same spelling"
+            )
 
 
 def apart(name: str) -> str:
-    """A name as a message shows it, with its code points if they may be mistaken.
+    """Show a name in a message so that it can be told apart from those that look like it.
 
     >>> print(apart("caf\\xe9"))
     'café' ('caf\\xe9', 4 characters)
     """
-    text = name if len(name) <= LONGEST else name[:LONGEST] + "…"
-    return repr(text) if name.isascii() else f"{text!r} ({text!a}, {len(name)} characters)"
+    text = name
+    if len(name) > LONGEST:
+        text = name[:LONGEST] + "…"
+    if name.isascii():
+        return repr(text)
+    return f"{text!r} ({text!a}, {len(name)} characters)"
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first names of a side as a message shows them, and how many there are besides.
+    """Show the first names of a side in a message, and how many more there are.
 
     >>> listed("abcdefg")
     "'a', 'b', 'c', 'd', 'e' and 2 more"
     """
-    every = list(names)
-    more = f" and {len(every) - LISTED:,} more" if len(every) > LISTED else ""
-    return ", ".join(apart(name) for name in every[:LISTED]) + more
+    all_names = list(names)
+    text = ", ".join(apart(name) for name in all_names[:LISTED])
+    if len(all_names) > LISTED:
+        text += f" and {len(all_names) - LISTED:,} more"
+    return text
 
 
 def _cause(a: str, b: str) -> str:
-    """In what two names of one folded form differ."""
+    """Say in what two names of one folded form differ. The first cause that explains it counts."""
     if "".join(a.split()) == "".join(b.split()):
         return "white space"
     if a.casefold() == b.casefold():

@@ -1,19 +1,20 @@
-"""What a release must keep: a TOML file, validated; every field is documented in the file that `--init` writes."""
+"""The policy: what a release must keep. `holdfast gate --init` writes a file that explains it."""
 
 import tomllib
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from holdfast.errors import HoldfastError, one_of, reading, unknown
+from holdfast.errors import HoldfastError, reading, unknown
 from holdfast.text import safe_name, shown, without_secrets
 
 STANDARD = "standard"
-SHIPPED: dict[str, dict[str, Any]] = {
+SHIPPED: dict[str, dict[str, object]] = {  # name of a shipped policy → its fields
     STANDARD: {},
-    # On point estimates, as releases are often judged by hand; docs/gate.md shows what it gets wrong.
+    # On measured figures, as releases are often judged by hand. docs/gate.md shows its weakness.
     "simple": {
         "decide_by": "figures",
         "whole": {
@@ -24,11 +25,19 @@ SHIPPED: dict[str, dict[str, Any]] = {
     },
 }
 Share = Annotated[float, Field(gt=0, lt=1)]
+Judging = Literal["strict", "worse", "ignore"]
+
 LONGEST_WAIVER = 366  # days
-LEAST_REASON, LEAST_LETTERS = 8, 4  # letters of a reason in words, and different ones among them
+LEAST_REASON = 8  # letters that the reason of a waiver needs
+LEAST_LETTERS = 4  # different ones among them, so that "xxxxxxxx" is no reason
+LONGEST_VALUE = 80  # characters of a wrong value that an error shows
+NO_LIMIT = 0.99  # a limit from which on hardly any candidate breaks it
+ISO_LENGTH = len("2027-06-30")
 
 
 class _Strict(BaseModel):
+    """Fields are read as they are written: no unknown ones, and no text in place of a number."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -37,33 +46,39 @@ class TaskRule(_Strict):
 
     delta: Share = Field(
         0.02,
-        description="largest loss that is allowed: the candidate must be shown to lose less (0.02: two points)",
+        description="The largest loss that is allowed. The candidate must be shown to lose less (0.02 "
+        "means two points).",
     )
     floor: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="lowest score that the candidate may have, whatever the champion has",
+        description="The lowest score that the candidate may have, whatever the champion has.",
     )
     max_cumulative_drop: Share | None = Field(
         None,
-        description="largest loss since the task was learnt, over all releases of the ledger (else delta is allowed every time)",
+        description="The largest loss since the task was learnt, over all releases of the ledger. "
+        "Without it, each release may lose up to delta again.",
     )
     critical: bool = Field(
-        True, description="true: the release fails with it; false: it is a warning"
+        True,
+        description="If true, the release fails if the task fails. If false, a failure is only a "
+        "warning.",
     )
     min_examples: int = Field(
-        30, ge=1, description="fewer examples than this leave the task inconclusive"
+        30, ge=1, description="A task with fewer examples than this is inconclusive."
     )
-    segments: Literal["strict", "worse", "ignore"] = Field(
+    segments: Judging = Field(
         "strict",
-        description="segments are judged like tasks: the release passes only if each is shown to lose less than delta (strict);\n"
-        "# or they fail if they are shown to lose more, and those that show nothing are warnings (worse);\n"
-        "# or they are not judged (ignore)",
+        description='How segments are judged. "strict": like tasks, so the release passes only if '
+        'each segment is shown to lose less than delta. "worse": a segment fails if it is '
+        'shown to lose more, and one that shows nothing is a warning. "ignore": segments '
+        "are not judged.",
     )
-    classes: Literal["strict", "worse", "ignore"] = Field(
+    classes: Judging = Field(
         "worse",
-        description="with a column label: what is asked of the recall of each class; the same words as for segments",
+        description="How the recall of each class is judged if there is a column label. The values "
+        "mean the same as for segments.",
     )
 
 
@@ -74,60 +89,70 @@ class Whole(_Strict):
         None,
         ge=-1,
         le=1,
-        description="lowest mean change over the tasks of both but new_task (mean BWT from release to release)",
+        description="The lowest mean change over the tasks of both sides, without new_task (the mean "
+        "BWT from release to release).",
     )
     largest_accuracy_drop: float | None = Field(
-        None, ge=0, le=1, description="how much lower ACC, the mean over the tasks of both, may be"
+        None,
+        ge=0,
+        le=1,
+        description="How much lower ACC, the mean over the tasks of both sides, may be.",
     )
     worst_forgetting: float | None = Field(
         None,
         ge=-1,
         le=1,
-        description="the most that a task may have lost since it was learnt (needs accuracy matrices or a ledger)",
+        description="The most that a task may have lost since it was learnt. This needs accuracy "
+        "matrices or a ledger.",
     )
     largest_transfer_drop: float | None = Field(
         None,
         ge=0,
         le=2,
-        description="how much lower BWT may be than the champion's (needs accuracy matrices or a ledger)",
+        description="How much lower BWT may be than the champion's. This needs accuracy matrices or a "
+        "ledger.",
     )
-    new_task: str | None = Field(None, description="the task that the candidate was trained for")
+    new_task: str | None = Field(None, description="The task that the candidate was trained for.")
     least_gain: float | None = Field(
-        None, ge=-1, le=1, description="least gain of the candidate on new_task"
+        None, ge=-1, le=1, description="The smallest gain that the candidate must show on new_task."
     )
 
     @property
     def limits_history(self) -> bool:
-        """Whether it is limited what tasks lost since they were learnt."""
+        """Whether there is a limit on what tasks lost since they were learnt."""
         limits = (self.worst_forgetting, self.largest_transfer_drop)
-        return any(limit is not None and limit < 0.99 for limit in limits)
+        return any(limit is not None and limit < NO_LIMIT for limit in limits)
 
 
 class Waiver(_Strict):
     """An exception, with its reason and its end."""
 
-    task: str = Field(description="the task that may fail, or task/segment")
+    task: str = Field(description="The task that may fail, or task/segment.")
     segment: str = Field(
-        "", description="the segment of the task; needed if another task is called task/segment"
+        "",
+        description="The segment of the task. It is needed if another task is called task/segment.",
     )
-    reason: str = Field(description="why, in words")
-    expires: date = Field(description="last day on which it holds, at most a year ahead")
+    reason: str = Field(description="The reason, in words.")
+    expires: date = Field(
+        description="The last day on which the waiver holds, at most a year ahead."
+    )
 
     @field_validator("expires", mode="before")
     @classmethod
-    def _from_text(cls, expires: object) -> object:
-        return (
-            date.fromisoformat(expires)
-            if isinstance(expires, str) and len(expires) == 10
-            else expires
-        )
+    def _date_from_text(cls, expires: object) -> object:
+        """Read a day that is written as text, which strict fields do not accept."""
+        if isinstance(expires, str) and len(expires) == ISO_LENGTH:
+            return date.fromisoformat(expires)
+        return expires
 
     @field_validator("reason")
     @classmethod
     def _in_words(cls, reason: str) -> str:
-        if sum(c.isalpha() for c in reason) < LEAST_REASON:
+        """Refuse reasons such as "…" and "ok ok", which explain nothing to the next reader."""
+        letters = [character.lower() for character in reason if character.isalpha()]
+        if len(letters) < LEAST_REASON:
             raise ValueError(f"a waiver needs a reason in words (at least {LEAST_REASON} letters)")
-        if len({c.lower() for c in reason if c.isalpha()}) < LEAST_LETTERS:
+        if len(set(letters)) < LEAST_LETTERS:
             raise ValueError("a waiver needs a reason in words")
         return without_secrets(shown(reason.strip()))
 
@@ -137,71 +162,96 @@ class Waiver(_Strict):
         return label(self.task, self.segment)
 
     def covers(self, task: str, segment: str) -> bool:
-        """Whether the waiver is for this task or segment; one of a task covers its segments too."""
+        """Whether the waiver is for this task or segment. One for a task covers its segments."""
         if self.segment:
             return (self.task, self.segment) == (task, segment)
         return self.task in (task, label(task, segment))
 
 
 class Policy(_Strict):
-    """The policy of a gate."""
+    """The policy of a gate. `Policy()` has the defaults of the shipped policy `standard`.
+
+    Example:
+        >>> policy = Policy(tasks={"checkout": {"delta": 0.005}})
+        >>> policy.rule("checkout").delta, policy.rule("search").delta
+        (0.005, 0.02)
+    """
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95,
-        description="of every decision: at 0.95, at most 5 of 100 releases that lose more than is allowed pass,\n"
-        "# and at most 5 of 100 that do not are called failures",
+        description="The confidence of every decision. At 0.95, at most 5 of 100 releases that lose "
+        "more than is allowed pass, and at most 5 of 100 that do not are called failures.",
     )
     decide_by: Literal["tests", "figures"] = Field(
         "tests",
-        description="what decides: tests of every task (and the rules on the whole), or floors and the rules on\n"
-        "# the whole alone, which take measured figures for true ones; the tests are then warnings",
+        description='What decides. "tests": tests of every task, and the rules on the whole. '
+        '"figures": floors and the rules on the whole alone, which take measured figures '
+        "for exact ones. What the tests say is then a warning.",
     )
     inconclusive: Literal["fail", "pass"] = Field(
-        "fail", description="what it means for the release if the examples do not decide"
+        "fail", description="Whether the release fails or passes if the examples do not decide."
     )
     unmatched: Literal["fail", "ignore"] = Field(
         "fail",
-        description="example ids (or numbers of examples) that differ between the sides: fail, or compare\n"
-        "# what both have (which hides hard examples that were dropped)",
+        description="What happens if example ids (or numbers of examples) differ between the sides. "
+        '"fail": it is an error. "ignore": only the examples of both sides are compared, '
+        "which hides hard examples that were dropped.",
     )
-    default: TaskRule = Field(TaskRule(), description="for tasks without a rule of their own")
-    tasks: dict[str, dict[str, Any]] = Field(
-        {}, description="rules of single tasks (or task/segment), in place of the default's fields"
+    default: TaskRule = Field(
+        TaskRule(), description="The rule for tasks without a rule of their own."
     )
-    whole: Whole = Field(Whole(), description="for all tasks together")
-    waivers: list[Waiver] = Field([], description="exceptions")
+    tasks: dict[str, dict[str, object]] = Field(
+        {},
+        description="Rules of single tasks (or task/segment), whose fields replace those of the "
+        "default.",
+    )
+    whole: Whole = Field(Whole(), description="The rules on all tasks together.")
+    waivers: list[Waiver] = Field([], description="Exceptions.")
 
     def rule(self, task: str, segment: str = "") -> TaskRule:
-        """The rule of a task or of a segment.
+        """Return the rule of a task or of a segment.
 
         Args:
             task: The task.
             segment: One of its segments, or "" for the task as a whole.
 
         Returns:
-            The default rule with the fields of the task's own; for a segment those of `task/segment` on
-            top. Floors and cumulative limits are not handed down to segments.
+            The default rule, with the fields of the task in their place. For a segment, the fields
+            of `task/segment` come on top, and floors and cumulative limits of the task do not
+            apply.
         """
         values = self.default.model_dump() | self.tasks.get(task, {})
         if segment:
-            own = self.tasks.get(label(task, segment), {})
-            values |= {"floor": None, "max_cumulative_drop": None} | own
-        return TaskRule(**values)
+            values |= {"floor": None, "max_cumulative_drop": None}
+            values |= self.tasks.get(label(task, segment), {})
+        return TaskRule.model_validate(values)
 
     def waiver(self, task: str, today: date, segment: str = "") -> Waiver | None:
-        """The waiver that holds today for a task, or for one of its segments."""
-        held = (w for w in self.waivers if w.covers(task, segment) and today <= w.expires)
-        return next(held, None)
+        """Return the waiver that holds today for a task, or for one of its segments.
+
+        Args:
+            task: The task.
+            today: The day on which the waiver must hold.
+            segment: One of its segments, or "" for the task as a whole.
+        """
+        for waiver in self.waivers:
+            if waiver.covers(task, segment) and today <= waiver.expires:
+                return waiver
+        return None
 
 
 def label(task: str, segment: str = "") -> str:
-    """The name under which a task, or a segment of it, has rules and is shown."""
-    return f"{task}/{segment}" if segment else task
+    """Return the name under which a task, or a segment of it, has rules and is shown."""
+    if not segment:
+        return task
+    return f"{task}/{segment}"
 
 
 def row_name(task: str, segment: str, class_label: str) -> str:
-    """How a row of a verdict is called: the task, task/segment, or the class of a task."""
-    return f"{task}, class {class_label}" if class_label else label(task, segment)
+    """Return the name of a row of a verdict: the task, task/segment, or the class of a task."""
+    if class_label:
+        return f"{task}, class {class_label}"
+    return label(task, segment)
 
 
 def read_policy(path: Path) -> Policy:
@@ -215,88 +265,60 @@ def read_policy(path: Path) -> Policy:
 
     Raises:
         HoldfastError: There is no such file, or it is not a valid policy.
+
+    Example:
+        >>> read_policy(Path("simple")).decide_by
+        'figures'
     """
-    if str(path) in SHIPPED and not path.exists():
-        return policy_from(SHIPPED[str(path)], str(path))
+    name = str(path)
+    if name in SHIPPED and not path.exists():
+        return policy_from(SHIPPED[name], name)
     if not path.exists():
         raise HoldfastError(
-            f"there is no policy {safe_name(str(path))}; `holdfast gate --init FILE` writes one, and --policy takes the "
-            f"name of a shipped one: {', '.join(SHIPPED)}"
+            f"there is no policy {safe_name(name)}; write one with `holdfast gate --init FILE`, or "
+            f"name a shipped policy: {', '.join(SHIPPED)}"
         )
-    where = f"policy {safe_name(str(path))}"
+    where = f"policy {safe_name(name)}"
     with reading(where, "TOML"):
         return policy_from(tomllib.loads(path.read_bytes().decode("utf-8-sig")), where)
 
 
-def policy_from(values: dict[str, Any], where: str = "policy") -> Policy:
+def policy_from(values: Mapping[str, object], where: str = "policy") -> Policy:
     """Make a policy from plain values.
 
     Args:
         values: Fields of the policy, as in its TOML file.
         where: What the values are called in an error.
 
+    Returns:
+        The policy.
+
     Raises:
-        HoldfastError: A field is unknown or has an impossible value; the first mistake is named.
+        HoldfastError: A field is unknown or has an impossible value. The first mistake is named.
+
+    Example:
+        >>> policy_from({"default": {"delta": 0.05}}).default.delta
+        0.05
     """
     try:
         policy = Policy.model_validate(values)
+        # The fields of single tasks become a rule only when they are asked for, so ask now.
         for task in policy.tasks:
             policy.rule(task)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "policy"
-        if first["type"] == "extra_forbidden":
-            models: tuple[type[BaseModel], ...] = (Policy, TaskRule, Whole, Waiver)
-            known = [name for model in models for name in model.model_fields]
-            raise HoldfastError(f"{where}: {unknown('field', place, known)}") from None
-        message = first["msg"].removeprefix("Value error, ")
-        got = str(first["input"])[:80]
-        raise HoldfastError(f"{where}: {place}: {message}, got {got!r}") from None
+        raise _mistake(error, where) from None
     return policy
 
 
-def template(shipped: str = "standard") -> str:
-    """A shipped policy with every field, its value and what it means.
-
-    >>> policy_from(tomllib.loads(template())) == Policy()
-    True
-    """
-    policy = policy_from(SHIPPED[one_of("policy", shipped, SHIPPED)])
-    lines = ["# Policy of a release gate. Fields that are commented out are not set.", ""]
-    for name in ("confidence", "decide_by", "inconclusive", "unmatched"):
-        lines += _field(Policy, name, getattr(policy, name))
-    lines += ["[default]  # every task without a rule of its own"]
-    for name in TaskRule.model_fields:
-        lines += _field(TaskRule, name, getattr(policy.default, name))
-    lines += [
-        "# [tasks.checkout]  # a task of its own; fields not given are those of [default]",
-        "# delta = 0.005",
-        "# floor = 0.9",
-        "",
-    ]
-    lines += [
-        '# [tasks."checkout/new customers"]  # a segment; other fields are those of the task, without floor and cumulative limit',
-        "# delta = 0.01",
-        "",
-    ]
-    lines += ["[whole]  # all tasks together, on the figures as they are"]
-    for name in Whole.model_fields:
-        lines += _field(Whole, name, getattr(policy.whole, name))
-    lines += ["# [[waivers]]  # an exception, with its reason and its last day"]
-    lines += [
-        '# task = "checkout"',
-        '# reason = "labels of July are wrong, see issue 12"',
-        "# expires = 2027-06-30  # at most a year ahead",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _field(kind: type[BaseModel], name: str, value: Any) -> list[str]:
-    shown = (
-        {True: "true", False: "false"}[value]
-        if isinstance(value, bool)
-        else repr(value).replace("'", '"')
-    )
-    line = f"# {name} = …" if value is None else f"{name} = {shown}"
-    return [f"# {kind.model_fields[name].description}", line, ""]
+def _mistake(error: ValidationError, where: str) -> HoldfastError:
+    """Name the first mistake in a policy in one sentence."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"])) or "policy"
+    if first["type"] == "extra_forbidden":
+        known: list[str] = []
+        for model in (Policy, TaskRule, Whole, Waiver):
+            known += model.model_fields
+        return HoldfastError(f"{where}: {unknown('field', place, known)}")
+    message = first["msg"].removeprefix("Value error, ")
+    value = str(first["input"])[:LONGEST_VALUE]
+    return HoldfastError(f"{where}: {place}: {message}, got {value!r}")

@@ -1,14 +1,11 @@
-"""What a release is judged on: each task, each of its segments, and each class with a known label."""
+"""What a release is judged on: each task, each of its segments, and each class with a label."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
-from holdfast.gate.pairs import Comparison, Mean, Pair, Summary
+from holdfast.gate.joining import Comparison, Mean, Pair, Summary
 from holdfast.gate.policy import Policy, TaskRule, row_name
 from holdfast.gate.statistics import Aggregated, Evidence, Paired
-
-Side = Literal["champion", "candidate"]
 
 
 @dataclass(frozen=True)
@@ -17,14 +14,14 @@ class Subject:
 
     Attributes:
         task: The task.
-        segment: The segment; "" for the task as a whole.
-        class_label: The class whose recall is judged; "" otherwise.
+        segment: The segment, or "" for the task as a whole.
+        class_label: The class whose recall is judged, or "" otherwise.
         scores: Scores of both sides.
         rule: What is asked.
         required: Whether the release passes only if this is shown to be within the limit.
-        evidence: What the scores show; None if they cannot be tested.
-        untestable: Why they cannot be tested; "" if they can.
-        candidates_doing: Whether the candidate's own results are what keeps them from being tested.
+        evidence: What the scores show, or None if they cannot be tested.
+        untestable: Why they cannot be tested, or "" if they can.
+        candidate_prevents_test: Whether only the candidate's results keep them from being tested.
     """
 
     task: str
@@ -35,7 +32,7 @@ class Subject:
     required: bool
     evidence: Evidence | None
     untestable: str
-    candidates_doing: bool
+    candidate_prevents_test: bool
 
     @property
     def name(self) -> str:
@@ -43,24 +40,23 @@ class Subject:
         return row_name(self.task, self.segment, self.class_label)
 
 
-def subjects(policy: Policy, found: Comparison) -> Iterator[Subject]:
-    """Everything that the policy wants judged, in the order of the results."""
-    for (task, segment), scores in found.all.items():
+def subjects(policy: Policy, comparison: Comparison) -> Iterator[Subject]:
+    """Yield everything that the policy wants judged, in the order of the results."""
+    for (task, segment), scores in comparison.all.items():
         rule = policy.rule(task, segment)
         if not segment:
-            yield _subject(task, "", "", scores, rule, rule.critical)
+            yield _subject(task, "", "", scores, rule, required=rule.critical)
         elif rule.segments != "ignore":
-            yield _subject(
-                task, segment, "", scores, rule, rule.critical and rule.segments == "strict"
-            )
-    for (task, class_label), pair in found.classes.items():
+            required = rule.critical and rule.segments == "strict"
+            yield _subject(task, segment, "", scores, rule, required)
+    for (task, class_label), pair in comparison.classes.items():
         rule = policy.rule(task)
-        if rule.classes != "ignore":
-            # A floor and a cumulative limit are meant for the score of the task, not for a recall.
-            rule = rule.model_copy(update={"floor": None, "max_cumulative_drop": None})
-            yield _subject(
-                task, "", class_label, pair, rule, rule.critical and rule.classes == "strict"
-            )
+        if rule.classes == "ignore":
+            continue
+        required = rule.critical and rule.classes == "strict"
+        # A floor and a cumulative limit are meant for the score of the task, not for a recall.
+        rule = rule.model_copy(update={"floor": None, "max_cumulative_drop": None})
+        yield _subject(task, "", class_label, pair, rule, required)
 
 
 def _subject(
@@ -71,29 +67,44 @@ def _subject(
     rule: TaskRule,
     required: bool,
 ) -> Subject:
+    """Make a subject, with what its scores show."""
+    evidence: Evidence | None = None
+    untestable = ""
+    candidate_prevents_test = False
     if isinstance(scores, Pair):
-        evidence: Evidence | None = Paired(scores.champion, scores.candidate, scores.cluster)
-        return Subject(task, segment, class_label, scores, rule, required, evidence, "", False)
-    champion, candidate = _obstacle(scores.champion), _obstacle(scores.candidate)
-    untestable = champion or candidate
-    evidence = None
-    if not untestable:
-        evidence = Aggregated(_triple(scores.champion), _triple(scores.candidate))
-    mine = bool(candidate) and not champion
-    return Subject(task, segment, class_label, scores, rule, required, evidence, untestable, mine)
+        evidence = Paired(scores.champion, scores.candidate, scores.cluster)
+    else:
+        champion_obstacle = _obstacle(scores.champion)
+        candidate_obstacle = _obstacle(scores.candidate)
+        untestable = champion_obstacle or candidate_obstacle
+        candidate_prevents_test = bool(candidate_obstacle) and not champion_obstacle
+        if not untestable:
+            evidence = Aggregated(_as_tuple(scores.champion), _as_tuple(scores.candidate))
+    return Subject(
+        task=task,
+        segment=segment,
+        class_label=class_label,
+        scores=scores,
+        rule=rule,
+        required=required,
+        evidence=evidence,
+        untestable=untestable,
+        candidate_prevents_test=candidate_prevents_test,
+    )
 
 
-def _triple(mean: Mean) -> tuple[float, float | None, int]:
+def _as_tuple(mean: Mean) -> tuple[float, float | None, int]:
+    """Return a mean score as the statistics take it."""
     return mean.score, mean.sd, mean.examples
 
 
 def _obstacle(mean: Mean) -> str:
-    """Why an aggregated score cannot be tested; "" if it can."""
+    """Say why an aggregated score cannot be tested, or return "" if it can."""
     if not mean.examples:
-        return "the number of examples is not known; give it in the column examples"
+        return "the number of examples is unknown (give it in the column examples)"
     if mean.sd is None and not mean.share:
         return (
-            "the scores are not shares of right answers (score × examples is not a whole number), so give their "
-            "standard deviations in the column sd"
+            "the scores are not shares of right answers, because score × examples is not a whole "
+            "number (give their standard deviations in the column sd)"
         )
     return ""

@@ -16,34 +16,39 @@ RowDecision = Literal["pass", "fail", "inconclusive", "new"]
 class TaskVerdict:
     """What was decided on one task, on a segment of it, or on one class in it.
 
-    A change is the candidate's score minus the champion's, in [-1, 1]; below 0 the candidate is worse.
+    A change is the candidate's score minus the champion's, in [-1, 1]. Below 0 the candidate is
+    worse.
 
     Attributes:
         task: The task.
-        segment: The segment; "" for the task as a whole.
-        class_label: The class whose recall was judged; "" otherwise.
-        decision: `pass`: shown to lose less than `delta`. `fail`: shown to lose more, or a rule on exact
-            figures is broken. `inconclusive`: neither is shown. `new`: the champion does not know it.
-        critical: Whether the release fails with this row; otherwise it is a warning.
+        segment: The segment, or "" for the task as a whole.
+        class_label: The class whose recall was judged, or "" otherwise.
+        decision: `pass`: it is shown to lose less than `delta`. `fail`: it is shown to lose more,
+            or a rule on measured figures is broken. `inconclusive`: neither is shown. `new`: the
+            champion was not tested on it.
+        critical: Whether the release fails if this row fails. Otherwise the row is a warning.
         required: Whether the release passes only if this row does.
         reason: Why, in words.
-        champion: Mean score of the champion, in [0, 1]; None if it was not tested.
-        candidate: Mean score of the candidate.
+        champion: Mean score of the champion, in [0, 1], or None if it was not tested.
+        candidate: Mean score of the candidate, in [0, 1], or None if it was not tested.
         change: Measured change.
         low: Lower end of the interval of the change, at the level of the decision `pass`.
-        high: Upper end, at the level of the decision `fail`, which is corrected for several comparisons.
+        high: Upper end, at the level of the decision `fail`, which is corrected for several
+            comparisons.
         delta: The largest loss that is allowed, above 0.
-        p_loses_less: P-value of "loses delta or more": small if the row is shown to keep within it.
-        p_loses_more: P-value of "loses delta or less", as it is.
-        p_corrected: The same after the correction.
-        correction: Name of the correction that `high` and `p_corrected` have; "" if there is none.
+        p_loses_less: P-value of "loses delta or more". It is small if the row is shown to keep
+            within delta.
+        p_loses_more: P-value of "loses delta or less", without correction.
+        p_corrected: The same with the correction.
+        correction: Name of the correction that `high` and `p_corrected` have, or "" if there is
+            none.
         examples: Number of examples of both sides.
         clusters: Number of clusters, if examples are clustered.
         needed: Number of examples that would decide, if the row is inconclusive.
-        needed_clusters: Number of clusters that would.
+        needed_clusters: Number of clusters that would decide.
         method: The test.
         waived: Reason of the waiver that holds for this row.
-        exact: Whether a rule on exact figures decided, rather than a test.
+        exact: Whether a rule on measured figures decided, rather than a test.
     """
 
     task: str
@@ -83,7 +88,7 @@ class TaskVerdict:
 
     @property
     def settled(self) -> bool:
-        """Whether there is nothing to say about this row: it passed, or it is new and above its floor."""
+        """Whether nothing needs attention: the row passed, or it is new and above its floor."""
         return self.decision in ("pass", "new")
 
 
@@ -92,19 +97,21 @@ class Verdict:
     """The decision on a release.
 
     Attributes:
-        decision: `pass`: every required row passes. `fail`: a critical row fails or a rule on the whole is
-            broken. `inconclusive`: otherwise.
-        passed: What the policy makes of it: whether the candidate may replace the champion.
+        decision: `pass`: every required row passes. `fail`: a critical row fails, or a rule on the
+            whole is broken. `inconclusive`: otherwise.
+        passed: Whether the candidate may replace the champion. The policy says what an inconclusive
+            decision means.
         reasons: What keeps it from passing, worst first.
-        warnings: What should be known all the same.
-        tasks: All rows: tasks in the order of their worst change, each followed by its segments and classes.
+        warnings: What you should know although it does not keep the candidate from passing.
+        tasks: All rows: tasks in the order of their worst change, each followed by its segments and
+            classes.
         mean_change: Mean change over the tasks of both sides.
-        confidence: Of the policy.
-        decided_by: Of the policy.
+        confidence: The policy's confidence.
+        decided_by: What decided by the policy: tests, or measured figures.
         policy: Name of the policy's file, or of the shipped policy.
         champion: Where the champion's results came from.
         candidate: Where the candidate's results came from.
-        champion_release: The champion's release in the ledger; "" if it came from a file.
+        champion_release: The champion's release in the ledger, or "" if it came from a file.
         judged: The day, ISO 8601.
         champion_standing: ACC, BWT and forgetting, if matrices or a ledger tell them.
         candidate_standing: The same of the candidate.
@@ -128,21 +135,23 @@ class Verdict:
 
     @property
     def worst(self) -> TaskVerdict | None:
-        """The row with the largest measured loss."""
-        measured = [v for v in self.tasks if v.change is not None]
-        return min(measured, key=lambda v: v.change or 0.0, default=None)
+        """The row with the largest measured loss, or None if nothing was measured."""
+        measured = [row for row in self.tasks if row.change is not None]
+        return min(measured, key=lambda row: row.change or 0.0, default=None)
 
     @property
     def headline(self) -> str:
         """The decision and the worst change, in one line."""
-        said: str = self.decision
-        if self.decision == "inconclusive":
-            said += " (passes by policy)" if self.passed else " (fails by policy)"
+        text: str = self.decision
+        if self.decision == "inconclusive" and self.passed:
+            text += " (passes by policy)"
+        elif self.decision == "inconclusive":
+            text += " (fails by policy)"
         worst = self.worst
         if worst is None:
-            return said
-        return f"{said}; worst change: {points(worst.change)} points on {worst.label}"
+            return text
+        return f"{text}; worst change: {points(worst.change)} points on {worst.label}"
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values, by the schema in docs/verdict.schema.json."""
+        """Return plain values, by the schema in docs/verdict.schema.json."""
         return {"schema": SCHEMA, **asdict(self)}

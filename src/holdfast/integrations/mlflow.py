@@ -1,6 +1,7 @@
-"""Runs of MLflow: metrics while a learner trains, sides of the gate, and verdicts. Needs the extra `mlflow`.
+"""Runs of MLflow: metrics while a learner trains, results for the gate, and verdicts.
 
-A side is an artifact, `runs:/<run id>/<path>`, of the tracking server that MLflow is set to (MLFLOW_TRACKING_URI).
+Results are an artifact, `runs:/<run id>/<path>`, on the tracking server that MLflow is set to
+(`MLFLOW_TRACKING_URI`). This module needs the extra `mlflow`.
 """
 
 import logging
@@ -9,10 +10,10 @@ import re
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, MissingExtra, first_line
 from holdfast.gate import Gate, Side, Verdict, read_side
@@ -20,16 +21,26 @@ from holdfast.gate.outputs import files_of
 from holdfast.reports.gate import gate_html
 from holdfast.text import shown, without_secrets
 
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
 SCHEME = "runs:/"
 FOLDER = "holdfast"  # of the artifacts that a verdict becomes
+LONGEST_NAME = 200  # characters of a task's name in a metric; MLflow takes 250 with what is added
+LONGEST_TAG = 5000  # characters of the value of a tag that MLflow stores
+RETRIES = "2"  # MLflow's default of seven, with growing pauses, delays a CI job by minutes
+NOISY = ("mlflow", "mlflow.store.db.utils", "alembic", "sqlalchemy")  # loggers
+
+# What a learner logs at a step: its task, and numbers or mappings of numbers by name.
+Record = Mapping[str, Any]
 
 
-def log_to(run: str) -> Callable[[Mapping[str, Any]], None]:
+def log_to(run: str) -> Callable[[Record], None]:
     """Make a `log` for a learner that writes its records to a run as metrics.
 
-    `step` becomes the step of MLflow; the loss becomes the metric `loss`, and the score of each task `score/<task>`.
-    Characters of a task's name that MLflow refuses become `_`. Where the server does not answer, training goes on
-    with a warning.
+    The learner's step becomes the step of MLflow. The loss becomes the metric `loss`, and the score
+    of each task becomes `score/<task>`. Characters of a task's name that MLflow refuses become `_`.
+    If the server does not answer, training continues with a warning.
 
     Args:
         run: The id of a run, such as `mlflow.start_run().info.run_id`.
@@ -38,107 +49,192 @@ def log_to(run: str) -> Callable[[Mapping[str, Any]], None]:
         A function to pass as `Learner(..., log=...)`.
 
     Raises:
-        HoldfastError: MLflow knows no such run.
+        MissingExtra: MLflow is not installed.
+        HoldfastError: MLflow has no such run, or it cannot be reached.
     """
     try:
         _client().get_run(run)
     except Exception as error:
         raise _failed(f"the run {run!r} could not be opened in MLflow", error) from None
-    names: dict[str, str] = {}  # metric → its name in MLflow
+    names: dict[str, str] = {}  # the name in MLflow of each metric so far
 
-    def log(record: Mapping[str, Any]) -> None:
+    def log(record: Record) -> None:
         from mlflow.entities import Metric
 
-        now, step = int(time.time() * 1000), int(record["step"])
+        milliseconds = int(time.time() * 1000)
+        step = int(record["step"])
         metrics = [
-            Metric(_metric(key, names), value, now, step) for key, value in flat(record).items()
+            Metric(_metric_name(key, names), value, milliseconds, step)
+            for key, value in flat(record).items()
         ]
         try:
             _client().log_batch(run, metrics=metrics)
         except Exception as error:
-            warnings.warn(
-                str(_failed(f"step {step} was not logged to MLflow's run {run}", error)),
-                stacklevel=2,
-            )
+            # A gap in a chart is better than the loss of a training run.
+            message = f"step {step} was not logged to MLflow's run {run}"
+            warnings.warn(str(_failed(message, error)), stacklevel=2)
 
     return log
 
 
-def flat(record: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a learner's record, under one level of names.
+def flat(record: Record) -> dict[str, float]:
+    """Collect the numbers of a learner's record under one level of names.
+
+    Args:
+        record: What the learner logs at a step. Its task and step are left out.
+
+    Returns:
+        The numbers. Those of a nested mapping are named `<name>/<name in the mapping>`.
 
     Example:
         >>> flat({"task": "b", "step": 8, "task_step": 4, "score": {"a": 0.9, "b": 0.7}})
         {'task_step': 4.0, 'score/a': 0.9, 'score/b': 0.7}
     """
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for key, value in record.items():
+        if key in ("task", "step"):
+            continue
         if isinstance(value, Mapping):
-            found |= {f"{key}/{name}": float(number) for name, number in value.items()}
-        elif key not in ("task", "step"):
-            found[key] = float(value)
-    return found
-
-
-def _metric(key: str, names: dict[str, str]) -> str:
-    """A name that MLflow takes, another one for each key."""
-    if key not in names:
-        kind, _, task = key.partition("/")
-        name = re.sub(r"[^\w.\- ]", "_", task)[:200]
-        name = f"{kind}/{name if name.strip('.') else '_' * len(name)}" if task else kind
-        taken = set(names.values())
-        names[key] = next(
-            n for n in [name, *(f"{name}_{k}" for k in range(2, len(taken) + 3))] if n not in taken
-        )
-    return names[key]
+            numbers |= {f"{key}/{name}": float(number) for name, number in value.items()}
+        else:
+            numbers[key] = float(value)
+    return numbers
 
 
 def judge_runs(
-    gate: Gate, champion: str, candidate: str, artifact: str = "results.parquet", write: bool = True
+    gate: Gate,
+    champion: str,
+    candidate: str,
+    artifact: str = "results.parquet",
+    write: bool = True,
 ) -> Verdict:
-    """The verdict on the same artifact of two runs, given by their ids. `write`: also as tags and artifacts of the candidate's run."""
-    uri = f"{SCHEME}{candidate}/{artifact}"
-    verdict = gate.judge(
-        read_run(f"{SCHEME}{champion}/{artifact}", "champion"), read_run(uri, "candidate")
-    )
+    """Judge a candidate by the same artifact of two runs.
+
+    Args:
+        gate: The gate that judges.
+        champion: The id of the champion's run.
+        candidate: The id of the candidate's run.
+        artifact: The path of the results among the artifacts of each run.
+        write: Whether the verdict is written to the candidate's run, as tags `holdfast.*` and as
+            artifacts under `holdfast/`.
+
+    Returns:
+        The verdict.
+
+    Raises:
+        MissingExtra: MLflow is not installed.
+        HoldfastError: An artifact cannot be fetched or judged, or the verdict cannot be written.
+    """
+    candidate_uri = f"{SCHEME}{candidate}/{artifact}"
+    champion_side = read_run(f"{SCHEME}{champion}/{artifact}", "champion")
+    verdict = gate.judge(champion_side, read_run(candidate_uri, "candidate"))
     if write:
-        write_back(verdict, uri, {"verdict.html": gate_html(verdict.to_json())})
+        write_back(verdict, candidate_uri, {"verdict.html": gate_html(verdict.to_json())})
     return verdict
 
 
 def read_run(uri: str, side: str) -> Side:
-    """The results that an artifact `runs:/<run id>/<path>` holds."""
+    """Read the results that an artifact of a run holds.
+
+    Args:
+        uri: The artifact, `runs:/<run id>/<path>`.
+        side: What the results are called in messages, such as "champion".
+
+    Returns:
+        The results, named by `uri`.
+
+    Raises:
+        MissingExtra: MLflow is not installed.
+        HoldfastError: The artifact cannot be fetched, or holds no results.
+    """
     run, path = _parsed(uri, side)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            found = _client().download_artifacts(run, path, folder)
+            file = _client().download_artifacts(run, path, folder)
         except Exception as error:
             raise _failed(f"{side} {uri} could not be fetched from MLflow", error) from None
-        return replace(read_side(Path(found), side), name=uri)
+        # The path of the copy says nothing to the reader of a report.
+        return replace(read_side(Path(file), side), name=uri)
 
 
 def write_back(verdict: Verdict, uri: str, more: Mapping[str, str]) -> None:
-    """Tags `holdfast.*` and the gate's files (and `more`) as artifacts under `holdfast/`, on the run that `uri` names."""
+    """Write a verdict to the run of its candidate.
+
+    Args:
+        verdict: The verdict. Its files become artifacts under `holdfast/`, and its decision, sides
+            and worst change become tags `holdfast.*`.
+        uri: Any artifact of the run, `runs:/<run id>/<path>`.
+        more: Other files to write, by name.
+
+    Raises:
+        MissingExtra: MLflow is not installed.
+        HoldfastError: The verdict could not be written.
+    """
     run, _ = _parsed(uri, "candidate")
+    try:
+        client = _client()
+        for name, text in {**more, **files_of(verdict)}.items():
+            client.log_text(run, text, f"{FOLDER}/{name}")
+        # The tags come last: whoever sees a tag finds the files.
+        for name, value in _tags(verdict).items():
+            client.set_tag(run, f"holdfast.{name}", value[:LONGEST_TAG])
+    except Exception as error:
+        raise _failed(f"the verdict could not be written to MLflow's run {run}", error) from None
+
+
+def _tags(verdict: Verdict) -> dict[str, str]:
+    """List what a run's tags say about its verdict."""
     tags = {
         "decision": verdict.decision,
         "passed": str(verdict.passed).lower(),
         "champion": verdict.champion,
         "judged": verdict.judged,
     }
-    if (worst := verdict.worst) is not None:
-        tags |= {"worst_task": shown(worst.label), "worst_change": f"{worst.change:.6f}"}
-    try:
-        client = _client()
-        for name, text in {**more, **files_of(verdict)}.items():
-            client.log_text(run, text, f"{FOLDER}/{name}")
-        for name, value in tags.items():  # last: who reads the tag finds the files
-            client.set_tag(run, f"holdfast.{name}", value[:5000])
-    except Exception as error:
-        raise _failed(f"the verdict could not be written to MLflow's run {run}", error) from None
+    worst = verdict.worst
+    if worst is not None:
+        tags["worst_task"] = shown(worst.label)
+        tags["worst_change"] = f"{worst.change:.6f}"
+    return tags
+
+
+def _metric_name(key: str, names: dict[str, str]) -> str:
+    """Name a metric as MLflow allows, so that different keys have different names.
+
+    Args:
+        key: The name of the metric, such as "loss" or "score/<task>".
+        names: The names so far, by key. A new one is added.
+    """
+    if key not in names:
+        kind, _, task = key.partition("/")
+        name = kind
+        if task:
+            name = f"{kind}/{_allowed(task)}"
+        names[key] = _unused(name, names.values())
+    return names[key]
+
+
+def _allowed(task: str) -> str:
+    """Replace the characters of a task's name that MLflow refuses in the name of a metric."""
+    name = re.sub(r"[^\w.\- ]", "_", task)[:LONGEST_NAME]
+    # MLflow takes a name of dots for a path that leads elsewhere.
+    if not name.strip("."):
+        return "_" * len(name)
+    return name
+
+
+def _unused(name: str, used: Iterable[str]) -> str:
+    """Add a number to a name if it is used already: a, a_2, a_3."""
+    taken = set(used)
+    unused = name
+    number = 2
+    while unused in taken:
+        unused = f"{name}_{number}"
+        number += 1
+    return unused
 
 
 def _parsed(uri: str, side: str) -> tuple[str, str]:
+    """Split the URI of an artifact into the run's id and the artifact's path."""
     run, _, path = uri.removeprefix(SCHEME).partition("/")
     if not uri.startswith(SCHEME) or not run or not path:
         raise HoldfastError(
@@ -147,22 +243,22 @@ def _parsed(uri: str, side: str) -> tuple[str, str]:
     return run, path
 
 
-def _client() -> Any:
-    os.environ.setdefault(
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"
-    )  # seven, with growing pauses, keep a CI job waiting for minutes
+def _client() -> "MlflowClient":
+    """Connect to the tracking server that MLflow is set to, with few retries and no log output."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
         from mlflow.tracking import MlflowClient
     except ImportError:
         raise MissingExtra("mlflow", "mlflow") from None
-    # After the import, which sets up its own logging: a failure is one line, which is raised.
-    for chatty in ("mlflow", "mlflow.store.db.utils", "alembic", "sqlalchemy"):
-        logging.getLogger(chatty).setLevel(logging.CRITICAL)
+    # The import sets up MLflow's logging, so it is silenced after that. Errors are raised anyway.
+    for logger in NOISY:
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     return MlflowClient()
 
 
-def _failed(what: str, error: Exception) -> HoldfastError:
-    if isinstance(error, HoldfastError):
+def _failed(problem: str, error: Exception) -> HoldfastError:
+    """Build the error for a failed call of MLflow; its message has one line and no secrets."""
+    if isinstance(error, HoldfastError):  # a clear error already, such as a missing extra
         return error
-    return HoldfastError(without_secrets(f"{what}: {shown(first_line(error))}"))
+    return HoldfastError(without_secrets(f"{problem}: {shown(first_line(error))}"))

@@ -1,150 +1,157 @@
-"""Columns that group examples (segment, label, cluster), which no later release may leave out."""
+"""Columns that group examples (segment, label, cluster): later releases must keep them."""
 
-import hashlib
-import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import TYPE_CHECKING
 
-from holdfast.errors import reading
 from holdfast.gate.names import apart, canonical, renaming
-from holdfast.ledger.records import from_parquet
-from holdfast.ledger.rows import select
-from holdfast.ledger.schema import damaged
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sqlalchemy import Connection, RowMapping
 
-GROUPING = ("segment", "label", "cluster")
-TAIL = 1 << 16  # bytes at the end of a Parquet file, which name its columns
-# The end of the results alone, so that large results are not read to learn their columns.
-EVERY = f"""
-    SELECT id, release, revision, fingerprint, CASE WHEN length(results) > {TAIL}
-    THEN substr(results, length(results) - {TAIL - 1}) ELSE results END AS tail
-    FROM holdfast_releases WHERE model = :model ORDER BY id DESC
-"""
-RESULTS = "SELECT results FROM holdfast_releases WHERE id = :id"
+    from holdfast.ledger.transaction import Transaction
+
+GROUPING = ("segment", "label", "cluster")  # "" in one of them means unknown
 
 
-def forgotten(
-    connection: "Connection",
-    shown: str,
+def column_objections(
+    transaction: "Transaction",
     model: str,
     results: "pd.DataFrame",
 ) -> list[str]:
-    """What results leave out, or say differently, of the columns that group examples.
+    """Find what results leave out of the grouping columns, or change in them.
 
     Each task is compared with the newest revision of any release that has the column for it.
 
     Args:
-        connection: An open connection.
-        shown: The ledger's name for messages.
+        transaction: An open transaction.
         model: Name of the model.
-        results: The results that would be recorded, checked.
+        results: The results that are about to be recorded, checked.
 
     Returns:
-        A clause for each column of which something would be forgotten.
+        For each column with an objection, one or two sentences about the first one.
 
     Raises:
-        HoldfastError: Results that are consulted are damaged.
+        HoldfastError: Stored results that are needed are damaged.
     """
-    mine = {str(task): rows for task, rows in results.groupby("task", sort=False)}
-    left = {(task, column) for task in mine for column in GROUPING}
-    out: dict[str, str] = {}  # by column
-    for row in select(connection, EVERY, model=model):
-        if not left:
-            break
-        asked = {column for _, column in left} & _names(connection, model, row)
-        if not asked:
+    new_rows = {str(task): rows for task, rows in results.groupby("task", sort=False)}
+    objections: dict[str, str] = {}  # by column
+    # One objection per column is enough: the same mistake usually concerns many tasks.
+    for release, task, column, old in _newest_values(transaction, model, set(new_rows)):
+        if column in objections:
             continue
-        before = kept_results(connection, shown, model, row)
-        for key, rows in before.groupby("task", sort=False):
+        problem = _first_problem(old, new_rows[task], column, f"task {apart(task)}", release)
+        if problem:
+            objections[column] = problem
+    return list(objections.values())
+
+
+def _newest_values(
+    transaction: "Transaction",
+    model: str,
+    tasks: set[str],
+) -> Iterator[tuple[str, str, str, "pd.DataFrame"]]:
+    """Find the newest stored rows that have a value in a grouping column, for each task and column.
+
+    Yields:
+        The release, the task, the column, and these rows.
+    """
+    missing = set(product(tasks, GROUPING))  # tasks and columns that no release had so far
+    for stored in transaction.stored_results(model):
+        if not missing:
+            return
+        wanted = {column for _, column in missing} & transaction.column_names(stored)
+        if not wanted:
+            continue  # whole results are read only if they can add something
+        for key, rows in transaction.results(stored).groupby("task", sort=False):
             task = str(key)
-            for column in [c for c in GROUPING if c in asked and (task, c) in left]:
-                old = rows[rows[column].notna() & (rows[column] != "")]
-                if not len(old):
+            for column in GROUPING:
+                if column not in wanted or (task, column) not in missing:
                     continue
-                left.discard((task, column))
-                for what in _changed(old, mine[task], column, f"task {apart(task)}"):
-                    advice = f"give the {column} column as in release {row['release']!r}"
-                    out.setdefault(column, f"{what}; {advice}")
-    return list(out.values())
+                with_value = rows[_has_value(rows[column])]
+                if len(with_value):
+                    missing.discard((task, column))
+                    yield stored.release, task, column, with_value
 
 
-def _changed(
+def _has_value(values: "pd.Series[str]") -> "pd.Series[bool]":
+    """Tell where a grouping column is neither missing nor empty."""
+    return values.notna() & (values != "")
+
+
+def _first_problem(
     old: "pd.DataFrame",
     new: "pd.DataFrame",
     column: str,
     task: str,
-) -> Iterator[str]:
-    """What the new rows of a task leave out of a column, or say differently."""
-    if column not in new or not bool((new[column].notna() & (new[column] != "")).any()):
-        first = f" (example {apart(old['example_id'].iloc[0])})" if "example_id" in old else ""
-        yield f"{task} had the column {column}{first}, which these results lack"
-        return
+    release: str,
+) -> str | None:
+    """Describe the first thing that the new rows of a task leave out of a column, or change.
+
+    Args:
+        old: The rows of an earlier release that have a value in the column.
+        new: The rows of the same task that are about to be recorded.
+        column: The column.
+        task: The task, as messages name it.
+        release: The earlier release.
+    """
+    advice = f"Give the {column} column as in release {release!r}."
+    if column not in new or not bool(_has_value(new[column]).any()):
+        example = ""
+        if "example_id" in old:
+            example = f" (see example {apart(old['example_id'].iloc[0])})"
+        return f"These results lack the column {column}, which {task} had{example}. {advice}"
+    # Without ids the examples of both sides cannot be told apart.
     if "example_id" in old and "example_id" in new:
-        yield from _other_values(_by_id(old, column), _by_id(new, column), column, task)
+        changed = _changed_value(
+            old.set_index("example_id")[column], new.set_index("example_id")[column]
+        )
+        if changed is not None:
+            example_id, old_value, new_value = changed
+            return (
+                f"The {column} of example {apart(example_id)} of {task} was {apart(old_value)} "
+                f"and is now {apart(new_value)}. {advice}"
+            )
+    # Renamed examples could hide a segment, while labels and clusters may change with the data.
     if column == "segment":
-        there = {canonical(str(s)) for s in new[column].unique()}
-        gone = [s for s in old[column].unique() if canonical(str(s)) not in there]
-        if gone:
-            yield f"{task} had the segment {apart(str(gone[0]))}, which these results lack"
+        segment = _lost_segment(old, new)
+        if segment is not None:
+            return f"These results lack the segment {apart(segment)}, which {task} had. {advice}"
+    return None
 
 
-def _by_id(rows: "pd.DataFrame", column: str) -> "pd.Series[Any]":
-    return rows.set_index("example_id")[column]
+def _changed_value(
+    old: "pd.Series[str]",
+    new: "pd.Series[str]",
+) -> tuple[str, str, str] | None:
+    """Find the first example of both sides whose value changed.
 
+    Args:
+        old: The earlier values by example id.
+        new: The new values by example id.
 
-def _other_values(
-    old: "pd.Series[Any]",
-    new: "pd.Series[Any]",
-    column: str,
-    task: str,
-) -> Iterator[str]:
-    """The first example of both whose value is another now."""
+    Returns:
+        The example's id, its old value and its new value; None if no value changed.
+    """
     if not bool(old.index.isin(new.index).all()):
+        # The ids may be the same numbers in another form, such as 7 and 7.0.
         new = new.rename(index=renaming(old.index, new.index))
     ids = old.index.intersection(new.index)
-    before, after = old.loc[ids], new.loc[ids]
-    for example in ids[(before != after).to_numpy()]:
-        was, now = str(before.loc[example]), str(after.loc[example])
-        if canonical(was) != canonical(now):
-            values = f"was {apart(was)} and is now {apart(now)}"
-            yield f"the {column} of example {apart(str(example))} of {task} {values}"
-            return
+    old = old.loc[ids]
+    new = new.loc[ids]
+    for example_id in ids[(old != new).to_numpy()]:
+        old_value = str(old.loc[example_id])
+        new_value = str(new.loc[example_id])
+        # 7 and 7.0 are the same value, written by different tools.
+        if canonical(old_value) != canonical(new_value):
+            return str(example_id), old_value, new_value
+    return None
 
 
-def blob(value: object, shown: str) -> bytes:
-    """The bytes of a cell; SQLite takes a value of any type in a column of any type.
-
-    Raises:
-        HoldfastError: The cell holds something else.
-    """
-    if not isinstance(value, bytes | memoryview):
-        raise damaged(shown, "results that are kept are no file")
-    return bytes(value)
-
-
-def _names(connection: "Connection", model: str, row: "RowMapping") -> frozenset[str]:
-    """The columns of kept results."""
-    import pyarrow.parquet as pq
-
-    tail = blob(row["tail"], model)
-    if int.from_bytes(tail[-8:-4], "little") + 8 > len(tail):  # the footer is longer than that
-        tail = blob(select(connection, RESULTS, id=row["id"])[0]["results"], model)
-    with reading(f"the results of release {row['release']!r} of {model!r}", "Parquet"):
-        return frozenset(pq.read_schema(io.BytesIO(tail)).names)
-
-
-def kept_results(
-    connection: "Connection",
-    shown: str,
-    model: str,
-    row: "RowMapping",
-) -> "pd.DataFrame":
-    """The results of a row of `holdfast_releases`, held to their fingerprint."""
-    what = f"the results of release {row['release']!r} of {model!r}"
-    content = blob(select(connection, RESULTS, id=row["id"])[0]["results"], shown)
-    if hashlib.sha256(content).hexdigest() != row["fingerprint"]:
-        raise damaged(shown, f"{what} are not those that were recorded")
-    return from_parquet(content, what)
+def _lost_segment(old: "pd.DataFrame", new: "pd.DataFrame") -> str | None:
+    """Find the first segment that the new rows lack; None if they have all."""
+    new_segments = {canonical(str(segment)) for segment in new["segment"].unique()}
+    for segment in old["segment"].unique():
+        if canonical(str(segment)) not in new_segments:
+            return str(segment)
+    return None

@@ -1,13 +1,13 @@
-"""What the releases of a model did to what was known before, and what was lost first."""
+"""What the releases of a model changed on each task, and which release lost what first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from holdfast.ledger.baselines import Baselines, Key
+from holdfast.ledger.baselines import Baseline, Baselines, Key
 from holdfast.ledger.records import Release
 from holdfast.metrics.releases import Standing, standing_since
 
-ROUNDING = 1e-12
+ROUNDING = 1e-12  # a drop that misses the threshold by no more than this counts as a loss
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,10 @@ class Column:
         task: The task.
         segment: The segment; "" for the task as a whole.
         learnt: Position of the release that learnt it, whose score it is compared with.
-        scores: By release; None if it was not tested.
-        changes: By release, the change since the task was learnt, as it was known then; below 0
-            is a loss. None if it was not tested, or by no release before.
+        scores: The score of each release; None if it was not tested on it.
+        changes: For each release, the change since the task was learnt, new minus old, so that a
+            loss is negative. It counts from the baseline before that release. None if the release,
+            or every release before it, was not tested on it.
     """
 
     task: str
@@ -51,15 +52,16 @@ class Column:
 
 @dataclass(frozen=True)
 class History:
-    """The releases of a model.
+    """The releases of a model, from `history`.
 
     Args:
         model: Name of the model.
-        releases: Their names, in the order in which they were recorded.
-        columns: Scores by task, each task followed by its segments.
-        transfer: BWT by release: the mean change of the tasks learnt before; None without any.
+        releases: Names of the releases, in the order in which they were recorded.
+        columns: The scores on each task, followed by those on its segments.
+        transfer: For each release, its backward transfer (BWT): the mean change of the tasks that
+            were learnt before. None if there are none.
         losses: What was lost, worst first.
-        overrides: By release, the reason of `--override`; else "".
+        overrides: For each release, the reason of `--override`; "" if there was none.
     """
 
     model: str
@@ -72,105 +74,139 @@ class History:
     @property
     def tasks(self) -> tuple[str, ...]:
         """The tasks, in the order in which they were first tested."""
-        return tuple(c.task for c in self._whole)
+        return tuple(column.task for column in self._whole_tasks)
 
     @property
     def learnt(self) -> tuple[int, ...]:
-        """By task, the position of the release that learnt it."""
-        return tuple(c.learnt for c in self._whole)
+        """For each task, the position of the release that learnt it."""
+        return tuple(column.learnt for column in self._whole_tasks)
 
     @property
     def scores(self) -> tuple[tuple[float | None, ...], ...]:
-        """Scores by release, then by task; None if it was not tested."""
-        return tuple(tuple(c.scores[k] for c in self._whole) for k in range(len(self.releases)))
+        """The scores of each release on each task; None if it was not tested on the task."""
+        by_task = [column.scores for column in self._whole_tasks]
+        if not by_task:
+            return tuple(() for _ in self.releases)
+        return tuple(zip(*by_task, strict=True))
 
     @property
-    def _whole(self) -> list[Column]:
-        return [c for c in self.columns if not c.segment]
+    def _whole_tasks(self) -> list[Column]:
+        """The columns of tasks, without those of segments."""
+        return [column for column in self.columns if not column.segment]
 
 
 def history(releases: Sequence[Release], threshold: float = 0.02) -> History:
-    """The history of a model's releases.
+    """Find out what the releases of a model changed and lost.
 
-    What a task lost is counted from its baseline (see `holdfast.ledger.baselines`).
+    A loss is counted from the baseline of a task (see `holdfast.ledger.baselines`).
 
     Args:
-        releases: The releases, in order.
-        threshold: The drop from which on a task or a segment counts as lost (0.02: two points).
+        releases: The releases, from `Ledger.releases`, in the order of their recording.
+        threshold: The smallest drop that counts as a loss, in [0, 1]. The default, 0.02, is two
+            points.
+
+    Returns:
+        The history.
 
     Example:
         >>> a = Release("m", "1", 0, "", (), {"x": 0.9}, {"x": 100})
         >>> b = Release("m", "2", 0, "", ("y",), {"x": 0.8, "y": 0.7}, {"x": 100, "y": 100})
-        >>> found = history([a, b])
-        >>> round(found.transfer[1], 2), found.losses[0].task, found.losses[0].release
+        >>> past = history([a, b])
+        >>> round(past.transfer[1], 2), past.losses[0].task, past.losses[0].release
         (-0.1, 'x', '2')
     """
-    known = Baselines()
+    baselines = Baselines()
     transfer: list[float | None] = []
-    changes: list[dict[Key, float]] = []
-    losses: dict[tuple[Key, str], Loss] = {}
-    for r in releases:
+    changes: list[dict[Key, float]] = []  # by release
+    first_losses: dict[tuple[Key, str], Loss] = {}  # by what was lost and the release of learning
+    for release in releases:
         changes.append({})
-        for task, segment, score in _scores(r):
-            if (start := known.of(task, segment)) is None:
+        for key, score in _scores(release).items():
+            baseline = baselines.of(*key)
+            if baseline is None:  # no earlier release was tested on it
                 continue
-            changes[-1][task, segment] = score - start.score
-            if (drop := start.score - score) >= max(threshold, ROUNDING) - ROUNDING:
-                loss = Loss(task, r.release, drop, start.release, segment)
-                losses.setdefault(((task, segment), start.release), loss)
-        transfer.append(standing_after(known, r).transfer)
-        known.add(r)
+            changes[-1][key] = score - baseline.score
+            # A task has a second loss only if a release raised its baseline after the first.
+            loss = _loss(key, score, baseline, release.release)
+            if loss.drop >= max(threshold, ROUNDING) - ROUNDING:
+                first_losses.setdefault((key, baseline.release), loss)
+        transfer.append(standing_after(baselines, release).transfer)
+        # Only now, so that each release is compared with what was known before it.
+        baselines.add(release)
     return History(
-        releases[0].model if releases else "",
-        tuple(r.release for r in releases),
-        tuple(_column(key, releases, known, changes) for key in _nested(known)),
-        tuple(transfer),
-        tuple(sorted(losses.values(), key=lambda loss: -loss.drop)),
-        tuple(r.override for r in releases),
+        model=releases[0].model if releases else "",
+        releases=tuple(release.release for release in releases),
+        columns=_columns(releases, baselines, changes),
+        transfer=tuple(transfer),
+        losses=tuple(sorted(first_losses.values(), key=lambda loss: -loss.drop)),
+        overrides=tuple(release.override for release in releases),
     )
 
 
-def standing_after(known: Baselines, release: Release) -> Standing:
-    """The standing of a release after those whose baselines are known.
+def standing_after(baselines: Baselines, release: Release) -> Standing:
+    """Compute the standing of a release after those that have baselines.
 
     Args:
-        known: Baselines of the releases before.
+        baselines: The baselines of the releases before.
         release: The release.
+
+    Returns:
+        Its accuracy, its backward transfer, and what each task and segment lost.
     """
-    before = {t: found.score for t in release.scores if (found := known.of(t)) is not None}
-    learning = [t for t in release.trained_on if not known.named(t)]
+    before: dict[str, float] = {}
+    for task in release.scores:
+        baseline = baselines.of(task)
+        if baseline is not None:
+            before[task] = baseline.score
+    learning = [task for task in release.trained_on if not baselines.named(task)]
     segments: dict[str, float] = {}
     for (task, segment), score in release.segments.items():
-        if (start := known.of(task, segment)) is not None:
-            # "a/b" and "c", "a" and "b/c" share a name; the larger loss stands for both.
-            name, lost = f"{task}/{segment}", start.score - score
+        baseline = baselines.of(task, segment)
+        if baseline is not None:
+            # "a/b" and "c", "a" and "b/c" share a name: it stands for the larger loss of the two.
+            name = f"{task}/{segment}"
+            lost = baseline.score - score
             segments[name] = max(lost, segments.get(name, lost))
     return replace(standing_since(release.scores, before, learning), segments=segments)
 
 
-def _scores(release: Release) -> list[tuple[str, str, float]]:
-    whole = [(task, "", score) for task, score in release.scores.items()]
-    return whole + [(task, segment, score) for (task, segment), score in release.segments.items()]
-
-
-def _nested(known: Baselines) -> list[Key]:
-    """Tasks in the order in which they were first tested, each followed by its segments."""
-    place = {task: k for k, (task, segment) in enumerate(known) if not segment}
-    return sorted(known, key=lambda key: (place[key[0]], key[1] != ""))
-
-
-def _column(
-    key: Key,
-    releases: Sequence[Release],
-    known: Baselines,
-    changes: list[dict[Key, float]],
-) -> Column:
-    start = known.of(*key)
-    assert start
-    names = [r.release for r in releases]
-    return Column(
-        *key,
-        names.index(start.release),
-        tuple(r.score(*key) for r in releases),
-        tuple(c.get(key) for c in changes),
+def _loss(key: Key, score: float, baseline: Baseline, release: str) -> Loss:
+    """Describe by how much a release is below a baseline; its drop is negative if it is above."""
+    task, segment = key
+    return Loss(
+        task=task,
+        release=release,
+        drop=baseline.score - score,
+        learnt=baseline.release,
+        segment=segment,
     )
+
+
+def _scores(release: Release) -> dict[Key, float]:
+    """Return the scores of a release on all its tasks and segments."""
+    tasks: dict[Key, float] = {(task, ""): score for task, score in release.scores.items()}
+    return tasks | release.segments
+
+
+def _columns(
+    releases: Sequence[Release],
+    baselines: Baselines,
+    changes: Sequence[Mapping[Key, float]],
+) -> tuple[Column, ...]:
+    """Make a column for each task in the order of testing, followed by those of its segments."""
+    names = [release.release for release in releases]
+    # A release names its tasks before their segments, so each group begins with the whole task.
+    by_task: dict[str, list[Column]] = {}
+    for task, segment in baselines:
+        baseline = baselines.of(task, segment)
+        if baseline is None:
+            continue
+        column = Column(
+            task=task,
+            segment=segment,
+            learnt=names.index(baseline.release),
+            scores=tuple(release.score(task, segment) for release in releases),
+            changes=tuple(change.get((task, segment)) for change in changes),
+        )
+        by_task.setdefault(task, []).append(column)
+    return tuple(column for group in by_task.values() for column in group)

@@ -1,173 +1,166 @@
-"""What a record may not undo without a reason: failures, columns, and scores that were higher.
+"""What a record may not undo without a reason: failed verdicts, columns, and higher scores.
 
-Each objection is a clause that says what would be undone, and what to do instead.
+Each objection is one or two sentences that say what would be undone, and what to do instead.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from holdfast.gate.names import apart
 from holdfast.ledger.baselines import Key
-from holdfast.ledger.columns import forgotten, kept_results
-from holdfast.ledger.rows import Kept, revisions, select, verdict_rows
+from holdfast.ledger.columns import column_objections
+from holdfast.ledger.entries import ReleaseEntry
+from holdfast.ledger.stored import StoredVerdict
 
 if TYPE_CHECKING:
     import pandas as pd
-    from sqlalchemy import Connection
 
-NEWEST_RELEASE = """
-    SELECT release FROM holdfast_releases
-    WHERE model = :model AND revision = 0 ORDER BY id DESC LIMIT 1
-"""
-NEWEST_REVISION = """
-    SELECT id, release, fingerprint FROM holdfast_releases
-    WHERE model = :model AND release = :release ORDER BY revision DESC LIMIT 1
-"""
-SAME = 1e-9  # a score that is lower by no more than this is not lower
+    from holdfast.ledger.transaction import Transaction
+
+TOLERANCE = 1e-9  # a score that is lower by no more than this is not lower
 
 
-@dataclass(frozen=True)
-class Recording:
-    """A release or an amendment that is about to be recorded.
+def objections(transaction: "Transaction", entry: ReleaseEntry, amends: bool) -> list[str]:
+    """Find what speaks against recording a release.
 
     Args:
-        model: Name of the model.
-        release: Name of the release.
-        amends: Whether the release is there already.
-        results: The results, checked.
-        judged: Their digest, by which verdicts know them.
-        kept: What the ledger would keep of them.
-    """
-
-    model: str
-    release: str
-    amends: bool
-    results: "pd.DataFrame"
-    judged: str
-    kept: Kept
-
-
-def objections(connection: "Connection", shown: str, new: Recording) -> list[str]:
-    """What speaks against recording a release.
-
-    Args:
-        connection: An open connection that no other writer runs beside.
-        shown: The ledger's name for messages.
-        new: What would be recorded.
+        transaction: An open transaction that no other writer runs beside.
+        entry: The release.
+        amends: Whether the ledger has the release already.
 
     Returns:
-        A clause for each objection; none if the release may be recorded without a reason.
+        The objections; empty if the release may be recorded without a reason.
 
     Raises:
-        HoldfastError: A verdict, a release or results that are consulted are damaged.
+        HoldfastError: A stored verdict, release or results that are needed are damaged.
     """
-    found = list(_failures(connection, shown, new))
-    found += forgotten(connection, shown, new.model, new.results)
-    if new.amends:
-        found += list(_lowered(connection, shown, new)) or list(
-            _lowered_classes(connection, shown, new)
-        )
-    return found
+    objected = list(_verdict_objections(transaction, entry, amends))
+    objected += column_objections(transaction, entry.model, entry.results)
+    if amends:
+        lowered = list(_lowered_scores(transaction, entry))
+        # Classes matter only if tasks and segments keep their scores.
+        objected += lowered or list(_lowered_classes(transaction, entry))
+    return objected
 
 
-# ---- failures
+# ---- verdicts
 
 
-def _failures(connection: "Connection", shown: str, new: Recording) -> Iterator[str]:
-    """Verdicts that stand against these results, against their name, or against what follows.
-
-    Every verdict on the model is held to its checksum, so that none is dodged by changing its row.
-    """
-    verdicts = verdict_rows(connection, shown, new.model)
-    own = [v for v in verdicts if v["judged"] == new.judged]
-    failed = [v for v in own if not v["passed"]]
-    named = [v for v in verdicts if v["candidate"] == new.release]
-    which = f"release {new.release!r} of {new.model!r} did not pass the gate"
+def _verdict_objections(
+    transaction: "Transaction",
+    entry: ReleaseEntry,
+    amends: bool,
+) -> Iterator[str]:
+    """Find a verdict against these results, against their name, or against an earlier candidate."""
+    # All verdicts are read and verified, so that a changed row cannot hide a failure.
+    verdicts = transaction.verdicts(entry.model)
+    on_results = [verdict for verdict in verdicts if verdict.judged == entry.judged]
+    failed = [verdict for verdict in on_results if not verdict.passed]
+    on_name = [verdict for verdict in verdicts if verdict.candidate == entry.release]
+    start = f"Release {entry.release!r} of {entry.model!r} did not pass the gate:"
+    # The same scores are the same results, whatever the candidate was called.
     if failed:
-        later = " (a later verdict that passed does not undo it)" if own[-1]["passed"] else ""
-        yield f"{which}: a verdict on these results {_told(failed[-1])}{later}"
-    elif not own and named and not named[-1]["passed"]:
-        yield f"{which}: the newest verdict on that name {_told(named[-1])}"
-    elif verdicts and not new.amends:
-        yield from _unjudged(connection, shown, new, verdicts)
+        undone = ""
+        if on_results[-1].passed:
+            undone = " A later verdict that passed does not undo it."
+        yield f"{start} a verdict on these results {_described(failed[-1])}.{undone}"
+    # A verdict on the name counts only if these very results have none.
+    elif not on_results and on_name and not on_name[-1].passed:
+        yield f"{start} the newest verdict on that name {_described(on_name[-1])}."
+    # A model that was never judged is recorded freely, and an amendment has rules of its own.
+    elif verdicts and not amends:
+        yield from _unjudged(transaction, entry, verdicts)
 
 
 def _unjudged(
-    connection: "Connection",
-    shown: str,
-    new: Recording,
-    verdicts: list[dict[str, Any]],
+    transaction: "Transaction",
+    entry: ReleaseEntry,
+    verdicts: Sequence[StoredVerdict],
 ) -> Iterator[str]:
-    """A model that is judged once is judged always: these results must have passed since the newest release.
+    """Object if a model has verdicts, but none has passed these results since its newest release.
 
-    If others could follow a failure unjudged, a change of one score would hide what failed.
+    If other results could follow a failure without a verdict, the change of a single score would
+    hide what failed.
     """
-    found = select(connection, NEWEST_RELEASE, model=new.model)
-    if not found:
+    name = transaction.newest_release(entry.model)
+    if name is None:
         return
-    name = found[0]["release"]
-    newest = revisions(connection, new.model, shown, name)[0]
-    # What was judged against the newest release was judged after it, whatever the clocks say.
-    since = [v for v in verdicts if v["champion"] == name or v["recorded"] > newest.recorded]
-    if not any(v["passed"] and v["judged"] == new.judged for v in since):
-        yield (
-            f"the releases of {new.model!r} are judged by the gate (the newest verdict {_told(verdicts[-1])}), and no "
-            f"verdict has passed these results since release {name!r}; judge them with `holdfast gate --ledger … "
-            f"--release {new.release}`"
-        )
+    newest = transaction.revisions(entry.model, name)[0]
+    for verdict in verdicts:
+        # A verdict against the newest release came after it, even if a clock was wrong.
+        is_newer = verdict.champion == name or verdict.recorded > newest.recorded
+        if is_newer and verdict.passed and verdict.judged == entry.judged:
+            return
+    yield (
+        f"The releases of {entry.model!r} are judged by the gate (the newest verdict "
+        f"{_described(verdicts[-1])}), but no verdict has passed these results since release "
+        f"{name!r}. Judge them with `holdfast gate --ledger … --release {entry.release}`."
+    )
 
 
-def _told(verdict: Mapping[str, Any]) -> str:
-    when = str(verdict["recorded"])[:16].replace("T", " ")
-    sides = f"for candidate {verdict['candidate']!r} against {verdict['champion']!r}"
-    return f"is {verdict['decision']}, {sides}, recorded {when} UTC"
+def _described(verdict: StoredVerdict) -> str:
+    """Describe a verdict by its decision, its sides and its time, as a clause without a subject."""
+    time = verdict.recorded[:16].replace("T", " ")
+    sides = f"for candidate {verdict.candidate!r} against {verdict.champion!r}"
+    return f"is {verdict.decision}, {sides}, recorded {time} UTC"
 
 
 # ---- amendments
 
 
-def _class_means(results: "pd.DataFrame") -> dict[tuple[str, ...], float]:
-    """Mean scores by task and class, and by task, segment and class."""
-    if "label" not in results or "score" not in results:
-        return {}
-    out: dict[tuple[str, ...], float] = {}
-    for keys in (["task", "label"], ["task", "segment", "label"]):
-        if set(keys) <= set(results.columns):
-            for key, rows in results.groupby(keys, sort=False):
-                names = key if isinstance(key, tuple) else (key,)
-                out[tuple(str(name) for name in names)] = float(rows["score"].mean())
-    return out
+def _lowered_scores(transaction: "Transaction", entry: ReleaseEntry) -> Iterator[str]:
+    """Describe the first task or segment whose score an amendment lowers."""
+    # All revisions count, so that two amendments cannot lower a score step by step.
+    highest: dict[Key, float] = {}
+    for revision in transaction.revisions(entry.model, entry.release):
+        scores = {(task, ""): score for task, score in revision.scores.items()}
+        for key, score in (scores | revision.segments).items():
+            highest[key] = max(score, highest.get(key, score))
+    new: dict[Key, float] = {(part.task, ""): part.score for part in entry.content.tasks}
+    new |= {(part.task, part.segment): part.score for part in entry.content.segments}
+    lowered = [key for key in new if new[key] < highest.get(key, new[key]) - TOLERANCE]
+    if not lowered:
+        return
+    first = lowered[0]
+    task, segment = first
+    subject = f"task {apart(task)}"
+    if segment:
+        subject += f", segment {apart(segment)},"
+    others = ""
+    if len(lowered) > 1:
+        others = f" (and {len(lowered) - 1} other scores)"
+    yield _lowered(entry, subject, highest[first], new[first], others)
 
 
-def _lowered_classes(connection: "Connection", shown: str, new: Recording) -> Iterator[str]:
-    """The first class whose mean score an amendment lowers; tasks and segments may stay as they are."""
-    row = select(connection, NEWEST_REVISION, model=new.model, release=new.release)[0]
-    now = _class_means(new.results)
-    for key, was in _class_means(kept_results(connection, shown, new.model, row)).items():
-        if now.get(key, was) < was - SAME:
-            yield (
-                f"the amendment lowers the mean score on {' / '.join(apart(part) for part in key)} of release {new.release!r} from "
-                f"{was:.6g} to {now[key]:.6g}, and without a reason it may only raise scores"
-            )
+def _lowered_classes(transaction: "Transaction", entry: ReleaseEntry) -> Iterator[str]:
+    """Describe the first class whose mean score an amendment lowers."""
+    newest = transaction.stored_results(entry.model, entry.release)[0]
+    new = _class_means(entry.results)
+    for key, old in _class_means(transaction.results(newest)).items():
+        if new.get(key, old) < old - TOLERANCE:
+            subject = " / ".join(apart(part) for part in key)
+            yield _lowered(entry, subject, old, new[key])
             return
 
 
-def _lowered(connection: "Connection", shown: str, new: Recording) -> Iterator[str]:
-    """The first task, and the first segment, whose score an amendment lowers."""
-    highest: dict[Key, float] = {}
-    for r in revisions(connection, new.model, shown, new.release):
-        for key, score in [*(((t, ""), s) for t, s in r.scores.items()), *r.segments.items()]:
-            highest[key] = max(score, highest.get(key, score))
-    scores: dict[Key, float] = {(task, ""): score for task, score, _ in new.kept.tasks}
-    scores |= {(task, segment): score for task, segment, score, _ in new.kept.segments}
-    lower = [key for key, s in scores.items() if key in highest and s < highest[key] - SAME]
-    if lower:
-        (task, segment), more = lower[0], len(lower) - 1
-        what = f"task {apart(task)}" + (f", segment {apart(segment)}," if segment else "")
-        others = f" (and {more} other scores)" if more else ""
-        was, now = highest[lower[0]], scores[lower[0]]
-        yield (
-            f"the amendment lowers the mean score on {what} of release {new.release!r} from "
-            f"{was:.6g} to {now:.6g}{others}, and without a reason it may only raise scores"
-        )
+def _lowered(entry: ReleaseEntry, subject: str, old: float, new: float, others: str = "") -> str:
+    """Describe a score that an amendment lowers."""
+    return (
+        f"The amendment lowers the mean score on {subject} of release {entry.release!r} from "
+        f"{old:.6g} to {new:.6g}{others}. Without a reason, an amendment may only raise scores."
+    )
+
+
+def _class_means(results: "pd.DataFrame") -> dict[tuple[str, ...], float]:
+    """Compute mean scores by task and class, and by task, segment and class."""
+    if "label" not in results or "score" not in results:
+        return {}
+    means: dict[tuple[str, ...], float] = {}
+    for columns in (["task", "label"], ["task", "segment", "label"]):
+        if not set(columns) <= set(results.columns):
+            continue
+        # Missing labels belong to no class, and are left out.
+        for key, mean in results.groupby(columns, sort=False)["score"].mean().items():
+            names = key if isinstance(key, tuple) else (key,)
+            means[tuple(str(name) for name in names)] = float(mean)
+    return means

@@ -1,23 +1,21 @@
-"""What a ledger holds, as values: releases, verdicts, their names, digests and checksums."""
+"""What a ledger returns: releases and verdicts; and the checks of names, reasons and labels."""
 
-import hashlib
-import io
-import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
 
-from holdfast.errors import HoldfastError, reading
+from holdfast.errors import HoldfastError
 from holdfast.text import without_secrets
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Outcome = Literal["recorded", "unchanged", "amended"]  # what recording a release did
+
 LONGEST_NAME = 200  # characters of the name of a model or a release
-FEWEST_LETTERS = 12  # of a reason in one word
-ORDER = ("task", "segment", "example_id", "cluster")
-JUDGED = ("task", "segment", "example_id", "score", "examples")
+FEWEST_LETTERS = 12  # of a reason that is a single word
+# NUL and half of a surrogate pair: PostgreSQL refuses both in text.
+UNSTORABLE = re.compile(r"[\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -28,14 +26,20 @@ class Release:
         model: Name of the model.
         release: Name of the release.
         revision: 0 for the results that were recorded first, then one more for each amendment.
-        recorded: When the revision was recorded, UTC, ISO 8601.
-        trained_on: Tasks that the release was trained on.
+        recorded: When the revision was recorded, in UTC, as ISO 8601.
+        trained_on: The tasks that the release was trained on.
         scores: Mean score by task, in [0, 1].
         examples: Number of examples by task; 0 if it is not known.
-        override: The reason why it was recorded although the gate had not passed it; "" if it had.
-        segments: Mean score by task and segment.
-        number: Place of the revision in the order in which the ledger recorded all of them.
+        override: The reason for recording it despite objections; "" if there were none.
+        segments: Mean score by task and segment, in [0, 1].
+        number: Place of the revision in the order in which the ledger recorded all revisions; 0 if
+            it is not recorded.
         earlier: Earlier revisions, oldest first.
+
+    Example:
+        >>> release = Release("fraud", "2026-11", 0, "", (), {"card": 0.9}, {"card": 100})
+        >>> release.score("card"), release.score("wallet")
+        (0.9, None)
     """
 
     model: str
@@ -52,25 +56,35 @@ class Release:
 
     @property
     def revisions(self) -> tuple["Release", ...]:
-        """All revisions, oldest first."""
+        """All revisions of the release, oldest first."""
         return (*self.earlier, self)
 
     def score(self, task: str, segment: str = "") -> float | None:
-        """The score on a task, or on one of its segments; None if it was not tested."""
-        return self.segments.get((task, segment)) if segment else self.scores.get(task)
+        """Return the score on a task or on one of its segments.
+
+        Args:
+            task: The task.
+            segment: The segment; "" for the task as a whole.
+
+        Returns:
+            The mean score, in [0, 1]; None if the release was not tested on it.
+        """
+        if segment:
+            return self.segments.get((task, segment))
+        return self.scores.get(task)
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """A gate's verdict on a candidate.
+    """The gate's verdict on a candidate, as a ledger keeps it.
 
     Args:
         candidate: Name of the release that the candidate would be.
         champion: The release that it was judged against.
-        decision: pass, fail or inconclusive.
+        decision: "pass", "fail" or "inconclusive".
         passed: Whether the candidate may replace the champion.
-        recorded: When it was recorded, UTC, ISO 8601.
-        verdict: The whole of it, as `Verdict.to_json` gives it.
+        recorded: When the verdict was recorded, in UTC, as ISO 8601.
+        verdict: The whole verdict, as `Verdict.to_json` returned it.
     """
 
     candidate: str
@@ -82,146 +96,113 @@ class Judgement:
 
 
 def checked_name(kind: str, name: str) -> str:
-    """A name that both databases can hold, as it was given.
+    """Check a name that is about to be stored or looked up.
 
     Args:
-        kind: What it names, for messages.
+        kind: What it names, for messages, such as "model".
         name: The name.
 
+    Returns:
+        The name as it was given.
+
     Raises:
-        HoldfastError: It is blank, longer than 200 characters, or not text.
+        HoldfastError: The name is blank, longer than 200 characters, not text that both databases
+            can store, or it looks like a secret.
+
+    Example:
+        >>> checked_name("release", "2026-11")
+        '2026-11'
     """
     if not isinstance(name, str) or not name.strip():
         raise HoldfastError(f"the name of the {kind} is empty; give it a name, such as 2026-11")
     if len(name) > LONGEST_NAME:
         raise HoldfastError(
-            f"the name of the {kind} has {len(name)} characters, but at most {LONGEST_NAME} are possible: {name[:40]}…"
+            f"the name of the {kind} has {len(name)} characters, but a ledger stores at most "
+            f"{LONGEST_NAME}; shorten it: {name[:40]}…"
         )
-    if re.search(r"[\0\ud800-\udfff]", name):
-        raise HoldfastError(f"the name of the {kind} is not readable as UTF-8: {name!a}")
+    if UNSTORABLE.search(name):
+        raise HoldfastError(
+            f"the name of the {kind} holds characters that a database cannot store as UTF-8 text: "
+            f"{name!a}; leave them out"
+        )
+    # Unlike a reason, a name is not changed silently: it is looked up again as it was given.
     if without_secrets(name) != name:
         raise HoldfastError(
-            f"the name of the {kind} holds what looks like a password or a token, and the ledger shows names to all who "
-            "read it; give it another name"
+            f"the name of the {kind} holds what looks like a password or a token, and everyone who "
+            "reads the ledger sees its names; give it another name"
         )
     return name
 
 
 def checked_reason(reason: str) -> str:
-    """The reason for overriding a verdict, without blanks around it.
+    """Check the reason for overriding an objection.
+
+    Args:
+        reason: The reason, in words.
+
+    Returns:
+        The reason with single spaces between its words, and without secrets.
 
     Raises:
-        HoldfastError: It is no reason in words.
+        HoldfastError: The text does not consist of words.
+
+    Example:
+        >>> checked_reason("  the loss on wallet is accepted ")
+        'the loss on wallet is accepted'
     """
     reason = " ".join(reason.split())
     words = re.findall(r"\w*[^\W\d_]\w*", reason)
-    letters = sum(c.isalpha() for c in reason)
+    letters = sum(character.isalpha() for character in reason)
+    # A single long word is enough in languages that put no spaces between words.
     if len(words) < 2 and letters < FEWEST_LETTERS:
         raise HoldfastError(
-            f"--override takes a reason in words, which the ledger keeps for ever; got {reason!r}; write two words or more"
+            f"--override takes a reason in words, but got {reason!r}; write at least two words, "
+            "because the ledger keeps the reason and shows it with the release"
         )
-    if re.search(r"[\0\ud800-\udfff]", reason):
-        raise HoldfastError(f"the reason is not readable as UTF-8: {reason!a}")
+    if UNSTORABLE.search(reason):
+        raise HoldfastError(
+            "the reason of --override holds characters that a database cannot store as UTF-8 "
+            f"text: {reason!a}; leave them out"
+        )
     return without_secrets(reason)
 
 
 def checked_text(results: "pd.DataFrame") -> None:
-    """Refuse labels that no database can hold.
-
-    Raises:
-        HoldfastError: A task, segment, id or other label holds NUL or half of a character.
-    """
-    for column in results.select_dtypes(exclude="number"):
-        for value in results[column].unique():
-            if isinstance(value, str) and re.search(r"[\0\ud800-\udfff]", value):
-                raise HoldfastError(f"results: {column} {value!a} is not readable as UTF-8")
-
-
-def content_digest(results: "pd.DataFrame", trained_on: Iterable[str]) -> str:
-    """Digest of all that is recorded of a release, whatever the order of its rows and columns."""
-    digest = hashlib.sha256(json.dumps(sorted(trained_on)).encode())
-    digest.update(_table(results, list(results.columns)))
-    return digest.hexdigest()
-
-
-def judged_digest(results: "pd.DataFrame") -> str:
-    """Digest of the scores alone: the same results without their clusters are still the same."""
-    return hashlib.sha256(_table(results, [c for c in JUDGED if c in results])).hexdigest()
-
-
-def _table(results: "pd.DataFrame", columns: list[str]) -> bytes:
-    keys = [c for c in ORDER if c in columns]
-    ordered = results.sort_values([*keys, *sorted(set(columns) - set(keys))], kind="stable")
-    return str(ordered[sorted(columns)].to_csv(index=False, lineterminator="\n")).encode()
-
-
-def to_parquet(results: "pd.DataFrame") -> bytes:
-    """Results as the bytes that are kept."""
-    buffer = io.BytesIO()
-    results.to_parquet(buffer, index=False, compression="zstd")
-    return buffer.getvalue()
-
-
-def from_parquet(content: bytes, what: str) -> "pd.DataFrame":
-    """Kept results as a table.
-
-    Raises:
-        HoldfastError: The bytes are damaged.
-    """
-    import pandas as pd
-
-    with reading(what, "Parquet"):
-        return pd.read_parquet(io.BytesIO(content))
-
-
-def segment_scores(results: "pd.DataFrame") -> dict[tuple[str, str], tuple[float, int]]:
-    """Mean score and number of examples of every segment, by task and segment."""
-    if "segment" not in results:
-        return {}
-    rows = results[results["segment"].notna() & (results["segment"] != "")]
-    if "examples" in rows:
-        values = zip(rows["task"], rows["segment"], rows["score"], rows["examples"], strict=True)
-        return {(str(t), str(s)): (float(v), int(n)) for t, s, v, n in values}
-    found = rows.groupby(["task", "segment"], sort=False)["score"].agg(["mean", "size"])
-    names = [(str(t), str(s)) for t, s in found.index]
-    figures = zip(found["mean"], found["size"], strict=True)
-    return {key: (float(v), int(n)) for key, (v, n) in zip(names, figures, strict=True)}
-
-
-SEALED = (
-    "model", "release", "revision", "content", "recorded", "trained_on", "override_reason",
-    "fingerprint",
-)  # fmt: skip
-SEALED_VERDICT = (
-    "model", "candidate", "champion", "decision", "passed", "content", "recorded", "verdict",
-    "judged",
-)  # fmt: skip
-
-
-def checksum(
-    columns: tuple[str, ...],
-    row: Mapping[str, Any],
-    *tables: Iterable[Iterable[Any]],
-) -> str:
-    """Checksum of a row and of what belongs to it, so that damage does not go unnoticed.
+    """Refuse labels that a database cannot store.
 
     Args:
-        columns: Columns of the row that it covers.
-        row: The row.
-        tables: Rows of other tables, in order.
-    """
-    content = [[row[c] for c in columns], *([list(r) for r in table] for table in tables)]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def trained_on_of(text: Any, what: str) -> tuple[str, ...]:
-    """The tasks that a release was trained on, from the text that is kept.
+        results: Results, of which all columns of text are checked.
 
     Raises:
-        HoldfastError: The text is damaged.
+        HoldfastError: A task, segment, id or other label holds NUL or half of a surrogate pair.
     """
-    with reading(what, "a list of tasks"):
-        names = json.loads(text)
-        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-            raise HoldfastError(f"{what} is damaged: its tasks are no list of names")
-        return tuple(names)
+    for column in results.select_dtypes(exclude="number"):
+        # A column of objects may hold numbers as well, which every database stores.
+        for value in results[column].unique():
+            if isinstance(value, str) and UNSTORABLE.search(value):
+                raise HoldfastError(
+                    f"results: {column} {value!a} holds characters that a database cannot store as "
+                    "UTF-8 text; leave them out"
+                )
+
+
+def joined(revisions: list[Release]) -> list[Release]:
+    """Join revisions to releases.
+
+    Args:
+        revisions: All revisions of some releases, in the order of their recording.
+
+    Returns:
+        The newest revision of each release, with the earlier ones and with the reasons that were
+        given for any of them, in the order in which the releases were first recorded.
+    """
+    by_release: dict[str, list[Release]] = {}
+    for revision in revisions:
+        by_release.setdefault(revision.release, []).append(revision)
+    releases = []
+    for group in by_release.values():
+        *earlier, newest = group
+        # A reason stays with its release, even if a later amendment needed none.
+        reasons = dict.fromkeys(revision.override for revision in group if revision.override)
+        releases.append(replace(newest, earlier=tuple(earlier), override="; ".join(reasons)))
+    return releases

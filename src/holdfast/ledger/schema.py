@@ -1,4 +1,4 @@
-"""The version of a ledger's tables: which one is there, and the way to the newest."""
+"""The version of a ledger's tables: which one it has, and how it is upgraded to the newest."""
 
 import re
 from importlib.resources import files
@@ -11,62 +11,82 @@ if TYPE_CHECKING:
 
 VERSIONS = ("0001", "0002", "0003")
 NEWEST = VERSIONS[-1]
-TABLE = "holdfast_version"
 
 
-def version(connection: "Connection", shown: str) -> str | None:
-    """The version of the tables of a ledger.
+def version(connection: "Connection", ledger: str) -> str | None:
+    """Read the version of the tables of a ledger.
 
     Args:
         connection: An open connection.
-        shown: The ledger's name for messages.
+        ledger: The ledger's name for messages.
 
     Returns:
         One of `VERSIONS`; None if the database holds no ledger.
 
     Raises:
-        HoldfastError: A newer version of Holdfast made it, or what it says of itself is damaged.
+        HoldfastError: A newer version of Holdfast made the tables, or their version is damaged.
     """
     import sqlalchemy as sa
 
+    from holdfast.ledger.tables import RELEASES, VERSION
+
     inspector = sa.inspect(connection)
-    if not inspector.has_table(TABLE):
-        if inspector.has_table("holdfast_releases"):
-            raise damaged(shown, f"its table {TABLE} is missing")
+    if not inspector.has_table(VERSION.name):
+        # Both tables are made in one transaction, so one alone was not left by Holdfast.
+        if inspector.has_table(RELEASES.name):
+            raise damaged(ledger, f"its table {VERSION.name} is missing")
         return None
-    rows = connection.execute(sa.text(f"SELECT version_num FROM {TABLE}")).scalars().all()
-    found = rows[0] if len(rows) == 1 else None
-    if found in VERSIONS:
-        return str(found)
-    if isinstance(found, str) and re.fullmatch(r"\d{4}", found) and found > NEWEST:
+    # Alembic keeps one row, and replaces it with each upgrade.
+    versions = _versions(connection)
+    if len(versions) != 1:
+        raise damaged(ledger, f"its tables have {len(versions)} versions instead of one")
+    stored = versions[0]
+    if stored in VERSIONS:
+        return str(stored)
+    # Versions count upwards, so a larger one belongs to a newer Holdfast and is no damage.
+    if isinstance(stored, str) and re.fullmatch(r"\d{4}", stored) and stored > NEWEST:
         raise HoldfastError(
-            f"ledger {shown} was made by a newer version of Holdfast (its tables have version "
-            f"{found}, this one knows {NEWEST}); upgrade Holdfast"
+            f"ledger {ledger} was made by a newer version of Holdfast (its tables have version "
+            f"{stored}, but this version of Holdfast knows only {NEWEST}); upgrade Holdfast"
         )
-    raise damaged(shown, f"the version of its tables is {rows!r}")
+    raise damaged(ledger, f"its tables have the unknown version {stored!r}")
 
 
 def is_newest(connection: "Connection") -> bool:
-    """Whether tables that are there are of the newest version; quicker than `version`."""
-    import sqlalchemy as sa
-
-    rows = connection.execute(sa.text(f"SELECT version_num FROM {TABLE}")).scalars().all()
-    return list(rows) == [NEWEST]
+    """Tell whether existing tables are of the newest version; faster than `version`."""
+    return _versions(connection) == [NEWEST]
 
 
 def upgrade(connection: "Connection") -> None:
-    """Bring the tables to the newest version, or make them, within the transaction that is open."""
+    """Create the tables, or upgrade them to the newest version, within the open transaction."""
     from alembic import command
     from alembic.config import Config
 
+    from holdfast.ledger.tables import VERSION
+
     config = Config()
-    place = str(files("holdfast.ledger").joinpath("migrations"))
-    config.set_main_option("script_location", place.replace("%", "%%"))
-    config.set_main_option("version_table", TABLE)
+    folder = str(files("holdfast.ledger").joinpath("migrations"))
+    # A percent sign in the path would be taken for a reference to another option.
+    config.set_main_option("script_location", folder.replace("%", "%%"))
+    config.set_main_option("version_table", VERSION.name)
     config.attributes["connection"] = connection
     command.upgrade(config, NEWEST)
 
 
-def damaged(shown: str, what: str) -> HoldfastError:
-    """The error for content that no version of Holdfast has written."""
-    return HoldfastError(f"ledger {shown} is damaged: {what}; restore it from a backup")
+def damaged(ledger: str, problem: str) -> HoldfastError:
+    """Build the error for content that no version of Holdfast writes.
+
+    Args:
+        ledger: The ledger's name for messages.
+        problem: A clause that says what is wrong.
+    """
+    return HoldfastError(f"ledger {ledger} is damaged: {problem}; restore it from a backup")
+
+
+def _versions(connection: "Connection") -> list[object]:
+    """Read the rows of the table of versions, of which there is one in a sound ledger."""
+    import sqlalchemy as sa
+
+    from holdfast.ledger.tables import VERSION
+
+    return list(connection.execute(sa.select(VERSION.c.version_num)).scalars())

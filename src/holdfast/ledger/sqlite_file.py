@@ -1,4 +1,4 @@
-"""An SQLite ledger's file: read without changing anything beside it, and written safely."""
+"""The file of an SQLite ledger: read without changing anything beside it, and written safely."""
 
 import shutil
 import sqlite3
@@ -7,18 +7,19 @@ import time
 from contextlib import closing, suppress
 from pathlib import Path
 
-WAIT = 60.0  # seconds that a writer or a reader waits for another
-CONVERSION = 1.0  # seconds that a writer waits for others so as to leave the write-ahead log
+WAIT = 60.0  # seconds that a writer or a reader waits for another one
+CONVERSION = 1.0  # seconds that a writer waits for others in order to leave the write-ahead log
 BESIDE = ("-wal", "-journal")  # files that hold a part of the content until it is merged
-ATTEMPTS = 20
+ATTEMPTS = 20  # to copy a file while nobody writes to it
+PAUSE = 0.05  # seconds between two attempts
 
 
 def for_reading(path: Path) -> sqlite3.Connection:
     """Open a database so that nothing is written: neither the file nor one beside it.
 
-    A database in order is opened read-only. Two kinds cannot be: one with a write-ahead log, as the
-    first version of Holdfast wrote, and one whose last writer was killed in the middle. Both are
-    read from a copy, in which SQLite puts them in order.
+    A database in order is opened read-only. Two kinds cannot be opened so: one with a write-ahead
+    log, as the first version of Holdfast wrote, and one whose last writer was killed in the middle.
+    Both are read from a copy, in which SQLite puts them in order.
 
     Args:
         path: The file, which exists.
@@ -27,12 +28,16 @@ def for_reading(path: Path) -> sqlite3.Connection:
         A connection outside of a transaction.
     """
     if _has_log(path):
-        return _copy(path) if _size(path, "-wal") else _open(path, "?mode=ro&immutable=1")
+        if _size(path, "-wal"):
+            return _copy(path)
+        # Everything is merged. SQLite would still create files beside it unless told not to.
+        return _open(path, "?mode=ro&immutable=1")
     try:
         return _open(path, "?mode=ro")
     except sqlite3.OperationalError as error:
-        unfinished = any(_size(path, suffix) for suffix in BESIDE)
-        if unfinished and _kind(error) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
+        # To undo what a killed writer left, SQLite would have to write to the file.
+        is_unfinished = any(_size(path, suffix) for suffix in BESIDE)
+        if is_unfinished and _kind(error) in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
             return _copy(path)
         raise
 
@@ -41,26 +46,29 @@ def for_writing(path: Path, create: bool) -> sqlite3.Connection:
     """Open a database for a writer.
 
     A write-ahead log is given up: it cannot be read on a read-only mount, and it leaves two files
-    beside the ledger, which are forgotten when the ledger is copied. While another process has the
-    database open this is not possible; the next writer does it then.
+    beside the ledger, which are forgotten when the ledger is copied. This is not possible while
+    another process has the database open; then a later writer does it.
 
     Args:
         path: The file.
-        create: Make the file if it does not exist.
+        create: Whether the file is made if it does not exist.
+
+    Returns:
+        A connection outside of a transaction.
     """
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
-        uri=True,
-        timeout=WAIT,
-        isolation_level=None,
-    )
+    if create:
+        mode = "rwc"
+    else:
+        mode = "rw"
+    connection = _connect(path, f"?mode={mode}")
     try:
+        # SQLite checks foreign keys only if it is told to, for each connection.
         connection.execute("PRAGMA foreign_keys=ON")
         if _has_log(path):
-            connection.execute(f"PRAGMA busy_timeout={round(1000 * CONVERSION)}")
+            _set_timeout(connection, CONVERSION)
             with suppress(sqlite3.OperationalError):
                 connection.execute("PRAGMA journal_mode=DELETE")
-            connection.execute(f"PRAGMA busy_timeout={round(1000 * WAIT)}")
+            _set_timeout(connection, WAIT)
     except BaseException:
         connection.close()
         raise
@@ -68,15 +76,33 @@ def for_writing(path: Path, create: bool) -> sqlite3.Connection:
 
 
 def in_memory(source: sqlite3.Connection) -> sqlite3.Connection:
-    """A copy that can be changed without changing the file."""
+    """Copy a database into memory, where it can be changed without changing the file.
+
+    Args:
+        source: A connection to the database.
+
+    Returns:
+        A connection to the copy, outside of a transaction.
+    """
     memory = sqlite3.connect(":memory:", isolation_level=None)
     source.backup(memory)
     return memory
 
 
-def _open(path: Path, how: str) -> sqlite3.Connection:
-    address = path.absolute().as_uri() + how
-    connection = sqlite3.connect(address, uri=True, timeout=WAIT, isolation_level=None)
+def _connect(path: Path, parameters: str) -> sqlite3.Connection:
+    """Connect to a file, without letting Python begin transactions."""
+    url = path.absolute().as_uri() + parameters
+    return sqlite3.connect(url, uri=True, timeout=WAIT, isolation_level=None)
+
+
+def _set_timeout(connection: sqlite3.Connection, seconds: float) -> None:
+    """Set how long a statement waits for other processes. A PRAGMA takes no parameters."""
+    connection.execute(f"PRAGMA busy_timeout={round(1000 * seconds)}")
+
+
+def _open(path: Path, parameters: str) -> sqlite3.Connection:
+    """Connect to a file and read from it, because connecting alone reads nothing."""
+    connection = _connect(path, parameters)
     try:
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
@@ -86,7 +112,7 @@ def _open(path: Path, how: str) -> sqlite3.Connection:
 
 
 def _copy(path: Path) -> sqlite3.Connection:
-    """The content of a file and of those beside it, in memory."""
+    """Copy the content of a file, and of those beside it, into memory."""
     for _ in range(ATTEMPTS):
         before = _state(path)
         with tempfile.TemporaryDirectory() as folder:
@@ -94,34 +120,42 @@ def _copy(path: Path) -> sqlite3.Connection:
             for suffix in ("", *BESIDE):
                 with suppress(FileNotFoundError):
                     shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
-            if _state(path) == before:  # nobody wrote meanwhile
+            # If a writer changed a file meanwhile, the copies do not belong together.
+            if _state(path) == before:
                 with closing(sqlite3.connect(copy)) as opened:
                     return in_memory(opened)
-        time.sleep(0.05)
-    raise sqlite3.OperationalError("it is written to all the time, so that it cannot be copied")
+        time.sleep(PAUSE)
+    raise sqlite3.OperationalError(
+        "other processes wrote to it during every attempt to copy it; try again"
+    )
 
 
-def _state(path: Path) -> list[tuple[int, int]]:
-    out = []
+def _state(path: Path) -> list[tuple[int, int] | None]:
+    """Read size and time of a file and of those beside it; None for one that does not exist."""
+    states: list[tuple[int, int] | None] = []
     for suffix in ("", *BESIDE):
         try:
-            stat = Path(f"{path}{suffix}").stat()
-            out.append((stat.st_size, stat.st_mtime_ns))
+            status = Path(f"{path}{suffix}").stat()
         except FileNotFoundError:
-            out.append((-1, -1))
-    return out
+            states.append(None)
+        else:
+            states.append((status.st_size, status.st_mtime_ns))
+    return states
 
 
 def _has_log(path: Path) -> bool:
-    """Whether the header says that the database has a write-ahead log."""
+    """Tell from the header whether a database has a write-ahead log."""
     try:
         with path.open("rb") as file:
-            return file.read(20)[18:20] == b"\x02\x02"
+            header = file.read(20)
     except FileNotFoundError:
         return False
+    # Bytes 18 and 19 are the versions for writing and reading: 1 is a journal, 2 is a log.
+    return header[18:20] == b"\x02\x02"
 
 
 def _size(path: Path, suffix: str) -> int:
+    """Return the size of a file beside the database in bytes; 0 if there is none."""
     try:
         return Path(f"{path}{suffix}").stat().st_size
     except FileNotFoundError:
@@ -129,4 +163,6 @@ def _size(path: Path, suffix: str) -> int:
 
 
 def _kind(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+    """Return the primary code of an error of SQLite, without the details of its higher bits."""
+    code: int = getattr(error, "sqlite_errorcode", 0)
+    return code & 0xFF

@@ -1,9 +1,17 @@
-"""Metrics of what happens between boundaries (De Lange, van de Ven & Tuytelaars 2023): they show the stability gap.
+"""Metrics of what happens during training, between the ends of tasks: they show the stability gap.
 
-A(j, s) is the score on task j at step s. A minimum over noisy evaluations is biased low: evaluate on the same examples each time and
-look at an interval over seeds.
+A model may lose an old task at the start of each new one and recover by its end. The accuracy
+matrix does not show this, because it is measured at the ends alone.
+
+A(j, s) is the score on task j at step s. A minimum over noisy evaluations is biased downwards, so
+evaluate on the same examples each time and look at an interval over seeds.
+
+References:
+    M. De Lange, G. van de Ven, T. Tuytelaars (2023), Continual evaluation for lifelong learning:
+    identifying the stability gap. ICLR.
 """
 
+import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +22,21 @@ from holdfast.errors import HoldfastError
 
 @dataclass(frozen=True)
 class Curves:
-    """Scores of T tasks at S steps, NaN where not evaluated. `ends[j]`: the step at which task j's training ended.
+    """The scores of T tasks at S steps of training.
 
-    >>> c = Curves(("a", "b"), [1, 2, 3], [[.9, np.nan], [.4, .5], [.7, .9]], [1, 3])
-    >>> min_acc(c), worst_case_accuracy(c), round(average_anytime_accuracy(c), 4)
-    (0.4, 0.65, 0.7167)
+    Args:
+        tasks: Names of the T tasks in the order of training.
+        steps: The S steps at which the model was evaluated, ascending.
+        scores: A(j, s), shape (S, T). NaN if not evaluated.
+        ends: The last step of the training of each task, ascending, shape (T,).
+
+    Raises:
+        HoldfastError: The shapes do not fit, or steps or ends do not increase.
+
+    Example:
+        >>> c = Curves(("a", "b"), [1, 2, 3], [[.9, np.nan], [.4, .5], [.7, .9]], [1, 3])
+        >>> min_acc(c), worst_case_accuracy(c), round(average_anytime_accuracy(c), 4)
+        (0.4, 0.65, 0.7167)
     """
 
     tasks: Sequence[Hashable]
@@ -27,88 +45,204 @@ class Curves:
     ends: Sequence[float]
 
     def __post_init__(self) -> None:
-        a = np.asarray(self.scores, dtype=float)
-        if a.shape != (len(self.steps), len(self.tasks)) or len(self.ends) != len(self.tasks):
+        shape = np.asarray(self.scores, dtype=float).shape
+        expected = (len(self.steps), len(self.tasks))
+        if shape != expected or len(self.ends) != len(self.tasks):
             raise HoldfastError(
-                f"expected scores of shape (steps, tasks) = ({len(self.steps)}, {len(self.tasks)}) and one end a task, "
-                f"got {a.shape} and {len(self.ends)} ends"
+                f"expected scores of shape (steps, tasks) = {expected} and one end per task, "
+                f"got shape {shape} and {len(self.ends)} ends"
             )
         if (np.diff(self.steps) <= 0).any() or (np.diff(self.ends) <= 0).any():
-            raise HoldfastError("steps and ends must increase")
+            raise HoldfastError(
+                "steps and ends must increase; give them in the order of training, each once"
+            )
 
     def array(self) -> np.ndarray:
-        """Scores, (S, T)."""
+        """Return the scores as an array, shape (S, T)."""
         return np.asarray(self.scores, dtype=float)
 
     def current(self, now: float) -> int:
-        """Index of the task in training at step `now`."""
-        return min(int(np.searchsorted(self.ends, now, side="left")), len(self.tasks) - 1)
+        """Return the index of the task that is in training at step `now`."""
+        # After the last end it is still the last task.
+        index = int(np.searchsorted(self.ends, now, side="left"))
+        return min(index, len(self.tasks) - 1)
 
     def until(self, now: float | None) -> float:
-        """`now`, by default the last step."""
-        return self.steps[-1] if now is None else now
+        """Return `now`, or the last step if it is None."""
+        if now is None:
+            return self.steps[-1]
+        return now
 
 
 def min_acc(c: Curves, now: float | None = None) -> float:
-    """min-ACC_i(now) = 1/(i−1) Σ_{j<i} min over steps end_j < s ≤ now of A(j, s); i is the task in training. NaN during the first."""
+    """Compute the mean of the lowest scores that earlier tasks have had since they were learnt.
+
+    min-ACC_i(now) = 1/(i−1) Σ_{j<i} min over steps end_j < s ≤ now of A(j, s), with i the task in
+    training at step `now`.
+
+    Args:
+        c: The scores during training.
+        now: The step up to which scores count. By default the last one.
+
+    Returns:
+        The mean over earlier tasks, in units of the score. NaN during the first task, and if an
+        earlier task was not evaluated after its training.
+
+    Example:
+        >>> c = Curves(("a", "b"), [1, 2, 3], [[.9, np.nan], [.4, .5], [.7, .9]], [1, 3])
+        >>> min_acc(c)
+        0.4
+
+    References:
+        M. De Lange, G. van de Ven, T. Tuytelaars (2023), Continual evaluation for lifelong
+        learning: identifying the stability gap. ICLR.
+    """
     now = c.until(now)
-    a, s, i = c.array(), np.asarray(c.steps), c.current(now)
-    lows = []
-    for j in range(i):
-        seen = a[(s > c.ends[j]) & (s <= now), j]
-        seen = seen[~np.isnan(seen)]
-        lows.append(float(seen.min()) if len(seen) else float("nan"))
-    return float(np.mean(lows)) if lows else float("nan")
+    scores = c.array()
+    steps = np.asarray(c.steps)
+    lowest = []
+    for j in range(c.current(now)):
+        # The step at which the training of task j ended does not count: nothing was forgotten yet.
+        since_learnt = scores[(steps > c.ends[j]) & (steps <= now), j]
+        evaluated = since_learnt[~np.isnan(since_learnt)]
+        # The mean is not known if the score of one task is not.
+        if not len(evaluated):
+            return math.nan
+        lowest.append(float(evaluated.min()))
+    if not lowest:
+        return math.nan
+    return float(np.mean(lowest))
 
 
 def worst_case_accuracy(c: Curves, now: float | None = None) -> float:
-    """WC-ACC = A(i, now)/i + (1 − 1/i) min-ACC_i(now), and A(1, now) for i = 1."""
+    """Compute WC-ACC: the current task's score, averaged with the lowest scores of earlier tasks.
+
+    WC-ACC = A(i, now)/i + (1 − 1/i) min-ACC_i(now), and A(1, now) for i = 1, with i the task in
+    training at step `now`.
+
+    Args:
+        c: The scores during training.
+        now: The step at which it is computed. By default the last one.
+
+    Returns:
+        WC-ACC, in units of the score. NaN if a score that it needs was not evaluated.
+
+    Example:
+        >>> c = Curves(("a", "b"), [1, 2, 3], [[.9, np.nan], [.4, .5], [.7, .9]], [1, 3])
+        >>> worst_case_accuracy(c)
+        0.65
+
+    References:
+        M. De Lange, G. van de Ven, T. Tuytelaars (2023), Continual evaluation for lifelong
+        learning: identifying the stability gap. ICLR.
+    """
     now = c.until(now)
     i = c.current(now)
-    at = np.flatnonzero(np.asarray(c.steps) <= now)
-    if not len(at):
-        return float("nan")
-    here = float(c.array()[at[-1], i])
-    return here if i == 0 else here / (i + 1) + (1 - 1 / (i + 1)) * min_acc(c, now)
+    evaluations = np.flatnonzero(np.asarray(c.steps) <= now)
+    if not len(evaluations):
+        return math.nan
+    # The newest evaluation at or before `now` counts as the current one.
+    current_score = float(c.array()[evaluations[-1], i])
+    if i == 0:
+        return current_score
+    # i counts from 0 here and from 1 in the formula.
+    return current_score / (i + 1) + (1 - 1 / (i + 1)) * min_acc(c, now)
 
 
 def windowed_forgetting(c: Curves, window: float) -> float:
-    """WF^w: the largest drop A(j, s) − A(j, s') with s < s' inside a window of w steps (s' − s < w), mean over tasks.
+    """Compute WF^w: the largest drop within a window of steps, averaged over tasks.
 
-    >>> windowed_forgetting(Curves(("a",), [1, 2, 3], [[.9], [.5], [.8]], [3]), 2)
-    0.4
+    For each task it is the largest A(j, s) − A(j, s') with s < s' and s' − s < w.
+
+    Args:
+        c: The scores during training.
+        window: Length w of the window in steps.
+
+    Returns:
+        The mean over tasks that were evaluated, at least 0. NaN if there are none.
+
+    Example:
+        >>> windowed_forgetting(Curves(("a",), [1, 2, 3], [[.9], [.5], [.8]], [3]), 2)
+        0.4
+
+    References:
+        M. De Lange, G. van de Ven, T. Tuytelaars (2023), Continual evaluation for lifelong
+        learning: identifying the stability gap. ICLR.
     """
     return _windowed(c, window, -1.0)
 
 
 def windowed_plasticity(c: Curves, window: float) -> float:
-    """WP^w: the largest rise inside a window of w steps, mean over tasks.
+    """Compute WP^w: the largest rise within a window of steps, averaged over tasks.
 
-    >>> windowed_plasticity(Curves(("a",), [1, 2, 3], [[.9], [.5], [.8]], [3]), 2)
-    0.3
+    For each task it is the largest A(j, s') − A(j, s) with s < s' and s' − s < w.
+
+    Args:
+        c: The scores during training.
+        window: Length w of the window in steps.
+
+    Returns:
+        The mean over tasks that were evaluated, at least 0. NaN if there are none.
+
+    Example:
+        >>> windowed_plasticity(Curves(("a",), [1, 2, 3], [[.9], [.5], [.8]], [3]), 2)
+        0.3
+
+    References:
+        M. De Lange, G. van de Ven, T. Tuytelaars (2023), Continual evaluation for lifelong
+        learning: identifying the stability gap. ICLR.
     """
     return _windowed(c, window, 1.0)
 
 
 def _windowed(c: Curves, window: float, sign: float) -> float:
-    a, s = c.array() * sign, np.asarray(c.steps, dtype=float)
+    """Average the largest change in the direction of `sign` within a window over tasks."""
+    # With the scores negated, a drop is a rise.
+    signed = c.array() * sign
+    steps = np.asarray(c.steps, dtype=float)
     largest = []
     for j in range(len(c.tasks)):
-        known = ~np.isnan(a[:, j])
-        values, at = a[known, j], s[known]
-        if not len(values):
-            continue
-        gains = [0.0]
-        for k in range(1, len(values)):
-            inside = values[:k][at[k] - at[:k] < window]
-            if len(inside):
-                gains.append(float(values[k] - inside.min()))
-        largest.append(max(gains))
-    return round(float(np.mean(largest)), 12) if largest else float("nan")
+        # A task that was never evaluated is left out of the mean.
+        known = ~np.isnan(signed[:, j])
+        if known.any():
+            largest.append(_largest_rise(signed[known, j], steps[known], window))
+    if not largest:
+        return math.nan
+    # Rounding removes the last bits, in which 0.9 − 0.5 differs from 0.4.
+    return round(float(np.mean(largest)), 12)
+
+
+def _largest_rise(values: np.ndarray, steps: np.ndarray, window: float) -> float:
+    """Find the largest rise from an earlier value that is less than `window` steps away."""
+    largest = 0.0
+    for k in range(1, len(values)):
+        in_window = values[:k][steps[k] - steps[:k] < window]
+        if len(in_window):
+            largest = max(largest, float(values[k] - in_window.min()))
+    return largest
 
 
 def average_anytime_accuracy(c: Curves) -> float:
-    """AAA: mean over steps of the mean over the tasks seen so far (begun by then); NaN where a seen task lacks its score."""
-    a = c.array()
-    rows = [float(np.mean(a[k, : c.current(s) + 1])) for k, s in enumerate(c.steps)]
-    return float(np.mean(rows)) if rows else float("nan")
+    """Compute AAA: the mean over steps of the mean score on the tasks seen so far.
+
+    A task counts from the step at which its training begins.
+
+    Args:
+        c: The scores during training.
+
+    Returns:
+        AAA, in units of the score. NaN if a task that was seen lacks its score at a step.
+
+    Example:
+        >>> c = Curves(("a", "b"), [1, 2, 3], [[.9, np.nan], [.4, .5], [.7, .9]], [1, 3])
+        >>> round(average_anytime_accuracy(c), 4)
+        0.7167
+    """
+    scores = c.array()  # (S, T)
+    by_step = []
+    for row, step in zip(scores, c.steps, strict=True):
+        seen = c.current(step) + 1
+        by_step.append(float(np.mean(row[:seen])))
+    if not by_step:
+        return math.nan
+    return float(np.mean(by_step))

@@ -1,11 +1,11 @@
-"""Draws of what else could have been measured, with test examples or clusters of them drawn anew.
+"""Random reweightings of the test examples: what else could have been measured.
 
 An ordinary bootstrap has two faults here. It leaves out units, so a task that has few clusters may
 lose all of them and have no score. And it only draws what was seen: if none of 200 examples
 changed, no draw has a change, and the interval has no width.
 
-So units keep random weights above 0 instead (the Bayesian bootstrap), and the sample is completed
-by one more unit with the worst outcome that is possible. A unit is an example, or a cluster if
+Therefore units keep random weights above 0 instead (the Bayesian bootstrap), and the sample is
+completed by one more unit with the worst possible outcome. A unit is an example, or a cluster if
 clusters are known. For one sample this is Gaffke's bound for the mean of bounded variables, which
 for scores of 0 and 1 is the exact bound of Clopper and Pearson. For several samples the unit is
 added where it weighs most, as Fay and Feuer do for weighted sums of rare events.
@@ -18,105 +18,38 @@ References:
     in Medicine 16(7).
 """
 
-from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from holdfast.metrics.matrix import AccuracyMatrix
+from holdfast.metrics.units import Units, units_of
 
-BLOCK = 4_000_000  # numbers that are held at once
-FEWEST_DRAWS, MOST_DRAWS, MOST_NUMBERS = 10_000, 200_000, 1_000_000
-MOST_VALUES = 512  # distinct values up to which each keeps its own
-
-
-@dataclass(frozen=True)
-class Units:
-    """Units of which the sum and the number of examples count.
-
-    Args:
-        totals: Sums of scores, shape (A, U): one row per model that was evaluated.
-        sizes: Examples in each unit, shape (U,).
-        counts: How many units are alike in this, shape (U,).
-        names: What tells the units from others, shape (U,); the same cluster in two tasks has one
-            name.
-    """
-
-    totals: np.ndarray
-    sizes: np.ndarray
-    counts: np.ndarray
-    names: tuple[Hashable, ...]
-
-    @property
-    def number(self) -> int:
-        """Number of independent units."""
-        return round(float(self.counts.sum()))
-
-    @property
-    def largest(self) -> float:
-        """Examples in the largest unit."""
-        return float(self.sizes.max())
-
-    def scores(self, weights: np.ndarray, extra: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-        """Mean scores under some weights, completed by one more unit.
-
-        Args:
-            weights: Of the units, shape (B, U).
-            extra: Weight of the unit that is added, shape (B,); 0 to add none.
-            outcome: Score of each of its examples in each row, shape (A,).
-
-        Returns:
-            Shape (B, A).
-        """
-        more = (extra * self.largest)[:, None]
-        return (weights @ self.totals.T + more * outcome) / ((weights @ self.sizes)[:, None] + more)
-
-
-def units_of(rows: np.ndarray, clusters: np.ndarray | None, task: Hashable = None) -> Units:
-    """The units behind the scores of single examples.
-
-    Args:
-        rows: Scores, shape (A, N): one row per model, all on the same examples.
-        clusters: What each example belongs to, shape (N,); None if examples are independent.
-        task: Name under which independent examples are told from those of other tasks.
-    """
-    if clusters is None:
-        values, counts = np.unique(rows, axis=1, return_counts=True)
-        weights = counts.astype(float)
-        if len(rows) == 1 and values.shape[1] > MOST_VALUES:
-            values, weights = _on_a_grid(rows[0])
-        names: tuple[Hashable, ...] = tuple((task, k) for k in range(values.shape[1]))
-        return Units(values, np.ones(values.shape[1]), weights, names)
-    labels, index = np.unique(np.asarray(clusters).astype(str), return_inverse=True)
-    sizes = np.bincount(index).astype(float)
-    totals = np.stack([np.bincount(index, row) for row in rows])
-    return Units(totals, sizes, np.ones(len(sizes)), tuple(str(label) for label in labels))
-
-
-def _on_a_grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Many values as counts on a grid, (1, G) and (G,).
-
-    Each is split between its two neighbours, so that the mean stays and the spread can only grow.
-    """
-    low, high = float(values.min()), float(values.max())
-    place = (values - low) / (high - low) * (MOST_VALUES - 1)
-    left = np.clip(place.astype(int), 0, MOST_VALUES - 2)
-    part = place - left
-    counts = np.bincount(left, 1 - part, MOST_VALUES) + np.bincount(left + 1, part, MOST_VALUES)
-    return np.linspace(low, high, MOST_VALUES)[None], counts
+BLOCK = 4_000_000  # how many weights are in memory at once
+FEWEST_DRAWS = 10_000
+MOST_DRAWS = 200_000
+MOST_WEIGHTS = 1_000_000  # drawn for one interval, unless that would be too few draws
+ByTask = dict[Hashable, np.ndarray]
 
 
 def mean_bounds(units: Units, reach: float, confidence: float) -> tuple[float, float]:
-    """Bounds for the mean of differences that lie between −`reach` and `reach`.
+    """Compute bounds for the mean of differences that lie between −`reach` and `reach`.
 
     Args:
-        units: Units of one row of differences.
+        units: The units of one row of differences.
         reach: Largest possible size of a difference.
-        confidence: Of both bounds together, in (0, 1).
+        confidence: Confidence of both bounds together, in (0, 1).
+
+    Returns:
+        The lower and the upper bound.
     """
     number = len(units.sizes)
-    draws = int(np.clip(MOST_NUMBERS // number, FEWEST_DRAWS, MOST_DRAWS))
-    rng, lows, highs = np.random.default_rng(0), [], []
+    draws = int(np.clip(MOST_WEIGHTS // number, FEWEST_DRAWS, MOST_DRAWS))
+    # The seed is fixed, so that the same results always have the same bounds.
+    rng = np.random.default_rng(0)
+    lows = []
+    highs = []
+    # The added unit has the worst outcome for the lower bound, and the best for the upper.
     for weights, extra in _weights(rng, units.counts, draws):
         lows.append(units.scores(weights, extra, np.array([-reach])))
         highs.append(units.scores(weights, extra, np.array([reach])))
@@ -131,23 +64,35 @@ def share_bounds(
     after: tuple[float, int],
     confidence: float,
 ) -> tuple[float, float]:
-    """Bounds for the change of a mean score that two independent samples measured.
+    """Compute bounds for the change of a mean score that two independent samples measured.
 
-    Each side takes its exact bound at a random level, which is the melding of two bounds (M. P.
-    Fay, M. A. Proschan, E. Brittain 2015, Biometrics 71(1)). Scores between 0 and 1 spread less
-    than right and wrong answers with the same mean, so they are treated as such.
+    Each side takes its exact bound at a random level, which is the melding of two bounds. Scores
+    between 0 and 1 spread less than right and wrong answers with the same mean, so they are treated
+    as right and wrong answers.
 
     Args:
-        before: Mean score in [0, 1] and number of examples.
-        after: The same of the later model.
-        confidence: Of both bounds together, in (0, 1).
+        before: Mean score in [0, 1] and number of examples of the earlier model.
+        after: Mean score in [0, 1] and number of examples of the later model.
+        confidence: Confidence of both bounds together, in (0, 1).
+
+    Returns:
+        The lower and the upper bound.
+
+    References:
+        M. P. Fay, M. A. Proschan, E. Brittain (2015), Combining one-sample confidence procedures
+        for inference in the two-sample case. Biometrics 71(1).
     """
     rng = np.random.default_rng(0)
 
     def drawn(side: tuple[float, int], upper: bool) -> np.ndarray:
-        right, wrong = side[0] * side[1], (1 - side[0]) * side[1]
-        one = rng.standard_gamma(right + upper, MOST_DRAWS)
-        return one / (one + rng.standard_gamma(wrong + (not upper), MOST_DRAWS))
+        """Draw from the beta distribution of a Clopper-Pearson bound, as a ratio of gammas."""
+        share, examples = side
+        right = share * examples
+        wrong = (1 - share) * examples
+        # The upper bound has one more right answer, the lower bound one more wrong one.
+        right_weight = rng.standard_gamma(right + upper, MOST_DRAWS)
+        wrong_weight = rng.standard_gamma(wrong + (not upper), MOST_DRAWS)
+        return right_weight / (right_weight + wrong_weight)
 
     tail = (1 - confidence) / 2
     low = np.quantile(drawn(after, False) - drawn(before, True), tail)
@@ -160,80 +105,121 @@ def _weights(
     counts: np.ndarray,
     draws: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Random weights of units (B, U) and of the added unit (B,), in blocks that fit into memory."""
-    size = max(1, BLOCK // len(counts))
+    """Draw weights of the units, (B, U), and of the added unit, (B,), in blocks of B draws."""
+    units = len(counts)
+    size = max(1, BLOCK // units)
     for start in range(0, draws, size):
         block = min(size, draws - start)
-        yield rng.standard_gamma(counts, (block, len(counts))), rng.standard_exponential(block)
+        # The weights of `count` equal units add up to a gamma variable with that shape.
+        weights = rng.standard_gamma(counts, (block, units))
+        extra = rng.standard_exponential(block)
+        yield weights, extra
 
 
 class Resampler:
-    """Score tables drawn anew for a whole matrix.
+    """Draws tables of scores for a whole matrix.
+
+    All rows of a task share the weights of a draw, so models that saw the same examples stay
+    paired. A cluster that occurs in several tasks has the same weight in each of them.
 
     Args:
         m: A matrix that has the results of each example in every cell.
     """
 
     def __init__(self, m: AccuracyMatrix) -> None:
-        kept = {t: m.results(t) for t in m.tasks if m.results(t)}
-        self.rows = {t: tuple(found) for t, found in kept.items()}
-        self.units = {}
-        for t, found in kept.items():
-            self.units[t] = units_of(np.stack(list(found.values())), m.clusters.get(t), t)
-        counts = {n: c for u in self.units.values() for n, c in zip(u.names, u.counts, strict=True)}
-        place = {name: k for k, name in enumerate(counts)}
+        self.rows: dict[Hashable, tuple[Hashable | None, ...]] = {}
+        self.units: dict[Hashable, Units] = {}
+        kinds = set()
+        for task in m.tasks:
+            results = m.results(task)
+            if not results:
+                continue
+            clusters = m.clusters.get(task)
+            self.rows[task] = tuple(results)
+            self.units[task] = units_of(np.stack(list(results.values())), clusters, task)
+            kinds.add("examples" if clusters is None else "clusters")
+        self.varies = " and ".join(sorted(kinds))
+        self._count_units()
+
+    def _count_units(self) -> None:
+        """Give each unit one place among the weights, also if it is in several tasks."""
+        counts: dict[Hashable, float] = {}
+        for units in self.units.values():
+            counts.update(zip(units.names, units.counts, strict=True))
+        place = {name: position for position, name in enumerate(counts)}
         self._counts = np.array(list(counts.values()))
-        self._places = {t: np.array([place[n] for n in u.names]) for t, u in self.units.items()}
-        clustered = [t in m.clusters for t in kept]
-        kinds = {True: "clusters", False: "examples"}
-        self.varies = " and ".join(kinds[c] for c in sorted(set(clustered), reverse=True))
+        self._places: ByTask = {}
+        for task, units in self.units.items():
+            self._places[task] = np.array([place[name] for name in units.names])
         self.number = round(float(self._counts.sum()))
 
     def related(self) -> list[tuple[Hashable, ...]]:
-        """Groups of tasks that share clusters, directly or through others."""
+        """Group the tasks that share clusters, directly or through other tasks."""
         groups: list[tuple[set[Hashable], tuple[Hashable, ...]]] = []
-        for task, u in self.units.items():
-            names: set[Hashable] = set(u.names)
+        for task, units in self.units.items():
+            names: set[Hashable] = set(units.names)
             tasks: tuple[Hashable, ...] = (task,)
+            # The task may connect several groups, which become one with it.
             for group in [g for g in groups if g[0] & names]:
-                names, tasks = names | group[0], group[1] + tasks
+                names |= group[0]
+                tasks = group[1] + tasks
                 groups.remove(group)
             groups.append((names, tasks))
         return [tasks for _, tasks in groups]
 
-    def typical(self, added: Mapping[Hashable, np.ndarray]) -> dict[Hashable, np.ndarray]:
-        """The scores if one more unit of average weight were added; see `draws`."""
-        found = {}
-        for t, u in self.units.items():
-            outcome = added.get(t, np.zeros(len(u.totals)))
-            found[t] = u.scores(u.counts[None], np.full(1, float(t in added)), outcome)[0]
-        return found
-
-    def draws(
-        self, added: tuple[Mapping[Hashable, np.ndarray], ...], number: int, seed: int
-    ) -> Iterator[tuple[dict[Hashable, np.ndarray], ...]]:
-        """Scores of each task's rows (A,) in each draw, once per way of completing the sample.
+    def typical(self, added: Mapping[Hashable, np.ndarray]) -> ByTask:
+        """Compute the scores if one more unit of average weight were added.
 
         Args:
-            added: For each way, the outcome of the added unit in each row (A,) of the tasks that it
-                is in.
+            added: For each task that the unit is in, its outcome in each row of the task, (A,).
+
+        Returns:
+            The scores of each task's rows, (A,).
+        """
+        scores = {}
+        for task, units in self.units.items():
+            outcome = added.get(task, np.zeros(len(units.totals)))
+            extra = np.full(1, float(task in added))
+            scores[task] = units.scores(units.counts[None], extra, outcome)[0]
+        return scores
+
+    def draws(
+        self,
+        added: Sequence[Mapping[Hashable, np.ndarray]],
+        number: int,
+        seed: int,
+    ) -> Iterator[tuple[ByTask, ...]]:
+        """Draw the scores of each task's rows, (A,), once per way of completing the sample.
+
+        Args:
+            added: The ways. Each has, for the tasks that the added unit is in, its outcome in each
+                row of the task, (A,).
             number: Number of draws.
-            seed: Of the draws.
+            seed: Seed of the draws.
+
+        Yields:
+            For each draw, the scores by task in each of the ways.
         """
         for weights, extra in _weights(np.random.default_rng(seed), self._counts, number):
             tables = [self._table(weights, extra, way) for way in added]
-            for k in range(len(weights)):
-                yield tuple({t: scores[k] for t, scores in table.items()} for table in tables)
+            for draw in range(len(weights)):
+                yield tuple(_row(table, draw) for table in tables)
 
     def _table(
         self,
         weights: np.ndarray,
         extra: np.ndarray,
         added: Mapping[Hashable, np.ndarray],
-    ) -> dict[Hashable, np.ndarray]:
-        """Scores by task (B, A)."""
-        found = {}
-        for t, u in self.units.items():
-            outcome = added.get(t, np.zeros(len(u.totals)))
-            found[t] = u.scores(weights[:, self._places[t]], extra * (t in added), outcome)
-        return found
+    ) -> ByTask:
+        """Compute the scores of each task's rows in a block of draws, (B, A)."""
+        table = {}
+        for task, units in self.units.items():
+            outcome = added.get(task, np.zeros(len(units.totals)))
+            own_weights = weights[:, self._places[task]]
+            table[task] = units.scores(own_weights, extra * (task in added), outcome)
+        return table
+
+
+def _row(table: ByTask, draw: int) -> ByTask:
+    """Take one draw from a table."""
+    return {task: scores[draw] for task, scores in table.items()}

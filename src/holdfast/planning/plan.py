@@ -1,4 +1,4 @@
-"""A plan: an order, what it predicts, and how stable it is under the noise of the probe."""
+"""A plan: an order of tasks, what it predicts, and how stable it is under the probe's noise."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,21 +8,33 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import HoldfastError, one_of
-from holdfast.planning.matrix import Probe
-from holdfast.planning.ordering import EXACT, Constraints, best_order, exact_order, order_value
+from holdfast.planning.constraints import Constraints
+from holdfast.planning.exact import exact_order
+from holdfast.planning.ordering import EXACT, best_order
+from holdfast.planning.probe import Probe
 from holdfast.planning.schedulers import SCHEDULERS
+from holdfast.planning.value import order_value
 
 RESAMPLES = 200
 RESAMPLED_EXACTLY = 12  # tasks up to which resampled problems are solved exactly
+MOST_RIVALS = 5
+BY_VALUE = ("linear-ordering", "backward-ordering")  # the schedulers that solve such a problem
+Rivals = tuple[tuple[tuple[str, ...], float], ...]
 
 
 @dataclass(frozen=True)
 class Plan:
     """An order of tasks and what is known of it.
 
-    `objective`: Σ C[k, i] over pairs k before i (claims ranks, not scores). `predicted`: task → the change that the pairs add up to.
-    `stays_best`: share of resampled probes in which this order is still the best (None: no noise is known); `rivals`: the best orders of
-    those probes with their shares, most frequent first; `ties`: how many orders reach the same objective on the mean (None: not counted).
+    Args:
+        scheduler: The rule that made the order.
+        order: Names of the tasks, first to last.
+        objective: Σ C[k, i] over all pairs with k before i. It ranks orders and is no score.
+        predicted: For each task, the change that its pairs add up to, in units of the score.
+        stays_best: Share of resampled probes for which the scheduler gives this order again. None
+            if no noise is known.
+        rivals: The most frequent orders of resampled probes with their shares.
+        ties: How many orders have the same objective. None if they were not counted.
     """
 
     scheduler: str
@@ -30,18 +42,18 @@ class Plan:
     objective: float
     predicted: dict[str, float]
     stays_best: float | None = None
-    rivals: tuple[tuple[tuple[str, ...], float], ...] = ()
+    rivals: Rivals = ()
     ties: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Plain values."""
+        """Return the plan as plain values."""
         return {
             "scheduler": self.scheduler,
             "order": list(self.order),
             "objective": self.objective,
             "predicted": self.predicted,
             "stays_best": self.stays_best,
-            "rivals": [{"order": list(o), "share": s} for o, s in self.rivals],
+            "rivals": [{"order": list(order), "share": share} for order, share in self.rivals],
             "ties": self.ties,
         }
 
@@ -55,153 +67,132 @@ def make_plan(
     noise: float | None = None,
     resamples: int = RESAMPLES,
 ) -> Plan:
-    """The order of a scheduler, with its prediction and stability.
+    """Order tasks by a scheduler, and say what the order predicts and how stable it is.
 
-    `constraints`: texts such as "A before B". `noise`: the standard error of an entry of B, where the probe has one seed only.
+    Args:
+        probe: The transfer between tasks.
+        scheduler: A key of `SCHEDULERS`.
+        constraints: Texts such as "A before B". By default every order is allowed.
+        seed: Seed of local search, resampling and the random scheduler.
+        noise: Standard error of an entry of B. By default it follows from the seeds of the probe,
+            and is not known if there is only one.
+        resamples: How often the probe is resampled to see whether the order stays.
 
-    >>> b = np.array([[0, -0.1], [-0.3, 0]])  # learning x after y costs y 0.1, learning y after x costs x 0.3
-    >>> make_plan(Probe(("x", "y"), b[None])).order
-    ('y', 'x')
+    Returns:
+        The plan.
+
+    Raises:
+        HoldfastError: An argument cannot be used, or the probe lacks the scheduler's signal.
+
+    Example:
+        >>> b = np.array([[0, -0.1], [-0.3, 0]])  # y after x costs x 0.3, x after y costs y 0.1
+        >>> make_plan(Probe(("x", "y"), b[None])).order
+        ('y', 'x')
     """
     rules = Constraints.parse(probe.names, constraints)
     order = SCHEDULERS[one_of("scheduler", scheduler, SCHEDULERS)](probe, rules, seed)
     c = probe.values().mean(0)
-    exact = scheduler == "linear-ordering" and len(c) <= EXACT
-    stays, rivals = _stability(probe, scheduler, order, rules, seed, noise, resamples)
+    ties = None
+    # Only the exact solution knows how many orders are as good.
+    if scheduler == "linear-ordering" and len(c) <= EXACT:
+        ties = int(exact_order(c, rules)[1])
+    resampling = _Resampling(probe=probe, scheduler=scheduler, rules=rules, seed=seed, noise=noise)
+    stays_best, rivals = resampling.stability(order, resamples)
     return Plan(
-        scheduler,
-        tuple(probe.names[k] for k in order),
-        order_value(c, order),
-        _predicted(probe, order),
-        stays,
-        rivals,
-        int(exact_order(c, rules)[1]) if exact else None,
+        scheduler=scheduler,
+        order=tuple(probe.names[task] for task in order),
+        objective=order_value(c, order),
+        predicted=_predicted(probe, order),
+        stays_best=stays_best,
+        rivals=rivals,
+        ties=ties,
     )
 
 
 def _predicted(probe: Probe, order: Sequence[int]) -> dict[str, float]:
-    """Task → what those after it do to it, and those before it give to it."""
+    """Add up, for each task, what later tasks do to it and what earlier tasks give to it."""
     b = probe.backward.mean(0)
-    out = {}
-    for at, k in enumerate(order):
-        change = sum(b[i, k] for i in order[at + 1 :])
+    changes = {}
+    for place, task in enumerate(order):
+        change = sum(b[later, task] for later in order[place + 1 :])
         if probe.forward is not None:
-            change += sum(probe.forward.mean(0)[j, k] for j in order[:at])
-        out[probe.names[k]] = float(change)
-    return out
-
-
-def _stability(
-    probe: Probe,
-    scheduler: str,
-    order: list[int],
-    rules: Constraints,
-    seed: int,
-    noise: float | None,
-    resamples: int,
-) -> tuple[float | None, tuple[tuple[tuple[str, ...], float], ...]]:
-    """How often the order stays that of the scheduler when the probe is resampled: its seeds, or its entries within `noise`."""
-    if scheduler == "random" or (probe.seeds < 2 and noise is None):
-        return None, ()
-    if noise is not None and not noise > 0:
-        raise HoldfastError(f"noise is the standard error of an entry of B, above 0, got {noise}")
-    rng = np.random.default_rng([seed, 1])
-    found: Counter[tuple[int, ...]] = Counter()
-    for _ in range(resamples):
-        found[tuple(_reordered(_resampled(probe, rng, noise), scheduler, rules, seed))] += 1
-    names = [(tuple(probe.names[k] for k in o), n / resamples) for o, n in found.most_common(5)]
-    return found[tuple(order)] / resamples, tuple(names)
-
-
-def _reordered(probe: Probe, scheduler: str, rules: Constraints, seed: int) -> list[int]:
-    if (
-        scheduler in ("linear-ordering", "backward-ordering")
-        and len(probe.names) > RESAMPLED_EXACTLY
-    ):
-        c = probe.values(scheduler == "backward-ordering").mean(0)
-        return best_order(c, rules, exact=False, seed=seed)
-    return SCHEDULERS[scheduler](probe, rules, seed)
-
-
-def _resampled(probe: Probe, rng: np.random.Generator, noise: float | None) -> Probe:
-    """Means drawn around the measured ones with their standard errors (over seeds, or as given)."""
-
-    def draw(values: np.ndarray, error: float | None) -> np.ndarray:
-        spread = values.std(0, ddof=1) / np.sqrt(len(values)) if error is None else error
-        return (values.mean(0) + rng.normal(size=values.shape[1:]) * spread)[None]
-
-    signals = {k: draw(v, None) if len(v) > 1 else v for k, v in probe.signals.items()}
-    ahead = None if probe.forward is None else draw(probe.forward, noise)
-    return Probe(probe.names, draw(probe.backward, noise), ahead, probe.estimator, signals)
+            fw = probe.forward.mean(0)
+            change += sum(fw[earlier, task] for earlier in order[:place])
+        changes[probe.names[task]] = float(change)
+    return changes
 
 
 @dataclass(frozen=True)
-class Stages:
-    """Groups of tasks to train together, in order. `inside`: mean mutual transfer in each group; `objective`: of the order of groups."""
+class _Resampling:
+    """How often a scheduler gives the same order if the probe is drawn anew within its noise.
 
-    groups: tuple[tuple[str, ...], ...]
-    inside: tuple[float, ...]
-    objective: float
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values."""
-        return {
-            "stages": [list(g) for g in self.groups],
-            "inside": list(self.inside),
-            "objective": self.objective,
-        }
-
-
-def make_stages(probe: Probe, constraints: Sequence[str] = ()) -> Stages:
-    """Groups of tasks that help each other, ordered as a linear ordering problem over groups.
-
-    Groups are merged, best pair first, while the mean of C[a, b] + C[b, a] between them is above 0 (average linkage). A constraint
-    "A before B" keeps A and B in different groups.
+    Args:
+        probe: The transfer between tasks.
+        scheduler: A key of `SCHEDULERS`.
+        rules: Which orders are allowed.
+        seed: Seed of the draws and of the scheduler.
+        noise: Standard error of an entry, or None to take it from the seeds of the probe.
     """
-    rules = Constraints.parse(probe.names, constraints)
-    c = probe.values().mean(0)
-    mutual = np.where(rules.before | rules.before.T, -np.inf, c + c.T)
-    groups = [[k] for k in range(len(c))]
-    while len(groups) > 1:
-        pairs = [
-            (float(mutual[np.ix_(a, b)].mean()), x, y)
-            for y, b in enumerate(groups)
-            for x, a in enumerate(groups[:y])
-            if _fit(a, b, groups, rules)
-        ]
-        gain, x, y = max(pairs, default=(0.0, 0, 0))
-        if gain <= 0:
-            break
-        groups[x] += groups.pop(y)
-    between = np.array([[c[np.ix_(a, b)].sum() for b in groups] for a in groups])
-    np.fill_diagonal(between, 0)
-    apart = Constraints(_group_rules(groups, rules))
-    order = best_order(between, apart)
-    inside = [_mean_inside(mutual, groups[g]) for g in order]
-    return Stages(
-        tuple(tuple(probe.names[k] for k in groups[g]) for g in order),
-        tuple(inside),
-        order_value(between, order),
-    )
+
+    probe: Probe
+    scheduler: str
+    rules: Constraints
+    seed: int
+    noise: float | None
+
+    def stability(self, order: Sequence[int], resamples: int) -> tuple[float | None, Rivals]:
+        """Compute how often an order stays, and which orders take its place."""
+        # A random order follows its seed alone, and a single seed has no spread.
+        is_noise_known = self.probe.seeds > 1 or self.noise is not None
+        if self.scheduler == "random" or not is_noise_known:
+            return None, ()
+        if self.noise is not None and not self.noise > 0:
+            raise HoldfastError(
+                f"noise is the standard error of an entry of B, above 0, got {self.noise}"
+            )
+        # With a seed of its own, resampling does not repeat the numbers of the scheduler.
+        rng = np.random.default_rng([self.seed, 1])
+        counts: Counter[tuple[int, ...]] = Counter()
+        for _ in range(resamples):
+            counts[tuple(self._order_of(self._draw(rng)))] += 1
+        rivals = []
+        for other, count in counts.most_common(MOST_RIVALS):
+            names = tuple(self.probe.names[task] for task in other)
+            rivals.append((names, count / resamples))
+        return counts[tuple(order)] / resamples, tuple(rivals)
+
+    def _order_of(self, probe: Probe) -> list[int]:
+        """Order the tasks of a resampled probe."""
+        # The exact solution of many tasks is too slow to be repeated for each resample.
+        if self.scheduler in BY_VALUE and len(probe.names) > RESAMPLED_EXACTLY:
+            c = probe.values(backward_only=self.scheduler == "backward-ordering").mean(0)
+            return best_order(c, self.rules, exact=False, seed=self.seed)
+        return SCHEDULERS[self.scheduler](probe, self.rules, self.seed)
+
+    def _draw(self, rng: np.random.Generator) -> Probe:
+        """Draw a probe of one seed around the measured means, with their standard errors."""
+        signals = {}
+        for name, values in self.probe.signals.items():
+            # `noise` is about transfer, so signals of one seed keep their values.
+            signals[name] = values
+            if len(values) > 1:
+                signals[name] = _drawn_mean(values, None, rng)
+        forward = None
+        if self.probe.forward is not None:
+            forward = _drawn_mean(self.probe.forward, self.noise, rng)
+        return Probe(
+            names=self.probe.names,
+            backward=_drawn_mean(self.probe.backward, self.noise, rng),
+            forward=forward,
+            estimator=self.probe.estimator,
+            signals=signals,
+        )
 
 
-def _group_rules(groups: Sequence[Sequence[int]], rules: Constraints) -> np.ndarray:
-    before = np.array(
-        [[bool(rules.before[np.ix_(a, b)].any()) and a is not b for b in groups] for a in groups]
-    )
-    for k in range(len(groups)):
-        before |= before[:, k : k + 1] & before[k : k + 1]
-    return before
-
-
-def _fit(a: list[int], b: list[int], groups: list[list[int]], rules: Constraints) -> bool:
-    """Whether merging two groups leaves the constraints without a circle."""
-    if not rules.before.any():
-        return True
-    merged = [g for g in groups if g is not a and g is not b] + [a + b]
-    return not _group_rules(merged, rules).diagonal().any()
-
-
-def _mean_inside(mutual: np.ndarray, group: Sequence[int]) -> float:
-    pairs = [mutual[a, b] / 2 for a in group for b in group if a != b]
-    return float(np.mean(pairs)) if pairs else 0.0
+def _drawn_mean(values: np.ndarray, error: float | None, rng: np.random.Generator) -> np.ndarray:
+    """Draw a mean, (1, ...), around that of values, (S, ...), with their or a given error."""
+    spread = error
+    if spread is None:
+        spread = values.std(0, ddof=1) / np.sqrt(len(values))
+    drawn: np.ndarray = values.mean(0) + rng.normal(size=values.shape[1:]) * spread
+    return drawn[None]

@@ -1,138 +1,126 @@
-"""Rules that order tasks from a probe, all on the same footing: a function from a probe and constraints to an order."""
+"""Rules that order tasks from a probe.
+
+Each is a function of a probe, the constraints and a seed, and returns the numbers of the tasks,
+first to last. `holdfast order plan --list` prints the first line of its docstring. To add a rule,
+write the function and name it in `SCHEDULERS`, and in `SIGNAL_OF` if it needs a signal.
+"""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from holdfast.planning.matrix import Probe
-from holdfast.planning.ordering import Constraints, best_order
+from holdfast.planning.constraints import Constraints
+from holdfast.planning.ordering import best_order
+from holdfast.planning.paths import longest_path
+from holdfast.planning.probe import Probe
 
 Scheduler = Callable[[Probe, Constraints, int], list[int]]
-PATH_EXACT = 14  # tasks up to which the longest path is exact
 
 
 def linear_ordering(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """The order of greatest predicted value: backward and, where measured, forward transfer."""
+    """Take the order of greatest predicted value, from backward and forward transfer."""
     return best_order(probe.values().mean(0), rules, seed=seed)
 
 
 def backward_ordering(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """The order of greatest predicted value from backward transfer alone."""
+    """Take the order of greatest predicted value, from backward transfer alone."""
     return best_order(probe.values(backward_only=True).mean(0), rules, seed=seed)
 
 
 def greedy(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """Next is always the task that gives most, on average, to the remaining ones (and keeps most of itself under them)."""
+    """Take next the task that gives most to the remaining tasks, on average.
+
+    What it keeps of itself under them counts as given, too.
+    """
     c = probe.values().mean(0)
-    left, out = set(range(len(c))), []
-    while left:
-        free = [k for k in left if not any(rules.before[j, k] for j in left)]
-        out.append(max(free, key=lambda k: (np.mean([c[k, i] for i in left - {k}] or [0.0]), -k)))
-        left.remove(out[-1])
-    return out
+    remaining = set(range(len(c)))
+
+    def gives(task: int) -> tuple[float, int]:
+        others = [c[task, other] for other in remaining - {task}]
+        # The last task has no others. Of equal tasks, the one with the lower number comes first.
+        return float(np.mean(others or [0.0])), -task
+
+    order = []
+    while remaining:
+        chosen = max(rules.free(remaining), key=gives)
+        order.append(chosen)
+        remaining.remove(chosen)
+    return order
 
 
 def least_forgettable_first(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """Descending mean_i B[i, k]: what others hurt least comes first."""
+    """Begin with the tasks that others hurt least: descending mean_i B[i, k]."""
     b = probe.backward.mean(0)
     np.fill_diagonal(b, 0)
+    # A column of B is what all others do to one task.
     return rules.sorted(b.sum(0) / (len(b) - 1))
 
 
 def periphery_to_core(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """Descending Σ_j (1 − ρ_ij): from the least to the most typical task (Li & Hiratani 2025)."""
+    """Go from the least to the most typical task (Li & Hiratani 2025).
+
+    This is the descending Σ_j (1 − ρ_ij).
+    """
     return rules.sorted(_distance(probe).sum(1))
 
 
 def max_path(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """The longest path: neighbours in the order are as unlike as can be, Σ (1 − ρ) over successive tasks (Li & Hiratani 2025)."""
-    d = _distance(probe)
-    return _exact_path(d, rules) if len(d) <= PATH_EXACT else _greedy_path(d, rules)
+    """Make neighbours as unlike as can be: the longest path over 1 − ρ (Li & Hiratani 2025)."""
+    return longest_path(_distance(probe), rules)
 
 
 def _distance(probe: Probe) -> np.ndarray:
-    d = 1 - probe.signal("rho")
-    np.fill_diagonal(d, 0)
-    return d
-
-
-def _exact_path(d: np.ndarray, rules: Constraints) -> list[int]:
-    k = len(d)
-    needed = [int(sum(1 << j for j in np.flatnonzero(rules.before[:, i]))) for i in range(k)]
-    f = np.full((1 << k, k), -np.inf)
-    for i in range(k):
-        if not needed[i]:
-            f[1 << i, i] = 0.0
-    for state in range(1, 1 << k):
-        for i in range(k):
-            if state >> i & 1 and state != 1 << i and (state ^ (1 << i)) & needed[i] == needed[i]:
-                f[state, i] = (f[state ^ (1 << i)] + d[:, i]).max()
-    order, state, last = [], (1 << k) - 1, int(f[-1].argmax())
-    while True:
-        order.append(last)
-        state ^= 1 << last
-        if not state:
-            return order[::-1]
-        last = int((f[state] + d[:, last]).argmax())
-
-
-def _greedy_path(d: np.ndarray, rules: Constraints) -> list[int]:
-    """The best of K paths that always go to the farthest task."""
-    best, longest = list(range(len(d))), -np.inf
-    for first in range(len(d)):
-        left, out = set(range(len(d))), list[int]()
-        while left:
-            free = [k for k in left if not any(rules.before[j, k] for j in left)]
-            out.append(
-                max(free, key=lambda k: d[out[-1], k])
-                if out
-                else first
-                if first in free
-                else free[0]
-            )
-            left.remove(out[-1])
-        length = float(d[out[:-1], out[1:]].sum())
-        if length > longest:
-            best, longest = out, length
-    return best
+    """Return 1 − ρ between tasks, (K, K)."""
+    distance: np.ndarray = 1 - probe.signal("rho")
+    np.fill_diagonal(distance, 0)
+    return distance
 
 
 def entropy_first(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """Tasks that lower the entropy of the outputs most come first."""
+    """Begin with the tasks that lower the entropy of the outputs most."""
     return rules.sorted(-probe.signal("entropy_change"))
 
 
 def sparsity(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """Easy before hard, where sparse activations of the last hidden layer mean hard."""
+    """Go from easy to hard; sparse activations of the last hidden layer mean hard."""
     return rules.sorted(-probe.signal("sparsity"))
 
 
 def difficulty(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """Easy before hard: ascending error after learning the task alone."""
+    """Go from easy to hard: ascending error after learning the task alone."""
     return rules.sorted(-probe.signal("difficulty"))
 
 
 def confidence(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """Descending confidence of the untrained (or common) model on the task."""
+    """Begin with the tasks on which the model is most confident before it learns any."""
     return rules.sorted(probe.signal("confidence"))
 
 
 def gradient_alignment(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """Descending mean cosine of a task's gradient with those of the others, at the common start."""
-    c = probe.signal("cosine")
-    np.fill_diagonal(c, 0)
-    return rules.sorted(c.sum(1))
+    """Begin with the tasks whose gradients point most in the direction of the others' gradients.
+
+    This is the descending mean cosine at the common start.
+    """
+    cosine = probe.signal("cosine")
+    # The cosine of a gradient with itself is always 1.
+    np.fill_diagonal(cosine, 0)
+    return rules.sorted(cosine.sum(1))
 
 
 def lie_bracket(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """A before B where g_T·(H_B g_A − H_A g_B) < 0 at the common start; not transitive, so ordered as a linear ordering problem."""
+    """Put A before B if the Lie bracket of their gradients says so.
+
+    It does if g_T·(H_B g_A − H_A g_B) < 0 at the common start. This relation is not transitive, so
+    the order is that of greatest value, as in linear ordering.
+    """
+    # Linear ordering maximises, so the sign is turned.
     value = -probe.signal("lie")
     np.fill_diagonal(value, 0)
     return best_order(value, rules, seed=seed)
 
 
 def random(probe: Probe, rules: Constraints, seed: int) -> list[int]:
-    """A random order."""
+    """Take a random order."""
     return rules.sorted(np.random.default_rng(seed).random(len(probe.names)))
 
 
@@ -151,6 +139,7 @@ SCHEDULERS: dict[str, Scheduler] = {
     "lie-bracket": lie_bracket,
     "random": random,
 }
+# Schedulers that are not named here need transfer alone, which every probe has.
 SIGNAL_OF = {
     "periphery-to-core": "rho",
     "max-path": "rho",
@@ -164,5 +153,21 @@ SIGNAL_OF = {
 
 
 def usable(probe: Probe) -> list[str]:
-    """The schedulers that this probe has what they need for."""
-    return [n for n in SCHEDULERS if n not in SIGNAL_OF or SIGNAL_OF[n] in probe.signals]
+    """List the schedulers whose signals this probe has.
+
+    Args:
+        probe: The probe.
+
+    Returns:
+        Keys of `SCHEDULERS`.
+
+    Example:
+        >>> usable(Probe(("x", "y"), np.zeros((1, 2, 2))))[:2]
+        ['linear-ordering', 'backward-ordering']
+    """
+    names = []
+    for name in SCHEDULERS:
+        signal = SIGNAL_OF.get(name)
+        if signal is None or signal in probe.signals:
+            names.append(name)
+    return names

@@ -1,4 +1,4 @@
-"""Blurry boundaries: some examples of every task come with other tasks."""
+"""Blurry task boundaries: some of the examples of every task come with other tasks."""
 
 from dataclasses import replace
 
@@ -6,48 +6,74 @@ import numpy as np
 import torch
 
 from holdfast.errors import HoldfastError
-from holdfast.streams.build import whole
-from holdfast.streams.task import JoinedPart, Stream, Subset, Task
+from holdfast.streams.arguments import whole
+from holdfast.streams.parts import JoinedPart, Subset
+from holdfast.streams.task import Stream
+
+PURPOSE = 7  # keeps this draw apart from the other draws of the same seed
 
 
 def blurry(stream: Stream, share: float, *, seed: int = 0) -> Stream:
-    """The stream with `share` of each task's training examples moved to the other tasks, the same number to each (Bang et al. 2021).
+    """Move a share of each task's training examples to the other tasks (Bang et al. 2021).
 
-    Test parts stay as they were. All outputs are open from the first task on, since every class may come at any time; a moved example
-    keeps its task, which the task scenario knows of every row, so only the class and domain scenarios may be blurred.
+    Every other task gets the same number of them. A moved example keeps its task, which the learner
+    is told of every row in the task scenario, so only the class and domain scenarios can be
+    blurred. In the class scenario all outputs are open from the first task on, because every class
+    may come at any time. Test and validation examples stay where they are.
 
-    >>> from holdfast.streams import digits, split
-    >>> s = split(digits(), 5, "class")
-    >>> [len(t.train) for t in s] == [len(t.train) for t in blurry(s, 0.0)]
-    True
+    Args:
+        stream: The stream.
+        share: The share of each task's training examples to move, in [0, 1).
+        seed: The seed that draws these examples.
+
+    Returns:
+        A stream with the same tasks and other training parts.
+
+    Raises:
+        HoldfastError: The share is out of range, or the scenario is "task".
+
+    Example:
+        >>> from holdfast.streams import digits, split
+        >>> s = split(digits(), 5, "class")
+        >>> len(s[0].train), len(blurry(s, 0.2)[0].train)
+        (288, 290)
     """
     if not 0 <= share < 1:
         raise HoldfastError(
-            f"share is how much of each task moves to the others, in [0, 1), got {share}"
+            f"share must be the part of each task that moves to other tasks, in [0, 1), got {share}"
         )
     whole("seed", seed)
     if stream.scenario == "task":
         raise HoldfastError(
-            "boundaries cannot be blurred in the task scenario, where each row's task is known; use class or domain"
+            "boundaries cannot be blurred in the task scenario, because each row's task is known "
+            "there; use the class or the domain scenario"
         )
+    # There is no other task to move to, or nothing to move.
     if len(stream) < 2 or not share:
         return stream
+    tasks = []
+    for task, parts in zip(stream, _blurred(stream, share, seed), strict=True):
+        outputs = task.outputs
+        if stream.scenario == "class":
+            # Any class may come in any task, so all outputs are open from the start.
+            outputs = (0, stream.outputs)
+        tasks.append(replace(task, train=JoinedPart(parts), outputs=outputs, competing=None))
+    return replace(stream, tasks=tuple(tasks), name=f"blurry-{stream.name}")
+
+
+def _blurred(stream: Stream, share: float, seed: int) -> list[list[Subset]]:
+    """For each task, the parts that it trains on: most of its own examples, and some of others."""
     parts: list[list[Subset]] = [[] for _ in stream]
-    for k, task in enumerate(stream):
-        order = torch.from_numpy(np.random.default_rng([seed, 7, k]).permutation(len(task.train)))
+    for number, task in enumerate(stream):
+        generator = np.random.default_rng([seed, PURPOSE, number])
+        order = torch.from_numpy(generator.permutation(len(task.train)))
         moved = round(share * len(order))
-        parts[k].append(Subset(task.train, order[moved:].sort().values))
-        others = [j for j in range(len(stream)) if j != k]
-        for j, rows in zip(others, order[:moved].tensor_split(len(others)), strict=True):
+        # Rows are sorted, because reading in order is faster and training shuffles them anyway.
+        parts[number].append(Subset(task.train, order[moved:].sort().values))
+        others = [other for other in range(len(stream)) if other != number]
+        shares = torch.tensor_split(order[:moved], len(others))
+        for other, rows in zip(others, shares, strict=True):
+            # With few moved examples some tasks get none, and a part without rows serves nobody.
             if len(rows):
-                parts[j].append(Subset(task.train, rows.sort().values))
-    return replace(
-        stream,
-        tasks=tuple(_with(t, parts[k], stream) for k, t in enumerate(stream)),
-        name=f"blurry-{stream.name}",
-    )
-
-
-def _with(task: Task, parts: list[Subset], stream: Stream) -> Task:
-    outputs = (0, stream.outputs) if stream.scenario == "class" else task.outputs
-    return replace(task, train=JoinedPart(parts), outputs=outputs, competing=None)
+                parts[other].append(Subset(task.train, rows.sort().values))
+    return parts

@@ -1,121 +1,43 @@
-"""From labelled data sets to a stream: labels become outputs, held-out examples are drawn, tasks are cut."""
+"""From data sets to a stream: number the outputs, draw the validation examples, make the tasks."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from holdfast.errors import HoldfastError, one_of
+from holdfast.streams.arguments import check_validation, whole
 from holdfast.streams.held_out import held_out_of_all, refuse_straddling
-from holdfast.streams.inputs import refuse_unfinite
-from holdfast.streams.labels import (
-    Outputs,
-    distinct,
-    label_array,
-    number_outputs,
-    refuse_untrained,
-    refuse_untrained_tests,
-    translate,
-    warn_if_measured,
-)
-from holdfast.streams.task import SCENARIOS, ArrayPart, Augment, Stream, Task
+from holdfast.streams.labels import distinct
+from holdfast.streams.outputs import OutputNumbers, number_outputs, translate
+from holdfast.streams.parts import ArrayPart
+from holdfast.streams.source import Source
+from holdfast.streams.task import SCENARIOS, Augment, Stream, Task
+from holdfast.streams.types import Label, Transform
+from holdfast.streams.untrained import refuse_untrained, refuse_untrained_tests
 
 NO_VALIDATION = (
-    "no example can be held out for validation, since that would leave none of its class or its group to "
-    "train on; add examples, or leave validation out"
+    "no example can be held out for validation, because its class or its group would have no "
+    "training examples left; add examples, or leave validation out"
 )
-
-
-@dataclass(frozen=True)
-class Source:
-    """Labelled examples of a data set, training and test.
-
-    Args:
-        train_x: Raw training inputs, (N, ...).
-        train_y: Their labels, (N,): whole numbers or text.
-        test_x: Raw test inputs, (M, ...).
-        test_y: Their labels, (M,).
-        name: How messages and streams call the data set.
-        label_groups: Label → name of the group of labels that it belongs to (an intent's domain), in
-            the order of the groups; `grouped` makes a task of each. None: the labels have no groups.
-        groups: The group of relatives that each training example belongs to, (N,): a user, a patient,
-            an original image. Validation takes whole groups. None: examples are unrelated.
-        test_groups: The same for the test examples, (M,); a group on both sides is refused.
-
-    Raises:
-        HoldfastError: Lengths differ, inputs are not finite, or labels are none (see `label_array`).
-    """
-
-    train_x: Tensor
-    train_y: np.ndarray
-    test_x: Tensor
-    test_y: np.ndarray
-    name: str = "data"
-    label_groups: dict[Any, str] | None = None
-    groups: np.ndarray | None = None
-    test_groups: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        sides = (
-            (self.train_x, self.train_y, self.groups, "training"),
-            (self.test_x, self.test_y, self.test_groups, "test"),
-        )
-        for x, y, groups, what in sides:
-            if len(x) != len(y):
-                raise HoldfastError(
-                    f"{self.name}: expected one label per {what} example, got {len(x)} examples and {len(y)} labels"
-                )
-            if groups is not None and len(groups) != len(y):
-                raise HoldfastError(
-                    f"{self.name}: expected one group per {what} example, got {len(y)} examples and {len(groups)} groups"
-                )
-            refuse_unfinite(x, f"{self.name}: {what} inputs")
-        object.__setattr__(
-            self, "train_y", label_array(self.train_y, f"{self.name}: training labels")
-        )
-        object.__setattr__(self, "test_y", label_array(self.test_y, f"{self.name}: test labels"))
-
-    @property
-    def labels(self) -> list[Any]:
-        """The distinct training labels, sorted (numbers by value)."""
-        return distinct(self.train_y)
-
-    def limited(self, examples: int, seed: int) -> "Source":
-        """The source with `examples` of its training examples, as many of each label, drawn by `seed`.
-
-        A label keeps at least one example. The test examples stay as they are.
-        """
-        if examples > len(self.train_y):
-            raise HoldfastError(
-                f"{self.name} has {len(self.train_y)} training examples, {examples} were asked for; lower data.examples"
-            )
-        if examples < len(self.labels):
-            raise HoldfastError(
-                f"{self.name} has {len(self.labels)} classes, so at least as many examples are needed, got {examples}"
-            )
-        rng, share = np.random.default_rng(whole("seed", seed)), examples / len(self.train_y)
-        found = [np.flatnonzero(self.train_y == v) for v in self.labels]
-        kept = [rng.permutation(rows)[: max(round(len(rows) * share), 1)] for rows in found]
-        rows = np.sort(np.concatenate(kept))
-        return replace(
-            self,
-            train_x=self.train_x[torch.from_numpy(rows)],
-            train_y=self.train_y[rows],
-            groups=None if self.groups is None else self.groups[rows],
-        )
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One task before its labels are numbered: a source, the labels it takes from it, and a fixed transform of the inputs."""
+    """One task before its labels are numbered.
+
+    Args:
+        name: The name of the task.
+        source: The data set that the task takes its examples from.
+        labels: The labels of the examples that it takes.
+        transform: A fixed change of the inputs. None: they stay as they are.
+    """
 
     name: str
     source: Source
-    labels: tuple[Any, ...]
-    transform: Callable[[Tensor], Tensor] | None = None
+    labels: tuple[Label, ...]
+    transform: Transform | None = None
 
 
 def build(
@@ -133,145 +55,169 @@ def build(
 
     Args:
         pieces: The tasks, at least one.
-        scenario: task, domain or class.
-        validation: Share of the training examples set aside, in [0, 1): of each class of each source,
-            drawn once for all tasks that use the source (see `held_out`). 0: none.
-        seed: Seed of that draw.
-        augment: Random change of whole batches in training. None: none.
+        scenario: "task", "domain" or "class".
+        validation: The share of the training examples to set aside, in [0, 1). It is drawn from
+            each class of each source, once for all tasks that use the source.
+        seed: The seed of that draw.
+        augment: A random change of whole batches in training.
         name: The name of the stream.
-        task_order: Which pieces are learnt, in which order. None: all, as they come.
-        numbering: In the domain scenario, `label`: a label has one output in all tasks; `position`:
-            class number k of each task is output k.
+        task_order: The numbers of the pieces to learn, in order. None: all of them as they come.
+        numbering: How the domain scenario numbers outputs, see `number_outputs`.
 
     Raises:
-        HoldfastError: What can't be trained, validated or tested; the message says which task and why.
+        HoldfastError: Some task can't be trained, validated or tested; the message says why.
     """
     one_of("scenario", scenario, SCENARIOS)
-    if not 0 <= validation < 1:
-        raise HoldfastError(f"validation must be a share in [0, 1), got {validation}")
+    check_validation(validation)
     whole("seed", seed)
+    # Only the pieces that are learned count from here on: in the checks and in the numbering.
     pieces = _ordered(pieces, task_order)
-    sources = list({id(p.source): p.source for p in pieces}.values())
+    # Tasks often share a source, which is then checked and drawn from only once.
+    sources = list({id(piece.source): piece.source for piece in pieces}.values())
     _refuse_broken(sources)
-    held = _validation_rows(sources, validation, seed)
-    outputs = number_outputs([(p.name, p.labels) for p in pieces], scenario, numbering)
-    _refuse_untrained_tests(pieces, held, scenario, numbering)
-    tasks = tuple(
-        _task(k, piece, outputs, held[id(piece.source)], bool(validation))
-        for k, piece in enumerate(pieces)
-    )
-    shape = tuple(tasks[0].test.fetch(torch.tensor([0]))[0].shape[1:]) if len(tasks[0].test) else ()
+    held_out = _validation_masks(sources, validation, seed)
+    numbers = number_outputs([(piece.name, piece.labels) for piece in pieces], scenario, numbering)
+    _check_tests(pieces, held_out, scenario, numbering)
+    tasks = []
+    for number, piece in enumerate(pieces):
+        # Without a validation share the task has no validation part, rather than an empty one.
+        mask = held_out[id(piece.source)] if validation else None
+        tasks.append(_task(number, piece, numbers, mask))
+    return assemble(tasks, numbers, scenario, numbering, augment=augment, name=name)
+
+
+def assemble(
+    tasks: Sequence[Task],
+    numbers: OutputNumbers,
+    scenario: str,
+    numbering: str,
+    *,
+    augment: Augment | None = None,
+    name: str = "stream",
+) -> Stream:
+    """Put finished tasks together as a stream, with its outputs and the shape of one input."""
+    first_test = tasks[0].test
+    shape: tuple[int, ...] = ()
+    if len(first_test):  # else the stream refuses the task with an error of its own
+        x, _, _ = first_test.fetch(torch.tensor([0]))
+        shape = tuple(x.shape[1:])
     return Stream(
-        tasks=tasks,
+        tasks=tuple(tasks),
         scenario=scenario,
-        outputs=len(outputs.names),
+        outputs=len(numbers.names),
         shape=shape,
-        labels=tuple(outputs.names),
+        labels=tuple(numbers.names),
         augment=augment,
         name=name,
         by_position=scenario == "domain" and numbering == "position",
     )
 
 
-def whole(what: str, value: Any, least: int = 0) -> int:
-    """`value` as an integer of at least `least`.
-
-    Raises:
-        HoldfastError: It is no whole number, or too small.
-
-    Example:
-        >>> whole("tasks", np.int64(5))
-        5
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise HoldfastError(f"{what} must be a whole number of at least {least}, got {value!r}")
-    return int(value)
-
-
 def _ordered(pieces: Sequence[Piece], task_order: Sequence[int] | None) -> list[Piece]:
-    number = (
-        range(len(pieces))
-        if task_order is None
-        else [whole("a number in task_order", k) for k in task_order]
-    )
-    if not number or len(set(number)) < len(number) or not set(number) <= set(range(len(pieces))):
+    """The pieces that are learned, in the order in which they are learned."""
+    order = list(range(len(pieces)))
+    if task_order is not None:
+        order = [whole("a number in task_order", number) for number in task_order]
+    is_unique = len(set(order)) == len(order)
+    if not order or not is_unique or max(order) >= len(pieces):
         raise HoldfastError(
-            f"task_order numbers tasks, each once; expected some of 0 to {len(pieces) - 1}, got {list(number)}"
+            f"task_order must list numbers from 0 to {len(pieces) - 1}, each at most once, got "
+            f"{order}"
         )
-    return [pieces[k] for k in number]
+    return [pieces[number] for number in order]
 
 
 def _refuse_broken(sources: Sequence[Source]) -> None:
-    """Refuse what is wrong with the data sets themselves, whatever tasks are made of them."""
-    refuse_straddling([s.groups for s in sources], [s.test_groups for s in sources])
-    trained = set[Any]().union(*(s.labels for s in sources))
-    for s in sources:
-        refuse_untrained(s.name, s.test_y, trained, "no training example")
+    """Refuse faults of the data sets themselves, which no choice of tasks can mend."""
+    refuse_straddling(
+        [source.groups for source in sources], [source.test_groups for source in sources]
+    )
+    # A sequence may test a label in one data set and train it in another.
+    trained: set[Label] = set()
+    for source in sources:
+        trained.update(source.labels)
+    for source in sources:
+        refuse_untrained(source.name, source.test_y, trained, "no training example")
 
 
-def _validation_rows(sources: Sequence[Source], share: float, seed: int) -> dict[int, np.ndarray]:
-    """For each source, by its id, which training rows are held out: one draw for all tasks that use it.
+def _validation_masks(sources: Sequence[Source], share: float, seed: int) -> dict[int, np.ndarray]:
+    """For each source, by its id, the mask of the training rows that are held out.
 
-    Tasks that read the same examples in several ways (turned, permuted, under other labels) hold out the
-    same ones, since otherwise each would train on the validation examples of the others. Copies of a data
-    set give the same draw.
+    There is one draw for all tasks that use a source. Tasks that read the same examples in several
+    ways (rotated, permuted, under other labels) must hold out the same ones, because otherwise each
+    of them would train on the validation examples of the others. Copies of a data set give the same
+    draw.
     """
     if not share:
-        return {id(s): np.zeros(len(s.train_y), dtype=bool) for s in sources}
-    masks = held_out_of_all([s.train_y for s in sources], share, seed, [s.groups for s in sources])
-    return {id(s): mask for s, mask in zip(sources, masks, strict=True)}
+        return {id(source): np.zeros(len(source.train_y), dtype=bool) for source in sources}
+    labels = [source.train_y for source in sources]
+    groups = [source.groups for source in sources]
+    masks = held_out_of_all(labels, share, seed, groups)
+    return {id(source): mask for source, mask in zip(sources, masks, strict=True)}
 
 
-def _refuse_untrained_tests(
-    pieces: Sequence[Piece], held: dict[int, np.ndarray], scenario: str, numbering: str
+def _check_tests(
+    pieces: Sequence[Piece], held_out: dict[int, np.ndarray], scenario: str, numbering: str
 ) -> None:
-    trained = [set(distinct(p.source.train_y[~held[id(p.source)]])) & set(p.labels) for p in pieces]
-    tested = [p.source.test_y[_rows(p.source.test_y, p.labels)] for p in pieces]
-    refuse_untrained_tests([p.name for p in pieces], trained, tested, scenario, numbering)
+    """Refuse test labels that are not trained in time; validation examples don't count."""
+    trained = []
+    tested = []
+    for piece in pieces:
+        source = piece.source
+        # Examples that are held out for validation are not trained on.
+        trained_labels = distinct(source.train_y[~held_out[id(source)]])
+        trained.append(set(trained_labels) & set(piece.labels))
+        tested.append(source.test_y[_has_label(source.test_y, piece.labels)])
+    names = [piece.name for piece in pieces]
+    refuse_untrained_tests(names, trained, tested, scenario, numbering)
 
 
-def _task(number: int, piece: Piece, outputs: Outputs, held: np.ndarray, validated: bool) -> Task:
-    """Task number `number`: its training, validation and test rows, and its outputs."""
-    s, lookup = piece.source, outputs.lookups[number]
-    mine = np.isin(np.arange(len(s.train_y)), _rows(s.train_y, piece.labels))
-    hold = held & mine
-    if validated and mine.any() and not hold.any():
-        raise HoldfastError(f"task {piece.name!r}: {NO_VALIDATION}")
-
-    def part(rows: np.ndarray) -> ArrayPart:
-        y = _translated(s.train_y[rows], lookup)
-        return ArrayPart(s.train_x, y, number, torch.from_numpy(rows), piece.transform)
-
-    test_rows = _rows(s.test_y, piece.labels)
-    test_y = _translated(s.test_y[test_rows], lookup)
+def _task(number: int, piece: Piece, numbers: OutputNumbers, held_out: np.ndarray | None) -> Task:
+    """Make a task of a piece; `held_out` marks its source's validation rows, if there are any."""
+    source = piece.source
+    belongs = _has_label(source.train_y, piece.labels)
+    validation = None
+    train_rows = belongs
+    if held_out is not None:
+        train_rows = belongs & ~held_out
+        validation_rows = belongs & held_out
+        # A task without training examples is refused by the stream, with an error that fits.
+        if belongs.any() and not validation_rows.any():
+            raise HoldfastError(f"task {piece.name!r}: {NO_VALIDATION}")
+        validation = _training_part(number, piece, numbers, validation_rows)
+    test_rows = np.flatnonzero(_has_label(source.test_y, piece.labels))
     return Task(
         index=number,
         name=piece.name,
-        train=part(np.flatnonzero(mine & ~hold)),
+        train=_training_part(number, piece, numbers, train_rows),
         test=ArrayPart(
-            s.test_x, test_y, number, torch.from_numpy(test_rows), piece.transform, keep=True
+            source.test_x,
+            translate(source.test_y[test_rows], numbers.lookups[number]),
+            number,
+            torch.from_numpy(test_rows),
+            piece.transform,
+            keep=True,  # test examples are read after every task
         ),
-        outputs=outputs.ranges[number],
-        validation=part(np.flatnonzero(hold)) if validated else None,
-        competing=outputs.own(number),
-        labels=outputs.labels(number),
+        outputs=numbers.ranges[number],
+        validation=validation,
+        competing=numbers.competing(number),
+        labels=numbers.labels(number),
     )
 
 
-def _rows(labels: np.ndarray, wanted: Sequence[Any]) -> np.ndarray:
-    """The rows whose label is among those wanted."""
-    if labels.dtype == object:
-        chosen = set(wanted)
-        return np.flatnonzero(
-            np.fromiter((v in chosen for v in labels), dtype=bool, count=len(labels))
-        )
-    return np.flatnonzero(np.isin(labels, list(wanted)))
+def _training_part(
+    number: int, piece: Piece, numbers: OutputNumbers, mask: np.ndarray
+) -> ArrayPart:
+    """Some of the training examples of a piece, under their output numbers."""
+    rows = np.flatnonzero(mask)
+    y = translate(piece.source.train_y[rows], numbers.lookups[number])
+    return ArrayPart(piece.source.train_x, y, number, torch.from_numpy(rows), piece.transform)
 
 
-def _translated(labels: np.ndarray, lookup: dict[Any, int]) -> Tensor:
-    return translate(labels, lookup) if len(labels) else torch.zeros(0, dtype=torch.long)
-
-
-def warn_of_measurements(source: Source) -> None:
-    """Warn if a user's own labels look like a measurement or an identifier."""
-    warn_if_measured(source.train_y, f"{source.name}: labels")
+def _has_label(labels: np.ndarray, wanted: Sequence[Label]) -> np.ndarray:
+    """The mask of the rows with one of the wanted labels."""
+    if labels.dtype != object:
+        return np.isin(labels, list(wanted))
+    # NumPy compares objects one by one with each wanted label, which takes long for many labels.
+    lookup = set(wanted)
+    return np.fromiter((label in lookup for label in labels), dtype=bool, count=len(labels))

@@ -1,11 +1,9 @@
-"""Inputs: one rule for what arrays, tensors, frames and data sets become before they reach the model.
+"""Inputs: one rule for what arrays, tensors and rows of data sets become before the model.
 
-Integers stay integers (token ids, for an embedding), floats stay floats, booleans become floats 0 and 1,
-and uint8 stays uint8 (pixels, which the learner divides by 255). The learner casts floats, and integers
-for a model without an embedding, to the model's own dtype.
+Integers stay integers (token ids for an embedding), floats stay floats, booleans become the floats
+0 and 1, and uint8 stays uint8 (pixels, which the learner divides by 255). The learner casts floats,
+and integers for a model without an embedding, to the dtype of the model.
 """
-
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,148 +11,145 @@ from torch import Tensor
 
 from holdfast.errors import HoldfastError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-LARGEST_EXACT = 2**24  # integers up to here are all float32 numbers
+LARGEST_EXACT = 2**24  # float32 holds every integer up to here exactly
+LARGEST_FLOAT32 = torch.finfo(torch.float32).max
 
 
-def input_tensor(x: Any, what: str = "inputs") -> Tensor:
-    """Inputs as users bring them, as one tensor.
+def input_tensor(x: object, what: str = "inputs") -> Tensor:
+    """Turn the inputs that a user brings into one tensor.
 
     Args:
-        x: Numbers, (N, ...): an array, a tensor, nested lists.
-        what: How messages call them.
+        x: Numbers, (N, ...): an array, a tensor or nested lists.
+        what: What messages call the inputs.
 
     Returns:
-        A tensor on the CPU or where it was: int64 for integers, the given dtype for floats, uint8 for uint8,
-        and the default float dtype for booleans.
+        A tensor, on the device of `x` if that is a tensor, else on the CPU. Integers become int64
+        and booleans the default float dtype. Floats and uint8 keep their dtype.
 
     Raises:
-        HoldfastError: They are no numbers, are ragged, or have no dimension of examples and values.
+        HoldfastError: The inputs are not real numbers, or their rows have different lengths.
 
     Example:
         >>> input_tensor(np.array([[3, 1]], dtype=np.int32)).dtype, input_tensor([[True]]).dtype
         (torch.int64, torch.float32)
     """
-    tensor = x.detach() if isinstance(x, Tensor) else _from_array(x, what)
+    if isinstance(x, Tensor):
+        tensor = x.detach()
+    else:
+        tensor = _from_array(x, what)
     if tensor.is_complex():
         raise HoldfastError(
-            f"{what} must be real numbers, got {tensor.dtype}; split them into real and imaginary parts"
+            f"{what} must be real numbers, got {tensor.dtype}; split them into real and imaginary "
+            "parts"
         )
+    # No layer takes booleans.
     if tensor.dtype == torch.bool:
         return tensor.to(torch.get_default_dtype())
-    if not tensor.is_floating_point() and tensor.dtype != torch.uint8:
-        return tensor.to(torch.int64)
-    return tensor
+    if tensor.is_floating_point() or tensor.dtype == torch.uint8:
+        return tensor
+    return tensor.to(torch.int64)
 
 
-def _from_array(x: Any, what: str) -> Tensor:
+def _from_array(x: object, what: str) -> Tensor:
+    """Anything that NumPy can read, as a tensor of the same numbers."""
     try:
         array = np.asarray(x)
-    except ValueError:
+    except ValueError:  # NumPy refuses rows of several lengths
         raise HoldfastError(
-            f"{what} must all have one shape, got rows of different lengths; pad them"
+            f"{what} must all have one shape, got rows of different lengths; pad them to one length"
         ) from None
     if array.dtype.kind not in "fiub":
         raise HoldfastError(
             f"{what} must be numbers, got dtype {array.dtype}; encode text and categories first"
         )
+    # PyTorch has few operations for unsigned integers other than uint8.
     if array.dtype.kind == "u" and array.dtype != np.uint8:
-        if array.max(initial=0) > np.iinfo(np.int64).max:
+        largest = array.max(initial=0)
+        if largest > np.iinfo(np.int64).max:
             raise HoldfastError(
-                f"{what}: {array.max()} does not fit into a 64-bit integer; is it an identifier? leave it out"
+                f"{what}: {largest} does not fit into a 64-bit integer; if it is an identifier, "
+                "leave it out"
             )
         array = array.astype(np.int64)
-    if array.dtype == np.longdouble:
+    if array.dtype == np.longdouble:  # PyTorch has no such dtype
         array = array.astype(np.float64)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)  # torch reads native bytes only
-    return torch.from_numpy(
-        np.array(array, order="C", copy=None if array.flags.writeable else True)
-    )
+    # Torch would warn about memory that it may not write to, so such an array is copied.
+    must_copy = None if array.flags.writeable else True
+    return torch.from_numpy(np.array(array, order="C", copy=must_copy))
 
 
-def input_rows(x: Any, what: str = "inputs") -> Tensor:
-    """`input_tensor` of a whole set of examples: checked for shape and finiteness as well."""
+def input_rows(x: object, what: str = "inputs") -> Tensor:
+    """Turn a whole set of examples into a tensor, (N, ...), and check its shape and its values.
+
+    Args:
+        x: Numbers, (N, ...), with at least one dimension beside that of the examples.
+        what: What messages call the inputs.
+
+    Returns:
+        A tensor as `input_tensor` gives it.
+
+    Raises:
+        HoldfastError: The inputs have no dimension of values, contain NaN or infinity, or are
+            refused by `input_tensor`.
+    """
     tensor = input_tensor(x, what)
     if tensor.dim() < 2:
         raise HoldfastError(
-            f"{what} need one row per example, shape (N, ...), got shape {tuple(tensor.shape)}; a single column is x.reshape(-1, 1)"
+            f"{what} need one row per example, shape (N, ...), got shape {tuple(tensor.shape)}; "
+            "if each example is a single number, pass x.reshape(-1, 1)"
         )
     refuse_unfinite(tensor, what)
     return tensor
 
 
 def refuse_unfinite(x: Tensor, what: str) -> None:
-    """Refuse NaN, infinity and what float32 can't hold, naming the first example that has one."""
+    """Refuse NaN, infinity, and values beyond float32; the error names the first such example."""
     if not x.is_floating_point():
         return
-    good = (
-        x.abs() <= torch.finfo(torch.float32).max if x.dtype == torch.float64 else torch.isfinite(x)
-    )
+    if x.dtype == torch.float64:
+        good = x.abs() <= LARGEST_FLOAT32  # also False for NaN
+    else:
+        good = torch.isfinite(x)
     if bool(good.all()):
         return
-    bad = int((~good.flatten(1) if x.dim() > 1 else ~good[:, None]).any(1).nonzero()[0])
     raise HoldfastError(
-        f"{what} contain NaN, infinity or a value beyond float32 (first at example {bad}); clean, impute or scale them"
+        f"{what} contain NaN, infinity or a value beyond float32 (first at example "
+        f"{_first_example(~good)}); clean, impute or scale them"
     )
-
-
-def frame_inputs(frame: "pd.DataFrame", columns: list[str]) -> Tensor:
-    """Numeric columns of a frame as one tensor, (N, columns): integers if all are, else floats.
-
-    Raises:
-        HoldfastError: A column is not numeric, has missing values, or mixes integers that a float can't hold with
-            columns of floats. The message names column and row.
-    """
-    if not columns:
-        raise HoldfastError("there is no input column besides task, label and test; name inputs=")
-    for c in columns:
-        _check_column(frame, c)
-    kinds = {frame[c].dtype.kind for c in columns}
-    if kinds <= {"i", "u"}:
-        return input_rows(
-            np.stack([frame[c].to_numpy(dtype=np.int64) for c in columns], axis=1), "inputs"
-        )
-    parts = []
-    for c in columns:
-        values = torch.from_numpy(np.array(frame[c].to_numpy()))
-        if frame[c].dtype.kind in "iu":
-            refuse_inexact(values.to(torch.int64), f"column {c!r}")
-        else:
-            refuse_unfinite(values, f"column {c!r}: its values")
-        parts.append(values.to(torch.float32))
-    return torch.stack(parts, 1)
-
-
-def _check_column(frame: "pd.DataFrame", column: str) -> None:
-    if (frame.columns == column).sum() > 1:
-        raise HoldfastError(
-            f"the frame has {(frame.columns == column).sum()} columns called {column!r}; rename or drop them"
-        )
-    dtype = frame[column].dtype
-    if getattr(dtype, "kind", "O") not in "fiub":
-        raise HoldfastError(
-            f"input columns must be numeric, but {column!r} has dtype {dtype}; encode it, or name inputs="
-        )
-    if frame[column].isna().any():
-        row = int(frame[column].isna().to_numpy().argmax())
-        raise HoldfastError(
-            f"column {column!r} has missing values (first in row {row}); clean or impute them"
-        )
 
 
 def refuse_inexact(x: Tensor, what: str) -> None:
-    """Refuse integers that float32 can't hold: neighbouring values would become one."""
-    large = x.abs() > LARGEST_EXACT if x.numel() else torch.zeros(0, dtype=torch.bool)
-    large &= x.to(torch.float32).to(torch.int64) != x
-    if bool(large.any()):
-        where = (
-            int(large.flatten(1).any(1).nonzero()[0])
-            if large.dim() > 1
-            else int(large.nonzero()[0])
-        )
+    """Refuse integers that float32 can't hold, because it would make neighbouring values equal."""
+    if not x.numel():
+        return
+    inexact = (x.abs() > LARGEST_EXACT) & (x.to(torch.float32).to(torch.int64) != x)
+    if bool(inexact.any()):
         raise HoldfastError(
-            f"{what}: {int(x[large][0])} (example {where}) can't be held exactly by float32, so values next to each other "
-            "would become one; is it an identifier? leave it out, or scale it yourself"
+            f"{what}: {int(x[inexact][0])} (example {_first_example(inexact)}) can't be held "
+            "exactly by float32, which would make neighbouring values equal; if it is an "
+            "identifier, leave it out, otherwise scale it first"
         )
+
+
+def _first_example(bad: Tensor) -> int:
+    """The number of the first example, (N, ...), in which any value is True."""
+    return int(bad.reshape(len(bad), -1).any(1).nonzero()[0])
+
+
+def to_float(x: Tensor) -> Tensor:
+    """Turn raw rows into the input of the network.
+
+    Args:
+        x: Raw rows, (N, ...).
+
+    Returns:
+        Pixels (uint8) as float32 in [0, 1]. Every other dtype is returned as it is.
+
+    Example:
+        >>> to_float(torch.tensor([0, 255], dtype=torch.uint8))
+        tensor([0., 1.])
+    """
+    if x.dtype != torch.uint8:
+        return x
+    return x.to(torch.float32).div_(255)

@@ -1,255 +1,212 @@
-"""The user's own map-style data sets, read row by row through a DataLoader."""
+"""Your own data as map-style data sets, for data that do not fit into memory.
 
-from collections.abc import Sequence
-from functools import partial
-from typing import Any
+Rows are read one by one when they are needed. By default all labels are read once when the stream
+is built, which finds the classes of each task and checks all labels before training starts. If you
+pass the labels instead, a row with any other label stops the run when it is read.
+"""
+
+from collections.abc import Sequence, Sized
+from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import TensorDataset
 
 from holdfast.errors import HoldfastError
-from holdfast.streams.build import NO_VALIDATION, whole
+from holdfast.streams.arguments import check_validation, whole
+from holdfast.streams.build import NO_VALIDATION, assemble
+from holdfast.streams.columns import check_groups, column_of
+from holdfast.streams.dataset_part import DatasetPart
+from holdfast.streams.dataset_rows import labelled_rows, labels_of
 from holdfast.streams.held_out import held_out_of_all, refuse_straddling
-from holdfast.streams.labels import (
-    Outputs,
-    distinct,
-    label_array,
-    number_outputs,
-    refuse_untrained_tests,
-)
-from holdfast.streams.own import column_of
-from holdfast.streams.task import DatasetPart, Stream, Task
+from holdfast.streams.labels import distinct
+from holdfast.streams.outputs import NamedLabels, OutputNumbers, number_outputs
+from holdfast.streams.task import Stream, Task
+from holdfast.streams.types import Key, Label, LabelledRows, MapStyle, Values
+from holdfast.streams.untrained import refuse_untrained_tests
 
-LABEL_NAMES = (
-    "label",
-    "labels",
-    "target",
-    "targets",
-    "class",
-    "y",
-)  # of a label's column, most usual first
+# The groups of the training and of the test examples of one task; None: they are unrelated.
+GroupPair = tuple[Values | None, Values | None]
 
 
 def from_datasets(
-    datasets: Sequence[tuple[Any, Any]],
+    datasets: Sequence[tuple[MapStyle, MapStyle]],
     scenario: str,
     *,
     names: Sequence[str] | None = None,
-    labels: Sequence[Sequence[Any]] | None = None,
-    columns: tuple[Any, Any] | None = None,
+    labels: Sequence[Sequence[Label]] | None = None,
+    columns: tuple[Key, Key] | None = None,
     validation: float = 0.0,
-    groups: Sequence[tuple[Any, Any]] | None = None,
+    groups: Sequence[GroupPair] | None = None,
     numbering: str = "label",
     seed: int = 0,
     workers: int = 0,
 ) -> Stream:
-    """One task for each (training, test) pair of map-style data sets.
-
-    Rows are (input, label) pairs, or dicts of two columns, of which the one called label, target, class or y
-    is the label (else the last). A `datasets.Dataset` is accepted after `.with_format("torch")`.
+    """Make a task of each (training, test) pair of map-style data sets.
 
     Args:
-        datasets: One (training, test) pair per task, each with `len` and `[i]`.
-        scenario: task, domain or class.
+        datasets: One (training, test) pair per task. Rows are (input, label) pairs, or dicts of
+            two columns. Pass a `datasets.Dataset` after `.with_format("torch")`.
+        scenario: What the model knows when it is asked: "task", "domain" or "class".
         names: The names of the tasks. None: task 0, task 1, ...
-        labels: Each task's labels. They save the pass over the rows that otherwise finds and checks all
-            labels before training; a row with another label then stops the run when it is read.
-        columns: Keys (of dicts) or positions (of tuples) of input and label; needed for rows that have more
-            than two.
-        validation: As in `from_arrays`; needs the pass over the rows.
-        groups: One (training, test) pair of columns per task that say which rows are related; test may be None.
-        numbering: As in `from_arrays`.
-        seed: Seed of the validation draw.
-        workers: Processes that read ahead, for each part. 0: rows are read in the training process.
+        labels: The labels of each task, which saves reading all labels first. None: read them.
+        columns: The names or positions of input and label in rows of more than two values.
+        validation: The share of the training examples to set aside, in [0, 1). 0: none.
+        groups: One (training, test) pair of columns per task that relate rows. None: unrelated.
+        numbering: How the domain scenario numbers outputs: by "label", or by "position" in a task.
+        seed: The seed of the validation draw.
+        workers: Processes per part that read ahead. 0: rows are read in the training process.
 
     Raises:
-        HoldfastError: A part is empty or can't be read by number, a row is not a pair, or labels are wrong.
+        HoldfastError: A part is empty or can't be read by number, or its labels are refused.
 
     Example:
-        >>> rows = [(torch.ones(2), 0), (torch.zeros(2), 1)]
+        >>> rows = [(np.ones(2), 0), (np.zeros(2), 1)]
         >>> from_datasets([(rows, rows)], "class").labels
         (0, 1)
     """
-    pairs = [(readable(a, columns), readable(b, columns)) for a, b in datasets]
-    called = list(names) if names is not None else [f"task {k}" for k in range(len(pairs))]
     whole("seed", seed)
-    _check_lengths(called, pairs, labels, groups)
-    if labels is None or validation:
-        train_y = [
-            _labels_of(train, f"task {n!r}: training labels")
-            for n, (train, _) in zip(called, pairs, strict=True)
-        ]
-        test_y = [
-            _labels_of(test, f"task {n!r}: test labels")
-            for n, (_, test) in zip(called, pairs, strict=True)
-        ]
-        refuse_untrained_tests(
-            called, [set(distinct(v)) for v in train_y], test_y, scenario, numbering
-        )
-    else:
-        train_y = test_y = []
-    found = [distinct(np.concatenate([a, b])) for a, b in zip(train_y, test_y, strict=True)]
-    listed = found if labels is None else [list(v) for v in labels]
-    outputs = number_outputs(list(zip(called, listed, strict=True)), scenario, numbering)
-    held = _validation_rows(pairs, train_y, groups, validation, seed)
-    tasks = [
-        _task(k, called[k], pair, outputs, hold if validation else None, workers)
-        for k, (pair, hold) in enumerate(zip(pairs, held, strict=True))
-    ]
-    shape = tuple(tasks[0].test.fetch(torch.tensor([0]))[0].shape[1:])
-    return Stream(
-        tasks=tuple(tasks),
-        scenario=scenario,
-        outputs=len(outputs.names),
-        shape=shape,
-        labels=tuple(outputs.names),
-        name="datasets",
-        by_position=scenario == "domain" and numbering == "position",
-    )
+    _check_lengths(datasets, names=names, labels=labels, groups=groups)
+    pairs = _pairs(datasets, names, columns)
+    task_labels = _labels(pairs, labels, scenario, numbering, validation)
+    numbers = number_outputs(task_labels.classes, scenario, numbering)
+    masks = _validation_masks(pairs, task_labels.train, groups, validation, seed)
+    tasks = []
+    for number, (pair, mask) in enumerate(zip(pairs, masks, strict=True)):
+        tasks.append(_task(number, pair, numbers, mask, workers))
+    return assemble(tasks, numbers, scenario, numbering, name="datasets")
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """The rows of one task."""
+
+    name: str
+    train: LabelledRows
+    test: LabelledRows
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """What is known of the labels of all tasks when their outputs are numbered.
+
+    `classes` has the name and the labels of each task. `train` has the label of each training row
+    of each task, and is empty if the labels are not read.
+    """
+
+    classes: Sequence[NamedLabels]
+    train: list[np.ndarray]
+
+
+def _check_lengths(datasets: Sequence[object], **lists: Sized | None) -> None:
+    """Refuse lists that haven't one entry per task."""
+    if not len(datasets):
+        raise HoldfastError("expected at least one (training, test) pair of data sets, got none")
+    for what, entries in lists.items():
+        if entries is not None and len(entries) != len(datasets):
+            raise HoldfastError(
+                f"{what} must list one entry per task: expected {len(datasets)}, got {len(entries)}"
+            )
+
+
+def _pairs(
+    datasets: Sequence[tuple[MapStyle, MapStyle]],
+    names: Sequence[str] | None,
+    columns: tuple[Key, Key] | None,
+) -> list[_Pair]:
+    """The rows of every task as (input, label) pairs."""
+    if names is None:
+        names = [f"task {number}" for number in range(len(datasets))]
+    pairs = []
+    for name, (train, test) in zip(names, datasets, strict=True):
+        pair = _Pair(name, labelled_rows(train, columns), labelled_rows(test, columns))
+        for rows, what in ((pair.train, "training"), (pair.test, "test")):
+            if not len(rows):
+                raise HoldfastError(f"task {name!r} has no {what} examples, but needs at least one")
+        pairs.append(pair)
+    return pairs
+
+
+def _labels(
+    pairs: Sequence[_Pair],
+    given: Sequence[Sequence[Label]] | None,
+    scenario: str,
+    numbering: str,
+    validation: float,
+) -> _Labels:
+    """The labels of all tasks: as given, or read from the rows, as a validation draw needs them."""
+    names = [pair.name for pair in pairs]
+    # A validation draw is made within each class, so it needs the label of every row.
+    if given is not None and not validation:
+        classes = [(name, list(labels)) for name, labels in zip(names, given, strict=True)]
+        return _Labels(classes, train=[])
+    train = [labels_of(pair.train, f"task {pair.name!r}: training labels") for pair in pairs]
+    test = [labels_of(pair.test, f"task {pair.name!r}: test labels") for pair in pairs]
+    trained = [set(distinct(labels)) for labels in train]
+    refuse_untrained_tests(names, trained, test, scenario, numbering)
+    if given is None:
+        given = [distinct(np.concatenate(sides)) for sides in zip(train, test, strict=True)]
+    classes = [(name, list(labels)) for name, labels in zip(names, given, strict=True)]
+    return _Labels(classes, train)
+
+
+def _validation_masks(
+    pairs: Sequence[_Pair],
+    train_labels: Sequence[np.ndarray],
+    groups: Sequence[GroupPair] | None,
+    share: float,
+    seed: int,
+) -> list[np.ndarray] | list[None]:
+    """For each task, the mask of the training rows that are held out; None without validation."""
+    train_groups: list[np.ndarray | None] = [None] * len(pairs)
+    if groups is not None:
+        train_groups = []
+        test_groups = []
+        for pair, (train, test) in zip(pairs, groups, strict=True):
+            train_groups.append(_groups_of(pair.train, train))
+            test_groups.append(_groups_of(pair.test, test))
+        # Also without validation: the test must not see relatives of training rows.
+        refuse_straddling(train_groups, test_groups)
+    check_validation(share)
+    if not share:
+        return [None] * len(pairs)
+    # Tasks that share a data set hold out the same rows, because their labels are the same.
+    return held_out_of_all(train_labels, share, seed, train_groups)
+
+
+def _groups_of(rows: LabelledRows, groups: Values | None) -> np.ndarray | None:
+    """The group of each row, if groups are given."""
+    if groups is None:
+        return None
+    column = column_of(groups, "groups")
+    check_groups(column, len(rows))
+    return column
 
 
 def _task(
-    k: int,
-    name: str,
-    pair: tuple[Any, Any],
-    outputs: Outputs,
-    hold: np.ndarray | None,
+    number: int,
+    pair: _Pair,
+    numbers: OutputNumbers,
+    held_out: np.ndarray | None,
     workers: int,
 ) -> Task:
-    """Task number `k` of a (training, test) pair; `hold` marks its validation rows, None if there are none to be."""
-    train, test = pair
-    lookup = outputs.lookups[k]
-    if hold is not None and not hold.any():
-        raise HoldfastError(f"task {name!r}: {NO_VALIDATION}")
-    part = partial(DatasetPart, train, k, lookup, workers=workers)
+    """Make a task of a pair; `held_out` marks its validation rows, if there are any."""
+    # Labels are translated when rows are read, because the rows are not in memory.
+    lookup = numbers.lookups[number]
+    train = DatasetPart(pair.train, number, lookup, workers=workers)
+    validation = None
+    if held_out is not None:
+        if not held_out.any():
+            raise HoldfastError(f"task {pair.name!r}: {NO_VALIDATION}")
+        train_rows = np.flatnonzero(~held_out)
+        validation_rows = np.flatnonzero(held_out)
+        train = DatasetPart(pair.train, number, lookup, train_rows, workers)
+        validation = DatasetPart(pair.train, number, lookup, validation_rows, workers)
     return Task(
-        index=k,
-        name=name,
-        train=part() if hold is None else part(rows=np.flatnonzero(~hold)),
-        test=DatasetPart(test, k, lookup, workers=workers),
-        outputs=outputs.ranges[k],
-        validation=None if hold is None else part(rows=np.flatnonzero(hold)),
-        competing=outputs.own(k),
-        labels=outputs.labels(k),
+        index=number,
+        name=pair.name,
+        train=train,
+        test=DatasetPart(pair.test, number, lookup, workers=workers),
+        outputs=numbers.ranges[number],
+        validation=validation,
+        competing=numbers.competing(number),
+        labels=numbers.labels(number),
     )
-
-
-def _check_lengths(
-    names: Sequence[str],
-    pairs: Sequence[tuple[Any, Any]],
-    labels: Sequence[Any] | None,
-    groups: Sequence[Any] | None,
-) -> None:
-    """Refuse empty parts, and lists that are not one entry per task."""
-    if not pairs:
-        raise HoldfastError("expected at least one (training, test) pair of data sets, got none")
-    for what, given in (("names", names), ("labels", labels), ("groups", groups)):
-        if given is not None and len(given) != len(pairs):
-            raise HoldfastError(
-                f"{what} must list one entry per task: expected {len(pairs)}, got {len(given)}"
-            )
-    for name, parts in zip(names, pairs, strict=True):
-        for part, what in zip(parts, ("training", "test"), strict=True):
-            if not len(part):
-                raise HoldfastError(f"task {name!r} has no {what} examples; expected at least one")
-
-
-def _validation_rows(
-    pairs: Sequence[tuple[Any, Any]],
-    train_y: Sequence[np.ndarray],
-    groups: Sequence[tuple[Any, Any]] | None,
-    share: float,
-    seed: int,
-) -> list[np.ndarray]:
-    """For each task, which training rows are held out."""
-    related: list[np.ndarray | None] = [None] * len(pairs)
-    if groups is not None:
-        sides = [[None if g is None else column_of(g, "groups") for g in pair] for pair in groups]
-        for pair, parts in zip(sides, pairs, strict=True):
-            for column, part in zip(pair, parts, strict=True):
-                if column is not None and len(column) != len(part):
-                    raise HoldfastError(
-                        f"expected one group per example, got {len(part)} examples and {len(column)} groups"
-                    )
-        related = [train for train, _ in sides]
-        refuse_straddling(related, [test for _, test in sides])
-    if not 0 <= share < 1:
-        raise HoldfastError(f"validation must be a share in [0, 1), got {share}")
-    if not share:
-        return [np.zeros(len(train), dtype=bool) for train, _ in pairs]
-    # Tasks that share one data set hold out the same rows: their labels are the same, so the draw is.
-    return held_out_of_all(train_y, share, seed, related)
-
-
-class Rows:
-    """Rows of a user's data set, seen as (input, label) pairs."""
-
-    def __init__(self, dataset: Any, keys: tuple[Any, Any]) -> None:
-        self.dataset, self.keys = dataset, keys
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, i: int) -> tuple[Any, Any]:
-        row = self.dataset[i]
-        return row[self.keys[0]], row[self.keys[1]]
-
-
-def readable(dataset: Any, columns: tuple[Any, Any] | None) -> Any:
-    """A data set whose rows are (input, label) pairs; refuses columns that would be dropped without a word."""
-    if not (hasattr(dataset, "__getitem__") and hasattr(dataset, "__len__")):
-        raise HoldfastError(
-            f"expected map-style datasets (with len and [i]), got {type(dataset).__name__}; materialise iterable ones first"
-        )
-    if not len(dataset):
-        return dataset
-    row = dataset[0]
-    if isinstance(row, dict):
-        return Rows(dataset, columns or _columns_of(row))
-    if columns is not None:
-        return Rows(dataset, columns)
-    if not isinstance(row, tuple | list) or len(row) != 2:
-        many = (
-            f"{len(row)} values" if isinstance(row, tuple | list) else f"one {type(row).__name__}"
-        )
-        raise HoldfastError(
-            f"expected rows of (input, label), got rows of {many}; name the positions of both: columns=(0, 1)"
-        )
-    return dataset
-
-
-def _columns_of(row: dict[Any, Any]) -> tuple[Any, Any]:
-    """The keys of input and label in a row of two."""
-    keys = list(row)
-    if len(keys) != 2:
-        raise HoldfastError(
-            f"expected rows of two columns, input and label, got {keys}; one input can be learnt at a time: name "
-            "both, columns=('image', 'label'), say; the others are then left out"
-        )
-    named = [k for name in LABEL_NAMES for k in keys if str(k).lower() == name]
-    label = named[0] if named else keys[1]
-    return next(k for k in keys if k != label), label
-
-
-def _labels_of(dataset: Any, where: str) -> np.ndarray:
-    """The label of every row, without reading the inputs where the data set allows it."""
-    column = _label_column(dataset)
-    if column is None:
-        column = [dataset[i][1] for i in range(len(dataset))]
-    if column and isinstance(column[0], Tensor) and column[0].numel() != 1:
-        raise HoldfastError(
-            f"{where}: expected one label per row, got a tensor of shape {tuple(column[0].shape)}"
-        )
-    return label_array([v.item() if isinstance(v, Tensor) else v for v in column], where)
-
-
-def _label_column(dataset: Any) -> list[Any] | None:
-    """All labels at once, of a TensorDataset or a `datasets.Dataset`."""
-    if isinstance(dataset, TensorDataset):
-        return list(dataset.tensors[1])
-    if isinstance(dataset, Rows) and hasattr(dataset.dataset, "select_columns"):
-        key = dataset.keys[1]
-        return [row[key] for row in dataset.dataset.select_columns([key])]
-    return None

@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """The first tables."""
+    """Create the first tables."""
     op.create_table(
         "holdfast_releases",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -34,5 +34,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing is ever taken back: the ledger is append-only."""
+    """Refuse: a ledger is append-only."""
     raise NotImplementedError("the ledger is append-only")

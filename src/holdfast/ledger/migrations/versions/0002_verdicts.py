@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Their table."""
+    """Create the table of verdicts."""
     op.create_table(
         "holdfast_verdicts",
         sa.Column("id", sa.Integer, primary_key=True),
@@ -27,5 +27,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Nothing is ever taken back: the ledger is append-only."""
+    """Refuse: a ledger is append-only."""
     raise NotImplementedError("the ledger is append-only")

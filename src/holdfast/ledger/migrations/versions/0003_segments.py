@@ -1,8 +1,6 @@
 """Scores of segments, the judged results of verdicts, reasons for overriding them, checksums."""
 
 import hashlib
-from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -10,23 +8,32 @@ from alembic import op
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.reading import scores_of
-from holdfast.ledger.records import (
-    SEALED,
-    SEALED_VERDICT,
-    checksum,
-    content_digest,
-    from_parquet,
-    segment_scores,
-    trained_on_of,
-)
+from holdfast.ledger.content import TaskScore, results_from, segment_scores, trained_on_from
+from holdfast.ledger.digests import SEALED_RELEASE, SEALED_VERDICT, checksum, content_digest
 
 revision = "0003"
 down_revision = "0002"
 
+ROUNDING = 1e-9  # a stored score may differ from a recomputed one by this much
+
+# The tables as this version leaves them, for the statements below.
+RELEASES = sa.table(
+    "holdfast_releases",
+    *(sa.column(name) for name in ("id", *SEALED_RELEASE, "checksum", "results")),
+)
+SCORES = sa.table(
+    "holdfast_scores",
+    *(sa.column(name) for name in ("release_id", "position", "task", "score", "examples")),
+)
+VERDICTS = sa.table(
+    "holdfast_verdicts",
+    *(sa.column(name) for name in ("id", *SEALED_VERDICT, "checksum")),
+)
+
 
 def upgrade() -> None:
-    """Add the columns and fill them for what is there."""
-    op.create_table(
+    """Add the table and the columns, and fill them for existing releases and verdicts."""
+    segments = op.create_table(
         "holdfast_segments",
         sa.Column(
             "release_id", sa.Integer, sa.ForeignKey("holdfast_releases.id"), primary_key=True
@@ -47,68 +54,76 @@ def upgrade() -> None:
     for name in ("judged", "checksum"):
         column = sa.Column(name, sa.String(64), nullable=False, server_default="")
         op.add_column("holdfast_verdicts", column)
-    _fill_releases(op.get_bind())
-    _fill_verdicts(op.get_bind())
+    connection = op.get_bind()
+    ids = connection.execute(sa.select(RELEASES.c.id).order_by(RELEASES.c.id)).scalars().all()
+    for release_id in ids:  # one at a time, because results may be large
+        _fill_release(connection, release_id, segments)
+    _fill_verdicts(connection)
 
 
-def _fill_releases(connection: sa.Connection) -> None:
-    for key in (
-        connection.execute(sa.text("SELECT id FROM holdfast_releases ORDER BY id")).scalars().all()
-    ):
-        select = f"SELECT {', '.join(SEALED[:-1])}, results FROM holdfast_releases WHERE id = :id"
-        row = dict(connection.execute(sa.text(select), {"id": key}).mappings().one())
-        what = f"release {row['release']!r} of {row['model']!r} in the ledger"
-        results = from_parquet(row["results"], what)
-        scores = _scores(connection, key, results, what)
-        segments = [
-            {"release_id": key, "position": k, "task": t, "segment": s, "score": v, "examples": n}
-            for k, ((t, s), (v, n)) in enumerate(segment_scores(results).items())
+def _fill_release(connection: sa.Connection, release_id: int, table: sa.Table) -> None:
+    """Fill the new columns of a release, and add the scores of its segments."""
+    columns = [RELEASES.c[name] for name in (*SEALED_RELEASE, "results")]
+    select = sa.select(*columns).where(RELEASES.c.id == release_id)
+    row = connection.execute(select).one()._asdict()
+    source = f"release {row['release']!r} of {row['model']!r} in the ledger"
+    results = results_from(row["results"], source)
+    tasks = _verified_scores(connection, release_id, results, source)
+    segments = segment_scores(results)
+    if segments:
+        rows = [
+            {"release_id": release_id, "position": position, **segment._asdict()}
+            for position, segment in enumerate(segments)
         ]
-        if segments:
-            insert = (
-                "INSERT INTO holdfast_segments (release_id, position, task, segment, score, examples) "
-                "VALUES (:release_id, :position, :task, :segment, :score, :examples)"
-            )
-            connection.execute(sa.text(insert), segments)
-        row |= {
-            "id": key,
-            "content": content_digest(results, trained_on_of(row["trained_on"], what)),
-            "fingerprint": hashlib.sha256(row["results"]).hexdigest(),
-        }
-        kept = [(s["task"], s["segment"], s["score"], s["examples"]) for s in segments]
-        row["checksum"] = checksum(SEALED, row, scores, kept)
-        update = "UPDATE holdfast_releases SET content = :content, fingerprint = :fingerprint, checksum = :checksum WHERE id = :id"
-        connection.execute(sa.text(update), row)
-
-
-def _scores(
-    connection: sa.Connection, key: int, results: pd.DataFrame, what: str
-) -> Sequence[sa.Row[Any]]:
-    """The scores that are kept, after a check that they are those of the results."""
-    select = (
-        "SELECT task, score, examples FROM holdfast_scores WHERE release_id = :id ORDER BY position"
+        connection.execute(sa.insert(table), rows)
+    trained_on = trained_on_from(row["trained_on"], source)
+    row["content"] = content_digest(results, trained_on)
+    row["fingerprint"] = hashlib.sha256(row["results"]).hexdigest()
+    update = sa.update(RELEASES).where(RELEASES.c.id == release_id)
+    connection.execute(
+        update.values(
+            content=row["content"],
+            fingerprint=row["fingerprint"],
+            checksum=checksum(SEALED_RELEASE, row, tasks, segments),
+        )
     )
-    rows = connection.execute(sa.text(select), {"id": key}).all()
+
+
+def _verified_scores(
+    connection: sa.Connection,
+    release_id: int,
+    results: pd.DataFrame,
+    source: str,
+) -> list[TaskScore]:
+    """Read the stored scores of a release, and check that they are those of its results."""
+    select = (
+        sa.select(SCORES.c.task, SCORES.c.score, SCORES.c.examples)
+        .where(SCORES.c.release_id == release_id)
+        .order_by(SCORES.c.position)
+    )
+    stored = [TaskScore(*row) for row in connection.execute(select)]
     expected, _ = scores_of(results)
-    if {r.task for r in rows} != set(expected) or any(
-        abs(r.score - expected[r.task]) > 1e-9 for r in rows
-    ):
-        raise HoldfastError(f"{what} is damaged: its scores are not those of its results")
-    return rows
+    is_intact = {part.task for part in stored} == set(expected) and all(
+        abs(part.score - expected[part.task]) <= ROUNDING for part in stored
+    )
+    if not is_intact:
+        raise HoldfastError(
+            f"{source} is damaged: its scores are not those of its results; "
+            "restore the ledger from a backup"
+        )
+    return stored
 
 
 def _fill_verdicts(connection: sa.Connection) -> None:
-    columns = ", ".join(("id", *SEALED_VERDICT))
-    for old in (
-        connection.execute(sa.text(f"SELECT {columns} FROM holdfast_verdicts")).mappings().all()
-    ):
-        row = {**old, "passed": bool(old["passed"])}
-        connection.execute(
-            sa.text("UPDATE holdfast_verdicts SET checksum = :checksum WHERE id = :id"),
-            {"checksum": checksum(SEALED_VERDICT, row), "id": row["id"]},
-        )
+    """Compute the checksums of existing verdicts."""
+    columns = [VERDICTS.c[name] for name in ("id", *SEALED_VERDICT)]
+    for stored in connection.execute(sa.select(*columns)).all():
+        # SQLite has no boolean type: it returns 0 or 1.
+        row = {**stored._asdict(), "passed": bool(stored.passed)}
+        update = sa.update(VERDICTS).where(VERDICTS.c.id == stored.id)
+        connection.execute(update.values(checksum=checksum(SEALED_VERDICT, row)))
 
 
 def downgrade() -> None:
-    """Nothing is ever taken back: the ledger is append-only."""
+    """Refuse: a ledger is append-only."""
     raise NotImplementedError("the ledger is append-only")

@@ -1,0 +1,165 @@
+"""What only one side was tested on: examples, tasks, segments and classes."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from holdfast.errors import HoldfastError
+from holdfast.gate.joining.comparison import Key
+from holdfast.gate.joining.grouping import groups
+from holdfast.gate.joining.matching import MatchedRows, MatchedSide, codes_of
+from holdfast.gate.names import apart, refuse_lookalikes
+
+MOST_CLASSES = 1000  # labels of a task up to which they are classes; more are rather ids
+
+
+@dataclass(frozen=True)
+class OneSidedExamples:
+    """The examples of shared tasks that only one side has.
+
+    Attributes:
+        counts: Their number, by task.
+        strangers: By task, an id that only the champion has and one that only the candidate has.
+            Each is empty if there is none.
+        thinned: Tasks in which the candidate lacks examples of the champion.
+    """
+
+    counts: dict[str, int]
+    strangers: dict[str, tuple[str, str]]
+    thinned: frozenset[str]
+
+
+def one_sided_examples(both: MatchedRows) -> OneSidedExamples:
+    """Find the examples of shared tasks that only one side has.
+
+    Raises:
+        HoldfastError: A shared task has no example in common, or ids differ only in what nobody
+            sees.
+    """
+    champion_ids = _unmatched_ids(both.champion, both.shared)
+    candidate_ids = _unmatched_ids(both.candidate, both.shared)
+    counts: dict[str, int] = {}
+    strangers: dict[str, tuple[str, str]] = {}
+    for task in sorted(champion_ids.keys() | candidate_ids.keys()):
+        name = both.names[task]
+        only_champion = champion_ids.get(task, [])
+        only_candidate = candidate_ids.get(task, [])
+        refuse_lookalikes(f"task {apart(name)}: example id", only_champion, only_candidate)
+        counts[name] = len(only_champion) + len(only_candidate)
+        strangers[name] = (_first(only_champion), _first(only_candidate))
+    _refuse_disjoint_tasks(both, strangers)
+    thinned = frozenset(both.names[task] for task in champion_ids)
+    return OneSidedExamples(counts, strangers, thinned)
+
+
+def _unmatched_ids(side: MatchedSide, shared: np.ndarray) -> dict[int, list[str]]:
+    """Return the ids of rows that were not matched, by shared task."""
+    alone = shared[side.task]
+    alone[side.common] = False
+    rows = np.flatnonzero(alone)
+    if not len(rows):  # the ids of a million rows need not become Python objects then
+        return {}
+    ids = side.rows["example_id"].to_numpy(dtype=object)[rows]
+    by_task: dict[int, list[str]] = {}
+    for task, positions in groups(side.task[rows]):
+        by_task[task] = [str(example) for example in ids[positions]]
+    return by_task
+
+
+def _refuse_disjoint_tasks(both: MatchedRows, strangers: Mapping[str, tuple[str, str]]) -> None:
+    """Stop at a task that both sides were tested on, but on different examples."""
+    common_examples = np.bincount(both.task.codes, minlength=len(both.names))
+    disjoint = np.flatnonzero(both.shared & (common_examples == 0))
+    if not len(disjoint):
+        return
+    name = both.names[int(disjoint[0])]
+    only_champion, only_candidate = strangers[name]
+    raise HoldfastError(
+        f"task {apart(name)}: champion and candidate have no example id in common (only the "
+        f"champion has {apart(only_champion)}, only the candidate has {apart(only_candidate)}); "
+        "give both sides the ids of one test set"
+    )
+
+
+def _first(texts: list[str]) -> str:
+    """Return the first of several texts, or an empty one if there is none."""
+    return next(iter(texts), "")
+
+
+def labels_without_classes(both: MatchedRows) -> dict[str, int]:
+    """Find the champion's tasks with more labels than classes can have, and how many they have."""
+    if "label" not in both.champion.rows:
+        return {}
+    label = codes_of(both.champion.rows["label"])
+    task_and_label = both.champion.task * len(label.values) + label.codes
+    task_of_each_label = np.unique(task_and_label) // len(label.values)
+    counts = np.bincount(task_of_each_label, minlength=both.champion_tasks)
+    too_many = (counts > MOST_CLASSES) & both.shared[: both.champion_tasks]
+    return {both.names[task]: int(counts[task]) for task in np.flatnonzero(too_many).tolist()}
+
+
+def only_champions_parts(both: MatchedRows, segments: Collection[Key]) -> dict[Key, float]:
+    """Return the mean scores of the champion's tasks and segments that the candidate lacks.
+
+    Args:
+        both: The rows of both sides.
+        segments: The segments with common examples.
+    """
+    champion = both.champion
+    means = np.bincount(champion.task, champion.scores) / np.bincount(champion.task)
+    parts: dict[Key, float] = {}
+    for task in _lost_tasks(both):
+        parts[both.names[task], ""] = float(means[task])
+    return parts | _lost_values(both, "segment", segments)
+
+
+def only_champions_classes(
+    both: MatchedRows, classes: Collection[Key], without: Collection[str]
+) -> dict[Key, float]:
+    """Return the champion's mean scores of the classes that have no example in common.
+
+    Args:
+        both: The rows of both sides.
+        classes: The classes with common examples.
+        without: Tasks that are not judged by class.
+    """
+    # A task that the candidate was not tested on at all is reported as a whole.
+    skipped = {*without, *(both.names[task] for task in _lost_tasks(both))}
+    lost = _lost_values(both, "label", classes)
+    return {key: score for key, score in lost.items() if key[0] not in skipped}
+
+
+def _lost_tasks(both: MatchedRows) -> list[int]:
+    """Return the positions of the champion's tasks that the candidate was not tested on."""
+    lost: list[int] = np.flatnonzero(~both.shared[: both.champion_tasks]).tolist()
+    return lost
+
+
+def _lost_values(both: MatchedRows, column: str, shared: Collection[Key]) -> dict[Key, float]:
+    """Average the champion's scores by task and value of a column, without those in `shared`."""
+    champion = both.champion
+    if column not in champion.rows:
+        return {}
+    text = codes_of(champion.rows[column])
+    task_and_value = champion.task * len(text.values) + text.codes
+    keys, inverse = np.unique(task_and_value, return_inverse=True)
+    means = np.bincount(inverse, champion.scores) / np.bincount(inverse)
+    lost: dict[Key, float] = {}
+    for key, mean in zip(keys.tolist(), means.tolist(), strict=True):
+        task, code = divmod(key, len(text.values))
+        name = (both.names[task], text.values[code])
+        if text.values[code] and name not in shared:  # an empty value is unknown
+            lost[name] = mean
+    return lost
+
+
+def only_candidates_tasks(both: MatchedRows) -> dict[str, tuple[float, int]]:
+    """Return mean score and number of examples of the tasks that only the candidate has."""
+    candidate = both.candidate
+    totals = np.bincount(candidate.task, candidate.scores, minlength=len(both.names))
+    counts = np.bincount(candidate.task, minlength=len(both.names))
+    new_tasks: dict[str, tuple[float, int]] = {}
+    for task in range(both.champion_tasks, len(both.names)):
+        new_tasks[both.names[task]] = (float(totals[task] / counts[task]), int(counts[task]))
+    return new_tasks

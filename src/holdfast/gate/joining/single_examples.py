@@ -1,0 +1,155 @@
+"""Results of single examples, joined on the example and cut into tasks, segments and classes."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from holdfast.errors import HoldfastError
+from holdfast.gate.joining.areas import compared_areas
+from holdfast.gate.joining.comparison import Comparison, Key, Pair, Summary
+from holdfast.gate.joining.contradictions import contradictions
+from holdfast.gate.joining.grouping import JoinedScores, TextColumn, shares_of_tasks
+from holdfast.gate.joining.matching import MatchedRows, codes_of, common_codes, match_rows
+from holdfast.gate.joining.one_sided import (
+    MOST_CLASSES,
+    labels_without_classes,
+    one_sided_examples,
+    only_candidates_tasks,
+    only_champions_classes,
+    only_champions_parts,
+)
+from holdfast.gate.names import apart, canonical
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+GROUPING = ("cluster", "segment", "label")  # columns that decide how the candidate is tested
+
+
+def join_examples(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Comparison:
+    """Join the results of single examples on task and example id.
+
+    Args:
+        champion: The champion's rows, from `read_side`.
+        candidate: The candidate's rows.
+
+    Returns:
+        The comparison, without standings and names.
+
+    Raises:
+        HoldfastError: A task has no example in common, ids differ only in what nobody sees, or the
+            sides disagree on the cluster, segment or label of an example.
+    """
+    both = match_rows(champion, candidate)
+    one_sided = one_sided_examples(both)
+    cluster, segment, label = (_trusted(both, column) for column in GROUPING)
+
+    # Cut the joined scores. Labels with very many values, as ids have, are no classes.
+    scores = JoinedScores(
+        champion=both.champion.scores[both.champion.common],
+        candidate=both.candidate.scores[both.candidate.common],
+        cluster=_cluster_numbers(cluster),
+        task=both.task,
+    )
+    without_classes = labels_without_classes(both)
+    tasks = scores.by_task()
+    segments = scores.by_part(segment)
+    classes = scores.by_part(label, without_classes)
+
+    areas, notes_on_areas = compared_areas(both, label)
+    notes = [*_ignored_columns(champion, candidate), *contradictions(both)]
+    notes += [*_without_classes(without_classes), *notes_on_areas]
+    return Comparison(
+        tasks=dict[str, Pair | Summary](tasks),
+        segments=dict[Key, Pair | Summary](segments),
+        classes=classes,
+        shares=shares_of_tasks(segments, tasks),
+        class_shares=shares_of_tasks(classes, tasks),
+        only_champion=only_champions_parts(both, segments),
+        only_candidate=only_candidates_tasks(both),
+        unmatched=one_sided.counts,
+        thinned=one_sided.thinned,
+        notes=tuple(notes),
+        areas=areas,
+        strangers=one_sided.strangers,
+        only_champion_classes=only_champions_classes(both, classes, without_classes),
+    )
+
+
+def _ignored_columns(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Iterator[str]:
+    """Note columns of the candidate alone, which would let it decide how it is tested."""
+    for column in GROUPING:
+        if column in candidate and column not in champion:
+            yield (
+                f"The candidate's column {column} was ignored, because the champion's results "
+                "have no such column."
+            )
+
+
+def _without_classes(tasks: Mapping[str, int]) -> Iterator[str]:
+    """Note each task that is not judged by class, with its number of labels."""
+    for task, count in tasks.items():
+        yield (
+            f"Task {apart(task)} was not judged by class, because its labels have {count:,} "
+            f"values, as ids do (at most {MOST_CLASSES:,} classes are judged)."
+        )
+
+
+# ---- columns that decide how the candidate is tested
+
+
+def _trusted(both: MatchedRows, column: str) -> TextColumn | None:
+    """Return a column of the champion at the common examples.
+
+    Raises:
+        HoldfastError: The candidate has the column too, and another value for some example.
+    """
+    if column not in both.champion.rows:
+        return None
+    champion_values = both.champion.rows[column].iloc[both.champion.common]
+    if column not in both.candidate.rows:
+        return codes_of(champion_values)
+    candidate_values = both.candidate.rows[column].iloc[both.candidate.common]
+    champion, candidate, values = common_codes(champion_values, candidate_values)
+    if "" in values:
+        # The champion's value is unknown in these rows, so the candidate's does not count there.
+        candidate = np.where(champion == values.index(""), champion, candidate)
+    if not np.array_equal(champion, candidate):
+        _refuse_other_values(both, column, champion, TextColumn(candidate, values))
+    return TextColumn(champion, values)
+
+
+def _refuse_other_values(
+    both: MatchedRows, column: str, champion: np.ndarray, candidate: TextColumn
+) -> None:
+    """Stop at a value that differs by more than the form of a number."""
+    values = candidate.values
+    canonical_values = np.array([canonical(text) for text in values], dtype=object)
+    differs = (champion != candidate.codes) & (
+        canonical_values[champion] != canonical_values[candidate.codes]
+    )
+    if not differs.any():
+        return
+    first = int(differs.argmax())
+    task = both.names[both.task.codes[first]]
+    example = str(both.champion.rows["example_id"].iloc[both.champion.common[first]])
+    problem = f"is in another {column}"
+    if column == "label":
+        problem = "has another label"
+    raise HoldfastError(
+        f"task {apart(task)}: example {apart(example)} {problem} on each side: "
+        f"{apart(values[champion[first]])} (champion) and "
+        f"{apart(values[candidate.codes[first]])} (candidate); the test set must be the same"
+    )
+
+
+def _cluster_numbers(cluster: TextColumn | None) -> np.ndarray | None:
+    """Number the clusters. An example whose cluster is unknown is a cluster of its own."""
+    if cluster is None:
+        return None
+    codes = cluster.codes
+    if "" not in cluster.values:
+        return codes
+    unknown = codes == cluster.values.index("")
+    return np.where(unknown, len(cluster.values) + np.arange(len(codes)), codes)

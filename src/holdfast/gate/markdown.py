@@ -1,0 +1,160 @@
+"""A verdict as Markdown: a summary for people, and a section of a model card."""
+
+import re
+
+from holdfast.gate.verdict import TaskVerdict, Verdict
+from holdfast.text import percent, points, shown
+
+MOST_ROWS = 2_000  # rows of a table for people; verdict.json has all of them
+
+# Characters that are markup, and what a renderer would turn into a link, a mention, an emoji or an
+# issue. The first kind is written as a character reference. The second is broken up by an empty
+# comment, for which a NUL stands while the other characters are replaced.
+_MARKUP = re.compile(r"[&<>|*_`\[\]\\~]")
+_LIVE = re.compile(r"(?i)([#:@])(?=[\w/+-])|(www)(?=\.)")
+_BREAK = "\x00"
+
+SUMMARY_HEAD = (
+    "| task | decision | champion | candidate | change | interval | allowed | examples |",
+    "|---|---|---|---|---|---|---|---|",
+)
+CARD_HEAD = (
+    "| task | before | now | change | examples |",
+    "|---|---|---|---|---|",
+)
+
+
+def in_markdown(text: str) -> str:
+    """Make text safe for a cell of a table: no markup, no link, no mention, no formula.
+
+    >>> in_markdown("<b>|x*"), in_markdown("see #12")
+    ('&#60;b&#62;&#124;x&#42;', 'see #<!-- -->12')
+    """
+    broken_up = _LIVE.sub(rf"\1\2{_BREAK}", shown(text))
+    harmless = _MARKUP.sub(lambda match: _reference(match[0]), broken_up)
+    harmless = harmless.replace(_BREAK, "<!-- -->")
+    # A spreadsheet takes text that starts with one of these characters for a formula.
+    if harmless.startswith(("=", "+", "-")):
+        return _reference(harmless[0]) + harmless[1:]
+    return harmless
+
+
+def _reference(character: str) -> str:
+    """Write a character as a reference of HTML."""
+    return f"&#{ord(character)};"
+
+
+# ---- the summary
+
+
+def as_markdown(verdict: Verdict) -> str:
+    """Write a summary for people: the decision, its reasons, and a row per task and part."""
+    released = " (not released)"
+    if verdict.passed:
+        released = ""
+    lines = [f"# Release gate: {in_markdown(verdict.headline)}{released}", ""]
+    sentences = [*verdict.reasons, *(f"warning: {warning}" for warning in verdict.warnings)]
+    lines += [f"- {in_markdown(sentence)}" for sentence in sentences[:MOST_ROWS]]
+    if verdict.mean_change is not None:
+        lines += ["", f"Mean change over tasks: {points(verdict.mean_change)} points."]
+    lines += ["", f"A change is candidate minus champion, in points. {interval_note(verdict)}", ""]
+    lines += SUMMARY_HEAD
+    lines += [_summary_row(row) for row in verdict.tasks[:MOST_ROWS]]
+    if len(verdict.tasks) > MOST_ROWS:
+        lines += ["", f"{len(verdict.tasks) - MOST_ROWS:,} more rows are in verdict.json."]
+    return "\n".join(lines) + "\n"
+
+
+def interval_note(verdict: Verdict) -> str:
+    """Say what the intervals of a verdict mean, in one sentence."""
+    note = f"Each end of an interval is a one-sided bound at {100 * verdict.confidence:g} %"
+    corrections = sorted({row.correction for row in verdict.tasks if row.correction})
+    if corrections:
+        note += f", and the upper end includes {' or '.join(corrections)}"
+    return note + "."
+
+
+def note_of(row: TaskVerdict) -> str:
+    """Say why a row does not count as others do, or return "" if it does."""
+    if row.waived:
+        return " (waived)"
+    if not row.critical or (row.decision == "inconclusive" and not row.required):
+        return " (warning)"
+    return ""
+
+
+def _summary_row(row: TaskVerdict) -> str:
+    """Write a row of the summary. Parts are marked with an arrow below their task."""
+    name = in_markdown(row.label)
+    if row.nested:
+        name = f"↳ {name}"
+    allowed = None
+    if row.delta is not None:
+        allowed = -row.delta
+    return _table_row(
+        name,
+        row.decision + note_of(row),
+        percent(row.champion),
+        percent(row.candidate),
+        points(row.change),
+        _interval(row),
+        points(allowed),
+        f"{row.examples:,}",
+    )
+
+
+def _interval(row: TaskVerdict) -> str:
+    """Write the interval of a change, or a dash if there is none."""
+    if row.low is None:
+        return "–"
+    return f"{points(row.low)} to {points(row.high)}"
+
+
+def _table_row(*cells: str) -> str:
+    """Write a row of a table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+# ---- the model card
+
+
+def as_model_card(verdict: Verdict) -> str:
+    """Write a section for the candidate's model card: what retraining did to each task."""
+    tested = [row for row in verdict.tasks if row.candidate is not None]
+    compared = [row for row in tested if row.champion is not None]
+    lines = [
+        "## What retraining changed",
+        "",
+        f"Compared with {in_markdown(verdict.champion)} on {verdict.judged} by Holdfast's release "
+        f"gate: **{verdict.decision}**. Scores lie between 0 and 100, and higher is better. A "
+        "change is now minus before, in points, so below 0 the model became worse. "
+        f"{interval_note(verdict)}",
+        "",
+        *CARD_HEAD,
+    ]
+    lines += [_card_row(row) for row in compared[:MOST_ROWS]]
+
+    # The upper end of the interval is below 0 if even the corrected test shows a loss.
+    worse = [row.label for row in compared if row.high is not None and row.high < 0]
+    names = ", ".join(map(in_markdown, worse[:MOST_ROWS])) or "no task"
+    lines += ["", f"Shown to be worse than before: {names}."]
+    for row in verdict.tasks:
+        name = in_markdown(row.label)
+        if row.champion is None:
+            lines.append(f"New: {name} ({percent(row.candidate)}).")
+        if row.waived and not row.settled:
+            lines.append(f"Released in spite of {name}: {in_markdown(row.waived)}.")
+    return "\n".join(lines) + "\n"
+
+
+def _card_row(row: TaskVerdict) -> str:
+    """Write a row of the model card."""
+    change = points(row.change)
+    if row.low is not None:
+        change += f" ({_interval(row)})"
+    examples = "–"
+    if row.examples:
+        examples = f"{row.examples:,}"
+    return _table_row(
+        in_markdown(row.label), percent(row.champion), percent(row.candidate), change, examples
+    )

@@ -1,0 +1,172 @@
+"""Results of a model from a file, a data frame or an accuracy matrix, as one checked table."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from holdfast.errors import HoldfastError, reading
+from holdfast.gate.reading.checks import checked
+from holdfast.gate.reading.dataframes import ArrowStream, collecting, from_arrow, from_pandas
+from holdfast.gate.reading.files import in_one_line, read_file
+from holdfast.gate.reading.matrices import last_row, standing_of
+from holdfast.gate.reading.raw_table import RawTable, or_matrix, refuse_equal_names
+from holdfast.metrics import AccuracyMatrix
+from holdfast.metrics.releases import Standing
+from holdfast.text import safe_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Source = Path | str | pd.DataFrame | ArrowStream | AccuracyMatrix
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+:/")
+
+
+@dataclass(frozen=True)
+class Side:
+    """The results of one model.
+
+    Args:
+        rows: The results, as `read_side` checks them.
+        standing: ACC, BWT and forgetting, from an accuracy matrix or a ledger. None if the results
+            do not tell them.
+        name: Where the results came from, for reports.
+        release: The ledger's name of the release, or "" if the results came from elsewhere.
+        notes: Full sentences about what was ignored while the results were read.
+    """
+
+    rows: "pd.DataFrame"
+    standing: Standing | None = None
+    name: str = ""
+    release: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def read_side(source: "Source | Side", side: str = "results") -> Side:
+    """Read a model's results.
+
+    Results of single examples have the columns task, example_id and score, or label and prediction
+    in place of score. They may also have cluster, segment, label, prediction and probability.
+    Aggregated results have task, score and examples, and perhaps sd and segment. Other columns are
+    ignored.
+
+    Args:
+        source: A file (CSV, Parquet, JSON, JSON lines; all but Parquet may be compressed), a pandas
+            data frame, a table of any library that speaks the Arrow PyCapsule protocol (Polars,
+            DuckDB, PyArrow), or an accuracy matrix, whose last row is judged. A matrix may be an
+            object, or Holdfast's own JSON, CSV or result.json. A `Side` is returned as it is.
+        side: What the results are called in messages, such as "champion".
+
+    Returns:
+        The checked results.
+
+    Raises:
+        HoldfastError: The source cannot be read, or its content is not as described above.
+
+    Example:
+        >>> import pandas as pd
+        >>> frame = pd.DataFrame({"task": "a", "example_id": [1.0, 2.0], "score": [True, False]})
+        >>> read_side(frame).rows
+          task  score example_id
+        0    a    1.0          1
+        1    a    0.0          2
+    """
+    import pandas as pd
+
+    if isinstance(source, Side):
+        return source
+    if isinstance(source, AccuracyMatrix):
+        return _from_matrix(source, side, side)
+    if isinstance(source, str | os.PathLike):
+        return _from_file(source, side)
+    if isinstance(source, pd.DataFrame | ArrowStream):
+        return _as_side(_from_frame(source, side), side, side)
+    raise _no_source(source, side)
+
+
+def _no_source(source: object, side: str) -> HoldfastError:
+    """Make the error for an object that holds no results, and say how a lazy table would."""
+    advice = ""
+    method = collecting(source)
+    if method:
+        advice = f"; turn it into a table first: .{method}()"
+    return HoldfastError(
+        f"{side}: expected a path, a data frame (pandas, or one that speaks Arrow) or an accuracy "
+        f"matrix, got {type(source).__name__}{advice}"
+    )
+
+
+def _from_file(source: "str | os.PathLike[str]", side: str) -> Side:
+    """Read a file. Its name never shows a password."""
+    name = safe_name(os.fspath(source))
+    if name.strip() in ("", "."):
+        raise HoldfastError(f"{side}: no file is named; give the path of a file of results")
+    where = f"{side} {name}"
+    if _URL.match(name):
+        raise HoldfastError(f"{where} is a URL; download it and give the path of the file")
+    return _as_side(read_file(Path(source), where), where, name)
+
+
+def _from_frame(source: "pd.DataFrame | ArrowStream", where: str) -> RawTable | AccuracyMatrix:
+    """Take the columns of a data frame, or the accuracy matrix that it holds."""
+    import pandas as pd
+
+    with reading(where, "a data frame"):
+        try:
+            if isinstance(source, pd.DataFrame):
+                table = from_pandas(source)
+            else:
+                table = from_arrow(source)
+            refuse_equal_names(table.names)
+            return or_matrix(table)
+        except HoldfastError as error:  # from an accuracy matrix, which does not know its source
+            raise HoldfastError(f"{where}: {in_one_line(error)}") from None
+
+
+def _as_side(content: RawTable | AccuracyMatrix, where: str, name: str) -> Side:
+    """Check what was read."""
+    if isinstance(content, AccuracyMatrix):
+        return _from_matrix(content, where, name)
+    with reading(where, "results"):
+        rows, notes = checked(content, where)
+    return Side(rows=rows, name=name, notes=notes)
+
+
+def _from_matrix(matrix: AccuracyMatrix, where: str, name: str) -> Side:
+    """Check the last row of an accuracy matrix."""
+    with reading(where, "an accuracy matrix"):
+        rows, notes = last_row(matrix, where)
+        return Side(rows=rows, standing=standing_of(matrix), name=name, notes=notes)
+
+
+def read_results(source: "Source", side: str = "results") -> "pd.DataFrame":
+    """Read the table of `read_side` alone, without its standing and notes.
+
+    Args:
+        source: See `read_side`.
+        side: What the results are called in messages.
+    """
+    return read_side(source, side).rows
+
+
+def scores_of(rows: "pd.DataFrame") -> tuple[dict[str, float], dict[str, int]]:
+    """Count and average results by task.
+
+    Args:
+        rows: A table from `read_results`.
+
+    Returns:
+        The mean score and the number of examples (0: unknown) of every task.
+    """
+    if "examples" in rows:
+        whole_tasks = rows
+        if "segment" in rows:
+            whole_tasks = rows[rows["segment"] == ""]
+        tasks = whole_tasks["task"]
+        scores = dict(zip(tasks, whole_tasks["score"], strict=True))
+        return scores, dict(zip(tasks, whole_tasks["examples"].astype(int), strict=True))
+    by_task = rows.groupby("task", sort=False)["score"].agg(["mean", "size"])
+    means = {str(task): float(mean) for task, mean in by_task["mean"].items()}
+    return means, {str(task): int(count) for task, count in by_task["size"].items()}

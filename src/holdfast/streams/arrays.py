@@ -1,0 +1,164 @@
+"""Your own data as arrays: inputs, labels, and a column that says which task an example is of.
+
+Tasks are cut into training, test and validation parts here. Validation examples are drawn from the
+training examples. If you pass `groups`, all examples of a group are on the same side of every cut,
+in all tasks, so neither test nor validation sees relatives of training examples.
+"""
+
+from collections.abc import Sized
+from dataclasses import dataclass
+
+import numpy as np
+from torch import Tensor
+
+from holdfast.errors import HoldfastError
+from holdfast.streams.arguments import whole
+from holdfast.streams.build import Piece, build
+from holdfast.streams.columns import check_groups, column_of, marked_test_rows
+from holdfast.streams.held_out import codes, held_out
+from holdfast.streams.inputs import input_rows
+from holdfast.streams.labels import distinct, label_array, warn_if_measured
+from holdfast.streams.source import Source
+from holdfast.streams.task import Augment, Stream
+from holdfast.streams.types import Values
+
+
+def from_arrays(
+    x: Values,
+    y: Values,
+    task: Values,
+    scenario: str,
+    *,
+    test: float | Values = 0.2,
+    validation: float = 0.0,
+    groups: Values | None = None,
+    numbering: str = "label",
+    seed: int = 0,
+    augment: Augment | None = None,
+    name: str = "arrays",
+) -> Stream:
+    """Make a stream from arrays, with one task for each distinct value of `task`.
+
+    Args:
+        x: Inputs, (N, ...): integers (token ids), floats, booleans, or uint8 (pixels).
+        y: Labels, (N,): whole numbers, booleans or text.
+        task: The task of each example, (N,). Tasks come in the order of their first example.
+        scenario: What the model knows when it is asked: "task", "domain" or "class".
+        test: The share of each task and label to test on, in (0, 1), or a boolean mask, (N,).
+        validation: The share of the training examples to set aside, in [0, 1). 0: none.
+        groups: The user, patient or image of each example, (N,). None: examples are unrelated.
+        numbering: How the domain scenario numbers outputs: by "label", or by "position" in a task.
+        seed: The seed of the cuts.
+        augment: A random change of whole batches in training. None: no change.
+        name: The name of the stream.
+
+    Raises:
+        HoldfastError: The data can't be learned as they are; the message says why.
+
+    Example:
+        >>> from_arrays(np.eye(8), list("ababcdcd"), [1] * 4 + [2] * 4, "class", test=0.5).labels
+        ('a', 'b', 'c', 'd')
+    """
+    whole("seed", seed)
+    return build(
+        _pieces(_checked(x, y, task, groups), test, seed),
+        scenario,
+        validation=validation,
+        seed=seed,
+        augment=augment,
+        name=name,
+        numbering=numbering,
+    )
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """Arrays of equal length whose values have been checked."""
+
+    inputs: Tensor
+    labels: np.ndarray
+    tasks: np.ndarray
+    groups: np.ndarray | None
+
+    def groups_of(self, rows: np.ndarray) -> np.ndarray | None:
+        """The groups of some rows."""
+        if self.groups is None:
+            return None
+        groups: np.ndarray = self.groups[rows]
+        return groups
+
+
+def _checked(x: Values, y: Values, task: Values, groups: Values | None) -> _Examples:
+    """The arrays as Holdfast takes them, after all of them have been checked."""
+    # The columns are small and hold most mistakes, so they are checked first.
+    labels = label_array(y)
+    tasks = column_of(task, "tasks")
+    _check_lengths(x, labels, tasks)
+    inputs = input_rows(x)
+    if groups is None:
+        return _Examples(inputs, labels, tasks, groups=None)
+    relatives = column_of(groups, "groups")
+    check_groups(relatives, len(labels))
+    return _Examples(inputs, labels, tasks, relatives)
+
+
+def _check_lengths(x: Values, labels: np.ndarray, tasks: np.ndarray) -> None:
+    """Refuse inputs that have no rows to count, and columns of different lengths."""
+    # NumPy would wrap a sparse matrix in an array of one object.
+    if hasattr(x, "toarray"):
+        raise HoldfastError(
+            f"inputs must be dense, got a sparse {type(x).__name__}; pass x.toarray()"
+        )
+    if not isinstance(x, Sized):
+        raise HoldfastError(
+            "inputs must be an array, a tensor or a list with one row per example, got "
+            f"{type(x).__name__}"
+        )
+    if not len(x) == len(labels) == len(tasks):
+        raise HoldfastError(
+            f"inputs, labels and tasks must have equal lengths, got {len(x)} inputs, {len(labels)} "
+            f"labels and {len(tasks)} tasks"
+        )
+    if not len(labels):
+        raise HoldfastError("there are no examples, because the arrays are empty")
+
+
+def _pieces(examples: _Examples, test: float | Values, seed: int) -> list[Piece]:
+    """One piece for each task, its examples cut into training and test."""
+    tested = _test_rows(examples, test, seed)
+    # np.unique sorts the tasks, but they are learned in the order of the rows.
+    _, first_rows = np.unique(examples.tasks, return_index=True)
+    pieces = []
+    for task in examples.tasks[np.sort(first_rows)]:
+        belongs = examples.tasks == task
+        train_rows = np.flatnonzero(belongs & ~tested)
+        test_rows = np.flatnonzero(belongs & tested)
+        source = Source(
+            train_x=examples.inputs[train_rows],
+            train_y=examples.labels[train_rows],
+            test_x=examples.inputs[test_rows],
+            test_y=examples.labels[test_rows],
+            name=f"task {task}",
+            groups=examples.groups_of(train_rows),
+            test_groups=examples.groups_of(test_rows),
+        )
+        warn_if_measured(source.train_y, f"{source.name}: labels")
+        # Labels that only test examples have are listed too, so that the error can name them.
+        pieces.append(Piece(str(task), source, tuple(distinct(examples.labels[belongs]))))
+    return pieces
+
+
+def _test_rows(examples: _Examples, test: float | Values, seed: int) -> np.ndarray:
+    """The mask of the test examples: a share drawn within each task and label, or those marked."""
+    # True is a number to Python, but as a share it can only be a mistake.
+    if isinstance(test, bool) or not isinstance(test, float | int | np.number):
+        return marked_test_rows(test, len(examples.labels))
+    share = float(test)
+    if not 0 < share < 1:
+        raise HoldfastError(
+            f"test must be a share in (0, 1), or one boolean per example, got {test}"
+        )
+    # A number for each pair of task and label: the share holds within each pair.
+    labels = codes(examples.labels)
+    pairs = codes(examples.tasks) * (len(labels) + 1) + labels
+    return held_out(pairs, share, seed, examples.groups)
