@@ -40,7 +40,8 @@ def one(gamma: float, seed: int, strength: float) -> dict:
     for task in stream:
         learner.train(task)
         saturated.append(
-            float((learner.method.get_buffer("fisher") > THRESHOLD).sum()) / learner.view.space.numel
+            float((learner.method.get_buffer("fisher") > THRESHOLD).sum())
+            / learner.view.space.numel
         )
         learnt.append(float(learner.evaluate(task).mean()))
     final = [float(learner.evaluate(t).mean()) for t in stream]

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import binom, norm, t
 
-from holdfast.gate.judge import Gate
 from holdfast.gate.joining import Comparison, Pair
+from holdfast.gate.judge import Gate
 from holdfast.gate.policy import policy_from
 from holdfast.gate.statistics import Aggregated, Paired
 from holdfast.gate.statistics.gaffke import p_loses_less

@@ -4,21 +4,26 @@
 
 Each case: a probe of every ordered pair (seeds 1-3), then the orders of all schedulers, the plan's reverse and 40 random orders, each
 trained with fresh seeds (images 3, CLINC 5), compared by the mean final test score over tasks. Intervals of gains are over seeds, for these
-random orders, and each for itself: of a dozen schedulers some do well by chance. Finished runs are skipped.
+random orders, and each for itself: of a dozen schedulers some do well by chance. Finished runs and cases are skipped.
 """
 
 import argparse
+import hashlib
 import json
 import os
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from holdfast.bench.config import RunConfig
+from holdfast.bench.config import STREAMS, RunConfig
 from holdfast.bench.orders import Probing, measure_signals, task_names, verifying
 from holdfast.bench.runner import run_all, write_json
+from holdfast.files import write_text
 from holdfast.metrics import Interval
-from holdfast.planning import Verification, make_plan, read_probe, verified
+from holdfast.planning import Outcome, Plan, Verification, make_plan, read_probe, verified
 from holdfast.planning.schedulers import SIGNAL_OF
 from holdfast.reports.figures import figure_of, save
 from holdfast.reports.orders import distribution, scatter
@@ -85,6 +90,10 @@ CASES = {  # study → name → settings of the probe, of the verification where
         ),
     },
 }
+EARLIER = (
+    "*These scores are from before validation examples were drawn once for all tasks of a source "
+    "(and, for texts, from before features were fitted on nothing). They have not been measured again.*"
+)
 TITLES = {
     "images": "Order of tasks: turned and permuted MNIST, Fashion-MNIST and small digits",
     "clinc": "Order of tasks: the ten domains of CLINC150",
@@ -168,56 +177,122 @@ def table(r: Verification) -> list[str]:
     return rows
 
 
+@dataclass(frozen=True)
+class Case:
+    """What a finished case left: all that its part of the page needs.
+
+    `settings` tells which settings it was made with. Results from before this was noted have none;
+    their validation examples were drawn per task, and the page says so.
+    """
+
+    verification: Verification
+    settings: str | None
+    plan: Plan | None
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Case":
+        """A case from the file beside the page."""
+        if "verification" not in values:
+            return cls(verification_of(values), None, None)
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "probe.json").write_text(json.dumps(values["probe"]), encoding="utf-8")
+            plan = make_plan(read_probe(folder))
+        return cls(verification_of(values["verification"]), values["settings"], plan)
+
+
+def verification_of(values: dict[str, Any]) -> Verification:
+    """A verification, computed again from the scores that its JSON holds."""
+    return verified(
+        [
+            Outcome(
+                order=tuple(outcome["order"]),
+                predicted=outcome["predicted"],
+                realised=tuple(outcome["realised"]),
+                scheduler=outcome["scheduler"],
+            )
+            for outcome in values["outcomes"]
+        ]
+    )
+
+
+def digest_of(case: tuple, seeds: int) -> str:
+    """The same for a case as long as nothing that its results depend on is changed."""
+    content = json.dumps([case, PROBE_SEEDS, ORDERS, seeds, STREAMS], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def section(number: int, name: str, case: str, result: Case, write: Path | None) -> list[str]:
+    """The part of the page about one case; its figures are written too."""
+    r = result.verification
+    random_means = [outcome.mean for outcome in r.outcomes if outcome.scheduler is None]
+    lines = ["", f"## {case[0].upper()}{case[1:]}", "", r.verdict, ""]
+    if result.settings is None:
+        lines += [EARLIER, ""]
+    if result.plan is not None:
+        order = " → ".join(result.plan.order)
+        stays = 100 * (result.plan.stays_best or 0)
+        lines.append(f"The plan, {order}, stays the best in {stays:.0f} % of resampled probes.")
+    lines += [
+        f"Random orders: {100 * np.mean(random_means):.1f} points, standard deviation "
+        f"{100 * r.spread:.2f}. The first task alone explains {100 * r.first_task:.0f} % of their "
+        f"variance ({100 * r.first_task_by_chance:.0f} % by chance).",
+        "",
+        *table(r),
+    ]
+    if write is not None:
+        for kind, draw in (("scatter", scatter), ("orders", distribution)):
+            figure = figure_of(draw, r.to_json(), size=(6, 4))
+            save(figure, write / "figures" / f"{name}-{number}-{kind}.png")
+        lines += ["", f"![realised against predicted](figures/{name}-{number}-scatter.png)"]
+    return lines
+
+
+def page_of(name: str, results: dict[str, Case], write: Path) -> str:
+    """The page of a study."""
+    notes = write / f"{name}.notes.md"
+    said = [notes.read_text(encoding="utf-8").strip(), ""] if notes.exists() else []
+    how = " ".join((__doc__ or "").split("\n\n")[2].split())
+    first = headline({case: result.verification for case, result in results.items()})
+    lines = [first, "", f"# {TITLES[name]}", "", *said, how]
+    for number, (case, result) in enumerate(results.items(), 1):
+        lines += section(number, name, case, result, write)
+    return "\n".join([*lines, ""])
+
+
 def main() -> None:
+    """Runs what is not finished, and writes each page after each of its cases."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--data-dir")
     parser.add_argument("--out", type=Path, default=Path("runs/orders"))
-    parser.add_argument("--write", type=Path, help="folder for the pages and their figures")
+    parser.add_argument(
+        "--write", type=Path, default=Path("docs/studies"), help="folder for pages and figures"
+    )
     parser.add_argument("--only", choices=sorted(CASES))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--pages", action="store_true", help="write the pages without running")
     options = parser.parse_args()
     for name, cases in CASES.items():
         if options.only not in (None, name):
             continue
-        results, lines = {}, []
-        for k, (case, (settings, change, method)) in enumerate(cases.items(), 1):
-            folder = options.out / name / str(k)
-            results[case] = r = study(
-                settings, change, method, SEEDS[name], folder, options.data_dir, options.jobs
-            )
-            print(f"{name}: {case}: {r.verdict}", flush=True)
-            plan = make_plan(read_probe(folder))
-            values = r.to_json()
-            lines += ["", f"## {case[0].upper()}{case[1:]}", "", r.verdict, ""]
-            lines += [
-                f"The plan, {' → '.join(plan.order)}, stays the best in {100 * (plan.stays_best or 0):.0f} % of resampled probes. "
-            ]
-            lines += [
-                f"Random orders: {100 * np.mean([o.mean for o in r.outcomes if o.scheduler is None]):.1f} points, standard deviation "
-            ]
-            lines[-1] += (
-                f"{100 * r.spread:.2f}. The first task alone explains {100 * r.first_task:.0f} % of their variance "
-            )
-            lines[-1] += f"({100 * r.first_task_by_chance:.0f} % by chance)."
-            lines += ["", *table(r)]
-            if options.write:
-                for kind, draw in (("scatter", scatter), ("orders", distribution)):
-                    save(
-                        figure_of(draw, values, size=(6, 4)),
-                        options.write / "figures" / f"{name}-{k}-{kind}.png",
-                    )
-                lines += ["", f"![realised against predicted](figures/{name}-{k}-scatter.png)"]
-        notes = options.write / f"{name}.notes.md" if options.write else None
-        said = [notes.read_text().strip(), ""] if notes and notes.exists() else []
-        how = " ".join((__doc__ or "").split("\n\n")[2].split())
-        page = [headline(results), "", f"# {TITLES[name]}", "", *said, how, *lines, ""]
-        if options.write:
-            (options.write / f"{name}.md").write_text("\n".join(page))
-            (options.write / f"{name}.json").write_text(
-                json.dumps({c: r.to_json() for c, r in results.items()}) + "\n"
-            )
+        file = options.write / f"{name}.json"
+        done = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        for number, (case, what) in enumerate(cases.items(), 1):
+            digest = digest_of(what, SEEDS[name])
+            if options.pages or done.get(case, {}).get("settings") == digest:
+                continue
+            folder = options.out / name / str(number)
+            result = study(*what, SEEDS[name], folder, options.data_dir, options.jobs)
+            print(f"{name}: {case}: {result.verdict}", flush=True)
+            done[case] = {
+                "settings": digest,
+                "probe": json.loads((folder / "probe.json").read_text(encoding="utf-8")),
+                "verification": result.to_json(),
+            }
+            write_text(file, json.dumps({c: done[c] for c in cases if c in done}) + "\n")
+        results = {case: Case.from_json(done[case]) for case in cases if case in done}
+        write_text(options.write / f"{name}.md", page_of(name, results, options.write))
 
 
 if __name__ == "__main__":
