@@ -34,6 +34,7 @@ SHORT = re.compile(r"holdfast( [a-z-]+)*|holdfast [^ ]+ NAME|holdfast gate --(pl
 # Lines that cannot run here, with the reason, and where else they are checked.
 ELSEWHERE = {
     "holdfast gate --champion runs:/": "needs a tracking server; tests/integrations/test_mlflow.py runs it on one",
+    "finetuned.csv": "needs the files of the page's own code, in tests/test_docs.py",
     "examples/release-gate": "runs with the example, in tests/examples/test_release_gate.py",
 }
 

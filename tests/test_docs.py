@@ -23,6 +23,25 @@ def test_the_example_of_the_readme_runs_and_is_short(capsys):
     assert re.match(r"backward transfer -0\.\d\d\n\{'0\+1': -?\d", out)
 
 
+def test_the_tutorial_runs_and_says_what_comes_out(capsys, tmp_path, monkeypatch):
+    from holdfast.cli.main import run_cli
+
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs" / "tutorial.md"
+    exec(compile("\n".join(blocks(page)), "tutorial.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "[ 0. 96.]" in printed  # the collapse
+    assert re.search(r"^backward transfer: -0.99$", printed, re.M)
+    assert re.search(r"^EWC: -0.9\d$", printed, re.M)
+    assert re.search(r"^ER: -0.1\d$", printed, re.M)
+    gate = next(line.strip() for line in page.read_text().splitlines() if "holdfast gate" in line)
+    with pytest.raises(SystemExit) as ended:
+        run_cli(gate.split()[1:])
+    assert ended.value.code == 1
+    assert capsys.readouterr().out.startswith("fail; worst change: −86.11 points on 0+1+2+3+4")
+    assert (tmp_path / "gate" / "verdict.html").exists()
+
+
 def test_the_loop_of_the_readme_runs():
     import torch
 

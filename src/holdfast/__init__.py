@@ -1,6 +1,15 @@
 """Holdfast: measure, prevent and gate forgetting in models that keep being trained.
 
-Names below are loaded when they are first used, so that `import holdfast` stays light.
+Everything that a program usually needs is reached from here:
+
+    import holdfast as hf
+
+    stream = hf.streams.split(hf.streams.digits(), tasks=5, scenario="class")
+    model = hf.models.mlp(stream.shape, "growing", seed=0)
+    learner = hf.Learner(model, hf.methods.ER(200), scenario="class", epochs=5)
+    print(hf.metrics.backward_transfer(learner.fit(stream).matrix))
+
+Names are loaded when they are first used, so `import holdfast` takes milliseconds and needs no PyTorch.
 """
 
 from importlib import import_module
@@ -8,18 +17,26 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_HOMES = {  # name → the module that it comes from
     "AccuracyMatrix": "holdfast.metrics",
+    "Batch": "holdfast.engine.batch",
+    "HoldfastError": "holdfast.errors",
     "Learner": "holdfast.training",
     "Run": "holdfast.training",
+    "Settings": "holdfast.settings",
+    "Step": "holdfast.engine.batch",
+    "Task": "holdfast.streams.task",
     "check_method": "holdfast.checks",
+    "optimizer": "holdfast.training",
     "parse_method": "holdfast.methods",
-    "HoldfastError": "holdfast.errors",
 }
-__all__ = ["__version__", *sorted(_HOMES)]
+_MODULES = ("gate", "ledger", "methods", "metrics", "models", "planning", "reports", "streams")
+__all__ = ["__version__", *sorted(_HOMES), *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return import_module(f"holdfast.{name}")
     raise AttributeError(f"module 'holdfast' has no attribute {name!r}")
