@@ -8,6 +8,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from holdfast.errors import HoldfastError, reading, unknown
 
 LONGEST_SHOWN = 200  # characters of a wrong value in a message
+KINDS = {  # what pydantic expects → the same in plain words
+    "a valid integer": "a whole number",
+    "a valid number": "a number",
+    "a valid boolean": "true or false",
+    "a valid string": "a text",
+    "a valid list": "a list",
+    "a valid dictionary": "a table of names and values",
+    "a finite number": "a finite number",
+}
+COMPARISONS = {"greater than or equal to": "at least", "less than or equal to": "at most"}
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
@@ -48,12 +58,28 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     where = ".".join(steps) or kind.__name__
     if first["type"] == "extra_forbidden":
         return str(unknown("setting", where, _fields_beside(kind, first["loc"])))
+    if first["type"] == "literal_error":
+        allowed = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        return str(unknown(where, first["input"], allowed))
     message = first["msg"].removeprefix("Value error, ")
     if isinstance(first.get("ctx", {}).get("error"), HoldfastError):
         return message
     got = repr(first["input"])
     shortened = got[:LONGEST_SHOWN] + "…" * (len(got) > LONGEST_SHOWN)
-    return f"{where}: {message}, got {shortened}"
+    return f"{where}{_in_plain_words(message)}, got {shortened}"
+
+
+def _in_plain_words(message: str) -> str:
+    """What a value must be, as the end of a sentence that begins with the name of its field."""
+    if not message.startswith("Input should be "):
+        return f": {message}"
+    expected = message.removeprefix("Input should be ")
+    for kind, words in KINDS.items():
+        if expected.startswith(kind):
+            return f" must be {words}"
+    for comparison, words in COMPARISONS.items():
+        expected = expected.replace(comparison, words)
+    return f" must be {expected}"
 
 
 def _fields_beside(kind: Any, path: tuple[int | str, ...]) -> list[str]:

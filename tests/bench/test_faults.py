@@ -26,7 +26,7 @@ where, nth = sys.argv[1], int(sys.argv[2])
 from holdfast.models.heads import GrowingHead
 from holdfast.methods import EWC, ER
 from holdfast.engine.memory import Memory
-from holdfast.training.learner import Learner
+from holdfast.training.view import View
 import safetensors.torch
 
 def die(*a, **k):
@@ -51,7 +51,7 @@ def half_a_file(inner, tensors, path, metadata):
 if where == "head":
     dying(GrowingHead, "open", after)
 elif where == "consolidate":
-    dying(Learner, "fisher", after)
+    dying(View, "fisher", after)
 elif where == "insert":
     dying(Memory, "insert", after)
 elif where == "checkpoint":

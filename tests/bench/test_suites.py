@@ -124,7 +124,7 @@ def test_mnist_then_fashion_with_epochs_of_each(data_dir):
     assert [t.name for t in s] == ["mnist", "fashion_mnist"]
     ours = build_learner(config, s)
     per_epoch = [-(-len(t.train) // 64) for t in s]
-    assert [ours.order(t).steps for t in s] == [per_epoch[0], 10 * per_epoch[1]]
+    assert [ours.view.order(t).steps for t in s] == [per_epoch[0], 10 * per_epoch[1]]
 
 
 def test_evaluation_intervals_of_each_task():

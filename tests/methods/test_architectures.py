@@ -191,7 +191,7 @@ def test_xdg_closes_the_share_it_was_given_and_none_of_it_is_finetune():
 @pytest.mark.parametrize("spec", ["HAT()", "PackNet()", "XdG()", "SeparateNetworks()", "LoRA()"])
 @pytest.mark.parametrize("scenario", ["domain", "class"])
 def test_without_a_task_id_they_refuse_and_say_what_to_use(spec, scenario):
-    with pytest.raises(HoldfastError, match=r"task id selects.*(ER|OLoRA) where"):
+    with pytest.raises(HoldfastError, match=r"task id selects.*(ER|OLoRA) if"):
         learner(stream(scenario), spec)
 
 

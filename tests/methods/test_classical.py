@@ -34,10 +34,10 @@ def test_online_ewc_carries_one_discounted_fisher_around_one_anchor(gamma):
     ours.train(*s.tasks[:3])
     running = gamma * (gamma * fishers[0] + fishers[1]) + fishers[2]
     assert torch.allclose(ours.method.fisher, running)
-    anchor = ours.space.theta.clone()
+    anchor = ours.view.space.theta.clone()
     with torch.no_grad():
-        ours.space.theta.add_(0.01 * torch.ones_like(anchor))
-    theta = ours.space.theta.detach().clone().requires_grad_()
+        ours.view.space.theta.add_(0.01 * torch.ones_like(anchor))
+    theta = ours.view.space.theta.detach().clone().requires_grad_()
     (3.0 / 2 * (gamma * running * (theta - anchor) ** 2)).sum().backward()
     g = torch.zeros_like(anchor)
     ours.method.penalty(ours.view, g)

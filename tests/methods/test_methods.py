@@ -24,7 +24,7 @@ def test_the_gradient_of_ewc_equals_autograd_over_the_naive_sum_of_penalties():
     def recording(*a, **k):
         f = original(*a, **k)
         fishers.append(f.clone())
-        anchors.append(ours.space.theta.clone())
+        anchors.append(ours.view.space.theta.clone())
         return f
 
     ours.view.fisher = recording
@@ -34,7 +34,7 @@ def test_the_gradient_of_ewc_equals_autograd_over_the_naive_sum_of_penalties():
     sum(
         3.0 / 2 * (f * (theta - a) ** 2).sum() for f, a in zip(fishers, anchors, strict=True)
     ).backward()
-    g = torch.zeros_like(ours.space.theta)
+    g = torch.zeros_like(ours.view.space.theta)
     ours.method.penalty(ours.view, g)
     assert len(fishers) == 3
     assert g.dtype == torch.float64
@@ -68,7 +68,7 @@ def test_the_decay_of_ewc_multiplies_the_whole_penalty_of_earlier_tasks():
     original, terms = ours.view.fisher, []
 
     def recording(*a, **k):
-        terms.append((original(*a, **k), ours.space.theta.clone()))
+        terms.append((original(*a, **k), ours.view.space.theta.clone()))
         return terms[-1][0].clone()
 
     ours.view.fisher = recording

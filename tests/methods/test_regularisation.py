@@ -123,9 +123,9 @@ def test_with_enough_rank_the_penalty_is_that_of_the_dense_fisher():
         rows = dense_rows(ours.view.space, seen[-1][2], *seen[-1][:2])
         fishers.append(rows.T @ rows / len(rows))
     dense = sum(fishers)
-    anchor = ours.space.theta.detach().clone()
+    anchor = ours.view.space.theta.detach().clone()
     with torch.no_grad():
-        ours.space.theta.add_(
+        ours.view.space.theta.add_(
             0.02
             * torch.randn(len(anchor), generator=torch.Generator().manual_seed(0))
             * (dense.diagonal() > 0)
@@ -134,7 +134,7 @@ def test_with_enough_rank_the_penalty_is_that_of_the_dense_fisher():
     ours.method.penalty(ours.view, g)
     assert torch.allclose(
         g,
-        2.0 * dense @ (ours.space.theta.detach() - anchor),
+        2.0 * dense @ (ours.view.space.theta.detach() - anchor),
         rtol=1e-2,
         atol=1e-4 * float(g.abs().max()),
     )

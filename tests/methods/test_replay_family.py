@@ -154,7 +154,7 @@ def test_latent_replay_computes_the_loss_that_raw_rows_would_give():
     trunk = {n: p.detach().clone() for n, p in ours.model.backbone.named_parameters()}
     stored = {tuple(r) for r in rows.x.tolist()}
     x = s[0].train.fetch(torch.arange(len(s[0].train)))[0]
-    assert stored <= {tuple(r) for r in ours.method.latent(ours, x).tolist()}
+    assert stored <= {tuple(r) for r in ours.method.latent(ours.view, x).tolist()}
     batch = next(ours.view.batches())
     step = ours.view.forward(batch)
     state = ours.method.memory.generator("draws").get_state()

@@ -217,8 +217,8 @@ def test_a_loss_that_becomes_nan_stops_with_step_task_and_cause():
         (lambda s: learner(s, head="fixed"), "contradicts the class scenario"),
         (lambda s: Learner(nn.Linear(3, 2), scenario="class"), "classifier_from"),
         (lambda s: learner(s, outputs="some"), "unknown outputs"),
-        (lambda s: learner(s, clip=-1.0), "clip is the largest"),
-        (lambda s: learner(s, accumulate=0), "at least 1"),
+        (lambda s: learner(s, clip=-1.0), "clip must be greater than 0"),
+        (lambda s: learner(s, accumulate=0), "accumulate must be at least 1"),
         (lambda s: learner(s, precision="int8"), "unknown precision"),
         (lambda s: learner(s, schedule="linear").begin(s[0]), "unknown schedule"),
         (lambda s: learner(s).begin(s[1]), "come in order"),
@@ -306,8 +306,8 @@ x, y = torch.randint(256, (2000, 3, 32, 32), dtype=torch.uint8), torch.arange(20
 stream = from_arrays(x, y, torch.zeros(2000), "domain")
 learner = Learner(convnet(stream.shape, "fixed", 10, channels=(16, 32), hidden=22, seed=0), scenario="domain", steps=460)
 learner.begin(stream[0])
-with learner.randomness():
-    for k, batch in enumerate(learner.batches()):
+with learner.state.random.active():
+    for k, batch in enumerate(learner.view.batches()):
         learner.step(batch)
         if k == 150:
             before = resident()

@@ -85,11 +85,11 @@ from helpers import learner, stream
 s = stream("class")
 l = learner(s, {method!r}, accumulate=1)
 l.load({path!r}, tasks=s.tasks[: {begun}])
-l.begin(s[1]) if l.active else None
-for b in l.batches(): l.step(b)
+l.begin(s[1]) if l.state.active else None
+for b in l.view.batches(): l.step(b)
 l.end()
 l.begin(s[2])
-for b in l.batches(): l.step(b)
+for b in l.view.batches(): l.step(b)
 l.end()
 l.save({out!r})
 """
@@ -129,7 +129,7 @@ def test_a_grown_composed_learner_goes_on_to_the_same_bits_in_another_process(
     there.load(tmp_path / "there.safetensors", tasks=s.tasks[:3])
     assert same(weights(ours.model), weights(there.model))
     assert same(weights(ours.method), weights(there.method))
-    assert torch.equal(ours.random.state()["host"], there.random.state()["host"])
+    assert torch.equal(ours.state.random.state()["host"], there.state.random.state()["host"])
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ class Stateful(nn.Module):
     Attributes:
         host: The plain values.
         vectors: The names of the states that are shaped like θ.
+        required: The names of the states that always hold a tensor.
         seed: What the generators are made from.
     """
 
@@ -77,6 +78,7 @@ class Stateful(nn.Module):
         super().__init__()
         self.host: dict[str, Any] = {}
         self.vectors: set[str] = set()
+        self.required: set[str] = set()
         self.seed = 0
         self._generators: dict[str, torch.Generator] = {}
 
@@ -87,6 +89,8 @@ class Stateful(nn.Module):
         self.register_buffer(name, value.value)
         if value.is_vector:
             self.vectors.add(name)
+        if value.value is not None:
+            self.required.add(name)
 
     def vector_state(self) -> Tensor | None:
         """Declare a state that is None or shaped like θ (several such vectors are rows)."""

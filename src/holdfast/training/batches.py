@@ -35,9 +35,10 @@ def order_of(setup: Setup, takes_steps: bool, task: Task) -> BatchOrder:
     try:
         epochs = settings.epochs_of(task.index)
     except IndexError:
+        listed = len(settings.epochs) if isinstance(settings.epochs, list) else 1
         raise HoldfastError(
-            f"epochs lists numbers for {task.index} tasks, but {task.name!r} is number "
-            f"{task.index + 1}; give one number for all tasks, or one number per task"
+            f"epochs lists {listed} tasks, {task.name!r} is number {task.index + 1}; give one number "
+            "for all tasks, or one number per task"
         ) from None
     return BatchOrder(
         size=size,

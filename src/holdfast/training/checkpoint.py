@@ -229,6 +229,8 @@ class Checkpoints:
     Attributes:
         folder: Where they are.
         every: Seconds between two.
+        newest: The file of the newest.
+        before: The file of the one before.
         noted: What `notes` gave when the checkpoint was written from which the run goes on.
     """
 
@@ -245,8 +247,8 @@ class Checkpoints:
         self.every = every
         self.noted: list[str] | None = None
         self._notes = notes
-        self._newest = self.folder / "checkpoint.safetensors"
-        self._before = self.folder / "checkpoint.before.safetensors"
+        self.newest = self.folder / "checkpoint.safetensors"
+        self.before = self.folder / "checkpoint.before.safetensors"
         self._next = time.monotonic() + every
 
     def due(self) -> bool:
@@ -258,14 +260,14 @@ class Checkpoints:
         start = time.monotonic()
         notes = None if self._notes is None else self._notes()
         beside = {"run": recorder.to_plain(), "notes": notes}
-        save(state, self._newest, beside, self._before)
+        save(state, self.newest, beside, self.before)
         now = time.monotonic()
         pause = self.SHARE * (now - start) if self.every else 0.0
         self._next = now + max(self.every, pause)
 
     def resume(self, state: TrainingState, tasks: list[Task]) -> Recorder | None:
         """Restore the newest whole checkpoint; returns what the run had found, or None."""
-        for path in (self._newest, self._before):
+        for path in (self.newest, self.before):
             if not path.exists():
                 continue
             try:

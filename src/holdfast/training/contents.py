@@ -186,6 +186,9 @@ def check_method(method: nn.Module, model: nn.Module, space: ParameterSpace) -> 
     """Check what was put into a method: vectors as long as θ, memories and teachers that hold together."""
     for module in method.modules():
         if isinstance(module, Stateful):
+            missing = [name for name, state in module.named_states() if state is None]
+            lacking = sorted(module.required.intersection(missing))
+            need(not lacking, f"the method lacks its {lacking[:1]}")
             _check_vectors(module, space.layout.length)
         if isinstance(module, Memory):
             check_memory(module)

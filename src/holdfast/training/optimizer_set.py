@@ -55,7 +55,7 @@ class OptimizerSet:
         """
         if self.main is None:
             raise HoldfastError(
-                "there is no optimizer yet: it is made in begin(task), once the head has its "
+                "no optimizer yet: it is made in begin(task), once the head has its "
                 "outputs, unless you passed optimizer=None"
             )
         return self.main
