@@ -1,4 +1,4 @@
-"""Decisions: what passes, what fails, what the examples do not decide, and what is no input at all."""
+"""Decisions: what passes, what fails, what the examples do not decide, and what is no input."""
 
 import json
 from datetime import date
@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from holdfast.errors import HoldfastError
-from holdfast.gate import Gate, Policy, template
-from holdfast.gate.policy import policy_from, read_policy
+from holdfast.gate import Gate
+from holdfast.gate.policy import policy_from
 from holdfast.gate.reading import Side, read_results
 from holdfast.metrics import AccuracyMatrix, average_accuracy, backward_transfer, worst_forgetting
 from holdfast.metrics.releases import Standing
@@ -18,7 +18,7 @@ TODAY = date(2026, 11, 21)
 
 
 def scores(task: str, right: int, n: int, wrong_from: int = 0) -> pd.DataFrame:
-    """n examples of a task; the first `right` are right, but the first `wrong_from` of those wrong."""
+    """n examples of a task: `right` of them are right, without the first `wrong_from`."""
     score = np.array([1] * right + [0] * (n - right))
     score[:wrong_from] = 0
     return pd.DataFrame(
@@ -164,32 +164,6 @@ def test_holm_protects_many_tasks_from_a_false_alarm():
     assert fails <= 5
 
 
-def test_the_template_is_the_default_policy(tmp_path):
-    path = tmp_path / "gate.toml"
-    path.write_text(template())
-    assert read_policy(path) == Policy()
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("confidence = 2", "confidence: Input should be less than 1, got '2'"),
-        ("confidense = 0.9", "did you mean 'confidence'"),
-        ("[default]\ndelta = 0", "default.delta: Input should be greater than 0"),
-        ("[tasks.a]\ndelta = 'x'", "valid number"),
-        ("[[waivers]]\ntask = 'a'\nreason = ''\nexpires = 2030-01-01", "waivers.0.reason"),
-        ("= 3", "is not readable as TOML"),
-        ("[tasks.nowhere]\ndelta = 0.1", "the policy names task 'nowhere', which neither side has"),
-    ],
-)
-def test_mistakes_in_a_policy_are_one_sentence(tmp_path, text, message):
-    path = tmp_path / "gate.toml"
-    path.write_text(text)
-    with pytest.raises(HoldfastError, match=message) as caught:
-        Gate.from_policy(path).judge(CHAMPION, CHAMPION, TODAY)
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.parametrize(
     ("content", "name", "message"),
     [
@@ -219,60 +193,6 @@ def test_mistakes_in_results_are_one_sentence(tmp_path, content, name, message):
     with pytest.raises(HoldfastError, match=message) as caught:
         read_results(tmp_path / name)
     assert "\n" not in str(caught.value)
-
-
-def segments(low: int, high: int) -> pd.DataFrame:
-    """1,000 examples of one task in two segments of 500; how many of each are right."""
-    parts = [
-        scores("a", right, 500).assign(segment=name)
-        for name, right in (("old customers", low), ("new customers", high))
-    ]
-    frame = pd.concat(parts, ignore_index=True)
-    return frame.assign(example_id=[f"e{k}" for k in range(1000)])
-
-
-def test_a_segment_that_was_destroyed_fails_while_its_task_rises():
-    before, after = segments(450, 400), segments(490, 340)
-    plain = judge(
-        after.drop(columns="segment"), before.drop(columns="segment"), default={"delta": 0.05}
-    )
-    assert plain.decision == "pass", "without segments nobody sees it"
-    v = judge(after, before, default={"delta": 0.05})
-    assert v.reasons == ("a/new customers: loses 12.00 points, more than the 5 allowed",)
-    assert (
-        judge(after.drop(columns="segment"), before, default={"delta": 0.05}).decision == "fail"
-    ), "one side's labels are enough"
-    assert judge(after, before, default={"delta": 0.05, "segments": "ignore"}).decision == "pass"
-    assert (
-        judge(
-            after, before, default={"delta": 0.05}, tasks={"a/new customers": {"delta": 0.2}}
-        ).decision
-        == "pass"
-    )
-    waiver = {"task": "a/new customers", "reason": "known loss", "expires": TODAY}
-    assert judge(after, before, default={"delta": 0.05}, waivers=[waiver]).decision == "pass"
-    with pytest.raises(HoldfastError, match="in another segment on each side"):
-        judge(after.assign(segment="x"), before)
-
-
-def test_a_segment_passes_only_if_it_is_shown_to_keep_within_the_limit_unless_the_policy_says_otherwise():
-    same = segments(450, 400)
-    strict = judge(same, same, default={"delta": 0.005})
-    assert strict.decision == "inconclusive"
-    assert {v.label: v.decision for v in strict.tasks} == {
-        "a": "pass",
-        "a/old customers": "inconclusive",
-        "a/new customers": "inconclusive",
-    }
-    worse = judge(same, same, default={"delta": 0.005, "segments": "worse"})
-    assert worse.decision == "pass"
-    assert [v.decision for v in worse.tasks] == ["pass", "inconclusive", "inconclusive"], (
-        "never a green pass"
-    )
-    assert sum("not shown to be within the limit" in w for w in worse.warnings) == 2
-    ignored = judge(same, same, default={"delta": 0.005, "segments": "ignore"})
-    assert [v.label for v in ignored.tasks] == ["a"]
-    assert judge(same, same, default={"delta": 0.01}).decision == "pass", "500 examples show it"
 
 
 def test_means_that_are_no_shares_of_right_answers_need_their_deviation():
@@ -347,7 +267,8 @@ def test_the_simple_policy_takes_figures_and_says_what_it_needs():
     assert "a: loses 9.00 points, more than the 2 allowed" in v.warnings
     lower = [tuple(x - 0.03 for x in row) for row in GOOD]
     assert gate.judge(matrix(*GOOD), matrix(*lower), TODAY).reasons == (
-        "ACC over the tasks of both sides changed by −3.00 points, but a loss of at most 2 is allowed",
+        "ACC over the tasks of both sides changed by −3.00 points, "
+        "but a loss of at most 2 is allowed",
     )
     few = gate.judge(matrix(*GOOD, counts=100), matrix(*GOOD, counts=100), TODAY)
     assert few.decision == "pass", "what is wrong with it: 100 examples show nothing"
@@ -357,7 +278,7 @@ def test_the_simple_policy_takes_figures_and_says_what_it_needs():
     )
     with pytest.raises(
         HoldfastError,
-        match=r"whole.worst_forgetting limits what was lost since .* give accuracy matrices, or use --led",
+        match=r"whole.worst_forgetting limits what was lost since .* or use --ledger",
     ):
         gate.judge(CHAMPION, CHAMPION, TODAY)
 

@@ -56,14 +56,21 @@ def test_segments_of_a_matrix_with_single_results_are_noted():
     assert "1 segments of the accuracy matrix" in read_side(m).notes[0]
 
 
+CELL = '{"task": "a", "after": "a", "score": %s, "examples": %s}'
+TWO_NAMES = (
+    '{"tasks": [1, "1"], "cells": [{"task": 1, "after": "1", "score": 1},'
+    ' {"task": "1", "after": "1", "score": 0}]}'
+)
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        '{"tasks": ["a"], "cells": [{"task": "a", "after": "a", "score": 1, "examples": 1e999}]}',
-        f'{{"tasks": ["a"], "cells": [{{"task": "a", "after": "a", "score": 1, "examples": {HUGE}}}]}}',
-        '{"tasks": ["a"], "cells": [{"task": "a", "after": "a", "score": 1, "examples": NaN}], "score_range": null}',
-        '{"tasks": ["a"], "cells": [{"task": "a", "after": "a", "score": 50}], "score_range": [0, 100]}',
-        '{"tasks": [1, "1"], "cells": [{"task": 1, "after": "1", "score": 1}, {"task": "1", "after": "1", "score": 0}]}',
+        f'{{"tasks": ["a"], "cells": [{CELL % (1, "1e999")}]}}',
+        f'{{"tasks": ["a"], "cells": [{CELL % (1, HUGE)}]}}',
+        f'{{"tasks": ["a"], "cells": [{CELL % (1, "NaN")}], "score_range": null}}',
+        f'{{"tasks": ["a"], "cells": [{CELL % (50, 9)}], "score_range": [0, 100]}}',
+        TWO_NAMES,
         '{"tasks": [1, true], "cells": []}',
         '{"matrix": "/etc/hostname"}',
     ],

@@ -1,4 +1,4 @@
-"""Files of a verdict: written as one, never an old pass, harmless names, and a row that is not shown is never green."""
+"""Files of a verdict: written as one, never an old pass, and harmless names."""
 
 import json
 import os
@@ -46,7 +46,7 @@ def failing(path: Path) -> bool:
         [],
     ],
 )
-def test_a_broken_input_leaves_a_failing_report_and_no_old_pass(folder, capsys, broken):  # noqa: F811
+def test_a_broken_input_leaves_a_failing_report(folder, capsys, broken):  # noqa: F811
     (folder / "broken.csv").write_text("task,example_id,score\na,1,7\n")
     (folder / "broken.toml").write_text("confidence = 7")
     assert against(capsys, CHAMPION, "--out", "gate")[0] == 0
@@ -122,7 +122,7 @@ def slowly(monkeypatch) -> None:
 def test_forty_kills_while_files_are_written_leave_no_half_result_and_no_old_pass(
     tmp_path, monkeypatch
 ):
-    """A child of this process writes as the command does: it takes the old pass away, then it writes a failure."""
+    """A child of this process writes as the command does: first it removes the old pass."""
     out = tmp_path / "gate"
     passed, failed = judge(CHAMPION), judge(WORSE)
     page = {"verdict.html": gate_html(failed.to_json())}
@@ -257,7 +257,9 @@ def test_without_a_policy_the_shipped_one_decides_and_is_named(folder, capsys): 
 
 def test_a_reader_that_is_gone_takes_no_verdict_away(folder):  # noqa: F811
     CHAMPION.to_parquet("good.parquet")
-    command = f"{sys.executable} -m holdfast.cli.main gate --champion champion.parquet --candidate good.parquet --out gate | true"
+    gate = f"{sys.executable} -m holdfast.cli.main gate"
+    sides = "--champion champion.parquet --candidate good.parquet"
+    command = f"{gate} {sides} --out gate | true"
     subprocess.run(["bash", "-c", command], capture_output=True, check=False)
     assert names(Path("gate")) == set(FILES)
 

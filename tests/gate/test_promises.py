@@ -1,7 +1,6 @@
-"""What the gate promises: adding nothing never helps, the candidate does not choose its test, no policy asks nothing."""
+"""What the gate promises: adding nothing never helps, and no candidate chooses its test."""
 
 import re
-from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -37,7 +36,7 @@ def outcome(
 
 @pytest.mark.parametrize("seed", range(12))
 def test_labels_that_add_nothing_never_help(seed):
-    """A cluster or segment for each example, or any clusters at all, never turn a decision into a better one."""
+    """Clusters and segments of any kind never turn a decision into a better one."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(60, 500))
     before, after = outcome(rng, n, rng.choice([0.0, 0.005, 0.02]), rng.choice([0.0, 0.01]))
@@ -172,102 +171,6 @@ def test_what_the_candidate_leaves_out_never_passes_for_being_inconclusive():
     assert "lack what the test needs" in few.reasons[-1]
 
 
-@pytest.mark.parametrize(
-    "policy",
-    [
-        {"decide_by": "figures"},
-        {"decide_by": "figures", "whole": {"largest_accuracy_drop": 1.0}},
-        {"decide_by": "figures", "whole": {"largest_accuracy_drop": 0.9999}},
-        {"decide_by": "figures", "whole": {"lowest_transfer": -0.9999}},
-        {"decide_by": "figures", "whole": {"lowest_transfer": -1.0}},
-        {"decide_by": "figures", "whole": {"new_task": "north"}},
-        {"decide_by": "figures", "whole": {"new_task": "north", "least_gain": -0.99}},
-        {"decide_by": "figures", "default": {"floor": 0.0}},
-        {"default": {"critical": False}},
-        {"default": {"delta": 0.9999}},
-        {"tasks": {"north": {"critical": False}, "south": {"critical": False}}},
-        {"default": {"critical": False, "floor": 0.99}},
-    ],
-)
-def test_a_policy_that_asks_nothing_is_refused(policy):
-    with pytest.raises(HoldfastError, match="every candidate would pass"):
-        judge(side(north=(1, 1000), south=(1, 1000)), **policy)
-
-
-@pytest.mark.parametrize(
-    "reason", ["", " ", "\t\n", "....", "2026-11-20", "x", "ok ok", "-------------"]
-)
-def test_a_waiver_needs_a_reason_in_words(reason):
-    with pytest.raises(HoldfastError, match="a reason in words"):
-        policy_from({"waivers": [{"task": "south", "reason": reason, "expires": TODAY}]})
-
-
-@pytest.mark.parametrize("expires", [TODAY + timedelta(days=367), date(9999, 12, 31)])
-def test_a_waiver_holds_for_a_year_at_most(expires):
-    waiver = {"task": "south", "reason": "labels of July are wrong", "expires": expires}
-    with pytest.raises(HoldfastError, match="a year at most"):
-        judge(CHAMPION, waivers=[waiver])
-
-
-def test_a_name_that_means_a_task_and_a_segment_is_refused_and_can_be_said_clearly():
-    champion = pd.concat(
-        [scores("a", 450, 500).assign(segment="b"), scores("a/b", 450, 500).assign(segment="c")],
-        ignore_index=True,
-    )
-    candidate = champion.assign(score=champion["score"].where(champion["task"] == "a", 0))
-    rule = {"delta": 0.05}
-    waiver = {"task": "a/b", "reason": "known in segment b", "expires": TODAY}
-    for ambiguous in ({"waivers": [waiver]}, {"tasks": {"a/b": {"delta": 0.9}}}):
-        with pytest.raises(HoldfastError, match="may mean several tasks or segments"):
-            judge(candidate, champion, default=rule, **ambiguous)
-    clear = judge(
-        candidate, champion, default=rule, waivers=[waiver | {"task": "a", "segment": "b"}]
-    )
-    assert clear.decision == "fail", "the segment's waiver does not cover the task of that name"
-
-
-def rare(n: int = 20_000, share: float = 0.01) -> pd.DataFrame:
-    label = (np.arange(n) < share * n).astype(int)
-    return pd.DataFrame(
-        {"task": "transfer", "example_id": np.arange(n), "score": 1, "label": label}
-    )
-
-
-def test_a_rare_class_is_warned_of_and_its_recall_is_judged():
-    champion = rare()
-    candidate = champion.assign(score=np.where(np.arange(20_000) < 144, 0, 1))
-    blind = judge(candidate.drop(columns="label"), champion.drop(columns="label"))
-    assert blind.decision == "pass"
-    assert "misses a whole rare class" in blind.warnings[0]
-    v = judge(candidate, champion)
-    assert v.reasons == ("transfer, class 1: loses 72.00 points, more than the 2 allowed",)
-    assert any("rare classes (transfer: 1)" in w for w in v.warnings)
-    assert [(t.class_label, t.decision) for t in v.tasks] == [
-        ("", "pass"),
-        ("1", "fail"),
-        ("0", "pass"),
-    ]
-    unchanged = judge(champion, champion)
-    assert unchanged.decision == "pass", "a recall that shows nothing is a warning by default"
-    strict = judge(champion.iloc[:400], champion.iloc[:400], default={"classes": "strict"})
-    assert strict.decision == "pass"
-    by_segment = judge(
-        candidate.rename(columns={"label": "segment"}),
-        champion.rename(columns={"label": "segment"}),
-    )
-    assert by_segment.decision == "fail"
-    assert any("small segments (transfer: 1)" in w for w in by_segment.warnings)
-
-
-def test_an_area_that_falls_is_said_even_if_the_right_answers_stay():
-    rng = np.random.default_rng(0)
-    champion = rare().assign(probability=lambda f: 0.4 * f["label"] + 0.1 * rng.random(len(f)))
-    candidate = champion.assign(probability=0.4 * rng.random(len(champion)))
-    v = judge(candidate, champion)
-    assert v.decision == "pass"
-    assert any("the area under the ROC curve fell from 1.000 to 0.5" in w for w in v.warnings)
-
-
 def test_changes_have_one_sign_everywhere_and_no_negative_zero():
     worse = side(north=(900, 1000), south=(900, 1000, 60))
     v = judge(worse)
@@ -296,51 +199,6 @@ def test_new_tasks_have_a_word_of_their_own():
     assert low.reasons == ("east: is a new task, and its score 0.7000 is below the floor 0.8",)
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        {"default": {"delta": "0.9"}},
-        {"default": {"critical": "no"}},
-        {"default": {"min_examples": True}},
-    ],
-)
-def test_a_policy_is_read_as_it_is_written(values):
-    with pytest.raises(HoldfastError, match="should be a valid"):
-        policy_from(values)
-
-
-def test_two_segments_of_one_label_are_not_waived_together():
-    champion = pd.concat(
-        [scores("a", 450, 500).assign(segment="b/c"), scores("a/b", 450, 500).assign(segment="c")],
-        ignore_index=True,
-    )
-    waiver = {"task": "a/b/c", "reason": "known in one of them", "expires": TODAY}
-    with pytest.raises(HoldfastError, match="may mean several"):
-        judge(champion, champion, default={"delta": 0.05}, waivers=[waiver])
-
-
-def test_one_score_between_0_and_1_does_not_stop_the_judging_by_class():
-    n = 5000
-    label = np.where(np.arange(n) < 200, "fraud", "ok")
-    champion = pd.DataFrame({"task": "a", "example_id": range(n), "score": 1.0, "label": label})
-    candidate = champion.copy()
-    candidate.loc[:100, "score"] = 0.0
-    for value in (1.0, 0.99, 0.5):
-        candidate.loc[n - 1, "score"] = value
-        assert judge(candidate, champion).decision == "fail"
-    candidate.loc[:100, "score"] = 0.00001
-    assert judge(candidate, champion).decision == "fail"
-
-
-def test_a_class_that_the_candidate_leaves_out_fails_even_if_ids_may_be_missing():
-    champion = rare(2_000, 0.1)
-    v = judge(champion[champion["label"] == 0], champion, unmatched="ignore")
-    assert (
-        v.reasons[0]
-        == "transfer, class 1: the candidate was not tested on it, although the champion was"
-    )
-
-
 def test_a_wider_deviation_of_the_candidate_does_not_make_it_pass():
     champion = pd.DataFrame({"task": ["a"], "score": [0.95], "sd": [0.05], "examples": [50]})
     candidate = champion.assign(score=0.85)
@@ -361,22 +219,6 @@ def test_a_matrix_of_the_candidate_does_not_tell_its_own_baseline():
         assert v.reasons == ("a: lost 6.00 points since it was learnt, more than the 5 allowed",)
 
 
-def test_a_segment_has_a_cumulative_limit_of_its_own():
-    frame = pd.concat(
-        [
-            scores("a", 450, 500).assign(segment=s, example_id=[f"{s}{k}" for k in range(500)])
-            for s in "xy"
-        ]
-    )
-    now = Standing(0.9, 0.0, {"a": 0.01}, {"a/x": 0.08})
-    sides = Side(frame, Standing(0.9, 0.0, {})), Side(frame, now)
-    policy = {"tasks": {"a/x": {"max_cumulative_drop": 0.05}, "a/y": {"max_cumulative_drop": 0.05}}}
-    v = Gate(policy_from(policy)).judge(*sides, TODAY)
-    assert v.reasons == ("a/x: lost 8.00 points since it was learnt, more than the 5 allowed",)
-    with pytest.raises(HoldfastError, match="max_cumulative_drop"):
-        judge(frame, frame, **policy)
-
-
 def test_a_row_that_the_policy_lets_pass_is_not_red_in_junit():
     small = side(north=(90, 100), south=(90, 100))
     v = judge(small, small, inconclusive="pass")
@@ -394,39 +236,24 @@ def test_a_poor_champion_does_not_stop_the_gate(right):
     )
 
 
-def test_a_part_that_the_candidate_thinned_out_is_not_passed_over():
-    champion = rare(2_000, 0.05)
-    few = champion[(champion["label"] == 0) | (champion["example_id"] == 0)]
-    v = judge(few, champion, unmatched="ignore")
-    assert (v.decision, v.passed) == ("inconclusive", False)
-    parts = pd.DataFrame(
-        {
-            "task": "a",
-            "segment": ["", "x"],
-            "score": [0.9, 0.9],
-            "sd": [0.05, 0.05],
-            "examples": [5000, 50],
-        }
+def test_a_warning_about_unmatched_examples_says_what_was_compared():
+    ignoring = {"unmatched": "ignore"}
+    warning = judge(CHAMPION.iloc[:-7], CHAMPION, **ignoring).warnings[-1]
+    assert warning == (
+        "south: 7 examples are on one side only (champion only: south-993; candidate only: none), "
+        "and only the others were compared"
     )
-    wide = parts.assign(score=[0.9, 0.8], sd=[0.05, 0.2])
-    lenient = {"default": {"segments": "worse"}}
-    assert judge(parts.assign(score=[0.9, 0.8]), parts, **lenient).decision == "fail"
-    assert judge(wide, parts, **lenient).decision == "inconclusive"
-
-
-def test_one_row_of_the_champion_does_not_switch_off_the_check_of_scores():
-    n = 2000
-    label = np.where(np.arange(n) < 200, 1, 0)
-    champion = pd.DataFrame(
-        {"task": "a", "example_id": range(n), "score": 1, "label": label, "prediction": label}
+    means = pd.DataFrame({"task": ["a"], "score": [0.9], "examples": [1000]})
+    fewer = judge(means.assign(examples=990), means, **ignoring)
+    assert fewer.warnings[-1] == (
+        "a: 10 examples are on one side only, so the scores are not those of the same examples"
     )
-    champion.loc[0, "score"] = 0
-    wrong = np.where(np.arange(n) < 40, 0, label)
-    with pytest.raises(HoldfastError, match="say what label and prediction say"):
-        judge(champion.assign(score=1, prediction=wrong), champion)
+    unknown = judge(means.assign(examples=0), means, **ignoring)
+    told = "the champion was tested on 1,000 examples, the candidate on an unknown number of"
+    assert f"a: {told} examples" in unknown.warnings[-1]
 
 
-def test_a_waiver_takes_a_date_in_words_of_iso():
-    assert policy_from(
-        {"waivers": [{"task": "a", "reason": "labels of July", "expires": "2026-12-31"}]}
-    ).waivers[0].expires == date(2026, 12, 31)
+def test_an_id_that_holds_the_word_examples_is_shown_as_an_id():
+    champion = CHAMPION.assign(example_id="examples-" + CHAMPION["example_id"])
+    warning = judge(champion.iloc[:-1], champion, unmatched="ignore").warnings[-1]
+    assert warning.startswith("south: 1 example is on one side only (champion only: examples-")

@@ -143,7 +143,8 @@ def tables() -> dict:
             "example_id": [b"1", b"2", b"1"],
         }
     )
-    query = """SELECT * FROM (VALUES ('a', 1::HUGEINT, 1::DECIMAL(9, 4)), ('a', 2, 0), ('b', 1, 0.5))
+    query = """SELECT * FROM (
+               VALUES ('a', 1::HUGEINT, 1::DECIMAL(9, 4)), ('a', 2, 0), ('b', 1, 0.5))
                AS t(task, example_id, score)"""
     typed = {"task": pl.Categorical, "example_id": pl.Decimal(20, 2), "score": pl.Float32}
     return {
@@ -244,6 +245,7 @@ BROKEN = {
     "nested.json": '[{"task": {"a": 1}, "example_id": 1, "score": 1}]',
     "list.jsonl": '{"task": "a", "example_id": [1], "score": 1}',
     "mixed.json": '[{"task": "a", "example_id": 1, "score": 1}, 3]',
+    "text for a column.json": '{"task": ["a"], "example_id": "1", "score": [1]}',
     "unequal.json": '{"task": ["a"], "example_id": [1, 2], "score": [1, 1]}',
     "ragged.csv": CSV + "a,3\n",
     "ragged more.csv": CSV + "a,3,1,1\n",

@@ -43,7 +43,7 @@ def exact_tail(values: np.ndarray, counts: np.ndarray) -> float:
 
 @pytest.mark.parametrize("seed", range(30))
 def test_the_chance_of_a_weighted_sum_is_exact_and_its_approximation_close(seed):
-    """Samples of 2 to 300 differences of several kinds, at limits that make p about 10, 5, 1 and 0.01 %."""
+    """Samples of 2 to 300 differences, at limits that make p about 70, 10, 5, 1 and 0.01 %."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 300)) if seed > 8 else seed + 1
     kinds = [
@@ -97,7 +97,7 @@ def test_pure_losses_at_the_limit_pass_in_at_most_five_per_cent(n, limit):
 @pytest.mark.parametrize("limit", [0.01, 0.02, 0.05])
 @pytest.mark.parametrize("size", [0.9, 0.5, 0.2])
 def test_rare_large_losses_of_real_scores_pass_in_at_most_five_per_cent(n, limit, size):
-    """Exactly, by enumeration: the candidate loses `size` on a binomial number of examples, on average the limit."""
+    """Exactly, by enumeration: a binomial number of examples lose `size`, on average the limit."""
     k = np.arange(n + 1)
     counts, values = np.stack([k, n - k], -1), np.array([size, 0.0])
     weights = binom.pmf(k, n, limit / size)
@@ -125,7 +125,7 @@ def test_clusters_that_are_lost_as_a_whole_pass_in_at_most_five_per_cent(k, limi
     ("discordance", "limit"), [(0.05, 0.02), (0.1, 0.03), (0.2, 0.05), (0.03, 0.03)]
 )
 def test_levels_by_enumeration_of_all_outcomes(discordance, limit):
-    """At a true loss of exactly the limit, both claims are made in at most 5 % of outcomes, and not never."""
+    """At a true loss of exactly the limit, both claims are made in at most 5 % of outcomes."""
     n = 200
     share = np.array([(discordance + limit) / 2, (discordance - limit) / 2, 1 - discordance])
     b, c = (grid.ravel() for grid in np.meshgrid(np.arange(60), np.arange(50)))
@@ -169,7 +169,7 @@ def test_unpaired_shares_of_any_sizes_hold_their_level_by_enumeration(n, m, righ
 
 @pytest.mark.parametrize("seed", range(20))
 def test_a_mean_and_its_deviation_are_never_more_certain_than_the_scores_themselves(seed):
-    """Whatever the scores were: only the worst of all samples with this mean and deviation is sure to be covered."""
+    """Whatever the scores were, the summary assumes the worst sample with this mean and spread."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(20, 200))
     scores = rng.beta(*rng.uniform(0.2, 4, 2), n) if seed % 2 else 0.9 * (rng.random(n) > 0.05)
@@ -239,7 +239,7 @@ def test_a_dominating_cluster_decides_nothing():
         assert evidence.p_loses_more(0.02) > ALPHA
 
 
-def test_many_valueson_a_grid_keep_their_mean_and_only_gain_spread():
+def test_many_values_on_a_grid_keep_their_mean_and_only_gain_spread():
     values = np.random.default_rng(0).normal(0, 0.1, 50_000).clip(-1, 1)
     grid, counts = on_a_grid(values, 4096)
     assert counts.sum() == pytest.approx(len(values))
@@ -300,7 +300,7 @@ def test_the_planned_number_of_examples_has_the_planned_power(evidence, limit, d
 
 
 def test_the_planned_number_of_clusters_has_the_planned_power():
-    """Twenty clusters of 100 with effects of sd 0.1, as an outsider tried them: the number that is said must hold."""
+    """Twenty clusters of 100 with effects of sd 0.1: the planned number must have its power."""
     rng = np.random.default_rng(2)
     passed = []
     for _ in range(25):

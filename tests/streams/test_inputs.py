@@ -160,6 +160,10 @@ def test_no_column_of_a_row_is_dropped_without_a_word():
         from_datasets([([*zip(images, Y, tags, strict=True)],) * 2], "class")
     with pytest.raises(HoldfastError, match="rows of one Tensor"):
         from_datasets([(images, images)], "class")
+    with pytest.raises(HoldfastError, match=r"names 'tag', but rows have \['image', 'site'"):
+        from_datasets([(three, three)], "class", columns=("image", "tag"))
+    with pytest.raises(HoldfastError, match="names 2, but rows have positions 0 to 1"):
+        from_datasets([([*zip(images, Y, strict=True)],) * 2], "class", columns=(0, 2))
     for s in (
         from_datasets([(three, three)], "class", columns=("image", "label")),
         from_datasets([([*zip(tags, images, Y, strict=True)],) * 2], "class", columns=(1, 2)),

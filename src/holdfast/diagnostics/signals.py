@@ -6,13 +6,14 @@ row i is a task and column k another one.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
+from holdfast.diagnostics.sample import Sample
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Stream, Task
@@ -20,13 +21,6 @@ from holdfast.training import Learner
 
 TINY = 1e-12  # in place of a probability of 0, which has no logarithm
 LEAST = 1e-300  # in place of a sum of 0, which nothing can be divided by
-
-
-class Examples(NamedTuple):
-    """Inputs as the network takes them, and the numbers of their outputs."""
-
-    x: Tensor
-    y: Tensor
 
 
 class HasFeatures(Protocol):
@@ -95,25 +89,31 @@ def signals(
     return at_the_start | _signals_of_learning(_answers(start, samples), learned, fishers)
 
 
-def _sample(start: Learner, task: Task, examples: int) -> Examples:
+def _sample(start: Learner, task: Task, examples: int) -> Sample:
     """Random training examples of a task, as the network takes them."""
     # The same examples for every network, so that their losses can be compared.
     generator = torch.Generator().manual_seed(task.index)
     index = torch.randperm(len(task.train), generator=generator)[:examples]
     x, y, _ = task.train.fetch(index)
     inputs = start.view.prepare(x.to(start.view.device), augment=False)
-    return Examples(inputs, y.to(start.view.device))
+    return Sample(inputs, y.to(start.view.device), _without_task)
 
 
-def _answers(learner: Learner, samples: Sequence[Examples]) -> _Answers:
+def _without_task(module: nn.Module, x: Tensor) -> Tensor:
+    """The outputs of a network that isn't told the task."""
+    logits: Tensor = module(x, None)
+    return logits
+
+
+def _answers(learner: Learner, samples: Sequence[Sample]) -> _Answers:
     """Losses, accuracies and entropy of a learner on the examples of all tasks."""
     losses = []
     accuracies = []
     entropies = []
-    for x, y in samples:
-        logits = _logits(learner, x)
-        right = logits.argmax(1) == y
-        losses.append(float(F.cross_entropy(logits, y)))
+    for sample in samples:
+        logits = _logits(learner, sample)
+        right = logits.argmax(1) == sample.y
+        losses.append(float(F.cross_entropy(logits, sample.y)))
         accuracies.append(float(right.float().mean()))
         entropies.append(_entropy(logits))
     return _Answers(np.array(losses), np.array(accuracies), float(np.mean(entropies)))
@@ -152,11 +152,10 @@ def _root_of_fisher(learner: Learner, examples: int) -> Tensor:
 
 
 @torch.no_grad()
-def _logits(learner: Learner, x: Tensor) -> Tensor:
-    """The outputs of the network in eval mode, without a task."""
+def _logits(learner: Learner, sample: Sample) -> Tensor:
+    """The outputs of the network in eval mode."""
     with evaluating(learner.model):
-        logits: Tensor = learner.model(x, None)
-    return logits
+        return sample.forward(learner.model, sample.x)
 
 
 def _entropy(logits: Tensor) -> float:
@@ -167,7 +166,7 @@ def _entropy(logits: Tensor) -> float:
     return float(entropies.mean())
 
 
-def _signals_at_the_start(start: Learner, samples: Sequence[Examples]) -> dict[str, np.ndarray]:
+def _signals_at_the_start(start: Learner, samples: Sequence[Sample]) -> dict[str, np.ndarray]:
     """The signals that need no training: cosines, Lie brackets, sparsity, confidence."""
     with evaluating(start.model):
         # Gradients are of the network in eval mode: without dropout, and with fixed statistics.
@@ -178,26 +177,24 @@ def _signals_at_the_start(start: Learner, samples: Sequence[Examples]) -> dict[s
     products = gradients @ curved.T  # [i, k]: g_i · H_k g_T
     unit = F.normalize(gradients, dim=1)
     confidences = []
-    for x, _ in samples:
-        p = _logits(start, x).softmax(1)
+    for sample in samples:
+        p = _logits(start, sample).softmax(1)
         largest = p.max(1).values
         confidences.append(float(largest.mean()))
     return {
         "cosine": (unit @ unit.T).cpu().numpy(),
         "lie": (products - products.T).cpu().numpy(),
-        "sparsity": np.array([_share_of_zeros(start, x) for x, _ in samples]),
+        "sparsity": np.array([_share_of_zeros(start, sample.x) for sample in samples]),
         "confidence": np.array(confidences),
     }
 
 
-def _gradient(start: Learner, sample: Examples, graph: bool = False) -> Tensor:
+def _gradient(start: Learner, sample: Sample, graph: bool = False) -> Tensor:
     """The gradient of the mean loss by all trainable parameters, (P,)."""
-    logits = start.model(sample.x, None)
-    loss = F.cross_entropy(logits, sample.y)
-    return _flat_gradient(start, loss, graph)
+    return _flat_gradient(start, sample.loss(start.model), graph)
 
 
-def _hessian_products(start: Learner, samples: Sequence[Examples], v: Tensor) -> Tensor:
+def _hessian_products(start: Learner, samples: Sequence[Sample], v: Tensor) -> Tensor:
     """H_k v for the Hessian H_k of each task, (K, P): the gradient of g_k·v for a constant v."""
     products = []
     for sample in samples:

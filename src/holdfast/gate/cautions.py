@@ -26,6 +26,7 @@ def warnings(
         today: The day on which waivers must hold.
     """
     yield from (note.removesuffix(".") for note in comparison.notes)
+    # A waived or uncritical row that failed does not decide, but must not disappear.
     for row in rows:
         if row.waived and not row.settled:
             yield f"{row.label}: {row.reason} (waived: {row.waived})"
@@ -110,6 +111,7 @@ def _smaller_areas(policy: Policy, comparison: Comparison) -> Iterator[str]:
 def _unmatched(comparison: Comparison) -> Iterator[str]:
     """Warn of examples that only one side was tested on."""
     for task in comparison.unmatched:
+        # Mean scores include their examples, whoever else was tested on them.
         consequence = "so the scores are not those of the same examples"
         if isinstance(comparison.tasks.get(task), Pair):
             consequence = "and only the others were compared"

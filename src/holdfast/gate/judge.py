@@ -104,6 +104,7 @@ class Gate:
         Raises:
             HoldfastError: The policy does not fit the results.
         """
+        # A comparison that cannot be judged fairly is an error, and not a failure of the candidate.
         refuse(self.policy, found, today)
         judged = list(subjects(self.policy, found))
         rows = self._tested_rows(judged, found, today)
@@ -111,6 +112,7 @@ class Gate:
         if self.policy.decide_by == "figures":
             # Only rules on figures count. What the tests say becomes a warning.
             rows = [_as_warning(row) for row in rows]
+        # A waiver changes neither the decision nor the reason of a row, only whether it counts.
         rows = [self._with_waiver(row, today) for row in rows]
         return decide_release(
             policy=self.policy,
@@ -132,6 +134,7 @@ class Gate:
             One line per subject.
         """
         judged = list(subjects(self.policy, found))
+        # Segments and classes come after all tasks in the results, but below their task here.
         for task in found.tasks:
             for subject in judged:
                 if subject.task == task:
@@ -167,6 +170,7 @@ class Gate:
     def _one_sided_rows(self, comparison: Comparison) -> list[TaskVerdict]:
         """Return the rows of tasks, segments and classes that only one side was tested on."""
         rows: list[TaskVerdict] = []
+        # What the candidate was not tested on fails, so that leaving out a test gains nothing.
         for (task, segment), score in comparison.only_champion.items():
             rule = self.policy.rule(task, segment)
             if not segment or rule.segments != "ignore":
@@ -175,6 +179,7 @@ class Gate:
             rule = self.policy.rule(task)
             if rule.classes != "ignore":
                 rows.append(missing_row(task, "", score, rule, class_label))
+        # A new task has nothing to be compared with, so only its floor can fail it.
         for task, (score, examples) in comparison.only_candidate.items():
             rows.append(new_task_row(task, score, examples, self.policy.rule(task)))
         return rows
@@ -196,6 +201,7 @@ def _as_warning(row: TaskVerdict) -> TaskVerdict:
 
 def _lost(standing: Standing | None, subject: Subject) -> float:
     """Return what a task or a segment lost since it was learnt, or 0 if that is unknown."""
+    # Neither a matrix nor a ledger keeps scores by class.
     if standing is None or subject.class_label:
         return 0.0
     if subject.segment:

@@ -40,10 +40,12 @@ def levels(judged: Sequence[Subject], policy: Policy, today: date) -> list[Level
     """
     alpha = 1 - policy.confidence
     by_position: dict[int, Level] = {}
+    # Two families: first the subjects that count, and then those that only warn.
     for counting in (True, False):
         positions: list[int] = []
         p_values: list[float] = []
         for position, subject in enumerate(judged):
+            # What cannot be tested takes no part in the correction.
             if subject.evidence is None or _counts(subject, policy, today) != counting:
                 continue
             positions.append(position)

@@ -31,6 +31,7 @@ def verdict_schema() -> dict[str, object]:
     from pydantic import TypeAdapter
 
     schema = TypeAdapter(Verdict).json_schema(mode="serialization")
+    # The version is not a field of the verdict, because it belongs to the format.
     version = {"schema": {"const": SCHEMA, "description": "version of this format"}}
     schema["properties"] = version | schema["properties"]
     schema["required"] = ["schema", *schema["required"]]
@@ -91,6 +92,7 @@ def write(verdict: Verdict, folder: Path, more: Mapping[str, str] = MappingProxy
         HoldfastError: A file could not be written.
     """
     files = files_of(verdict) | dict(more)
+    # Readers wait for verdict.json, so everything else must be there before it.
     others = [name for name in files if name not in FILES]
     ordered = others + [name for name in FILES if name in files]
     write_folder(folder, {name: files[name] for name in ordered}, instead_of=FILES)
@@ -103,6 +105,7 @@ def _append_summary(path: Path, text: str) -> None:
     """Append a text to the summary of a GitHub step, cut to whole lines if it is too long."""
     encoded = text.encode(errors="replace")
     if len(encoded) > SUMMARY_LIMIT:
+        # A cut within a row of a table would break its layout.
         whole_lines = encoded[:SUMMARY_LIMIT].decode(errors="ignore").rpartition("\n")[0]
         encoded = f"{whole_lines}\n\n(shortened; the rest is in verdict.md)\n".encode()
     try:

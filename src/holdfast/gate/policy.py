@@ -46,8 +46,8 @@ class TaskRule(_Strict):
 
     delta: Share = Field(
         0.02,
-        description="The largest loss that is allowed. The candidate must be shown to lose less (0.02 "
-        "means two points).",
+        description="The largest loss that is allowed. The candidate must be shown to lose less "
+        "(0.02 means two points).",
     )
     floor: float | None = Field(
         None,
@@ -89,8 +89,8 @@ class Whole(_Strict):
         None,
         ge=-1,
         le=1,
-        description="The lowest mean change over the tasks of both sides, without new_task (the mean "
-        "BWT from release to release).",
+        description="The lowest mean change over the tasks of both sides, without new_task (the "
+        "mean BWT from release to release).",
     )
     largest_accuracy_drop: float | None = Field(
         None,
@@ -109,8 +109,8 @@ class Whole(_Strict):
         None,
         ge=0,
         le=2,
-        description="How much lower BWT may be than the champion's. This needs accuracy matrices or a "
-        "ledger.",
+        description="How much lower BWT may be than the champion's. This needs accuracy matrices "
+        "or a ledger.",
     )
     new_task: str | None = Field(None, description="The task that the candidate was trained for.")
     least_gain: float | None = Field(
@@ -179,8 +179,8 @@ class Policy(_Strict):
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = Field(
         0.95,
-        description="The confidence of every decision. At 0.95, at most 5 of 100 releases that lose "
-        "more than is allowed pass, and at most 5 of 100 that do not are called failures.",
+        description="The confidence of every decision. At 0.95, at most 5 of 100 releases that "
+        "lose more than is allowed pass, and at most 5 of 100 that do not are called failures.",
     )
     decide_by: Literal["tests", "figures"] = Field(
         "tests",
@@ -193,8 +193,8 @@ class Policy(_Strict):
     )
     unmatched: Literal["fail", "ignore"] = Field(
         "fail",
-        description="What happens if example ids (or numbers of examples) differ between the sides. "
-        '"fail": it is an error. "ignore": only the examples of both sides are compared, '
+        description="What happens if example ids (or numbers of examples) differ between the "
+        'sides. "fail": it is an error. "ignore": only the examples of both sides are compared, '
         "which hides hard examples that were dropped.",
     )
     default: TaskRule = Field(
@@ -220,6 +220,7 @@ class Policy(_Strict):
             of `task/segment` come on top, and floors and cumulative limits of the task do not
             apply.
         """
+        # The more specific rule wins: segment, task, default.
         values = self.default.model_dump() | self.tasks.get(task, {})
         if segment:
             values |= {"floor": None, "max_cumulative_drop": None}
@@ -271,6 +272,7 @@ def read_policy(path: Path) -> Policy:
         'figures'
     """
     name = str(path)
+    # A file that has the name of a shipped policy is meant, if it is there.
     if name in SHIPPED and not path.exists():
         return policy_from(SHIPPED[name], name)
     if not path.exists():
@@ -312,6 +314,7 @@ def policy_from(values: Mapping[str, object], where: str = "policy") -> Policy:
 
 def _mistake(error: ValidationError, where: str) -> HoldfastError:
     """Name the first mistake in a policy in one sentence."""
+    # One mistake at a time: later ones are often consequences of the first.
     first = error.errors()[0]
     place = ".".join(map(str, first["loc"])) or "policy"
     if first["type"] == "extra_forbidden":

@@ -46,6 +46,7 @@ def template(shipped: str = "standard") -> str:
         >>> policy_from(tomllib.loads(template())) == Policy()
         True
     """
+    # The sections have the order in which people edit them: tasks before the whole.
     policy = policy_from(SHIPPED[one_of("policy", shipped, SHIPPED)])
     lines = ["# Policy of a release gate. Fields that are commented out are not set.", ""]
     lines += _fields(policy, ["confidence", "decide_by", "inconclusive", "unmatched"])

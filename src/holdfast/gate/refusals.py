@@ -38,6 +38,7 @@ def _refuse_unknown_names(policy: Policy, comparison: Comparison) -> None:
     parts = [*comparison.all, *comparison.only_champion]
     tasks = {task for task, _ in parts} | set(comparison.only_candidate)
     known = {label(*part) for part in parts} | tasks
+    # A misspelt name would leave a task under the default rule, and nobody would notice.
     for name in [*policy.tasks, *(waiver.name for waiver in policy.waivers)]:
         if name not in known:
             raise HoldfastError(
@@ -76,6 +77,7 @@ def _refuse_unmatched(policy: Policy, comparison: Comparison) -> None:
     """Stop if the sides were tested on different examples, unless the policy allows it."""
     if not comparison.unmatched or policy.unmatched == "ignore":
         return
+    # One task is enough for the message. Its ids show where to look.
     task = next(iter(comparison.unmatched))
     raise HoldfastError(
         f"task {task!r}: {one_sided(comparison, task)}, so the sides were not tested on the same "
@@ -86,6 +88,7 @@ def _refuse_unmatched(policy: Policy, comparison: Comparison) -> None:
 
 def _refuse_limits_without_history(policy: Policy, comparison: Comparison) -> None:
     """Stop if the policy limits what was lost since a task was learnt, and that is unknown."""
+    # Both sides have a standing if both are matrices, or if they come from a ledger.
     if None not in comparison.standings:
         return
     limited = [

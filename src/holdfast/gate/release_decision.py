@@ -1,4 +1,7 @@
-"""The decision on a release, from the rows of its verdict."""
+"""The decision on a release, from the rows of its verdict.
+
+A single row that fails is enough: the mean over all tasks never decides.
+"""
 
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -19,21 +22,20 @@ def decide_release(
     poor_tasks: Collection[str],
     today: date,
 ) -> Verdict:
-    """Decide on a release.
+    """Decide on a release from the rows of its verdict.
 
     Args:
         policy: What is asked.
-        policy_name: What the policy is called in the verdict.
+        policy_name: Its name in the verdict.
         comparison: The results of both sides.
         rows: The rows of the verdict, in their order.
         poor_tasks: Tasks in which the candidate's own results may keep the test from deciding.
         today: The day of the decision.
     """
+    # Warnings and waived rows do not decide.
     counted = [row for row in rows if row.critical and not row.waived]
     failing = [row for row in counted if row.decision == "fail"]
     undecided = [row for row in counted if _is_undecided(row, policy, comparison)]
-
-    # The mean over all tasks never decides: a single failure is enough.
     broken = tuple(broken_rules(policy, comparison))
     decision = _decision(bool(broken or failing), bool(undecided))
     reasons = list(broken)

@@ -47,6 +47,7 @@ def decide_row(subject: Subject, level: Level | None, lost: float) -> TaskVerdic
     before, after = subject.scores.means
     rule = subject.rule
     evidence = subject.evidence
+    # Rules on figures come first: a score below its floor fails, whatever a test shows.
     outcome = _by_figures(rule, after, lost)
     if outcome is None and evidence is not None and level is not None:
         outcome = _by_test(rule, evidence, level)
@@ -158,6 +159,7 @@ def _by_test(rule: TaskRule, evidence: Evidence, level: Level) -> _Outcome:
     allowed = f"{100 * rule.delta:g}"
     loss = -evidence.change
     measured = f"measured change {points(evidence.change)} points"
+    # A large loss is shown even by few examples, so this comes before their number.
     if level.worse.rejected:
         reason = f"loses {100 * loss:.2f} points, more than the {allowed} allowed"
         return _Outcome("fail", reason)
@@ -189,6 +191,7 @@ def _not_enough(rule: TaskRule, evidence: Evidence, alpha: float, measured: str)
     needed, needed_clusters = units_needed(rule, evidence, alpha, loss, POWER)
     examples = in_words(evidence.examples, evidence.clusters)
     reason = f"{examples} cannot show a loss below {100 * rule.delta:g} points {measured}"
+    # A loss just below the limit would take billions of examples, which helps nobody.
     if needed > HOPELESS:
         return _Outcome("inconclusive", f"{reason}, and no practical number could")
     assumption = "nothing is really lost"
@@ -235,6 +238,7 @@ def units_needed(
     examples, clusters = evidence.needed(rule.delta, alpha, loss, power)
     if clusters is None or evidence.clusters is None:
         return max(_rounded_up(examples), rule.min_examples), None
+    # Assume that new clusters are as large as those at hand.
     clusters = _rounded_up(clusters)
     examples = clusters * evidence.examples // evidence.clusters
     return max(_rounded_up(examples), rule.min_examples), clusters

@@ -42,13 +42,16 @@ class Subject:
 
 def subjects(policy: Policy, comparison: Comparison) -> Iterator[Subject]:
     """Yield everything that the policy wants judged, in the order of the results."""
+    # Tasks and their segments.
     for (task, segment), scores in comparison.all.items():
         rule = policy.rule(task, segment)
         if not segment:
             yield _subject(task, "", "", scores, rule, required=rule.critical)
         elif rule.segments != "ignore":
+            # Under "worse", a segment that shows nothing does not keep the release from passing.
             required = rule.critical and rule.segments == "strict"
             yield _subject(task, segment, "", scores, rule, required)
+    # Classes, if the champion's results have labels.
     for (task, class_label), pair in comparison.classes.items():
         rule = policy.rule(task)
         if rule.classes == "ignore":
@@ -77,6 +80,7 @@ def _subject(
         champion_obstacle = _obstacle(scores.champion)
         candidate_obstacle = _obstacle(scores.candidate)
         untestable = champion_obstacle or candidate_obstacle
+        # If the champion has the same fault, the candidate gains nothing by it.
         candidate_prevents_test = bool(candidate_obstacle) and not champion_obstacle
         if not untestable:
             evidence = Aggregated(_as_tuple(scores.champion), _as_tuple(scores.candidate))
@@ -102,6 +106,7 @@ def _obstacle(mean: Mean) -> str:
     """Say why an aggregated score cannot be tested, or return "" if it can."""
     if not mean.examples:
         return "the number of examples is unknown (give it in the column examples)"
+    # A share of right answers tells its own spread. Any other mean may have any spread.
     if mean.sd is None and not mean.share:
         return (
             "the scores are not shares of right answers, because score × examples is not a whole "

@@ -51,15 +51,19 @@ class TaskVerdict:
         exact: Whether a rule on measured figures decided, rather than a test.
     """
 
+    # The order of the fields is that of verdict.json, and is kept when fields are added.
     task: str
     decision: RowDecision
     critical: bool
     reason: str
     champion: float | None
     candidate: float | None
+    # Rows of whole tasks leave the next two empty.
     segment: str = ""
     class_label: str = ""
     required: bool = True
+    # All of these are empty for a row that only one side was tested on. Scores that cannot be
+    # tested have a change and a limit, but no interval.
     change: float | None = None
     low: float | None = None
     high: float | None = None
@@ -136,12 +140,14 @@ class Verdict:
     @property
     def worst(self) -> TaskVerdict | None:
         """The row with the largest measured loss, or None if nothing was measured."""
+        # Tasks, segments and classes that only one side was tested on have no change.
         measured = [row for row in self.tasks if row.change is not None]
         return min(measured, key=lambda row: row.change or 0.0, default=None)
 
     @property
     def headline(self) -> str:
         """The decision and the worst change, in one line."""
+        # The word alone would not say whether the exit code is 0.
         text: str = self.decision
         if self.decision == "inconclusive" and self.passed:
             text += " (passes by policy)"

@@ -30,6 +30,7 @@ def _lowest_transfer(whole: Whole, comparison: Comparison) -> Iterator[str]:
     limit = whole.lowest_transfer
     if limit is None:
         return
+    # A new task is expected to rise, which would hide what the old ones lost.
     changes = _changes(comparison)
     old_changes = [change for task, change in changes.items() if task != whole.new_task]
     transfer = sum(old_changes) / max(len(old_changes), 1)
@@ -57,6 +58,7 @@ def _worst_forgetting(whole: Whole, comparison: Comparison) -> Iterator[str]:
     limit = whole.worst_forgetting
     if limit is None or champion is None or candidate is None or not candidate.forgetting:
         return
+    # Each task is compared with its own baseline, so small losses of many releases add up.
     lost = candidate.forgetting
     worst = max(lost, key=lambda task: lost[task])
     if lost[worst] > limit + ROUNDING:
@@ -90,6 +92,7 @@ def _least_gain(whole: Whole, comparison: Comparison) -> Iterator[str]:
             "whole.least_gain asks for a gain on whole.new_task, which the policy does not name; "
             "set new_task to the task that the candidate was trained for"
         )
+    # A task that the champion was not tested on is gained from 0.
     if task in comparison.tasks:
         before, after = comparison.tasks[task].means
     elif task in comparison.only_candidate:

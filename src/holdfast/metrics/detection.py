@@ -41,14 +41,14 @@ def detection(declared: Sequence[int], true: Sequence[int]) -> Detection:
         Detection(delays=(3, None, 20), false_alarms=2)
     """
     delays: list[int | None] = []
-    found = 0
+    number_found = 0
     # After the last true boundary, every declared one lies before the next.
     for boundary, following in zip(true, [*true[1:], float("inf")], strict=True):
         # The first of these is the one that found the boundary. The others are false alarms.
         after = [step for step in declared if boundary <= step < following]
         if after:
             delays.append(after[0] - boundary)
-            found += 1
+            number_found += 1
         else:
             delays.append(None)
-    return Detection(tuple(delays), false_alarms=len(declared) - found)
+    return Detection(tuple(delays), false_alarms=len(declared) - number_found)

@@ -219,10 +219,13 @@ def _tail(s: np.ndarray, a: float, b: float) -> np.ndarray:
 def _log_kernel(d: np.ndarray, a: float, b: float) -> np.ndarray:
     """Compute log f(s) - log f(mode), with d = s - mode; the module's docstring has the formula."""
     # With the smaller of a and b in front, less cancels. Mirroring exchanges the two.
-    if a <= b:
-        u, least, other = d, a, b
-    else:
-        u, least, other = -d, b, a
+    u = d
+    least = a
+    other = b
+    if a > b:
+        u = -d
+        least = b
+        other = a
     # exp of more than 700 overflows. Beyond it the kernel is a straight line.
     near = np.minimum(u, 700.0)
     curve = least * near - (a + b) * np.log1p(least / (a + b) * np.expm1(near))
@@ -267,7 +270,8 @@ def _reach(a: float, b: float, drop: float) -> float:
     high = 1e-9
     # Doubling finds a bracket, and halving narrows it.
     while not has_fallen(high):
-        low, high = high, 2 * high
+        low = high
+        high = 2 * high
     for _ in range(_BISECTIONS):
         middle = 0.5 * (low + high)
         if has_fallen(middle):

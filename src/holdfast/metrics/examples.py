@@ -162,8 +162,13 @@ class _Study:
             return float(moved)
 
         # A cluster may be in all tasks that share clusters, so the added unit is in all of them.
-        choices = [{task: outcomes[task] for task in tasks} for tasks in self.sample.related()]
-        return max(choices, key=effect)
+        units = [_only(tasks, outcomes) for tasks in self.sample.related()]
+        return max(units, key=effect)
+
+
+def _only(tasks: Iterable[Hashable], outcomes: ByTask) -> ByTask:
+    """Keep the outcomes of some tasks."""
+    return {task: outcomes[task] for task in tasks}
 
 
 def _interval(study: _Study, confidence: float, resamples: int, seed: int) -> Interval:

@@ -190,7 +190,7 @@ def read_csv(path: Path) -> list[dict[str, object]]:
     reader = csv.DictReader(io.StringIO(_text_of(path), newline=""))
     names = [name.strip() for name in reader.fieldnames or ()]
     duplicates = sorted({name for name in names if names.count(name) > 1})
-    # `csv` would keep the last of two columns without a word.
+    # Of two columns with the same name, `csv` would silently keep the last.
     if duplicates:
         raise HoldfastError(
             f"two columns are called {duplicates[0]!r}; give each column its own name"
@@ -201,8 +201,9 @@ def read_csv(path: Path) -> list[dict[str, object]]:
 
 def read_frame(frame: "pd.DataFrame") -> list[dict[str, object]]:
     """Read the rows of a DataFrame as dicts by column name."""
-    rows = frame.to_dict("records")
-    return [{str(name): value for name, value in row.items()} for row in rows]
+    names = [str(name) for name in frame.columns]
+    rows = frame.to_dict("split")["data"]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def write_csv(records: Iterable[Mapping[str, object]]) -> str:
@@ -231,10 +232,7 @@ def read_json(value: "str | Path | Mapping[str, object]") -> StoredMatrix:
         data = _text_of(Path(value))
     if isinstance(data, str):
         data = json.loads(data)
-    has_lists = isinstance(data, Mapping) and all(
-        isinstance(data.get(key), list) for key in ("tasks", "cells")
-    )
-    if not isinstance(data, Mapping) or not has_lists:
+    if not isinstance(data, Mapping) or not _has_lists(data):
         raise HoldfastError(
             "expected an accuracy matrix as JSON: an object with the lists tasks and cells"
         )
@@ -250,6 +248,11 @@ def read_json(value: "str | Path | Mapping[str, object]") -> StoredMatrix:
         score_range=data.get("score_range", OF_ACCURACY),
         chance=data.get("chance"),
     )
+
+
+def _has_lists(data: Mapping[str, object]) -> bool:
+    """Tell whether an object has the lists of a matrix."""
+    return isinstance(data.get("tasks"), list) and isinstance(data.get("cells"), list)
 
 
 def _text_of(path: Path) -> str:

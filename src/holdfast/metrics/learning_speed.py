@@ -37,24 +37,24 @@ def learning_speed_transfer(
         >>> learning_speed_transfer([0, 10, 20], [.5, .9, .9], [.1, .5, .9], threshold=0.9)
         {'area': 0.3, 'steps': -10.0}
     """
-    at = np.asarray(steps, dtype=float)
+    times = np.asarray(steps, dtype=float)
     learner_scores = np.asarray(learner, dtype=float)
     fresh_scores = np.asarray(fresh, dtype=float)
-    same_shape = at.shape == learner_scores.shape == fresh_scores.shape
-    if not same_shape or at.ndim != 1 or len(at) < 2:
+    same_shape = times.shape == learner_scores.shape == fresh_scores.shape
+    if not same_shape or times.ndim != 1 or len(times) < 2:
         raise HoldfastError(
             "expected three sequences of one length of at least 2, "
-            f"got shapes {at.shape}, {learner_scores.shape} and {fresh_scores.shape}"
+            f"got shapes {times.shape}, {learner_scores.shape} and {fresh_scores.shape}"
         )
-    if (np.diff(at) <= 0).any():
+    if (np.diff(times) <= 0).any():
         raise HoldfastError("steps must increase; give each step once, in the order of training")
     # Divided by the span, the area does not depend on the unit of steps.
-    area = float(np.trapezoid(learner_scores - fresh_scores, at) / (at[-1] - at[0]))
+    area = float(np.trapezoid(learner_scores - fresh_scores, times) / (times[-1] - times[0]))
     fewer = math.nan
     # If one of the two never reaches the threshold, NaN minus a number stays NaN.
     if threshold is not None:
-        learner_needs = _first_step(at, learner_scores, threshold)
-        fresh_needs = _first_step(at, fresh_scores, threshold)
+        learner_needs = _first_step(times, learner_scores, threshold)
+        fresh_needs = _first_step(times, fresh_scores, threshold)
         fewer = learner_needs - fresh_needs
     # Rounding removes the last bits, in which a sum of decimal scores differs from a decimal.
     return {"area": round(area, 12), "steps": fewer}

@@ -157,14 +157,17 @@ class Resampler:
         """Group the tasks that share clusters, directly or through other tasks."""
         groups: list[tuple[set[Hashable], tuple[Hashable, ...]]] = []
         for task, units in self.units.items():
+            # The task may connect several groups, which become one with it.
             names: set[Hashable] = set(units.names)
             tasks: tuple[Hashable, ...] = (task,)
-            # The task may connect several groups, which become one with it.
-            for group in [g for g in groups if g[0] & names]:
-                names |= group[0]
-                tasks = group[1] + tasks
-                groups.remove(group)
-            groups.append((names, tasks))
+            separate = []
+            for other_names, other_tasks in groups:
+                if other_names.isdisjoint(units.names):
+                    separate.append((other_names, other_tasks))
+                else:
+                    names |= other_names
+                    tasks = other_tasks + tasks
+            groups = [*separate, (names, tasks)]
         return [tasks for _, tasks in groups]
 
     def typical(self, added: Mapping[Hashable, np.ndarray]) -> ByTask:

@@ -132,8 +132,8 @@ def score_bounds(value: object) -> ScoreRange:
         if -WIDEST <= low < high <= WIDEST:
             return low, high
     raise HoldfastError(
-        f"score_range must be (lowest, highest), two numbers below {WIDEST:g}, "
-        f"got {shown_value(value)}"
+        "score_range must be (lowest, highest), two different numbers of a size below "
+        f"{WIDEST:g}, got {shown_value(value)}"
     )
 
 

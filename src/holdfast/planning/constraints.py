@@ -80,7 +80,8 @@ class Constraints:
 
     def free(self, tasks: Collection[int]) -> list[int]:
         """Return those of some tasks that need none of the others before them."""
-        return [task for task in tasks if not any(self.before[other, task] for other in tasks)]
+        others = list(tasks)
+        return [task for task in others if not self.before[others, task].any()]
 
     def sorted(self, priority: np.ndarray) -> list[int]:
         """Order tasks by descending priority, each as early as the constraints allow.

@@ -109,11 +109,11 @@ def _probe_of_tables(path: Path, forward: str | Path | None) -> Probe:
             f"got {', '.join(other_names)}"
         )
     # The second file may list the tasks in another order than the first.
-    at = [other_names.index(name) for name in names]
+    places = [other_names.index(name) for name in names]
     return Probe(
         names=tuple(names),
         backward=backward[None],
-        forward=gains[np.ix_(at, at)][None],
+        forward=gains[np.ix_(places, places)][None],
         about={"source": str(path)},
     )
 
@@ -122,7 +122,8 @@ def _read_matrix(path: Path) -> tuple[list[str], np.ndarray]:
     """Read the names of tasks and the matrix, (K, K), from a CSV file."""
     with reading(str(path), "CSV"):
         text = io.StringIO(path.read_text(encoding="utf-8-sig"), newline="")
-        lines = [cells for cells in csv.reader(text) if any(cell.strip() for cell in cells)]
+        # Empty lines are skipped, and so are lines of commas alone, which spreadsheets leave.
+        lines = [cells for cells in csv.reader(text) if "".join(cells).strip()]
     # The first column tells a matrix from any other CSV file.
     if not lines or lines[0][0].strip() != "trained":
         raise HoldfastError(

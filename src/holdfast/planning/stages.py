@@ -64,9 +64,7 @@ def make_stages(probe: Probe, constraints: Sequence[str] = ()) -> Stages:
     # Tasks that must be apart have an infinite penalty for being together.
     mutual = np.where(rules.before | rules.before.T, -np.inf, c + c.T)
     groups = _merged([[task] for task in range(len(c))], mutual, rules)
-    # The groups are ordered like tasks whose transfer is the sum over all pairs between them.
-    between = np.array([[c[np.ix_(a, b)].sum() for b in groups] for a in groups])
-    np.fill_diagonal(between, 0)
+    between = _between(groups, c)
     order = best_order(between, Constraints(_group_rules(groups, rules)))
     names = []
     inside = []
@@ -74,6 +72,17 @@ def make_stages(probe: Probe, constraints: Sequence[str] = ()) -> Stages:
         names.append(tuple(probe.names[task] for task in groups[number]))
         inside.append(_mean_inside(mutual, groups[number]))
     return Stages(tuple(names), tuple(inside), order_value(between, order))
+
+
+def _between(groups: Sequence[Group], c: np.ndarray) -> np.ndarray:
+    """Add up the values of all pairs of tasks between groups, (G, G), as if groups were tasks."""
+    between = np.zeros((len(groups), len(groups)))
+    for row, a in enumerate(groups):
+        for column, b in enumerate(groups):
+            # Within a group there is no order, so nothing is added up.
+            if a is not b:
+                between[row, column] = c[np.ix_(a, b)].sum()
+    return between
 
 
 def _merged(groups: list[Group], mutual: np.ndarray, rules: Constraints) -> list[Group]:

@@ -24,8 +24,8 @@ def order_value(c: np.ndarray, order: Sequence[int] | np.ndarray) -> float:
         >>> order_value(np.array([[0.0, 0.1], [-0.3, 0.0]]), [0, 1])
         0.1
     """
-    at = np.asarray(order)
-    in_order = c[np.ix_(at, at)]
+    tasks = np.asarray(order)
+    in_order = c[np.ix_(tasks, tasks)]
     # Above the diagonal are the pairs in which the row's task comes first.
     return float(np.triu(in_order, 1).sum())
 

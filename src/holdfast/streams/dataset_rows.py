@@ -67,6 +67,8 @@ def labelled_rows(dataset: MapStyle, columns: tuple[Key, Key] | None) -> Labelle
     if not len(dataset):  # an empty part is refused later, under the name of its task
         return cast(LabelledRows, dataset)
     first = dataset[0]
+    if columns is not None:
+        _check_columns(first, columns)
     if isinstance(first, dict):
         return PairedRows(dataset, columns or _columns_of(first))
     if columns is not None:
@@ -81,6 +83,23 @@ def labelled_rows(dataset: MapStyle, columns: tuple[Key, Key] | None) -> Labelle
             "and label, for example columns=(0, 1)"
         )
     return cast(LabelledRows, dataset)
+
+
+def _check_columns(row: object, columns: tuple[Key, Key]) -> None:
+    """Refuse columns that rows don't have, before a run stops at the first batch."""
+    for column in columns:
+        try:
+            cast(Mapping[Key, object], row)[column]
+        except (KeyError, IndexError, TypeError):
+            names = f"one {type(row).__name__}"
+            if isinstance(row, dict):
+                names = str(list(row))
+            elif isinstance(row, tuple | list):
+                names = f"positions 0 to {len(row) - 1}"
+            raise HoldfastError(
+                f"columns= names {column!r}, but rows have {names}; name the input and the label "
+                "of a row"
+            ) from None
 
 
 def _columns_of(row: dict[Key, object]) -> tuple[Key, Key]:

@@ -157,13 +157,21 @@ def _text_or_numbers(array: np.ndarray, where: str) -> np.ndarray:
     if numbers:
         return _number_array(numbers, where)
     out = np.empty(len(texts), dtype=object)
-    for row, text in enumerate(texts):
-        out[row] = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+    out[:] = [_as_text(text) for text in texts]
     return out
+
+
+def _as_text(text: str | bytes) -> str:
+    """Text as Python's own type."""
+    if isinstance(text, bytes):
+        return text.decode("utf-8", "replace")
+    return str(text)
 
 
 def _label_value(value: object, example: int, where: str) -> str | bytes | int | float:
     """One label as a value of Python, after checking that it can be a label."""
+    if type(value) is str:  # most columns of objects are text, and long
+        return value
     if isinstance(value, np.generic | Tensor):
         value = value.item()
     if is_missing(value):

@@ -29,6 +29,7 @@ def join_aggregates(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Comp
     Returns:
         The comparison, without standings and names.
     """
+    # Match the rows by task and segment. Only rows of both sides can be compared.
     before = _means(champion)
     after = _with_segment_names_of(before, _means(candidate))
     both: dict[Key, Summary] = {}
@@ -43,6 +44,7 @@ def join_aggregates(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Comp
         else:
             tasks[task] = summary
 
+    # Different numbers of examples show that the sides were not tested on the same ones.
     counts = _examples_of_one_side(before, after)
     unknown = _unknown_counts(before, after, counts.unmatched)
     notes = [*_ignored(before, after), *_notes_on_unknown_counts(unknown)]
@@ -97,6 +99,7 @@ def _with_segment_names_of(champion: Means, candidate: Means) -> Means:
     candidate_segments = _segments(candidate)
     new_names: dict[Key, str] = {}
     for task, segments in champion_segments.items():
+        # Segments are matched within their task, since each task may number its own.
         others = candidate_segments.get(task, [])
         renamed = renaming(segments, others)
         only_candidate = _without(others, {*segments, *renamed})
@@ -138,6 +141,7 @@ def _ignored(champion: Means, candidate: Means) -> list[str]:
     """Note what only the candidate's rows have, which would let it decide how it is tested."""
     notes = []
     tasks = {task for task, _ in champion}
+    # Segments of a new task are not listed, because the task has a row of its own.
     extra_segments: list[str] = []
     for task, segment in candidate:
         if segment and (task, segment) not in champion and task in tasks:
@@ -226,6 +230,7 @@ def _unknown_counts(
         if task not in tasks or task in descriptions or key not in candidate:
             continue
         other = candidate[key]
+        # If both numbers are unknown, nothing suggests that the examples differ.
         if (mean.examples == 0) != (other.examples == 0):
             descriptions[task] = (_examples(mean), _examples(other))
     return descriptions

@@ -57,10 +57,12 @@ def compared_areas(both: MatchedRows, label: TextColumn | None) -> tuple[Areas, 
     tasks_by_classes, notes = _two_class_tasks(both, label)
     champion = _probabilities(both.champion)
     candidate = _probabilities(both.candidate)
+    # Tasks with the same two classes share one decision on which class is the positive one.
     areas: Areas = {}
     for classes, tasks in tasks_by_classes.items():
         positive = label.codes == _positive_code(classes, tasks, label)
         areas |= _areas_of(positive, champion, candidate, tasks)
+    # The order is that of the results, whatever the classes are.
     in_order = {name: areas[name] for name in both.names if name in areas}
     return in_order, notes
 
@@ -114,6 +116,7 @@ def positive_class(classes: list[str], counts: list[int]) -> int:
     >>> positive_class(["0", "1"], [5, 90]), positive_class(["ham", "spam"], [50, 10])
     (1, 1)
     """
+    # A name such as "1" or "true" is clear. Otherwise, what is looked for is usually rare.
     named = [position for position, name in enumerate(classes) if name in POSITIVE]
     if len(named) == 1:
         return named[0]
@@ -135,6 +138,7 @@ def _areas_of(
     above_half = 0.0
     for task in tasks:
         truth = positive[task.rows]
+        # Larger tasks say more about which class the probabilities belong to.
         champion_area = area(truth, champion[task.rows])
         areas[task.name] = (champion_area, area(truth, candidate[task.rows]))
         above_half += (champion_area - 0.5) * len(task.rows)

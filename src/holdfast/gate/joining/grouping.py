@@ -32,6 +32,7 @@ def groups(keys: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
     """
     if not len(keys):
         return
+    # Equal keys stand together after the sort, and a stable one keeps the order of their rows.
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     is_first = np.r_[True, ordered[1:] != ordered[:-1]]
@@ -85,6 +86,7 @@ class JoinedScores:
         if column is None:
             return {}
         names = self.task.values
+        # Task and value become one number, so that a single sort groups by both.
         keys = self.task.codes * len(column.values) + column.codes
         kept_rows = np.arange(len(keys))
         if without:

@@ -73,12 +73,14 @@ def match_rows(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> MatchedRo
     """
     import pandas as pd
 
+    # Task and id become one number, so that one search matches both.
     champion_task, candidate_task, names = common_codes(champion["task"], candidate["task"])
     champion_id, candidate_id, ids = common_codes(champion["example_id"], candidate["example_id"])
     champion_key = champion_task * len(ids) + champion_id
     candidate_key = candidate_task * len(ids) + candidate_id
     champion_common, candidate_common = _match(champion_key, candidate_key)
 
+    # Only if some rows are left over is it worth while to look at the form of every id.
     if len(champion_common) < max(len(champion), len(candidate)):
         canonical_ids = np.array([canonical(text) for text in ids], dtype=object)
         code_of_id, distinct = pd.factorize(canonical_ids)
@@ -128,6 +130,7 @@ def _match(champion: np.ndarray, candidate: np.ndarray) -> Positions:
     """Find where two arrays of distinct keys hold the same key, in the order of the first."""
     if np.array_equal(champion, candidate):  # most often, both sides have the same order
         return np.arange(len(champion)), np.arange(len(champion))
+    # Look up each of the champion's keys in the sorted keys of the candidate.
     order = np.argsort(candidate, kind="stable")
     place = np.searchsorted(candidate, champion, sorter=order)
     place = np.minimum(place, len(candidate) - 1)  # keys above all others stay within the array

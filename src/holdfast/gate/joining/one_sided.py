@@ -45,6 +45,7 @@ def one_sided_examples(both: MatchedRows) -> OneSidedExamples:
         name = both.names[task]
         only_champion = champion_ids.get(task, [])
         only_candidate = candidate_ids.get(task, [])
+        # Ids that look the same are a mistake of the export, and not other examples.
         refuse_lookalikes(f"task {apart(name)}: example id", only_champion, only_candidate)
         counts[name] = len(only_champion) + len(only_candidate)
         strangers[name] = (_first(only_champion), _first(only_candidate))
@@ -91,6 +92,7 @@ def labels_without_classes(both: MatchedRows) -> dict[str, int]:
     """Find the champion's tasks with more labels than classes can have, and how many they have."""
     if "label" not in both.champion.rows:
         return {}
+    # Each pair of task and label counts once, and then the labels of each task are counted.
     label = codes_of(both.champion.rows["label"])
     task_and_label = both.champion.task * len(label.values) + label.codes
     task_of_each_label = np.unique(task_and_label) // len(label.values)
@@ -142,6 +144,7 @@ def _lost_values(both: MatchedRows, column: str, shared: Collection[Key]) -> dic
     if column not in champion.rows:
         return {}
     text = codes_of(champion.rows[column])
+    # The mean of each group is the sum of its scores divided by its number of rows.
     task_and_value = champion.task * len(text.values) + text.codes
     keys, inverse = np.unique(task_and_value, return_inverse=True)
     means = np.bincount(inverse, champion.scores) / np.bincount(inverse)

@@ -48,6 +48,7 @@ def compare(champion: Side, candidate: Side) -> Comparison:
     aggregated = "examples" in champion.rows
     if aggregated != ("examples" in candidate.rows):
         raise _different_forms(aggregated)
+    # Give the candidate's tasks the champion's names before anything is compared.
     new_names = _task_names(champion.rows, candidate.rows)
     candidate_rows = candidate.rows
     if new_names:
@@ -89,6 +90,7 @@ def _task_names(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> dict[str
     common = set(champion_tasks) & set(candidate_tasks)
     only_champion = set(champion_tasks) - common
     only_candidate = [task for task in candidate_tasks if task not in common]
+    # "North" and "north" would silently become a lost task and a new one.
     refuse_lookalikes("task", only_champion, only_candidate)
     if not common:
         raise HoldfastError(
@@ -113,6 +115,7 @@ def _limited_standing(
     if before is None or after is None:
         return after
     lost = {new_names.get(task, task): drop for task, drop in after.forgetting.items()}
+    # A named release comes from a ledger, whose baselines the candidate cannot choose.
     if champion.release:
         return replace(after, forgetting=lost)
 
@@ -130,6 +133,7 @@ def _limited_standing(
         if task not in lost or least > lost[task] + ROUNDING:
             lost[task] = least
             raised = True
+    # If nothing was raised, BWT stays as the matrix gives it.
     if not raised:
         return replace(after, forgetting=lost)
     transfer = round(-sum(lost.values()) / len(lost), DIGITS)

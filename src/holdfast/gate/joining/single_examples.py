@@ -41,6 +41,7 @@ def join_examples(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Compar
         HoldfastError: A task has no example in common, ids differ only in what nobody sees, or the
             sides disagree on the cluster, segment or label of an example.
     """
+    # Match the rows, and check that the sides agree on everything that decides the test.
     both = match_rows(champion, candidate)
     one_sided = one_sided_examples(both)
     cluster, segment, label = (_trusted(both, column) for column in GROUPING)
@@ -57,6 +58,7 @@ def join_examples(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Compar
     segments = scores.by_part(segment)
     classes = scores.by_part(label, without_classes)
 
+    # Look for what the scores alone do not show.
     areas, notes_on_areas = compared_areas(both, label)
     notes = [*_ignored_columns(champion, candidate), *contradictions(both)]
     notes += [*_without_classes(without_classes), *notes_on_areas]

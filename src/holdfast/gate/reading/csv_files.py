@@ -42,6 +42,7 @@ def from_csv(text: str) -> RawTable | AccuracyMatrix:
     Raises:
         ValueError: The text is empty, has two columns of one name, or rows of different lengths.
     """
+    # Nothing is known of the layout yet, so the header must tell it.
     header, body = _header(text)
     layout = _layout(header)
     refuse_equal_names(layout.names)

@@ -26,6 +26,7 @@ def from_json(text: str) -> RawTable | AccuracyMatrix:
         if len(text.strip().split("\n")) < 2:
             raise
         return from_json_lines(text)
+    # A list holds rows. An object is a matrix, a table by column, or a single row.
     if not isinstance(value, dict):
         return from_records(_checked_records(value))
     if MATRIX_KEYS & set(value):

@@ -75,12 +75,14 @@ def read_side(source: "Source | Side", side: str = "results") -> Side:
     """
     import pandas as pd
 
+    # A ledger has made a side already.
     if isinstance(source, Side):
         return source
     if isinstance(source, AccuracyMatrix):
         return _from_matrix(source, side, side)
     if isinstance(source, str | os.PathLike):
         return _from_file(source, side)
+    # A frame of pandas speaks Arrow too, but its own columns need no PyArrow.
     if isinstance(source, pd.DataFrame | ArrowStream):
         return _as_side(_from_frame(source, side), side, side)
     raise _no_source(source, side)
@@ -101,6 +103,7 @@ def _no_source(source: object, side: str) -> HoldfastError:
 def _from_file(source: "str | os.PathLike[str]", side: str) -> Side:
     """Read a file. Its name never shows a password."""
     name = safe_name(os.fspath(source))
+    # An empty variable of a shell script becomes an empty path, which means the working directory.
     if name.strip() in ("", "."):
         raise HoldfastError(f"{side}: no file is named; give the path of a file of results")
     where = f"{side} {name}"
@@ -129,6 +132,7 @@ def _as_side(content: RawTable | AccuracyMatrix, where: str, name: str) -> Side:
     """Check what was read."""
     if isinstance(content, AccuracyMatrix):
         return _from_matrix(content, where, name)
+    # Whatever goes wrong with odd values becomes one error that names the source.
     with reading(where, "results"):
         rows, notes = checked(content, where)
     return Side(rows=rows, name=name, notes=notes)
@@ -160,6 +164,7 @@ def scores_of(rows: "pd.DataFrame") -> tuple[dict[str, float], dict[str, int]]:
     Returns:
         The mean score and the number of examples (0: unknown) of every task.
     """
+    # Aggregated results are averaged already. Rows of segments are parts of those of their task.
     if "examples" in rows:
         whole_tasks = rows
         if "segment" in rows:

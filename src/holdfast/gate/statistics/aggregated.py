@@ -68,6 +68,7 @@ class Aggregated(Evidence):
 
         def passes(factor: float) -> bool:
             """Whether a sample with bad luck passes if both sides have `factor` times as many."""
+            # The standard error of the difference of two independent means.
             champions = champion_count * factor
             candidates = candidate_count * factor
             error = sqrt(champion_variance / champions + candidate_variance / candidates)
@@ -79,6 +80,7 @@ class Aggregated(Evidence):
             candidate = (after, candidate_sd, candidates)
             return bool(p_difference(flipped(champion), candidate, np.array(limit)) <= alpha)
 
+        # One factor for both sides, because their numbers of examples are usually equal.
         factor = _smallest_factor(passes)
         return int(np.ceil(factor * min(champion_count, candidate_count))), None
 

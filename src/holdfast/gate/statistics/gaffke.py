@@ -47,6 +47,7 @@ def p_loses_less(
         >>> round(0.98**150, 6)
         0.048296
     """
+    # What each unit lost beyond the hypothesis. Its mean is 0 if the hypothesis holds exactly.
     hypothesis = np.asarray(loss, dtype=float)[..., None]
     excess = losses - hypothesis * sizes
     occurrences = np.broadcast_to(counts, excess.shape)

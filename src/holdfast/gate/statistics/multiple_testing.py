@@ -51,6 +51,7 @@ def holm(p_values: Sequence[float], alpha: float) -> list[Corrected]:
     level = alpha
     for rank, position in enumerate(ascending):
         left = count - rank
+        # A corrected p-value is never below that of a hypothesis that was tested earlier.
         largest = max(largest, min(1.0, left * p_values[position]))
         # After the first hypothesis that is not rejected, all others keep its level.
         if rejecting:

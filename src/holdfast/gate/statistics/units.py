@@ -57,6 +57,7 @@ class Units:
                 f"there must be one cluster label per example, but clusters have the shape "
                 f"{clusters.shape} and scores the shape {losses.shape}"
             )
+        # Sum the losses and count the examples of each cluster.
         _, index = np.unique(clusters, return_inverse=True)
         sizes = np.bincount(index).astype(float)
         return Units(np.bincount(index, losses), sizes, np.ones(len(sizes)))
