@@ -217,6 +217,6 @@ def test_files_stay_short():
     for path in FILES:
         is_method = "methods" in path.parts and path.stem not in ("method", "compose", "view")
         lines = len(path.read_text().splitlines())
-        if lines > (150 if is_method else 420):
+        if lines > (150 if is_method else 430):
             too_long[str(path.relative_to(SRC))] = lines
     assert too_long == {}

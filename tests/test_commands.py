@@ -119,7 +119,7 @@ def finished(tmp_path_factory) -> Path:
     run = ["run", "--method", "FineTune()", "--tasks", "2", "--steps", "2"]
     for name in ("demo", "er"):
         assert code([*run, "--keep-checkpoints", "--out", str(folder / name)]) == 0
-    for name in ("before", "after", "a", "b", "mnist-to-fashion"):
+    for name in ("before", "after", "a", "b", "digits", "mnist-to-fashion"):
         (folder / name).symlink_to(folder / "demo")
     (folder / "turns.toml").write_text(PROBE)
     assert (

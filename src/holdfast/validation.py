@@ -50,12 +50,11 @@ def validated(kind: type[Kind], **values: Any) -> Kind:
 def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     """The first mistake of a config: where it is, what was expected, and what came."""
     errors = error.errors()
-    same_field = [e for e in errors if e["loc"][:2] == errors[0]["loc"][:2]]
+    field = _names_in(errors[0]["loc"])[:2]
+    same_field = [e for e in errors if _names_in(e["loc"])[: len(field)] == field]
     # If a field allows several types, pydantic reports each; the one that fitted furthest says most.
     first = max(same_field, key=lambda e: len(e["loc"]))
-    # It also adds the name of the type that was tried, such as "constrained-int".
-    steps = [str(step) for step in first["loc"] if not re.search(r"[-\[(]", str(step))]
-    where = ".".join(steps) or kind.__name__
+    where = ".".join(_names_in(first["loc"])) or kind.__name__
     if first["type"] == "extra_forbidden":
         return str(unknown("setting", where, _fields_beside(kind, first["loc"])))
     if first["type"] == "literal_error":
@@ -67,6 +66,14 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     got = repr(first["input"])
     shortened = got[:LONGEST_SHOWN] + "…" * (len(got) > LONGEST_SHOWN)
     return f"{where}{_in_plain_words(message)}, got {shortened}"
+
+
+def _names_in(place: tuple[int | str, ...]) -> list[str]:
+    """The names of fields and the numbers of entries that lead to a value.
+
+    pydantic also puts the name of the type that was tried there, such as "constrained-int".
+    """
+    return [str(step) for step in place if not re.search(r"[-\[(]", str(step))]
 
 
 def _in_plain_words(message: str) -> str:

@@ -173,7 +173,7 @@ def test_every_setting_reaches_the_config(capsys, tmp_path):
         (["run", "--tasks", "3"], "must be one of [1, 2, 5, 10]"),
         (["run", "--head", "separate"], "contradicts the class scenario"),
         (["run", "--stream", "permuted"], "no new classes"),
-        (["run", "--scenario", "clas"], "'task', 'domain' or 'class'"),
+        (["run", "--scenario", "clas"], "unknown scenario 'clas': did you mean 'class'?"),
         (["run", "--lr", "-1"], "training.lr"),
         (["run", "--hidden", "many"], "expected sizes"),
         (["run", "--seeds", "x"], "expected 3, or 1,2,3"),

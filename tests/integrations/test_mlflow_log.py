@@ -29,7 +29,7 @@ def test_losses_and_scores_become_metrics_under_a_rising_step(client):
     matrix = ours.fit(s).matrix
     losses = [m.step for m in client.get_metric_history(run, "loss")]
     assert losses == sorted(set(losses))
-    assert losses[-1] == ours.steps_done
+    assert losses[-1] == ours.state.progress.steps
     for task in s:
         found = [
             m.value for m in client.get_metric_history(run, f"score/{task.name.replace('+', '_')}")
