@@ -44,7 +44,7 @@ def test_a_segment_that_was_destroyed_fails_while_its_task_rises():
     )
     waiver = {"task": "a/new customers", "reason": "known loss", "expires": TODAY}
     assert judge(after, before, default={"delta": 0.05}, waivers=[waiver]).decision == "pass"
-    with pytest.raises(HoldfastError, match="in another segment on each side"):
+    with pytest.raises(HoldfastError, match="a different segment on each side"):
         judge(after.assign(segment="x"), before)
 
 

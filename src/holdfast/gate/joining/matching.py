@@ -127,7 +127,7 @@ def _all_differ(keys: np.ndarray) -> bool:
 
 
 def _match(champion: np.ndarray, candidate: np.ndarray) -> Positions:
-    """Find where two arrays of distinct keys hold the same key, in the order of the first."""
+    """Find the positions of equal keys in two arrays of distinct keys, in the first one's order."""
     if np.array_equal(champion, candidate):  # most often, both sides have the same order
         return np.arange(len(champion)), np.arange(len(champion))
     # Look up each of the champion's keys in the sorted keys of the candidate.

@@ -53,10 +53,10 @@ def compare(champion: Side, candidate: Side) -> Comparison:
     candidate_rows = candidate.rows
     if new_names:
         candidate_rows = candidate_rows.assign(task=candidate_rows["task"].replace(new_names))
-    join = join_examples
     if aggregated:
-        join = join_aggregates
-    comparison = join(champion.rows, candidate_rows)
+        comparison = join_aggregates(champion.rows, candidate_rows)
+    else:
+        comparison = join_examples(champion.rows, candidate_rows)
     return replace(
         comparison,
         notes=(*champion.notes, *candidate.notes, *comparison.notes),
@@ -67,9 +67,11 @@ def compare(champion: Side, candidate: Side) -> Comparison:
 
 def _different_forms(champion_is_aggregated: bool) -> HoldfastError:
     """Make the error for one side with single examples and another with aggregated results."""
-    single, aggregated = "champion", "candidate"
+    single = "champion"
+    aggregated = "candidate"
     if champion_is_aggregated:
-        single, aggregated = aggregated, single
+        single = "candidate"
+        aggregated = "champion"
     return HoldfastError(
         f"the {single}'s results have one row per example, but the {aggregated}'s are aggregated; "
         "give both in the same form, preferably with one row per example"

@@ -136,13 +136,11 @@ def _refuse_other_values(
     first = int(differs.argmax())
     task = both.names[both.task.codes[first]]
     example = str(both.champion.rows["example_id"].iloc[both.champion.common[first]])
-    problem = f"is in another {column}"
-    if column == "label":
-        problem = "has another label"
     raise HoldfastError(
-        f"task {apart(task)}: example {apart(example)} {problem} on each side: "
+        f"task {apart(task)}: example {apart(example)} has a different {column} on each side: "
         f"{apart(values[champion[first]])} (champion) and "
-        f"{apart(values[candidate.codes[first]])} (candidate); the test set must be the same"
+        f"{apart(values[candidate.codes[first]])} (candidate). Both sides must have the same test "
+        f"set, so correct the column {column}"
     )
 
 

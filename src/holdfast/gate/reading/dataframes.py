@@ -20,7 +20,9 @@ COLLECTING = ("toPandas", "collect", "compute", "to_pandas")
 class ArrowStream(Protocol):
     """A table of any library that offers its columns by the Arrow PyCapsule protocol."""
 
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return a capsule with the table."""
+        ...
 
 
 @runtime_checkable
@@ -28,9 +30,13 @@ class Selectable(Protocol):
     """A table whose columns can be selected by name, as those of Polars and DuckDB."""
 
     @property
-    def columns(self) -> Sequence[str]: ...
+    def columns(self) -> Sequence[str]:
+        """The names of the columns."""
+        ...
 
-    def select(self, *names: str) -> ArrowStream: ...
+    def select(self, *names: str) -> ArrowStream:
+        """Return a table with these columns alone."""
+        ...
 
 
 def collecting(source: object) -> str:

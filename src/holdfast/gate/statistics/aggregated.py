@@ -10,7 +10,8 @@ from holdfast.gate.statistics.evidence import Evidence
 from holdfast.gate.statistics.melding import flipped, p_difference, variance_of
 from holdfast.metrics.distributions import normal_quantile
 
-LARGEST_FACTOR, SMALLEST_FACTOR = 1e9, 1e-6  # by which a plan changes the numbers of examples
+LARGEST_FACTOR = 1e9  # by which a plan increases the numbers of examples
+SMALLEST_FACTOR = 1e-6  # by which it decreases them
 BISECTIONS = 20  # after which the factor is known to one part in a million
 
 Score = tuple[float, float | None, int]  # mean, standard deviation (None: unknown), examples

@@ -8,7 +8,7 @@ Let S = Σ a_j · G_j with independent G_j ~ Gamma(c_j, 1). The `values` are the
     K''(s) =  Σ c_j · (a_j / (1 - s·a_j))²
 
 They exist between the reciprocals of the smallest (negative) and the largest (positive) factor.
-The saddle point is the place there where K' is 0.
+The saddle point is the point between them at which K' is 0.
 
 References:
     R. Lugannani, S. Rice (1980), Saddle point approximation for the distribution of the sum of
@@ -91,7 +91,7 @@ def _saddle_point(
     smallest: np.ndarray,
     largest: np.ndarray,
 ) -> np.ndarray:
-    """Find where K' is 0 by Newton's method within a bracket that shrinks."""
+    """Find the zero of K' by Newton's method within a bracket that shrinks."""
     low = 1 / smallest
     high = 1 / largest
     width = high - low
