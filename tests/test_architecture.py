@@ -210,6 +210,7 @@ def test_the_learner_stays_small():
 
     public = [name for name in vars(Learner) if not name.startswith("_")]
     assert len(public) <= 12, public
+    assert len((SRC / "training" / "learner.py").read_text().splitlines()) <= 250
 
 
 def test_files_stay_short():

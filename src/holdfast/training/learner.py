@@ -1,8 +1,6 @@
 """The learner: a model, a method and an optimizer, trained on one task after another.
 
-`Learner.step` is the only place where training happens. What surrounds it lies in files of its own:
-the forward pass in `forward`, what the method sees in `view`, what happens around the optimizer in
-`update`, everything that a checkpoint holds in `state`.
+`step` is the only place where training happens; `stepping` and `update` show it from top to bottom.
 """
 
 from collections.abc import Sequence
@@ -79,19 +77,16 @@ class Learner:
         """Put the parts together. Nothing is trained yet.
 
         Args:
-            model: A classifier (`features` and `head`), such as `models.mlp` or
-                `models.classifier_from` make. It is moved to the device and wrapped in place.
-            method: The continual-learning method; plain fine-tuning by default.
-            optimizer: A function that makes an optimizer from parameters, such as
-                `optimizer("sgd", lr=0.1)`; an optimizer; or None if you step one yourself.
+            model: A classifier, such as `models.mlp` or `models.classifier_from` make.
+            method: The method; plain fine-tuning by default.
+            optimizer: A function that makes one, such as `optimizer("sgd", lr=0.1)`; an optimizer;
+                or None if you step one yourself.
             scenario: "task", "domain" or "class".
-            augment: Changes raw training examples at random, (examples, generator) → examples. By
-                default the augmentation of the stream, if `fit` is given one that has it.
+            augment: (raw examples, generator) → examples; by default that of the stream of `fit`.
             seed: Decides the batches, the method's choices, and whatever draws random numbers.
             device: Where to train.
             scorer: (logits, labels) → one score per example, higher is better (`training.scoring`).
-            log: Receives a dict every `log_every` steps, at the end of every task, and after every
-                evaluation of `fit`.
+            log: Receives a dict every `log_every` steps, at the end of a task and after evaluations.
             log_every: Steps between two records of a task.
             **settings: How to train: `epochs`, `batch_size` and so on (`holdfast.Settings`).
 
@@ -171,7 +166,7 @@ class Learner:
         return self
 
     def fit(self, stream: Stream, **options: Any) -> Run:
-        """Train on every task of a stream and evaluate after each (`training.fit` has the options)."""
+        """Train on every task of a stream, evaluate after each (`training.fit` has the options)."""
         return fit(self, stream, **options)
 
     # ---- a step
@@ -205,14 +200,11 @@ class Learner:
     # ---- answers
 
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
-        """The logits of raw inputs, in evaluation mode.
+        """The logits (N, C) of raw inputs, in evaluation mode, -inf at outputs not in play.
 
         Args:
             x: Raw inputs (N, ...).
             task: The number of the task, from 0. It is used in the task scenario alone.
-
-        Returns:
-            Logits (N, C), -inf at outputs that are not in play.
         """
         return predict(self.view, x, task)
 
@@ -222,8 +214,7 @@ class Learner:
         Args:
             task: The task.
             part: "test", "validation" or "train".
-            chunk: How many examples are read at once; by default as many as fit into a fixed
-                number of bytes.
+            chunk: Examples read at once; by default as many as fit into a fixed number of bytes.
 
         Returns:
             Scores (N,) on the CPU, in the order of the part.

@@ -16,7 +16,6 @@ from holdfast.engine.competing import ALL, Competing
 from holdfast.engine.fisher import fisher_diagonal
 from holdfast.engine.loss import cross_entropy
 from holdfast.engine.magnitudes import mean_magnitude
-from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.methods.view import Logits, MakeOptimizer
@@ -39,39 +38,25 @@ class View:
         setup: What the learner was told.
         state: What training changes.
         forward: The forward pass.
+        model: The network, as the method wrapped it.
+        space: θ and its gradient as vectors.
+        device: Where the network is.
+        scenario: "task", "domain" or "class".
     """
 
     def __init__(self, setup: Setup, state: TrainingState) -> None:
         self.setup = setup
         self.state = state
         self.forward = Forward(setup, state)
-
-    # ---- what is trained
-
-    @property
-    def model(self) -> nn.Module:
-        """The network, as the method wrapped it."""
-        return self.state.model
+        self.model = state.model
+        self.space = state.space
+        self.device = setup.device
+        self.scenario = setup.scenario
 
     @property
     def head(self) -> Head:
         """The network's output layer."""
         return self.state.head
-
-    @property
-    def space(self) -> ParameterSpace:
-        """θ and its gradient as vectors."""
-        return self.state.space
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        return self.setup.device
-
-    @property
-    def scenario(self) -> str:
-        """The scenario."""
-        return self.setup.scenario
 
     # ---- how far training has come
 
