@@ -346,6 +346,13 @@ class Hidden(Double):
         self.secret = torch.zeros(3)
 
 
+class InATuple(Double):
+    """Devices: a tensor in a list in a tuple, which the network does not know of."""
+
+    def consolidate(self, learner, task):
+        self.secret = ([torch.zeros(3)],)
+
+
 BROKEN = {
     Unrepeatable: "its repr builds it again",
     GlobalNoise: "the same seed gives the same bits",
@@ -373,6 +380,7 @@ BROKEN = {
     Drifting: "what must not move does not move",
     LeakyIsolation: "what must not move does not move",
     Hidden: "all state moves with the device",
+    InATuple: "all state moves with the device",
 }
 
 
