@@ -317,7 +317,7 @@ def checkpoints(folder: Path) -> Case:
     learner = build_learner(config, stream)
     learner.train(stream[0])
     learner.begin(stream[1])
-    for batch, _ in zip(learner.batches(), range(2), strict=False):
+    for batch, _ in zip(learner.view.batches(), range(2), strict=False):
         learner.step(batch)
     learner.save(path)
     raw = path.read_bytes()
@@ -350,14 +350,14 @@ def checkpoints(folder: Path) -> Case:
             ours.load(path, list(stream.tasks))
         except HoldfastError:
             now = ours.model.state_dict()
-            assert not ours.names
+            assert not ours.state.progress.names
             assert all(torch.equal(now[k], v) for k, v in before.items()), (
                 "a refused checkpoint changed the learner"
             )
             raise
-        if ours.active:
+        if ours.state.active:
             ours.begin(stream[1])
-            for batch, _ in zip(ours.batches(), range(2), strict=False):
+            for batch, _ in zip(ours.view.batches(), range(2), strict=False):
                 ours.step(batch)
         return path.read_bytes() == raw
 
