@@ -167,7 +167,7 @@ def make_learner(
     method = parse_method(spec)
     head = "masked" if options.get("outputs") == "all" else FITS[stream.scenario][0]
     model = network or mlp(stream.shape, head, stream.outputs, hidden=(24, 16), seed=0)
-    if not all(part.declaration.trains for part in method.parts):
+    if not all(part.declare().trains for part in method.parts):
         model.freeze()
     settings: dict[str, Any] = {"scenario": stream.scenario, "batch_size": 32, "epochs": 1}
     return Learner(model, method, make, **(settings | options))
@@ -186,7 +186,7 @@ def of_methods() -> Iterator[tuple[str, Any]]:
     for spec in specs + SUMS:
         for scenario, stream in streams.items():
             parts = parse_method(spec).parts
-            if all(scenario in part.declaration.scenarios for part in parts):
+            if all(scenario in part.declare().scenarios for part in parts):
                 yield f"{spec}, {scenario}", fitted(spec, stream)
 
 
@@ -217,7 +217,7 @@ def of_resumed() -> Iterator[tuple[str, Any]]:
     """A run that is saved in the middle of its second task and goes on in another learner."""
     stream = small(split(digits(), 5, "class"))
     for spec in ("ER(40) + LwF(alpha=1.0) + EWC(1.0)", "SI(0.5)", "iCaRL(40)", "GPM()", "HAT()"):
-        if parse_method(spec).parts[0].declaration.scenarios == ("task",):
+        if parse_method(spec).parts[0].declare().scenarios == ("task",):
             stream = small(split(digits(), 5, "task"))
         first = make_learner(spec, stream, schedule="cosine")
         first.train(stream.tasks[0])

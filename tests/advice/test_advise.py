@@ -75,7 +75,7 @@ def test_no_suggestion_contradicts_what_the_method_declares():
         assert len(found.suggestions) <= 3
         for s in found.suggestions:
             for part in parse_method(s.spec).parts:
-                d = part.declaration
+                d = part.declare()
                 assert found.scenario in d.scenarios, (answers, s.spec)
                 assert not (d.task_id and not answers.task_id), (answers, s.spec)
                 assert not (d.stores_examples and not answers.store), (answers, s.spec)
@@ -122,8 +122,8 @@ def test_the_named_rules_hold():
 
 
 def test_refusals_quote_the_same_rules():
-    assert dict(EWC(1).declaration.weak)["class"] == reason("penalty-in-class")
-    assert dict(AGEM(5).declaration.weak)["class"] == reason("projection-in-class")
+    assert dict(EWC(1).declare().weak)["class"] == reason("penalty-in-class")
+    assert dict(AGEM(5).declare().weak)["class"] == reason("projection-in-class")
     with pytest.raises(HoldfastError) as refused:
         parse_method("PackNet").refuse("class")
     assert reason("weights-need-task") in str(refused.value)

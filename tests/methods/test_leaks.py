@@ -90,7 +90,7 @@ def test_no_task_trains_on_the_validation_rows_of_another(name):
 
 def _learner(stream, method, **options):
     model = mlp(stream.shape, FITS[stream.scenario][0], stream.outputs, hidden=(12, 8), seed=0)
-    if not all(p.declaration.trains for p in method.parts):
+    if not all(p.declare().trains for p in method.parts):
         model.freeze()
     settings = {"scenario": stream.scenario, "batch_size": 20, "epochs": 1} | options
     return Learner(model, method, optimizer("sgd", lr=0.02), **settings)

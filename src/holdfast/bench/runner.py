@@ -237,7 +237,7 @@ def _declared(parts: Sequence[Any]) -> dict[str, str]:
     """How the method says that its cost grows with the number of tasks: of its parts, the fastest growth."""
     order = ("none", "constant", "linear", "quadratic")
     return {
-        k: max((getattr(p.declaration, k) for p in parts), key=order.index)
+        k: max((getattr(p.declare(), k) for p in parts), key=order.index)
         for k in ("memory", "parameters", "time")
     }
 
@@ -252,7 +252,7 @@ def weaknesses(config: RunConfig) -> list[str]:
             "the features of texts were fitted on all tasks, so they know words of tasks that had not come yet"
         )
     parts = parse_method(config.method).parts
-    if len(parts) == 1 and config.scenario in (weak := dict(parts[0].declaration.weak)):
+    if len(parts) == 1 and config.scenario in (weak := dict(parts[0].declare().weak)):
         found.append(f"{parts[0].name}: {weak[config.scenario]}")
     return found
 

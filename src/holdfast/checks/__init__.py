@@ -67,7 +67,7 @@ def check_method(method: Method | str, scenarios: tuple[str, ...] | None = None)
         fresh = [type(p)(**p.arguments) for p in method.parts]
         return sum(fresh[1:], fresh[0])
 
-    declared = set.intersection(*(set(p.declaration.scenarios) for p in method.parts))
+    declared = set.intersection(*(set(p.declare().scenarios) for p in method.parts))
     for scenario in scenarios or sorted(declared):
         for name, law in LAWS.items():
             try:

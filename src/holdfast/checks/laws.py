@@ -89,7 +89,7 @@ def sums_commute(make: Make, scenario: str) -> None:
     s = small_stream(scenario)
     if len(make().parts) > 1:
         return  # a sum is sorted when it is made; its parts are checked by themselves
-    if make().declaration.isolates:
+    if make().declare().isolates:
         for refused in (ER(30), EWC(1.0)):
             with _expecting_error(f"it isolates tasks but accepts {refused!r} beside it"):
                 make() + refused
@@ -126,7 +126,7 @@ def grows(make: Make, scenario: str) -> None:
     """When a task opens outputs, old rows of weights and of θ-shaped buffers keep their bits, new rows of buffers are 0."""
     s = small_stream(scenario)
     learner = trained(make(), s, 1)
-    if any(p.declaration.restarts for p in learner.method.parts):
+    if any(p.declare().restarts for p in learner.method.parts):
         return
     before = {n: p.detach().clone() for n, p in learner.model.named_parameters()}
     layout = learner.view.space.layout
@@ -173,7 +173,7 @@ def neutral_is_absent(make: Make, scenario: str) -> None:
     """At strength 0 weights and generators are those of FineTune, alone and in a sum."""
     s = small_stream(scenario)
     for part in make().parts:
-        for argument, value in part.declaration.neutral:
+        for argument, value in part.declare().neutral:
 
             def off(part: Method = part, argument: str = argument, value: Any = value) -> Method:
                 return type(part)(**(part.arguments | {argument: value}))
@@ -197,7 +197,7 @@ def neutral_is_absent(make: Make, scenario: str) -> None:
 def bytes_as_declared(make: Make, scenario: str) -> None:
     """State: none is 0 bytes, constant does not grow from task to task, linear does."""
     s = small_stream(scenario)
-    if len(make().parts) > 1 or (scenario != "domain" and "domain" in make().declaration.scenarios):
+    if len(make().parts) > 1 or (scenario != "domain" and "domain" in make().declare().scenarios):
         return  # where the network itself grows, so does every θ-shaped buffer
     whole = {"head": "masked", "outputs": "all"} if scenario == "class" else {}
     learner = small_learner(make(), s, epochs=4, **whole)
@@ -205,7 +205,7 @@ def bytes_as_declared(make: Make, scenario: str) -> None:
     for task in s.tasks:
         learner.train(task)
         sizes.append(learner.method.state_bytes())
-    declared = make().declaration.memory
+    declared = make().declare().memory
     if declared == "none" and any(sizes):
         raise LawBroken(f"declared to keep nothing, it keeps {sizes} bytes")
     if declared == "constant" and (not sizes[1] or sizes[2] != sizes[1]):
@@ -220,7 +220,7 @@ def still_parts_stay(make: Make, scenario: str) -> None:
     learner = small_learner(make(), s, "adamw")
     x, _, _ = s.tasks[0].test.fetch(torch.arange(20))
     first: Tensor | None = None
-    isolates = any(p.declaration.isolates for p in make().parts)
+    isolates = any(p.declare().isolates for p in make().parts)
     for task in s.tasks:
         still: dict[str, Tensor] = {}
         for names in _steps(learner, task):

@@ -37,7 +37,7 @@ def small_learner(
 ) -> Learner:
     """A learner of a small MLP; the backbone is frozen for methods that train nothing."""
     model = mlp(s.shape, head or FITS[s.scenario][0], s.outputs, hidden=(24, 16), seed=0)
-    if not all(p.declaration.trains for p in method.parts):
+    if not all(p.declare().trains for p in method.parts):
         model.freeze()
     rate = {"lr": 0.02, "momentum": 0.9} if name == "sgd" else {"lr": 1e-3, "weight_decay": 0.1}
     settings: dict[str, Any] = {"scenario": s.scenario, "batch_size": 64, "epochs": 2}

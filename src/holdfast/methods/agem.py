@@ -7,6 +7,8 @@ Added penalties and distillation are part of g. ε = 1e-7 is added to r·r (as v
 Passes: one, and one at the reference batch.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -59,9 +61,11 @@ class AGEM(Replay):
             one_of("balance", balance, ("rows", "task")),
         )
 
-    def uses(self, place: str) -> bool:
-        """As for every method; the change of θ is edited with `project="step"` alone."""
-        return super().uses(place) and (place != "update" or self.project == "step")
+    def declare(self) -> Declaration:
+        """The change of θ is edited with `project="step"` only."""
+        if self.project == "step":
+            return super().declare()
+        return replace(super().declare(), unused=("update",))
 
     def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
         if not learner.task_number or not len(self.memory):

@@ -25,6 +25,8 @@ class Composite(Method):
         _check(ordered)
         self.members = nn.ModuleList(ordered)
         _share_memories(ordered)
+        # Asked at every step, so found out once.
+        self._with_losses = [p for p in ordered if p.uses("loss")]
 
     @property
     def parts(self) -> list[Method]:
@@ -63,7 +65,7 @@ class Composite(Method):
         return self._the("criterion").criterion(learner, step)
 
     def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
-        return sum(p.loss(learner, step) for p in self.parts if p.uses("loss"))
+        return sum(p.loss(learner, step) for p in self._with_losses)
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
         for p in self.parts:
@@ -82,7 +84,7 @@ class Composite(Method):
             p.after(learner, step)
 
     def consolidate(self, learner: LearnerView, task: Task) -> Iterable[Phase]:
-        for p in sorted(self.parts, key=lambda p: not p.declaration.edits_weights):
+        for p in sorted(self.parts, key=lambda p: not p.declare().edits_weights):
             yield from p.consolidate(learner, task) or ()
 
 
@@ -100,7 +102,7 @@ def _check(parts: list[Method]) -> None:
                 f"{users[0]} and {users[1]} both define the {place}; a sum may hold one of them"
             )
     for p in parts:
-        if len(parts) > 1 and p.declaration.isolates:
+        if len(parts) > 1 and p.declare().isolates:
             other = next(q for q in parts if q is not p)
             raise HoldfastError(
                 f"{p.name} gives every task weights of its own, so nothing old can be lost and {other.name} has nothing to protect; "

@@ -9,6 +9,7 @@ the last boundary draws, labelled by the classifier of the last boundary: loss 1
 """
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -50,9 +51,11 @@ class GenerativeReplay(Method):
         self.temperature = at_least("temperature", temperature, 1e-6)
         self.old = Teacher()
 
-    def uses(self, place: str) -> bool:
-        """As for every method; the criterion is its own with soft labels alone."""
-        return super().uses(place) and (place != "criterion" or self.labels == "soft")
+    def declare(self) -> Declaration:
+        """The criterion is its own with soft labels only."""
+        if self.labels == "soft":
+            return super().declare()
+        return replace(super().declare(), unused=("criterion",))
 
     def _vae(self, inputs: int) -> VAE:
         return VAE((inputs,), self.hidden, self.latent, seed=self.seed)

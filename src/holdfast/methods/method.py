@@ -63,6 +63,8 @@ class Declaration:
     ignores: tuple[
         str, ...
     ] = ()  # settings of a run that it replaces: "training.lr", "training.outputs=current"
+    # Places that the class fills, but in which an instance with its arguments does nothing.
+    unused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,14 @@ class Method(Stateful):
     def __radd__(self, other: Any) -> "Method":
         return self if other == 0 else NotImplemented  # so that sum() works
 
+    def declare(self) -> Declaration:
+        """What this instance assumes and does: the declaration of its class, as its arguments change it."""
+        return self.declaration
+
     def uses(self, place: str) -> bool:
         """Whether this method acts in a place."""
-        return getattr(type(self), place) is not getattr(Method, place)
+        fills = getattr(type(self), place) is not getattr(Method, place)
+        return fills and place not in self.declare().unused
 
     # ---- the network
     def attach(self, model: nn.Module) -> nn.Module:
@@ -185,7 +192,7 @@ class Method(Stateful):
     def refuse(self, scenario: str) -> None:
         """Error where the method's assumptions do not hold in a scenario."""
         for part in self.parts:
-            d = part.declaration
+            d = part.declare()
             if scenario not in d.scenarios:
                 why = dict(d.refused).get(scenario, f"it is defined for {', '.join(d.scenarios)}")
                 raise HoldfastError(f"{part.name} does not apply to the {scenario} scenario: {why}")

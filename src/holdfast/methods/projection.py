@@ -1,10 +1,12 @@
 """What OGD and GPM share: a projection of the gradient, or of the change of θ."""
 
+from dataclasses import replace
+
 from torch import Tensor
 
 from holdfast.engine.batch import Step
 from holdfast.errors import one_of
-from holdfast.methods.method import Method
+from holdfast.methods.method import Declaration, Method
 from holdfast.methods.view import LearnerView
 
 
@@ -16,12 +18,10 @@ class Projection(Method):
         super().__init__()
         self.project = one_of("project", project, ("gradient", "step"))
 
-    def uses(self, place: str) -> bool:
-        """As for every method; gradient or change of θ, whichever is projected."""
-        return (
-            super().uses(place)
-            and place != {"gradient": "update", "step": "gradient"}[self.project]
-        )
+    def declare(self) -> Declaration:
+        """Either the gradient or the change of θ is projected."""
+        other = "update" if self.project == "gradient" else "gradient"
+        return replace(super().declare(), unused=(other,))
 
     def projected(self, learner: LearnerView, vector: Tensor) -> Tensor:
         """`vector`, θ-shaped, without the part that would change what is held."""

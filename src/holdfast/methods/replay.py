@@ -7,7 +7,7 @@ import torch
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.memory import GROWING, POLICIES, RANKED, Memory
 from holdfast.errors import HoldfastError, one_of
-from holdfast.methods.method import Method
+from holdfast.methods.method import Declaration, Method
 from holdfast.methods.stored import CHUNK, ranked, refuse_larger
 from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Stream, Task
@@ -24,14 +24,20 @@ class Replay(Method):
 
     def __init__(self, capacity: int, memory: str, insert: str) -> None:
         super().__init__()
-        if memory in GROWING:
-            self.declaration = replace(self.declaration, memory="linear")  # type: ignore[misc]
         self.memory = Memory(capacity, one_of("memory policy", memory, POLICIES))
         self.insert = one_of("insert", insert, ("stream", "boundary"))
         if memory in RANKED:
             self.insert = "boundary"
-            self.declaration = replace(self.declaration, boundaries=True)  # type: ignore[misc]
         self.inserts = True  # False where another part owns a shared memory
+
+    def declare(self) -> Declaration:
+        """A memory may grow with the tasks, or need their ends to choose what it keeps."""
+        declared = super().declare()
+        if self.memory.policy in GROWING:
+            declared = replace(declared, memory="linear")
+        if self.memory.policy in RANKED:
+            declared = replace(declared, boundaries=True)
+        return declared
 
     def mixed(self, batch: Batch, ratio: float) -> Batch:
         """The batch with stored rows that make up `ratio` of it, all rows weighing the same."""

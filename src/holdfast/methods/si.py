@@ -39,9 +39,12 @@ class SI(Anchored):
         self.xi = at_least("xi", xi, 1e-12)
         self.which = one_of("gradient", gradient, ("task", "total"))
         self.clamp = one_of("clamp", clamp, ("none", "sum"))
-        self.declaration = replace(self.declaration, raw_gradient=self.which == "task")  # type: ignore[misc]
         self.omega = self.vector_state()
         self.start = self.vector_state()
+
+    def declare(self) -> Declaration:
+        """The gradient without penalties is kept only if the path is measured with it."""
+        return replace(super().declare(), raw_gradient=self.which == "task")
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
         self.start = learner.space.theta.detach().clone()

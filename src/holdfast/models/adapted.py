@@ -35,7 +35,7 @@ class Adapted(PerTask):
             0,
         )
         peft()
-        self.head.opening = self._open  # type: ignore[method-assign]
+        self.head.on_open.append(self._open)
 
     def _open(self, task: int) -> None:
         if task < self.first or task - self.first < self.adapters:

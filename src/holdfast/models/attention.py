@@ -45,7 +45,7 @@ class Attention(Gated):
         self.per_task = [
             f"hard_{k}" for k in range(len(self.widths))
         ]  # buffers with a row per ended task, for checkpoints
-        self.head.opening = self._open  # type: ignore[method-assign]
+        self.head.on_open.append(self._open)
 
     def _open(self, task: int) -> None:
         self.embeddings.requires_grad_(False)

@@ -5,6 +5,8 @@ task, so that argmax is right for whoever serves the model. `task` is an index, 
 None: every output opened so far. Outputs are numbered in the order in which tasks open them.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -35,6 +37,8 @@ class Head(nn.Module):
         ] = []  # per task, [first, last) output active for it when its id is known
         self.opened = 0  # number of outputs in play
         self.bias = True  # of new outputs: as in the layer that was taken
+        # Called with a task's number before it gets its outputs: networks grow with their tasks here.
+        self.on_open: list[Callable[[int], None]] = []
 
     @property
     def width(self) -> int:
@@ -47,12 +51,10 @@ class Head(nn.Module):
             raise HoldfastError(
                 f"tasks open their outputs in order: expected task {len(self.ranges)}, got {task}"
             )
-        self.opening(task)
+        for prepare in self.on_open:
+            prepare(task)
         self.ranges.append((first, last))
         self.opened = max(self.opened, last)
-
-    def opening(self, task: int) -> None:
-        """Called before a task gets its outputs; a network that grows with its tasks puts its own function here."""
 
     def active(self, task: int | None) -> slice:
         """The active outputs, for a row whose task id is known or None."""

@@ -64,7 +64,7 @@ class Progressive(PerTask):
         self.laterals = nn.ModuleList(
             [nn.ModuleList()]
         )  # of column k: one a layer that has them; none for the first column
-        self.head.opening = self._open  # type: ignore[assignment]
+        self.head.on_open.append(self._open)
 
     def _open(self, task: int) -> None:
         """Freezes what there is and adds column `task` (the first exists already)."""

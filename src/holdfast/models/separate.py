@@ -34,7 +34,7 @@ class Separate(PerTask):
         super().__init__(nn.Identity(), model.head)
         self.need_separate_heads()
         self.networks = nn.ModuleList([model.backbone])
-        self.head.opening = self._open  # type: ignore[method-assign]
+        self.head.on_open.append(self._open)
 
     def _open(self, task: int) -> None:
         if task < len(self.networks):

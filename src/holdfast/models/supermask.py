@@ -115,7 +115,7 @@ class Supermasks(PerTask):
             self.banks: list[Masks] = [*self.masks, *([head.masks] if shared else [])]  # type: ignore[list-item]
             for bank in self.banks:
                 bank.open()  # the first task's, so that an untrained network predicts
-        self.head.opening = self._open  # type: ignore[method-assign]
+        self.head.on_open.append(self._open)
 
     def _layers(self) -> list[nn.Linear | nn.Conv2d]:
         return [m for m in self.backbone if isinstance(m, nn.Linear | nn.Conv2d)]  # type: ignore[attr-defined]

@@ -28,7 +28,7 @@ class Trunk(Classifier):
         super().__init__(nn.Sequential(*children[:cut]), model.head)
         self.top = nn.Sequential(*children[cut:])
         self.frozen_from = frozen_from
-        self.head.opening = self._open  # type: ignore[method-assign]
+        self.head.on_open.append(self._open)
 
     def _open(self, task: int) -> None:
         if task >= self.frozen_from:

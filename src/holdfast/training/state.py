@@ -155,12 +155,12 @@ class TrainingState:
     @property
     def takes_steps(self) -> bool:
         """Whether weights are trained. Some methods only read features of a frozen network."""
-        return all(part.declaration.trains for part in self.method.parts)
+        return all(part.declare().trains for part in self.method.parts)
 
     @property
     def restarts(self) -> bool:
         """Whether the method starts anew with each task."""
-        return any(part.declaration.restarts for part in self.method.parts)
+        return any(part.declare().restarts for part in self.method.parts)
 
     def register(self, task: Task, device: torch.device) -> Task:
         """Take the next task into the list; returns it on the device."""

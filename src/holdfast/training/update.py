@@ -30,7 +30,7 @@ class Needs:
     def of(cls, method: Method) -> "Needs":
         """The needs of a method, which may be a sum."""
         places = frozenset(place for place in PLACES if method.uses(place))
-        declared = [part.declaration for part in method.parts]
+        declared = [part.declare() for part in method.parts]
         raw_gradient = any(one.raw_gradient for one in declared)
         return cls(
             places=places,

@@ -95,7 +95,7 @@ def record(spec: str, scenario: str = "domain", tasks: int = 3, **options: objec
     model = mlp(INPUTS, HEADS[scenario], stream.outputs, hidden=HIDDEN, seed=0).double()
     settings = {"scenario": scenario, "batch_size": 5, "epochs": 2} | options
     method = parse_method(spec)
-    if not all(part.declaration.trains for part in method.parts):
+    if not all(part.declare().trains for part in method.parts):
         model.freeze()
     learner = Learner(model, method, optimizer("sgd", lr=RATE), **settings)  # type: ignore
     run = Recording(learner, stream, parameters(learner.model), [])
