@@ -177,8 +177,7 @@ def matrices(folder: Path) -> Case:
 
 
 def audit_tables(folder: Path) -> Case:
-    from holdfast.advice import audit
-    from holdfast.cli.advise import read_table
+    from holdfast.advice import audit, read_table
 
     rng0 = np.random.default_rng(0)
     frame = pd.DataFrame(
