@@ -13,9 +13,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-from holdfast.bench.build import build_learner, build_stream
-from holdfast.bench.config import RunConfig, load_suite
+from holdfast.bench.suites import load_suite
 from holdfast.metrics import seed_interval
+from holdfast.runs.build import build_learner, build_stream
+from holdfast.runs.config import RunConfig
 
 GAMMAS = (1.0, 0.95, 0.8, 0.5)
 THRESHOLD = 0.01

@@ -18,15 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.bench.config import STREAMS, RunConfig
 from holdfast.bench.orders import Probing, measure_signals, task_names, verifying
-from holdfast.bench.runner import run_all, write_json
 from holdfast.files import write_text
 from holdfast.metrics import Interval
 from holdfast.planning import Outcome, Plan, Verification, make_plan, read_probe, verified
 from holdfast.planning.schedulers import SIGNAL_OF
 from holdfast.reports.figures import figure_of, save
 from holdfast.reports.orders import distribution, scatter
+from holdfast.runs.carry_out import run_all
+from holdfast.runs.config import STREAMS, RunConfig
+from holdfast.runs.folders import write_json
 from holdfast.validation import validated
 
 PROBE_SEEDS, ORDERS = (1, 2, 3), 40

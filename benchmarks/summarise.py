@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from holdfast.bench.config import load_suite, shipped
+from holdfast.bench.suites import load_suite, shipped
 from holdfast.metrics import Interval, seed_interval
 from holdfast.reports import find_sweeps, learning_speed, load_results, markdown, select, summarise
 from holdfast.reports.growth import growth

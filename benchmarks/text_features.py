@@ -9,9 +9,9 @@ three seeds; final accuracy over all 150 intents. TF-IDF of all tasks knows word
 import argparse
 from pathlib import Path
 
-from holdfast.bench.build import build_learner
-from holdfast.bench.config import RunConfig
 from holdfast.metrics import average_accuracy, seed_interval
+from holdfast.runs.build import build_learner
+from holdfast.runs.config import RunConfig
 from holdfast.streams import Source, grouped, named
 from holdfast.streams.text import FEATURES
 from holdfast.validation import validated

@@ -28,9 +28,8 @@ ALLOWED = {  # layer → what it may import
     "training": {"errors", "metrics", "streams", "models", "engine", "methods"},
     "checks": {"errors", "streams", "models", "engine", "methods", "training"},
     "diagnostics": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
-    "bench": {
+    "runs": {
         "errors",
-        "planning",
         "diagnostics",
         "metrics",
         "streams",
@@ -39,6 +38,7 @@ ALLOWED = {  # layer → what it may import
         "methods",
         "training",
     },
+    "bench": {"errors", "diagnostics", "methods", "metrics", "planning", "runs"},
     "integrations": {"errors", "metrics", "gate", "reports"},
     "cli": {
         "errors",
@@ -50,6 +50,7 @@ ALLOWED = {  # layer → what it may import
         "integrations",
         "metrics",
         "reports",
+        "runs",
         "bench",
         "methods",
     },

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from holdfast.bench.runner import execute
 from holdfast.cli.main import run_cli
+from holdfast.runs.execute import execute
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -159,7 +159,7 @@ def test_every_printed_command_runs(page, finished, tmp_path, monkeypatch, capsy
     (tmp_path / "probe").symlink_to(finished / "probe")
     monkeypatch.chdir(tmp_path)
     results = "results" in page.parts
-    monkeypatch.setattr("holdfast.bench.runner.run_all", no_steps if results else first_steps)
+    monkeypatch.setattr("holdfast.runs.carry_out.run_all", no_steps if results else first_steps)
     for line in LINES[page]:
         words = words_of(line)
         if words[0] != "holdfast" or any(part in line for part in ELSEWHERE):

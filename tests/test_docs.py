@@ -1,5 +1,6 @@
 """The documentation's code runs, its links lead somewhere, and its tables name what exists."""
 
+import math
 import re
 from pathlib import Path
 
@@ -106,3 +107,39 @@ def test_the_examples_of_planning_and_diagnostics_run(tmp_path, monkeypatch):
     for page in ("planning.md", "diagnostics.md"):
         for code in blocks(ROOT / "docs" / page):
             exec(compile(code, page, "exec"), {})
+
+
+@pytest.mark.parametrize(("page", "examples"), [("metrics.md", 1), ("streams.md", 2)])
+def test_the_examples_of_metrics_and_streams_run(page, examples, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for code in blocks(ROOT / "docs" / page)[:examples]:
+        exec(compile(code, page, "exec"), names)
+    if page == "streams.md":
+        matrix = names["run"].matrix
+        assert matrix.tasks == ("2026-01", "2026-02")
+        # The row of January comes from the first call, so the change since then is known.
+        assert not math.isnan(matrix.score("2026-01", after="2026-01"))
+
+
+def test_the_gate_judges_the_table_that_its_page_makes():
+    import numpy as np
+
+    from holdfast.gate import Gate
+
+    class Model:
+        def __init__(self, wrong):
+            self.wrong = wrong
+
+        def predict_proba(self, x):
+            positive = np.where(self.wrong, 1 - x, x)
+            return np.column_stack([1 - positive, positive])
+
+    names: dict[str, object] = {}
+    exec(compile(blocks(ROOT / "docs" / "gate.md")[0], "gate.md", "exec"), names)
+    y = np.arange(1000) % 2
+    x = np.where(y, 0.9, 0.1)
+    right = names["results"](Model(False), x, y, "cards")
+    worse = names["results"](Model(np.arange(1000) < 200), x, y, "cards")
+    assert Gate.from_policy("standard").judge(right, right).passed
+    assert not Gate.from_policy("standard").judge(right, worse).passed

@@ -108,7 +108,7 @@ def _plain(value: Any) -> dict[str, Any]:
 
 
 def suites(folder: Path) -> Case:
-    from holdfast.bench.config import Suite, load_suite
+    from holdfast.bench.suites import Suite, load_suite
 
     path = folder / "suite.toml"
     text = b"""name = "s"\ndescription = "d"\nscenarios = ["class", "task"]\nseeds = [1, 2]
@@ -177,8 +177,7 @@ def matrices(folder: Path) -> Case:
 
 
 def audit_tables(folder: Path) -> Case:
-    from holdfast.advice import audit
-    from holdfast.cli.advise import read_table
+    from holdfast.advice import audit, read_table
 
     rng0 = np.random.default_rng(0)
     frame = pd.DataFrame(
@@ -244,12 +243,12 @@ def probes(folder: Path) -> Case:
 
 
 def result_files(folder: Path) -> Case:
-    from holdfast.bench.config import RunConfig
-    from holdfast.bench.runner import run_all
     from holdfast.reports import as_csv, latex, load_results, markdown, summarise
     from holdfast.reports.comparison import learning_speed
     from holdfast.reports.growth import growth
     from holdfast.reports.html import render
+    from holdfast.runs.carry_out import run_all
+    from holdfast.runs.config import RunConfig
     from holdfast.validation import validated
 
     runs = []
@@ -302,8 +301,8 @@ def checkpoints(folder: Path) -> Case:
     from safetensors import safe_open
     from safetensors.torch import save_file
 
-    from holdfast.bench.build import build_learner, build_stream
-    from holdfast.bench.config import RunConfig
+    from holdfast.runs.build import build_learner, build_stream
+    from holdfast.runs.config import RunConfig
     from holdfast.training.checkpoint import checksum
     from holdfast.training.contents import forms
     from holdfast.validation import validated

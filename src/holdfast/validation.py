@@ -4,6 +4,7 @@ import re
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from holdfast.errors import HoldfastError, reading, unknown
 
@@ -16,6 +17,7 @@ KINDS = {  # what pydantic expects → the same in plain words
     "a valid list": "a list",
     "a valid dictionary": "a table of names and values",
     "a finite number": "a finite number",
+    "a valid date": "a date such as 2026-11-30",
 }
 COMPARISONS = {"greater than or equal to": "at least", "less than or equal to": "at most"}
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -60,12 +62,39 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     if first["type"] == "literal_error":
         allowed = re.findall(r"'([^']*)'", first["ctx"]["expected"])
         return str(unknown(where, first["input"], allowed))
-    message = first["msg"].removeprefix("Value error, ")
-    if isinstance(first.get("ctx", {}).get("error"), HoldfastError):
+    return describe(first, where)
+
+
+def describe(mistake: ErrorDetails, place: str) -> str:
+    """Say one mistake that pydantic found in plain words.
+
+    Args:
+        mistake: The mistake, an entry of `ValidationError.errors()`.
+        place: What the value is called in the message, such as "training.lr" or "--store".
+
+    Returns:
+        A sentence with the place, what was expected there, and the value that was given.
+
+    Example:
+        >>> from pydantic import TypeAdapter
+        >>> try:
+        ...     TypeAdapter(int).validate_python("many")
+        ... except ValidationError as error:
+        ...     print(describe(error.errors()[0], "--store"))
+        --store must be a whole number, got 'many'
+    """
+    if mistake["type"] == "missing":
+        return f"{place} is missing"
+    if mistake["type"] == "extra_forbidden":
+        return f"{place} is not known here"
+    message = mistake["msg"].removeprefix("Value error, ")
+    if isinstance(mistake.get("ctx", {}).get("error"), HoldfastError):
+        # Our own errors are whole sentences, which name the value where that helps.
         return message
-    got = repr(first["input"])
-    shortened = got[:LONGEST_SHOWN] + "…" * (len(got) > LONGEST_SHOWN)
-    return f"{where}{_in_plain_words(message)}, got {shortened}"
+    value = repr(mistake["input"])
+    if len(value) > LONGEST_SHOWN:
+        value = f"{value[:LONGEST_SHOWN]}…"
+    return f"{place}{_in_plain_words(message)}, got {value}"
 
 
 def _names_in(place: tuple[int | str, ...]) -> list[str]:
@@ -80,15 +109,16 @@ def _in_plain_words(message: str) -> str:
     """What a value must be, as the end of a sentence that begins with the name of its field."""
     if message.startswith("must "):  # written by a check of our own
         return f" {message}"
-    if not message.startswith("Input should be "):
+    start = re.match("(Input|String|List|Tuple|Dictionary) should (be|have) ", message)
+    if start is None:
         return f": {message}"
-    expected = message.removeprefix("Input should be ")
+    expected = message[start.end() :]
     for kind, words in KINDS.items():
         if expected.startswith(kind):
             return f" must be {words}"
     for comparison, words in COMPARISONS.items():
         expected = expected.replace(comparison, words)
-    return f" must be {expected}"
+    return f" must {start[2]} {expected}"
 
 
 def _fields_beside(kind: Any, path: tuple[int | str, ...]) -> list[str]:

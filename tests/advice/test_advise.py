@@ -1,5 +1,6 @@
 """Advice: rules are complete, and every suggestion can be run and respects the answers."""
 
+import io
 import itertools
 import os
 import re
@@ -200,7 +201,7 @@ def test_a_script_that_the_user_has_changed_stays(tmp_path, capsys):
     path.write_text("mine")
     code, out, _ = call(capsys, "--script", str(path))
     assert code == 0
-    assert "is there already" in out
+    assert "exists already" in out
     assert path.read_text() == "mine"
 
 
@@ -215,7 +216,7 @@ def test_flags_are_taken_and_the_rest_is_said_to_be_assumed(capsys):
     code, out, _ = call(capsys, "--no-task-id", "--same-classes", "--store", "0", "--tasks", "8")
     assert code == 0
     assert "scenario:     domain" in out
-    assert out.startswith("assumed: private = False, labels = True")
+    assert out.startswith("Assumed, because no option says otherwise: private = no, labels = yes")
     assert "1. GenerativeReplay()" in out
     assert "try: holdfast run" in out
 
@@ -223,8 +224,14 @@ def test_flags_are_taken_and_the_rest_is_said_to_be_assumed(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--memory", "huge"], "--memory: Input should be 'tight' or 'ample', got 'huge'"),
-        (["--train", "x.parquet"], "give --train and --serve"),
+        (["--memory", "huge"], "unknown memory 'huge': known: ample, tight"),
+        (["--store", "-3"], "--store must be at least 0, got '-3'"),
+        (["--tasks", "0"], "--tasks must be at least 1, got '0'"),
+        (["--train", "x.parquet"], "give both --train and --serve"),
+        (["--label", "fraud"], "--label names a column for an audit"),
+        (["--train", "x.csv", "--serve", "x.csv", "--store", "9"], "--store has no effect"),
+        (["--script", "x.py", "--private"], "--private has no effect"),
+        (["--train", ".", "--serve", "."], "expected a file ending in .parquet"),
         (["--train", "x.parquet", "--serve", "y.parquet"], "x.parquet: there is no such file"),
         (["--train", "x.xls", "--serve", "y.xls"], "expected a file ending in .parquet"),
     ],
@@ -233,4 +240,36 @@ def test_mistakes_are_one_line(capsys, arguments, message):
     code, _, err = call(capsys, *arguments)
     assert code == 2
     assert message in err
-    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def at_a_terminal(monkeypatch, capsys, answers: str, *arguments):
+    """Call the command as at a terminal at which somebody types answers."""
+    keyboard = io.StringIO(answers)
+    monkeypatch.setattr(keyboard, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", keyboard)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    return call(capsys, *arguments)
+
+
+def test_a_terminal_is_asked_for_what_no_option_says(monkeypatch, capsys):
+    code, out, err = at_a_terminal(
+        monkeypatch, capsys, "n\ny\n60\nn\n", "--tasks", "5", "--labels", "--boundaries",
+        "--memory", "ample", "--time", "ample", "--from-scratch",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "How many examples may be stored" in out
+    assert "How many tasks" not in out
+    assert "ER(60)" in out
+
+
+def test_an_impossible_answer_is_asked_for_again(monkeypatch, capsys):
+    code, out, err = at_a_terminal(
+        monkeypatch, capsys, "-3\n200\nhuge\nample\n", "--no-task-id", "--new-classes",
+        "--not-private", "--tasks", "5", "--labels", "--boundaries", "--time", "ample",
+        "--from-scratch",
+    )  # fmt: skip
+    assert code == 0, err
+    assert "store must be at least 0, got -3. Please try again." in out
+    assert "unknown memory 'huge'" in out
+    assert "ER(200)" in out

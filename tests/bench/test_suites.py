@@ -5,15 +5,18 @@ import os
 import numpy as np
 import pytest
 
-from holdfast.bench.build import build_learner, build_stream
-from holdfast.bench.config import DataConfig, RunConfig, Suite, load_suite, shipped
 from holdfast.bench.published import TABLES
-from holdfast.bench.runner import contents, execute, finished, outdated, run_all, write_json
+from holdfast.bench.suites import Suite, load_suite, shipped
 from holdfast.bench.sweep import parse_sweep, sweep_suite, swept
 from holdfast.errors import HoldfastError
 from holdfast.methods import METHODS, parse_method
 from holdfast.reports import summarise
 from holdfast.reports.growth import fitted_growth, growth
+from holdfast.runs.build import build_learner, build_stream
+from holdfast.runs.carry_out import run_all
+from holdfast.runs.config import DataConfig, RunConfig
+from holdfast.runs.execute import execute
+from holdfast.runs.folders import contents, finished, outdated, write_json
 from holdfast.validation import validated
 
 
@@ -316,6 +319,6 @@ def test_entries_that_become_the_same_run_in_a_sweep_run_once():
 
 
 def test_workers_with_nothing_to_do_do_nothing():
-    from holdfast.bench.workers import over_workers
+    from holdfast.runs.workers import over_workers
 
     assert list(over_workers(int, [], jobs=2)) == []

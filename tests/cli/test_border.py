@@ -79,6 +79,31 @@ def test_a_command_line_that_does_not_parse_is_one_line(capsys, arguments):
     assert len(out.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["advise", "--store", "-3"], "--store must be at least 0, got '-3'"),
+        (["advise", "--tasks", "many"], "--tasks must be a whole number, got 'many'"),
+        (["gate", "--power", "9"], "--power must be at most 0.999, got '9'"),
+        (["metrics", "m.csv", "--chance", "x"], "--chance must be a number, got 'x'"),
+        (["history", "--model", "m", "--threshold", "nan"], "--threshold must be at most 1"),
+    ],
+)
+def test_a_wrong_value_is_explained_in_plain_words(capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        run_cli(arguments)
+    err = capsys.readouterr().err
+    assert message in err
+    assert "Input should" not in err
+
+
+def test_a_mistake_names_the_help_of_its_own_command(capsys):
+    for arguments in (["order", "plan", "--from"], ["order", "plan", "--nonsense"]):
+        with pytest.raises(SystemExit):
+            run_cli(arguments)
+        assert "`holdfast order plan --help` explains the options" in capsys.readouterr().err
+
+
 def test_the_traceback_of_a_fault_is_shown_to_who_asks_and_hides_secrets(capsys, monkeypatch):
     monkeypatch.setenv("HOLDFAST_DEBUG", "1")
     assert ended(raising(RuntimeError("https://user:hunter2@host/"))) == 3

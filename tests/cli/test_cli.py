@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.bench.config import RunConfig, load_suite, shipped
+from holdfast.bench.suites import load_suite, shipped
 from holdfast.cli.main import run_cli
 from holdfast.cli.runs import parse_seeds
 from holdfast.errors import HoldfastError
+from holdfast.runs.config import RunConfig
 from holdfast.validation import validated
 
 QUICK = ["--epochs", "3", "--hidden", "16"]

@@ -4,12 +4,13 @@ import json
 
 import pytest
 
-from holdfast.bench.config import RunConfig, load_suite, shipped
-from holdfast.bench.options import given, missing, notes, refuse_idle
-from holdfast.bench.rules import Facts, value_of
-from holdfast.bench.runner import execute
+from holdfast.bench.suites import load_suite, shipped
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
+from holdfast.runs.config import RunConfig
+from holdfast.runs.execute import execute
+from holdfast.runs.options import given, missing, notes, refuse_idle
+from holdfast.runs.rules import Facts, value_of
 from holdfast.validation import validated
 
 # What each setting is changed to in the experiment below; the rest is as in `BASE`.
@@ -237,7 +238,7 @@ def test_options_of_the_command_without_effect_are_named_and_the_run_goes_on(cap
 
 
 def test_a_number_of_groups_that_the_data_do_not_have_is_refused():
-    from holdfast.bench.runner import _refuse_other_count
+    from holdfast.runs.carry_out import _refuse_other_count
 
     asked = validated(RunConfig, data={"name": "clinc/clinc_oos", "stream": "grouped", "tasks": 3})
     with pytest.raises(HoldfastError, match="have 10 groups"):

@@ -6,8 +6,6 @@ import math
 
 import pytest
 
-from holdfast.bench.config import RunConfig
-from holdfast.bench.runner import run_all
 from holdfast.bench.sweep import parse_sweep, swept
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
@@ -34,6 +32,8 @@ from holdfast.reports import (
 )
 from holdfast.reports.comparison import on_validation
 from holdfast.reports.figures import save, save_all, trade_off_panel
+from holdfast.runs.carry_out import run_all
+from holdfast.runs.config import RunConfig
 from holdfast.validation import validated
 
 QUICK = {"epochs": 3, "lr": 0.05}

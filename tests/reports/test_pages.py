@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from holdfast.bench.config import RunConfig
-from holdfast.bench.diagnose import DIAGNOSTICS, KeptRun
-from holdfast.bench.runner import run_all
 from holdfast.cli.main import run_cli
 from holdfast.reports import load_results, summarise, write_report
 from holdfast.reports.diagnostics import diagnostics_html
+from holdfast.runs.carry_out import run_all
+from holdfast.runs.config import RunConfig
+from holdfast.runs.diagnose import DIAGNOSTICS, KeptRun
 from holdfast.validation import validated
 
 BROWSER = (

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.bench.config import RunConfig
-from holdfast.bench.runner import run_all
 from holdfast.errors import HoldfastError
 from holdfast.metrics import AccuracyMatrix, backward_transfer, seed_interval
 from holdfast.reports import load_results, summarise, write_report
 from holdfast.reports.figures import accuracy_over_time, heat_map
 from holdfast.reports.results import show
 from holdfast.reports.tables import markdown
+from holdfast.runs.carry_out import run_all
+from holdfast.runs.config import RunConfig
 from holdfast.validation import validated
 
 BROWSER = (

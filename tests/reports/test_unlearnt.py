@@ -5,8 +5,6 @@ import io
 
 import pytest
 
-from holdfast.bench.config import RunConfig
-from holdfast.bench.runner import run_all
 from holdfast.cli.tables import print_differences, print_groups, print_summary
 from holdfast.metrics import UNLEARNT_ADVICE, AccuracyMatrix, Interval
 from holdfast.reports import (
@@ -20,6 +18,8 @@ from holdfast.reports import (
 )
 from holdfast.reports.comparison import Difference
 from holdfast.reports.learnt import chance_levels
+from holdfast.runs.carry_out import run_all
+from holdfast.runs.config import RunConfig
 from holdfast.validation import validated
 
 

@@ -93,8 +93,8 @@ def test_streams_without_boundaries_have_one_set_of_outputs():
 
 
 def test_a_run_without_boundaries_reports_what_was_found():
-    from holdfast.bench.config import RunConfig
-    from holdfast.bench.runner import execute
+    from holdfast.runs.config import RunConfig
+    from holdfast.runs.execute import execute
     from holdfast.validation import validated
 
     values = {

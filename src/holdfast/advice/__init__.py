@@ -7,6 +7,7 @@ Nothing here needs PyTorch. Where new code belongs:
 - `rules`: how rules are read, and when one holds.
 - `suggestions`: how rules are weighed and turned into methods and commands.
 - `audit`: the comparison of training data with serving data.
+- `tables`: reading these data from a file.
 - `pretrained.py.txt`: the script for pretrained networks that `holdfast advise --script` writes.
 """
 
@@ -21,6 +22,7 @@ from holdfast.advice.suggestions import (
     advise,
     pretrained_script,
 )
+from holdfast.advice.tables import read_table
 
 __all__ = [
     "SCRIPT",
@@ -34,6 +36,7 @@ __all__ = [
     "advise",
     "audit",
     "pretrained_script",
+    "read_table",
     "reason",
     "rules",
 ]

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from holdfast.bench.config import RunConfig, Seed, Suite, load_suite
-from holdfast.bench.runner import read_json, read_result, run_folder, write_json
-from holdfast.bench.workers import over_workers
+from holdfast.bench.suites import Suite, load_suite
 from holdfast.errors import HoldfastError, one_of, reading
 from holdfast.metrics import AccuracyMatrix
 from holdfast.planning import Constraints, Outcome, Probe, order_value, read_probe
 from holdfast.planning.probe_files import FILE
 from holdfast.planning.schedulers import SCHEDULERS, usable
+from holdfast.runs.config import RunConfig, Seed
+from holdfast.runs.folders import read_json, read_result, run_folder, write_json
+from holdfast.runs.workers import over_workers
 from holdfast.validation import validated
 
 VALIDATION = 0.2  # share of the training examples on which a probe is measured, where the suite sets none aside
@@ -89,7 +90,7 @@ def with_order(
 
 def task_names(config: RunConfig, data_dir: str | None) -> list[str]:
     """The tasks in their own order."""
-    from holdfast.bench.build import build_stream
+    from holdfast.runs.build import build_stream
 
     return [t.name for t in build_stream(config, data_dir)]
 
@@ -200,8 +201,8 @@ def measure_signals(
 def _measure(values: Mapping[str, Any], path: str, data_dir: str | None, device: str) -> None:
     import torch
 
-    from holdfast.bench.build import build_learner, build_stream
     from holdfast.diagnostics.signals import signals
+    from holdfast.runs.build import build_learner, build_stream
 
     torch.set_num_threads(1)
     config: RunConfig = validated(RunConfig, **values)

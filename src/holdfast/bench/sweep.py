@@ -5,14 +5,9 @@ import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from holdfast.bench.config import (
-    DataConfig,
-    ModelConfig,
-    RunConfig,
-    Suite,
-    TrainingConfig,
-)
+from holdfast.bench.suites import Suite
 from holdfast.errors import HoldfastError, reading, unknown
+from holdfast.runs.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
 from holdfast.validation import validated
 
 if TYPE_CHECKING:

@@ -1,204 +1,307 @@
-"""`holdfast advise`: questions or flags, then scenario, architecture, methods with reasons and commands; or an audit of two files."""
+"""`holdfast advise`: which methods fit a problem, an audit of two files, or a script to start from."""
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.errors import HoldfastError, reading, require
+from holdfast.cli.given import on_line
+from holdfast.errors import HoldfastError
 from holdfast.files import write_text
+from holdfast.text import shown
+from holdfast.validation import validated
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from collections.abc import Mapping
+
+    from pydantic.fields import FieldInfo
 
     from holdfast.advice import Advice, Answers, Audit
 
-READERS = {
-    ".parquet": "read_parquet",
-    ".csv": "read_csv",
-    ".json": "read_json",
-    ".jsonl": "read_json",
-}
+Given = dict[str, object]  # answers by the names of their fields
+
+TaskId = Annotated[
+    bool | None,
+    typer.Option(
+        "--task-id/--no-task-id",
+        help="Whether you know at test time which task an input belongs to.",
+    ),
+]
+NewClasses = Annotated[
+    bool | None,
+    typer.Option(
+        "--new-classes/--same-classes",
+        help="Whether later tasks bring new classes, or the same classes in other inputs.",
+    ),
+]
+Store = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Number of training examples that you may store; 0 if none may be stored.",
+    ),
+]
+Private = Annotated[
+    bool | None,
+    typer.Option(
+        "--private/--not-private",
+        help="Whether inputs are private, so that none may be stored as it is.",
+    ),
+]
+Tasks = Annotated[
+    int | None, typer.Option(min=1, metavar="N", help="Number of tasks that you expect.")
+]
+Labels = Annotated[
+    bool | None, typer.Option("--labels/--no-labels", help="Whether new data have labels.")
+]
+Boundaries = Annotated[
+    bool | None,
+    typer.Option(
+        "--boundaries/--no-boundaries",
+        help="Whether you know when one task ends and the next begins.",
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ample|tight",
+        help="ample if the network may grow, tight if it must keep its size.",
+    ),
+]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ample|tight",
+        help="ample if there is time for several passes over the data, tight for one pass.",
+    ),
+]
+Pretrained = Annotated[
+    bool | None,
+    typer.Option(
+        "--pretrained/--from-scratch",
+        help="Whether your network is pretrained and has good features.",
+    ),
+]
+Train = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="For an audit: training data as Parquet, CSV, JSON or JSON lines."
+    ),
+]
+Serve = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="For an audit: data as the model receives them in production."
+    ),
+]
+TaskColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="For an audit: column of the training data that names the task. Without it, "
+        "the audit names columns that may be it.",
+    ),
+]
+LabelColumn = Annotated[
+    str | None,
+    typer.Option(metavar="COLUMN", help="For an audit: column of the training data to predict."),
+]
+Script = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write a Python script that trains on a pretrained network, and give no advice. "
+        "An existing file stays as it is.",
+    ),
+]
+AUDIT = ("train", "serve", "task", "label")
 
 
 def advise(
-    task_id: Annotated[
-        bool | None,
-        typer.Option("--task-id/--no-task-id", help="The task of an input is known at test time."),
-    ] = None,
-    new_classes: Annotated[
-        bool | None,
-        typer.Option("--new-classes/--same-classes", help="Later tasks bring new classes."),
-    ] = None,
-    store: Annotated[
-        int | None, typer.Option(min=0, help="Examples that may be stored; 0: none.")
-    ] = None,
-    private: Annotated[
-        bool | None, typer.Option("--private/--not-private", help="No input may be kept as it is.")
-    ] = None,
-    tasks: Annotated[int | None, typer.Option(min=1, help="Number of tasks.")] = None,
-    labels: Annotated[
-        bool | None, typer.Option("--labels/--no-labels", help="New data have labels.")
-    ] = None,
-    boundaries: Annotated[
-        bool | None,
-        typer.Option(
-            "--boundaries/--no-boundaries",
-            help="It is known when one task ends and the next begins.",
-        ),
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option(help="ample: the network may grow; tight: it may not.")
-    ] = None,
-    time: Annotated[str | None, typer.Option(help="ample: several passes; tight: one.")] = None,
-    pretrained: Annotated[
-        bool | None,
-        typer.Option("--pretrained/--from-scratch", help="The network has good features."),
-    ] = None,
-    train: Annotated[
-        Path | None, typer.Option(help="Audit: the training data (parquet, csv, json).")
-    ] = None,
-    serve: Annotated[
-        Path | None, typer.Option(help="Audit: data as they come when serving.")
-    ] = None,
-    task: Annotated[
-        str | None, typer.Option(help="Audit: the training data's task column.")
-    ] = None,
-    label: Annotated[
-        str | None, typer.Option(help="Audit: the training data's label column.")
-    ] = None,
-    script: Annotated[
-        Path | None,
-        typer.Option(
-            help="Write a Python script that trains on a pretrained network, and give no advice."
-        ),
-    ] = None,
+    context: typer.Context,
+    task_id: TaskId = None,
+    new_classes: NewClasses = None,
+    store: Store = None,
+    private: Private = None,
+    tasks: Tasks = None,
+    labels: Labels = None,
+    boundaries: Boundaries = None,
+    memory: Memory = None,
+    time: Time = None,
+    pretrained: Pretrained = None,
+    train: Train = None,
+    serve: Serve = None,
+    task: TaskColumn = None,
+    label: LabelColumn = None,
+    script: Script = None,
 ) -> None:
-    """Say which scenario, architecture and methods fit a problem, and why; or audit training against serving data."""
+    """Find methods that fit your problem, and why they do.
+
+    Use this before you train anything. Describe your problem with options. In a terminal you are
+    asked for the rest; elsewhere defaults are assumed and printed. You get the scenario, the
+    network's head, up to three methods with their reasons, and a command that tries each.
+
+    With --train and --serve, compare training data with production data instead, to see whether
+    the model can know the task of an input.
+    """
     if script is not None:
+        _refuse_beside(context, "--script writes a file", ("script",))
         _write_script(script)
-        return
-    if train or serve:
-        if not (train and serve):
-            raise HoldfastError("an audit compares two files: give --train and --serve")
-        from holdfast.advice import audit
+    elif train is not None or serve is not None:
+        _refuse_beside(context, "an audit compares two files", AUDIT)
+        _audit(train, serve, task, label)
+    else:
+        columns = on_line(context, "task", "label")
+        if columns:
+            raise HoldfastError(
+                f"{columns[0]} names a column for an audit; give --train and --serve too"
+            )
+        _advise(context.params)
 
-        _print_audit(audit(read_table(train), read_table(serve), task, label))
-        return
-    given: dict[str, Any] = {
-        "task_id": task_id,
-        "new_classes": new_classes,
-        "store": store,
-        "private": private,
-        "tasks": tasks,
+
+def _refuse_beside(context: typer.Context, does: str, used: tuple[str, ...]) -> None:
+    """Refuse options that have no effect on what the command was asked to do."""
+    others = on_line(context, *(name for name in context.params if name not in used))
+    if others:
+        raise HoldfastError(f"{does}, so {others[0]} has no effect; leave one of the two out")
+
+
+def _advise(parameters: "Mapping[str, object]") -> None:
+    """Print the advice for the answers among the command's parameters."""
+    from holdfast.advice import Answers
+    from holdfast.advice import advise as advice_for
+
+    # The parameters of the command have the names of the answers, so none is listed twice.
+    given = {
+        name: parameters[name] for name in Answers.model_fields if parameters[name] is not None
     }
-    given |= {
-        "labels": labels,
-        "boundaries": boundaries,
-        "memory": memory,
-        "time": time,
-        "pretrained": pretrained,
-    }
-    from holdfast.advice import advise as find
-
-    answers, assumed = _complete({k: v for k, v in given.items() if v is not None})
-    _print_advice(find(answers), answers, assumed)
+    answers = validated(Answers, **given)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        answers = _asked(given)
+    else:
+        _print_assumed(answers, given)
+    _print_advice(advice_for(answers), answers)
 
 
-def _complete(given: dict[str, Any]) -> tuple["Answers", list[str]]:
-    """Asks what was not given, at a terminal; elsewhere the defaults stand, and are named."""
-    from pydantic import ValidationError
-
+def _asked(given: Given) -> "Answers":
+    """Ask for each answer that is not given yet."""
     from holdfast.advice import Answers
 
-    missing = [
-        n
-        for n in Answers.model_fields
-        if n not in given and not (n == "new_classes" and given.get("task_id"))
-    ]
-    if sys.stdin.isatty() and sys.stdout.isatty():
-        for name in missing:
-            if name == "new_classes" and given.get("task_id"):
-                continue
-            field = Answers.model_fields[name]
-            if isinstance(field.default, bool):
-                given[name] = typer.confirm(field.description or name, default=field.default)
-            else:
-                given[name] = typer.prompt(
-                    field.description or name, default=field.default, type=type(field.default)
-                )
-        missing = []
-    try:
-        return Answers(**given), missing
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise HoldfastError(
-            f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}, got {first['input']!r}"
-        ) from None
+    answers = dict(given)
+    for name, field in Answers.model_fields.items():
+        if _is_open(name, answers):
+            answers[name] = _ask(name, field)
+    return validated(Answers, **answers)
+
+
+def _is_open(name: str, answers: Given) -> bool:
+    """Check whether an answer is needed and not given."""
+    # A known task id decides the scenario, whether or not there are new classes.
+    if name == "new_classes" and answers.get("task_id"):
+        return False
+    return name not in answers
+
+
+def _ask(name: str, field: "FieldInfo") -> object:
+    """Ask one question, again and again until the answer is possible."""
+    from holdfast.advice import Answers
+
+    question = field.description or name
+    if isinstance(field.default, bool):
+        return typer.confirm(question, default=field.default)
+    while True:
+        answer = typer.prompt(question, default=field.default, type=type(field.default))
+        try:
+            validated(Answers, **{name: answer})
+        except HoldfastError as error:
+            print(f"{error}. Please try again.")
+        else:
+            return answer
 
 
 def _write_script(path: Path) -> None:
-    """A file that is there stays: the user may have put a network into it."""
+    """Write the script for a pretrained network."""
     from holdfast.advice import pretrained_script
 
+    # The user may have put a network and data into an earlier copy.
     if path.exists():
-        print(f"{path} is there already; it stays as it is.")
+        print(f"{shown(str(path))} exists already and stays as it is.")
         return
     write_text(path, pretrained_script())
-    print(f"Wrote {path}. Put your network and your data into its two marked places.")
+    print(f"Wrote {shown(str(path))}. Put your network and data into its two marked places.")
 
 
-def read_table(path: Path) -> "pd.DataFrame":
-    """A table of the audit, from a file."""
-    import pandas as pd
+def _audit(train: Path | None, serve: Path | None, task: str | None, label: str | None) -> None:
+    """Compare training data with serving data, and print what follows."""
+    from holdfast.advice import audit, read_table
 
-    if path.suffix not in READERS:
-        raise HoldfastError(f"{path}: expected a file ending in {', '.join(READERS)}")
-    if path.suffix == ".parquet":
-        require("parquet", "pyarrow")
-    with reading(str(path), READERS[path.suffix].removeprefix("read_")):
-        more = {"lines": True} if path.suffix == ".jsonl" else {}
-        frame: pd.DataFrame = getattr(pd, READERS[path.suffix])(path, **more)
-        return frame
+    if train is None or serve is None:
+        raise HoldfastError("an audit compares two files; give both --train and --serve")
+    _print_audit(audit(read_table(train), read_table(serve), task, label))
 
 
-def _print_advice(found: "Advice", answers: "Answers", assumed: list[str]) -> None:
+def _print_assumed(answers: "Answers", given: Given) -> None:
+    """Name the answers that are defaults, so that nobody takes the advice for more than it is."""
+    assumed = []
+    for name, value in answers.model_dump().items():
+        if _is_open(name, given):
+            assumed.append(f"{_in_words(name)} = {_in_words(value)}")
     if assumed:
-        print(
-            "assumed: "
-            + ", ".join(f"{n.replace('_', ' ')} = {getattr(answers, n)}" for n in assumed)
-            + "\n"
-        )
-    print(f"scenario:     {found.scenario}\narchitecture: {found.architecture}\n")
-    for k, s in enumerate(found.suggestions, 1):
-        print(f"{k}. {s.spec}")
-        for r in s.because:
-            print(f"   {r.reason}\n     ({r.source})")
-        print(f"   try: {s.command}\n")
-    if answers.pretrained and found.suggestions:
-        print(
-            "pretrained.py trains on a network that has learnt turned digits. Put your own network and data into its two marked places.\n"
-        )
-    if not found.suggestions:
-        print(
-            "no method fits these answers; what would have to be otherwise, or the rules below to hold no more:"
-        )
-        for name, value, fitting in found.relax:
-            print(f"  {name.replace('_', ' ')} = {value}: {', '.join(fitting)}")
-        print()
-    for r in found.against:
-        print(f"not {', '.join(r.exclude)}: {r.reason}\n     ({r.source})")
-    for r in found.notes:
-        print(f"note: {r.note}")
+        print(f"Assumed, because no option says otherwise: {', '.join(assumed)}\n")
 
 
-def _print_audit(found: "Audit") -> None:
-    if not found.missing:
-        print("every column of the training data (but the label) is there when serving")
-    for m in found.missing:
-        share = "" if m.share is None else f", explains {m.share:.0%} of the task"
-        print(f"missing when serving: {m.column} ({m.values} values{share}): {m.verdict}")
-    for c in found.extra:
-        print(f"new when serving: {c}: the model never saw it")
-    print(f"\n{found.conclusion}")
+def _in_words(value: object) -> str:
+    """Write an answer or its name for a reader: yes and no, and spaces in names."""
+    if isinstance(value, bool):
+        return ("no", "yes")[value]
+    return str(value).replace("_", " ")
+
+
+def _print_advice(advice: "Advice", answers: "Answers") -> None:
+    """Print the scenario, the methods to try, and what speaks for and against methods."""
+    print(f"scenario:     {advice.scenario}")
+    print(f"architecture: {advice.architecture}\n")
+    for rank, suggestion in enumerate(advice.suggestions, 1):
+        print(f"{rank}. {suggestion.spec}")
+        for rule in suggestion.because:
+            print(f"   {rule.reason}\n     ({rule.source})")
+        print(f"   try: {suggestion.command}\n")
+    if not advice.suggestions:
+        _print_relaxations(advice)
+    elif answers.pretrained:
+        print(
+            "The script pretrained.py trains on a network that has learnt rotated digits. "
+            "Put your own\nnetwork and data into its two marked places.\n"
+        )
+    for rule in advice.against:
+        print(f"not {', '.join(rule.exclude)}: {rule.reason}\n     ({rule.source})")
+    for rule in advice.notes:
+        print(f"note: {rule.note}")
+
+
+def _print_relaxations(advice: "Advice") -> None:
+    """Say that no method fits, and which single answers would change that."""
+    if advice.relax:
+        print("No method fits these answers. Methods would fit if one answer were different:")
+    else:
+        print("No method fits these answers, and no single other answer would change that.")
+    for answer, value, methods in advice.relax:
+        print(f"  {_in_words(answer)} = {_in_words(value)}: {', '.join(methods)}")
+    print()
+
+
+def _print_audit(audit: "Audit") -> None:
+    """Print which columns differ, and what follows for the architecture."""
+    if not audit.missing:
+        print("Serving has every column of the training data except for the label.")
+    for column in audit.missing:
+        details = f"{column.values} values"
+        # Without a task column there is nothing that a column could explain.
+        if column.share is not None:
+            details += f", explains {column.share:.0%} of the task"
+        print(f"missing when serving: {shown(column.column)} ({details}): {column.verdict}")
+    for name in audit.extra:
+        print(f"new when serving: {shown(name)}: the model has not seen it in training")
+    print(f"\n{shown(audit.conclusion)}")

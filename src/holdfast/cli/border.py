@@ -1,8 +1,9 @@
-"""The one border between Holdfast and the shell: streams, signals, errors and exit codes of every command.
+"""The border between Holdfast and the shell: streams, signals, errors and exit codes of commands.
 
-Commands raise; this module decides what the user sees. A user's mistake is one line and exit code 2, a
-fault of the program is one line and exit code 3 (with a traceback if HOLDFAST_DEBUG is set), an
-interruption ends with the code that shells expect. No message shows a password.
+Commands raise errors, and this module decides what the user sees. A mistake of the user is one line
+and exit code 2. A fault of the program is one line and exit code 3, with a traceback if
+HOLDFAST_DEBUG is set. An interruption ends with the exit code that shells expect. No message shows a
+password.
 """
 
 import codecs
@@ -22,17 +23,20 @@ import typer.main
 from holdfast.errors import HoldfastError, MissingExtra, extra_of, first_line
 from holdfast.text import shown, without_secrets
 
-MISTAKE, FAULT, INTERRUPTED, TERMINATED = 2, 3, 130, 143
-STREAM_ERRORS = (
-    errno.ENOSPC,
-    errno.EIO,
-    errno.EBADF,
-)  # of an output that cannot be written any more
+MISTAKE = 2
+FAULT = 3
+# Shells use 128 plus the number of the signal that ended a command: SIGINT is 2, SIGTERM is 15.
+INTERRUPTED = 130
+TERMINATED = 143
+# Errors of an output that can no longer be written: a full disk, a lost terminal, a closed stream.
+STREAM_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF)
 DEBUG = "HOLDFAST_DEBUG"
-# Typer brings its own copy of click's errors in newer versions; both are reached from the one it exports.
+# Newer versions of Typer bring their own copy of click's errors, and older ones use click itself.
+# The base classes of the one error that Typer exports are right in both cases.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 CommandError: type[Exception] = UsageError.__bases__[0]
-# What a terminal without these characters gets in their place.
+Refused = Callable[[Sequence[str], str], None]
+# What a terminal prints that lacks these characters.
 ASCII = {
     "−": "-", "–": "-", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "±": "+-", "×": "x", "·": "*",
     "δ": "delta", "λ": "lambda", "α": "alpha", "ρ": "rho", "γ": "gamma", "Δ": "delta ", "σ": "sigma",
@@ -41,29 +45,36 @@ ASCII = {
 
 
 class Terminated(BaseException):
-    """SIGTERM arrived: the command ends, and with it whatever it has started."""
+    """SIGTERM has arrived, so the command and whatever it has started must end.
+
+    Like KeyboardInterrupt this is no `Exception`, so that no handler takes it for a failed run.
+    """
 
 
 def at_border(
     command: typer.Typer,
     arguments: Sequence[str] | None,
-    refused: Callable[[Sequence[str], str], None] | None = None,
+    refused: Refused | None = None,
 ) -> NoReturn:
-    """Run the command line and exit.
+    """Run a command line and exit.
 
     Args:
         command: The Typer application.
-        arguments: Its arguments (None: those of the process).
-        refused: Called with the arguments and the mistake if they do not parse.
+        arguments: The words after the program's name. By default, those of this process.
+        refused: A function that is called with the arguments and the message if they do not parse.
 
     Raises:
-        SystemExit: Always, with the exit code: 0 done, 1 the gate did not pass, 2 a mistake in input or
-            use, 3 a fault of the program, 130 interrupted by Ctrl-C, 143 ended by SIGTERM.
+        SystemExit: Always, with one of these exit codes: 0 if the command has succeeded, 1 if the
+            gate did not pass, 2 for a mistake in the input or the use, 3 for a fault of the
+            program, 130 if Ctrl-C and 143 if SIGTERM has ended it.
     """
     _prepare_streams()
+    line = list(arguments or ())
+    if arguments is None:
+        line = sys.argv[1:]
     with _ended_by_sigterm():
-        line = list(sys.argv[1:] if arguments is None else arguments)
-        code = _code_of(command, line, refused)
+        code = _exit_code_of(command, line, refused)
+    # A full disk may show only now, because Python collects output before it writes it.
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -71,13 +82,10 @@ def at_border(
     sys.exit(code)
 
 
-def _code_of(
-    command: typer.Typer,
-    line: list[str],
-    refused: Callable[[Sequence[str], str], None] | None,
-) -> int:
+def _exit_code_of(command: typer.Typer, line: list[str], refused: Refused | None) -> int:
+    """Run a command line, print what went wrong, and return the exit code."""
     try:
-        # Not `command(...)`: that would turn a closed pipe into exit code 1, the code of a failed gate.
+        # Calling `command(...)` would turn a closed pipe into exit code 1, that of a failed gate.
         root = typer.main.get_command(command)
         with root.make_context("holdfast", line) as context:
             root.invoke(context)
@@ -85,70 +93,106 @@ def _code_of(
     except typer.Exit as ended:
         return ended.exit_code
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    except KeyboardInterrupt:
+        # `sys.exit` without a code means success, and with a text it means failure.
+        if isinstance(ended.code, int):
+            return ended.code
+        return int(ended.code is not None)
+    except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except Terminated:
         return TERMINATED
-    except BrokenPipeError as error:
-        return _not_printed(error)
-    except typer.Abort:
-        return INTERRUPTED
     except CommandError as error:
-        return _usage(error, line, refused)
+        return _usage(error, command, line, refused)
     except HoldfastError as error:
         return complain(str(error))
-    except ModuleNotFoundError as error:
-        package = (error.name or "").split(".")[0]
-        if extra := extra_of(package):
-            return complain(str(MissingExtra(package, extra)))
-        return _fault(error)
-    except OSError as error:
-        if error.filename is None and error.errno in STREAM_ERRORS:
-            return _not_printed(error)
-        return _fault(error)
     except Exception as error:
-        return _fault(error)
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """Tell a missing package and an output that cannot be written from a fault of the program."""
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").split(".")[0]
+        extra = extra_of(package)
+        if extra is not None:
+            return complain(str(MissingExtra(package, extra)))
+    if isinstance(error, BrokenPipeError):
+        return _not_printed(error)
+    # An error of a named file is not one of the output, which has no name.
+    if isinstance(error, OSError) and error.filename is None and error.errno in STREAM_ERRORS:
+        return _not_printed(error)
+    return _fault(error)
 
 
 def complain(message: str) -> int:
-    """Print a mistake as one line without secrets; returns the exit code of a mistake."""
+    """Print a mistake of the user as one line on stderr, without secrets.
+
+    Args:
+        message: What is wrong, and what to do about it.
+
+    Returns:
+        The exit code of a mistake, 2.
+    """
     _print_error(f"holdfast: error: {message}")
     return MISTAKE
 
 
-def _usage(
-    error: Any, line: Sequence[str], refused: Callable[[Sequence[str], str], None] | None
-) -> int:
-    """A command line that does not parse: its help if it was empty, else one line that names the help."""
-    context = getattr(error, "ctx", None)
+def _usage(error: Any, command: typer.Typer, line: Sequence[str], refused: Refused | None) -> int:
+    """Answer a command line that does not parse: with help if it is empty, else with one line."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    # The error has no common name over the versions of Typer, see `UsageError` above.
     if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         print(context.get_help())
         return MISTAKE
-    where = f"{context.command_path} --help" if context is not None else "holdfast --help"
-    message = " ".join(error.format_message().split()).rstrip(".")
+    message = _message_of(error)
     if refused is not None:
         try:
             refused(line, message)
         except HoldfastError as other:
             message += f"; {other}"
-    return complain(f"{message}; `{where}` shows what there is")
+    return complain(f"{message}; `{_command_in(line, command)} --help` explains the options")
+
+
+def _message_of(error: Any) -> str:
+    """Say what is wrong with a command line, without the wording of the validation library."""
+    from pydantic import ValidationError
+
+    from holdfast.validation import describe
+
+    cause = error.__cause__
+    parameter = getattr(error, "param", None)
+    if isinstance(cause, ValidationError) and parameter is not None:
+        return describe(cause.errors()[0], parameter.opts[0])
+    return " ".join(error.format_message().split()).rstrip(".")
+
+
+def _command_in(line: Sequence[str], app: typer.Typer) -> str:
+    """Name the command that a command line starts with, such as "holdfast order plan"."""
+    command = typer.main.get_command(app)
+    path = ["holdfast"]
+    for word in line:
+        inner = getattr(command, "commands", {}).get(word)
+        if inner is None:
+            break
+        path.append(word)
+        command = inner
+    return " ".join(path)
 
 
 def _fault(error: Exception) -> int:
-    """A fault of the program: one line, and the traceback for maintainers who ask for it."""
+    """Print a fault of the program as one line, after the traceback if HOLDFAST_DEBUG is set."""
     if os.environ.get(DEBUG):
         sys.stderr.write(without_secrets(traceback.format_exc()))
     _print_error(
         f"holdfast: internal error: {type(error).__name__}: {first_line(error)}; "
-        f"this is a fault of Holdfast, please report it ({DEBUG}=1 prints where it happened)"
+        f"this is a fault of Holdfast, so please report it ({DEBUG}=1 prints where it happened)"
     )
     return FAULT
 
 
 def _not_printed(error: OSError) -> int:
-    """The output cannot be written: who read it is gone, or a disk is full."""
-    # The stream is pointed elsewhere, so that Python's own flush at exit succeeds.
+    """Say that the output cannot be written, because its reader is gone or a disk is full."""
+    # The stream is redirected, so that Python's own flush at exit succeeds.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return complain("the output was closed before all of it was printed")
@@ -156,16 +200,19 @@ def _not_printed(error: OSError) -> int:
 
 
 def _print_error(message: str) -> None:
-    with suppress(OSError, ValueError):  # nobody reads it; the exit code still tells
+    """Print one line on stderr that can harm no terminal and shows no password."""
+    # If stderr cannot be written, nobody reads it, and the exit code says enough.
+    with suppress(OSError, ValueError):
         print(shown(without_secrets(message)), file=sys.stderr, flush=True)
 
 
 def _prepare_streams() -> None:
-    """Let terminals that are not UTF-8 print a substitute for each character they lack, instead of failing."""
+    """Let a terminal that is not UTF-8 print a substitute for each character that it lacks."""
     codecs.register_error("holdfast", _substitute)
-    # A stream that was closed by the shell (`>&-`) is None here, and printing to it would fail.
+    # A stream that was closed by the shell (`>&-`) is None here, and printing to it would fail. Its
+    # substitute stays open until the process ends.
     if sys.stdout is None:
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (kept to the end)
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
@@ -174,23 +221,26 @@ def _prepare_streams() -> None:
 
 
 def _substitute(error: UnicodeError) -> tuple[str, int]:
+    """Replace the characters that a stream cannot encode, and go on after them."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    out = "".join(ASCII.get(character, "?") for character in error.object[error.start : error.end])
-    return out, error.end
+    missing = error.object[error.start : error.end]
+    return "".join(ASCII.get(character, "?") for character in missing), error.end
 
 
 @contextmanager
 def _ended_by_sigterm() -> Iterator[None]:
-    """While a command runs, SIGTERM ends it like Ctrl-C does: what is open is closed, workers are ended."""
+    """Let SIGTERM end a command like Ctrl-C does: files are closed, and workers are ended."""
 
     def end(number: int, frame: FrameType | None) -> NoReturn:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        # A second signal must not interrupt the closing of files.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
         raise Terminated
 
     try:
         before = signal.signal(signal.SIGTERM, end)
-    except ValueError:  # not in the main thread, where signals cannot be handled
+    except ValueError:
+        # Only the main thread can handle signals, so elsewhere they keep their usual effect.
         yield
         return
     try:

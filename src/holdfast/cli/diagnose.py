@@ -31,12 +31,12 @@ def diagnose(
     data_dir: DataDir = None,
 ) -> None:
     """Say why a run forgets: numbers, figures and a sentence each, in its folder."""
-    from holdfast.bench.diagnose import DIAGNOSTICS, KeptRun
-    from holdfast.bench.runner import write_json
     from holdfast.reports.diagnostics import diagnostics_html, figure
     from holdfast.reports.figures import save
     from holdfast.reports.results import DIAGNOSTICS as FILE
     from holdfast.reports.results import read_findings
+    from holdfast.runs.diagnose import DIAGNOSTICS, KeptRun
+    from holdfast.runs.folders import write_json
 
     chosen = (
         [one_of("diagnostic", w.strip(), DIAGNOSTICS) for w in what.split(",") if w.strip()]

@@ -79,12 +79,12 @@ def probe(
     checkpoint_every: Every = 30.0,
 ) -> None:
     """Measure the transfer between tasks by short runs."""
-    from holdfast.bench.config import load_suite
-    from holdfast.bench.options import refuse_idle
     from holdfast.bench.orders import Probing, base_config, measure_signals, task_names
-    from holdfast.bench.runner import check_writable
+    from holdfast.bench.suites import load_suite
     from holdfast.errors import one_of
     from holdfast.planning.probe import ESTIMATORS
+    from holdfast.runs.folders import check_writable
+    from holdfast.runs.options import refuse_idle
 
     one_of("estimator", estimator, ESTIMATORS)
     loaded, chosen = load_suite(suite), tuple(parse_seeds(seeds))
@@ -205,11 +205,11 @@ def verify(
     checkpoint_every: Every = 30.0,
 ) -> None:
     """Train the planned orders, the reverse of the first, and random ones; report realised against predicted."""
-    from holdfast.bench.config import load_suite
-    from holdfast.bench.options import refuse_idle
     from holdfast.bench.orders import verifying
-    from holdfast.bench.runner import check_writable, write_json
+    from holdfast.bench.suites import load_suite
     from holdfast.planning import make_plan, verified
+    from holdfast.runs.folders import check_writable, write_json
+    from holdfast.runs.options import refuse_idle
 
     if transfer_to not in (None, "full"):
         refuse_idle([c for _, c in load_suite(str(transfer_to)).runs()])

@@ -199,7 +199,7 @@ def run(
     out: Out = Path("runs/run"),
 ) -> None:
     """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
-    from holdfast.bench.config import RunConfig
+    from holdfast.runs.config import RunConfig
     from holdfast.validation import validated
 
     values = {
@@ -247,8 +247,8 @@ def run(
         "scenario": scenario,
         "method": method,
     }
-    from holdfast.bench.options import refuse_idle
     from holdfast.bench.sweep import distinct_runs, parse_sweep, swept
+    from holdfast.runs.options import refuse_idle
 
     configs = [
         validated(RunConfig, **values, seed=seed)
@@ -264,7 +264,7 @@ def run(
 
 def _name_idle(context: typer.Context, configs: Sequence[Any], sweeps: bool) -> None:
     """Refuse or name the options of the command itself that its runs cannot use."""
-    from holdfast.bench.options import notes
+    from holdfast.runs.options import notes
 
     announced = [c for c in configs if c.training.boundaries == "known"]
     if on_line(context, "keep_checkpoints") and not announced:
@@ -362,9 +362,10 @@ def bench(
     list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
 ) -> None:
     """Run a suite of methods over scenarios and seeds; print the table and write an HTML report."""
-    from holdfast.bench.config import DataConfig, load_suite, shipped
-    from holdfast.bench.options import refuse_idle
+    from holdfast.bench.suites import load_suite, shipped
     from holdfast.bench.sweep import parse_sweep, sweep_suite, swept_names
+    from holdfast.runs.config import DataConfig
+    from holdfast.runs.options import refuse_idle
     from holdfast.validation import validated
 
     others = on_line(context, *(p for p in context.params if p not in ("suite", "list_")))

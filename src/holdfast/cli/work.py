@@ -28,8 +28,9 @@ class Work:
 
 def carry_out(runs: Sequence[tuple[str, Any]], work: Work) -> None:
     """Runs what is not finished, with progress; an interruption says what is kept."""
-    from holdfast.bench.runner import finished, outdated, run_all
     from holdfast.cli.progress import follow
+    from holdfast.runs.carry_out import run_all
+    from holdfast.runs.folders import finished, outdated
 
     check_device(work.device)
     there, total = [c for _, c in runs if finished(work.out, c, work.keep)], len(runs)
@@ -66,9 +67,9 @@ def carry_out_and_show(
     runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False
 ) -> None:
     """Runs what is not finished, then shows the table and writes the report."""
-    from holdfast.bench.runner import finished, run_folder
     from holdfast.reports import find_sweeps, select, summarise, write_report
     from holdfast.reports.results import read_result
+    from holdfast.runs.folders import finished, run_folder
 
     out, failed = work.out, None
     try:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from holdfast.errors import HoldfastError, reading, unknown
 from holdfast.text import safe_name, shown, without_secrets
+from holdfast.validation import describe
 
 STANDARD = "standard"
 SHIPPED: dict[str, dict[str, object]] = {  # name of a shipped policy → its fields
@@ -30,7 +31,6 @@ Judging = Literal["strict", "worse", "ignore"]
 LONGEST_WAIVER = 366  # days
 LEAST_REASON = 8  # letters that the reason of a waiver needs
 LEAST_LETTERS = 4  # different ones among them, so that "xxxxxxxx" is no reason
-LONGEST_VALUE = 80  # characters of a wrong value that an error shows
 NO_LIMIT = 0.99  # a limit from which on hardly any candidate breaks it
 ISO_LENGTH = len("2027-06-30")
 
@@ -304,24 +304,25 @@ def policy_from(values: Mapping[str, object], where: str = "policy") -> Policy:
     """
     try:
         policy = Policy.model_validate(values)
-        # The fields of single tasks become a rule only when they are asked for, so ask now.
-        for task in policy.tasks:
-            policy.rule(task)
     except ValidationError as error:
         raise _mistake(error, where) from None
+    # The fields of single tasks become a rule only when they are asked for, so ask now.
+    for task in policy.tasks:
+        try:
+            policy.rule(task)
+        except ValidationError as error:
+            raise _mistake(error, where, "tasks", task) from None
     return policy
 
 
-def _mistake(error: ValidationError, where: str) -> HoldfastError:
-    """Name the first mistake in a policy in one sentence."""
+def _mistake(error: ValidationError, where: str, *table: str) -> HoldfastError:
+    """Name the first mistake in a policy, or in one of its tables, in one sentence."""
     # One mistake at a time: later ones are often consequences of the first.
     first = error.errors()[0]
-    place = ".".join(map(str, first["loc"])) or "policy"
+    place = ".".join([*table, *map(str, first["loc"])]) or "policy"
     if first["type"] == "extra_forbidden":
         known: list[str] = []
         for model in (Policy, TaskRule, Whole, Waiver):
             known += model.model_fields
         return HoldfastError(f"{where}: {unknown('field', place, known)}")
-    message = first["msg"].removeprefix("Value error, ")
-    value = str(first["input"])[:LONGEST_VALUE]
-    return HoldfastError(f"{where}: {place}: {message}, got {value!r}")
+    return HoldfastError(f"{where}: {describe(first, place)}")

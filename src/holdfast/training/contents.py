@@ -14,6 +14,7 @@ from holdfast.engine.snapshot import Snapshot
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError
 from holdfast.models.heads import Head
+from holdfast.validation import describe
 
 FORMAT = 3
 PREFIXES = ("model.", "method.", "random.", "optimizer.")
@@ -92,7 +93,7 @@ def check_about(about: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> None
     except ValidationError as error:
         wrong = error.errors()[0]
         where = ".".join(map(str, wrong["loc"]))
-        raise HoldfastError(f"{where}: {wrong['msg']}, got {str(wrong['input'])[:100]}") from None
+        raise HoldfastError(describe(wrong, where)) from None
     need(len(found.head.ranges) == len(found.names), "names and head.ranges differ in length")
     need(not found.active or bool(found.names), "a task is active, but none was begun")
     need(

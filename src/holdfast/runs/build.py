@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from holdfast.bench.config import RunConfig
+from holdfast.runs.config import RunConfig
 from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import MODELS

@@ -1,4 +1,4 @@
-"""When a setting has an effect: the rules that `holdfast.bench.options` applies.
+"""When a setting has an effect: the rules that `holdfast.runs.options` applies.
 
 `RULES` are about settings of a run, `ARGUMENTS` about arguments of methods, `NOTES` about
 combinations that run, but do less than their names promise. Methods declare themselves which settings
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from holdfast.bench.config import IMAGES, RunConfig
+from holdfast.runs.config import IMAGES, RunConfig
 from holdfast.methods import Method, parse_method
 
 KEEPS_STATE = ("adam", "adamw")  # optimizers with state whatever their settings

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from holdfast.bench.build import build_learner, build_stream
-from holdfast.bench.config import RunConfig
-from holdfast.bench.runner import contents, read_json
+from holdfast.runs.build import build_learner, build_stream
+from holdfast.runs.config import RunConfig
+from holdfast.runs.folders import contents, read_json
 from holdfast.diagnostics import Sample
 from holdfast.errors import HoldfastError, reading
 from holdfast.streams.task import Part, Task

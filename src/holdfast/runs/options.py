@@ -1,14 +1,14 @@
 """Settings that have no effect beside others: refused, or named.
 
 What a user sets and no run can use is refused before the first step, because the user would
-otherwise believe in an effect that is not there. The rules are declared in `holdfast.bench.rules`.
+otherwise believe in an effect that is not there. The rules are declared in `holdfast.runs.rules`.
 """
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-from holdfast.bench.config import RunConfig
-from holdfast.bench.rules import ARGUMENTS, NOTES, OFF, RULES, Facts, value_of
+from holdfast.runs.config import RunConfig
+from holdfast.runs.rules import ARGUMENTS, NOTES, OFF, RULES, Facts, value_of
 from holdfast.errors import HoldfastError
 
 

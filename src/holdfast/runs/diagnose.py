@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from holdfast.bench.build import build_learner, build_stream
-from holdfast.bench.config import RunConfig
-from holdfast.bench.kept import KeptRun
+from holdfast.runs.build import build_learner, build_stream
+from holdfast.runs.config import RunConfig
+from holdfast.runs.kept import KeptRun
 from holdfast.diagnostics import (
     Sample,
     Saturation,
