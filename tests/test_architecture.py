@@ -20,25 +20,27 @@ ALLOWED = {  # layer → what it may import
     "ledger": {"errors", "metrics", "gate"},
     "metrics": {"errors"},
     "planning": {"errors", "metrics"},
-    "reports": {"errors", "metrics"},
+    "results": {"errors", "metrics"},
+    "reports": {"errors", "metrics", "results", "gate", "ledger", "planning"},
     "models": {"errors"},
     "streams": {"errors"},
     "engine": {"errors", "streams", "models"},
     "methods": {"errors", "advice", "streams", "models", "engine"},
-    "training": {"errors", "metrics", "streams", "models", "engine", "methods"},
+    "training": {"errors", "metrics", "results", "streams", "models", "engine", "methods"},
     "checks": {"errors", "streams", "models", "engine", "methods", "training"},
     "diagnostics": {"errors", "metrics", "streams", "models", "engine", "methods", "training"},
     "runs": {
         "errors",
         "diagnostics",
         "metrics",
+        "results",
         "streams",
         "models",
         "engine",
         "methods",
         "training",
     },
-    "bench": {"errors", "diagnostics", "methods", "metrics", "planning", "runs"},
+    "bench": {"errors", "diagnostics", "methods", "metrics", "planning", "results", "runs"},
     "integrations": {"errors", "metrics", "gate", "reports"},
     "cli": {
         "errors",
@@ -49,6 +51,7 @@ ALLOWED = {  # layer → what it may import
         "ledger",
         "integrations",
         "metrics",
+        "results",
         "reports",
         "runs",
         "bench",
@@ -64,6 +67,7 @@ NO_TORCH = (
     "ledger",
     "integrations",
     "metrics",
+    "results",
     "reports",
     "cli",
 )
@@ -120,7 +124,7 @@ def test_help_loads_nothing_heavier_than_numpy():
 
 def test_metrics_and_reports_load_no_torch():
     assert "torch" not in loaded(
-        "import holdfast.metrics, holdfast.reports, holdfast.reports.figures"
+        "import holdfast.metrics, holdfast.results, holdfast.reports, holdfast.reports.figures"
     )
 
 

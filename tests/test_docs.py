@@ -143,3 +143,13 @@ def test_the_gate_judges_the_table_that_its_page_makes():
     worse = names["results"](Model(np.arange(1000) < 200), x, y, "cards")
     assert Gate.from_policy("standard").judge(right, right).passed
     assert not Gate.from_policy("standard").judge(right, worse).passed
+
+
+def test_the_suite_of_the_benchmarks_page_is_one(tmp_path):
+    from holdfast.bench.suites import load_suite
+
+    page = (ROOT / "docs" / "benchmarks.md").read_text()
+    (tmp_path / "my-suite.toml").write_text(re.findall(r"```toml\n(.*?)```", page, re.S)[0])
+    runs = list(load_suite(str(tmp_path / "my-suite.toml")).runs())
+    assert len(runs) == 2 * 3 * 5
+    assert {config.training.lr for _, config in runs} == {0.01, 0.02}

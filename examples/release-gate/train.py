@@ -1,9 +1,12 @@
-"""Two retrained models, one of which forgets: electricity prices in New South Wales, seasons as tasks.
+"""Two retrained models, one of which forgets.
+
+The data are electricity prices in New South Wales, with the seasons as tasks.
 
     python examples/release-gate/train.py --out results
 
-The champion knows autumn, winter and spring. Both candidates are trained further on summer: `careless` on summer alone, `careful` with
-stored examples of the other seasons (ER). Each writes a table of scores, one row for every example of the same frozen test sets.
+The champion knows autumn, winter and spring. Both candidates are then trained on summer: `careless`
+on summer alone, `careful` with stored examples of the other seasons (ER). The script writes one
+table of scores per model, with one row per example of the same frozen test sets.
 """
 
 import argparse
@@ -20,16 +23,17 @@ from holdfast.models import mlp
 from holdfast.streams import Stream, from_arrays
 from holdfast.training import optimizer
 
-SEASONS = ("autumn", "winter", "spring", "summer")  # of the southern half of the earth
-FIRST_DAY = np.datetime64("1996-05-07")  # of the data; 48 half-hours a day
+SEASONS = ("autumn", "winter", "spring", "summer")  # in the order of the year from March on
+FIRST_DAY = np.datetime64("1996-05-07")  # the first day of the data
+HALF_HOURS = 48  # rows per day
 
 
 def seasons(data: Path) -> Stream:
-    """Half-hours by season, a fifth of each held out for testing; will the price rise?"""
+    """Make one task per season: will the price rise? A fifth of each is held out for testing."""
     frame = pd.read_parquet(data / "streams" / "electricity.parquet")
-    days = FIRST_DAY + np.arange(len(frame)) // 48
+    days = FIRST_DAY + np.arange(len(frame)) // HALF_HOURS
     month = days.astype("datetime64[M]").astype(int) % 12 + 1
-    season = np.array(SEASONS)[((month - 3) % 12) // 3]
+    season = np.array(SEASONS)[((month - 3) % 12) // 3]  # of the southern hemisphere
     x = frame.drop(columns="class").to_numpy(np.float32)
     order = np.argsort([SEASONS.index(s) for s in season], kind="stable")
     return from_arrays(
@@ -42,7 +46,7 @@ def seasons(data: Path) -> Stream:
 
 
 def scores(learner: Learner, stream: Stream) -> pd.DataFrame:
-    """A row for every test example: its season, its number, 1 where the model is right."""
+    """Give one row per test example: its season, its id, and 1 if the model is right."""
     parts = [
         pd.DataFrame({"task": t.name, "score": learner.evaluate(t).numpy().astype(int)})
         for t in stream
@@ -77,11 +81,13 @@ def main() -> None:
         *stream.tasks[:3]
     )
     scores(careful, stream).to_parquet(options.out / "champion.parquet")
+    # The careless candidate starts from the champion's weights, in a learner without a memory.
     same = mlp(stream.shape, "fixed", 2, hidden=(64, 64), seed=0)
     same.load_state_dict(careful.model.state_dict())
     careless = Learner(same, parse_method("FineTune()"), adam, **settings)
     careful.train(stream[3])
-    careless.train(replace(stream[3], index=0))  # the first task that this learner sees
+    # A learner takes tasks in order, and for this new one summer is the first.
+    careless.train(replace(stream[3], index=0))
     for name, learner in (("careful", careful), ("careless", careless)):
         scores(learner, stream).to_parquet(options.out / f"{name}.parquet")
         print(f"{name}: {options.out / name}.parquet")

@@ -6,9 +6,9 @@ an option that is declared here exists everywhere.
 """
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from holdfast.validation import Strict
@@ -27,37 +27,52 @@ class Settings(Strict):
     """
 
     epochs: Count | list[Count] = Field(
-        1, description="epochs per task, or a list with one number for each task"
+        1, description="Passes over the training examples of each task."
     )
-    steps: Count | None = Field(None, description="steps per task, instead of epochs")
-    batch_size: Positive = Field(64, description="new examples in a batch")
+    steps: Count | None = Field(
+        None, description="Optimizer steps per task. Replaces the number of epochs."
+    )
+    batch_size: Positive = Field(
+        64, description="New examples per batch, without those that a method adds from its memory."
+    )
     drop_last: bool = Field(
-        False, description="leave out the last batch of an epoch if it is smaller"
+        False, description="Leave out the last batch of an epoch if it is smaller than the others."
     )
     shuffle: bool = Field(
-        True, description="examples of a task come in random order, otherwise in their own"
+        True, description="Draw the examples of a task in random order, or keep their own order."
     )
-    renew_optimizer: bool = Field(False, description="make a new optimizer for every task")
+    renew_optimizer: bool = Field(
+        False, description="Start every task with a new optimizer, without momentum from before."
+    )
     schedule: Literal["constant", "cosine", "step"] = Field(
-        "constant", description="course of the learning rate over each task"
+        "constant", description="How the learning rate changes over each task."
     )
-    clip: float | None = Field(None, gt=0, description="largest norm of the gradient")
-    accumulate: Positive = Field(1, description="micro-batches per step")
+    clip: float | None = Field(
+        None,
+        gt=0,
+        description="Largest norm of the gradient; a longer one is shortened to it. "
+        "By default no gradient is shortened.",
+    )
+    accumulate: Positive = Field(
+        1, description="Parts that each batch is cut into, to save memory during a step."
+    )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="arithmetic of the forward pass"
+        "float32", description="Number format of the forward pass."
     )
     outputs: Literal["seen", "all", "current"] = Field(
-        "seen", description="outputs that compete in the loss (class scenario)"
+        "seen",
+        description="Outputs that compete in the loss in the class scenario: those of all tasks so "
+        "far, those of the whole stream, or those of the current task.",
     )
     groups: Literal["joint", "separate"] = Field(
         "joint",
-        description="new and stored examples go through the network in one forward pass or apart",
+        description="Whether new and stored examples share one forward pass or have one each.",
     )
 
     @model_validator(mode="before")
     @classmethod
     def _plain_numbers(cls, values: Any) -> Any:
-        """Integers of NumPy count as integers."""
+        """Accept the integers of NumPy as integers, which pydantic refuses."""
         if not isinstance(values, dict):
             return values
         return {name: _plain(value) for name, value in values.items()}
@@ -74,7 +89,10 @@ class Settings(Strict):
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.integer):
+    """Return a value, or the values of a list, with Python's own integers."""
+    # This recognises the integers of NumPy without loading it, which `holdfast --help` need not do.
+    # A bool is an `Integral` too, but it stays what it is.
+    if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [_plain(one) for one in value]

@@ -12,11 +12,12 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import METHODS, parse_method
 from holdfast.reports import summarise
 from holdfast.reports.growth import fitted_growth, growth
+from holdfast.results.storage import write_json, write_result
 from holdfast.runs.build import build_learner, build_stream
 from holdfast.runs.carry_out import run_all
 from holdfast.runs.config import DataConfig, RunConfig
 from holdfast.runs.execute import execute
-from holdfast.runs.folders import contents, finished, outdated, write_json
+from holdfast.runs.folders import contents, finished, outdated
 from holdfast.validation import validated
 
 
@@ -137,9 +138,9 @@ def test_evaluation_intervals_of_each_task():
         training={"steps": 6, "evaluate_every": [3, 2]},
         model={"hidden": [8]},
     )
-    found = execute(config, "x", None, "cpu")["curves"]
-    assert found["steps"] == [3, 6, 8, 10, 12]
-    assert len(found["zero_shot"]) == 2
+    curves = execute(config, "x", None, "cpu").curves
+    assert curves.steps == [3, 6, 8, 10, 12]
+    assert len(curves.zero_shot) == 2
     with pytest.raises(HoldfastError, match="lists 3 numbers for 2 tasks"):
         execute(
             config.model_copy(
@@ -296,19 +297,15 @@ def test_a_result_on_data_that_changed_since_is_not_used(tmp_path):
 
     config = validated(RunConfig, data={"name": "me/pets"})
     before, after = folder("before"), folder("after")
-    result = {
-        "format": 1,
-        "hash": config.hash,
-        "matrix": {"tasks": []},
-        "data": contents(config, before),
-    }
-    write_json(tmp_path / config.hash / "result.json", result)
+    result = execute(validated(RunConfig, training={"steps": 1}), "x", None, "cpu")
+    changes = {"hash": config.hash, "data_digests": contents(config, before)}
+    result = result.model_copy(update=changes)
+    write_result(tmp_path / config.hash / "result.json", result)
     assert finished(tmp_path, config)
     assert not outdated(tmp_path, config, before)
     assert outdated(tmp_path, config, after)
-    write_json(
-        tmp_path / config.hash / "result.json", {k: v for k, v in result.items() if k != "data"}
-    )
+    early = result.model_copy(update={"data_digests": None})
+    write_result(tmp_path / config.hash / "result.json", early)
     assert not outdated(tmp_path, config, after), "earlier versions kept no digest"
 
 

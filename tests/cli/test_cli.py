@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.bench.suites import load_suite, shipped
+from holdfast.cli.lists import parse_seeds
 from holdfast.cli.main import run_cli
-from holdfast.cli.runs import parse_seeds
 from holdfast.errors import HoldfastError
 from holdfast.runs.config import RunConfig
 from holdfast.validation import validated

@@ -61,7 +61,7 @@ def configured(method, scenario, *changes):
 def outcome(config):
     """The weights and every score of a run."""
     result = execute(config, "run", None, "cpu")
-    return result["weights"], json.dumps(result["matrix"])
+    return result.weights, json.dumps(result.matrix.to_json())
 
 
 def called(capsys, *arguments):

@@ -7,7 +7,6 @@ import torch
 from helpers import learner, stream
 from holdfast import HoldfastError
 from holdfast.methods import parse_method
-from holdfast.metrics import AccuracyMatrix
 from holdfast.metrics.detection import detection
 from holdfast.models import mlp
 from holdfast.streams import digits, permuted
@@ -108,9 +107,9 @@ def test_a_run_without_boundaries_reports_what_was_found():
         training={"boundaries": "page-hinkley", "epochs": 4, "lr": 0.05, "batch_size": 16},
     )
     result = execute(config, "x", None, "cpu")
-    assert result["detection"]["true"] == [360, 720]
-    assert len(result["detection"]["delays"]) == 2
-    matrix = AccuracyMatrix.from_json(result["matrix"])
+    assert result.detection.true == [360, 720]
+    assert len(result.detection.delays) == 2
+    matrix = result.matrix
     assert all(0 <= matrix.score(t, after=u) <= 1 for t in matrix.tasks for u in matrix.tasks)
 
 

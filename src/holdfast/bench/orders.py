@@ -14,8 +14,10 @@ from holdfast.metrics import AccuracyMatrix
 from holdfast.planning import Constraints, Outcome, Probe, order_value, read_probe
 from holdfast.planning.probe_files import FILE
 from holdfast.planning.schedulers import SCHEDULERS, usable
+from holdfast.results.file_names import RESULT
+from holdfast.results.storage import read_json, read_result, write_json
 from holdfast.runs.config import RunConfig, Seed
-from holdfast.runs.folders import read_json, read_result, run_folder, write_json
+from holdfast.runs.folders import run_folder
 from holdfast.runs.workers import over_workers
 from holdfast.validation import validated
 
@@ -164,10 +166,9 @@ def _transfer(
     for k in range(size):
         for i in range(size):
             if k != i:
-                path = run_folder(out, _pair_config(config, k, i, seed)) / "result.json"
-                with reading(f"result {path}", "a run of two tasks with a validation part"):
-                    m = AccuracyMatrix.from_json(read_result(path)["validation"])
-                    first, second = m.tasks
+                path = run_folder(out, _pair_config(config, k, i, seed)) / RESULT
+                m = _validation_of_pair(path)
+                first, second = m.tasks
                 after[i, k] = m.score(first, after=second)
                 alone[k, i] = m.score(first, after=first)
                 gained[k, i] = m.score(second, after=second)
@@ -195,7 +196,15 @@ def measure_signals(
     ]
     for _ in over_workers(_measure, waiting, jobs):
         pass
-    return {s: read_json(p) for s, p in files.items()}
+    return {s: _read_signals(p) for s, p in files.items()}
+
+
+def _read_signals(path: Path) -> dict[str, Any]:
+    """Read the signals of one seed."""
+    signals = read_json(path)
+    if not isinstance(signals, dict):
+        raise HoldfastError(f"{path} does not hold the signals of a probe; delete it and run again")
+    return signals
 
 
 def _measure(values: Mapping[str, Any], path: str, data_dir: str | None, device: str) -> None:
@@ -242,7 +251,7 @@ class Verifying:
                 tuple(self.found.names[k] for k in order),
                 order_value(c, order),
                 tuple(
-                    _final(run_folder(out, with_order(self.config, order, s)) / "result.json")
+                    _final(run_folder(out, with_order(self.config, order, s)) / RESULT)
                     for s in self.seeds
                 ),
                 scheduler,
@@ -308,8 +317,18 @@ def _orders(
     return planned + [(o, None) for o in random]
 
 
+def _validation_of_pair(path: Path) -> AccuracyMatrix:
+    """Read the validation scores of a run of two tasks."""
+    matrix = read_result(path).validation
+    if matrix is None or len(matrix.tasks) != 2:
+        raise HoldfastError(
+            f"{path} must be the result of a run of two tasks with validation examples; "
+            "delete it and run again"
+        )
+    return matrix
+
+
 def _final(path: Path) -> float:
     """The mean score over tasks after the last."""
-    with reading(f"result {path}", "a run"):
-        m = AccuracyMatrix.from_json(read_result(path)["matrix"])
+    m = read_result(path).matrix
     return float(np.mean([m.score(t, after=m.tasks[-1]) for t in m.tasks]))

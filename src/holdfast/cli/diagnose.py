@@ -7,8 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from holdfast.cli.given import note, on_line
-from holdfast.cli.runs import DataDir, Device
-from holdfast.cli.work import check_device
+from holdfast.cli.work import DataDir, Device, check_device
 from holdfast.errors import HoldfastError, one_of
 from holdfast.files import write_page
 

@@ -9,12 +9,14 @@ import typer
 from holdfast import __version__
 from holdfast.cli.advise import advise
 from holdfast.cli.border import at_border
+from holdfast.cli.bundles import InSections
 from holdfast.cli.diagnose import diagnose
 from holdfast.cli.gate import gate, leave_no_old_verdict
 from holdfast.cli.given import note, on_line
 from holdfast.cli.ledger import history, record
 from holdfast.cli.order import app as order
-from holdfast.cli.runs import Tolerance, bench, run
+from holdfast.cli.runs import bench, run
+from holdfast.cli.work import Tolerance
 from holdfast.errors import HoldfastError
 from holdfast.files import write_text
 
@@ -48,7 +50,7 @@ def _root(
     pass
 
 
-app.command()(run)
+app.command(cls=InSections)(run)
 app.command()(bench)
 
 

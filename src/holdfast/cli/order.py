@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfast.cli.given import note, on_line
-from holdfast.cli.runs import DataDir, Device, Every, Jobs, parse_seeds
-from holdfast.cli.work import Work, carry_out, workers
+from holdfast.cli.lists import parse_seeds
+from holdfast.cli.work import DataDir, Device, Every, Jobs, Work, carry_out, workers
 from holdfast.errors import HoldfastError
 from holdfast.files import write_page
 from holdfast.text import shown

@@ -1,272 +1,194 @@
-"""`holdfast run` and `holdfast bench`: from options to configs, carried out, shown and reported."""
+"""`holdfast run` and `holdfast bench`: make runs from options, carry them out, show the results."""
 
-import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli.bundles import options_of, with_bundles
 from holdfast.cli.given import note, on_line
+from holdfast.cli.lists import names_or_none, parse_seeds
+from holdfast.cli.settings import SETTINGS_OF_A_RUN
 from holdfast.cli.work import Work, carry_out_and_show
 from holdfast.errors import HoldfastError
 
-Seeds = Annotated[str | None, typer.Option(help="Seeds: 3, or 1,2,3, or 1-5.")]
-Jobs = Annotated[
-    int, typer.Option(min=0, help="Worker processes of one thread each; 0: one a core.")
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda or cuda:N.")]
-DataDir = Annotated[
-    str | None,
-    typer.Option(help="Folder of data sets in the hub's layout (default: HOLDFAST_DATA)."),
-]
+if TYPE_CHECKING:
+    from holdfast.bench.suites import Suite
+    from holdfast.runs.config import RunConfig
+
+SEEDS = typer.Option(help="Seeds, each of which makes a run: 3, or 1,2,3, or 1-5.")
+FOLDER = "Folder for results. Runs that are finished in it are skipped."
 Sweep = Annotated[
     list[str] | None,
     typer.Option(
-        help="Several values of a hyperparameter: strength=1,10,100. Given again: every combination."
+        help="Try several values of a hyperparameter, such as strength=1,10,100. Give the option "
+        "again to sweep a second one; every combination is run."
     ),
 ]
-Tolerance = Annotated[
-    float,
+SuiteName = Annotated[
+    str, typer.Argument(help="Name of a shipped suite (see --list), or path of a TOML file.")
+]
+Methods = Annotated[
+    str | None, typer.Option(help="Run only these methods, by label, such as FineTune,AGEM.")
+]
+Scenarios = Annotated[
+    str | None, typer.Option(help="Run only these scenarios, such as task,class.")
+]
+Validation = Annotated[
+    float | None,
     typer.Option(
-        min=0, help="Points of forgetting on validation data that a selection from a sweep accepts."
+        help="Share of the training examples to set aside for validation, which a --sweep needs "
+        "to select a value. By default it is that of the suite."
     ),
 ]
-Every = Annotated[
-    float,
-    typer.Option(
-        min=0, help="Seconds between checkpoints of a run; killed, it goes on from the newest."
-    ),
-]
-Keep = Annotated[
-    bool,
-    typer.Option(
-        "--keep-checkpoints", help="Keep the learner after every task, for holdfast diagnose."
-    ),
-]
-MOST_SEEDS = 100_000
-Out = Annotated[Path, typer.Option(help="Folder for results; finished runs in it are skipped.")]
+SuiteFolder = Annotated[Path | None, typer.Option(help=f"{FOLDER} [default: runs/SUITE]")]
+ListSuites = Annotated[bool, typer.Option("--list", help="List the shipped suites, and end.")]
 
 
-def parse_seeds(text: str) -> list[int]:
-    """`3`, `1,2,3` or `1-5` → seeds.
-
-    >>> parse_seeds("1-3,7")
-    [1, 2, 3, 7]
-    """
-    seeds: dict[int, None] = {}
-    for piece in text.split(","):
-        first, dash, last = (part.strip() for part in piece.partition("-"))
-        ends = (first, last) if dash else (first, first)
-        if not all(map(_is_whole, ends)) or not int(ends[0]) <= int(ends[1]):
-            raise HoldfastError(
-                f"seeds {text[:100]!r} cannot be read; expected 3, or 1,2,3, or 1-5"
-            )
-        if int(ends[1]) - int(ends[0]) >= MOST_SEEDS:
-            raise HoldfastError(f"seeds {text[:100]!r} are more than {MOST_SEEDS}; give fewer")
-        seeds |= dict.fromkeys(range(int(ends[0]), int(ends[1]) + 1))
-    return list(seeds)
-
-
-def _is_whole(text: str) -> bool:
-    """Whether a text is a whole number of at least 0, of a length that a setting can have."""
-    return text.isascii() and text.isdecimal() and len(text) <= 12
-
-
+@with_bundles(settings=SETTINGS_OF_A_RUN, work=options_of(Work, without="out"))
 def run(
     context: typer.Context,
-    data: Annotated[
-        str | None, typer.Option(help="Data set: digits, or a hub name such as ylecun/mnist.")
-    ] = None,
-    stream: Annotated[
-        str | None,
-        typer.Option(
-            help="How tasks are made: split, permuted, rotated, sequence, mixture, grouped."
-        ),
-    ] = None,
-    then: Annotated[
-        str | None,
-        typer.Option(help="Data sets after the first, one task each, for --stream sequence."),
-    ] = None,
-    tasks: Annotated[int | None, typer.Option(help="Number of tasks (5).")] = None,
-    sizes: Annotated[
-        str | None, typer.Option(help="Classes of each task, where they differ: 5,3,2.")
-    ] = None,
-    blurry: Annotated[
-        float | None,
-        typer.Option(help="Share of each task's training examples that moves to the other tasks."),
-    ] = None,
-    order: Annotated[
-        str | None,
-        typer.Option(
-            help="Classes of a split stream: sorted, seed, or a list such as 3,1,4 and so on."
-        ),
-    ] = None,
-    pieces: Annotated[
-        str | None,
-        typer.Option(help="Tasks of --stream mixture: NAME,NAME:rotate=90,NAME:permute=1."),
-    ] = None,
-    task_order: Annotated[
-        str | None, typer.Option(help="Numbers of the tasks that are learnt, in this order: 2,0,1.")
-    ] = None,
-    fraction: Annotated[
-        float | None, typer.Option(help="Share of the training examples used, of each class (1).")
-    ] = None,
-    validation: Annotated[
-        float | None, typer.Option(help="Share of the training examples set aside.")
-    ] = None,
-    examples: Annotated[
-        int | None,
-        typer.Option(help="Number of training examples used, as many of each class (all)."),
-    ] = None,
-    features: Annotated[
-        str | None, typer.Option(help="What texts become: hashed, tfidf-all-tasks.")
-    ] = None,
-    group_column: Annotated[
-        str | None,
-        typer.Option(help="Column that relates examples, which --validation keeps together."),
-    ] = None,
-    scenario: Annotated[str, typer.Option(help="task, domain or class.")] = "class",
-    method: Annotated[
-        str, typer.Option(help='What is added to plain training, such as "ER(500) + LwF()".')
-    ] = "FineTune",
-    model: Annotated[
-        str | None, typer.Option(help="mlp, convnet, resnet18, slim_resnet18.")
-    ] = None,
-    hidden: Annotated[str | None, typer.Option(help="Hidden layers of the MLP (256,256).")] = None,
-    head: Annotated[
-        str | None,
-        typer.Option(help="separate, masked, fixed, growing; auto follows the scenario."),
-    ] = None,
-    init: Annotated[
-        str | None, typer.Option(help="Initial weights of the MLP: default, xavier.")
-    ] = None,
-    frozen: Annotated[
-        bool | None,
-        typer.Option("--frozen", help="The backbone keeps its weights (NCM, SLDA, RanPAC)."),
-    ] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd, adam, adamw.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate (0.01).")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Momentum of SGD (0.9).")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Weight decay (0).")] = None,
-    epochs: Annotated[
-        str | None, typer.Option(help="Epochs a task (1), or one number a task: 1,10.")
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps a task, in place of epochs.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="New rows in a batch (64).")] = None,
-    drop_last: Annotated[
-        bool | None, typer.Option("--drop-last", help="Leave out an epoch's last, smaller batch.")
-    ] = None,
-    shuffle: Annotated[
-        bool | None,
-        typer.Option("--shuffle/--in-order", help="Examples in random order, or in their own."),
-    ] = None,
-    renew_optimizer: Annotated[
-        bool | None, typer.Option("--renew-optimizer", help="A new optimizer for every task.")
-    ] = None,
-    schedule: Annotated[
-        str | None, typer.Option(help="Learning rate over a task: constant, cosine, step.")
-    ] = None,
-    clip: Annotated[float | None, typer.Option(help="Largest gradient norm.")] = None,
-    accumulate: Annotated[int | None, typer.Option(help="Micro-batches a step (1).")] = None,
-    precision: Annotated[str | None, typer.Option(help="float32, bfloat16, float16.")] = None,
-    outputs: Annotated[
-        str | None,
-        typer.Option(help="Outputs that compete in the class scenario: seen, all, current."),
-    ] = None,
-    groups: Annotated[
-        str | None,
-        typer.Option(help="New and stored rows in one forward pass (joint) or separate ones."),
-    ] = None,
-    boundaries: Annotated[
-        str | None,
-        typer.Option(
-            help="Announced (known), never, or declared by adwin or page-hinkley (domain scenario)."
-        ),
-    ] = None,
-    evaluate_every: Annotated[
-        str | None,
-        typer.Option(help="Steps between evaluations during training; or one number a task."),
-    ] = None,
+    settings: dict[str, object],
     sweep: Sweep = None,
-    tolerance: Tolerance = 5.0,
-    seeds: Seeds = "0",
-    jobs: Jobs = 1,
-    device: Device = "cpu",
-    data_dir: DataDir = None,
-    checkpoint_every: Every = 30.0,
-    keep_checkpoints: Keep = False,
-    out: Out = Path("runs/run"),
+    seeds: Annotated[str, SEEDS] = "0",
+    *,
+    work: Work,
+    out: Annotated[Path, typer.Option(help=FOLDER)] = Path("runs/run"),
 ) -> None:
     """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
+    from holdfast.bench.sweep import distinct_runs, parse_sweep, swept
     from holdfast.runs.config import RunConfig
     from holdfast.validation import validated
 
-    values = {
-        "data": _given(
-            name=data,
-            stream=stream,
-            then=then and [n.strip() for n in then.split(",")],
-            tasks=tasks,
-            sizes=_integers("sizes", sizes),
-            blurry=blurry,
-            order=_order(order),
-            pieces=_names(pieces),
-            task_order=_integers(
-                "task-order", task_order, "numbers of tasks such as 2,0,1", least=0
-            ),
-            fraction=fraction,
-            validation=validation,
-            features=features,
-            group_column=group_column,
-            examples=examples,
-        ),
-        "model": _given(
-            name=model, hidden=_integers("hidden", hidden), head=head, init=init, frozen=frozen
-        ),
-        "training": _given(
-            optimizer=optimizer,
-            lr=lr,
-            momentum=momentum,
-            weight_decay=weight_decay,
-            epochs=_one_or_each("epochs", epochs),
-            steps=steps,
-            batch_size=batch_size,
-            drop_last=drop_last,
-            shuffle=shuffle,
-            renew_optimizer=renew_optimizer,
-            schedule=schedule,
-            clip=clip,
-            accumulate=accumulate,
-            precision=precision,
-            outputs=outputs,
-            groups=groups,
-            boundaries=boundaries,
-            evaluate_every=_one_or_each("evaluate-every", evaluate_every),
-        ),
-        "scenario": scenario,
-        "method": method,
-    }
-    from holdfast.bench.sweep import distinct_runs, parse_sweep, swept
+    configs = [validated(RunConfig, **settings, seed=seed) for seed in parse_seeds(seeds)]
+    sweeps = [parse_sweep(text) for text in sweep or ()]
+    runs = distinct_runs([pair for config in configs for pair in swept(config, sweeps)])
+    check_settings(context, [config for _, config in runs], bool(sweeps))
+    method = settings.get("method", RunConfig.model_fields["method"].default)
+    title = f"{method}, {configs[0].scenario} scenario"
+    carry_out_and_show(runs, replace(work, out=out), title, "", matrix=True)
+
+
+@with_bundles(work=options_of(Work, without="out", jobs=0))
+def bench(
+    context: typer.Context,
+    suite: SuiteName = "",
+    methods: Methods = None,
+    scenarios: Scenarios = None,
+    seeds: Annotated[str | None, SEEDS] = None,
+    sweep: Sweep = None,
+    validation: Validation = None,
+    *,
+    work: Work,
+    out: SuiteFolder = None,
+    list_: ListSuites = False,
+) -> None:
+    """Run a suite of methods over scenarios and seeds; print the table and write an HTML report."""
+    if list_ or not suite:
+        list_suites(context)
+        return
+    chosen = choose_from_suite(suite, methods, scenarios, seeds, validation)
+    runs = runs_of_suite(context, chosen, sweep or ())
+    work = replace(work, out=out or work.out / chosen.name)
+    carry_out_and_show(runs, work, chosen.name, chosen.description)
+
+
+def list_suites(context: typer.Context) -> None:
+    """Print the shipped suites.
+
+    Raises:
+        HoldfastError: The user also gave an option, which the list has no use for.
+    """
+    from holdfast.bench.suites import load_suite, shipped
+
+    without_effect = [name for name in context.params if name not in ("suite", "list_")]
+    others = on_line(context, *without_effect)
+    if others:
+        raise HoldfastError(
+            f"{others[0]} has no effect on the list of suites; to run one, give its name, "
+            f"such as holdfast bench demo {others[0]} …, without --list"
+        )
+    for name in shipped():
+        print(f"{name:20} {load_suite(name).description}")
+
+
+def choose_from_suite(
+    name: str,
+    methods: str | None,
+    scenarios: str | None,
+    seeds: str | None,
+    validation: float | None,
+) -> "Suite":
+    """Load a suite and change what the options of `holdfast bench` change.
+
+    Args:
+        name: The name of a shipped suite, or the path of a TOML file.
+        methods: The labels of the methods to keep. None: all.
+        scenarios: The scenarios to keep. None: all.
+        seeds: The seeds. None: those of the suite.
+        validation: The share of the training examples to set aside. None: that of the suite.
+
+    Raises:
+        HoldfastError: There is no such suite, it has settings without effect, or an option names
+            what the suite does not have.
+    """
+    from holdfast.bench.suites import load_suite
+    from holdfast.runs.config import DataConfig
+    from holdfast.runs.options import refuse_idle
+    from holdfast.validation import validated
+
+    suite = load_suite(name)
+    # The suite is judged as its author wrote it: a setting may be used by a method that is left out.
+    refuse_idle([config for _, config in suite.runs()])
+    if seeds is not None:
+        suite = suite.model_copy(update={"seeds": parse_seeds(seeds)})
+    suite = suite.only_these(names_or_none(methods), names_or_none(scenarios))
+    if validation is not None:
+        settings = suite.data.model_dump(exclude_unset=True) | {"validation": validation}
+        suite = suite.model_copy(update={"data": validated(DataConfig, **settings)})
+    return suite
+
+
+def runs_of_suite(
+    context: typer.Context, suite: "Suite", sweep: Sequence[str]
+) -> list[tuple[str, "RunConfig"]]:
+    """Make the runs of a suite over the values of sweeps, and refuse what has no effect in any."""
+    from holdfast.bench.sweep import parse_sweep, sweep_suite, swept_names
     from holdfast.runs.options import refuse_idle
 
-    configs = [
-        validated(RunConfig, **values, seed=seed)
-        for seed in parse_seeds("0" if seeds is None else seeds)
-    ]
-    sweeps = [parse_sweep(s) for s in sweep or ()]
-    runs = distinct_runs([pair for c in configs for pair in swept(c, sweeps)])
-    refuse_idle([c for _, c in runs])
-    _name_idle(context, [c for _, c in runs], bool(sweeps))
-    work = Work(out, jobs, device, data_dir, checkpoint_every, tolerance / 100, keep_checkpoints)
-    carry_out_and_show(runs, work, f"{method}, {scenario} scenario", "", matrix=True)
+    sweeps = [parse_sweep(text) for text in sweep]
+    runs = sweep_suite(suite, sweeps)
+    configs = [config for _, config in runs]
+    # The settings of the suite itself are judged already.
+    refuse_idle(configs, swept_names(runs, sweeps))
+    note_idle_options(context, configs, bool(sweeps))
+    return runs
 
 
-def _name_idle(context: typer.Context, configs: Sequence[Any], sweeps: bool) -> None:
-    """Refuse or name the options of the command itself that its runs cannot use."""
+def check_settings(context: typer.Context, configs: Sequence["RunConfig"], sweeps: bool) -> None:
+    """Refuse settings that no run can use, and name options of the command without effect."""
+    from holdfast.runs.options import refuse_idle
+
+    refuse_idle(configs)
+    note_idle_options(context, configs, sweeps)
+
+
+def note_idle_options(context: typer.Context, configs: Sequence["RunConfig"], sweeps: bool) -> None:
+    """Refuse or name the options of the command itself that its runs cannot use.
+
+    Args:
+        context: The context of the command.
+        configs: The settings of its runs.
+        sweeps: Whether some setting is swept.
+
+    Raises:
+        HoldfastError: The learners are to be kept, but no run can keep one.
+    """
     from holdfast.runs.options import notes
 
-    announced = [c for c in configs if c.training.boundaries == "known"]
+    announced = any(config.training.boundaries == "known" for config in configs)
     if on_line(context, "keep_checkpoints") and not announced:
         raise HoldfastError(
             "--keep-checkpoints keeps the learner at task boundaries, and with "
@@ -275,7 +197,7 @@ def _name_idle(context: typer.Context, configs: Sequence[Any], sweeps: bool) -> 
     lines = notes(configs)
     if on_line(context, "checkpoint_every") and not announced:
         lines.append("--checkpoint-every has no effect with unannounced boundaries")
-    validation = any(c.data.validation for c in configs)
+    validation = any(config.data.validation for config in configs)
     if on_line(context, "tolerance") and not (sweeps and validation):
         lines.append(
             "--tolerance has no effect: it is for selections from a --sweep with --validation"
@@ -288,115 +210,3 @@ def _name_idle(context: typer.Context, configs: Sequence[Any], sweeps: bool) -> 
     if on_line(context, "data_dir") and all(c.data.sets == {"digits"} for c in configs):
         lines.append("--data-dir has no effect: digits comes with the package")
     note(lines)
-
-
-def _given(**values: Any) -> dict[str, Any]:
-    return {k: v for k, v in values.items() if v is not None}
-
-
-def _one_or_each(name: str, text: str | None) -> int | list[int] | None:
-    """`5` → 5, `1,10` → one number a task."""
-    if text is None:
-        return None
-    pieces = [p.strip() for p in text.split(",")]
-    if not all(map(_is_whole, pieces)):
-        raise HoldfastError(
-            f"{name} {text[:100]!r} cannot be read; expected a whole number, or one a task such as 1,10"
-        )
-    return int(pieces[0]) if len(pieces) == 1 else [int(p) for p in pieces]
-
-
-def _order(text: str | None) -> str | list[int | str] | None:
-    """`sorted`, `seed`, or the classes one by one."""
-    if text in (None, "sorted", "seed"):
-        return text
-    classes = [v.strip() for v in text.split(",")]
-    return [int(v) if _is_whole(v.removeprefix("-")) else v for v in classes]
-
-
-def _names(text: str | None) -> list[str] | None:
-    """Names between commas; those inside parentheses belong to a name.
-
-    >>> _names("ER(500), EWC(1, gamma=0.9)")
-    ['ER(500)', 'EWC(1, gamma=0.9)']
-    """
-    return (
-        None if text is None else [n.strip() for n in re.split(r",(?![^()]*\))", text) if n.strip()]
-    )
-
-
-def _integers(
-    name: str, text: str | None, expected: str = "sizes such as 256,256", least: int = 1
-) -> list[int] | None:
-    if text is None:
-        return None
-    pieces = [p.strip() for p in text.split(",") if p.strip()]
-    if bool(text) != bool(pieces) or not all(_is_whole(p) and int(p) >= least for p in pieces):
-        raise HoldfastError(f"{name} {text[:100]!r} cannot be read; expected {expected}")
-    return [int(p) for p in pieces]
-
-
-def bench(
-    context: typer.Context,
-    suite: Annotated[str, typer.Argument(help="A shipped suite (see --list) or a TOML file.")] = "",
-    methods: Annotated[
-        str | None, typer.Option(help="Only these methods, by their labels: FineTune,AGEM.")
-    ] = None,
-    scenarios: Annotated[str | None, typer.Option(help="Only these scenarios: task,class.")] = None,
-    seeds: Seeds = None,
-    jobs: Jobs = 0,
-    device: Device = "cpu",
-    data_dir: DataDir = None,
-    sweep: Sweep = None,
-    validation: Annotated[
-        float | None,
-        typer.Option(help="Share of training examples set aside, for selections from a sweep."),
-    ] = None,
-    tolerance: Tolerance = 5.0,
-    checkpoint_every: Every = 30.0,
-    keep_checkpoints: Keep = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for results (runs/SUITE); finished runs in it are skipped."),
-    ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the shipped suites.")] = False,
-) -> None:
-    """Run a suite of methods over scenarios and seeds; print the table and write an HTML report."""
-    from holdfast.bench.suites import load_suite, shipped
-    from holdfast.bench.sweep import parse_sweep, sweep_suite, swept_names
-    from holdfast.runs.config import DataConfig
-    from holdfast.runs.options import refuse_idle
-    from holdfast.validation import validated
-
-    others = on_line(context, *(p for p in context.params if p not in ("suite", "list_")))
-    if others and (list_ or not suite):
-        raise HoldfastError(
-            f"{others[0]} has no effect on the list of suites; to run one, give its name, "
-            f"such as holdfast bench demo {others[0]} …, without --list"
-        )
-    if list_ or not suite:
-        for name in shipped():
-            print(f"{name:20} {load_suite(name).description}")
-        return
-    loaded = load_suite(suite)
-    refuse_idle([c for _, c in loaded.runs()])
-    if seeds is not None:
-        loaded = loaded.model_copy(update={"seeds": parse_seeds(seeds)})
-    loaded = loaded.only_these(_names(methods), _names(scenarios))
-    if validation is not None:
-        data = loaded.data.model_dump(exclude_unset=True) | {"validation": validation}
-        loaded = loaded.model_copy(update={"data": validated(DataConfig, **data)})
-    work = Work(
-        out or Path("runs") / loaded.name,
-        jobs,
-        device,
-        data_dir,
-        checkpoint_every,
-        tolerance / 100,
-        keep_checkpoints,
-    )
-    sweeps = [parse_sweep(s) for s in sweep or ()]
-    runs = sweep_suite(loaded, sweeps)
-    refuse_idle([c for _, c in runs], swept_names(runs, sweeps))
-    _name_idle(context, [c for _, c in runs], bool(sweeps))
-    carry_out_and_show(runs, work, loaded.name, loaded.description)

@@ -1,90 +1,198 @@
-"""What `run`, `bench` and `order` do with runs: carry them out, keep what is finished, show tables and write the report."""
+"""What `run`, `bench` and `order` do with runs: carry them out, show tables, write the report."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from holdfast.cli.border import Terminated
 from holdfast.cli.given import note
 from holdfast.errors import HoldfastError
 
-GO_ON = "The same command goes on with the rest."
+if TYPE_CHECKING:
+    from holdfast.reports.results import Group
+    from holdfast.runs.config import RunConfig
+
+AGAIN = "Give the same command again to finish the rest."
+Jobs = Annotated[
+    int,
+    typer.Option(min=0, help="Worker processes, each with one thread. 0: one per core."),
+]
+Device = Annotated[str, typer.Option(help="Device to train on: cpu, cuda or cuda:N.")]
+DataDir = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of data sets in the layout of the hub. "
+        "By default it is that of the environment variable HOLDFAST_DATA."
+    ),
+]
+Every = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Seconds between checkpoints of a run. A run that was killed continues from the "
+        "newest one.",
+    ),
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        help="Forgetting on validation data that a selection from a sweep accepts, in points.",
+    ),
+]
+Keep = Annotated[
+    bool,
+    typer.Option(
+        "--keep-checkpoints", help="Keep the learner after every task, for `holdfast diagnose`."
+    ),
+]
 
 
 @dataclass(frozen=True)
 class Work:
-    """Where and how runs are carried out."""
+    """Where and how runs are carried out. Each field but the first is an option of the command.
 
-    out: Path
-    jobs: int
-    device: str
-    data_dir: str | None
-    checkpoint_every: float
-    tolerance: float = 0.05  # largest forgetting that a selection accepts
-    keep: bool = False  # the learner after every task
+    Args:
+        out: The folder for results.
+        jobs: The number of worker processes. 0: one per core.
+        device: The device to train on.
+        data_dir: The folder of data sets. None: that of the environment.
+        checkpoint_every: The time between checkpoints, in seconds.
+        tolerance: The most forgetting that a selection from a sweep accepts, in points.
+        keep_checkpoints: Whether the learner is kept after every task.
+    """
+
+    out: Path = Path("runs")
+    jobs: Jobs = 1
+    device: Device = "cpu"
+    data_dir: DataDir = None
+    checkpoint_every: Every = 30.0
+    tolerance: Tolerance = 5.0
+    keep_checkpoints: Keep = False
 
 
-def carry_out(runs: Sequence[tuple[str, Any]], work: Work) -> None:
-    """Runs what is not finished, with progress; an interruption says what is kept."""
+def carry_out(runs: Sequence[tuple[str, "RunConfig"]], work: Work) -> None:
+    """Run what is not finished, and show progress.
+
+    Args:
+        runs: The label and the settings of each run.
+        work: Where and how they are carried out.
+
+    Raises:
+        HoldfastError: The device cannot be used, or a run failed. The others are finished first.
+        KeyboardInterrupt: The user interrupted the command. A message says what is kept.
+    """
     from holdfast.cli.progress import follow
     from holdfast.runs.carry_out import run_all
     from holdfast.runs.folders import finished, outdated
 
     check_device(work.device)
-    there, total = [c for _, c in runs if finished(work.out, c, work.keep)], len(runs)
-    other = sum(outdated(work.out, c, work.data_dir) for c in there)
-    if other:
-        note([f"the data have changed since {other} of the runs finished; these are trained again"])
-    done = len(there) - other
-    options: dict[str, Any] = {
-        "jobs": min(workers(work.jobs), max(total - done, 1)),
-        "data_dir": work.data_dir,
-        "device": work.device,
-    }
-    options |= {"checkpoint_every": work.checkpoint_every, "keep": work.keep}
+    there = [c for _, c in runs if finished(work.out, c, work.keep_checkpoints)]
+    changed = sum(outdated(work.out, config, work.data_dir) for config in there)
+    if changed:
+        note([f"the data changed after {changed} of the runs finished; these are trained again"])
+    done = len(there) - changed
+
+    def start(tell: Callable[[str, float, int], None]) -> Iterable[tuple[str, "RunConfig", float]]:
+        return run_all(
+            runs,
+            work.out,
+            # More workers than runs would only be started and ended.
+            jobs=min(workers(work.jobs), max(len(runs) - done, 1)),
+            data_dir=work.data_dir,
+            device=work.device,
+            tell=tell,
+            checkpoint_every=work.checkpoint_every,
+            keep=work.keep_checkpoints,
+        )
+
     try:
-        follow(lambda tell: run_all(runs, work.out, **options, tell=tell), total, done)
+        follow(start, len(runs), done)
     except (KeyboardInterrupt, Terminated) as stopped:
-        kept = sum(finished(work.out, c) for _, c in runs)
+        kept = sum(finished(work.out, config) for _, config in runs)
         how = "ended by SIGTERM" if isinstance(stopped, Terminated) else "interrupted"
         print(
-            f"\nholdfast: {how}; {kept} of {total} runs are finished and kept in {work.out}. {GO_ON}",
+            f"\nholdfast: {how}; {kept} of {len(runs)} runs are finished and kept in {work.out}. "
+            f"{AGAIN}",
             file=sys.stderr,
         )
         raise
 
 
 def workers(jobs: int) -> int:
-    """Worker processes: those asked for, or one a core."""
-    import os
-
+    """Give the number of worker processes: as many as asked for, or one per core for 0."""
     return jobs or os.cpu_count() or 1
 
 
 def carry_out_and_show(
-    runs: list[tuple[str, Any]], work: Work, title: str, description: str, matrix: bool = False
+    runs: Sequence[tuple[str, "RunConfig"]],
+    work: Work,
+    title: str,
+    description: str,
+    matrix: bool = False,
 ) -> None:
-    """Runs what is not finished, then shows the table and writes the report."""
-    from holdfast.reports import find_sweeps, select, summarise, write_report
-    from holdfast.reports.results import read_result
-    from holdfast.runs.folders import finished, run_folder
+    """Run what is not finished, show the tables, and write the report.
 
-    out, failed = work.out, None
+    If a run fails, the tables and the report of the finished ones come first.
+
+    Args:
+        runs: The label and the settings of each run.
+        work: Where and how they are carried out.
+        title: The title of the report.
+        description: What the report says below its title.
+        matrix: Whether the accuracy matrix of the first method is shown.
+
+    Raises:
+        HoldfastError: A run failed, or the report could not be written.
+    """
+    from holdfast.reports import summarise, write_report
+    from holdfast.runs.folders import finished
+
+    failed = None
     try:
         carry_out(runs, work)
     except HoldfastError as error:
-        failed = error  # what is finished is shown first
-    labels = {config.hash: label for label, config in runs}
-    there = [config for _, config in runs if failed is None or finished(out, config)]
-    if failed is not None and not there:
-        raise failed
-    results = [
-        read_result(run_folder(out, config) / "result.json") | {"label": labels[config.hash]}
-        for config in there
-    ]
+        failed = error
+    if failed is not None:
+        runs = [(label, config) for label, config in runs if finished(work.out, config)]
+        if not runs:
+            raise failed
+    results = _results_of(runs, work.out)
     groups = summarise(results)
+    _show(groups, results, matrix)
+    _show_selections(groups, work.tolerance / 100)
+    page = work.out / "report.html"
+    try:
+        write_report(groups, page, title, description, work.tolerance / 100)
+    except HoldfastError as error:
+        # The failed run matters more to the user than the report that could not be written.
+        raise failed or error from None
+    print(f"\nresults: {work.out}\nreport:  {page}")
+    if failed is not None:
+        raise failed
+
+
+def _results_of(runs: Sequence[tuple[str, "RunConfig"]], out: Path) -> list[dict[str, Any]]:
+    """Read the results of finished runs, each under the label that it has now."""
+    from holdfast.reports.results import read_result
+    from holdfast.runs.folders import run_folder
+
+    # Runs of the same settings share a folder, whose file has the label of the run that wrote it.
+    labels = {config.hash: label for label, config in runs}
+    results = []
+    for _, config in runs:
+        result = read_result(run_folder(out, config) / "result.json")
+        results.append(result | {"label": labels[config.hash]})
+    return results
+
+
+def _show(groups: Sequence["Group"], results: Sequence[dict[str, Any]], matrix: bool) -> None:
+    """Print the tables of finished runs."""
     from holdfast.cli.tables import print_detection, print_groups, print_growth, print_matrix
 
     print_groups(groups)
@@ -92,29 +200,36 @@ def carry_out_and_show(
     print_growth(groups)
     if matrix:
         print_matrix(groups[0])
+
+
+def _show_selections(groups: Sequence["Group"], tolerance: float) -> None:
+    """Print which value of each sweep is selected on validation data."""
+    from holdfast.reports import find_sweeps, select
+
     for sweep in find_sweeps(groups):
-        chosen = select(sweep, work.tolerance)
-        print(
-            f"selected: {chosen.sentence()}"
-            if chosen
-            else f"no selection for {sweep.method}: no validation data; add --validation 0.1"
-        )
-    try:
-        report_path = write_report(groups, out / "report.html", title, description, work.tolerance)
-    except HoldfastError as error:
-        raise failed or error from None
-    print(f"\nresults: {out}\nreport:  {report_path}")
-    if failed is not None:
-        raise failed
+        selection = select(sweep, tolerance)
+        if selection is None:
+            print(f"no selection for {sweep.method}: no validation data; add --validation 0.1")
+        else:
+            print(f"selected: {selection.sentence()}")
 
 
 def check_device(device: str) -> None:
-    """Refuses a device that torch cannot use."""
+    """Refuse a device that PyTorch cannot use.
+
+    Args:
+        device: The name of the device, such as "cuda:0".
+
+    Raises:
+        HoldfastError: PyTorch does not know the device, or the machine does not have it.
+    """
     import torch
 
     try:
-        torch.zeros(1, device=device).cpu()  # what the device "meta" can't do: it holds no values
+        # The device "meta" can make a tensor, but it holds no values to copy.
+        torch.zeros(1, device=device).cpu()
     except (RuntimeError, AssertionError) as error:
         raise HoldfastError(
-            f"device {device!r} cannot be used: {str(error).splitlines()[0]}; expected cpu, or cuda where there is one"
+            f"device {device!r} cannot be used: {str(error).splitlines()[0]}; "
+            "expected cpu, or cuda if this machine has a GPU"
         ) from None

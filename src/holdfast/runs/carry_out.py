@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from holdfast.errors import HoldfastError
+from holdfast.results.file_names import RESULT, SETTINGS
+from holdfast.results.storage import write_json, write_result
 from holdfast.runs.config import RunConfig
 from holdfast.runs.execute import CHECKPOINT_EVERY, Tell, execute
-from holdfast.runs.folders import check_writable, finished, outdated, run_folder, write_json
+from holdfast.runs.folders import check_writable, finished, outdated, run_folder
 from holdfast.runs.workers import over_workers
 from holdfast.validation import validated
 
@@ -49,18 +51,18 @@ def _worker(
     _settle_process()
     config = validated(RunConfig, **values)
     folder = run_folder(Path(out), config)
-    about = folder / "config.json"  # of a run that is not finished; the result has it too
+    about = folder / SETTINGS
     try:
         write_json(about, config.plain())
         result = execute(config, label, data_dir, device, tell, folder, checkpoint_every, keep)
-        write_json(folder / "result.json", result)
+        write_result(folder / RESULT, result)
     except HoldfastError as error:
         return label, config, str(error)
     finally:
         torch.set_flush_denormal(False)  # where the run was in the caller's own process
     Checkpoints(folder).clear()
     about.unlink(missing_ok=True)
-    return label, config, sum(result["cost"]["seconds"].values())
+    return label, config, result.cost.seconds.total
 
 
 def run_all(

@@ -1,28 +1,33 @@
-"""What defines a run: validated, hashable, the same in TOML, JSON and on the command line."""
+"""What defines a run: validated, hashable, the same in TOML, JSON and on the command line.
+
+`RunConfig` is the one declaration of every setting: its name, type, bounds, default and meaning. The
+options of `holdfast run` are generated from it, so a new setting needs no other list than this one.
+"""
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    Field,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from holdfast.errors import HoldfastError
 from holdfast.settings import MOST, Positive, Settings
 from holdfast.validation import Strict
 
-STREAMS = 2  # version of how validation examples are drawn and how texts become features
-ADDED = ("features", "group_column")  # settings of the data that earlier versions did not have
-IMAGES = (  # data sets without texts, whose streams are the same in all versions
+# Version of how validation examples are drawn and how texts become features.
+STREAMS = 2
+# Settings of the data that earlier versions did not have.
+ADDED = ("features", "group_column")
+# Data sets without texts. Their streams are the same in all versions.
+IMAGES = (
     "digits",
     "ylecun/mnist",
     "zalando-datasets/fashion_mnist",
     "uoft-cs/cifar10",
     "uoft-cs/cifar100",
 )
+# Libraries that take a seed accept 32 bits.
 LARGEST_SEED = 2**32 - 1
 Scenario = Literal["task", "domain", "class"]
 Whole = Annotated[int, Field(ge=0, le=MOST)]
@@ -30,176 +35,257 @@ Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 
 class DataConfig(Strict):
-    """Which examples, and how they become tasks."""
+    """Which examples a run trains on, and how they become tasks.
+
+    Example:
+        >>> DataConfig(stream="sequence", then=["ylecun/mnist"]).tasks
+        2
+    """
 
     name: str = Field(
-        "digits", description="data set: digits, or a hub name found under --data-dir"
+        "digits",
+        description="Data set: digits, which comes with the package, or a name of the Hugging Face "
+        "hub, such as ylecun/mnist, whose files are in --data-dir.",
     )
     stream: Literal["split", "permuted", "rotated", "sequence", "mixture", "grouped"] = Field(
-        "split", description="how tasks are made"
+        "split", description="How the data set becomes tasks."
     )
     pieces: list[str] = Field(
-        [], description="tasks of a mixture: NAME, NAME:rotate=DEGREES or NAME:permute=SEED"
+        [],
+        description="Tasks of a mixture. Each is a data set as it is, turned by an angle in "
+        "degrees, or with its pixels permuted by a seed.",
     )
     task_order: list[Whole] = Field(
         [],
-        description="numbers of the tasks that are learnt, in this order (default: all, in their own)",
+        description="Numbers of the tasks to learn, in this order. "
+        "By default all tasks are learned in their own order.",
     )
     then: list[str] = Field(
-        [], description="data sets after the first, one task each (stream sequence)"
+        [],
+        description="Data sets after the first one, for --stream sequence. Each becomes one task.",
     )
-    tasks: int = Field(5, ge=1, le=100_000, description="number of tasks")
+    tasks: int = Field(5, ge=1, le=100_000, description="Number of tasks.")
     sizes: list[Positive] = Field(
-        [], description="classes of each task of a split stream, where they differ"
+        [],
+        description="Number of classes of each task of a split stream, if the tasks differ. "
+        "By default all tasks have as many.",
     )
     blurry: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="share of each task's training examples that moves to the other tasks",
+        description="Share of each task's training examples that moves to the other tasks, from 0 "
+        "up to 1.",
     )
     order: Literal["sorted", "seed"] | list[str | int] = Field(
-        "sorted", description="classes sorted, shuffled by the run's seed, or listed"
+        "sorted",
+        description="Order of the classes of a split stream. With seed, each seed shuffles them.",
     )
     examples: Positive | None = Field(
-        None, description="number of training examples used, as many of each class (default: all)"
+        None,
+        description="Number of training examples to use, as many of each class. "
+        "By default all are used.",
     )
     fraction: float = Field(
-        1.0, gt=0, le=1, description="share of the training examples used, of each class"
+        1.0, gt=0, le=1, description="Share of the training examples of each class to use."
     )
     validation: float = Field(
-        0.0, ge=0, lt=1, description="share of the training examples set aside for validation"
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the training examples to set aside for validation, which a --sweep "
+        "needs to select a value.",
     )
     features: Literal["hashed", "tfidf-all-tasks"] = Field(
         "hashed",
-        description="what texts become: hashed pieces of words, or TF-IDF that was fitted on all tasks",
+        description="What texts become: hashed pieces of words, or TF-IDF weights that were fitted "
+        "on the texts of all tasks.",
     )
     group_column: str | None = Field(
         None,
-        description="column that relates examples (a user, say), which validation then keeps together",
+        description="Column that says which examples belong together, such as those of one user. "
+        "They are set aside for validation together or not at all.",
     )
 
     @property
     def sets(self) -> set[str]:
-        """Names of the data sets that are read."""
+        """The names of the data sets that are read."""
         if self.stream == "mixture":
             return {piece.partition(":")[0] for piece in self.pieces}
         return {self.name, *self.then}
 
     @property
     def versioned(self) -> bool:
-        """Whether its stream depends on `STREAMS`: it has validation examples, or may have texts."""
+        """Whether the stream depends on `STREAMS`: it has validation examples, or may have texts."""
         return self.validation > 0 or not self.sets <= set(IMAGES)
 
     @model_validator(mode="before")
     @classmethod
-    def _one_task_a_set(cls, values: Any) -> Any:
+    def _one_task_per_entry(cls, values: Any) -> Any:
+        """Take the number of tasks from the list that makes them, and refuse another number."""
         if not isinstance(values, dict):
             return values
-        lists = {k: values.get(k) or [] for k in ("sizes", "pieces", "then")}
-        if not all(isinstance(v, list | tuple) for v in lists.values()):
-            return values  # the fields' own checks say what is wrong
-        for key, stream, things in (
-            ("pieces", "mixture", "tasks of a mixture"),
-            ("then", "sequence", "data sets after the first of a sequence"),
-        ):
-            if (values.get("stream") == stream) != bool(lists[key]):
+        lists = {}
+        for key in ("sizes", "pieces", "then"):
+            lists[key] = values.get(key) or []
+            if not isinstance(lists[key], list | tuple):
+                # The check of the field itself says what is wrong.
+                return values
+        _refuse_list_of_other_stream(values.get("stream"), lists)
+        for key, entries in lists.items():
+            if not entries:
+                continue
+            # The first data set of a sequence is a task as well.
+            tasks = len(entries) + (key == "then")
+            if values.get("tasks", tasks) != tasks:
                 raise HoldfastError(
-                    f"data.{key} lists the {things}; give stream={stream!r} and {key} together"
+                    f"data.{key} makes {tasks} tasks, but data.tasks is {values['tasks']}; "
+                    "leave data.tasks out"
                 )
-        listed = {
-            "sizes": len(lists["sizes"]),
-            "pieces": len(lists["pieces"]),
-            "then": len(lists["then"]) + 1 if lists["then"] else 0,
-        }
-        for key, tasks in listed.items():
-            if tasks and values.get("tasks", tasks) != tasks:
-                raise HoldfastError(
-                    f"data.{key} makes {tasks} tasks, but data.tasks is {values['tasks']}; leave data.tasks out"
-                )
-            if tasks:
-                values = values | {"tasks": tasks}
+            values = values | {"tasks": tasks}
         return values
 
 
+def _refuse_list_of_other_stream(stream: object, lists: Mapping[str, object]) -> None:
+    """Raise an error if a list and the kind of stream that it is for are not given together."""
+    for key, its_stream, entries in (
+        ("pieces", "mixture", "tasks of a mixture"),
+        ("then", "sequence", "data sets after the first of a sequence"),
+    ):
+        if (stream == its_stream) != bool(lists[key]):
+            raise HoldfastError(
+                f"data.{key} lists the {entries}; give stream={its_stream!r} and {key} together"
+            )
+
+
 class ModelConfig(Strict):
-    """Which network."""
+    """Which network a run trains.
+
+    Example:
+        >>> ModelConfig(hidden=[100]).name
+        'mlp'
+    """
 
     name: Literal["mlp", "convnet", "resnet18", "slim_resnet18"] = Field(
-        "mlp", description="network"
+        "mlp", description="Network to train."
     )
-    hidden: list[Positive] = Field([256, 256], description="hidden layers of the MLP")
-    init: Literal["default", "xavier"] = Field("default", description="initial weights of the MLP")
+    hidden: list[Positive] = Field(
+        [256, 256], description="Number of units of each hidden layer of the MLP."
+    )
+    init: Literal["default", "xavier"] = Field(
+        "default",
+        description="How the weights of the MLP are drawn: as PyTorch does, or by Xavier's rule.",
+    )
     head: Literal["auto", "separate", "masked", "fixed", "growing"] = Field(
-        "auto", description="output layer; auto follows the scenario"
+        "auto", description="Output layer. With auto, it follows from the scenario."
     )
     frozen: bool = Field(
-        False, description="the backbone keeps its weights (for NCM, SLDA, RanPAC)"
+        False,
+        description="Keep the weights below the output layer as they are, for NCM, SLDA and RanPAC.",
     )
 
 
 class TrainingConfig(Settings):
-    """How it is trained: the settings of the learner, and what a run needs besides them."""
+    """How a run trains: the settings of the learner, and what a run needs besides them.
 
-    optimizer: Literal["sgd", "adam", "adamw"] = Field("sgd", description="optimizer")
-    lr: float = Field(0.01, gt=0, description="learning rate")
-    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
-    weight_decay: float = Field(0.0, ge=0, description="weight decay")
+    Example:
+        >>> TrainingConfig(epochs=2).lr
+        0.01
+    """
+
+    optimizer: Literal["sgd", "adam", "adamw"] = Field(
+        "sgd", description="Optimizer to train with."
+    )
+    lr: float = Field(0.01, gt=0, description="Learning rate of the optimizer.")
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
+    weight_decay: float = Field(0.0, ge=0, description="Weight decay of the optimizer.")
     boundaries: Literal["known", "never", "adwin", "page-hinkley"] = Field(
         "known",
-        description="announced to the learner, never, or declared by a detector (domain scenario)",
+        description="Who tells the learner that a new task begins: the stream (known), nobody "
+        "(never), or a drift detector, in the domain scenario.",
     )
     evaluate_every: Positive | list[Positive] | None = Field(
         None,
-        description="steps between evaluations during training, for anytime metrics "
-        "(or a list with one number for each task)",
+        description="Optimizer steps between evaluations during training. "
+        "By default, models are evaluated only after each task.",
     )
 
     @field_validator("epochs", "steps")
     @classmethod
     def _at_least_one(cls, value: int | list[int] | None) -> int | list[int] | None:
-        """A learner may take no step, but a run of none would say nothing."""
+        """Refuse 0: a learner may take no step, but a run of none would say nothing."""
         if 0 in (value if isinstance(value, list) else [value]):
             raise ValueError("must be at least 1")
         return value
 
 
 class RunConfig(Strict):
-    """One run: everything that its result depends on."""
+    """One run: everything that its result depends on.
+
+    Args:
+        data: Which examples, and how they become tasks.
+        model: Which network.
+        training: How it is trained.
+        scenario: "task", "domain" or "class".
+        method: The spec of the method, such as "ER(500) + LwF()".
+        seed: The seed of everything that is random.
+
+    Example:
+        >>> RunConfig(method="ER(500)", seed=3).method
+        'ER(500)'
+    """
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
-    scenario: Scenario = "class"
-    method: str = "FineTune()"
-    seed: Seed = 0
+    scenario: Scenario = Field(
+        "class",
+        description="What the model is told about the task of an example, and whether tasks add "
+        "classes.",
+    )
+    method: str = Field(
+        "FineTune",
+        # The default is written in the canonical way too.
+        validate_default=True,
+        description='Continual-learning method, such as "ER(500) + LwF()". '
+        "`holdfast methods` lists them.",
+    )
+    seed: Seed = Field(0, description="Seed of everything that is random.")
 
     @model_validator(mode="after")
     def _boundaries_of_a_domain_stream(self) -> "RunConfig":
-        if self.training.boundaries != "known":
-            if self.scenario != "domain":
-                raise HoldfastError(
-                    f"training.boundaries={self.training.boundaries!r} is for the domain scenario, got {self.scenario}: where outputs are "
-                    "added, that is a boundary"
-                )
-            if self.training.evaluate_every is not None:
-                raise HoldfastError(
-                    "training.evaluate_every counts steps of announced tasks; leave it out where boundaries are not known"
-                )
+        """Refuse unannounced boundaries where they cannot work."""
+        if self.training.boundaries == "known":
+            return self
+        if self.scenario != "domain":
+            raise HoldfastError(
+                f"training.boundaries={self.training.boundaries!r} is for the domain scenario, got "
+                f"{self.scenario}: a task of that scenario adds outputs, and this announces it"
+            )
+        if self.training.evaluate_every is not None:
+            raise HoldfastError(
+                "training.evaluate_every counts the steps of announced tasks; leave it out if "
+                "boundaries are not known"
+            )
         return self
 
     @field_validator("method")
     @classmethod
     def _canonical(cls, spec: str) -> str:
+        """Write a spec in the one way in which the same method is always written."""
+        # Methods need PyTorch, and `holdfast run --help` reads this class without it.
         from holdfast.methods import parse_method
 
         return repr(parse_method(spec))
 
     def plain(self) -> dict[str, Any]:
-        """Every setting as plain values.
+        """Give every setting as plain values.
 
-        Settings that earlier versions did not have are left out where they say what happened then, so
-        that earlier results and later ones of the same settings are one group.
+        A setting that earlier versions did not have is left out if it has the value that says what
+        they did. Thus earlier results and later ones of the same settings are one group.
+
+        Returns:
+            The settings, as they are written to JSON.
         """
         values = self.model_dump(mode="json")
         for setting in ADDED:
@@ -209,10 +295,10 @@ class RunConfig(Strict):
 
     @property
     def hash(self) -> str:
-        """Name of the run's folder: the same settings give the same hash, however they were written.
+        """The name of the run's folder: the same settings give the same hash, however written.
 
-        Where streams are built in another way than in earlier versions, their version is part of it, so
-        that results on other examples are not taken for results of this run.
+        If streams are built in another way than in earlier versions, their version is part of the
+        hash, so that results on other examples are not taken for results of this run.
         """
         values = self.plain()
         if self.data.versioned:

@@ -1,16 +1,24 @@
 """Where the results of runs lie, and whether they are finished."""
 
-import json
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from holdfast.errors import HoldfastError, reading
-from holdfast.files import write_text
+from holdfast.errors import HoldfastError
+from holdfast.results.file_names import RESULT, learner_file
+from holdfast.results.storage import read_json, read_result, write_json
 from holdfast.runs.config import RunConfig
 
-FORMAT = 1
+__all__ = [
+    "check_writable",
+    "contents",
+    "finished",
+    "outdated",
+    "read_json",
+    "read_result",
+    "run_folder",
+    "write_json",
+]
 
 
 def run_folder(out: Path, config: RunConfig) -> Path:
@@ -19,24 +27,41 @@ def run_folder(out: Path, config: RunConfig) -> Path:
 
 
 def finished(out: Path, config: RunConfig, keep: bool = False) -> bool:
-    """Whether the run's result is there and readable, and with `keep` the learner after its last task."""
+    """Tell whether a run is finished.
+
+    Args:
+        out: The folder of all runs.
+        config: The settings of the run.
+        keep: Whether the learner after the last task must have been kept, too.
+
+    Returns:
+        Whether the result is there and whole. A damaged one counts as not finished, so that the run
+        is trained again.
+    """
     folder = run_folder(out, config)
     try:
-        with reading("the result", "JSON of a result"):
-            result = read_result(folder / "result.json")
-            there = (
-                not keep
-                or (folder / f"after-{len(result['matrix']['tasks'])}.safetensors").exists()
-            )
-            return bool(result["hash"] == config.hash) and there
+        result = read_result(folder / RESULT)
     except HoldfastError:
         return False
+    if result.hash != config.hash:
+        return False
+    return not keep or learner_file(folder, len(result.matrix.tasks)).exists()
 
 
 def outdated(out: Path, config: RunConfig, data_dir: str | None) -> bool:
-    """Whether a finished run was trained on other data than its data sets have now in the data folder."""
-    then = read_result(run_folder(out, config) / "result.json").get("data")
-    return then is not None and then != contents(config, data_dir)
+    """Tell whether a finished run was trained on other files than its data sets have now.
+
+    Args:
+        out: The folder of all runs.
+        config: The settings of the run.
+        data_dir: The folder of data sets.
+
+    Raises:
+        HoldfastError: The result is not there or damaged.
+    """
+    digests = read_result(run_folder(out, config) / RESULT).data_digests
+    # Results of early versions have no digests, so nothing is known about their data.
+    return digests is not None and digests != contents(config, data_dir)
 
 
 def contents(config: RunConfig, data_dir: str | None) -> dict[str, str]:
@@ -50,33 +75,6 @@ def _content(name: str, data_dir: str | None) -> str | None:
     from holdfast.streams.sources import content_of
 
     return content_of(name, data_dir)
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file of a run."""
-    try:
-        with reading("it", "JSON"):
-            return json.loads(path.read_text(encoding="utf-8"))
-    except HoldfastError as error:
-        raise HoldfastError(
-            f"{path} is not a whole file of a run: {error}; delete it and run again"
-        ) from None
-
-
-def read_result(path: Path) -> dict[str, Any]:
-    """A result file; refuses formats it does not know."""
-    result = read_json(path)
-    if not isinstance(result, dict) or result.get("format") != FORMAT:
-        raise HoldfastError(f"{path} is not a result file of format {FORMAT}")
-    return result
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file as one step, so that a crash leaves no half file."""
-    try:
-        write_text(path, json.dumps(value, indent=1))
-    except HoldfastError as error:
-        raise HoldfastError(f"{error}; choose another folder with --out") from None
 
 
 def check_writable(out: Path) -> None:

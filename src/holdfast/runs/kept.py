@@ -7,14 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from holdfast.diagnostics import Sample
+from holdfast.errors import HoldfastError
+from holdfast.results.file_names import RESULT, SETTINGS, learner_file
+from holdfast.results.storage import read_json, read_result
 from holdfast.runs.build import build_learner, build_stream
 from holdfast.runs.config import RunConfig
-from holdfast.runs.folders import contents, read_json
-from holdfast.diagnostics import Sample
-from holdfast.errors import HoldfastError, reading
+from holdfast.runs.folders import contents
 from holdfast.streams.task import Part, Task
 from holdfast.training import Learner
-from holdfast.training.fit import kept
 from holdfast.validation import validated
 
 HOW = "run it with --keep-checkpoints: the same holdfast run or bench command with that option trains again what has no checkpoints"
@@ -37,18 +38,19 @@ class KeptRun:
         self._refuse_other_data()
         self.stream = build_stream(self.config, data_dir)
         self.tasks = 0
-        while kept(self.folder, self.tasks + 1).exists():
+        while learner_file(self.folder, self.tasks + 1).exists():
             self.tasks += 1
         if not self.tasks:
             raise HoldfastError(f"{self.folder} has no checkpoints; {HOW}")
 
     def _refuse_other_data(self) -> None:
         """Refuses data that changed after the run: every diagnostic would be about other examples."""
-        result = self.folder / "result.json"
+        result = self.folder / RESULT
+        # A run that was killed has no result, so nothing is known about its data.
         if not result.exists():
             return
-        then = read_json(result).get("data")
-        if then is not None and then != contents(self.config, self.data_dir):
+        digests = read_result(result).data_digests
+        if digests is not None and digests != contents(self.config, self.data_dir):
             raise HoldfastError(
                 f"{self.folder} was trained on other files of {', '.join(sorted(self.config.data.sets))} "
                 "than the data folder holds now; restore them, or run it again"
@@ -58,7 +60,7 @@ class KeptRun:
         """The learner after so many tasks; 0: untrained."""
         out = build_learner(self.config, self.stream, self.device)
         if tasks:
-            out.load(kept(self.folder, tasks), list(self.stream.tasks))
+            out.load(learner_file(self.folder, tasks), list(self.stream.tasks))
         return out
 
     @cached_property
@@ -101,10 +103,10 @@ def _run_in(folder: Path) -> Path:
     """The folder of one run: this one, or the only one inside."""
     if not folder.is_dir():
         raise HoldfastError(f"there is no run at {folder}")
-    if (folder / "config.json").exists() or (folder / "result.json").exists():
+    if (folder / SETTINGS).exists() or (folder / RESULT).exists():
         return folder
     inside = sorted(
-        {p.parent for name in ("config", "result") for p in folder.glob(f"*/{name}.json")}
+        {path.parent for name in (SETTINGS, RESULT) for path in folder.glob(f"*/{name}")}
     )
     if len(inside) == 1:
         return inside[0]
@@ -125,8 +127,10 @@ def _told(folder: Path) -> str:
 
 def _config(folder: Path) -> dict[str, Any]:
     """The settings of a run: of one that is not finished, else those in its result."""
-    own = folder / "config.json"
-    path = own if own.exists() else folder / "result.json"
-    with reading(f"run {folder}", "a run of holdfast"):
-        found = read_json(path)
-        return dict(found if own.exists() else found["config"])
+    own = folder / SETTINGS
+    if not own.exists():
+        return read_result(folder / RESULT).config.model_dump()
+    values = read_json(own)
+    if not isinstance(values, dict):
+        raise HoldfastError(f"{own} does not hold the settings of a run; delete it and run again")
+    return dict(values)

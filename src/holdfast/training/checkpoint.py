@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, MissingExtra, first_line, reading
+from holdfast.results.file_names import CHECKPOINT, CHECKPOINT_BEFORE
 from holdfast.streams.task import Task
 from holdfast.training import contents
 from holdfast.training.contents import FORMAT
@@ -247,8 +248,8 @@ class Checkpoints:
         self.every = every
         self.noted: list[str] | None = None
         self._notes = notes
-        self.newest = self.folder / "checkpoint.safetensors"
-        self.before = self.folder / "checkpoint.before.safetensors"
+        self.newest = self.folder / CHECKPOINT
+        self.before = self.folder / CHECKPOINT_BEFORE
         self._next = time.monotonic() + every
 
     def due(self) -> bool:

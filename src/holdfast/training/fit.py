@@ -10,6 +10,7 @@ from torch import Tensor
 from holdfast.engine.batch import Batch
 from holdfast.errors import HoldfastError
 from holdfast.metrics import AccuracyMatrix, Curves
+from holdfast.results.file_names import learner_file
 from holdfast.streams.task import Stream, Task
 from holdfast.training.checkpoint import Checkpoints, make_ready, save
 from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
@@ -205,7 +206,7 @@ class _Fitting:
         self.recorder.ends.append(self._steps_before)
         self.learner.end()
         if self.keep is not None:
-            save(self.view.state, kept(self.keep, task.index + 1))
+            save(self.view.state, learner_file(self.keep, task.index + 1))
         exist = self.tasks
         if self.stream.scenario != "domain":
             exist = self.tasks[: task.index + 1]
@@ -262,11 +263,6 @@ class _Fitting:
             validation=recorder.matrix("validation", empty),
             zero_shot=recorder.zero_shot,
         )
-
-
-def kept(folder: Path, tasks: int) -> Path:
-    """The file in which the learner is kept as it was after so many tasks."""
-    return folder / f"after-{tasks}.safetensors"
 
 
 def check(view: View, stream: Stream, evaluate_every: int | Sequence[int] | None) -> None:

@@ -1,0 +1,63 @@
+"""What finished runs left behind, and what is computed from it. No PyTorch.
+
+`RunResult` is the record of one run. `load_results` reads the records of folders, `summarise` puts
+those that differ in their seeds alone into groups, and the other functions compare groups.
+"""
+
+from holdfast.results.cost import DeclaredGrowth, RunCost, Seconds, TaskCost
+from holdfast.results.curves import BoundaryDetection, TrainingCurves
+from holdfast.results.differences import Difference, compare_folders
+from holdfast.results.finding import Finding
+from holdfast.results.groups import MEASURES, Group, by_scenario, summarise
+from holdfast.results.growth import Growth, fitted_growth, growth
+from holdfast.results.learning_speed import LearningSpeed, learning_speed
+from holdfast.results.ranking import on_front, pareto_front, ranks
+from holdfast.results.record import RunResult
+from holdfast.results.run_settings import DataSettings, RunSettings
+from holdfast.results.selection import Selection, on_validation, select
+from holdfast.results.storage import (
+    load_results,
+    read_findings,
+    read_result,
+    write_findings,
+    write_result,
+)
+from holdfast.results.sweeps import Sweep, find_sweeps, hyperparameters
+
+__all__ = [
+    "MEASURES",
+    "BoundaryDetection",
+    "DataSettings",
+    "DeclaredGrowth",
+    "Difference",
+    "Finding",
+    "Group",
+    "Growth",
+    "LearningSpeed",
+    "RunCost",
+    "RunResult",
+    "RunSettings",
+    "Seconds",
+    "Selection",
+    "Sweep",
+    "TaskCost",
+    "TrainingCurves",
+    "by_scenario",
+    "compare_folders",
+    "find_sweeps",
+    "fitted_growth",
+    "growth",
+    "hyperparameters",
+    "learning_speed",
+    "load_results",
+    "on_front",
+    "on_validation",
+    "pareto_front",
+    "ranks",
+    "read_findings",
+    "read_result",
+    "select",
+    "summarise",
+    "write_findings",
+    "write_result",
+]

@@ -1,0 +1,30 @@
+"""Names of the files that a run leaves in its folder, and the version of their format."""
+
+from pathlib import Path
+from typing import Final
+
+FORMAT: Final = 1  # version of result.json
+RESULT = "result.json"
+SETTINGS = "config.json"  # of a run that is not finished; a finished one has them in its result
+FINDINGS = "diagnostics.json"
+FINDINGS_PAGE = "diagnostics.html"
+FINDINGS_FIGURES = "diagnostics"  # a folder
+CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINT_BEFORE = "checkpoint.before.safetensors"
+
+
+def learner_file(folder: Path, tasks: int) -> Path:
+    """Name the file that keeps the learner as it was after some tasks.
+
+    Args:
+        folder: The folder of the run.
+        tasks: How many tasks the learner had learnt.
+
+    Returns:
+        The path, whether the file exists or not.
+
+    Example:
+        >>> learner_file(Path("run"), 2).name
+        'after-2.safetensors'
+    """
+    return folder / f"after-{tasks}.safetensors"
