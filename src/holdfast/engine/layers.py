@@ -26,7 +26,7 @@ def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
                 )
         if type(m) in (nn.Linear, nn.Conv2d) and (not isinstance(m, nn.Conv2d) or m.groups == 1):
             if own:
-                found[name] = m  # type: ignore[assignment]
+                found[name] = m
         elif own:
             raise HoldfastError(
                 f"{who} treats linear layers and convolutions (without groups), but {name or 'the model'} is {type(m).__name__} with "

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from holdfast.engine.parameters import Layout, ParameterSpace
 from holdfast.engine.stateful import Derived, Stateful
+from holdfast.models.network import Network
 
 
 @contextmanager
@@ -35,17 +36,17 @@ class Snapshot(Stateful):
         super().__init__()
         self.theta = self.optional_state()
         self.others = self.tensor_list("other")  # buffers and frozen parameters
-        self._network = Derived[nn.Module]()
+        self._network = Derived[Network]()
 
     @torch.no_grad()
-    def take(self, module: nn.Module, space: ParameterSpace, outputs: int) -> "Snapshot":
+    def take(self, module: Network, space: ParameterSpace, outputs: int) -> "Snapshot":
         """Copies θ, the frozen parameters and the buffers; `outputs` is the number of outputs in play now."""
         self._network.forget()
         self.theta = space.theta.clone()
         self.host = {
             "layout": space.layout.to_json(),
             "outputs": outputs,
-            "tasks": len(module.head.ranges),  # type: ignore[union-attr, arg-type]
+            "tasks": len(module.head.ranges),
             "names": [],
         }
         inside = set(space.views(space.theta))
@@ -72,7 +73,7 @@ class Snapshot(Stateful):
         named = Layout.from_json(self.host["layout"]).views(self.need(self.theta))
         return named | {name: self.others[k] for k, name in enumerate(self.host["names"])}
 
-    def network(self, module: nn.Module) -> nn.Module:
+    def network(self, module: Network) -> Network:
         """The network of the snapshot: a copy of `module`'s structure that uses the kept tensors.
 
         It is made on first use, in evaluation mode, and holds no second copy of θ.
@@ -80,7 +81,7 @@ class Snapshot(Stateful):
         place = self.need(self.theta).data_ptr()
         return self._network.get(place, lambda: self._built(module))
 
-    def _built(self, module: nn.Module) -> nn.Module:
+    def _built(self, module: Network) -> Network:
         shared = {id(t): t for t in [*module.parameters(), *module.buffers()]}
         net = copy.deepcopy(module, shared).eval()  # the structure alone is copied
         kept: dict[int, Any] = {}  # what replaces a tensor, in every module that uses it
@@ -102,10 +103,11 @@ class Snapshot(Stateful):
             for tensors in (owner._parameters, owner._buffers):
                 replaced = {leaf: kept[id(t)] for leaf, t in tensors.items() if id(t) in kept}
                 tensors.update(replaced)
-        net.head.ranges = net.head.ranges[: self.host["tasks"]]  # type: ignore[union-attr, index]
+        net.head.ranges = net.head.ranges[: self.host["tasks"]]
         return net
 
     @torch.no_grad()
-    def forward(self, module: nn.Module, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def forward(self, module: Network, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Logits that `module` gave with the copied weights."""
-        return self.network(module)(x, task)
+        logits: Tensor = self.network(module)(x, task)
+        return logits

@@ -13,6 +13,7 @@ from holdfast.engine.memory import Memory
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import EXCLUSIVE, Method, Phase
 from holdfast.methods.view import LearnerView
+from holdfast.models.network import Network
 from holdfast.streams.task import Task
 
 
@@ -43,7 +44,7 @@ class Composite(Method):
     def _the(self, place: str) -> Method:
         return next(p for p in self.parts if p.uses(place))
 
-    def attach(self, model: nn.Module) -> nn.Module:
+    def attach(self, model: Network) -> Network:
         for p in self.parts:
             model = p.attach(model)
         return model
@@ -128,7 +129,7 @@ def _share_memories(parts: list[Method]) -> None:
                 f"{owner.name} and {p.name} share the memory {name!r} but ask for {theirs.capacity} {theirs.policy} "
                 f"and {mine.capacity} {mine.policy}; give both the same"
             )
-        p.memory, p.inserts = theirs, False  # type: ignore[assignment]
+        p.memory, p.inserts = theirs, False
 
 
 Method.summed = Composite  # so that `a + b` works although `method.py` cannot import this file

@@ -31,7 +31,7 @@ class _SquaredDistance(torch.autograd.Function):
         return d.square().sum() / n
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         return ctx.saved_tensors[0] * grad, None
 
 

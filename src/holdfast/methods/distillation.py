@@ -18,7 +18,7 @@ class _Divergence(torch.autograd.Function):
         return -(torch.special.entr(p) + p * log_q[:, : p.shape[1]]).sum() / len(z)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         return ctx.saved_tensors[0] * grad, None, None
 
 

@@ -2,13 +2,14 @@
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.engine.batch import Step
 from holdfast.engine.stateful import Derived
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Method
 from holdfast.methods.view import LearnerView
+from holdfast.models.network import Network
 
 
 class FrozenFeatures(Method):
@@ -24,8 +25,9 @@ class FrozenFeatures(Method):
         self.sums = self.tensor_state(torch.zeros(0, 0, dtype=torch.float64))  # (C, D)
         self._readout = Derived[tuple[Tensor, Tensor]]()  # W and b after so many examples
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        if any(p.requires_grad for p in model.backbone.parameters()):  # type: ignore[operator, union-attr]
+    def attach(self, model: Network) -> Network:
+        of_head = {id(parameter) for parameter in model.head.parameters()}
+        if any(p.requires_grad and id(p) not in of_head for p in model.parameters()):
             raise HoldfastError(
                 f"{self.name} reads features of a frozen backbone, this one is trainable; call model.freeze() before, "
                 "or give --frozen (model.frozen = true)"
@@ -69,7 +71,7 @@ class FrozenFeatures(Method):
         self.sums = sums
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
-        features = learner.model.features(x, task)  # type: ignore[operator]
+        features = learner.model.features(x, task)
         if not self.host["examples"]:
             return learner.head(features, task)
         w, b = self._readout.get(self.host["examples"], self.readout)

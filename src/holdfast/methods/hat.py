@@ -12,12 +12,14 @@ is on the change of θ, not on the gradient, so that momentum, Adam and weight d
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.engine.batch import Batch, Step
 from holdfast.methods.method import Declaration, Method, at_least, only_with_task
 from holdfast.methods.view import LearnerView
 from holdfast.models.attention import Attention
+from holdfast.models.classifier import need_classifier
+from holdfast.models.network import Network
 from holdfast.streams.task import Task
 
 LARGEST = 6.0  # of an embedding
@@ -42,8 +44,8 @@ class HAT(Method):
         self.strength, self.scale = at_least("strength", strength, 0), at_least("scale", scale, 1)
         self.free = self.vector_state()
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        return Attention(model, self.scale)  # type: ignore[arg-type]
+    def attach(self, model: Network) -> Network:
+        return Attention(need_classifier(model, self.name), self.scale)
 
     def _network(self, learner: LearnerView) -> Attention:
         assert isinstance(learner.model, Attention)

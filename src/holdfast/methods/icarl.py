@@ -83,7 +83,7 @@ class iCaRL(Replay):
         return rows @ step.batch.weights()
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
-        features = learner.model.features(x, None)  # type: ignore[operator]
+        features = learner.model.features(x, None)
         if not len(self.memory):
             return learner.head(features, None)
         means = self.means(learner)

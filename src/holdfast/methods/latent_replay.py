@@ -7,7 +7,7 @@ With BatchNorm above the trunk, new and stored rows are normalised apart.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.errors import HoldfastError, one_of
@@ -15,6 +15,8 @@ from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, share_to_rows, stream_rows
 from holdfast.methods.stored import CHUNK
 from holdfast.methods.view import LearnerView
+from holdfast.models.classifier import need_classifier
+from holdfast.models.network import Network
 from holdfast.models.trunk import Trunk
 from holdfast.streams.task import Task
 
@@ -49,8 +51,10 @@ class LatentReplay(Replay):
         self.freeze = one_of("freeze", freeze, ("first", "start"))
         share_to_rows(ratio, 1)
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        return Trunk(model, self.depth, 0 if self.freeze == "start" else 1)  # type: ignore[arg-type]
+    def attach(self, model: Network) -> Network:
+        return Trunk(
+            need_classifier(model, self.name), self.depth, 0 if self.freeze == "start" else 1
+        )
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         w = step.batch.weights()
@@ -61,7 +65,7 @@ class LatentReplay(Replay):
             return loss
         rows = self.memory.sample(size)
         batch, task = Batch.of_stream(rows), rows.task if learner.scenario == "task" else None
-        z = learner.head(learner.model.top(rows.x), task)  # type: ignore[operator]
+        z = learner.head(self._trunk(learner).top(rows.x), task)
         stored = learner.competing(batch).losses(z, batch.y).mean()
         return (n * loss + len(rows) * stored) / (n + len(rows))
 
@@ -73,8 +77,12 @@ class LatentReplay(Replay):
     @torch.no_grad()
     def latent(self, learner: LearnerView, x: Tensor) -> Tensor:
         """What the trunk makes of raw inputs, in eval mode, not augmented."""
+        inputs = learner.prepare(x.to(learner.device), augment=False)
+        return self._trunk(learner).latent(inputs)
+
+    def _trunk(self, learner: LearnerView) -> Trunk:
         if not isinstance(learner.model, Trunk):
             raise HoldfastError(
                 "another part of the sum replaced the network; LatentReplay needs its trunk"
             )
-        return learner.model.latent(learner.prepare(x.to(learner.device), augment=False))
+        return learner.model

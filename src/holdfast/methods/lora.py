@@ -5,11 +5,11 @@ that an old task uses ever changes. For a pretrained network `freeze="start"`; e
 then freezes (`freeze="first"`). Passes: one.
 """
 
-from torch import nn
-
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, Method, at_least, only_with_task
 from holdfast.models.adapted import Adapted
+from holdfast.models.classifier import need_classifier
+from holdfast.models.network import Network
 
 
 class Adapters(Method):
@@ -22,8 +22,14 @@ class Adapters(Method):
         self.rank, self.alpha = int(at_least("rank", rank, 1)), at_least("alpha", alpha, 1e-12)
         self.freeze = one_of("freeze", freeze, ("first", "start"))
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        adapted = Adapted(model, self.rank, self.alpha, self.together, int(self.freeze == "first"))  # type: ignore[arg-type]
+    def attach(self, model: Network) -> Network:
+        adapted = Adapted(
+            need_classifier(model, self.name),
+            self.rank,
+            self.alpha,
+            self.together,
+            int(self.freeze == "first"),
+        )
         if not self.together:
             adapted.need_separate_heads()
         return adapted

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, unknown
 from holdfast.methods.view import LearnerView
+from holdfast.models.network import Network
 from holdfast.streams.task import SCENARIOS, Stream, Task
 
 PLACES = (
@@ -140,7 +141,7 @@ class Method(Stateful):
         return fills and place not in self.declare().unused
 
     # ---- the network
-    def attach(self, model: nn.Module) -> nn.Module:
+    def attach(self, model: Network) -> Network:
         """Wraps the network (gates, masks, columns, adapters)."""
         return model
 

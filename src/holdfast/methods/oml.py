@@ -68,7 +68,7 @@ class OML(Replay):
         return w - self.inner_lr / len(y) * p.T @ h
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
-        features = learner.model.features(x, task)  # type: ignore[operator]
+        features = learner.model.features(x, task)
         if not len(self.memory):
             return learner.head(features, task)
         now = (learner.task_number, learner.task_steps, learner.active)

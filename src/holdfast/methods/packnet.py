@@ -11,12 +11,14 @@ momentum, Adam and weight decay move nothing. Passes: one, and one more for each
 
 from collections.abc import Iterator
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.engine.batch import Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method, Phase, at_least, only_with_task
 from holdfast.methods.view import LearnerView
+from holdfast.models.classifier import need_classifier
+from holdfast.models.network import Network
 from holdfast.models.packed import Packed
 from holdfast.streams.task import Stream, Task
 
@@ -44,8 +46,8 @@ class PackNet(Method):
         self.epochs = int(at_least("epochs", epochs, 0))
         self.free = self.vector_state()
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        return Packed(model)  # type: ignore[arg-type]
+    def attach(self, model: Network) -> Network:
+        return Packed(need_classifier(model, self.name))
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
         if self.tasks is not None and self.tasks < len(stream):

@@ -5,10 +5,10 @@ and every task costs a column and ever more laterals. `lateral` below is the pap
 Passes: one through the column in training, and a forward through each before it.
 """
 
-from torch import nn
-
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, Method, only_with_task
+from holdfast.models.classifier import need_classifier
+from holdfast.models.network import Network
 from holdfast.models.progressive import LATERALS, Progressive
 
 
@@ -32,5 +32,5 @@ class PNN(Method):
         super().__init__()
         self.lateral = one_of("lateral", lateral, LATERALS)
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        return Progressive(model, self.lateral)
+    def attach(self, model: Network) -> Network:
+        return Progressive(need_classifier(model, self.name), self.lateral)

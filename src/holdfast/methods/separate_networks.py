@@ -4,9 +4,9 @@ Nothing is shared, so nothing is forgotten and nothing is gained from earlier ta
 Passes: one.
 """
 
-from torch import nn
-
 from holdfast.methods.method import Declaration, Method, only_with_task
+from holdfast.models.classifier import need_classifier
+from holdfast.models.network import Network
 from holdfast.models.separate import Separate
 
 
@@ -27,5 +27,5 @@ class SeparateNetworks(Method):
     def __init__(self) -> None:
         super().__init__()
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        return Separate(model)  # type: ignore[arg-type]
+    def attach(self, model: Network) -> Network:
+        return Separate(need_classifier(model, self.name))

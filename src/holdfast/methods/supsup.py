@@ -10,11 +10,13 @@ Biases are left out (as in the paper). Norm layers are not supported: their stat
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.view import LearnerView
+from holdfast.models.classifier import need_classifier
+from holdfast.models.network import Network
 from holdfast.models.supermask import Supermasks
 
 
@@ -47,8 +49,8 @@ class SupSup(Method):
             )
         self.share = share
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        return Supermasks(model, self.share, self.seed)  # type: ignore[arg-type]
+    def attach(self, model: Network) -> Network:
+        return Supermasks(need_classifier(model, self.name), self.share, self.seed)
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         model = learner.model

@@ -1,12 +1,13 @@
 """The teacher of distillation: the network of the last boundary, and what it has learnt to tell apart."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.engine.snapshot import Snapshot
 from holdfast.engine.stateful import Derived
 from holdfast.methods.outputs import own_outputs
 from holdfast.methods.view import LearnerView
+from holdfast.models.network import Network
 from holdfast.streams.task import Task
 
 
@@ -36,8 +37,8 @@ class Teacher(Snapshot):
         self.has_ended = mask
         self._ended.forget()
 
-    def among_ended(self, module: nn.Module, x: Tensor, task: int | Tensor | None) -> Tensor:
+    def among_ended(self, network: Network, x: Tensor, task: int | Tensor | None) -> Tensor:
         """What the teacher answers, (N, outputs), -inf at outputs whose classes no ended task had."""
-        z, ended = self(module, x, task), self.ended
+        z, ended = self(network, x, task), self.ended
         answers = torch.full_like(z, -torch.inf).index_copy_(1, ended, z.index_select(1, ended))
         return answers[:, : self.outputs]

@@ -16,6 +16,7 @@ from holdfast.engine.batch import Batch
 from holdfast.engine.competing import Competing
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.models.heads import Head
+from holdfast.models.network import Network
 from holdfast.streams.order import BatchOrder
 from holdfast.streams.task import Task
 
@@ -29,7 +30,7 @@ class LearnerView(Protocol):
     # ---- what is trained
 
     @property
-    def model(self) -> nn.Module:
+    def model(self) -> Network:
         """The network, as the methods' `attach` wrapped it."""
 
     @property

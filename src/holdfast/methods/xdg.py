@@ -5,13 +5,14 @@ share some: the paper adds a penalty on weights, here `XdG() + SI(1)`. Gates dep
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.engine.stateful import seed_from
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method, only_with_task
-from holdfast.models.classifier import Classifier
+from holdfast.models.classifier import Classifier, need_classifier
 from holdfast.models.gated import Gated
+from holdfast.models.network import Network
 
 
 class RandomGates(Gated):
@@ -57,5 +58,5 @@ class XdG(Method):
             raise HoldfastError(f"gated is the share of units that is off, in [0, 1), got {gated}")
         self.gated = gated
 
-    def attach(self, model: nn.Module) -> nn.Module:
-        return RandomGates(model, self.gated, self.seed)  # type: ignore[arg-type]
+    def attach(self, model: Network) -> Network:
+        return RandomGates(need_classifier(model, self.name), self.gated, self.seed)

@@ -20,7 +20,7 @@ class _Attend(torch.autograd.Function):
         return a
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         e, a = ctx.saved_tensors
         s, largest = ctx.s, ctx.largest
         again = largest / s * (torch.cosh((s * e).clamp(-50, 50)) + 1) / (torch.cosh(e) + 1)

@@ -1,15 +1,17 @@
 """A classifier: a backbone that gives features, and a head."""
 
 import inspect
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, unknown
 from holdfast.models.heads import Head, make_head
+from holdfast.models.network import Network
 
 
-class Classifier(nn.Module):
+class Classifier(Network):
     """`head(features(x))`. Every forward goes through `model(x, task)`; task is an index, a tensor of indices, or None.
 
     >>> import torch
@@ -20,7 +22,8 @@ class Classifier(nn.Module):
 
     def __init__(self, backbone: nn.Module, head: Head) -> None:
         super().__init__()
-        self.backbone, self.head = backbone, head
+        self.backbone = backbone
+        self.head = head
 
     def freeze(self) -> "Classifier":
         """The backbone keeps its weights and its statistics from now on; the head still learns."""
@@ -29,11 +32,26 @@ class Classifier(nn.Module):
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Inputs (N, ...) → features (N, D). Networks that depend on the task override this."""
-        return self.backbone(x)
+        features: Tensor = self.backbone(x)
+        return features
 
-    def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) → logits (N, C), -inf where not active."""
-        return self.head(self.features(x, task), task)
+
+def need_classifier(model: Network, who: str) -> Classifier:
+    """The model, for methods that change the backbone of a classifier.
+
+    Args:
+        model: The model.
+        who: The method, for the message.
+
+    Raises:
+        HoldfastError: The model is a network of another kind.
+    """
+    if not isinstance(model, Classifier):
+        raise HoldfastError(
+            f"{who} changes the backbone of a Classifier, got {type(model).__name__}; make one of your "
+            "network: classifier_from(network, head='<name of its last linear layer>', kind='growing')"
+        )
+    return model
 
 
 def classifier_from(
@@ -103,8 +121,13 @@ def as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
     return x.to(dtype) if x.is_floating_point() else x
 
 
-def check_model(model: nn.Module) -> None:
-    """Refuses what is not a classifier, with the way to make it one."""
+def check_model(model: nn.Module) -> Network:
+    """The model as a network.
+
+    Raises:
+        HoldfastError: It has no head or no features, or does not take the task. The message says how
+            to make it a network that has them.
+    """
     if not isinstance(getattr(model, "head", None), Head) or not callable(
         getattr(model, "features", None)
     ):
@@ -116,3 +139,4 @@ def check_model(model: nn.Module) -> None:
         raise HoldfastError(
             f"{type(model).__name__}.forward must accept (x, task), its signature has no task"
         )
+    return cast(Network, model)  # your own module need not be a subclass

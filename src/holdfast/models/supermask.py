@@ -24,7 +24,7 @@ class _Masked(torch.autograd.Function):
         return torch.where(score > bar, weight, 0.0)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
         return grad * ctx.saved_tensors[0], None, None
 
 
@@ -70,7 +70,7 @@ class Masks(nn.Module):
             self.layer.padding,
             self.layer.dilation,
             self.layer.groups,
-        )  # type: ignore[arg-type]
+        )
 
     def mixed(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Outputs under the masks mixed for each row by alpha (N, T)."""

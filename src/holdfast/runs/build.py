@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from holdfast.runs.config import RunConfig
 from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
+from holdfast.runs.config import RunConfig
 from holdfast.settings import Settings
 from holdfast.streams import (
     Stream,

@@ -9,9 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from holdfast.runs.build import build_learner, build_stream
-from holdfast.runs.config import RunConfig
-from holdfast.runs.kept import KeptRun
 from holdfast.diagnostics import (
     Sample,
     Saturation,
@@ -30,6 +27,9 @@ from holdfast.diagnostics import (
 from holdfast.diagnostics.sample import Forward
 from holdfast.diagnostics.stability_gap import evaluation_steps
 from holdfast.errors import HoldfastError
+from holdfast.runs.build import build_learner, build_stream
+from holdfast.runs.config import RunConfig
+from holdfast.runs.kept import KeptRun
 from holdfast.streams.task import Subset, Task
 from holdfast.training import Learner
 from holdfast.validation import validated

@@ -14,6 +14,7 @@ from holdfast.engine.snapshot import Snapshot
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError
 from holdfast.models.heads import Head
+from holdfast.models.network import Network
 from holdfast.validation import describe
 
 FORMAT = 3
@@ -183,7 +184,7 @@ def _same_form(name: str, mine: Tensor, saved: Tensor) -> None:
         raise HoldfastError(f"{name} has shape and type {theirs}, this learner's has {ours}")
 
 
-def check_method(method: nn.Module, model: nn.Module, space: ParameterSpace) -> None:
+def check_method(method: nn.Module, model: Network, space: ParameterSpace) -> None:
     """Check what was put into a method: vectors as long as θ, memories and teachers that hold together."""
     for module in method.modules():
         if isinstance(module, Stateful):
@@ -211,9 +212,9 @@ def _check_vectors(module: Stateful, length: int) -> None:
         need(fits, f"the method's {name} is no vector of {length} entries")
 
 
-def _check_snapshot(teacher: Snapshot, model: nn.Module) -> None:
+def _check_snapshot(teacher: Snapshot, model: Network) -> None:
     """Check a teacher: it is the whole network, as it was after an earlier task."""
-    head: Head = model.head  # type: ignore[assignment]
+    head: Head = model.head
     mine = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     layout = teacher.host["layout"]
     whole = isinstance(layout, list) and layout[-1:] == [teacher.need(teacher.theta).numel()]

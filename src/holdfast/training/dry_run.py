@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.engine.one_row import has_batch_norm, take_single_rows
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError, first_line
+from holdfast.models.network import Network
 from holdfast.models.per_task import PerTask
 from holdfast.streams.task import Task
 from holdfast.training.forward import Forward
@@ -32,9 +33,9 @@ def try_model(forward: Forward, task: Task, x: Tensor) -> None:
     ):
         what = f"the model cannot take the inputs of task {task.name!r}, {described(x)}"
         with _said(what, inputs):
-            features = model.features(inputs, first_task)  # type: ignore[operator]
+            features = model.features(inputs, first_task)
         _check_features(forward, model, features, len(inputs))
-        if not model.head.ranges:  # type: ignore[union-attr]
+        if not model.head.ranges:
             return
         with _said(what, inputs):
             logits = model(inputs, first_task)
@@ -58,7 +59,7 @@ def _said(what: str, inputs: Tensor) -> Iterator[None]:
         ) from error
 
 
-def _check_features(forward: Forward, model: nn.Module, features: object, rows: int) -> None:
+def _check_features(forward: Forward, model: Network, features: object, rows: int) -> None:
     if not isinstance(features, Tensor):
         raise HoldfastError(
             f"the model's features must be a tensor (rows, {forward.state.head.features}), got "
@@ -90,7 +91,7 @@ def try_single_row(forward: Forward, task: Task, x: Tensor) -> None:
             with torch.no_grad(), forward.casting():
                 model.features(
                     forward.prepare(x[:1].to(forward.setup.device), augment=False), first_task
-                )  # type: ignore[operator]
+                )
         finally:
             for hook in hooks:
                 hook.remove()

@@ -41,7 +41,7 @@ class Forward:
         x = self.prepare(batch.x)
         task = batch.task if self.setup.scenario == "task" else None
         with self.casting():
-            features = self.state.model.features(x, task)  # type: ignore[operator]
+            features = self.state.model.features(x, task)
             logits = self.state.head(features, task)
         if self.setup.precision is not None:
             features = features.float()

@@ -1,16 +1,14 @@
 """Arguments of a learner that have no effect beside its others: refused, so that nobody trusts them."""
 
-from torch import nn
 from torch.optim import Optimizer
 
 from holdfast.errors import HoldfastError
 from holdfast.methods.view import MakeOptimizer
+from holdfast.models.network import Network
 from holdfast.training.setup import Setup
 
 
-def refuse_idle(
-    setup: Setup, optimizer: MakeOptimizer | Optimizer | None, model: nn.Module
-) -> None:
+def refuse_idle(setup: Setup, optimizer: MakeOptimizer | Optimizer | None, model: Network) -> None:
     """Refuse arguments that were given, since they differ from their defaults, but change nothing.
 
     Args:
@@ -22,7 +20,7 @@ def refuse_idle(
         HoldfastError: The message names the argument, and what it needs.
     """
     settings = setup.settings
-    head = model.head.kind  # type: ignore[union-attr]
+    head = model.head.kind
     users_own = optimizer is None or isinstance(optimizer, Optimizer)
     if settings.steps is not None and settings.epochs != 1:
         raise _idle("epochs beside steps", "steps takes the place of epochs; give one of them")

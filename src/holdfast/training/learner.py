@@ -104,12 +104,12 @@ class Learner:
             log=log,
             log_every=log_every,
         )
-        check_model(model)
-        check_ties(model)
-        check_head(model.head.kind, scenario)  # type: ignore[union-attr, arg-type]
+        network = check_model(model)
+        check_ties(network)
+        check_head(network.head.kind, scenario)
         method.refuse(scenario)
-        refuse_idle(self.setup, optimizer, model)
-        self.state = TrainingState.assembled(model, method, optimizer, self.setup)
+        refuse_idle(self.setup, optimizer, network)
+        self.state = TrainingState.assembled(network, method, optimizer, self.setup)
         self.model = self.state.model
         self.method = method
         self.view = View(self.setup, self.state)

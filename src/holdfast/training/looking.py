@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.engine.snapshot import evaluating
+from holdfast.models.network import Network
 from holdfast.training.state import TrainingState
 
 
 @contextmanager
-def looking(state: TrainingState, outputs: tuple[int, int]) -> Iterator[nn.Module]:
+def looking(state: TrainingState, outputs: tuple[int, int]) -> Iterator[Network]:
     """The network, ready for a task with these outputs; whatever a forward pass changes is put back.
 
     Before the first task this is a copy of the network's structure with the network's own tensors, in
@@ -31,14 +32,14 @@ def looking(state: TrainingState, outputs: tuple[int, int]) -> Iterator[nn.Modul
             generator.set_state(before)
 
 
-def _opened(model: nn.Module, outputs: tuple[int, int]) -> nn.Module:
+def _opened(model: Network, outputs: tuple[int, int]) -> Network:
     """A copy of a network's structure, with its tensors, whose head has opened a first task."""
     shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     try:
         twin = copy.deepcopy(model, shared)
     except Exception:  # a network that cannot be copied is looked at without a task
         return model
-    twin.head.open(0, *outputs)  # type: ignore[union-attr, operator]
+    twin.head.open(0, *outputs)
     return twin
 
 
@@ -59,7 +60,7 @@ def takes_integers(state: TrainingState, x: Tensor, outputs: tuple[int, int] = (
     first_task = state.setup.known_task(0)
     with looking(state, outputs) as model, torch.no_grad(), evaluating(model):
         try:
-            model.features(x, first_task)  # type: ignore[operator]
+            model.features(x, first_task)
         except Exception:  # networks fail in many ways on numbers that are no indices of theirs
             return False
     return True

@@ -14,6 +14,7 @@ from holdfast.errors import HoldfastError
 from holdfast.methods.method import Method
 from holdfast.methods.view import MakeOptimizer
 from holdfast.models.heads import Head
+from holdfast.models.network import Network
 from holdfast.streams.task import Task
 from holdfast.training import contents
 from holdfast.training.optimizer_set import OptimizerSet
@@ -90,7 +91,7 @@ class TrainingState:
     """
 
     def __init__(
-        self, model: nn.Module, method: Method, optimizers: OptimizerSet, setup: Setup
+        self, model: Network, method: Method, optimizers: OptimizerSet, setup: Setup
     ) -> None:
         self.setup = setup
         self.model = model
@@ -111,7 +112,7 @@ class TrainingState:
     @classmethod
     def assembled(
         cls,
-        model: nn.Module,
+        model: Network,
         method: Method,
         optimizer: MakeOptimizer | Optimizer | None,
         setup: Setup,
@@ -122,7 +123,7 @@ class TrainingState:
         given = trainable(model)
         model = method.attach(model.to(setup.device))
         if setup.settings.outputs == "all" and setup.scenario == "class":
-            model.head.opened = model.head.width  # type: ignore[union-attr]
+            model.head.opened = model.head.width
         scaler = None
         if setup.precision is torch.float16:
             scaler = torch.amp.GradScaler(setup.device.type)
@@ -135,7 +136,7 @@ class TrainingState:
     @property
     def head(self) -> Head:
         """The network's output layer."""
-        return self.model.head  # type: ignore[return-value]
+        return self.model.head
 
     @property
     def active(self) -> bool:

@@ -171,7 +171,7 @@ class View:
             return torch.cat(pieces)
         with evaluating(self.model):
             known = task if self.scenario == "task" else None
-            return self.model.features(self.prepare(rows.to(self.device), augment=False), known)  # type: ignore[operator]
+            return self.model.features(self.prepare(rows.to(self.device), augment=False), known)
 
     def fisher(
         self, task: Task, *, samples: int, labels: str, generator: torch.Generator
