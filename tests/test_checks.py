@@ -257,7 +257,9 @@ class FittedToTheTest(Double):
 
     def consolidate(self, learner, task):
         x, y, _ = task.test.fetch(torch.arange(len(task.test)))
-        learner.gradient_on(Batch.of_stream(Rows(x, y, task.index)), out=learner.space.scratch)
+        learner.gradient_on(
+            Batch.of_stream(Rows.of_task(x, y, task.index)), out=learner.space.scratch
+        )
         learner.space.theta.data.sub_(learner.space.scratch, alpha=0.01)
 
 

@@ -12,7 +12,7 @@ from holdfast.engine.memory import Memory
 
 def rows(values, y=None, task=0):
     x = torch.as_tensor(values)[:, None]
-    return Rows(x, torch.as_tensor(values if y is None else y), task)
+    return Rows.of_task(x, torch.as_tensor(values if y is None else y), task)
 
 
 def filled(memory, parts):

@@ -32,9 +32,8 @@ def test_k_centre_covers_within_twice_the_best_radius(seed):
 
 
 def group(first: int, n: int, y: int, task: int) -> Rows:
-    return Rows(
-        torch.arange(first, first + n, dtype=torch.float32)[:, None], torch.full((n,), y), task
-    )
+    x = torch.arange(first, first + n, dtype=torch.float32)[:, None]
+    return Rows.of_task(x, torch.full((n,), y), task)
 
 
 def test_ranked_groups_keep_their_best_rows_as_shares_shrink():

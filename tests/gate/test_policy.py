@@ -133,5 +133,7 @@ def test_two_segments_of_one_label_are_not_waived_together():
     ],
 )
 def test_a_policy_is_read_as_it_is_written(values):
-    with pytest.raises(HoldfastError, match=r"must be (a number|true or false|a whole number), got"):
+    with pytest.raises(
+        HoldfastError, match=r"must be (a number|true or false|a whole number), got"
+    ):
         policy_from(values)

@@ -190,7 +190,7 @@ def test_generated_rows_carry_the_old_networks_labels_and_weigh_one_minus_one_ov
     ours.begin(s[2])
     drawn = ours.method.draw(ours.view, next(ours.view.batches()))
     assert float(drawn.weights()[:32].sum()) == pytest.approx(1 / 3)
-    task = drawn.task[32:] if isinstance(drawn.task, torch.Tensor) else None
+    task = drawn.task[32:]
     x = ours.view.prepare(drawn.x[32:])
     z = ours.method.old(ours.model, x, task if scenario == "task" else None)[
         :, : ours.method.old.outputs

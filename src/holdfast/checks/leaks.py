@@ -57,11 +57,10 @@ def _beside_strange_rows(task: Task) -> Task:
 
 
 def _strange(part: Part) -> ArrayPart:
-    x, y, task = part.fetch(torch.arange(len(part)))
-    assert isinstance(task, int)
+    x, y, tasks = part.fetch(torch.arange(len(part)))
     noise = torch.randint(256, x.shape, generator=torch.Generator().manual_seed(0))
     labels, number = y.unique(return_inverse=True)
-    return ArrayPart(noise.to(x.dtype), labels.roll(1)[number], task)
+    return ArrayPart(noise.to(x.dtype), labels.roll(1)[number], int(tasks[0]))
 
 
 def task_id_hidden(make: Make, scenario: str) -> None:

@@ -8,27 +8,45 @@ from torch import Tensor
 
 from holdfast.engine.competing import Competing
 from holdfast.errors import HoldfastError
+from holdfast.streams.row_tasks import rows_of_task, shared_task, tasks_at
 
 STREAM = "stream"
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Examples: raw inputs, output indices, task indices (on the CPU; one int where all rows share it), payloads by name."""
+    """Examples that go together: raw inputs, labels, tasks, and what was stored beside them.
 
-    x: Tensor  # (N, ...) raw: uint8 where the source is, before augmentation
-    y: Tensor  # (N,) output index
-    task: int | Tensor
+    Attributes:
+        x: Raw inputs, (N, ...): uint8 if the source is, before augmentation.
+        y: Output indices, (N,).
+        task: The number of the task of each row, (N,) on the CPU (see `streams.row_tasks`).
+        payloads: Other tensors with one entry per row, by name.
+    """
+
+    x: Tensor
+    y: Tensor
+    task: Tensor
     payloads: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def of_task(
+        cls, x: Tensor, y: Tensor, number: int, payloads: Mapping[str, Tensor] | None = None
+    ) -> "Rows":
+        """Rows that are all of one task.
+
+        Example:
+            >>> Rows.of_task(torch.zeros(2, 3), torch.tensor([0, 1]), 4).task
+            tensor([4, 4])
+        """
+        return cls(x, y, rows_of_task(number, len(y)), payloads or {})
 
     def __len__(self) -> int:
         return len(self.y)
 
     def take(self, index: Tensor) -> "Rows":
         """The rows at these places (index on the rows' device)."""
-        task = (
-            self.task.index_select(0, index.cpu()) if isinstance(self.task, Tensor) else self.task
-        )
+        task = tasks_at(self.task, index)
         payloads = {k: v.index_select(0, index) for k, v in self.payloads.items()}
         return Rows(self.x.index_select(0, index), self.y.index_select(0, index), task, payloads)
 
@@ -56,15 +74,15 @@ class Block:
 class Batch:
     """One step's rows in blocks; the first block is the stream's.
 
-    >>> b = Batch.of_stream(Rows(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]), task=1))
-    >>> b = b.add("ER", Rows(torch.ones(2, 2), torch.tensor([0, 1]), task=0), mass=0.5)
+    >>> b = Batch.of_stream(Rows.of_task(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]), 1))
+    >>> b = b.add("ER", Rows.of_task(torch.ones(2, 2), torch.tensor([0, 1]), 0), mass=0.5)
     >>> b.task.tolist(), b.weights().mul(6).tolist()
     ([1, 1, 1, 1, 0, 0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
     """
 
     x: Tensor
     y: Tensor
-    task: int | Tensor
+    task: Tensor
     blocks: tuple[Block, ...]
     index: Tensor | None = None  # (B,) number of each stream row within its task's training part
     first_epoch: bool = True
@@ -96,10 +114,6 @@ class Batch:
         """The block from `source`, or None where it added none."""
         return next((b for b in self.blocks if b.source == source), None)
 
-    def tasks(self) -> Tensor:
-        """The task of each row, (B,) on the CPU."""
-        return self.task if isinstance(self.task, Tensor) else torch.full((len(self),), self.task)
-
     def add(self, source: str, rows: Rows, mass: float, averaged: bool = True) -> "Batch":
         """The batch with another block behind it."""
         if self.block(source) is not None:
@@ -107,11 +121,11 @@ class Batch:
                 f"the batch already has rows from {source!r}: two parts need two names"
             )
         n, m = len(self), len(rows)
-        if isinstance(self.task, int) and isinstance(rows.task, int) and self.task == rows.task:
-            task: int | Tensor = self.task
+        number = shared_task(self.task)
+        if number is not None and number == shared_task(rows.task):
+            task = rows_of_task(number, n + m)
         else:
-            theirs = rows.task if isinstance(rows.task, Tensor) else torch.full((m,), rows.task)
-            task = torch.cat([self.tasks(), theirs])
+            task = torch.cat([self.task, rows.task])
         block = Block(source, n, n + m, mass, averaged, rows.payloads)
         x = torch.cat([self.x, rows.x.to(self.x.dtype)])
         return replace(
@@ -121,8 +135,9 @@ class Batch:
     def rows(self, index: Tensor) -> Rows:
         """The rows at these places (index on the CPU), without payloads."""
         on = index.to(self.y.device)
-        task = self.task.index_select(0, index) if isinstance(self.task, Tensor) else self.task
-        return Rows(self.x.index_select(0, on), self.y.index_select(0, on), task)
+        return Rows(
+            self.x.index_select(0, on), self.y.index_select(0, on), tasks_at(self.task, index)
+        )
 
     def stream_mass(self, mass: float) -> "Batch":
         """The batch with another mass on its stream rows."""
@@ -159,7 +174,7 @@ class Batch:
             not divide, a row weighs slightly more in a micro-batch that has one row less.
 
         Example:
-            >>> rows = Rows(torch.arange(6.0)[:, None], torch.arange(6), task=0)
+            >>> rows = Rows.of_task(torch.arange(6.0)[:, None], torch.arange(6), 0)
             >>> [part.y.tolist() for part in Batch.of_stream(rows).split(4)]
             [[0, 4], [1, 5], [2], [3]]
         """
@@ -189,7 +204,7 @@ class Batch:
             blocks.append(replace(b, start=at, stop=at + size, payloads=payloads))
             at += size
         on = take.to(self.y.device)
-        task = self.task[take] if isinstance(self.task, Tensor) else self.task
+        task = tasks_at(self.task, take)
         index = None if self.index is None else self.index[k::parts]
         return replace(
             self, x=self.x[on], y=self.y[on], task=task, blocks=tuple(blocks), index=index
@@ -200,9 +215,9 @@ class Batch:
         out = []
         for b in self.blocks:
             rows = slice(b.start, b.stop)
-            task = self.task[rows] if isinstance(self.task, Tensor) else self.task
-            if isinstance(task, Tensor) and len(task) and bool((task == task[0]).all()):
-                task = int(task[0])
+            task = self.task[rows]
+            if len(task) and bool((task == task[0]).all()):
+                task = rows_of_task(int(task[0]), len(task))
             one = replace(b, start=0, stop=len(b))
             out.append(Batch(self.x[rows], self.y[rows], task, (one,), None, self.first_epoch))
         return out

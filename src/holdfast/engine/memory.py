@@ -46,7 +46,7 @@ class Memory(Stateful):
     `placed`: rows are written where the owner says (`place`).
 
     >>> m = Memory(3)
-    >>> m.insert(Rows(torch.arange(5.0)[:, None], torch.arange(5), task=0))
+    >>> m.insert(Rows.of_task(torch.arange(5.0)[:, None], torch.arange(5), 0))
     >>> len(m), m.host["offered"]
     (3, 5)
     """
@@ -138,10 +138,7 @@ class Memory(Stateful):
                     f"but these have shape {tuple(value.shape[1:])} and type {value.dtype}"
                 )
             stored.index_copy_(0, to, value.index_select(0, of).to(device))
-        if isinstance(rows.task, Tensor):
-            self._stored("task").index_copy_(0, slots, rows.task.index_select(0, source))
-        else:
-            self._stored("task").index_fill_(0, slots, rows.task)
+        self._stored("task").index_copy_(0, slots, rows.task.index_select(0, source))
         self.host["filled"] = max(self.host["filled"], last)
 
     def insert(self, rows: Rows) -> None:
@@ -217,7 +214,7 @@ class Memory(Stateful):
 
     def _keys(self, rows: Rows) -> list[str]:
         """The group of each row: its task (ring), its output (class_balanced), or both (per_class)."""
-        tasks = rows.task.tolist() if isinstance(rows.task, Tensor) else [rows.task] * len(rows)
+        tasks = rows.task.tolist()
         if self.policy in ("ring", "per_task"):
             return [str(t) for t in tasks]
         outputs = rows.y.tolist()

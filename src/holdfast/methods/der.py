@@ -83,5 +83,5 @@ class DER(Replay):
             return
         batch, rows = step.batch, step.rows()
         logits = step.logits.detach()[rows]
-        task = batch.task[rows] if isinstance(batch.task, Tensor) else batch.task
-        self.memory.insert(Rows(batch.x[rows], batch.y[rows], task, {"logits": logits}))
+        payloads = {"logits": logits}
+        self.memory.insert(Rows(batch.x[rows], batch.y[rows], batch.task[rows], payloads))

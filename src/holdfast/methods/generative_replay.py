@@ -24,6 +24,7 @@ from holdfast.methods.replay import stream_rows
 from holdfast.methods.teacher import Teacher
 from holdfast.methods.view import LearnerView
 from holdfast.models.vae import VAE
+from holdfast.streams.row_tasks import rows_of_task
 from holdfast.streams.task import Task
 
 
@@ -83,7 +84,9 @@ class GenerativeReplay(Method):
         if "before" not in self._modules:
             return batch
         t, n = learner.task_number, stream_rows(batch)
-        task: int | Tensor = torch.arange(n) % t if learner.scenario == "task" else t - 1
+        task = rows_of_task(t - 1, n)
+        if learner.scenario == "task":
+            task = torch.arange(n) % t
         x = self.before.sample(n, self.generator("replay")).view(n, *batch.x.shape[1:])
         x = (x * 255).round().to(torch.uint8) if batch.x.dtype == torch.uint8 else x
         known = task if learner.scenario == "task" else None

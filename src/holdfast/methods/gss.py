@@ -63,7 +63,7 @@ class GSS(ER):
 
     def _cosines(self, learner: LearnerView, new: Rows, stored: Rows) -> Tensor:
         """Between the loss gradients of new and stored rows, (N, M)."""
-        n, of = len(new), torch.cat([_tasks(new), _tasks(stored)])
+        n, of = len(new), torch.cat([new.task, stored.task])
         batch = Batch.of_stream(
             Rows(torch.cat([new.x, stored.x]), torch.cat([new.y, stored.y]), of)
         )
@@ -76,7 +76,3 @@ class GSS(ER):
         products = gradient_products(learner.space, losses, learner.prepare(batch.x, augment=False))
         length = products.diagonal().clamp_min(1e-30).sqrt()
         return (products / length / length[:, None])[:n, n:]
-
-
-def _tasks(rows: Rows) -> Tensor:
-    return rows.task if isinstance(rows.task, Tensor) else torch.full((len(rows),), rows.task)

@@ -80,7 +80,7 @@ class MER(Replay):
             else new[:0]
         )
         single = (batch.rows(index) for index in torch.cat([old, new]).split(1))
-        return [Batch.of_stream(Rows(r.x, r.y, int(r.task))) for r in single]
+        return [Batch.of_stream(Rows.of_task(r.x, r.y, int(r.task))) for r in single]
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         return step.scratch.pop(self.name, delta)

@@ -52,8 +52,7 @@ class Replay(Method):
         batch = step.batch
         if self.inserts and self.insert == "stream" and batch.first_epoch:
             rows = batch.stream
-            task = batch.task[rows] if isinstance(batch.task, torch.Tensor) else batch.task
-            self.memory.insert(Rows(batch.x[rows], batch.y[rows], task))
+            self.memory.insert(Rows(batch.x[rows], batch.y[rows], batch.task[rows]))
 
     def offer_task(self, learner: LearnerView, task: Task) -> None:
         """Offers all training examples of a task: ranked by their features, or in random order."""

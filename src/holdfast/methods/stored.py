@@ -46,11 +46,8 @@ def refuse_larger(share: int, task: Task) -> None:
 def stored_parts(memory: Memory) -> list[ArrayPart]:
     """Everything stored, as parts to train on: one for each task."""
     rows = memory.everything()
-    tasks = (
-        rows.task if isinstance(rows.task, torch.Tensor) else torch.full((len(rows),), rows.task)
-    )
     found = {
-        t: rows.take((tasks == t).nonzero().flatten().to(rows.y.device))
-        for t in tasks.unique().tolist()
+        t: rows.take((rows.task == t).nonzero().flatten().to(rows.y.device))
+        for t in rows.task.unique().tolist()
     }
     return [ArrayPart(r.x, r.y, t) for t, r in found.items()]

@@ -11,6 +11,7 @@ from torch import Tensor
 from holdfast.errors import HoldfastError
 from holdfast.streams.inputs import input_tensor
 from holdfast.streams.parts import Examples
+from holdfast.streams.row_tasks import rows_of_task
 from holdfast.streams.types import Label, LabelledRows
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class DatasetPart:
     def fetch(self, index: Tensor) -> Examples:
         """Read the examples of these numbers; see `Part.fetch`."""
         x, y = self._collate([self.dataset[int(row)] for row in self.rows[index]])
-        return x, y, self.task
+        return x, y, rows_of_task(self.task, len(y))
 
     def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[Examples]:
         """Read one batch after the other, in worker processes if there are any."""
@@ -79,7 +80,7 @@ class DatasetPart:
             # Without a generator of its own the loader would draw from the global one.
             generator=torch.Generator().manual_seed(self.task),
         )
-        return ((x, y, self.task) for x, y in loader)
+        return ((x, y, rows_of_task(self.task, len(y))) for x, y in loader)
 
     def to(self, device: torch.device | str) -> "DatasetPart":
         """This part itself: its rows are read on the CPU, and batches are moved one by one."""

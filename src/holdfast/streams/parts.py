@@ -10,10 +10,11 @@ from torch.utils.weak import WeakIdKeyDictionary
 
 from holdfast.errors import HoldfastError
 from holdfast.streams.inputs import refuse_unfinite
+from holdfast.streams.row_tasks import rows_of_task
 from holdfast.streams.types import Transform
 
-# Raw inputs (N, ...), output numbers (N,), and the task: one int for all rows, or (N,).
-Examples = tuple[Tensor, Tensor, int | Tensor]
+# Raw inputs (N, ...), output numbers (N,), and task numbers (N,), these on the CPU.
+Examples = tuple[Tensor, Tensor, Tensor]
 
 ROWS_AT_ONCE = 2048  # rows that go through a fixed transform at once, to bound its memory
 
@@ -32,8 +33,8 @@ class Part(Protocol):
             index: Numbers of examples, (N,), on the CPU.
 
         Returns:
-            Raw inputs (N, ...), output numbers (N,), and the task of each row: one int if all rows
-            are of one task, else a tensor (N,).
+            Raw inputs (N, ...), output numbers (N,), and the number of the task of each row, (N,) on
+            the CPU. Use `rows_of_task` if all rows are of one task.
         """
         ...
 
@@ -117,7 +118,7 @@ class ArrayPart:
         x = self.x.index_select(0, rows.to(self.x.device))
         if self.transform is not None:
             x = self.transform(x)
-        return x, self.y.index_select(0, index), self.task
+        return x, self.y.index_select(0, index), rows_of_task(self.task, len(index))
 
     def _keep_transformed(self, transform: Transform) -> None:
         """Replace the raw inputs by the transformed rows of this part."""
@@ -191,8 +192,6 @@ class JoinedPart:
                 start = int(self.ends[number - 1])
             inside = index[part_of == number] - start
             x, y, task = self.parts[number].fetch(inside)
-            if not isinstance(task, Tensor):
-                task = torch.full((len(inside),), task)
             inputs.append(x)
             outputs.append(y)
             tasks.append(task)

@@ -15,7 +15,8 @@ from holdfast.engine.batch import Batch, Rows
 from holdfast.errors import HoldfastError
 from holdfast.metrics.detection import Detection, detection
 from holdfast.streams.drift import Detector
-from holdfast.streams.task import Stream, Task
+from holdfast.streams.row_tasks import rows_of_task
+from holdfast.streams.task import Examples, Stream, Task
 from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
 from holdfast.training.evaluation import predict
 from holdfast.training.fit import Run, Trains, check
@@ -43,14 +44,12 @@ class Recent:
     def __len__(self) -> int:
         return sum(len(y) for _, y in self.batches_held)
 
-    def fetch(self, index: Tensor) -> tuple[Tensor, Tensor, int | Tensor]:
+    def fetch(self, index: Tensor) -> Examples:
         x, y = (torch.cat([b[k] for b in self.batches_held]) for k in (0, 1))
         on = index.to(y.device)
-        return x.index_select(0, on), y.index_select(0, on), self.task
+        return x.index_select(0, on), y.index_select(0, on), rows_of_task(self.task, len(on))
 
-    def batches(
-        self, order: Iterable[Tensor], seed: int = 0, first: int = 0
-    ) -> Iterator[tuple[Tensor, Tensor, int | Tensor]]:
+    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[Examples]:
         return map(self.fetch, order)
 
     def to(self, device: torch.device | str) -> "Recent":
@@ -120,7 +119,7 @@ class BoundaryFree:
             self._refuse_other_data()
         else:
             self._rows.add(x, y)
-        loss = self.learner.step(Batch.of_stream(Rows(x, y, k), first_epoch=first_epoch))
+        loss = self.learner.step(Batch.of_stream(Rows.of_task(x, y, k), first_epoch=first_epoch))
         self.steps += 1
         if self.detector is not None and self.detector.update(float(loss)):
             self._rows.drop_newest(self.detector.since)

@@ -11,6 +11,7 @@ from holdfast.engine.batch import Batch, Step
 from holdfast.engine.chunks import MOST_ROWS, bytes_per_row, rows_within
 from holdfast.engine.competing import ALL, Competing
 from holdfast.models.classifier import as_input, float_type
+from holdfast.streams.row_tasks import shared_task
 from holdfast.streams.task import Part, Task
 from holdfast.training.looking import takes_integers
 from holdfast.training.setup import Setup
@@ -39,7 +40,7 @@ class Forward:
         if separate and len(batch.blocks) > 1:
             return self._block_by_block(batch)
         x = self.prepare(batch.x)
-        task = batch.task if self.setup.scenario == "task" else None
+        task = self._task_of_rows(batch)
         with self.casting():
             features = self.state.model.features(x, task)
             logits = self.state.head(features, task)
@@ -49,6 +50,13 @@ class Forward:
         if logits.dtype != batch.precision:
             batch = replace(batch, precision=logits.dtype)
         return Step(batch, x, features, logits, self.competing(batch))
+
+    def _task_of_rows(self, batch: Batch) -> int | Tensor | None:
+        """What the network is told about tasks: nothing outside the task scenario."""
+        if self.setup.scenario != "task":
+            return None
+        number = shared_task(batch.task)
+        return batch.task if number is None else number
 
     def _block_by_block(self, batch: Batch) -> Step:
         """New and stored rows in forward passes of their own, so that BatchNorm sees them apart."""
@@ -100,8 +108,9 @@ class Forward:
     def competing(self, batch: Batch) -> Competing:
         """The outputs that compete in the loss of each row of a batch."""
         if self.setup.scenario == "task":
-            if isinstance(batch.task, int):
-                return Competing.between(*self.state.head.range_of(batch.task))
+            number = shared_task(batch.task)
+            if number is not None:
+                return Competing.between(*self.state.head.range_of(number))
             return ALL  # the head knows the outputs of each row
         if self.setup.scenario == "domain" or self.setup.settings.outputs != "current":
             return ALL
@@ -118,7 +127,7 @@ class Forward:
             else:
                 by_task[number, task.competing] = True
             first = task.outputs[1]
-        mask = by_task[batch.tasks()]
+        mask = by_task[batch.task]
         stored = slice(batch.blocks[0].stop, None)
         mask[stored, : self.state.progress.seen_outputs] = True
         return mask.to(self.setup.device)

@@ -95,7 +95,7 @@ class Stepper:
         x, y = own_batch(pair, self._view.head.opened)
         progress = self._state.progress
         progress.rows_given += len(y)
-        rows = Rows(x.to(device), y.to(device), self._state.task_number)
+        rows = Rows.of_task(x.to(device), y.to(device), self._state.task_number)
         return Batch.of_stream(rows, first_epoch=progress.rows_given <= len(task.train))
 
     def _loss(self, batch: Batch) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from holdfast.engine.batch import Batch, Block
+from holdfast.engine.batch import Batch, Rows
 from holdfast.engine.competing import ALL, Competing
 from holdfast.engine.fisher import fisher_diagonal
 from holdfast.engine.loss import cross_entropy
@@ -21,6 +21,7 @@ from holdfast.errors import HoldfastError
 from holdfast.methods.view import Logits, MakeOptimizer
 from holdfast.models.heads import Head
 from holdfast.streams.order import BatchOrder
+from holdfast.streams.row_tasks import shared_task
 from holdfast.streams.task import Task
 from holdfast.training.batches import order_of, read
 from holdfast.training.forward import Forward
@@ -208,14 +209,16 @@ class View:
         rows = list(task.train.batches(order.split(CHUNK)))
         x = torch.cat([self.prepare(r[0].to(self.device), augment=False) for r in rows])
         y = torch.cat([r[1].to(self.device) for r in rows])
-        return x, *self._in_play(Batch(x, y, task.index, (Block("stream", 0, len(x)),)))
+        return x, *self._in_play(Batch.of_stream(Rows.of_task(x, y, task.index)))
 
     def _in_play(self, batch: Batch) -> tuple[Tensor, Logits]:
         """For rows of one task, what `examples_of` returns besides the inputs."""
         competing = self.forward.competing(batch).of_one_task()
         if competing is ALL:
             competing = Competing.between(0, self.head.opened)
-        number = batch.task if isinstance(batch.task, int) else self.tasks[-1].index
+        number = shared_task(batch.task)
+        if number is None:
+            number = self.tasks[-1].index
         known = self.setup.known_task(number)
 
         def logits(module: nn.Module, part: Tensor) -> Tensor:

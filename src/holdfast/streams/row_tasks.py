@@ -1,0 +1,59 @@
+"""The tasks of rows: one tensor of task numbers, which knows cheaply whether all rows are of one task.
+
+Rows of one task are the usual case. Their tensor repeats a single number without storing it again
+(it is expanded, so its stride is 0), and a network may then be called with that one number. Rows whose
+tasks may differ have an ordinary tensor, even if the numbers happen to be equal.
+"""
+
+import torch
+from torch import Tensor
+
+
+def rows_of_task(number: int, rows: int) -> Tensor:
+    """The tasks of rows that are all of one task.
+
+    Args:
+        number: The number of the task.
+        rows: How many rows there are.
+
+    Returns:
+        The number of the task of each row, (N,), int64, on the CPU.
+
+    Example:
+        >>> rows_of_task(3, rows=2)
+        tensor([3, 3])
+    """
+    return torch.tensor(number).expand(rows)
+
+
+def shared_task(tasks: Tensor) -> int | None:
+    """The number of the task that rows share.
+
+    Args:
+        tasks: The task of each row, (N,).
+
+    Returns:
+        The number; None if the rows may be of several tasks, or there are none.
+
+    Example:
+        >>> shared_task(rows_of_task(3, rows=2)), shared_task(torch.tensor([3, 4]))
+        (3, None)
+    """
+    if len(tasks) == 0 or tasks.stride(0) != 0:
+        return None
+    return int(tasks[0])
+
+
+def tasks_at(tasks: Tensor, index: Tensor) -> Tensor:
+    """The tasks of the rows at these places; rows of one task stay known as such.
+
+    Args:
+        tasks: The task of each row, (N,), on the CPU.
+        index: Places of rows, (M,), on any device.
+
+    Returns:
+        The task of each of them, (M,).
+    """
+    if tasks.stride(0) == 0 and len(tasks):
+        return tasks[:1].expand(len(index))
+    return tasks.index_select(0, index.cpu())
