@@ -251,7 +251,7 @@ def test_without_a_policy_the_shipped_one_decides_and_is_named(folder, capsys): 
     (folder / "gate.toml").unlink()
     code, out, err = against(capsys, CHAMPION, "--out", "gate")
     assert (code, err) == (0, "")
-    assert "Judged by the shipped policy, as there is no gate.toml" in out
+    assert "The shipped policy was used, because there is no gate.toml" in out
     assert json.loads((folder / "gate/verdict.json").read_text())["policy"] == "standard"
 
 
