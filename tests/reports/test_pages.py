@@ -15,7 +15,8 @@ from holdfast.reports import load_results, summarise, write_report
 from holdfast.reports.diagnostics import diagnostics_html
 from holdfast.runs.carry_out import run_all
 from holdfast.runs.config import RunConfig
-from holdfast.runs.diagnose import DIAGNOSTICS, KeptRun
+from holdfast.runs.diagnoses import DIAGNOSTICS
+from holdfast.runs.kept import KeptRun
 from holdfast.validation import validated
 
 BROWSER = (
@@ -46,7 +47,7 @@ def report_and_diagnostics(out: Path) -> dict[str, str]:
         r["label"] = NAME
     kept = KeptRun(out / "runs" / runs[0][1].hash, examples=64)
     findings = [
-        DIAGNOSTICS[name](kept).to_json()
+        DIAGNOSTICS[name](kept).model_dump()
         for name in ("spectrum", "entropy", "layers", "saturation")
     ]
     findings[1]["numbers"]["tasks"] = [NAME] * len(findings[1]["numbers"]["tasks"])

@@ -7,9 +7,9 @@ otherwise believe in an effect that is not there. The rules are declared in `hol
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+from holdfast.errors import HoldfastError
 from holdfast.runs.config import RunConfig
 from holdfast.runs.rules import ARGUMENTS, NOTES, OFF, RULES, Facts, value_of
-from holdfast.errors import HoldfastError
 
 
 def given(config: RunConfig) -> set[str]:

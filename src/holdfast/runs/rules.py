@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from holdfast.runs.config import IMAGES, RunConfig
 from holdfast.methods import Method, parse_method
+from holdfast.runs.config import IMAGES, RunConfig
 
 KEEPS_STATE = ("adam", "adamw")  # optimizers with state whatever their settings
 OFF: dict[str, Any] = {  # values that say what happens anyway, so that nobody is misled by them
