@@ -45,6 +45,8 @@ def diagnose(
     names = list(DIAGNOSTICS)
     if what:
         names = [one_of("diagnostic", name, DIAGNOSTICS) for name in split_names(what)]
+    if not names:
+        raise HoldfastError(f"--what {what!r} names no diagnostic; leave it out to make all of them")
     if names == ["layers"] and on_line(context, "examples"):
         note(["--examples has no effect: layers looks at all test examples"])
     check_device(device)
