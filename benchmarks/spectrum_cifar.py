@@ -22,8 +22,9 @@ from torch import nn
 from holdfast.diagnostics import Sample, fisher_spectrum, restore_layers
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.models import Classifier, convnet
-from holdfast.reports.diagnostics import figure
-from holdfast.reports.figures import save
+from holdfast.reports.finding_figures import draw_spectrum
+from holdfast.reports.saving import save
+from holdfast.results import Finding
 from holdfast.streams import named, split
 from holdfast.training import Learner, optimizer
 
@@ -168,7 +169,9 @@ def main() -> None:
         (options.write / "spectrum-cifar.md").write_text(text)
         numbers = {"eigenvalues": np.asarray(exact.eigenvalues).tolist(), "layers": exact.layers}
         numbers |= {"examples": exact.examples, "parameters": exact.parameters}
-        save(figure({"what": "spectrum", "numbers": numbers}), options.write / "spectrum-cifar.png")
+        save(
+            draw_spectrum(Finding.of("spectrum", "", numbers)), options.write / "spectrum-cifar.png"
+        )
         (options.write / "spectrum-cifar.json").write_text(
             json.dumps({"seconds": seconds, "accuracy": accuracy, **numbers}) + "\n"
         )

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from holdfast.cli.gate_request import Request
@@ -77,9 +76,7 @@ def _page(verdict: "Verdict", history: "History | None") -> str:
     """Make the page of a verdict, with earlier releases if there is a ledger."""
     from holdfast.reports.gate import gate_html
 
-    if history is None:
-        return gate_html(verdict.to_json())
-    return gate_html(verdict.to_json(), asdict(history))
+    return gate_html(verdict, history)
 
 
 def _history(

@@ -1,9 +1,8 @@
 """`holdfast record` and `holdfast history`: a model's releases in a ledger."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +12,7 @@ from holdfast.files import write_page
 from holdfast.text import percent, points, safe_name, shown
 
 if TYPE_CHECKING:
-    from holdfast.ledger import History, Judgement
+    from holdfast.ledger import Column, History, Judgement
 
 Ledger = Annotated[
     str,
@@ -128,7 +127,7 @@ def history(
     if html is not None:
         from holdfast.reports.history import history_html
 
-        write_page(html, history_html(asdict(releases), [asdict(one) for one in verdicts]))
+        write_page(html, history_html(releases, verdicts))
         print(f"report: {safe_name(str(html))}")
 
 
@@ -157,7 +156,7 @@ def _print_losses(history: "History") -> None:
 
     if not history.losses:
         print("No release has lost a task or a segment.")
-    for sentence in loss_sentences([asdict(loss) for loss in history.losses[:LOSSES]]):
+    for sentence in loss_sentences(history.losses[:LOSSES]):
         print(shown(sentence))
     if len(history.losses) > LOSSES:
         print(f"and {len(history.losses) - LOSSES} more losses")
@@ -178,25 +177,25 @@ def _print_segments(history: "History") -> None:
     from holdfast.reports.history import nested
 
     rows = []
-    for whole, segments, hidden in nested([asdict(column) for column in history.columns]):
-        rows += [_row_of(column, history.releases) for column in (whole, *segments)]
-        if hidden:
-            rows.append([f"  and {hidden} more, which lost less", "", "", "", ""])
+    for task in nested(history.columns):
+        rows += [_row_of(column, history.releases) for column in task.all]
+        if task.hidden:
+            rows.append([f"  and {task.hidden} more, which lost less", "", "", "", ""])
     print_table(["task", "learnt", "newest", "change", "release"], rows)
 
 
-def _row_of(column: Mapping[str, Any], releases: Sequence[str]) -> list[str]:
+def _row_of(column: "Column", releases: Sequence[str]) -> list[str]:
     """Say how far a task or segment is from where it was when it was learnt."""
-    name = column["task"]
-    if column["segment"]:
-        name = f"  {column['segment']}"
+    name = column.task
+    if column.segment:
+        name = f"  {column.segment}"
     # Later releases may lack the task, so its newest score need not be that of the newest release.
-    tested = [number for number, score in enumerate(column["scores"]) if score is not None]
+    tested = [number for number, score in enumerate(column.scores) if score is not None]
     newest = tested[-1]
     return [
         name,
-        percent(column["scores"][column["learnt"]], 1),
-        percent(column["scores"][newest], 1),
-        points(column["changes"][newest], 1),
+        percent(column.scores[column.learnt], 1),
+        percent(column.scores[newest], 1),
+        points(column.changes[newest], 1),
         releases[newest],
     ]
