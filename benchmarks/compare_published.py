@@ -16,26 +16,24 @@ import json
 from pathlib import Path
 
 from holdfast.bench.published import TABLES, compare
-from holdfast.metrics import AccuracyMatrix, average_accuracy, backward_transfer, seed_interval
-from holdfast.reports import load_results
+from holdfast.metrics import average_accuracy, backward_transfer, seed_interval
+from holdfast.results import load_results
 
 
 def rows_of(folder: Path) -> list[dict]:
     """A row a run: final ACC and BWT in points, seconds."""
-    rows = []
-    for r in load_results([folder]):
-        m, seconds = AccuracyMatrix.from_json(r["matrix"]), r["cost"]["seconds"]
-        rows.append(
-            {
-                "scenario": r["config"]["scenario"],
-                "label": r["label"],
-                "method": r["config"]["method"],
-                "seed": r["seed"],
-                "ACC": round(100 * average_accuracy(m), 2),
-                "BWT": round(100 * backward_transfer(m), 2),
-                "seconds": round(seconds["training"] + seconds["consolidation"], 1),
-            }
-        )
+    rows = [
+        {
+            "scenario": r.scenario,
+            "label": r.label,
+            "method": r.method,
+            "seed": r.seed,
+            "ACC": round(100 * average_accuracy(r.matrix), 2),
+            "BWT": round(100 * backward_transfer(r.matrix), 2),
+            "seconds": round(r.cost.seconds.learning, 1),
+        }
+        for r in load_results([folder])
+    ]
     return sorted(
         rows,
         key=lambda r: (["task", "domain", "class"].index(r["scenario"]), r["label"], r["seed"]),

@@ -1,14 +1,17 @@
-"""The Fisher spectrum of a network of two convolutions and about 50,000 parameters on CIFAR-10, beside figures that circulate.
+"""The Fisher spectrum of a small network on CIFAR-10, beside figures that circulate.
 
     python benchmarks/spectrum_cifar.py --data-dir DATA --write docs/diagnostics
 
-Trains for a few epochs to about 65-70 % test accuracy, then takes the 20 largest eigenvalues of the Fisher (exact labels, and the empirical
-one) on N training examples by Lanczos, and all eigenvalues of the empirical Fisher on fewer examples by its Gram matrix. Then two tasks
-of five classes, one after the other: which layer brings the first back?
+The network has two convolutions and about 50,000 parameters. The script trains it for a few epochs to
+a test accuracy of about 65 to 70 %. It then computes the 20 largest eigenvalues of the Fisher
+information by Lanczos, for exact labels and for the true ones, and all eigenvalues of the empirical
+one on fewer examples by its Gram matrix. Last, it trains on two tasks of five classes, one after the
+other, and measures which layer brings the first task back.
 """
 
 import argparse
 import json
+import textwrap
 import time
 from pathlib import Path
 
@@ -19,8 +22,9 @@ from torch import nn
 from holdfast.diagnostics import Sample, fisher_spectrum, restore_layers
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.models import Classifier, convnet
-from holdfast.reports.diagnostics import figure
-from holdfast.reports.figures import save
+from holdfast.reports.finding_figures import draw_spectrum
+from holdfast.reports.saving import save
+from holdfast.results import Finding
 from holdfast.streams import named, split
 from holdfast.training import Learner, optimizer
 
@@ -32,6 +36,11 @@ class Centred(nn.Module):
 
     def forward(self, x):
         return (x - 0.47) / 0.25
+
+
+def wrapped(text: str) -> list[str]:
+    """The lines of a paragraph of the page."""
+    return textwrap.wrap(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
 def learner(stream, scenario: str, epochs: int) -> Learner:
@@ -99,8 +108,14 @@ def main() -> None:
     lines = [
         "# Fisher spectrum on CIFAR-10",
         "",
-        f"Two convolutions, P = {exact.parameters:,} parameters, {100 * accuracy:.1f} % test accuracy; N = {options.examples:,} examples.",
-        f"Top 20 eigenvalues of the exact Fisher in {seconds:.0f} s on {torch.get_num_threads()} cores.",
+        *wrapped(
+            "How many directions in weight space matter for what a network has learnt? The eigenvalues of "
+            "the Fisher information answer this. The network has two convolutions and "
+            f"{exact.parameters:,} parameters, and its test accuracy is {100 * accuracy:.1f} %. The "
+            f"Fisher information is measured on {options.examples:,} examples. The 20 largest "
+            f"eigenvalues of the exact one take {seconds:.0f} s on {torch.get_num_threads()} cores. "
+            'The column "circulating" has figures that are often quoted.'
+        ),
         "",
         "| number | exact | empirical | circulating |",
         "|---|---|---|---|",
@@ -111,10 +126,15 @@ def main() -> None:
     ]
     lines += [
         "",
-        f"Trace: {exact.trace:.1f} exact, {empirical.trace:.1f} empirical. The top 20 of {exact.parameters:,} directions "
-        f"({100 * 20 / exact.parameters:.2f} %) hold {100 * exact.share:.0f} % of the exact trace. Of the empirical Fisher on "
-        f"{options.gram:,} examples (rank at most {options.gram:,}) {gram.directions(0.5)} directions hold half of the trace and "
-        f"{gram.directions(0.9)} hold 90 %: {100 * gram.directions(0.9) / exact.parameters:.1f} % of all parameters' directions.",
+        *wrapped(
+            f"The trace is {exact.trace:.1f} for the exact and {empirical.trace:.1f} for the empirical "
+            f"Fisher information. The top 20 of {exact.parameters:,} directions "
+            f"({100 * 20 / exact.parameters:.2f} %) hold {100 * exact.share:.0f} % of the exact trace. "
+            f"Of the empirical Fisher information on {options.gram:,} examples (rank at most "
+            f"{options.gram:,}), {gram.directions(0.5)} directions hold half of the trace and "
+            f"{gram.directions(0.9)} hold 90 %, which is "
+            f"{100 * gram.directions(0.9) / exact.parameters:.1f} % of the directions of all parameters."
+        ),
         "",
         "| layer | mass of the top 20 eigenvectors, % | share of the parameters, % |",
         "|---|---|---|",
@@ -129,10 +149,13 @@ def main() -> None:
     ]
     lines += [
         "",
-        f"Two tasks of five classes with the same outputs: the first falls from {100 * before:.1f} to {100 * after:.1f} %. Points "
-        "that come back with one layer's old weights: "
-        + ", ".join(f"{n} {100 * v:+.1f}" for n, v in back.items())
-        + ".",
+        *wrapped(
+            "Which layer forgets? With two tasks of five classes on the same outputs, the first task "
+            f"falls from {100 * before:.1f} to {100 * after:.1f} %. These points come back if one layer "
+            "gets its old weights: "
+            + ", ".join(f"{n} {100 * v:+.1f}" for n, v in back.items())
+            + "."
+        ),
         "",
     ]
     print("\n".join(lines))
@@ -146,7 +169,9 @@ def main() -> None:
         (options.write / "spectrum-cifar.md").write_text(text)
         numbers = {"eigenvalues": np.asarray(exact.eigenvalues).tolist(), "layers": exact.layers}
         numbers |= {"examples": exact.examples, "parameters": exact.parameters}
-        save(figure({"what": "spectrum", "numbers": numbers}), options.write / "spectrum-cifar.png")
+        save(
+            draw_spectrum(Finding.of("spectrum", "", numbers)), options.write / "spectrum-cifar.png"
+        )
         (options.write / "spectrum-cifar.json").write_text(
             json.dumps({"seconds": seconds, "accuracy": accuracy, **numbers}) + "\n"
         )

@@ -13,9 +13,17 @@ import numpy as np
 
 from holdfast.bench.suites import load_suite, shipped
 from holdfast.metrics import Interval, seed_interval
-from holdfast.reports import find_sweeps, learning_speed, load_results, markdown, select, summarise
-from holdfast.reports.growth import growth
-from holdfast.reports.results import Group, show_bytes
+from holdfast.reports import markdown
+from holdfast.reports.cells import show_cost
+from holdfast.results import (
+    Group,
+    find_sweeps,
+    growth,
+    learning_speed,
+    load_results,
+    select,
+    summarise,
+)
 
 
 def points(v: Interval, scale: float = 100) -> str:
@@ -83,17 +91,13 @@ def sections(groups: Sequence[Group]) -> list[str]:
             ]
             costs: dict[str, list[str]] = {}
             for g in found:
-                shown = {
-                    "time": lambda v: f"{1000 * v:.0f} ms",
-                    "parameters": lambda v: f"{v:,.0f}",
-                }.get(g.cost, show_bytes)
                 fit = (
                     g.fitted
                     if g.declared is None
                     else f"{g.fitted} ({'as declared' if g.agrees else 'DECLARED ' + g.declared})"
                 )
                 costs.setdefault(g.label, []).append(
-                    f"{shown(g.values[0])} → {shown(g.values[-1])}: {fit}"
+                    f"{show_cost(g.cost, g.values[0])} → {show_cost(g.cost, g.values[-1])}: {fit}"
                 )
             out += table(
                 ["method", "time a task", "parameters beyond FineTune's", "bytes", "peak memory"],
@@ -117,8 +121,8 @@ def main() -> None:
     options = parser.parse_args()
     results = load_results([options.folder])
     groups = summarise(results)
-    seconds = sum(sum(r["cost"]["seconds"].values()) for r in results)
-    version = results[0]["versions"]["torch"]
+    seconds = sum(r.cost.seconds.total for r in results)
+    version = results[0].versions["torch"]
     about = f"{len(results)} runs, {seconds / 60:.0f} minutes of one thread in all (evaluation included); torch {version}."
     name = options.folder.name
     description = [load_suite(name).description, ""] if name in shipped() else []

@@ -16,6 +16,36 @@ def _one_thread() -> None:
     torch.set_warn_always(True)  # else a warning fails one test a process, whichever comes first
 
 
+@pytest.fixture(scope="session")
+def sweep_folder(tmp_path_factory) -> Path:
+    """Finished runs: three capacities of ER with validation data, two seeds each."""
+    from helpers import quick
+    from holdfast.bench.sweep import parse_sweep, swept
+    from holdfast.runs.carry_out import run_all
+
+    out = tmp_path_factory.mktemp("sweep")
+    runs = []
+    for seed in (1, 2):
+        base = quick("ER(10)", seed=seed, data={"validation": 0.2})
+        runs += swept(base, [parse_sweep("capacity=10,60,300")])
+    assert len(list(run_all(runs, out))) == 6
+    return out
+
+
+@pytest.fixture(scope="session")
+def speed_folder(tmp_path_factory) -> Path:
+    """Finished runs with learning curves: three methods, three seeds each."""
+    from helpers import quick
+    from holdfast.runs.carry_out import run_all
+
+    out = tmp_path_factory.mktemp("speed")
+    runs = []
+    for method in ("FineTune", "PNN", "FromScratch"):
+        runs += [(method, quick(method, "task", seed, evaluate_every=5)) for seed in (1, 2, 3)]
+    assert len(list(run_all(runs, out))) == 9
+    return out
+
+
 @pytest.fixture
 def data_dir() -> str:
     """The folder of real data sets; the test is skipped where there is none."""

@@ -7,8 +7,10 @@ from torch import Tensor, nn
 
 from holdfast.methods import Method, parse_method
 from holdfast.models import mlp
+from holdfast.runs.config import RunConfig
 from holdfast.streams import Stream, digits, split
 from holdfast.training import Learner, optimizer
+from holdfast.validation import validated
 
 HEADS = {"task": "separate", "domain": "fixed", "class": "growing"}
 SGD = optimizer("sgd", lr=0.05, momentum=0.9, weight_decay=1e-3)
@@ -47,3 +49,22 @@ def weights(model: nn.Module) -> dict[str, Tensor]:
 def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
     """Equal to the bit, and of the same names."""
     return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def quick(
+    method: str,
+    scenario: str = "class",
+    seed: int = 1,
+    data: dict | None = None,
+    **training: object,
+) -> RunConfig:
+    """Settings of a run on digits that takes a second."""
+    return validated(
+        RunConfig,
+        method=method,
+        scenario=scenario,
+        seed=seed,
+        training={"epochs": 3, "lr": 0.05} | training,
+        model={"hidden": [16]},
+        data=data or {},
+    )

@@ -243,10 +243,9 @@ def probes(folder: Path) -> Case:
 
 
 def result_files(folder: Path) -> Case:
-    from holdfast.reports import as_csv, latex, load_results, markdown, summarise
-    from holdfast.reports.comparison import learning_speed
-    from holdfast.reports.growth import growth
+    from holdfast.reports import as_csv, latex, markdown
     from holdfast.reports.html import render
+    from holdfast.results import growth, learning_speed, load_results, summarise
     from holdfast.runs.carry_out import run_all
     from holdfast.runs.config import RunConfig
     from holdfast.validation import validated
@@ -279,7 +278,7 @@ def result_files(folder: Path) -> Case:
             learning_speed(groups)
             if whole:
                 render(groups, "t")
-        return [{k: v for k, v in r.items() if k != "diagnostics"} for r in results]
+        return [r.to_json() for r in results]
 
     def case(rng: random.Random) -> Outcome:
         path = rng.choice(paths)

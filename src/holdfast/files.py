@@ -1,7 +1,8 @@
 """Write files so that a crash leaves the old content or the new one, and never half of either.
 
-This is the one place that writes text files: always as UTF-8, always through a temporary file, and
-with an `OSError` turned into one sentence that names the file.
+This is the one place that writes files: text always as UTF-8, always through a temporary file, and
+with an `OSError` turned into one sentence that names the file. Only a file that is shared with other
+programs is appended to in place.
 """
 
 import glob
@@ -40,6 +41,19 @@ def write_text(path: Path, text: str) -> None:
         ...     print((Path(folder) / "a" / "note.txt").read_text())
         kept
     """
+    write_bytes(path, _encoded(text))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is no text, such as a figure, as `write_text` writes text.
+
+    Args:
+        path: The file. Missing parent folders are made.
+        content: The whole content.
+
+    Raises:
+        HoldfastError: `path` names a folder, or the file could not be written.
+    """
     if not path.name:
         raise HoldfastError(f"{safe_name(str(path))!r} names a folder, but a file is needed")
     # The process id keeps two processes that write the same file out of each other's way.
@@ -47,10 +61,31 @@ def write_text(path: Path, text: str) -> None:
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write_new(temporary, text)
+            _write_new(temporary, content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add a text to the end of a file that several programs share, such as a log.
+
+    Because the others write to the same file, it cannot be replaced as `write_text` does.
+
+    Args:
+        path: The file. It is made if it does not exist.
+        text: What to add. Lone surrogates, which UTF-8 cannot hold, are written as `?`.
+
+    Raises:
+        HoldfastError: `path` is a symbolic link, or it could not be written.
+    """
+    if path.is_symlink():
+        raise HoldfastError(
+            f"{safe_name(str(path))} is a symbolic link, and Holdfast does not write through "
+            "links; name the file itself"
+        )
+    with _writing(path), path.open("ab") as file:
+        file.write(_encoded(text))
 
 
 def write_page(path: Path, html: str) -> None:
@@ -101,7 +136,7 @@ def write_folder(folder: Path, files: Mapping[str, str], instead_of: Sequence[st
     earlier = list(dict.fromkeys([*instead_of, *files]))
     with _writing(folder):
         replaceable = _is_replaceable(folder, earlier)
-        # Renaming is only one step within a file system, so the temporary folder stands beside the
+        # Renaming is only one step within a file system, so the temporary folder is next to the
         # folder that it replaces, or inside the folder that is kept.
         home = folder
         if replaceable:
@@ -112,7 +147,7 @@ def write_folder(folder: Path, files: Mapping[str, str], instead_of: Sequence[st
         try:
             temporary.mkdir()
             for name, text in files.items():
-                _write_new(temporary / name, text)
+                _write_new(temporary / name, _encoded(text))
             if replaceable:
                 _take_place(temporary, folder)
             else:
@@ -174,7 +209,7 @@ def _is_replaceable(folder: Path, earlier: Sequence[str]) -> bool:
         around = around.parent
     if not os.access(around, os.W_OK):
         return False
-    # A process whose working directory is renamed away goes on in the folder that is then deleted.
+    # A process whose working directory is renamed would continue in the folder that is deleted.
     if folder == Path.cwd() or os.path.ismount(folder):
         return False
     if not folder.exists():
@@ -215,11 +250,16 @@ def _refuse_link(folder: Path) -> None:
         )
 
 
-def _write_new(path: Path, text: str) -> None:
+def _encoded(text: str) -> bytes:
+    """Encode a text as UTF-8, with `?` in place of what UTF-8 cannot hold."""
+    return text.encode("utf-8", errors="replace")
+
+
+def _write_new(path: Path, content: bytes) -> None:
     """Write a file that does not exist yet, and return when it has reached the disk."""
     # Mode "x" refuses a file or link that somebody else has put there.
-    with path.open("x", encoding="utf-8", errors="replace", newline="\n") as file:
-        file.write(text)
+    with path.open("xb") as file:
+        file.write(content)
         # Without this, a power cut after the renaming could leave a file without content.
         file.flush()
         os.fsync(file.fileno())

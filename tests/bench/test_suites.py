@@ -10,9 +10,8 @@ from holdfast.bench.suites import Suite, load_suite, shipped
 from holdfast.bench.sweep import parse_sweep, sweep_suite, swept
 from holdfast.errors import HoldfastError
 from holdfast.methods import METHODS, parse_method
-from holdfast.reports import summarise
-from holdfast.reports.growth import fitted_growth, growth
-from holdfast.results.storage import write_json, write_result
+from holdfast.results import fitted_growth, growth, load_results, summarise, write_result
+from holdfast.results.storage import write_json
 from holdfast.runs.build import build_learner, build_stream
 from holdfast.runs.carry_out import run_all
 from holdfast.runs.config import DataConfig, RunConfig
@@ -220,8 +219,6 @@ def test_sizes_grow_as_declared(tmp_path):
         for m, s in specs.items()
     ]
     list(run_all(runs, tmp_path))
-    from holdfast.reports import load_results
-
     for scenario in ("task", "domain"):
         found = [
             g

@@ -324,6 +324,7 @@ def test_a_run_without_checkpoints_is_told_how_to_make_them(tmp_path, capsys):
     assert out.startswith("entropy: ")
     assert call(capsys, "diagnose", tmp_path / "nowhere")[0] == 2
     assert "did you mean 'spectrum'" in call(capsys, "diagnose", tmp_path, "--what", "spektrum")[2]
+    assert "names no diagnostic" in call(capsys, "diagnose", tmp_path, "--what", ",")[2]
     assert (
         call(
             capsys,

@@ -18,6 +18,7 @@ from holdfast.gate import read_policy, template
 from holdfast.gate.outputs import verdict_schema
 from holdfast.metrics import AccuracyMatrix
 
+BOTH = ["--champion", "champion.parquet", "--candidate", "champion.parquet"]
 DOCS = Path(__file__).parents[2] / "docs"
 
 NASTY = "<script>alert(\"1\")</script>\n=cmd|' /C calc'!A0 %s \x1b[31m|`x`"
@@ -89,6 +90,44 @@ def test_a_policy_is_written_once_and_understood(folder, capsys):
     code, _, err = call(capsys, "--init", "--policy", "new.toml")
     assert code == 2
     assert "exists already" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--init", "--candidate", "b.csv"], "--init writes a policy and judges nothing"),
+        (["--init", "new.toml", "--dry-run"], "so --dry-run has no effect"),
+        (["--candidate", "champion.parquet"], "two models are compared, but one is missing"),
+        (["--champion", "champion.parquet"], "two models are compared, but one is missing"),
+        (["--champion", "no.csv", "--candidate", "no.csv"], "there is no such file"),
+        (["--champion", "..", "--candidate", ".."], "expected a file"),
+        (["--champion", "empty.csv", "--candidate", "empty.csv"], "empty.csv"),
+        (["--champion", "binary.csv", "--candidate", "binary.csv"], "binary.csv"),
+        ([*BOTH, "--policy", "nonsense"], "there is no policy nonsense"),
+        ([*BOTH, "--policy", "."], "policy"),
+        ([*BOTH, "--model", "m"], "--model says something about a model in a ledger"),
+        ([*BOTH, "--trained-on", "a,b"], "--trained-on says something about a model in a ledger"),
+        ([*BOTH, "--release", "2"], "give --ledger and --model too"),
+        ([*BOTH, "--power", "80"], "--power must be at most 0.999, got '80'"),
+        ([*BOTH, "--out", "champion.parquet"], "is a file, but a folder is needed"),
+    ],
+)
+def test_wrong_command_lines_are_one_line_that_says_what_to_do(folder, capsys, arguments, message):
+    (folder / "empty.csv").touch()
+    (folder / "binary.csv").write_bytes(bytes(range(256)))
+    code, out, err = call(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (folder / "new.toml").exists()
+
+
+def test_options_without_effect_on_a_verdict_are_named(folder, capsys):
+    code, _, err = against(capsys, CHAMPION, "--power", "0.9", "--no-html")
+    assert code == 0
+    assert "note: --power has no effect without --plan" in err
+    assert "note: --no-html has no effect without --out" in err
+    assert against(capsys, CHAMPION, "--no-html", "--out", "gate")[2] == ""
 
 
 def test_the_plan_names_the_examples_of_each_task(folder, capsys):

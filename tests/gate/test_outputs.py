@@ -98,10 +98,10 @@ def test_the_working_directory_can_be_the_folder(folder, capsys):  # noqa: F811
 def slowly(monkeypatch) -> None:
     """Make every step of writing last, so that a kill meets it in the middle."""
 
-    def write(path: Path, text: str) -> None:
-        with path.open("x", encoding="utf-8") as file:
-            for k in range(0, len(text), len(text) // 3 + 1):
-                file.write(text[k : k + len(text) // 3 + 1])
+    def write(path: Path, content: bytes) -> None:
+        with path.open("xb") as file:
+            for k in range(0, len(content), len(content) // 3 + 1):
+                file.write(content[k : k + len(content) // 3 + 1])
                 file.flush()
                 time.sleep(0.002)
 
@@ -125,11 +125,11 @@ def test_forty_kills_while_files_are_written_leave_no_half_result_and_no_old_pas
     """A child of this process writes as the command does: first it removes the old pass."""
     out = tmp_path / "gate"
     passed, failed = judge(CHAMPION), judge(WORSE)
-    page = {"verdict.html": gate_html(failed.to_json())}
+    page = {"verdict.html": gate_html(failed)}
     slowly(monkeypatch)
     states = dict.fromkeys(("old", "none", "new"), 0)
     for k in range(40):
-        write(passed, out, {"verdict.html": gate_html(passed.to_json())})
+        write(passed, out, {"verdict.html": gate_html(passed)})
         begun, says = os.pipe()
         child = os.fork()
         if not child:
@@ -200,7 +200,7 @@ def test_a_row_that_is_not_shown_is_never_a_pass_in_any_file():
         "the release as a whole": ["failure"],
     }
     assert "| ↳ a/x | inconclusive (warning) |" in as_markdown(v)
-    page = gate_html(v.to_json())
+    page = gate_html(v)
     assert page.count('badge small inconclusive"') == 2
     assert page.count('badge small pass"') == 2
 
@@ -208,18 +208,18 @@ def test_a_row_that_is_not_shown_is_never_a_pass_in_any_file():
 def test_the_correction_is_named_wherever_intervals_are_shown():
     v = judge(WORSE)
     named = "Holm's correction for 2 comparisons"
-    for text in (as_markdown(v), as_model_card(v), gate_html(v.to_json()).replace("&#39;", "'")):
+    for text in (as_markdown(v), as_model_card(v), gate_html(v).replace("&#39;", "'")):
         assert named in text
     assert [row["correction"] for row in v.to_json()["tasks"]] == [named] * 2
 
 
 def test_every_sign_is_that_of_a_change():
     v = judge(WORSE)
-    for text in (as_markdown(v), as_model_card(v), gate_html(v.to_json()), as_junit(v)):
+    for text in (as_markdown(v), as_model_card(v), gate_html(v), as_junit(v)):
         assert "−6.00" in text
         assert "−0.0" not in text
         assert "-0.0" not in text
-    assert "Worst change: <b>−6.00 points</b> on south" in gate_html(v.to_json())
+    assert "The worst change is <b>−6.00 points</b> on south" in gate_html(v)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_without_a_policy_the_shipped_one_decides_and_is_named(folder, capsys): 
     (folder / "gate.toml").unlink()
     code, out, err = against(capsys, CHAMPION, "--out", "gate")
     assert (code, err) == (0, "")
-    assert "Judged by the shipped policy, as there is no gate.toml" in out
+    assert "The shipped policy was used, because there is no gate.toml" in out
     assert json.loads((folder / "gate/verdict.json").read_text())["policy"] == "standard"
 
 

@@ -3,7 +3,6 @@
 import re
 import shutil
 import subprocess
-from dataclasses import asdict
 from importlib.resources import files
 from itertools import product
 
@@ -44,7 +43,7 @@ def ledger(tmp_path):
 
 
 def view(ledger):
-    return releases_view(asdict(history(ledger.releases("m"))))
+    return releases_view(history(ledger.releases("m")))
 
 
 def test_the_terminal_shows_segments_under_their_task(ledger, tmp_path, capsys):
@@ -68,16 +67,16 @@ def test_the_terminal_shows_segments_under_their_task(ledger, tmp_path, capsys):
 
 def test_the_page_has_a_group_of_columns_for_each_task(ledger):
     found = view(ledger)
-    assert [(g["task"], g["span"]) for g in found["groups"]] == [("a", 3), ("b", 2)]
-    text = history_html(asdict(history(ledger.releases("m"))), [])
+    assert [(task.whole.task, len(task.all)) for task in found.tasks] == [("a", 3), ("b", 2)]
+    text = history_html(history(ledger.releases("m")), [])
     assert '<th scope="colgroup" colspan="3"' in text
-    cells = found["rows"][1]["cells"]
-    assert [(c["score"], c["small"], c["kind"]) for c in cells[:3]] == [
+    cells = found.rows[1].cells
+    assert [(c.score, c.small, c.kind) for c in cells[:3]] == [
         ("86.5", "−3.5", "lost"),
         ("95.0", "+5.0", "gained"),
         ("78.0", "−12.0", "lost"),
     ]
-    assert [c["small"] for c in found["rows"][0]["cells"][:3]] == ["learnt"] * 3
+    assert [c.small for c in found.rows[0].cells[:3]] == ["learnt"] * 3
 
 
 @pytest.mark.parametrize("change", [0.0, -0.0, -1e-9, 1e-9, -0.0004999, 0.0004999])
@@ -95,10 +94,10 @@ def test_of_very_many_segments_those_that_lost_most_are_shown(tmp_path):
     ledger.record("m", "1", many(1.0))
     ledger.record("m", "2", many(0.0))
     found = view(ledger)
-    shown = [h["name"] for h in found["heads"]]
+    shown = [heading.name for heading in found.heads]
     assert len(shown) == 1 + SEGMENTS
     assert {"s50", "s70"} <= set(shown)
-    assert found["hidden"] == [{"task": "a", "more": 100 - SEGMENTS}]
+    assert [(task.whole.task, task.hidden) for task in found.tasks] == [("a", 100 - SEGMENTS)]
 
 
 def luminance(colour):
@@ -153,7 +152,7 @@ def test_on_a_phone_the_releases_stay_in_view_while_the_table_scrolls(tmp_path):
     tasks = {f"a task with a long name {k}": 0.9 for k in range(8)} | {"x" * 60: 0.9}
     ledger.record("m" * 60, "1", results(**tasks))
     ledger.record("m" * 60, NASTY + "z" * 100, results(**tasks))
-    page = history_html(asdict(history(ledger.releases("m" * 60))), [])
+    page = history_html(history(ledger.releases("m" * 60)), [])
     page = re.sub("<meta http-equiv[^>]*>", "", page)  # the page allows no script
     (tmp_path / "page.html").write_text(page.replace("</body>", PROBE + "</body>"))
     (tmp_path / "frame.html").write_text(

@@ -1,6 +1,7 @@
 """Probes read, schedulers, plans with their stability, stages, and the verdict on a plan."""
 
 import json
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -250,6 +251,14 @@ def test_a_plan_that_predicts_is_told_from_one_that_does_not():
     assert not bad.useful
     assert bad.rho.low < 0 < bad.rho.high
     assert json.dumps(good.to_json())
+
+
+def test_orders_that_reach_the_same_score_leave_nothing_for_the_first_task_to_explain():
+    random = [Outcome((name, "y"), float(n), (0.5,)) for n, name in enumerate("abc")]
+    verification = verified(random)
+    assert math.isnan(verification.first_task)
+    text = json.dumps(verification.to_json(), allow_nan=False)
+    assert json.loads(text)["first_task"] is None
 
 
 def test_a_few_orders_that_agree_and_seeds_that_are_equal_show_nothing():

@@ -11,11 +11,13 @@ import pandas as pd
 import pytest
 
 from holdfast.cli.main import run_cli
-from holdfast.reports import load_results, summarise, write_report
+from holdfast.reports import write_report
 from holdfast.reports.diagnostics import diagnostics_html
+from holdfast.results import load_results, summarise
 from holdfast.runs.carry_out import run_all
 from holdfast.runs.config import RunConfig
-from holdfast.runs.diagnose import DIAGNOSTICS, KeptRun
+from holdfast.runs.diagnoses import DIAGNOSTICS
+from holdfast.runs.kept import KeptRun
 from holdfast.validation import validated
 
 BROWSER = (
@@ -41,16 +43,12 @@ def report_and_diagnostics(out: Path) -> dict[str, str]:
     }
     runs = [(f"ER({n})", validated(RunConfig, method=f"ER({n})", **base)) for n in (20, 40, 80)]
     assert len(list(run_all(runs, out / "runs", keep=True))) == 3
-    results = load_results([out / "runs"])
-    for r in results:
-        r["label"] = NAME
+    results = [r.model_copy(update={"label": NAME}) for r in load_results([out / "runs"])]
     kept = KeptRun(out / "runs" / runs[0][1].hash, examples=64)
-    findings = [
-        DIAGNOSTICS[name](kept).to_json()
-        for name in ("spectrum", "entropy", "layers", "saturation")
-    ]
-    findings[1]["numbers"]["tasks"] = [NAME] * len(findings[1]["numbers"]["tasks"])
-    results[0]["diagnostics"] = findings
+    findings = [DIAGNOSTICS[name](kept) for name in ("spectrum", "entropy", "layers", "saturation")]
+    numbers = findings[1].numbers | {"tasks": [NAME] * len(findings[1].numbers["tasks"])}
+    findings[1] = findings[1].model_copy(update={"numbers": numbers})
+    results[0] = results[0].model_copy(update={"findings": tuple(findings)})
     page = write_report(summarise(results), out / "report.html", title=NAME, description=NAME)
     return {
         "report": page.read_text(encoding="utf-8"),
@@ -69,10 +67,9 @@ def order_pages(out: Path) -> dict[str, str]:
     orders = [tuple(names[k] for k in rng.permutation(3)) for _ in range(5)]
     tried = [Outcome(o, float(rng.normal()), tuple(rng.random(2)), None) for o in orders]
     found = verified([*tried, Outcome(plan.order, 1.0, (0.5, 0.6), "linear-ordering")])
-    args = probe.to_json(), plan.to_json(), None
     return {
-        "order plan": order_html(*args, None),
-        "order verify": order_html(*args, found.to_json()),
+        "order plan": order_html(probe, plan),
+        "order verify": order_html(probe, plan, verification=found),
     }
 
 

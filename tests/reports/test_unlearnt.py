@@ -7,17 +7,9 @@ import pytest
 
 from holdfast.cli.tables import print_differences, print_groups, print_summary
 from holdfast.metrics import UNLEARNT_ADVICE, AccuracyMatrix, Interval
-from holdfast.reports import (
-    as_csv,
-    compare_folders,
-    latex,
-    load_results,
-    markdown,
-    summarise,
-    write_report,
-)
-from holdfast.reports.comparison import Difference
-from holdfast.reports.learnt import chance_levels
+from holdfast.reports import as_csv, latex, markdown, write_report
+from holdfast.results import Difference, compare_folders, load_results, summarise
+from holdfast.results.learnt import chance_levels
 from holdfast.runs.carry_out import run_all
 from holdfast.runs.config import RunConfig
 from holdfast.validation import validated
@@ -65,14 +57,11 @@ def test_what_was_learnt_is_shown_without_a_warning(stuck_and_learnt, tmp_path, 
 
 def test_a_task_that_some_seeds_did_not_learn_is_named_with_their_number(stuck_and_learnt):
     stuck, learnt = stuck_and_learnt
-    config = learnt[0].results[0]["config"]
-    mixed = [r | {"config": config} for r in (*learnt[0].results, *stuck[0].results)]
-    (group,) = summarise([r | {"seed": k} for k, r in enumerate(mixed)])
+    config = learnt[0].results[0].config
+    runs_of_both = (*learnt[0].results, *stuck[0].results)
+    mixed = [r.model_copy(update={"config": config, "seed": k}) for k, r in enumerate(runs_of_both)]
+    (group,) = summarise(mixed)
     assert "in 2 of 4 seeds" in group.unlearnt
-
-
-def result(scenario):
-    return {"config": {"scenario": scenario}, "chance": 0.5}
 
 
 def classes(*tasks):
@@ -87,14 +76,12 @@ def classes(*tasks):
 
 def test_guessing_is_one_of_the_outputs_that_compete_or_the_commonest_label():
     m = classes((1.0, 50, 0.9, 50), (0.3, 90, 0.2, 10), (1.0, 90, 0.0, 10))
-    assert chance_levels(result("class"), m) == {0: 0.5, 1: 0.25, 2: 0.9}, (
-        "the last gives one answer"
-    )
-    assert chance_levels(result("domain"), m) == {0: 0.5, 1: 0.9, 2: 0.9}
+    assert chance_levels(m, "class", 0.5) == {0: 0.5, 1: 0.25, 2: 0.9}, "the last gives one answer"
+    assert chance_levels(m, "domain", 0.5) == {0: 0.5, 1: 0.9, 2: 0.9}
     bare = AccuracyMatrix(range(3))
-    assert chance_levels(result("class"), bare) == pytest.approx({0: 1 / 2, 1: 1 / 4, 2: 1 / 6})
+    assert chance_levels(bare, "class", 0.5) == pytest.approx({0: 1 / 2, 1: 1 / 4, 2: 1 / 6})
     known = AccuracyMatrix(range(2), chance={1: 0.1})
-    assert chance_levels(result("task"), known) == {0: 0.5, 1: 0.1}
+    assert chance_levels(known, "task", 0.5) == {0: 0.5, 1: 0.1}
 
 
 def difference(low, high):

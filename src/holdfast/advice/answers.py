@@ -78,7 +78,7 @@ class Answers(BaseModel):
             "scenario": self.scenario,
             "stored": may_store,
             "raw": may_store and not self.private,
-            # A task id that changes is a boundary, even if nobody announces it.
+            # A task id that changes marks a boundary, even an unannounced one.
             "boundaries": self.boundaries or self.task_id,
             "announced": self.boundaries,
         }

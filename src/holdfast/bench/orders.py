@@ -87,7 +87,7 @@ def with_order(
         RunConfig,
         **config.model_dump(exclude_unset=True)
         | {"data": data, "training": training, "seed": seed},
-    )  # type: ignore[no-any-return]
+    )
 
 
 def task_names(config: RunConfig, data_dir: str | None) -> list[str]:

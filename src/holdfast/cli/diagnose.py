@@ -1,15 +1,21 @@
 """`holdfast diagnose`: why a run forgets."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from holdfast.cli.given import note, on_line
+from holdfast.cli.lists import split_names
 from holdfast.cli.work import DataDir, Device, check_device
 from holdfast.errors import HoldfastError, one_of
 from holdfast.files import write_page
+
+if TYPE_CHECKING:
+    from holdfast.results import Finding
+    from holdfast.runs.kept import KeptRun
 
 
 def diagnose(
@@ -20,49 +26,81 @@ def diagnose(
     what: Annotated[
         str | None,
         typer.Option(
-            help="Some of interference,spectrum,layers,saturation,landscape,plasticity,entropy,stability-gap (all)."
+            help="Diagnostics to make, by default all: interference, spectrum, layers, saturation, "
+            "landscape, plasticity, entropy, stability-gap."
         ),
     ] = None,
     examples: Annotated[
-        int, typer.Option(min=8, help="Examples of a task that are looked at.")
+        int, typer.Option(min=8, help="Examples of each task that a diagnostic looks at.")
     ] = 512,
     device: Device = "cpu",
     data_dir: DataDir = None,
 ) -> None:
     """Say why a run forgets: numbers, figures and a sentence each, in its folder."""
-    from holdfast.reports.diagnostics import diagnostics_html, figure
-    from holdfast.reports.figures import save
-    from holdfast.reports.results import DIAGNOSTICS as FILE
-    from holdfast.reports.results import read_findings
-    from holdfast.runs.diagnose import DIAGNOSTICS, KeptRun
-    from holdfast.runs.folders import write_json
+    from holdfast.results import read_findings, write_findings
+    from holdfast.results.file_names import FINDINGS, FINDINGS_PAGE
+    from holdfast.runs.diagnoses import DIAGNOSTICS
+    from holdfast.runs.kept import KeptRun
 
-    chosen = (
-        [one_of("diagnostic", w.strip(), DIAGNOSTICS) for w in what.split(",") if w.strip()]
-        if what
-        else list(DIAGNOSTICS)
-    )
-    if chosen == ["layers"] and on_line(context, "examples"):
+    names = list(DIAGNOSTICS)
+    if what:
+        names = [one_of("diagnostic", name, DIAGNOSTICS) for name in split_names(what)]
+    if not names:
+        raise HoldfastError(f"--what {what!r} names no diagnostic; leave it out to make all of them")
+    if names == ["layers"] and on_line(context, "examples"):
         note(["--examples has no effect: layers looks at all test examples"])
     check_device(device)
     kept = KeptRun(run, data_dir, device, examples)
-    found = {f["what"]: f for f in read_findings(kept.folder)}
-    refused: list[HoldfastError] = []
-    for name in chosen:
+    # What was found before, by another command, stays if it is not found anew.
+    findings = {finding.what: finding for finding in read_findings(kept.folder)}
+    findings |= find_out(kept, names)
+    in_order = [findings[name] for name in DIAGNOSTICS if name in findings]
+    write_findings(kept.folder, in_order)
+    write_findings_page(kept, in_order)
+    print(f"numbers: {kept.folder / FINDINGS}\nreport:  {kept.folder / FINDINGS_PAGE}")
+
+
+def find_out(kept: "KeptRun", names: Sequence[str]) -> dict[str, "Finding"]:
+    """Make some diagnostics, and print and draw what each has found as soon as it is known.
+
+    Args:
+        kept: The run.
+        names: The names of the diagnostics.
+
+    Returns:
+        The findings by name, without those of diagnostics that this run cannot have.
+
+    Raises:
+        HoldfastError: The run can have none of them.
+    """
+    from holdfast.reports.figure_list import figure_of_finding
+    from holdfast.reports.saving import save
+    from holdfast.results.file_names import FINDINGS_FIGURES
+    from holdfast.runs.diagnoses import DIAGNOSTICS
+
+    findings = {}
+    refusals = []
+    for name in names:
         try:
-            finding = DIAGNOSTICS[name](kept).to_json()
+            finding = DIAGNOSTICS[name](kept)
         except HoldfastError as error:
-            refused.append(error)
+            refusals.append(error)
             print(f"{name}: not found out: {error}", file=sys.stderr)
             continue
-        found[name] = finding
-        print(f"{name}: {finding['sentence']}", flush=True)
-        save(figure(finding), kept.folder / "diagnostics" / f"{name}.png")
-    if len(refused) == len(chosen):
-        raise refused[0]
-    findings: list[dict[str, Any]] = [found[n] for n in DIAGNOSTICS if n in found]
-    write_json(kept.folder / FILE, {"findings": findings})
-    title = f"{kept.config.method}, {kept.config.scenario} scenario, seed {kept.config.seed}"
-    page = kept.folder / "diagnostics.html"
-    write_page(page, diagnostics_html(title, findings))
-    print(f"numbers: {kept.folder / FILE}\nreport:  {page}")
+        findings[name] = finding
+        print(f"{name}: {finding.sentence}", flush=True)
+        save(figure_of_finding(finding).figure, kept.folder / FINDINGS_FIGURES / f"{name}.png")
+    if len(refusals) == len(names):
+        raise refusals[0]
+    return findings
+
+
+def write_findings_page(kept: "KeptRun", findings: Sequence["Finding"]) -> None:
+    """Write the page with all findings into the folder of the run."""
+    from holdfast.reports.diagnostics import diagnostics_html
+    from holdfast.results.file_names import FINDINGS_PAGE
+
+    config = kept.config
+    title = f"{config.method}, {config.scenario} scenario, seed {config.seed}"
+    page = diagnostics_html(title, findings)
+    write_page(kept.folder / FINDINGS_PAGE, page)

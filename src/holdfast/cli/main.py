@@ -84,16 +84,16 @@ def report(
     """Write the HTML report of finished runs; with two folders, compare them."""
     from dataclasses import replace
 
-    from holdfast import reports
+    from holdfast import reports, results
 
     if merge and len(folders) != 2:
         note([f"--merge has no effect: {len(folders)} folders are one set of runs anyway"])
     sets = (
-        [reports.summarise(reports.load_results([f])) for f in folders]
+        [results.summarise(results.load_results([f])) for f in folders]
         if len(folders) == 2 and not merge
         else []
     )
-    differences = reports.compare_folders(sets[0], sets[1]) if sets else []
+    differences = results.compare_folders(sets[0], sets[1]) if sets else []
     if sets and not differences:
         raise HoldfastError(
             f"{folders[0]} and {folders[1]} share no method, scenario and seed; to pool them, add --merge"
@@ -107,9 +107,9 @@ def report(
             key=lambda g: [("task", "domain", "class").index(g.scenario), -g.values["ACC"].estimate]
         )
     else:
-        groups = reports.summarise(reports.load_results(folders))
+        groups = results.summarise(results.load_results(folders))
     if on_line(context, "tolerance") and not any(
-        reports.select(s, 1.0) for s in reports.find_sweeps(groups)
+        results.select(s, 1.0) for s in results.find_sweeps(groups)
     ):
         note(["--tolerance has no effect: it is for selections from a sweep with validation data"])
     if markdown:
@@ -118,7 +118,7 @@ def report(
         if path is not None:
             write_text(path, table(groups))
     if figures is not None:
-        from holdfast.reports.figures import save_all
+        from holdfast.reports.figure_list import save_all
 
         print(f"figures: {len(save_all(groups, figures))} files in {figures}")
     if differences:

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from statistics import median
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -19,9 +18,8 @@ from holdfast.metrics import (
     unlearnt,
     unlearnt_sentence,
 )
-from holdfast.reports.comparison import Difference, ranks
-from holdfast.reports.growth import growth
-from holdfast.reports.results import COLUMNS, Group, of_seeds, show, typeset
+from holdfast.reports.cells import of_seeds, show, typeset
+from holdfast.results import MEASURES, Difference, Group, RunResult, growth, ranks
 from holdfast.text import shown
 
 
@@ -45,14 +43,14 @@ def print_groups(groups: Sequence[Group]) -> None:
         )
         table.add_column("method", no_wrap=True)
         table.add_column("rank", justify="right", no_wrap=True)
-        for heading, _ in COLUMNS.values():
-            table.add_column(heading, justify="right", no_wrap=True)
+        for measure in MEASURES.values():
+            table.add_column(measure.heading, justify="right", no_wrap=True)
         for g, rank in zip(members, ranks(members), strict=True):
-            table.add_row(g.label, rank, *(show(k, g.values[k]) for k in COLUMNS))
+            table.add_row(g.label, rank, *(show(k, g.values[k]) for k in MEASURES))
         console.print(table)
     for line in dict.fromkeys(f"note: {g.scenario} scenario: {w}" for g in groups for w in g.weak):
         console.print(line)
-    for line in dict.fromkeys(w for g in groups for r in g.results for w in r["warnings"]):
+    for line in dict.fromkeys(w for g in groups for r in g.results for w in r.warnings):
         console.print(f"warning: {line}")
 
 
@@ -64,17 +62,17 @@ def _warn(console: Console, unlearnt_by: Sequence[str]) -> None:
         console.print(UNLEARNT_ADVICE, soft_wrap=True)
 
 
-def print_detection(results: Sequence[dict[str, Any]]) -> None:
+def print_detection(results: Sequence[RunResult]) -> None:
     """How boundaries were found in runs that had none announced."""
     for r in results:
-        if (found := r.get("detection")) is None:
+        if (found := r.detection) is None:
             continue
-        delays = [d for d in found["delays"] if d is not None]
+        delays = [d for d in found.delays if d is not None]
         late = f", delay {median(delays):.0f} steps (at most {max(delays)})" if delays else ""
-        declared = f"{len(found['declared'])} boundaries declared, {len(delays)} of {len(found['true'])} true ones found{late}"
-        accuracy = f"accuracy before learning {100 * found['online_accuracy']:.1f}"
+        declared = f"{len(found.declared)} boundaries declared, {len(delays)} of {len(found.true)} true ones found{late}"
+        accuracy = f"accuracy before learning {100 * found.online_accuracy:.1f}"
         print(
-            f"{r['label']}, seed {r['seed']}: {declared}, {found['false_alarms']} false alarms; {accuracy}"
+            f"{r.label}, seed {r.seed}: {declared}, {found.false_alarms} false alarms; {accuracy}"
         )
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,7 +14,7 @@ from holdfast.cli.given import note
 from holdfast.errors import HoldfastError
 
 if TYPE_CHECKING:
-    from holdfast.reports.results import Group
+    from holdfast.results import Group, RunResult
     from holdfast.runs.config import RunConfig
 
 AGAIN = "Give the same command again to finish the rest."
@@ -150,7 +150,8 @@ def carry_out_and_show(
     Raises:
         HoldfastError: A run failed, or the report could not be written.
     """
-    from holdfast.reports import summarise, write_report
+    from holdfast.reports import write_report
+    from holdfast.results import summarise
     from holdfast.runs.folders import finished
 
     failed = None
@@ -177,21 +178,22 @@ def carry_out_and_show(
         raise failed
 
 
-def _results_of(runs: Sequence[tuple[str, "RunConfig"]], out: Path) -> list[dict[str, Any]]:
+def _results_of(runs: Sequence[tuple[str, "RunConfig"]], out: Path) -> "list[RunResult]":
     """Read the results of finished runs, each under the label that it has now."""
-    from holdfast.reports.results import read_result
+    from holdfast.results import read_result
+    from holdfast.results.file_names import RESULT
     from holdfast.runs.folders import run_folder
 
     # Runs of the same settings share a folder, whose file has the label of the run that wrote it.
     labels = {config.hash: label for label, config in runs}
     results = []
     for _, config in runs:
-        result = read_result(run_folder(out, config) / "result.json")
-        results.append(result | {"label": labels[config.hash]})
+        result = read_result(run_folder(out, config) / RESULT)
+        results.append(result.model_copy(update={"label": labels[config.hash]}))
     return results
 
 
-def _show(groups: Sequence["Group"], results: Sequence[dict[str, Any]], matrix: bool) -> None:
+def _show(groups: Sequence["Group"], results: "Sequence[RunResult]", matrix: bool) -> None:
     """Print the tables of finished runs."""
     from holdfast.cli.tables import print_detection, print_groups, print_growth, print_matrix
 
@@ -204,7 +206,7 @@ def _show(groups: Sequence["Group"], results: Sequence[dict[str, Any]], matrix: 
 
 def _show_selections(groups: Sequence["Group"], tolerance: float) -> None:
     """Print which value of each sweep is selected on validation data."""
-    from holdfast.reports import find_sweeps, select
+    from holdfast.results import find_sweeps, select
 
     for sweep in find_sweeps(groups):
         selection = select(sweep, tolerance)

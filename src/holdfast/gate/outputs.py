@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from holdfast.errors import HoldfastError
-from holdfast.files import clear_folder, write_folder
+from holdfast.files import append_text, clear_folder, write_folder
 from holdfast.gate.junit import as_junit, broken_junit
 from holdfast.gate.markdown import as_markdown, as_model_card, note_of
 from holdfast.gate.verdict import SCHEMA, Verdict
@@ -107,18 +107,11 @@ def _append_summary(path: Path, text: str) -> None:
     if len(encoded) > SUMMARY_LIMIT:
         # A cut within a row of a table would break its layout.
         whole_lines = encoded[:SUMMARY_LIMIT].decode(errors="ignore").rpartition("\n")[0]
-        encoded = f"{whole_lines}\n\n(shortened; the rest is in verdict.md)\n".encode()
+        text = f"{whole_lines}\n\n(shortened; the rest is in verdict.md)\n"
     try:
-        if path.is_symlink():
-            raise HoldfastError(
-                f"GITHUB_STEP_SUMMARY names {path}, which is a symbolic link; name the file itself"
-            )
-        with path.open("ab") as file:
-            file.write(encoded)
-    except OSError as error:
-        raise HoldfastError(
-            f"the step summary {path} could not be written: {error.strerror}"
-        ) from None
+        append_text(path, text)
+    except HoldfastError as error:
+        raise HoldfastError(f"the summary of GITHUB_STEP_SUMMARY: {error}") from None
 
 
 if __name__ == "__main__":

@@ -129,7 +129,7 @@ def judge_runs(
     champion_side = read_run(f"{SCHEME}{champion}/{artifact}", "champion")
     verdict = gate.judge(champion_side, read_run(candidate_uri, "candidate"))
     if write:
-        write_back(verdict, candidate_uri, {"verdict.html": gate_html(verdict.to_json())})
+        write_back(verdict, candidate_uri, {"verdict.html": gate_html(verdict)})
     return verdict
 
 

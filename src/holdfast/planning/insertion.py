@@ -83,7 +83,7 @@ def _descend(c: np.ndarray, constraints: Constraints, order: np.ndarray) -> np.n
             gain = np.where(reachable, gain, -np.inf)
         # The best of all K² insertions is made, and not the first that helps.
         p, q = np.unravel_index(int(gain.argmax()), gain.shape)
-        # A gain within rounding could be undone by the next move, for ever.
+        # The next move could undo a gain within rounding, so the search would never end.
         if gain[p, q] <= tie:
             return order
         order = _moved(order, int(p), int(q))

@@ -53,7 +53,7 @@ class Verification:
             "verdict": self.verdict,
             "useful": self.useful,
             "rho": _plain(self.rho),
-            "first_task": self.first_task,
+            "first_task": _or_none(self.first_task),
             "first_task_by_chance": self.first_task_by_chance,
             "spread": self.spread,
             "advantages": advantages,
@@ -62,9 +62,19 @@ class Verification:
 
 
 def _plain(interval: Interval) -> dict[str, float | None]:
-    """Return the numbers of an interval, with None for NaN, which JSON does not have."""
-    numbers = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
-    return {name: value if np.isfinite(value) else None for name, value in numbers.items()}
+    """Return the numbers of an interval as JSON can hold them."""
+    return {
+        "estimate": _or_none(interval.estimate),
+        "low": _or_none(interval.low),
+        "high": _or_none(interval.high),
+    }
+
+
+def _or_none(value: float) -> float | None:
+    """Return a number, or None for NaN, which JSON does not have."""
+    if np.isfinite(value):
+        return value
+    return None
 
 
 def verified(

@@ -1,123 +1,125 @@
-"""Figures as matplotlib axes, and as SVG that takes the page's colours."""
+"""Figures of groups of runs. Each function draws on matplotlib axes, or makes a panel of several.
 
-import io
+`holdfast.reports.figure_list` says on which page each of them stands.
+"""
+
 import math
-import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from html import escape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from holdfast.errors import HoldfastError, require
-from holdfast.reports.comparison import find_sweeps, on_front, on_validation
-from holdfast.reports.results import Group
-from holdfast.text import shown
+from holdfast.metrics import Interval
+from holdfast.reports.style import COLOURS, INK, colour, legend_below, new_figure, style
+from holdfast.results.groups import Group
+from holdfast.results.ranking import on_front
+from holdfast.results.selection import on_validation
+from holdfast.results.sweeps import SweepCurve, short_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK = "#010203"  # stands for the page's text colour, see to_svg
-COLOURS = (
-    "#3b7dd8",
-    "#e0802b",
-    "#2f9e6e",
-    "#c94f7c",
-    "#8a6fd1",
-    "#8c7a2d",
-    "#4aa8b8",
-    "#b5533c",
-    "#6b8e23",
-    "#7a7a7a",
-)
+PANELS_PER_ROW = 3
+MOST_MARKED = 12  # points of a line up to which each is marked
+MOST_NAMES = 10  # in one row of a legend
+LOGARITHMIC_FROM = 10  # ratio of the largest to the smallest cost
+LOGARITHMIC_SWEEP_FROM = 20  # the same ratio of a swept hyperparameter
+LABELS = {"BWT": "BWT (points)", "seconds": "time (s)"}
 
 
 def accuracy_over_time(group: Group, axes: "Axes") -> "Axes":
-    """Accuracy of each task, mean over seeds: during training where it was evaluated, else after each task. Points, 0 to 100."""
-    curves = [r["curves"] for r in group.results]
-    if all(curves) and len({tuple(c["steps"]) for c in curves}) == 1:
-        x = np.array(curves[0]["steps"], dtype=float)
-        y = (
-            np.nanmean(
-                [
-                    [[np.nan if v is None else v for v in row] for row in c["scores"]]
-                    for c in curves
-                ],
-                0,
-            )
-            if _any(curves)
-            else None
-        )
-        boundaries = curves[0]["ends"]
+    """Draw the accuracy on each task, mean over seeds, from 0 to 100.
+
+    Args:
+        group: The group. If all its runs were evaluated at the same steps of training, the lines
+            show these steps, else the scores after each task.
+        axes: Where to draw.
+
+    Returns:
+        The axes, with one line per task.
+    """
+    curves = _mean_curves(group)
+    boundaries: Sequence[int] = []
+    if curves is not None:
+        x, scores, boundaries = curves
         axes.set_xlabel("step")
     else:
-        x, y = np.arange(1, group.mean_matrix.shape[1] + 1, dtype=float), group.mean_matrix[1:]
-        y = np.where(np.tril(np.ones_like(y)) > 0, y, np.nan)
-        boundaries = []
+        x, scores = _scores_after_tasks(group)
         axes.set_xlabel("after task")
         axes.set_xticks(x)
-    assert y is not None
-    for j in range(y.shape[1]):
+    marker = "o"
+    if len(x) > MOST_MARKED:
+        marker = ""
+    for task, of_task in enumerate(scores.T):
         axes.plot(
             x,
-            100 * y[:, j],
-            color=COLOURS[j % len(COLOURS)],
+            100 * of_task,
+            color=colour(task),
             linewidth=1.3,
-            marker="" if len(x) > 12 else "o",
+            marker=marker,
             markersize=3,
-            label=str(j + 1),
+            label=str(task + 1),
         )
-    for b in boundaries[:-1]:
-        axes.axvline(b, color=INK, linewidth=0.5, alpha=0.25)
+    # The end of the last task is the end of the axis.
+    for boundary in boundaries[:-1]:
+        axes.axvline(boundary, color=INK, linewidth=0.5, alpha=0.25)
     axes.set_ylim(-3, 103)
     axes.set_title(group.label, fontsize=9, color=INK)
     return axes
 
 
-def _any(curves: Sequence[dict[str, Any]]) -> bool:
-    return all(len(c["scores"]) for c in curves)
+def _mean_curves(group: Group) -> tuple[np.ndarray, np.ndarray, list[int]] | None:
+    """Average the learning curves over seeds.
 
-
-def new_figure(**options: Any) -> "Figure":
-    """An empty figure.
-
-    Raises:
-        MissingExtra: Matplotlib is not installed.
+    Returns:
+        The steps, (S,); the scores, (S, T); and the last step of each task. None if the runs have
+        no curves, or have them at different steps.
     """
-    require("reports", "matplotlib")
-    from matplotlib.figure import Figure
+    curves = []
+    for result in group.results:
+        if result.curves is None or not result.curves.scores:
+            return None
+        curves.append(result.curves)
+    if any(other.steps != curves[0].steps for other in curves):
+        return None
+    scores = np.array([curve.scores for curve in curves], dtype=float)
+    with warnings.catch_warnings():
+        # Before a task is begun there is no score to average.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mean: np.ndarray = np.nanmean(scores, 0)
+    return np.array(curves[0].steps, dtype=float), mean, curves[0].ends
 
-    return Figure(**options)
+
+def _scores_after_tasks(group: Group) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of tasks, (T,), and the mean scores after each, (T, T)."""
+    scores = group.mean_matrix[1:]
+    # A score on a task that comes later is no accuracy over time of that task.
+    learnt = np.tril(np.ones_like(scores)) > 0
+    return np.arange(1, len(scores) + 1, dtype=float), np.where(learnt, scores, np.nan)
 
 
 def over_time_panel(groups: Sequence[Group]) -> "Figure":
-    """`accuracy_over_time` of every group, side by side."""
-    columns = min(3, len(groups))
-    rows = -(-len(groups) // columns)
-    figure = new_figure(
-        figsize=(max(3.1 * columns, 8.0), 2.1 * rows + 0.4), layout="constrained"
-    )  # the legend needs its room
+    """Draw `accuracy_over_time` of every group, side by side."""
+    columns = min(PANELS_PER_ROW, len(groups))
+    rows = math.ceil(len(groups) / columns)
+    # The legend below needs its room, even if there is only one panel.
+    figure = new_figure(max(3.1 * columns, 8.0), 2.1 * rows + 0.4)
     grid = figure.subplots(rows, columns, squeeze=False, sharey=True)
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", RuntimeWarning
-        )  # mean of steps where a task was not yet begun
-        for axes, g in zip(grid.flat, groups, strict=False):
-            style(accuracy_over_time(g, axes))
-    for axes in list(grid.flat)[len(groups) :]:
-        axes.set_visible(False)
-    for row in grid:
-        row[0].set_ylabel("accuracy (%)", color=INK, fontsize=8)
-    handles, labels = grid.flat[0].get_legend_handles_labels()
+    panels = list(grid.flat)
+    for axes, group in zip(panels, groups, strict=False):
+        style(accuracy_over_time(group, axes))
+    for unused in panels[len(groups) :]:
+        unused.set_visible(False)
+    for first_of_row in grid[:, 0]:
+        first_of_row.set_ylabel("accuracy (%)", color=INK, fontsize=8)
+    handles, numbers = panels[0].get_legend_handles_labels()
     figure.legend(
         handles,
-        _task_names(groups) or [f"task {t}" for t in labels],
+        _shared_task_names(groups) or [f"task {number}" for number in numbers],
         loc="outside lower center",
-        ncols=min(len(labels), 10),
+        ncols=min(len(numbers), MOST_NAMES),
         frameon=False,
         fontsize=8,
         labelcolor=INK,
@@ -125,302 +127,225 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
     return figure
 
 
-def _task_names(groups: Sequence[Group]) -> list[str]:
-    """The tasks' names, where all runs have the same; else nothing."""
-    found = {tuple(map(str, m.tasks)) for g in groups for m in g.matrices}
-    return list(found.pop()) if len(found) == 1 else []
+def _shared_task_names(groups: Sequence[Group]) -> list[str]:
+    """Return the names of the tasks if all runs have the same, else nothing."""
+    names = {tuple(map(str, matrix.tasks)) for group in groups for matrix in group.matrices}
+    if len(names) > 1:
+        return []
+    return list(names.pop())
 
 
 def heat_map(group: Group, axes: "Axes") -> "Axes":
-    """The mean accuracy matrix: rows after each task, columns evaluated on; points, blank where not evaluated."""
-    m = group.mean_matrix[1:]
-    axes.imshow(m, vmin=0, vmax=1, cmap="viridis")
-    for i, j in np.ndindex(*m.shape):
-        if not np.isnan(m[i, j]):
-            axes.text(
-                j,
-                i,
-                f"{100 * m[i, j]:.0f}",
-                ha="center",
-                va="center",
-                fontsize=7,
-                color="white" if m[i, j] < 0.6 else "black",
-            )
+    """Draw the mean accuracy matrix, in points. Cells that were not evaluated stay blank.
+
+    Args:
+        group: The group.
+        axes: Where to draw. Rows are the tasks trained so far, columns the tasks evaluated on.
+
+    Returns:
+        The axes.
+    """
+    matrix = group.mean_matrix[1:]
+    axes.imshow(matrix, vmin=0, vmax=1, cmap="viridis")
+    for row, column in np.argwhere(~np.isnan(matrix)):
+        score = matrix[row, column]
+        # The colours of high scores are too light for white text.
+        ink = "black"
+        if score < 0.6:
+            ink = "white"
+        axes.text(
+            column, row, f"{100 * score:.0f}", ha="center", va="center", fontsize=7, color=ink
+        )
+    numbers = [str(task + 1) for task in range(len(matrix))]
     axes.set_xlabel("evaluated on task")
     axes.set_ylabel("after task")
-    axes.set_xticks(range(m.shape[1]), [str(k + 1) for k in range(m.shape[1])])
-    axes.set_yticks(range(m.shape[0]), [str(k + 1) for k in range(m.shape[0])])
+    axes.set_xticks(range(len(numbers)), numbers)
+    axes.set_yticks(range(len(numbers)), numbers)
     axes.set_title(group.label, fontsize=9)
     axes.grid(False)
     return axes
 
 
 def transfer_by_task(groups: Sequence[Group], axes: "Axes") -> "Axes":
-    """Transfer of each task (last score minus the score when learnt), a bar a group, ± half of the 95 % interval over seeds; points."""
+    """Draw the transfer of each task: the last score minus the score when it was learnt.
+
+    Args:
+        groups: Groups of one scenario. Each has one bar per task, in points, with half of the 95 %
+            interval over seeds.
+        axes: Where to draw.
+
+    Returns:
+        The axes.
+    """
     width = 0.8 / len(groups)
-    for n, g in enumerate(groups):
-        t = g.transfers
-        x = np.arange(len(t)) + (n - (len(groups) - 1) / 2) * width
-        bounds = [np.nan_to_num(100 * (v.high - v.estimate)) for v in t]
-        axes.bar(
-            x,
-            [100 * v.estimate for v in t],
-            width * 0.9,
-            color=COLOURS[n % len(COLOURS)],
-            label=g.label,
-        )
-        axes.errorbar(
-            x,
-            [100 * v.estimate for v in t],
-            bounds,
-            fmt="none",
-            ecolor=INK,
-            elinewidth=0.8,
-            alpha=0.7,
-        )
+    for number, group in enumerate(groups):
+        offset = (number - (len(groups) - 1) / 2) * width
+        x = np.arange(len(group.transfers)) + offset
+        heights = [100 * transfer.estimate for transfer in group.transfers]
+        bounds = [_half_width(transfer) for transfer in group.transfers]
+        axes.bar(x, heights, width * 0.9, color=colour(number), label=group.label)
+        axes.errorbar(x, heights, bounds, fmt="none", ecolor=INK, elinewidth=0.8, alpha=0.7)
     axes.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
-    axes.set_xticks(
-        range(len(groups[0].transfers)), [str(k + 1) for k in range(len(groups[0].transfers))]
-    )
+    tasks = len(groups[0].transfers)
+    axes.set_xticks(range(tasks), [str(task + 1) for task in range(tasks)])
     axes.set_xlabel("task")
     axes.set_ylabel("transfer (points)")
     return axes
 
 
-def trade_off(groups: Sequence[Group], key: str, axes: "Axes") -> "Axes":
-    """ACC (points) against another number of the table (`BWT` in points, `seconds`, `bytes`), 95 % intervals over seeds as crosses.
+def _half_width(interval: Interval, scale: float = 100) -> float:
+    """Return half of the width of an interval, in points; 0 if there is no interval."""
+    half = scale * (interval.high - interval.estimate)
+    return float(np.nan_to_num(half))
 
-    Filled: on the Pareto front of ACC, BWT and time. The number beside a point is its place in the legend.
+
+def trade_off(groups: Sequence[Group], measure: str, axes: "Axes") -> "Axes":
+    """Draw ACC against another measure.
+
+    Filled points are on the Pareto front of ACC, BWT and time. The number beside a point is its
+    place in the legend.
+
+    Args:
+        groups: Groups of one scenario.
+        measure: The measure of the horizontal axis: "BWT", "seconds" or "bytes".
+        axes: Where to draw.
+
+    Returns:
+        The axes, with 95 % intervals over seeds as crosses.
     """
-    scale = 100 if key == "BWT" else 1
-    for n, (g, best) in enumerate(zip(groups, on_front(groups), strict=True)):
-        x, y = g.values[key], g.values["ACC"]
-        if math.isnan(x.estimate) or math.isnan(y.estimate):
+    is_best = on_front(groups)
+    measured = []
+    for number, group in enumerate(groups):
+        across = group.values[measure]
+        if math.isnan(across.estimate):
             continue
-        colour = COLOURS[n % len(COLOURS)]
-        across = np.nan_to_num(scale * (x.high - x.estimate)) if key == "BWT" else None
-        up = np.nan_to_num(100 * (y.high - y.estimate))
-        axes.errorbar(
-            scale * x.estimate, 100 * y.estimate, up, across, fmt="none", ecolor=colour, alpha=0.5
-        )
-        axes.plot(
-            [scale * x.estimate],
-            [100 * y.estimate],
-            "o",
-            markersize=8,
-            color=colour,
-            markerfacecolor=colour if best else "none",
-            markeredgewidth=1.6,
-            linestyle="none",
-            label=f"{n + 1} {g.label}",
-        )
-        beside = (
-            (7, -9) if n % 2 else (7, 4)
-        )  # neighbours in the ranking are often neighbours in the plane
-        axes.annotate(
-            str(n + 1),
-            (scale * x.estimate, 100 * y.estimate),
-            beside,
-            textcoords="offset points",
-            fontsize=7,
-            color=colour,
-        )
-    known = [g.values[key].estimate for g in groups if not math.isnan(g.values[key].estimate)]
-    if key != "BWT" and known and min(known) > 0 and max(known) / min(known) >= 10:
+        measured.append(across.estimate)
+        if not math.isnan(group.values["ACC"].estimate):
+            _trade_off_point(number, group, measure, is_best[number], axes)
+    # Changes of a score may be negative, so only costs can have a logarithmic axis.
+    if measure != "BWT" and _ratio(measured) >= LOGARITHMIC_FROM:
         axes.set_xscale("log")
-    axes.set_xlabel({"BWT": "BWT (points)", "seconds": "time (s)"}.get(key, key))
+    axes.set_xlabel(LABELS.get(measure, measure))
     axes.set_ylabel("ACC (points)")
     return axes
 
 
-def sweep_curve(
-    points: Sequence[tuple[float, Group]], key: str, chosen: Group | None, axes: "Axes"
-) -> "Axes":
-    """ACC and forgetting (points) against a hyperparameter, with intervals over seeds; on validation data too where there are any.
-
-    `points` and `key` as `Sweep.curves` gives them; `chosen` is the group selected, marked by a band.
-    """
-    x = [v for v, _ in points]
-    validated = [on_validation(g) for _, g in points]
-    sets = {
-        "ACC, test": [g.values["ACC"] for _, g in points],
-        "forgetting, test": [g.values["forgetting"] for _, g in points],
-    }
-    if all(validated):
-        sets |= {
-            "ACC, validation": [v[0] for v in validated if v],
-            "forgetting, validation": [v[1] for v in validated if v],
-        }
-    for n, (name, values) in enumerate(sets.items()):
-        y = [100 * v.estimate for v in values]
-        bars = [np.nan_to_num(100 * (v.high - v.estimate)) for v in values]
-        style = ("--o", 0.6) if "validation" in name else ("-o", 1.0)
-        line = {
-            "fmt": style[0],
-            "alpha": style[1],
-            "color": COLOURS[n % 2],
-            "markersize": 3,
-            "linewidth": 1.2,
-            "elinewidth": 0.7,
-        }
-        axes.errorbar(x, y, bars, label=name, **line)  # type: ignore[arg-type]
-    for v, g in points:
-        if g is chosen:
-            axes.axvline(v, color=COLOURS[2], linewidth=6, alpha=0.25, label="selected")
-    if min(x) > 0 and max(x) / min(x) >= 20:
-        axes.set_xscale("log")
-    axes.set_xlabel(key.rpartition(".")[2])
-    axes.set_ylabel("points")
-    return axes
+def _ratio(values: Sequence[float]) -> float:
+    """Return the ratio of the largest to the smallest value; 1 if no logarithm can be taken."""
+    if not values or min(values) <= 0:
+        return 1.0
+    return max(values) / min(values)
 
 
-def figure_of(
-    draw: Callable[..., "Axes"],
-    *arguments: Any,
-    size: tuple[float, float] = (5.5, 3.2),
-    legend: bool = True,
-) -> "Figure":
-    """A figure that holds one of the functions above, in the report's style."""
-    figure = new_figure(figsize=size, layout="constrained")
-    axes = draw(*arguments, figure.subplots())
-    style(axes)
-    if legend and axes.get_legend_handles_labels()[0]:
-        figure.legend(
-            loc="outside lower center", ncols=3, frameon=False, fontsize=7.5, labelcolor=INK
-        )
-    return figure
+def _trade_off_point(number: int, group: Group, measure: str, is_best: bool, axes: "Axes") -> None:
+    """Draw one group of `trade_off`."""
+    across = group.values[measure]
+    accuracy = group.values["ACC"]
+    x = across.estimate
+    half_across = None
+    if measure == "BWT":
+        x = 100 * across.estimate
+        half_across = _half_width(across)
+    y = 100 * accuracy.estimate
+    axes.errorbar(
+        x, y, _half_width(accuracy), half_across, fmt="none", ecolor=colour(number), alpha=0.5
+    )
+    fill = "none"
+    if is_best:
+        fill = colour(number)
+    axes.plot(
+        [x],
+        [y],
+        "o",
+        markersize=8,
+        color=colour(number),
+        markerfacecolor=fill,
+        markeredgewidth=1.6,
+        linestyle="none",
+        label=f"{number + 1} {group.label}",
+    )
+    # Neighbours in the ranking are often neighbours in the plane, so their numbers alternate.
+    above = (7, 4)
+    below = (7, -9)
+    place = (above, below)[number % 2]
+    axes.annotate(
+        str(number + 1),
+        (x, y),
+        place,
+        textcoords="offset points",
+        fontsize=7,
+        color=colour(number),
+    )
 
 
 def trade_off_panel(groups: Sequence[Group]) -> "Figure":
-    """ACC against BWT and against time, side by side."""
-    figure = new_figure(figsize=(8, 3.2 + 0.16 * -(-len(groups) // 4)), layout="constrained")
+    """Draw ACC against BWT and against time, side by side."""
+    names_per_row = 4
+    legend_rows = math.ceil(len(groups) / names_per_row)
+    figure = new_figure(8, 3.2 + 0.16 * legend_rows)
     left, right = figure.subplots(1, 2, sharey=True)
     style(trade_off(groups, "BWT", left))
     style(trade_off(groups, "seconds", right))
     right.set_ylabel("")
-    figure.legend(
-        *left.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=4,
-        frameon=False,
-        fontsize=7.5,
-        labelcolor=INK,
-    )
+    legend_below(figure, left, columns=names_per_row)
     return figure
 
 
-def save(figure: "Figure", path: str | Path) -> Path:
-    """The figure as a file of its own, PNG or SVG by its ending, dark on white."""
-    import matplotlib
+def sweep_curve(curve: SweepCurve, selected: Group | None, axes: "Axes") -> "Axes":
+    """Draw ACC and forgetting against a hyperparameter, in points, with intervals over seeds.
 
-    path = Path(path)
-    if path.suffix not in (".png", ".svg"):
-        raise HoldfastError(f"a figure is written as .png or .svg, got {path.name}")
-    _take_names_as_they_are(figure)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with matplotlib.rc_context({"svg.hashsalt": path.stem}), _glyphs_may_be_missing():
-            figure.savefig(
-                path,
-                dpi=150,
-                facecolor="white",
-                metadata={"Date": None} if path.suffix == ".svg" else None,
-            )
-    except OSError as error:
-        raise HoldfastError(f"the figure {path} could not be written: {error.strerror}") from None
-    return path
+    Args:
+        curve: The groups by rising value of the hyperparameter. If all of them have validation
+            data, the scores on these are drawn too, dashed.
+        selected: The group that was selected, which a band marks. None if there is none.
+        axes: Where to draw.
 
-
-def _take_names_as_they_are(figure: "Figure") -> None:
-    """Names from the outside stand in labels: a `$` begins no formula there, and no character is invisible."""
-    from matplotlib.text import Text
-    from matplotlib.ticker import FixedFormatter
-
-    powers = (
-        set()
-    )  # labels of ticks that matplotlib writes itself, as formulas where the scale is logarithmic
-    for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
-            named = axis.get_major_formatter()
-            if isinstance(named, FixedFormatter):
-                named.seq = [shown(name) for name in named.seq]
-            else:
-                powers |= set(map(id, axis.findobj(Text))) - {id(axis.label)}
-    for text in figure.findobj(Text):
-        if id(text) not in powers and isinstance(text, Text):
-            text.set_parse_math(False)
-            text.set_text(shown(text.get_text()))
+    Returns:
+        The axes.
+    """
+    x = [point.value for point in curve.points]
+    groups = [point.group for point in curve.points]
+    solid = ("-o", 1.0)
+    _sweep_line(x, [g.values["ACC"] for g in groups], "ACC, test", solid, axes)
+    _sweep_line(x, [g.values["forgetting"] for g in groups], "forgetting, test", solid, axes)
+    scores = [on_validation(group) for group in groups]
+    validated = [validation for validation in scores if validation is not None]
+    if len(validated) == len(groups):
+        dashed = ("--o", 0.6)
+        _sweep_line(x, [v.accuracy for v in validated], "ACC, validation", dashed, axes)
+        _sweep_line(x, [v.forgetting for v in validated], "forgetting, validation", dashed, axes)
+    for point in curve.points:
+        if point.group is selected:
+            axes.axvline(point.value, color=COLOURS[2], linewidth=6, alpha=0.25, label="selected")
+    if _ratio(x) >= LOGARITHMIC_SWEEP_FROM:
+        axes.set_xscale("log")
+    axes.set_xlabel(short_name(curve.hyperparameter))
+    axes.set_ylabel("points")
+    return axes
 
 
-@contextmanager
-def _glyphs_may_be_missing() -> Iterator[None]:
-    """Names may have letters that matplotlib's font lacks; it draws a box for each."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph")
-        yield
-
-
-def save_all(groups: Sequence[Group], folder: Path) -> list[Path]:
-    """Every figure of the report as PNG and SVG files."""
-    figures: dict[str, Figure] = {}
-    for scenario in dict.fromkeys(g.scenario for g in groups):
-        members = [g for g in groups if g.scenario == scenario]
-        figures |= {
-            f"{scenario}-over-time": over_time_panel(members),
-            f"{scenario}-trade-off": trade_off_panel(members),
-        }
-        if members[0].transfers:
-            figures[f"{scenario}-transfer"] = figure_of(transfer_by_task, members, size=(7, 3.6))
-        for k, g in enumerate(members):
-            figures[f"{scenario}-matrix-{k + 1}"] = figure_of(
-                heat_map, g, size=(3.2, 3.2), legend=False
-            )
-        for sweep in find_sweeps(members):
-            for k, (key, _, points) in enumerate(sweep.curves()):
-                figures[f"{scenario}-sweep-{key.replace('.', '-')}-{k + 1}"] = figure_of(
-                    sweep_curve, points, key, None
-                )
-    return [
-        save(figure, folder / f"{name}{ending}")
-        for name, figure in figures.items()
-        for ending in (".png", ".svg")
-    ]
-
-
-def style(axes: "Axes") -> None:
-    """The look of every figure."""
-    axes.patch.set_alpha(0)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for spine in axes.spines.values():
-        spine.set_color(INK)
-        spine.set_alpha(0.4)
-    axes.tick_params(colors=INK, labelsize=7, which="both")
-    for label in (axes.xaxis.label, axes.yaxis.label):
-        label.set_color(INK)
-        label.set_fontsize(8)
-    axes.grid(True, color=INK, alpha=0.08, linewidth=0.6)
-
-
-def to_svg(figure: "Figure", title: str) -> str:
-    """SVG to put into a page: transparent, scaling with its column, text in the page's colour, the same bytes each time."""
-    import matplotlib
-
-    figure.patch.set_alpha(0)
-    out = io.StringIO()
-    _take_names_as_they_are(figure)
-    look: Any = {"svg.fonttype": "none", "svg.hashsalt": title, "font.family": "sans-serif"}
-    with matplotlib.rc_context(look), _glyphs_may_be_missing():
-        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
-    svg = out.getvalue()
-    svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
-    svg = re.sub(
-        r'<svg [^>]*?viewBox="([^"]+)"[^>]*>',
-        lambda m: (
-            f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-            f'viewBox="{m[1]}" role="img" aria-label="{escape(shown(title))}">'
-        ),
-        svg,
-        count=1,
+def _sweep_line(
+    x: Sequence[float],
+    values: Sequence[Interval],
+    name: str,
+    look: tuple[str, float],
+    axes: "Axes",
+) -> None:
+    """Draw one line of `sweep_curve`. Its look is its format and its opacity."""
+    form, opacity = look
+    # A measure has the same colour on test and on validation data.
+    tint = COLOURS[0]
+    if name.startswith("forgetting"):
+        tint = COLOURS[1]
+    axes.errorbar(
+        x,
+        [100 * value.estimate for value in values],
+        [_half_width(value) for value in values],
+        label=name,
+        fmt=form,
+        alpha=opacity,
+        color=tint,
+        markersize=3,
+        linewidth=1.2,
+        elinewidth=0.7,
     )
-    return re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)

@@ -1,92 +1,182 @@
-"""The page of a gate's verdict: self-contained, in the look of the other reports. Names are escaped."""
+"""The page of a gate's verdict: self-contained, in the look of the other reports."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from holdfast.gate.verdict import TaskVerdict, Verdict
 from holdfast.reports.history import releases_view
 from holdfast.reports.page import page
 from holdfast.text import percent, points
 
-WIDTH, PAD = 300, 8  # of an interval's drawing, in its own units
+if TYPE_CHECKING:
+    from holdfast.ledger import History
+
+WIDTH, PAD = 300, 8  # of the drawing of an interval, in its own units
 MOST_ROWS = 1_000  # in the table; verdict.json has all
-# Times the largest allowed loss that the drawings show; what lies beyond gets an arrow.
+# How many times the largest allowed loss the drawings show. What lies beyond gets an arrow.
 LARGEST_SCALE = 3
+USUAL_CHANGE = 0.02  # what the drawings show if nothing was measured
+LEAST_CHANGE = 0.005  # what they show at least, on both sides of zero
 
 
-def gate_html(verdict: Mapping[str, Any], releases: Mapping[str, Any] | None = None) -> str:
-    """The page of a verdict.
+@dataclass(frozen=True)
+class Scale:
+    """The scale of all drawings: which changes they show.
 
     Args:
-        verdict: `Verdict.to_json()`.
-        releases: The fields of a `History` that ends with the candidate, if there is a ledger.
+        low: The change at the left end.
+        high: The change at the right end.
+    """
+
+    low: float
+    high: float
+
+    def place(self, change: float) -> float:
+        """Return the horizontal place of a change in a drawing, or the nearest end."""
+        inside = min(max(change, self.low), self.high)
+        return round(PAD + (WIDTH - 2 * PAD) * (inside - self.low) / (self.high - self.low), 1)
+
+
+@dataclass(frozen=True)
+class IntervalView:
+    """The drawing of an interval.
+
+    Args:
+        start: Place of its lower end.
+        end: Place of its upper end.
+        cut_low: Whether it goes on beyond the left end of the scale.
+        cut_high: Whether it goes on beyond the right end.
+    """
+
+    start: float
+    end: float
+    cut_low: bool
+    cut_high: bool
+
+
+@dataclass(frozen=True)
+class RowView:
+    """A row of the table.
+
+    Args:
+        verdict: What was decided.
+        name: The task, or the segment or class if the row is about one.
+        full_name: The same with the task in front.
+        note: What the reader must know about the decision; "" if nothing.
+        dot: Place of the measured change; None if nothing was measured.
+        limit: Place of the allowed loss; None if nothing was measured.
+        interval: The drawing of the interval; None if there is none.
+    """
+
+    verdict: TaskVerdict
+    name: str
+    full_name: str
+    note: str
+    dot: float | None
+    limit: float | None
+    interval: IntervalView | None
+
+
+def gate_html(verdict: Verdict, history: "History | None" = None) -> str:
+    """Make the page of a verdict.
+
+    Args:
+        verdict: The verdict.
+        history: The releases of the model with the candidate at the end, if there is a ledger.
 
     Returns:
         HTML in one piece, without scripts and without anything to load.
     """
-    low, high = _scale(verdict["tasks"])
-    at = _place(low, high)
-    measured = [row for row in verdict["tasks"] if row["change"] is not None]
-    worst = min(measured, key=lambda row: row["change"], default=None)
-    tests = sorted({row["method"].split(",")[0] for row in verdict["tasks"] if row["method"]})
+    scale = _scale(verdict.tasks)
+    worst_name = ""
+    if verdict.worst is not None:
+        worst_name = _full_name(verdict.worst)
+    # The name of a test is followed by its details, which differ between rows.
+    tests = {row.method.split(",")[0] for row in verdict.tasks if row.method}
+    releases = None
+    if history is not None:
+        releases = releases_view(history)
     return page(
         "gate.html.j2",
         {"points": points, "percent": percent},
         verdict=verdict,
-        rows=[_view(row, at, low, high) for row in verdict["tasks"][:MOST_ROWS]],
-        left_out=max(len(verdict["tasks"]) - MOST_ROWS, 0),
-        worst=worst and {**worst, "name": _name(worst)},
-        zero=at(0.0),
-        low=low,
-        high=high,
-        tests=tests,
-        corrections=sorted({row["correction"] for row in verdict["tasks"] if row["correction"]}),
-        confidence=f"{100 * verdict['confidence']:g}",
-        error=f"{round(100 * (1 - verdict['confidence']), 2):g}",
-        found=releases_view(releases) if releases else None,
+        worst_name=worst_name,
+        rows=[_row(row, scale) for row in verdict.tasks[:MOST_ROWS]],
+        left_out=max(len(verdict.tasks) - MOST_ROWS, 0),
+        scale=scale,
+        tests=sorted(tests),
+        corrections=sorted({row.correction for row in verdict.tasks if row.correction}),
+        confidence=f"{100 * verdict.confidence:g}",
+        error=f"{round(100 * (1 - verdict.confidence), 2):g}",
+        releases=releases,
     )
 
 
-def _scale(rows: list[dict[str, Any]]) -> tuple[float, float]:
-    """The changes that the drawings show: all of them, unless a few would leave no room for the others."""
-    ends = [row[key] for row in rows for key in ("low", "high", "change") if row[key] is not None]
-    limits = [row["delta"] for row in rows if row["delta"] is not None]
-    most = LARGEST_SCALE * max(limits, default=0.02)
-    low = max(min([*ends, *(-limit for limit in limits)], default=-0.02), -most)
-    high = min(max(ends, default=0.02), most)
-    return min(low, -0.005), max(high, 0.005)
+def _scale(rows: Sequence[TaskVerdict]) -> Scale:
+    """Choose the scale: all changes, unless a few would leave no room for the others."""
+    changes = []
+    limits = []
+    for row in rows:
+        ends = (row.low, row.high, row.change)
+        changes += [end for end in ends if end is not None]
+        if row.delta is not None:
+            limits.append(row.delta)
+    most = LARGEST_SCALE * max(limits, default=USUAL_CHANGE)
+    lowest = min([*changes, *(-limit for limit in limits)], default=-USUAL_CHANGE)
+    highest = max(changes, default=USUAL_CHANGE)
+    return Scale(
+        low=min(max(lowest, -most), -LEAST_CHANGE),
+        high=max(min(highest, most), LEAST_CHANGE),
+    )
 
 
-def _place(low: float, high: float) -> Callable[[float], float]:
-    def at(change: float) -> float:
-        inside = min(max(change, low), high)
-        return round(PAD + (WIDTH - 2 * PAD) * (inside - low) / (high - low), 1)
-
-    return at
-
-
-def _view(
-    row: dict[str, Any], at: Callable[[float], float], low: float, high: float
-) -> dict[str, Any]:
-    """A row as the template shows it: names, notes and the places of its drawing."""
-    note = ""
-    if row["waived"]:
-        note = "waived"
-    elif not row["critical"] or (row["decision"] == "inconclusive" and not row["required"]):
-        note = "warning"
-    view = {**row, "name": _part(row) or row["task"], "nested": bool(_part(row)), "note": note}
-    view["full_name"] = _name(row)
-    if row["change"] is not None:
-        view["dot"], view["limit"] = at(row["change"]), at(-row["delta"])
-    if row["low"] is not None:
-        view["from"], view["to"] = at(row["low"]), at(row["high"])
-        view["cut_low"], view["cut_high"] = row["low"] < low, row["high"] > high
-    return view
-
-
-def _part(row: Mapping[str, Any]) -> str:
-    return f"class {row['class_label']}" if row["class_label"] else str(row["segment"])
+def _row(row: TaskVerdict, scale: Scale) -> RowView:
+    """Make one row of the table."""
+    dot = None
+    limit = None
+    if row.change is not None and row.delta is not None:
+        dot = scale.place(row.change)
+        limit = scale.place(-row.delta)
+    interval = None
+    if row.low is not None and row.high is not None:
+        interval = IntervalView(
+            start=scale.place(row.low),
+            end=scale.place(row.high),
+            cut_low=row.low < scale.low,
+            cut_high=row.high > scale.high,
+        )
+    return RowView(
+        verdict=row,
+        name=_part(row) or row.task,
+        full_name=_full_name(row),
+        note=_note(row),
+        dot=dot,
+        limit=limit,
+        interval=interval,
+    )
 
 
-def _name(row: Mapping[str, Any]) -> str:
+def _note(row: TaskVerdict) -> str:
+    """Say why a decision does not count in full."""
+    if row.waived:
+        return "waived"
+    is_tolerated = row.decision == "inconclusive" and not row.required
+    if not row.critical or is_tolerated:
+        return "warning"
+    return ""
+
+
+def _full_name(row: TaskVerdict) -> str:
+    """Name the task of a row, and its class or segment."""
     part = _part(row)
-    return f"{row['task']} / {part}" if part else str(row["task"])
+    if part:
+        return f"{row.task} / {part}"
+    return row.task
+
+
+def _part(row: TaskVerdict) -> str:
+    """Name the class or the segment of a row; "" if the row is about a whole task."""
+    if row.class_label:
+        return f"class {row.class_label}"
+    return row.segment

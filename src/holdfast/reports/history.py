@@ -1,12 +1,14 @@
 """Pages of a model's releases: scores on every task, what was lost first, and the verdicts."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from holdfast.reports.page import page
 from holdfast.text import percent, points
 
-_Column = Mapping[str, Any]  # the fields of a `Column`
+if TYPE_CHECKING:
+    from holdfast.ledger import Column, History, Judgement, Loss
 
 LOSS = 0.1  # the change since a task was learnt at which a cell has its full colour
 SEGMENTS = 12  # of each task that the page shows: those that lost most
@@ -14,103 +16,217 @@ WORD = 14  # characters of a word that is not broken in a heading
 LOSSES = 50  # that are listed
 
 
-def history_html(history: Mapping[str, Any], verdicts: Sequence[Mapping[str, Any]]) -> str:
-    """The page of a model's releases.
+@dataclass(frozen=True)
+class TaskColumns:
+    """The columns that a page shows of one task.
 
     Args:
-        history: The fields of a `History` (`dataclasses.asdict`).
-        verdicts: The fields of the verdicts on its candidates, oldest first.
+        whole: The task as a whole.
+        segments: Those of its segments that lost most, in their own order.
+        hidden: How many more segments there are.
     """
-    return page("history.html.j2", found=releases_view(history), verdicts=verdicts)
+
+    whole: "Column"
+    segments: "list[Column]"
+    hidden: int
+
+    @property
+    def all(self) -> "list[Column]":
+        """The task, then its segments."""
+        return [self.whole, *self.segments]
 
 
-def releases_view(history: Mapping[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Heading:
+    """The heading of a column.
+
+    Args:
+        name: What it says.
+        first: Whether it begins a task.
+        width: The least width of the column, in characters.
+    """
+
+    name: str
+    first: bool
+    width: int
+
+
+@dataclass(frozen=True)
+class ScoreCell:
+    """A score of a release.
+
+    Args:
+        score: The score in percent.
+        small: The change since the task was learnt, or "learnt" itself.
+        learnt: Whether this release learnt the task.
+        first: Whether the cell begins a task.
+        kind: "lost", "gained", or "" if nothing changed.
+        strength: How strong the colour of the change is, in [0, 1].
+    """
+
+    score: str
+    small: str
+    learnt: bool
+    first: bool
+    kind: str
+    strength: float
+
+
+@dataclass(frozen=True)
+class ReleaseRow:
+    """A release.
+
+    Args:
+        name: Its name.
+        override: The reason of `--override`; "" if there was none.
+        cells: Its scores.
+        transfer: Its backward transfer, in points.
+    """
+
+    name: str
+    override: str
+    cells: list[ScoreCell]
+    transfer: str
+
+
+@dataclass(frozen=True)
+class ReleasesView:
     """What the template releases.html.j2 shows. It needs no filters.
 
     Args:
-        history: The fields of a `History` (`dataclasses.asdict`).
+        model: The model.
+        tasks: The tasks with their columns.
+        nested: Whether a task has segments, so that headings have two rows.
+        heads: The heading of each column.
+        rows: The releases.
+        losses: A sentence about each of the largest losses.
+        more_losses: How many more losses there are.
+    """
+
+    model: str
+    tasks: list[TaskColumns]
+    nested: bool
+    heads: list[Heading]
+    rows: list[ReleaseRow]
+    losses: list[str]
+    more_losses: int
+
+
+def history_html(history: "History", verdicts: "Sequence[Judgement]") -> str:
+    """Make the page of a model's releases.
+
+    Args:
+        history: The releases.
+        verdicts: The verdicts on candidates, oldest first.
 
     Returns:
-        Headings, rows of cells and sentences, as text.
+        HTML in one piece.
     """
-    groups = nested(history["columns"])
-    shown = [column for whole, segments, _ in groups for column in (whole, *segments)]
-    return {
-        "model": history["model"],
-        "groups": [{"task": w["task"], "span": 1 + len(segments)} for w, segments, _ in groups],
-        "heads": [_head(column, any(g[1] for g in groups)) for column in shown],
-        "nested": any(segments for _, segments, _ in groups),
-        "hidden": [{"task": w["task"], "more": more} for w, _, more in groups if more],
-        "rows": [_row(history, shown, k) for k in range(len(history["releases"]))],
-        "overrides": [
-            {"release": release, "reason": reason}
-            for release, reason in zip(history["releases"], history["overrides"], strict=True)
-            if reason
-        ],
-        "losses": list(loss_sentences(history["losses"][:LOSSES])),
-        "more_losses": max(len(history["losses"]) - LOSSES, 0),
-    }
+    return page("history.html.j2", releases=releases_view(history), verdicts=verdicts)
 
 
-def loss_sentences(losses: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """A sentence about each loss, from the fields of `Loss`."""
+def releases_view(history: "History") -> ReleasesView:
+    """Turn a history into headings, rows of cells and sentences."""
+    tasks = nested(history.columns)
+    columns = [column for task in tasks for column in task.all]
+    is_nested = any(task.segments for task in tasks)
+    return ReleasesView(
+        model=history.model,
+        tasks=tasks,
+        nested=is_nested,
+        heads=[_heading(column, is_nested) for column in columns],
+        rows=[_row(history, columns, place) for place in range(len(history.releases))],
+        losses=list(loss_sentences(history.losses[:LOSSES])),
+        more_losses=max(len(history.losses) - LOSSES, 0),
+    )
+
+
+def loss_sentences(losses: "Sequence[Loss]") -> Iterator[str]:
+    """Say in a sentence, for each loss, what was lost by which release."""
     for loss in losses:
-        what = loss["task"] + (f" / {loss['segment']}" if loss["segment"] else "")
-        lost = f"{percent(loss['drop'], 1)} points lost first by release {loss['release']}"
-        yield f"{what}: {lost} (learnt in {loss['learnt']})"
+        name = loss.task
+        if loss.segment:
+            name += f" / {loss.segment}"
+        lost = f"{percent(loss.drop, 1)} points lost first by release {loss.release}"
+        yield f"{name}: {lost} (learnt in {loss.learnt})"
 
 
-def nested(columns: Sequence[_Column]) -> list[tuple[_Column, list[_Column], int]]:
-    """Each task, the segments of it that lost most, in their order, and how many more there are."""
-    parts: dict[str, list[_Column]] = {c["task"]: [] for c in columns if not c["segment"]}
-    for c in columns:
-        if c["segment"]:
-            parts[c["task"]].append(c)
-    out = []
+def nested(columns: "Sequence[Column]") -> list[TaskColumns]:
+    """Put the segments of each task behind it, and hide those that lost least if there are many.
+
+    Args:
+        columns: The columns of a history.
+
+    Returns:
+        The tasks in their order.
+    """
+    segments_of: dict[str, list[Column]] = {}
+    for column in columns:
+        segments = segments_of.setdefault(column.task, [])
+        if column.segment:
+            segments.append(column)
+    tasks = []
     for whole in columns:
-        if not whole["segment"]:
-            segments = parts[whole["task"]]
-            worst = {c["segment"] for c in sorted(segments, key=_newest_change)[:SEGMENTS]}
-            chosen = [c for c in segments if c["segment"] in worst]
-            out.append((whole, chosen, len(segments) - len(chosen)))
-    return out
+        if whole.segment:
+            continue
+        segments = segments_of[whole.task]
+        worst = {column.segment for column in sorted(segments, key=_newest_change)[:SEGMENTS]}
+        # Those that are shown keep their order, so that a page of the next release looks alike.
+        chosen = [column for column in segments if column.segment in worst]
+        tasks.append(TaskColumns(whole, chosen, len(segments) - len(chosen)))
+    return tasks
 
 
-def _newest_change(column: _Column) -> float:
-    changes = [x for x in column["changes"] if x is not None]
-    return float(changes[-1]) if changes else 0.0
+def _newest_change(column: "Column") -> float:
+    """Return the newest known change since the task was learnt; 0 if none is known."""
+    changes = [change for change in column.changes if change is not None]
+    if not changes:
+        return 0.0
+    return changes[-1]
 
 
-def _head(column: _Column, nested: bool) -> dict[str, Any]:
-    """A heading; its width, in characters, keeps words of common length whole."""
-    name = column["segment"] or ("all" if nested else column["task"])
+def _heading(column: "Column", is_nested: bool) -> Heading:
+    """Make the heading of a column, wide enough for words of common length."""
+    name = column.segment
+    if not name:
+        name = column.task
+        # With two rows of headings, the task stands above all of its columns.
+        if is_nested:
+            name = "all"
     longest = max((len(word) for word in name.split()), default=1)
-    return {
-        "name": name,
-        "first": not column["segment"],
-        "width": min(longest, WORD) + 3,
-    }
+    return Heading(name=name, first=not column.segment, width=min(longest, WORD) + 3)
 
 
-def _row(history: Mapping[str, Any], columns: Sequence[_Column], k: int) -> dict[str, Any]:
-    return {
-        "name": history["releases"][k],
-        "override": history["overrides"][k],
-        "cells": [_cell(column, k) for column in columns],
-        "transfer": points(history["transfer"][k], 1),
-    }
+def _row(history: "History", columns: "Sequence[Column]", place: int) -> ReleaseRow:
+    """Make the row of the release at one place of the history."""
+    return ReleaseRow(
+        name=history.releases[place],
+        override=history.overrides[place],
+        cells=[_cell(column, place) for column in columns],
+        transfer=points(history.transfer[place], 1),
+    )
 
 
-def _cell(column: _Column, k: int) -> dict[str, Any]:
-    """Text and colour of a cell: how far the score is from that when the task was learnt."""
-    score, change = column["scores"][k], column["changes"][k]
-    strength = min(abs(change or 0.0) / LOSS, 1.0)
-    learnt = k == column["learnt"]
-    return {
-        "score": percent(score, 1),
-        "small": "learnt" if learnt else "" if change is None else points(change, 1),
-        "learnt": learnt,
-        "first": not column["segment"],
-        "kind": "" if learnt or not change else "lost" if change < 0 else "gained",
-        "strength": round(strength, 3),
-    }
+def _cell(column: "Column", place: int) -> ScoreCell:
+    """Make a cell, coloured by how far the score is from that when the task was learnt."""
+    change = column.changes[place]
+    learnt = place == column.learnt
+    small = ""
+    kind = ""
+    # The release that learnt a task is what the others are compared with.
+    if learnt:
+        small = "learnt"
+    elif change is not None:
+        small = points(change, 1)
+        if change < 0:
+            kind = "lost"
+        elif change > 0:
+            kind = "gained"
+    return ScoreCell(
+        score=percent(column.scores[place], 1),
+        small=small,
+        learnt=learnt,
+        first=not column.segment,
+        kind=kind,
+        strength=round(min(abs(change or 0.0) / LOSS, 1.0), 3),
+    )

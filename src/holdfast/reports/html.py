@@ -1,41 +1,45 @@
-"""One self-contained HTML file: no network, no script, light and dark, readable on a phone."""
+"""The report of runs: one file without network or script, light and dark, readable on a phone."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from holdfast.files import write_page
-from holdfast.metrics import UNLEARNT_ADVICE, Interval
-from holdfast.reports.comparison import (
-    Difference,
-    find_sweeps,
-    learning_speed,
-    on_front,
-    ranks,
-    select,
-)
-from holdfast.reports.diagnostics import drawn
-from holdfast.reports.figures import (
-    figure_of,
-    over_time_panel,
-    sweep_curve,
-    to_svg,
-    trade_off_panel,
-)
-from holdfast.reports.growth import growth
+from holdfast.metrics import UNLEARNT_ADVICE
+from holdfast.reports.cells import of_seeds
+from holdfast.reports.diagnostics import DrawnFinding, drawn
+from holdfast.reports.figure_list import OF_SCENARIOS, ScenarioResults
 from holdfast.reports.page import page
-from holdfast.reports.results import COLUMNS, Group, of_seeds, show, show_bytes, typeset
+from holdfast.reports.report_views import (
+    HeatTable,
+    MethodRow,
+    TextTable,
+    accuracy_table,
+    difference_row,
+    growth_table,
+    method_rows,
+    segment_table,
+    speed_table,
+    transfer_table,
+)
+from holdfast.reports.saving import to_svg
+from holdfast.results.differences import Difference
+from holdfast.results.groups import MEASURES, Group, by_scenario
+from holdfast.results.record import RunResult
+from holdfast.results.run_settings import SCENARIOS, Scenario
+from holdfast.results.selection import Selection, select
+from holdfast.results.sweeps import Sweep, find_sweeps
 
-TOLERANCE = 0.05
-MOST_PANELS = 24  # beyond it the members of sweeps get no panel of their own
+TOLERANCE = 0.05  # forgetting that a selection from a sweep accepts, as a score
+MOST_PANELS = 24  # groups from which those of sweeps have no panels of their own
+FEW_SEEDS = 3
 
-SCENARIO_TEXT = {
-    "task": "Task-incremental: the task is known at test time.",
-    "domain": "Domain-incremental: the same outputs for every task; the task is not known.",
-    "class": "Class-incremental: all classes seen so far compete; the task is not known.",
+SCENARIO_TEXT: dict[Scenario, str] = {
+    "task": "Task-incremental: the model is told which task an example belongs to.",
+    "domain": "Domain-incremental: all tasks have the same outputs, and the model is not told "
+    "which task an example belongs to.",
+    "class": "Class-incremental: all classes seen so far compete, and the model is not told "
+    "which task an example belongs to.",
 }
 
 
@@ -47,7 +51,23 @@ def write_report(
     tolerance: float = TOLERANCE,
     differences: Sequence[Difference] = (),
 ) -> Path:
-    """Writes the report of some groups; returns its path. `tolerance`: forgetting that a selection from a sweep accepts."""
+    """Write the report of some runs.
+
+    Args:
+        groups: The groups, from `holdfast.results.summarise`.
+        path: The file. A file that is no HTML page is not overwritten.
+        title: The heading.
+        description: A paragraph below it.
+        tolerance: The largest forgetting that a selection from a sweep accepts, as a score.
+        differences: Comparisons with another folder, which then come first.
+
+    Returns:
+        The path.
+
+    Raises:
+        HoldfastError: The page could not be written.
+        MissingExtra: Matplotlib is not installed.
+    """
     text = render(groups, title, description, tolerance, differences)
     path = Path(path)
     write_page(path, text)
@@ -61,220 +81,210 @@ def render(
     tolerance: float = TOLERANCE,
     differences: Sequence[Difference] = (),
 ) -> str:
-    """The report as HTML; names from the outside are escaped."""
-    present = [s for s in SCENARIO_TEXT if any(g.scenario == s for g in groups)]
-    results = [r for g in groups for r in g.results]
+    """Make the report as HTML. The arguments are those of `write_report`."""
+    members = by_scenario(groups)
+    present = [scenario for scenario in SCENARIOS if scenario in members]
+    results = [result for group in groups for result in group.results]
     return page(
         "report.html.j2",
-        {
-            "points": _points,
-            "score": lambda v: _points(v, ".1f"),
-            "plain": lambda v: "–" if math.isnan(v.estimate) else f"{v:+.1f}".replace("-", "−"),
-        },
         title=title,
         description=description,
-        scenarios=[_section(s, [g for g in groups if g.scenario == s], tolerance) for s in present],
-        columns=COLUMNS,
-        differences=[_difference(d) for d in differences],
-        data=list(dict.fromkeys(_data(r) for r in results)),
+        scenarios=[_section(scenario, members[scenario], tolerance) for scenario in present],
+        measures=MEASURES,
+        differences=[difference_row(difference) for difference in differences],
+        data=_unique(result.config.data_set.description for result in results),
         settings=_settings(results),
-        seeds=sorted({r["seed"] for r in results}),
-        unlearnt=[g.unlearnt for g in groups if g.unlearnt],
+        seeds=sorted({result.seed for result in results}),
+        unlearnt=[group.unlearnt for group in groups if group.unlearnt],
         unlearnt_advice=UNLEARNT_ADVICE,
-        intervals=of_seeds(max(len(g.results) for g in groups)),
+        intervals=of_seeds(max(len(group.results) for group in groups)),
         warnings=_warnings(groups),
-        diagnosed=[
-            {
-                "title": f"{g.label}, {g.scenario} scenario, seed {r['seed']}",
-                "findings": [drawn(f) for f in r["diagnostics"]],
-            }
-            for g in groups
-            for r in g.results
-            if r.get("diagnostics")
-        ],
+        diagnosed=_diagnosed(groups),
     )
 
 
-def _data(result: dict[str, Any]) -> str:
-    d = result["config"]["data"]
-    then = "".join(f", then {n}" for n in d.get("then", []))
-    return (
-        f"{d['name']}{then}"
-        if d["stream"] == "sequence"
-        else f"{d['name']}, {d['stream']} into {d['tasks']} tasks"
-    )
+def _unique(texts: Iterable[str]) -> list[str]:
+    """Keep the first of equal texts, in their order."""
+    return list(dict.fromkeys(texts))
 
 
-def _settings(results: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """Every setting, version and fact of the machine, with all the values it takes in these runs."""
-    found: dict[str, list[str]] = {}
-    for r in results:
-        facts = {
-            f"{part} {k}": v
-            for part in ("data", "model", "training")
-            for k, v in r["config"][part].items()
-        }
-        for k, v in (facts | r["versions"] | r["machine"]).items():
-            if v not in (None, [], {}):
-                found.setdefault(k, []).append(str(v))
-    return {k: " or ".join(dict.fromkeys(v)) for k, v in found.items()}
+@dataclass(frozen=True)
+class FigureView:
+    """A figure as the template shows it.
+
+    Args:
+        caption: What is written above it; "" for none.
+        svg: The figure.
+    """
+
+    caption: str
+    svg: str
 
 
-def _section(scenario: str, groups: list[Group], tolerance: float) -> dict[str, Any]:
-    rows: list[dict[str, Any]] = [
-        {
-            "label": g.label,
-            "method": g.method,
-            "n": len(g.results),
-            "rank": rank,
-            "front": best,
-            "cells": {k: show(k, g.values[k]) for k in COLUMNS},
-            "bar": 100 * g.values["ACC"].estimate,
-        }
-        for g, rank, best in zip(groups, ranks(groups), on_front(groups), strict=True)
-    ]
+@dataclass(frozen=True)
+class FigureSection:
+    """The figures of one kind under their heading."""
+
+    heading: str
+    figures: list[FigureView]
+
+
+@dataclass(frozen=True)
+class ScenarioView:
+    """One scenario as the template shows it.
+
+    Args:
+        name: The scenario.
+        text: What it means.
+        rows: The table of methods.
+        tied: Whether some ranks are ties.
+        has_forward_transfer: Whether outputs exist before their task, so that FWT is defined.
+        selections: A sentence for each selection from a sweep.
+        unselected: The methods of sweeps from which nothing could be selected.
+        figures: The figures.
+        matrices: The accuracy matrix of each group.
+        transfers: The transfer of each task; None if there is one task only.
+        segments: The transfer of each segment.
+        growth: Growing costs.
+        speed: Learning speed.
+    """
+
+    name: str
+    text: str
+    rows: list[MethodRow]
+    tied: bool
+    has_forward_transfer: bool
+    selections: list[str]
+    unselected: list[str]
+    figures: list[FigureSection]
+    matrices: list[HeatTable]
+    transfers: HeatTable | None
+    segments: TextTable
+    growth: TextTable
+    speed: TextTable
+
+
+def _section(scenario: Scenario, groups: Sequence[Group], tolerance: float) -> ScenarioView:
+    """Collect what the page shows of one scenario."""
     sweeps = find_sweeps(groups)
-    selections = [s for sweep in sweeps if (s := select(sweep, tolerance))]
-    chosen = {id(s.sweep): s.group for s in selections}
-    curves = []
+    selections: list[Selection] = []
+    unselected = []
     for sweep in sweeps:
-        for key, rest, points in sweep.curves():
-            name = f"{sweep.method}: {key.rpartition('.')[2]}" + (f", {rest}" if rest else "")
-            curves.append(
-                {
-                    "name": name,
-                    "svg": to_svg(figure_of(sweep_curve, points, key, chosen.get(id(sweep))), name),
-                }
-            )
-    shown = (
-        groups
-        if len(groups) <= MOST_PANELS
-        else [g for g in groups if not any(g in s.groups for s in sweeps)] or groups[:MOST_PANELS]
+        selection = select(sweep, tolerance)
+        if selection is None:
+            unselected.append(sweep.method)
+        else:
+            selections.append(selection)
+    detailed = _with_own_panels(groups, sweeps)
+    rows = method_rows(groups)
+    results = ScenarioResults(
+        groups=groups, detailed=detailed, sweeps=sweeps, selections=selections
     )
-    return {
-        "name": scenario,
-        "text": SCENARIO_TEXT[scenario],
-        "rows": rows,
-        "tied": any(r["rank"].startswith("=") for r in rows),
-        "fwt": all(r["outputs_exist"] for g in groups for r in g.results),
-        "trade_off": to_svg(
-            trade_off_panel(groups),
-            f"Accuracy against backward transfer and time, {scenario} scenario",
-        ),
-        "over_time": to_svg(
-            over_time_panel(shown), f"Accuracy of each task over time, {scenario} scenario"
-        ),
-        "maps": [_map(g) for g in shown],
-        "transfers": [_transfers(g) for g in shown if g.transfers],
-        "segments": _segments(shown),
-        "speed": [
-            {"label": s.label, **{k: getattr(s, k) for k in ("area", "steps", "zero_shot")}}
-            for s in learning_speed(groups)
-        ],
-        "growth": _growth(groups),
-        "curves": curves,
-        "selections": [s.sentence() for s in selections],
-        "unselected": [s.method for s in sweeps if id(s) not in chosen],
-    }
+    return ScenarioView(
+        name=scenario,
+        text=SCENARIO_TEXT[scenario],
+        rows=rows,
+        tied=any(row.rank.startswith("=") for row in rows),
+        has_forward_transfer=all(run.outputs_exist for group in groups for run in group.results),
+        selections=[selection.sentence() for selection in selections],
+        unselected=unselected,
+        figures=_figures(results),
+        matrices=[accuracy_table(group) for group in detailed],
+        transfers=transfer_table(detailed),
+        segments=segment_table(detailed),
+        growth=growth_table(groups),
+        speed=speed_table(groups),
+    )
 
 
-def _points(v: Interval, spec: str = "+.1f") -> str:
-    """A score as points with its interval; an en dash where unknown."""
-    return typeset(v.scaled(100), spec)
+def _with_own_panels(groups: Sequence[Group], sweeps: Sequence[Sweep]) -> Sequence[Group]:
+    """Choose the groups that have panels and matrices of their own."""
+    if len(groups) <= MOST_PANELS:
+        return groups
+    # The curves of a sweep show its groups already, and dozens of panels say nothing.
+    swept = {id(group) for sweep in sweeps for group in sweep.groups}
+    others = [group for group in groups if id(group) not in swept]
+    return others or groups[:MOST_PANELS]
 
 
-def _transfers(g: Group) -> dict[str, Any]:
-    names = [sorted({str(m.tasks[j]) for m in g.matrices}) for j in range(len(g.transfers))]
-    cells = [
-        {"text": _points(v), "share": min(abs(v.estimate) * 2, 1.0), "lost": v.estimate < 0}
-        for v in g.transfers
-    ]
-    return {"label": g.label, "cells": cells, "names": [n[0] if len(n) == 1 else "" for n in names]}
-
-
-def _growth(groups: Sequence[Group]) -> list[dict[str, Any]]:
-    """A row a group: each cost after the second and the last task, its fit, and whether that is as declared."""
-    rows: dict[str, dict[str, Any]] = {}
-    for g in growth(groups):
-        shown = {"time": lambda v: f"{1000 * v:.0f} ms", "parameters": lambda v: f"{v:,.0f}"}.get(
-            g.cost, show_bytes
-        )
-        text = f"{shown(g.values[0])} → {shown(g.values[-1])}"
-        rows.setdefault(g.label, {})[g.cost] = {
-            "text": text,
-            "fitted": g.fitted,
-            "declared": g.declared,
-            "agrees": g.agrees,
-        }
-    return [
-        {"label": label, "costs": [c[k] for k in ("time", "parameters", "bytes", "peak")]}
-        for label, c in rows.items()
-    ]
-
-
-def _segments(groups: Sequence[Group]) -> dict[str, Any]:
-    """Transfer per segment, the columns being the segments of all groups."""
-    found = [(g.label, g.segment_transfers) for g in groups]
-    names = list(dict.fromkeys(name for _, s in found for name in s))
-    rows = [
-        {"label": label, "cells": [_points(s[n]) if n in s else "–" for n in names]}
-        for label, s in found
-        if s
-    ]
-    return {"names": names, "rows": rows}
-
-
-def _difference(d: Difference) -> dict[str, Any]:
-    cells = [
-        (_points(v) if k != "seconds" else typeset(v, "+.1f"), d.verdict(k))
-        for k, v in d.values.items()
-    ]
-    return {
-        "scenario": d.scenario,
-        "label": d.label,
-        "seeds": d.seeds,
-        "cells": cells,
-        "settings": d.settings,
-    }
-
-
-def _map(g: Group) -> dict[str, Any]:
-    m = g.mean_matrix[1:]
-    names = [
-        " ".join(map(str, {mm.tasks[j] for mm in g.matrices}))
-        if len({mm.tasks[j] for mm in g.matrices}) == 1
-        else ""
-        for j in range(m.shape[1])
-    ]
-    rows = [
-        [
-            None if np.isnan(v) else {"value": f"{100 * v:.0f}", "share": round(float(v), 3)}
-            for v in row
+def _figures(results: ScenarioResults) -> list[FigureSection]:
+    """Draw the figures that stand in the report, in the order of their list."""
+    sections = []
+    for entry in OF_SCENARIOS:
+        if "report" not in entry.pages:
+            continue
+        figures = [
+            FigureView(picture.caption, to_svg(picture.figure, picture.title))
+            for picture in entry.draw(results)
         ]
-        for row in m
-    ]
-    return {"label": g.label, "rows": rows, "names": names}
+        if figures:
+            sections.append(FigureSection(entry.heading, figures))
+    return sections
+
+
+def _settings(results: Sequence[RunResult]) -> dict[str, str]:
+    """List every setting, version and fact of the machine, with all values it takes."""
+    values: dict[str, list[str]] = {}
+    for result in results:
+        facts: dict[str, object] = {}
+        for part, settings in result.config.by_part().items():
+            facts |= {f"{part} {name}": value for name, value in settings.items()}
+        facts |= result.versions
+        facts |= result.machine
+        for name, value in facts.items():
+            # A setting that is not set says nothing.
+            if value not in (None, [], {}):
+                values.setdefault(name, []).append(str(value))
+    return {name: " or ".join(_unique(texts)) for name, texts in values.items()}
 
 
 def _warnings(groups: Sequence[Group]) -> list[str]:
-    out = [
-        f"{g.label} ({g.scenario}): {w}"
-        for g in groups
-        for r in g.results[:1]
-        for w in r["warnings"]
-    ]
-    out += [f"{g.scenario} scenario: {w}" for g in groups for w in g.weak]
-    for scenario in dict.fromkeys(g.scenario for g in groups):
-        members = [g for g in groups if g.scenario == scenario]
-        most = max(len(g.results) for g in members)
-        short = [f"{g.label} ({len(g.results)})" for g in members if len(g.results) < most]
+    """List the warnings of runs, and what limits the comparison of groups."""
+    warnings = []
+    for group in groups:
+        # The runs of a group differ in their seeds alone, so one of them speaks for all.
+        first = group.results[0]
+        warnings += [f"{group.label} ({group.scenario}): {text}" for text in first.warnings]
+    for group in groups:
+        warnings += [f"{group.scenario} scenario: {remark}" for remark in group.weak]
+    for scenario, members in by_scenario(groups).items():
+        most = max(len(group.results) for group in members)
+        short = [group for group in members if len(group.results) < most]
         if short:
-            out.append(
-                f"{scenario} scenario: fewer seeds than the {most} of others, because runs failed or are not finished: {', '.join(short)}"
+            names = ", ".join(f"{group.label} ({len(group.results)})" for group in short)
+            warnings.append(
+                f"{scenario} scenario: these methods have fewer seeds than the {most} of others, "
+                f"because runs failed or are not finished: {names}"
             )
-    few = sorted({g.scenario for g in groups if len(g.results) < 3})
+    few = sorted({group.scenario for group in groups if len(group.results) < FEW_SEEDS})
     if few:
-        out.append(
-            f"fewer than 3 seeds in the {', '.join(few)} scenario: intervals are wide or missing, and ranks mean little"
+        warnings.append(
+            f"there are fewer than {FEW_SEEDS} seeds in the {', '.join(few)} scenario, so "
+            "intervals are wide or missing, and ranks mean little"
         )
-    return list(dict.fromkeys(out))
+    return _unique(warnings)
+
+
+@dataclass(frozen=True)
+class DiagnosedRun:
+    """A run and what was found about it.
+
+    Args:
+        title: Which run it is.
+        findings: The findings with their figures.
+    """
+
+    title: str
+    findings: list[DrawnFinding]
+
+
+def _diagnosed(groups: Sequence[Group]) -> list[DiagnosedRun]:
+    """Collect the runs that `holdfast diagnose` was used on."""
+    diagnosed = []
+    for group in groups:
+        for result in group.results:
+            if result.findings:
+                title = f"{group.label}, {group.scenario} scenario, seed {result.seed}"
+                findings = [drawn(finding) for finding in result.findings]
+                diagnosed.append(DiagnosedRun(title, findings))
+    return diagnosed

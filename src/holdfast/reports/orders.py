@@ -1,127 +1,131 @@
-"""The planner's page: transfer between tasks in the planned order, realised against predicted, random orders with the plan marked."""
+"""The page of a plan: transfer between tasks in the planned order, and what trained orders show."""
 
-from typing import TYPE_CHECKING, Any
+import math
+from dataclasses import dataclass
 
 import numpy as np
 
-from holdfast.metrics import seed_interval
-from holdfast.reports.figures import COLOURS, figure_of, to_svg
+from holdfast.planning import Plan, Probe, Stages, Verification
+from holdfast.reports.figure_list import OF_ORDERS
 from holdfast.reports.page import page
+from holdfast.reports.saving import to_svg
+from holdfast.text import points
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+LEAST_CHANGE = 1e-9  # the largest change is at least so large, so that it can be divided by
+FULL_COLOUR = 0.8
+
+
+@dataclass(frozen=True)
+class TransferCell:
+    """What learning one task does to another.
+
+    Args:
+        change: The change in points.
+        half_width: Half of its interval over seeds, in points; "" with one seed.
+        lost: Whether it is a loss.
+        opacity: How strong its colour is, in [0, 1].
+        happens: Whether the planned order lets it happen.
+    """
+
+    change: str
+    half_width: str
+    lost: bool
+    opacity: float
+    happens: bool
+
+
+@dataclass(frozen=True)
+class TransferRow:
+    """What learning one task does to each task, in the planned order; None for itself."""
+
+    name: str
+    cells: list[TransferCell | None]
 
 
 def order_html(
-    probe: dict[str, Any],
-    plan: dict[str, Any],
-    stages: dict[str, Any] | None,
-    verification: dict[str, Any] | None,
+    probe: Probe,
+    plan: Plan,
+    stages: Stages | None = None,
+    verification: Verification | None = None,
 ) -> str:
-    """A page from the plain values of a probe, a plan, stages (or None) and a verification (or None)."""
+    """Make the page of a plan.
+
+    Args:
+        probe: The transfer between tasks.
+        plan: The planned order.
+        stages: Groups of tasks to train together, if they were made.
+        verification: What trained orders show, if some were trained.
+
+    Returns:
+        HTML in one piece.
+
+    Raises:
+        MissingExtra: A verification has figures, and matplotlib is not installed.
+    """
     figures = {}
-    if verification:
-        figures = {
-            "realised against predicted": to_svg(
-                figure_of(scatter, verification), "Realised against predicted"
-            ),
-            "random orders": to_svg(
-                figure_of(distribution, verification), "Distribution of random orders"
-            ),
-        }
+    advantages = []
+    if verification is not None:
+        for entry in OF_ORDERS:
+            for picture in entry.draw(verification):
+                figures[picture.caption] = to_svg(picture.figure, picture.title)
+        advantages = sorted(verification.advantages, key=lambda a: a.gain.estimate, reverse=True)
     return page(
         "orders.html.j2",
-        {"points": _points},
+        {"points": _points, "signed": _signed},
         probe=probe,
         plan=plan,
+        rivals=[(order, share) for order, share in plan.rivals if order != plan.order],
         stages=stages,
         verification=verification,
-        heat=_heat(probe, plan["order"]),
+        advantages=advantages,
+        heat=_transfer_rows(probe, plan.order),
         figures=figures,
-        seeds=len(probe["backward"]),
     )
 
 
-def _points(x: float | None, digits: int = 1) -> str:
-    return "–" if x is None else f"{100 * x:+.{digits}f}".replace("-", "−")
+def _points(change: float | None, decimals: int = 1) -> str:
+    """Format a change of a score in points; a dash if it is not known."""
+    if change is None or math.isnan(change):
+        return "–"
+    return points(change, decimals)
 
 
-def _heat(probe: dict[str, Any], order: list[str]) -> list[dict[str, Any]]:
-    """Rows: a task of the planned order; cells: what learning the row's task does to the column's, with the colour's strength."""
-    values = np.array(probe["backward"], dtype=float)
-    mean, seeds = values.mean(0), len(values)
-    at = [probe["tasks"].index(t) for t in order]
-    largest = max(float(np.nanmax(np.abs(mean))), 1e-9)
+def _signed(value: float) -> str:
+    """Format a correlation; a dash if it is not known."""
+    if math.isnan(value):
+        return "–"
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _transfer_rows(probe: Probe, order: tuple[str, ...]) -> list[TransferRow]:
+    """Make the table of what learning each task does to each other one, in the planned order."""
+    largest = max(float(np.nanmax(np.abs(probe.backward.mean(0)))), LEAST_CHANGE)
     rows = []
-    for p, i in enumerate(at):
-        cells: list[dict[str, Any] | None] = []
-        for q, k in enumerate(at):
-            v = mean[i, k]
-            cells.append(
-                None
-                if p == q
-                else {
-                    "value": float(v),
-                    "share": round(0.8 * abs(float(v)) / largest, 3),
-                    "happens": q < p,
-                }
-            )
-            if cells[-1] and seeds > 1:
-                cells[-1]["half"] = seed_interval(values[:, i, k]).high - float(v)
-        rows.append({"name": order[p], "cells": cells})
+    for row_place, learnt in enumerate(order):
+        cells: list[TransferCell | None] = []
+        for column_place, other in enumerate(order):
+            if learnt == other:
+                cells.append(None)
+                continue
+            # An earlier task suffers from a later one, so below the diagonal it happens.
+            happens = column_place < row_place
+            cells.append(_transfer_cell(probe, learnt, other, largest, happens))
+        rows.append(TransferRow(learnt, cells))
     return rows
 
 
-def scatter(verification: dict[str, Any], axes: "Axes") -> "Axes":
-    """Mean final score (points) of every order against its predicted value; random orders grey, those of schedulers in colour."""
-    random = [o for o in verification["outcomes"] if o["scheduler"] is None]
-    axes.plot(
-        [o["predicted"] for o in random],
-        [100 * np.mean(o["realised"]) for o in random],
-        "o",
-        color="#7a7a7a",
-        alpha=0.6,
-        markersize=4,
+def _transfer_cell(
+    probe: Probe, learnt: str, other: str, largest: float, happens: bool
+) -> TransferCell:
+    """Make the cell of what learning one task does to another."""
+    change = probe.transfer(learnt, on=other)
+    half_width = ""
+    if probe.seeds > 1:
+        half_width = f"{100 * (change.high - change.estimate):.1f}"
+    return TransferCell(
+        change=_points(change.estimate),
+        half_width=half_width,
+        lost=change.estimate < 0,
+        opacity=round(FULL_COLOUR * abs(change.estimate) / largest, 3),
+        happens=happens,
     )
-    for n, (name, o) in enumerate(_named(verification)):
-        colour, marker = COLOURS[n % len(COLOURS)], "Ds"[n // len(COLOURS) % 2]
-        axes.plot(
-            [o["predicted"]],
-            [100 * np.mean(o["realised"])],
-            marker,
-            color=colour,
-            markersize=6,
-            label=name,
-        )
-    axes.set_xlabel("predicted value of the order")
-    axes.set_ylabel("mean final score (points)")
-    return axes
-
-
-def distribution(verification: dict[str, Any], axes: "Axes") -> "Axes":
-    """How many random orders reach which mean final score (points); schedulers' orders as lines."""
-    random = [
-        100 * np.mean(o["realised"]) for o in verification["outcomes"] if o["scheduler"] is None
-    ]
-    axes.hist(random, bins=min(15, max(5, len(random) // 3)), color="#7a7a7a", alpha=0.5)
-    for n, (name, o) in enumerate(_named(verification)):
-        colour, line = COLOURS[n % len(COLOURS)], ("-", "--")[n // len(COLOURS) % 2]
-        axes.axvline(
-            100 * float(np.mean(o["realised"])),
-            color=colour,
-            linestyle=line,
-            linewidth=1.6,
-            label=name,
-        )
-    axes.set_xlabel("mean final score (points)")
-    axes.set_ylabel("random orders")
-    return axes
-
-
-def _named(verification: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Schedulers' orders; those that share one under a common name."""
-    found: dict[tuple[str, ...], tuple[list[str], dict[str, Any]]] = {}
-    for o in verification["outcomes"]:
-        if o["scheduler"] is not None:
-            found.setdefault(tuple(o["order"]), ([], o))[0].append(o["scheduler"])
-    return [(", ".join(names), o) for names, o in found.values()]

@@ -1,4 +1,4 @@
-"""The method table in the formats that go into papers, READMEs and spreadsheets."""
+"""The table of methods as Markdown, LaTeX and CSV."""
 
 import csv
 import io
@@ -6,11 +6,12 @@ import math
 from collections.abc import Sequence
 
 from holdfast.metrics import UNLEARNT_ADVICE
-from holdfast.reports.comparison import ranks
-from holdfast.reports.results import COLUMNS, Group, show
+from holdfast.reports.cells import show
+from holdfast.results.groups import MEASURES, Group, by_scenario
+from holdfast.results.ranking import ranks
 from holdfast.text import shown
 
-LATEX = {
+LATEX = {  # characters that LaTeX would act on, or that its fonts lack
     "\\": r"\textbackslash{}",
     "&": r"\&",
     "%": r"\%",
@@ -20,99 +21,120 @@ LATEX = {
     "{": r"\{",
     "}": r"\}",
     "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "−": "$-$",
+    "±": r"$\pm$",
+    "–": "--",
 }
-LATEX |= {"^": r"\textasciicircum{}", "−": "$-$", "±": r"$\pm$", "–": "--"}
+TEXT_COLUMNS = ("scenario", "rank", "method")
+HEADINGS = (*TEXT_COLUMNS, "seeds", *(measure.heading for measure in MEASURES.values()))
 
 
-def _cells(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:
-    head = ["scenario", "rank", "method", "seeds", *(heading for heading, _ in COLUMNS.values())]
-    place: dict[int, str] = {}
-    for scenario in dict.fromkeys(g.scenario for g in groups):
-        members = [g for g in groups if g.scenario == scenario]
-        place |= dict(zip(map(id, members), ranks(members), strict=True))
-    rows = [
-        [
-            g.scenario,
-            place[id(g)],
-            g.label,
-            str(len(g.results)),
-            *(show(k, g.values[k]) for k in COLUMNS),
-        ]
-        for g in groups
-    ]
-    return head, rows
+def _rows(groups: Sequence[Group]) -> list[list[str]]:
+    """Format one row per group, in the order of `HEADINGS`."""
+    # Groups cannot be keys, since equal ones may come from two folders.
+    rank_of: dict[int, str] = {}
+    for members in by_scenario(groups).values():
+        for group, rank in zip(members, ranks(members), strict=True):
+            rank_of[id(group)] = rank
+    rows = []
+    for group in groups:
+        cells = [show(name, group.values[name]) for name in MEASURES]
+        seeds = str(len(group.results))
+        rows.append([group.scenario, rank_of[id(group)], group.label, seeds, *cells])
+    return rows
 
 
 def _warnings(groups: Sequence[Group]) -> list[str]:
-    """What was not learnt, a line per group, and a line that says what that means."""
-    found = [f"Warning: {shown(g.unlearnt)}." for g in groups if g.unlearnt]
-    return [*found, UNLEARNT_ADVICE] if found else []
+    """Name what was not learnt, with a line that says what that means."""
+    warnings = [f"Warning: {shown(group.unlearnt)}." for group in groups if group.unlearnt]
+    if warnings:
+        warnings.append(UNLEARNT_ADVICE)
+    return warnings
 
 
 def markdown(groups: Sequence[Group]) -> str:
-    """The method table as Markdown; scores in points, ± half of the 95 % t interval over seeds; `=` marks ranks that are ties.
+    """Format the table of methods as Markdown.
 
-    Tasks that were not learnt are named above the table.
+    Args:
+        groups: The groups.
+
+    Returns:
+        The table: scores in points, ± half of the 95 % t interval over seeds, and `=` in front of
+        ranks that are ties. Tasks that were not learnt are named above it.
     """
-    head, rows = _cells(groups)
-    lines = [line for warning in _warnings(groups) for line in (warning, "")]
-    lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(c.replace("|", "\\|") for c in row) + " |" for row in rows]
+    lines = []
+    for warning in _warnings(groups):
+        lines += [warning, ""]
+    lines += ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
+    for row in _rows(groups):
+        # A bar inside a cell would end the cell.
+        cells = [cell.replace("|", "\\|") for cell in row]
+        lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 
 def latex(groups: Sequence[Group]) -> str:
-    """The method table as a LaTeX tabular (package booktabs); the same cells as in Markdown.
+    """Format the table of methods as a LaTeX tabular, which needs the package booktabs.
 
-    Tasks that were not learnt are named in comments above the table.
+    Args:
+        groups: The groups.
+
+    Returns:
+        The tabular, with the cells of `markdown`. Tasks that were not learnt are named in comments
+        above it.
     """
-    head, rows = _cells(groups)
+    numbers = len(HEADINGS) - len(TEXT_COLUMNS)
+    lines = [f"% {warning}" for warning in _warnings(groups)]
+    lines += [
+        r"\begin{tabular}{" + "l" * len(TEXT_COLUMNS) + "r" * numbers + "}",
+        r"\toprule",
+        _latex_row(HEADINGS),
+        r"\midrule",
+    ]
+    earlier_scenario = None
+    for row in _rows(groups):
+        # A rule separates scenarios, which cannot be compared with each other.
+        if earlier_scenario not in (None, row[0]):
+            lines.append(r"\midrule")
+        lines.append(_latex_row(row))
+        earlier_scenario = row[0]
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    return "\n".join(lines) + "\n"
 
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join("".join(LATEX.get(c, c) for c in cell) for cell in cells) + r" \\"
 
-    body = []
-    for k, row in enumerate(rows):
-        body += [r"\midrule"] if k and row[0] != rows[k - 1][0] else []
-        body.append(line(row))
-    return (
-        "\n".join(
-            [
-                *(f"% {warning}" for warning in _warnings(groups)),
-                r"\begin{tabular}{lll" + "r" * (len(head) - 3) + "}",
-                r"\toprule",
-                line(head),
-                r"\midrule",
-                *body,
-                r"\bottomrule",
-                r"\end{tabular}",
-            ]
-        )
-        + "\n"
-    )
+def _latex_row(cells: Sequence[str]) -> str:
+    """Format one row, in which no character of a name is a command."""
+    escaped = ["".join(LATEX.get(character, character) for character in cell) for cell in cells]
+    return " & ".join(escaped) + r" \\"
 
 
 def as_csv(groups: Sequence[Group]) -> str:
-    """One row per group with plain numbers: scores in [0, 1], seconds, counts, each with the bounds of its interval.
+    """Format one row per group with plain numbers, for spreadsheets and scripts.
 
-    What is not known is empty. The last column names tasks that were not learnt.
+    Args:
+        groups: The groups.
+
+    Returns:
+        CSV with scores in [0, 1], seconds and counts, each with the bounds of its interval. What is
+        not known is empty. The last column names tasks that were not learnt.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
-        [
-            "scenario",
-            "label",
-            "method",
-            "seeds",
-            *(f"{k}{end}" for k in COLUMNS for end in ("", " low", " high")),
-            "warning",
-        ]
-    )
-    for g in groups:
-        numbers = [
-            n for k in COLUMNS for n in (g.values[k].estimate, g.values[k].low, g.values[k].high)
-        ]
-        cells = ["" if math.isnan(n) else repr(n) for n in numbers]
-        writer.writerow([g.scenario, g.label, g.method, len(g.results), *cells, g.unlearnt])
+    columns = [f"{name}{end}" for name in MEASURES for end in ("", " low", " high")]
+    writer.writerow(["scenario", "label", "method", "seeds", *columns, "warning"])
+    for group in groups:
+        cells = []
+        for name in MEASURES:
+            value = group.values[name]
+            cells += [_plain(number) for number in (value.estimate, value.low, value.high)]
+        seeds = len(group.results)
+        writer.writerow([group.scenario, group.label, group.method, seeds, *cells, group.unlearnt])
     return out.getvalue()
+
+
+def _plain(number: float) -> str:
+    """Write a number with all its digits, and NaN as an empty cell."""
+    if math.isnan(number):
+        return ""
+    return repr(number)

@@ -1,5 +1,6 @@
 """What a diagnostic has found about a run."""
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import ConfigDict, JsonValue
@@ -29,6 +30,6 @@ class Finding(Part):
     numbers: dict[str, JsonValue]
 
     @classmethod
-    def of(cls, what: str, sentence: str, numbers: dict[str, object]) -> Self:
+    def of(cls, what: str, sentence: str, numbers: Mapping[str, object]) -> Self:
         """Make a finding from numbers that may hold tuples, as Python has them."""
         return cls.model_validate({"what": what, "sentence": sentence, "numbers": as_json(numbers)})

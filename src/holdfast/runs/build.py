@@ -1,13 +1,16 @@
-"""From a run's config to its stream and learner."""
+"""From the settings of a run to its stream and its learner."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
+from holdfast.methods.view import MakeOptimizer
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
-from holdfast.runs.config import RunConfig
+from holdfast.runs.config import DataConfig, RunConfig
 from holdfast.settings import Settings
 from holdfast.streams import (
     Stream,
@@ -21,76 +24,150 @@ from holdfast.streams import (
     split,
 )
 from holdfast.streams.source import Source
+from holdfast.streams.types import Label
 from holdfast.training import Learner, optimizer
 
 
+class Shared(TypedDict):
+    """The arguments that all kinds of streams share."""
+
+    validation: float
+    seed: int
+    task_order: Sequence[int] | None
+
+
 def build_stream(config: RunConfig, data_dir: str | Path | None = None) -> Stream:
-    """The stream that a run trains on."""
-    stream = _stream(config, data_dir)
-    return blurry(stream, config.data.blurry, seed=config.seed) if config.data.blurry else stream
+    """Build the stream that a run trains on.
+
+    Args:
+        config: The settings of the run.
+        data_dir: The folder of data sets. None: that of the environment.
+
+    Raises:
+        HoldfastError: A data set is missing, or its tasks cannot be made; the message says why.
+
+    Example:
+        >>> len(build_stream(RunConfig()))
+        5
+    """
+    stream = _clear_stream(config, data_dir)
+    if config.data.blurry:
+        return blurry(stream, config.data.blurry, seed=config.seed)
+    return stream
 
 
-def _stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
+def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
+    """Build the stream before examples move between its tasks."""
     data = config.data
-
-    def named(name: str, folder: str | Path | None) -> Source:
-        whole = sources.named(name, folder, features=data.features, groups=data.group_column)
-        wanted = round(data.fraction * (data.examples or len(whole.train_y)))
-        return whole if wanted == len(whole.train_y) else whole.limited(wanted, config.seed)
-
-    rest: dict[str, Any] = {
+    scenario = config.scenario
+    named = partial(_source, config, data_dir)
+    shared: Shared = {
         "validation": data.validation,
         "seed": config.seed,
         "task_order": data.task_order or None,
     }
     if data.stream == "mixture":
-        return mixture(data.pieces, lambda name: named(name, data_dir), config.scenario, **rest)
-    source = named(data.name, data_dir)
+        return mixture(data.pieces, named, scenario, **shared)
+    source = named(data.name)
     if data.stream == "sequence":
-        return sequence(
-            [source, *(named(name, data_dir) for name in data.then)], config.scenario, **rest
-        )
+        return sequence([source, *map(named, data.then)], scenario, **shared)
     if data.stream == "split":
-        order: Any = (
-            config.seed if data.order == "seed" else None if data.order == "sorted" else data.order
-        )
-        return split(source, data.sizes or data.tasks, config.scenario, order=order, **rest)
+        order = _class_order(data, config.seed)
+        return split(source, data.sizes or data.tasks, scenario, order=order, **shared)
+    _refuse_options_of_split(data)
+    if data.stream == "grouped":
+        return grouped(source, scenario, **shared)
+    if data.stream == "permuted":
+        return permuted(source, data.tasks, scenario, **shared)
+    return rotated(source, data.tasks, scenario, **shared)
+
+
+def _source(config: RunConfig, data_dir: str | Path | None, name: str) -> Source:
+    """Read a data set, and take the share of its training examples that the run uses."""
+    data = config.data
+    source = sources.named(name, data_dir, features=data.features, groups=data.group_column)
+    whole = len(source.train_y)
+    wanted = round(data.fraction * (data.examples or whole))
+    # A copy of all examples would only cost memory.
+    if wanted == whole:
+        return source
+    return source.limited(wanted, config.seed)
+
+
+def _class_order(data: DataConfig, seed: int) -> Sequence[Label] | int | None:
+    """The order of the classes of a split stream, as `split` takes it."""
+    if data.order == "sorted":
+        return None
+    if data.order == "seed":
+        return seed
+    return list(data.order)
+
+
+def _refuse_options_of_split(data: DataConfig) -> None:
+    """Raise an error for what only a split stream can do, because its tasks differ in classes."""
     if data.sizes:
         raise HoldfastError(
-            f"data.sizes gives the classes of each task of a split stream; a {data.stream} stream has its own"
+            f"data.sizes gives the classes of each task of a split stream; a {data.stream} stream "
+            "has its own"
         )
     if data.order != "sorted":
         raise HoldfastError(
             f"data.order orders the classes of a split stream; a {data.stream} stream has its own"
         )
-    if data.stream == "grouped":
-        return grouped(source, config.scenario, **rest)
-    make = permuted if data.stream == "permuted" else rotated
-    return make(source, data.tasks, config.scenario, **rest)
 
 
 def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Learner:
-    """The learner of a run."""
-    t, m = config.training, config.model
-    head = FITS[config.scenario][0] if m.head == "auto" else m.head
-    extra: dict[str, Any] = {"hidden": m.hidden, "init": m.init} if m.name == "mlp" else {}
+    """Build the learner of a run, untrained.
+
+    Args:
+        config: The settings of the run.
+        stream: The stream that it will train on, which decides the inputs and the outputs.
+        device: Where the learner is put.
+
+    Raises:
+        HoldfastError: The network does not fit into memory, or the parts do not go together.
+
+    Example:
+        >>> config = RunConfig()
+        >>> build_learner(config, build_stream(config)).method
+        FineTune()
+    """
+    training = config.training
+    model = config.model
+    head: str = model.head
+    if head == "auto":
+        # The first output layer of the scenario is the usual one.
+        head = FITS[config.scenario][0]
+    mlp_only: dict[str, object] = {}
+    if model.name == "mlp":
+        mlp_only = {"hidden": model.hidden, "init": model.init}
+    make = MODELS[model.name]
     try:
-        model = MODELS[m.name](stream.shape, head, stream.outputs, seed=config.seed, **extra)  # type: ignore[operator]
-    except (RuntimeError, MemoryError):  # torch has no error of its own for this
+        network = make(stream.shape, head, stream.outputs, seed=config.seed, **mlp_only)  # type: ignore[operator]
+    # PyTorch has no error of its own for a lack of memory on the CPU.
+    except (RuntimeError, MemoryError):
+        layers = mlp_only.get("hidden", "")
         raise HoldfastError(
-            f"the network {m.name} {m.hidden if extra else ''} does not fit into this machine's memory; choose smaller layers"
+            f"the network {model.name} {layers} does not fit into this machine's memory; "
+            "choose smaller layers"
         ) from None
-    if m.frozen:
-        model.freeze()
-    options: dict[str, Any] = {"lr": t.lr, "weight_decay": t.weight_decay}
-    if t.optimizer == "sgd":
-        options["momentum"] = t.momentum
+    if model.frozen:
+        network.freeze()
     return Learner(
-        model,
+        network,
         parse_method(config.method),
-        optimizer(t.optimizer, **options),
+        _optimizer(config),
         scenario=config.scenario,
         seed=config.seed,
         device=device,
-        **{name: getattr(t, name) for name in Settings.model_fields},
+        **{name: getattr(training, name) for name in Settings.model_fields},
     )
+
+
+def _optimizer(config: RunConfig) -> MakeOptimizer:
+    """The optimizer of a run. Only SGD has a momentum to set."""
+    training = config.training
+    options = {"lr": training.lr, "weight_decay": training.weight_decay}
+    if training.optimizer == "sgd":
+        options["momentum"] = training.momentum
+    return optimizer(training.optimizer, **options)

@@ -1,0 +1,130 @@
+"""What `holdfast gate` does with a verdict: keep it in all its places, and print it."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from holdfast.cli.gate_request import Request
+from holdfast.text import safe_name, shown
+
+if TYPE_CHECKING:
+    from holdfast.gate import Side, Verdict
+    from holdfast.ledger import History, Release
+
+MOST_LINES = 200  # of each kind that are printed
+
+
+def deliver(
+    verdict: "Verdict",
+    request: Request,
+    sides: "tuple[Side, Side]",
+    releases: "Sequence[Release]",
+) -> list[str]:
+    """Write a verdict to the ledger, to MLflow and to a folder, as far as they were asked for.
+
+    Args:
+        verdict: The verdict.
+        request: What was asked for.
+        sides: Champion and candidate.
+        releases: The releases of the ledger, for the page.
+
+    Returns:
+        A line about each place; none for a dry run.
+
+    Raises:
+        HoldfastError: A place could not be written.
+    """
+    if request.dry_run:
+        return []
+    candidate = sides[1]
+    page = {}
+    if request.html and (request.out is not None or request.mlflow_run is not None):
+        page["verdict.html"] = _page(verdict, _history(request, candidate, releases))
+    lines = []
+    if request.ledger is not None and request.release is not None:
+        lines.append(_keep(verdict, request, candidate))
+    if request.mlflow_run is not None:
+        from holdfast.integrations.mlflow import write_back
+
+        write_back(verdict, request.mlflow_run, page)
+        lines.append(f"The verdict is written to MLflow: {safe_name(request.mlflow_run)}")
+    # The folder comes last: a verdict that could not be kept elsewhere must not look final there.
+    if request.out is not None:
+        from holdfast.gate.outputs import write
+
+        write(verdict, request.out, page)
+        lines.append(f"The verdict and its report are in {safe_name(str(request.out))}.")
+    return lines
+
+
+def _keep(verdict: "Verdict", request: Request, candidate: "Side") -> str:
+    """Keep a verdict in the ledger, and say whether it was there already."""
+    from holdfast.ledger import Ledger
+
+    release = request.release or ""
+    kept = Ledger(request.ledger or "").keep_verdict(
+        request.model or "",
+        release,
+        verdict.to_json(),
+        champion=verdict.champion_release,
+        results=candidate.rows,
+    )
+    return f"The verdict on {safe_name(release)} is {kept} in the ledger."
+
+
+def _page(verdict: "Verdict", history: "History | None") -> str:
+    """Make the page of a verdict, with earlier releases if there is a ledger."""
+    from holdfast.reports.gate import gate_html
+
+    return gate_html(verdict, history)
+
+
+def _history(
+    request: Request, candidate: "Side", releases: "Sequence[Release]"
+) -> "History | None":
+    """Give the history of a model as it would be with the candidate as its newest release."""
+    if request.ledger is None:
+        return None
+    from holdfast.ledger import following, history
+
+    name = "candidate"
+    if request.release:
+        name = f"{request.release} (candidate)"
+    newest = following(request.model or "", candidate, request.trained_on, name)
+    return history([*releases, newest])
+
+
+def print_verdict(verdict: "Verdict", delivered: Sequence[str]) -> None:
+    """Print a verdict with its reasons, and where it is kept.
+
+    Args:
+        verdict: The verdict.
+        delivered: The lines of `deliver`.
+    """
+    from holdfast.gate.outputs import note_of
+
+    print(shown(verdict.headline))
+    _print_first([f"  {shown(reason)}" for reason in verdict.reasons])
+    _print_first([f"  warning: {shown(warning)}" for warning in verdict.warnings])
+    rows = []
+    for row in verdict.tasks:
+        # Segments and classes stand below their task.
+        indent = "  "
+        if row.nested:
+            indent = "    "
+        decision = row.decision + note_of(row)
+        rows.append(f"{indent}{decision:12} {shown(row.label)}: {shown(row.reason)}")
+    _print_first(rows)
+    for line in delivered:
+        print(line)
+    # If the reader of the output is gone, this is where the command finds out.
+    sys.stdout.flush()
+
+
+def _print_first(lines: Sequence[str]) -> None:
+    """Print as many lines as somebody may read in a terminal or a log."""
+    for line in lines[:MOST_LINES]:
+        print(line)
+    if len(lines) > MOST_LINES:
+        hidden = len(lines) - MOST_LINES
+        print(f"  and {hidden:,} more; --out writes all of them to verdict.json")

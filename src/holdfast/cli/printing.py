@@ -1,0 +1,62 @@
+"""Tables for a terminal or a log."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal
+
+from holdfast.text import shown
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+LOG_WIDTH = 160  # characters of a line where no terminal says how wide it is
+
+
+def make_console() -> "Console":
+    """Make a console that prints text as it is, without colours for numbers or [styles].
+
+    Returns:
+        The console. It is as wide as the terminal, or 160 characters wide in a file or a pipe.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal:
+        # By default rich would break the lines of a log at 80 characters.
+        console = Console(highlight=False, markup=False, width=LOG_WIDTH)
+    return console
+
+
+def print_table(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", texts: int = 1
+) -> None:
+    """Print a table. Its names may come from anywhere: what a terminal would act on is replaced.
+
+    Args:
+        headings: The headings of the columns.
+        rows: The cells of each row.
+        title: A line above the table.
+        texts: How many of the first columns hold text. The others hold numbers, which are aligned
+            on the right.
+
+    Example:
+        >>> print_table(["task", "score"], [["a", "9.5"], ["b", "10.0"]])
+        ┏━━━━━━┳━━━━━━━┓
+        ┃ task ┃ score ┃
+        ┡━━━━━━╇━━━━━━━┩
+        │ a    │   9.5 │
+        │ b    │  10.0 │
+        └──────┴───────┘
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=shown(title) or None, title_justify="left")
+    for number, heading in enumerate(headings):
+        justify: Literal["left", "right"] = "right"
+        if number < texts:
+            justify = "left"
+        # `Text` keeps rich from reading [brackets] in a name as a style.
+        table.add_column(Text(shown(heading)), justify=justify)
+    for row in rows:
+        table.add_row(*(Text(shown(cell)) for cell in row))
+    make_console().print(table)

@@ -1,0 +1,111 @@
+"""Numbers as the text of table cells: points, seconds, counts and bytes, with real minus signs."""
+
+import math
+
+from holdfast.metrics import Interval
+
+UNKNOWN = "–"
+
+
+def show(measure: str, interval: Interval) -> str:
+    """Format one of `holdfast.results.MEASURES` for a table.
+
+    Args:
+        measure: The key of the measure.
+        interval: Its value, with bounds over seeds.
+
+    Returns:
+        Points (0 to 100) for scores, seconds for times, a whole number for counts, and a dash for
+        what is not known.
+
+    Example:
+        >>> show("ACC", Interval(0.5, 0.4, 0.6, 0.95, "seeds", 5))
+        '50.0 ± 10.0'
+    """
+    if math.isnan(interval.estimate):
+        return UNKNOWN
+    # Counts do not depend on the seed, so their intervals would only take space.
+    if measure == "parameters":
+        return f"{interval.estimate:,.0f}"
+    if measure == "bytes":
+        return show_bytes(interval.estimate)
+    if measure == "seconds":
+        return typeset(interval, ".1f")
+    return typeset(interval.scaled(100), ".1f")
+
+
+def change_in_points(interval: Interval) -> str:
+    """Format a change of a score in points, with its sign and its bounds.
+
+    Example:
+        >>> change_in_points(Interval(-0.1, -0.12, -0.08, 0.95, "seeds", 5))
+        '−10.0 ± 2.0'
+    """
+    return typeset(interval.scaled(100), "+.1f")
+
+
+def difference_of(measure: str, interval: Interval) -> str:
+    """Format a difference of a measure: seconds for times, points for everything else."""
+    if measure == "seconds":
+        return typeset(interval, "+.1f")
+    return change_in_points(interval)
+
+
+def typeset(interval: Interval, spec: str) -> str:
+    """Format an interval with minus signs in place of hyphens.
+
+    Args:
+        interval: The interval.
+        spec: A format of a number, such as ".1f".
+
+    Returns:
+        The text; a dash if the estimate is not known.
+    """
+    if math.isnan(interval.estimate):
+        return UNKNOWN
+    return format(interval, spec).replace("-", "−")
+
+
+def of_seeds(seeds: int) -> str:
+    """Say what stands behind the numbers of a table, for its heading.
+
+    Args:
+        seeds: The largest number of seeds among the groups of the table.
+    """
+    if seeds == 1:
+        return "one seed, so there are no intervals"
+    return "± half of the 95 % interval over seeds; equal: all seeds gave this value"
+
+
+def show_bytes(size: float) -> str:
+    """Format a number of bytes with a decimal unit.
+
+    Example:
+        >>> show_bytes(1_500_000), show_bytes(12), show_bytes(0)
+        ('1.5 MB', '12 B', '0')
+    """
+    for unit_size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= unit_size:
+            return f"{size / unit_size:.1f} {unit}"
+    # Zero needs no unit, and reads better without one in a column.
+    if not size:
+        return "0"
+    return f"{size:.0f} B"
+
+
+def show_cost(cost: str, amount: float) -> str:
+    """Format one of the costs of `holdfast.results.Growth`.
+
+    Args:
+        cost: "time" (in seconds, shown as milliseconds), "parameters", "bytes" or "peak".
+        amount: How much.
+
+    Example:
+        >>> show_cost("time", 0.0123), show_cost("parameters", 1200), show_cost("peak", 2e6)
+        ('12 ms', '1,200', '2.0 MB')
+    """
+    if cost == "time":
+        return f"{1000 * amount:.0f} ms"
+    if cost == "parameters":
+        return f"{amount:,.0f}"
+    return show_bytes(amount)
