@@ -112,7 +112,7 @@ class Suite(Strict):
             parts = {
                 k: getattr(self, k).model_dump(exclude_unset=True) | own.get(k, {})
                 for k in ("data", "model", "training")
-            }
+            }  # type: ignore[call-overload]
             for entry in self.methods:
                 spec = entry.spec_for(scenario)
                 if spec is None:

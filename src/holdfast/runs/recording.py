@@ -87,7 +87,7 @@ def declared_growth(parts: Sequence["Method"]) -> DeclaredGrowth:
     Returns:
         The fastest growth that any part declares, for each kind of cost.
     """
-    declarations = [part.declare() for part in parts]
+    declarations = [part.declaration for part in parts]
     return DeclaredGrowth(
         memory=max((declared.memory for declared in declarations), key=GROWTH.index),
         parameters=max((declared.parameters for declared in declarations), key=GROWTH.index),
@@ -116,7 +116,7 @@ def weaknesses(config: RunConfig) -> list[str]:
     parts = parse_method(config.method).parts
     # A sum may repair the weakness of one of its parts, so only a single method is judged.
     if len(parts) == 1:
-        weak = dict(parts[0].declare().weak)
+        weak = dict(parts[0].declaration.weak)
         if config.scenario in weak:
             remarks.append(f"{parts[0].name}: {weak[config.scenario]}")
     return remarks

@@ -55,18 +55,18 @@ class Facts:
     @property
     def trains(self) -> bool:
         """Whether an optimizer takes steps (methods on frozen features only read)."""
-        return all(p.declare().trains for p in self.parts)
+        return all(p.declaration.trains for p in self.parts)
 
     @property
     def replays(self) -> bool:
         """Whether rows of old tasks join the batch."""
         drawing = [p for p in self.parts if p.uses("draw")]
-        return any("training.groups" not in p.declare().ignores for p in drawing)
+        return any("training.groups" not in p.declaration.ignores for p in drawing)
 
     def replaced(self, setting: str) -> str | None:
         """What a setting would need if a method does itself what the setting is for."""
         named = {setting, f"{setting}={value_of(self.config, setting)}"}
-        by = [p.name for p in self.parts if named & set(p.declare().ignores)]
+        by = [p.name for p in self.parts if named & set(p.declaration.ignores)]
         if not by:
             return None
         return f"with methods that leave this to the learner; {by[0]} does it its own way"
@@ -80,12 +80,12 @@ class Facts:
     @property
     def restarts(self) -> bool:
         """Whether every task starts from fresh weights and a fresh optimizer."""
-        return any(p.declare().restarts for p in self.parts)
+        return any(p.declaration.restarts for p in self.parts)
 
     @property
     def needs_boundaries(self) -> bool:
         """Whether a method does something when a task ends."""
-        return any(p.declare().boundaries for p in self.parts)
+        return any(p.declaration.boundaries for p in self.parts)
 
     @property
     def one_task(self) -> bool:
