@@ -6,7 +6,8 @@ import pytest
 
 from holdfast.cli.main import run_cli
 from holdfast.planning import read_probe
-from holdfast.reports import load_results, summarise, write_report
+from holdfast.reports import write_report
+from holdfast.results import load_results, summarise
 
 SUITE = """
 name = "turns"
@@ -116,6 +117,8 @@ def test_a_probe_is_planned_and_verified(folder, capsys):
     assert "Spearman" in out
     found = json.loads((folder / "probe/verification.json").read_text())
     assert found["about"]["seeds"] == [3, 4], "fresh ones"
+    assert "linear-ordering" in out
+    assert "better than" in out
     assert len([o for o in found["outcomes"] if o["scheduler"] is None]) == 4
     page = (folder / "probe/verification.html").read_text()
     assert "Realised against predicted" in page
@@ -142,6 +145,9 @@ def test_a_plan_is_tried_with_a_larger_model(folder, capsys):
         code, out, err = call(capsys, "order", "verify", "--from", folder / "probe", *options)
         assert code == 0, err
         assert "greedy" in out
+        assert "nan" not in out, "one seed gives no interval"
+        assert "–, better than" in out
+        assert "there is no interval, because one seed has no spread; run at least two" in out
     found = json.loads((folder / "probe/verification-large.json").read_text())
     assert found["about"]["config"]["model"]["hidden"] == [32]
     assert json.loads((folder / "probe/verification-full.json").read_text())["about"]["config"][
@@ -204,16 +210,45 @@ def test_the_base_estimator_takes_a_run_a_task(folder, capsys):
             "signals and the base estimator need outputs that all tasks share",
         ),
         (["probe", "--suite", "orders-images", "--fraction", "2"], "fraction is the share"),
+        (["probe", "--suite", "nowhere"], "nowhere"),
+        (["probe", "--suite", "."], "."),
+        (["probe", "--suite", "empty.toml"], "suite empty.toml: name is missing"),
+        (["probe", "--suite", "orders-images", "--estimator", "x"], "unknown estimator 'x'"),
+        (["probe", "--suite", "orders-images", "--steps", "0"], "--steps must be at least 1"),
+        (["probe", "--suite", "orders-images", "--seeds", "-1"], "seeds '-1' cannot be read"),
+        (["plan", "--from", "empty.csv"], "empty.csv"),
+        (["plan", "--from", "binary.csv"], "binary.csv"),
+        (["plan", "--from", "."], "there is no probe at"),
+        (["plan", "--from", "a.csv", "--noise", "-1"], "noise"),
+        (["plan", "--from", "a.csv", "--seed", "-1"], "--seed must be at least 0"),
+        (["plan", "--from", "a.csv", "--constraint", "x above y"], "x above y"),
+        (["plan", "--from", "a.csv", "--constraint", "z first"], "z"),
+        (["plan", "--from", "a.csv", "--list", "--json"], "so --json has no effect"),
+        (["plan", "--from", "a.csv", "--forward", "b.csv"], "no change on 'y'"),
+        (["verify", "--from", "nowhere"], "there is no probe at nowhere"),
+        (["verify", "--from", "a.csv", "--orders", "2"], "--orders must be at least 3"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.csv").write_text("trained,x,y\nx,,-0.1\ny,0.2,\n")
     (tmp_path / "b.csv").write_text("trained,x,y\nx,,\ny,0.2,\n")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "empty.toml").touch()
+    (tmp_path / "binary.csv").write_bytes(bytes(range(256)))
     code, out, err = call(capsys, "order", *arguments)
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_the_plan_as_json_keeps_its_own_objective_beside_that_of_stages(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("trained,x,y,z\nx,,-0.1,0.2\ny,0.2,,0.1\nz,0.1,-0.3,\n")
+    source = ["order", "plan", "--from", tmp_path / "a.csv", "--json"]
+    plain = json.loads(call(capsys, *source)[1])
+    staged = json.loads(call(capsys, *source, "--stages")[1])
+    assert staged["objective"] == plain["objective"]
+    assert {"stages", "inside", "stages_objective"} <= staged.keys() - plain.keys()
 
 
 def test_planning_from_a_matrix_loads_no_torch(tmp_path):

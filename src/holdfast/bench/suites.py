@@ -112,7 +112,7 @@ class Suite(Strict):
             parts = {
                 k: getattr(self, k).model_dump(exclude_unset=True) | own.get(k, {})
                 for k in ("data", "model", "training")
-            }  # type: ignore[call-overload]
+            }
             for entry in self.methods:
                 spec = entry.spec_for(scenario)
                 if spec is None:
@@ -151,7 +151,12 @@ def load_suite(name: str) -> Suite:
     """
     if name.endswith(".toml"):
         with reading(f"suite {name}", "TOML"):
-            return _suite(_bytes_of(Path(name)))
+            content = _bytes_of(Path(name))
+            try:
+                return _suite(content)
+            except HoldfastError as error:
+                # A mistake such as "seeds is missing" says too little without the file.
+                raise HoldfastError(f"suite {name}: {error}") from None
     if name not in shipped():
         raise unknown("suite", name, shipped())
     return _suite(files("holdfast.bench").joinpath(f"shipped/{name}.toml").read_bytes())

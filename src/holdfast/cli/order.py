@@ -1,334 +1,291 @@
-"""`holdfast order`: probe the transfer between tasks, plan their order, verify the plan."""
+"""`holdfast order`: measure the transfer between tasks, plan their order, verify the plan."""
 
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from holdfast.cli import order_options as options
+from holdfast.cli.bundles import options_of, with_bundles
+from holdfast.cli.examples import examples
 from holdfast.cli.given import note, on_line
-from holdfast.cli.lists import parse_seeds
-from holdfast.cli.work import DataDir, Device, Every, Jobs, Work, carry_out, workers
-from holdfast.errors import HoldfastError
-from holdfast.files import write_page
-from holdfast.text import shown
+from holdfast.cli.lists import parse_seeds, split_names
+from holdfast.cli.order_options import Measuring, Running
+from holdfast.cli.work import carry_out, workers
+from holdfast.errors import HoldfastError, one_of
+from holdfast.text import safe_name
 
 if TYPE_CHECKING:
-    from holdfast.metrics import Interval
-    from holdfast.planning import Plan, Probe, Stages, Verification
+    from holdfast.bench.orders import Probing, Verifying
+    from holdfast.planning import Plan, Probe, Verification
+
+DEFAULT_PLAN = "linear-ordering"
+FULL = "full"  # the settings of the suite, without the shortening of the probe
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Plan the order of tasks by backward transfer, and say how far the plan can be trusted.",
-)
-From = Annotated[
-    Path,
-    typer.Option(
-        "--from", help="A probe's folder, or a CSV: first column trained, then one column a task."
+    help="Find an order of tasks that forgets little.\n\n"
+    "Use this if you may choose the order in which tasks are learnt. First measure with probe how "
+    "tasks affect each other, then let plan make an order, and finally let verify train planned "
+    "and random orders to see whether the plan is worth it.",
+    epilog=examples(
+        "holdfast order probe --suite orders-clinc --out probe",
+        "holdfast order plan --from probe",
+        "holdfast order verify --from probe --orders 40",
     ),
-]
-Constraint = Annotated[
-    list[str] | None,
-    typer.Option("--constraint", help="'A before B', 'A first' or 'A last'. May be given again."),
-]
-Html = Annotated[Path | None, typer.Option(help="Write a report.")]
+)
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "holdfast order probe --suite orders-clinc --out probe",
+        "holdfast order probe --suite orders-images --fraction 0.1 --seeds 1-5 --out probe",
+    )
+)
+@with_bundles(measuring=options_of(Measuring), running=options_of(Running))
 def probe(
-    suite: Annotated[
-        str,
-        typer.Option(
-            help="A shipped suite or a TOML file; its tasks must be the same for every seed."
-        ),
-    ],
-    out: Annotated[
-        Path,
-        typer.Option(help="Folder for the runs and probe.json; finished runs in it are skipped."),
-    ] = Path("probe"),
-    scenario: Annotated[
-        str | None, typer.Option(help="task, domain or class (default: the suite's first).")
-    ] = None,
-    method: Annotated[
-        str | None,
-        typer.Option(help="A method of the suite, or a spec (default: the suite's first)."),
-    ] = None,
-    estimator: Annotated[
-        str,
-        typer.Option(
-            help="pairwise: a run a pair. base: a run a task, for models that know something."
-        ),
-    ] = "pairwise",
-    signals: Annotated[
-        bool, typer.Option("--signals", help="Measure the cheap signals as well (domain scenario).")
-    ] = False,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs a task, in place of the suite's.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="Steps a task, in place of the suite's.")
-    ] = None,
-    fraction: Annotated[
-        float, typer.Option(help="Share of the training examples used, of each class.")
-    ] = 1.0,
-    seeds: Annotated[str, typer.Option(help="Seeds: 3, or 1,2,3, or 1-5.")] = "1-3",
-    jobs: Jobs = 0,
-    device: Device = "cpu",
-    data_dir: DataDir = None,
-    checkpoint_every: Every = 30.0,
+    suite: options.Suite,
+    measuring: Measuring,
+    out: options.ProbeOut = Path("probe"),
+    *,
+    running: Running,
 ) -> None:
-    """Measure the transfer between tasks by short runs."""
-    from holdfast.bench.orders import Probing, base_config, measure_signals, task_names
-    from holdfast.bench.suites import load_suite
-    from holdfast.errors import one_of
-    from holdfast.planning.probe import ESTIMATORS
+    """Measure how tasks affect each other.
+
+    Use this before you plan an order. Short runs learn one task after another, for every pair of
+    tasks and every seed. You see how much each task changes the score on each other one, and
+    probe.json keeps it for holdfast order plan.
+    """
+    from holdfast.bench.orders import measure_signals
     from holdfast.runs.folders import check_writable
+
+    job = _probing(suite, measuring, running.data_dir)
+    check_writable(out)
+    carry_out(job.runs(), running.work(out))
+    signals = {}
+    if measuring.measures_signals:
+        print(f"measuring the signals of {len(job.seeds)} seeds", file=sys.stderr)
+        signals = measure_signals(
+            job.config,
+            job.names,
+            job.seeds,
+            out,
+            workers(running.jobs),
+            running.data_dir,
+            running.device,
+        )
+    from holdfast.cli.order_printing import print_transfers
+
+    print_transfers(job.assemble(out, signals))
+    print(f"probe: {safe_name(str(out))}")
+
+
+def _probing(suite_name: str, measuring: Measuring, data_dir: str | None) -> "Probing":
+    """Decide what is to be run, and refuse options that contradict each other."""
+    from holdfast.bench.orders import Probing, base_config, task_names
+    from holdfast.bench.suites import load_suite
+    from holdfast.planning.probe import ESTIMATORS
     from holdfast.runs.options import refuse_idle
 
-    one_of("estimator", estimator, ESTIMATORS)
-    loaded, chosen = load_suite(suite), tuple(parse_seeds(seeds))
-    refuse_idle([c for _, c in loaded.runs()])
-    config = base_config(loaded, scenario, method, epochs=epochs, steps=steps, fraction=fraction)
-    refuse_idle([config], {f"training.{o}" for o, v in (("epochs", epochs), ("steps", steps)) if v})
-    if signals and estimator == "base":
-        note(["--signals has no effect: the base estimator measures the signals anyway"])
-    measured = signals or estimator == "base"
-    if measured and config.scenario != "domain":
-        raise HoldfastError(
-            f"signals and the base estimator need outputs that all tasks share: the domain scenario, got {config.scenario}"
-        )
-    names = tuple(task_names(config, data_dir))
-    job = Probing(config, base_config(loaded, scenario, method), names, chosen, estimator)
-    check_writable(out)
-    carry_out(job.runs(), Work(out, jobs, device, data_dir, checkpoint_every))
-    if measured:
-        print(f"signals of {len(chosen)} seeds", file=sys.stderr)
-    found = job.assemble(
-        out,
-        measure_signals(config, names, chosen, out, workers(jobs), data_dir, device)
-        if measured
-        else {},
+    one_of("estimator", measuring.estimator, ESTIMATORS)
+    suite = load_suite(suite_name)
+    seeds = parse_seeds(measuring.seeds)
+    refuse_idle([config for _, config in suite.runs()])
+    full = base_config(suite, measuring.scenario, measuring.method)
+    config = base_config(
+        suite,
+        measuring.scenario,
+        measuring.method,
+        epochs=measuring.epochs,
+        steps=measuring.steps,
+        fraction=measuring.fraction,
     )
-    _print_matrix(found)
-    print(f"probe: {out}")
+    refuse_idle([config], measuring.changed)
+    if measuring.signals and measuring.estimator == "base":
+        note(["--signals has no effect: the base estimator measures the signals anyway"])
+    # Signals compare the gradients of all outputs, so tasks must have the same ones.
+    if measuring.measures_signals and config.scenario != "domain":
+        raise HoldfastError(
+            "signals and the base estimator need outputs that all tasks share: "
+            f"the domain scenario, got {config.scenario}"
+        )
+    names = task_names(config, data_dir)
+    return Probing(
+        config=config,
+        full=full,
+        names=tuple(names),
+        seeds=tuple(seeds),
+        estimator=measuring.estimator,
+    )
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "holdfast order plan --from probe --constraint 'cards before wallet'",
+        "holdfast order plan --from matrix.csv --html plan.html",
+    )
+)
 def plan(
     context: typer.Context,
-    source: From,
-    forward: Annotated[
-        Path | None, typer.Option(help="With a CSV: a second one, what row k gives to column i.")
-    ] = None,
-    scheduler: Annotated[str, typer.Option(help="See --list.")] = "linear-ordering",
-    constraint: Constraint = None,
-    noise: Annotated[
-        float | None, typer.Option(help="Standard error of an entry, where the probe has one seed.")
-    ] = None,
-    stages: Annotated[
-        bool, typer.Option("--stages", help="Group tasks that help each other; order the groups.")
-    ] = False,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    html: Html = None,
-    seed: Annotated[
-        int, typer.Option(help="Of local search, resampling and the random scheduler.")
-    ] = 0,
-    list_: Annotated[
-        bool,
-        typer.Option("--list", help="List the schedulers that this probe has what they need for."),
-    ] = False,
+    source: options.From,
+    forward: options.Forward = None,
+    scheduler: options.Scheduler = DEFAULT_PLAN,
+    constraint: options.Constraints = None,
+    noise: options.Noise = None,
+    stages: options.Stages = False,
+    json_: options.Json = False,
+    html: options.Html = None,
+    seed: options.PlanSeed = 0,
+    list_: options.ListSchedulers = False,
 ) -> None:
-    """Order the tasks from a matrix alone. Needs no PyTorch."""
-    from holdfast.planning import SCHEDULERS, make_plan, make_stages, read_probe
+    """Order the tasks of a probe or a table.
+
+    Use this after holdfast order probe, or with a CSV file of your own measurements. You see the
+    order, the change that it predicts for each task, and how often another measurement would give
+    the same order. It needs no PyTorch.
+    """
+    from holdfast.planning import make_plan, make_stages, read_probe
+
+    measured = read_probe(source, forward)
+    if list_:
+        _list_schedulers(context, measured)
+        return
+    rules = constraint or []
+    planned = make_plan(measured, scheduler, rules, seed=seed, noise=noise)
+    groups = None
+    if stages:
+        groups = make_stages(measured, rules)
+    if noise is not None and planned.stays_best is None:
+        note([f"--noise has no effect: the stability of {scheduler} orders is not estimated"])
+    from holdfast.cli.order_printing import print_plan, print_plan_as_json, write_report
+
+    # With --json, stdout holds JSON alone, so that another program can read it.
+    lines_go_to = sys.stdout
+    if json_:
+        lines_go_to = sys.stderr
+        print_plan_as_json(planned, groups)
+    else:
+        print_plan(planned, groups)
+    if html is not None:
+        write_report(html, measured, planned, groups)
+        print(f"report: {safe_name(str(html))}", file=lines_go_to)
+
+
+def _list_schedulers(context: typer.Context, measured: "Probe") -> None:
+    """Print the schedulers that a probe allows, and refuse options that this ignores."""
+    from holdfast.planning import SCHEDULERS
     from holdfast.planning.schedulers import usable
 
-    found = read_probe(source, forward)
-    others = on_line(
-        context, *(p for p in context.params if p not in ("source", "forward", "list_"))
-    )
-    if list_ and others:
+    used = ("source", "forward", "list_")
+    others = on_line(context, *(name for name in context.params if name not in used))
+    if others:
         raise HoldfastError(
             f"--list only lists the schedulers, so {others[0]} has no effect; leave one out"
         )
-    if list_:
-        for name in usable(found):
-            print(f"{name:24} {(SCHEDULERS[name].__doc__ or '').splitlines()[0]}")
-        return
-    rules = constraint or []
-    made = make_plan(found, scheduler, rules, seed=seed, noise=noise)
-    groups = make_stages(found, rules) if stages else None
-    if on_line(context, "noise") and made.stays_best is None:
-        note([f"--noise has no effect: the stability of {scheduler} orders is not estimated"])
-    if json_:
-        print(
-            json.dumps(
-                made.to_json()
-                | (groups.to_json() | {"stages_objective": groups.objective} if groups else {}),
-                indent=1,
-            )
-        )
-    else:
-        _print_plan(made, groups)
-    if html is not None:
-        _report(html, found, made, groups, None)
-        print(f"report: {html}", file=sys.stderr if json_ else sys.stdout)
+    for name in usable(measured):
+        summary = (SCHEDULERS[name].__doc__ or "").splitlines()[0]
+        print(f"{name:24} {summary}")
 
 
-@app.command()
+@app.command(
+    epilog=examples(
+        "holdfast order verify --from probe --orders 40",
+        "holdfast order verify --from probe --transfer-to full --schedulers linear-ordering",
+    )
+)
+@with_bundles(running=options_of(Running))
 def verify(
-    source: From,
-    orders: Annotated[
-        int, typer.Option(min=3, help="Random orders (40 or more say something).")
-    ] = 40,
-    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds for every order.")] = 3,
-    schedulers: Annotated[
-        str | None,
-        typer.Option(
-            help="Whose orders are trained, the plan first (default: all that the probe allows)."
-        ),
-    ] = None,
-    constraint: Constraint = None,
-    transfer_to: Annotated[
-        str | None,
-        typer.Option(help="Train with other settings: full (the suite's own), or another suite."),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for the runs (that of the probe); finished runs in it are skipped."
-        ),
-    ] = None,
-    jobs: Jobs = 0,
-    device: Device = "cpu",
-    data_dir: DataDir = None,
-    checkpoint_every: Every = 30.0,
+    source: options.ProbeFolder,
+    orders: options.Orders = 40,
+    seeds: options.VerifySeeds = 3,
+    schedulers: options.Schedulers = None,
+    constraint: options.Constraints = None,
+    transfer_to: options.TransferTo = None,
+    out: options.VerifyOut = None,
+    *,
+    running: Running,
 ) -> None:
-    """Train the planned orders, the reverse of the first, and random ones; report realised against predicted."""
-    from holdfast.bench.orders import verifying
-    from holdfast.bench.suites import load_suite
-    from holdfast.planning import make_plan, verified
-    from holdfast.runs.folders import check_writable, write_json
-    from holdfast.runs.options import refuse_idle
+    """Train planned and random orders, and compare.
 
-    if transfer_to not in (None, "full"):
-        refuse_idle([c for _, c in load_suite(str(transfer_to)).runs()])
-    chosen = [n.strip() for n in schedulers.split(",") if n.strip()] if schedulers else []
+    Use this before you rely on a plan. The planned orders, the reverse of the first one and
+    random orders are trained with new seeds. You see whether the prediction ranks orders, and
+    whether planned orders are better than random ones.
+    """
+    from holdfast.bench.orders import verifying
+    from holdfast.runs.folders import check_writable
+
+    _refuse_idle_suite(transfer_to)
     job = verifying(
         source,
         orders=orders,
         seeds=seeds,
-        schedulers=chosen,
+        schedulers=split_names(schedulers or ""),
         constraints=constraint or (),
         transfer_to=transfer_to,
     )
-    folder = out or (source if source.is_dir() else source.parent)
+    folder = out or _folder_of(source)
     check_writable(folder)
-    carry_out(job.runs(), Work(folder, jobs, device, data_dir, checkpoint_every))
-    first = job.tried[0][1] or "linear-ordering"
-    found = verified(job.outcomes(folder), first)
-    name = "verification" if transfer_to is None else f"verification-{Path(transfer_to).stem}"
+    carry_out(job.runs(), running.work(folder))
+    _conclude(job, source, folder, constraint or [], transfer_to)
+
+
+def _refuse_idle_suite(transfer_to: str | None) -> None:
+    """Refuse a suite that has settings without effect, before anything is trained."""
+    from holdfast.bench.suites import load_suite
+    from holdfast.runs.options import refuse_idle
+
+    if transfer_to is not None and transfer_to != FULL:
+        refuse_idle([config for _, config in load_suite(transfer_to).runs()])
+
+
+def _folder_of(source: Path) -> Path:
+    """Find the folder of a probe, which may be named by its file."""
+    if source.is_dir():
+        return source
+    return source.parent
+
+
+def _conclude(
+    job: "Verifying",
+    source: Path,
+    folder: Path,
+    constraints: list[str],
+    transfer_to: str | None,
+) -> None:
+    """Compare the trained orders with the plan, and print, keep and report what they show."""
+    from holdfast.cli.order_printing import print_verification, write_report
+    from holdfast.planning import make_plan, verified
+
+    # The first order is the plan; it has no scheduler if it is a random one.
+    first = job.tried[0][1] or DEFAULT_PLAN
+    verification = verified(job.outcomes(folder), first)
+    name = "verification"
+    if transfer_to is not None:
+        # A plan may be verified with several settings, so each has files of its own.
+        name += f"-{Path(transfer_to).stem}"
+    _keep(verification, job, source, transfer_to, folder / f"{name}.json")
+    print_verification(verification)
+    planned: Plan = make_plan(job.found, first, constraints)
+    page = folder / f"{name}.html"
+    write_report(page, job.found, planned, verification=verification)
+    print(f"results: {safe_name(str(folder / name))}.json\nreport:  {safe_name(str(page))}")
+
+
+def _keep(
+    verification: "Verification",
+    job: "Verifying",
+    source: Path,
+    transfer_to: str | None,
+    path: Path,
+) -> None:
+    """Write a verification as JSON, with what it was made from."""
+    from holdfast.results.storage import write_json
+
     about = {
         "probe": str(source),
         "transfer_to": transfer_to,
         "config": job.config.model_dump(mode="json"),
         "seeds": list(job.seeds),
     }
-    write_json(folder / f"{name}.json", found.to_json() | {"about": about})
-    _print_verification(found)
-    _report(
-        folder / f"{name}.html",
-        job.found,
-        make_plan(job.found, first, constraint or ()),
-        None,
-        found,
-    )
-    print(f"results: {folder / name}.json\nreport:  {folder / name}.html")
-
-
-def _print_matrix(found: "Probe") -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    over = (
-        f"mean of {found.seeds} seeds, ± half of the 95 % interval"
-        if found.seeds > 1
-        else "one seed"
-    )
-    print(
-        f"change in points on the column's task when the row's is learnt after it ({found.estimator}, {over})"
-    )
-    table = Table()
-    for heading in ("learnt after", *found.names):
-        table.add_column(
-            Text(shown(heading)), justify="left" if heading == "learnt after" else "right"
-        )
-    for name in found.names:
-        table.add_row(
-            Text(shown(name)),
-            *(
-                "" if name == other else _points(found.transfer(name, other))
-                for other in found.names
-            ),
-        )
-    Console().print(table)
-
-
-def _points(v: "Interval") -> str:
-    half = 100 * (v.high - v.estimate)
-    return f"{100 * v.estimate:+.1f}".replace("-", "−") + (f" ±{half:.1f}" if half == half else "")
-
-
-def _print_plan(made: "Plan", groups: "Stages | None") -> None:
-    print(f"{made.scheduler}, objective {made.objective:+.4f} (ranks orders; it is not a score)")
-    for n, t in enumerate(made.order, 1):
-        print(f"{n:3}. {shown(t)}: predicted change {100 * made.predicted[t]:+.1f} points")
-    if made.ties is not None and made.ties > 1:
-        print(f"{made.ties} orders reach this objective")
-    if made.stays_best is None:
-        print("stability: not known, the probe has one seed; give its --noise")
-    else:
-        print(
-            f"stability: in {100 * made.stays_best:.0f} % of resampled probes this order stays the best"
-        )
-        for order, share in made.rivals:
-            if order != made.order:
-                print(f"  {100 * share:.0f} %: {' → '.join(map(shown, order))}")
-    if groups is not None:
-        print("stages:")
-        for n, (group, mutual) in enumerate(zip(groups.groups, groups.inside, strict=True), 1):
-            print(
-                f"{n:3}. {', '.join(map(shown, group))} (mean transfer inside {100 * mutual:+.1f} points)"
-            )
-
-
-def _print_verification(found: "Verification") -> None:
-    print(found.verdict)
-    print(
-        f"first task alone: {100 * found.first_task:.0f} % of the variance ({100 * found.first_task_by_chance:.0f} % by chance)"
-    )
-    print(f"spread of random orders: {100 * found.spread:.2f} points (standard deviation)")
-    for a in sorted(found.advantages, key=lambda a: -a.gain.estimate):
-        interval = f"[{100 * a.gain.low:+.2f}, {100 * a.gain.high:+.2f}]"
-        print(
-            f"  {a.scheduler:24} {100 * a.gain.estimate:+6.2f} {interval}, beats {100 * a.percentile:.0f} %"
-        )
-
-
-def _report(
-    path: Path,
-    found: "Probe",
-    made: "Plan",
-    groups: "Stages | None",
-    outcome: "Verification | None",
-) -> None:
-    from holdfast.reports.orders import order_html
-
-    text = order_html(
-        found.to_json(),
-        made.to_json(),
-        groups.to_json() if groups else None,
-        outcome.to_json() if outcome else None,
-    )
-    write_page(path, text)
+    write_json(path, verification.to_json() | {"about": about})

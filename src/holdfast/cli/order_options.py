@@ -192,7 +192,9 @@ Html = Annotated[
 PlanSeed = Annotated[
     int,
     typer.Option(
-        metavar="N", help="Seed of the resampling, of local search and of the random scheduler."
+        min=0,
+        metavar="N",
+        help="Seed of the resampling, of local search and of the random scheduler.",
     ),
 ]
 ListSchedulers = Annotated[
