@@ -111,3 +111,25 @@ def test_every_figure_is_documented():
         assert (f"`{entry.file}`" if entry.file else "none") in row
         for page in entry.pages:
             assert page in row
+
+
+def test_two_sweeps_of_the_same_setting_have_files_of_their_own(sweep_folder, tmp_path):
+    first = load_results([sweep_folder])[0]
+    results = []
+    for method in ("GEM(5)", "AGEM(5)"):
+        for lr in (0.1, 0.2, 0.4):
+            training = first.config.training | {"lr": lr}
+            settings = {"method": method, "training": training}
+            changes = {
+                "label": f"{method}, lr={lr}",
+                "arguments": {method: {}},
+                "config": first.config.model_copy(update=settings),
+            }
+            results.append(first.model_copy(update=changes))
+    groups = summarise(results)
+    assert len(find_sweeps(groups)) == 2
+    sweeps = {path.name for path in save_all(groups, tmp_path) if "sweep" in path.name}
+    assert {name.removesuffix(".svg") for name in sweeps if name.endswith(".svg")} == {
+        "class-sweep-training-lr-1",
+        "class-sweep-training-lr-2",
+    }

@@ -110,9 +110,12 @@ def _trade_off(results: ScenarioResults) -> Iterator[Picture]:
 
 def _sweeps(results: ScenarioResults) -> Iterator[Picture]:
     """Draw one figure for each hyperparameter of each sweep."""
+    # Counted over all sweeps, because two methods may be swept over the same setting.
+    number = 0
     for sweep in results.sweeps:
         selected = results.selected_from(sweep)
-        for number, curve in enumerate(sweep.curves(), 1):
+        for curve in sweep.curves():
+            number += 1
             name = f"{sweep.method}: {short_name(curve.hyperparameter)}"
             if curve.others:
                 name += f", {curve.others}"
