@@ -108,10 +108,10 @@ QUESTION = (
 )
 METHOD = (
     "Each case begins with a probe of every ordered pair of tasks (seeds 1 to 3). Then the orders of "
-    "all schedulers, the reverse of the plan and 40 random orders are trained with fresh seeds, which "
-    "are {seeds}. Orders are compared by the mean final test score over tasks. An interval of a gain "
-    "is over seeds, for these random orders. Each interval is for itself, so of a dozen schedulers "
-    "some do well by chance."
+    "all schedulers, the reverse of the plan and 40 random orders are trained, each with {seeds} fresh "
+    "seeds. Orders are compared by the mean final test score over tasks. The interval of a gain is "
+    "over seeds, for these random orders. It is not corrected for the number of schedulers, so of a "
+    "dozen schedulers some do well by chance."
 )
 
 
