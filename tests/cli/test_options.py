@@ -9,8 +9,8 @@ from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
 from holdfast.runs.config import RunConfig
 from holdfast.runs.execute import execute
-from holdfast.runs.options import given, missing, notes, refuse_idle
-from holdfast.runs.rules import Facts, value_of
+from holdfast.runs.facts import Facts, value_of
+from holdfast.runs.options import given_settings, missing, notes, refuse_idle
 from holdfast.validation import validated
 
 # What each setting is changed to in the experiment below; the rest is as in `BASE`.
@@ -208,7 +208,7 @@ def test_settings_keep_what_was_given_through_a_sweep_and_a_suite():
 
     config = configured("FineTune", "class")
     ((_, changed),) = swept(config, [("clip", [0.5])])
-    assert given(changed) == given(config) | {"training.clip"}
+    assert given_settings(changed) == given_settings(config) | {"training.clip"}
     assert value_of(changed, "training.clip") == 0.5
 
 
@@ -238,13 +238,13 @@ def test_options_of_the_command_without_effect_are_named_and_the_run_goes_on(cap
 
 
 def test_a_number_of_groups_that_the_data_do_not_have_is_refused():
-    from holdfast.runs.carry_out import _refuse_other_count
+    from holdfast.runs.preflight import refuse_other_count
 
     asked = validated(RunConfig, data={"name": "clinc/clinc_oos", "stream": "grouped", "tasks": 3})
     with pytest.raises(HoldfastError, match="have 10 groups"):
-        _refuse_other_count(asked, 10)
+        refuse_other_count(asked, 10)
     silent = validated(RunConfig, data={"name": "clinc/clinc_oos", "stream": "grouped"})
-    _refuse_other_count(silent, 10)
+    refuse_other_count(silent, 10)
 
 
 def test_results_on_other_examples_are_not_taken_for_those_of_this_version():

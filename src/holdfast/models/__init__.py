@@ -1,12 +1,20 @@
 """Networks: backbones, heads, and the classifier made of both."""
 
+from collections.abc import Callable
+
 from holdfast.models.classifier import Classifier, classifier_from
 from holdfast.models.convnet import convnet
 from holdfast.models.heads import make_head
 from holdfast.models.mlp import mlp
 from holdfast.models.resnet import resnet18, slim_resnet18
 
-MODELS = {"mlp": mlp, "convnet": convnet, "resnet18": resnet18, "slim_resnet18": slim_resnet18}
+# Each takes the shape of one input, the kind of output layer and the number of outputs.
+MODELS: dict[str, Callable[..., Classifier]] = {
+    "mlp": mlp,
+    "convnet": convnet,
+    "resnet18": resnet18,
+    "slim_resnet18": slim_resnet18,
+}
 
 __all__ = [
     "MODELS",

@@ -143,7 +143,7 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
         mlp_only = {"hidden": model.hidden, "init": model.init}
     make = MODELS[model.name]
     try:
-        network = make(stream.shape, head, stream.outputs, seed=config.seed, **mlp_only)  # type: ignore[operator]
+        network = make(stream.shape, head, stream.outputs, seed=config.seed, **mlp_only)
     # PyTorch has no error of its own for a lack of memory on the CPU.
     except (RuntimeError, MemoryError):
         layers = mlp_only.get("hidden", "")

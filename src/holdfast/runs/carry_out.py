@@ -1,11 +1,8 @@
-"""Many runs, one after another or over worker processes; what is finished stays and is skipped."""
+"""Many runs, one after another or over worker processes. What is finished stays and is skipped."""
 
-import json
-import sys
 from collections.abc import Iterator, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from holdfast.errors import HoldfastError
 from holdfast.results.file_names import RESULT, SETTINGS
@@ -13,56 +10,57 @@ from holdfast.results.storage import write_json, write_result
 from holdfast.runs.config import RunConfig
 from holdfast.runs.execute import CHECKPOINT_EVERY, Tell, execute
 from holdfast.runs.folders import check_writable, finished, outdated, run_folder
+from holdfast.runs.preflight import refuse_early
 from holdfast.runs.workers import over_workers
-from holdfast.validation import validated
 
 
-def _settle_process() -> None:
-    """One thread; numbers below 1e-38, which decaying averages of Adam leave behind, count as 0; freed memory is kept for the next step."""
-    import ctypes
+@dataclass(frozen=True)
+class Conditions:
+    """Where and how runs are carried out, as far as their results do not depend on it.
 
-    import torch
+    Args:
+        out: The folder of all runs.
+        data_dir: The folder of data sets. None: that of the environment.
+        device: The device to train on.
+        checkpoint_every: The time between checkpoints, in seconds.
+        keep: Whether the learner is kept after every task.
+    """
 
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
-    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
-        for option in (
-            -1,
-            -3,
-        ):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD: else every gradient is mapped, zeroed page by page, and unmapped
-            libc.mallopt(option, 1 << 30)
+    out: Path
+    data_dir: str | None
+    device: str
+    checkpoint_every: float
+    keep: bool
+
+    def are_met(self, config: RunConfig) -> bool:
+        """Check whether a run is finished, with the learners and on the data of today."""
+        if not finished(self.out, config, self.keep):
+            return False
+        return not outdated(self.out, config, self.data_dir)
 
 
-def _worker(
-    label: str,
-    values: dict[str, Any],
-    out: str,
-    data_dir: str | None,
-    device: str,
-    checkpoint_every: float,
-    keep: bool,
-    tell: Tell | None = None,
-) -> tuple[str, RunConfig, float | str]:
-    """Carries out one run; a mistake comes back as its message, so that it does not stop the others."""
-    import torch
+@dataclass(frozen=True)
+class Job:
+    """One run to carry out, as a worker process gets it."""
 
-    from holdfast.training.checkpoint import Checkpoints
+    label: str
+    config: RunConfig
+    conditions: Conditions
 
-    _settle_process()
-    config = validated(RunConfig, **values)
-    folder = run_folder(Path(out), config)
-    about = folder / SETTINGS
-    try:
-        write_json(about, config.plain())
-        result = execute(config, label, data_dir, device, tell, folder, checkpoint_every, keep)
-        write_result(folder / RESULT, result)
-    except HoldfastError as error:
-        return label, config, str(error)
-    finally:
-        torch.set_flush_denormal(False)  # where the run was in the caller's own process
-    Checkpoints(folder).clear()
-    about.unlink(missing_ok=True)
-    return label, config, result.cost.seconds.total
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Args:
+        job: The job.
+        seconds: How long training, consolidation and evaluation took. 0 if the run failed.
+        mistake: Why the run failed. Empty if it did not.
+    """
+
+    job: Job
+    seconds: float = 0.0
+    mistake: str = ""
 
 
 def run_all(
@@ -76,72 +74,109 @@ def run_all(
     checkpoint_every: float = CHECKPOINT_EVERY,
     keep: bool = False,
 ) -> Iterator[tuple[str, RunConfig, float]]:
-    """Runs what is not finished, over `jobs` worker processes of one thread each; yields (label, config, seconds) as each ends.
+    """Carry out the runs that are not finished.
 
-    A run that was killed goes on from its newest checkpoint, written every `checkpoint_every` seconds. A run that fails does not stop the
-    others; its message is the error in the end. `keep`: leaves the learner after every task in the run's folder, for `diagnose`.
+    A run that was killed continues from its newest checkpoint. A run that fails does not stop the
+    others.
+
+    Args:
+        runs: The label and the settings of each run.
+        out: The folder for results. Each run has a folder in it.
+        jobs: The number of worker processes, each with one thread. With 1, this process trains.
+        data_dir: The folder of data sets. None: that of the environment.
+        device: The device to train on.
+        tell: Called inside a run that this process trains, to show progress.
+        checkpoint_every: The time between checkpoints, in seconds.
+        keep: Whether the learner is kept after every task in the folder of the run, for `diagnose`.
+
+    Yields:
+        The label, the settings and the seconds of each run, as it ends.
+
+    Raises:
+        HoldfastError: The folder cannot be written, a run cannot be built, or, in the end, a run
+            failed.
     """
     check_writable(out)
-    waiting = [
-        (label, config)
-        for label, config in runs
-        if not finished(out, config, keep) or outdated(out, config, data_dir)
-    ]
-    if not waiting:
-        return
-    _refuse_early([c for _, c in waiting], data_dir)
-    tasks = [
-        (label, config.model_dump(mode="json"), str(out), data_dir, device, checkpoint_every, keep)
-        for label, config in waiting
-    ]
-    failed: list[str] = []
-    for label, config, outcome in _carried_out(tasks, jobs, tell):
-        if isinstance(outcome, str):
-            failed.append(f"{label}, {config.scenario} scenario, seed {config.seed}: {outcome}")
+    conditions = Conditions(
+        out=out,
+        data_dir=data_dir,
+        device=device,
+        checkpoint_every=checkpoint_every,
+        keep=keep,
+    )
+    waiting = []
+    for label, config in runs:
+        if not conditions.are_met(config):
+            waiting.append(Job(label, config, conditions))
+    # Only training needs PyTorch, which takes seconds to load.
+    if waiting:
+        refuse_early([job.config for job in waiting], data_dir)
+        yield from _finished_runs(waiting, jobs, tell)
+
+
+def _finished_runs(
+    waiting: Sequence[Job], jobs: int, tell: Tell | None
+) -> Iterator[tuple[str, RunConfig, float]]:
+    """Carry out jobs; raise the mistakes of those that failed when all have ended."""
+    mistakes = []
+    for outcome in _outcomes(waiting, jobs, tell):
+        label = outcome.job.label
+        config = outcome.job.config
+        if outcome.mistake:
+            run = f"{label}, {config.scenario} scenario, seed {config.seed}"
+            mistakes.append(f"{run}: {outcome.mistake}")
         else:
-            yield label, config, outcome
-    if failed:
-        others = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        raise HoldfastError(
-            f"{failed[0]}{others}; finished runs are kept in {out}, and the same command goes on with the rest"
-        )
+            yield label, config, outcome.seconds
+    if mistakes:
+        raise _first_of(mistakes, waiting[0].conditions.out)
 
 
-def _carried_out(
-    tasks: Sequence[tuple], jobs: int, tell: Tell | None
-) -> Iterator[tuple[str, RunConfig, float | str]]:
-    if jobs == 1:
-        yield from (partial(_worker, tell=tell)(*t) for t in tasks)
+def _first_of(mistakes: Sequence[str], out: Path) -> HoldfastError:
+    """Make one error of the mistakes of several runs. Most often all have the same cause."""
+    others = ""
+    if len(mistakes) > 1:
+        others = f" (and {len(mistakes) - 1} more)"
+    return HoldfastError(
+        f"{mistakes[0]}{others}; finished runs are kept in {out}, and the same command continues "
+        "with the rest"
+    )
+
+
+def _outcomes(waiting: Sequence[Job], jobs: int, tell: Tell | None) -> Iterator[Outcome]:
+    """Carry out jobs in this process or over worker processes."""
+    if jobs > 1:
+        # `tell` cannot be called from another process.
+        yield from over_workers(_carried_out, [(job,) for job in waiting], jobs)
         return
-    yield from over_workers(_worker, tasks, jobs)
+    for job in waiting:
+        yield _carried_out(job, tell)
 
 
-def _refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:
-    """Builds every kind of run once, before any worker starts: decodes the data, and finds mistakes while nothing is lost."""
-    from holdfast.runs.build import build_learner, build_stream
-    from holdfast.training.fit import check
+def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
+    """Carry out one run. A mistake is part of the outcome, so that it does not stop the others."""
+    from holdfast.runs.processes import settled
+    from holdfast.training.checkpoint import Checkpoints
 
-    streams: dict[str, Any] = {}
-    for config in {c.model_copy(update={"seed": 0}).hash: c for c in configs}.values():
-        key = json.dumps(config.data.model_dump()) + config.scenario
-        if key not in streams:
-            streams[key] = build_stream(config, data_dir)
-            _refuse_other_count(config, len(streams[key]))
-        learner = build_learner(config, streams[key])
-        check(learner.view, streams[key], config.training.evaluate_every)
-
-
-def _refuse_other_count(config: RunConfig, tasks: int) -> None:
-    """Numbers that the user gave have to agree with the tasks that the stream has."""
-    data, epochs = config.data, config.training.epochs
-    given = "tasks" in data.model_fields_set and not data.task_order
-    if given and data.stream == "grouped" and data.tasks != tasks:
-        raise HoldfastError(
-            f"data.tasks is {data.tasks}, but the labels of {data.name} have {tasks} groups, and "
-            "stream='grouped' makes a task of each; leave data.tasks out"
-        )
-    if isinstance(epochs, list) and len(epochs) != tasks:
-        raise HoldfastError(
-            f"training.epochs lists {len(epochs)} numbers, but the stream has {tasks} tasks; "
-            "give one number for all of them, or one number per task"
-        )
+    conditions = job.conditions
+    folder = run_folder(conditions.out, job.config)
+    try:
+        with settled():
+            # While a run is not finished, this file says which run the checkpoints are of.
+            write_json(folder / SETTINGS, job.config.plain())
+            result = execute(
+                job.config,
+                job.label,
+                data_dir=conditions.data_dir,
+                device=conditions.device,
+                tell=tell,
+                folder=folder,
+                checkpoint_every=conditions.checkpoint_every,
+                keep=conditions.keep,
+            )
+            write_result(folder / RESULT, result)
+    except HoldfastError as error:
+        return Outcome(job, mistake=str(error))
+    # The result has everything now.
+    Checkpoints(folder).clear()
+    (folder / SETTINGS).unlink(missing_ok=True)
+    return Outcome(job, seconds=result.cost.seconds.total)

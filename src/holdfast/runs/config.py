@@ -1,7 +1,8 @@
 """What defines a run: validated, hashable, the same in TOML, JSON and on the command line.
 
-`RunConfig` is the one declaration of every setting: its name, type, bounds, default and meaning. The
-options of `holdfast run` are generated from it, so a new setting needs no other list than this one.
+`RunConfig` is the one declaration of every setting: its name, type, bounds, default and meaning.
+The options of `holdfast run` are generated from it, so a new setting needs no other list than this
+one.
 """
 
 import hashlib
@@ -116,7 +117,7 @@ class DataConfig(Strict):
 
     @property
     def versioned(self) -> bool:
-        """Whether the stream depends on `STREAMS`: it has validation examples, or may have texts."""
+        """Whether the stream depends on `STREAMS`, through validation examples or texts."""
         return self.validation > 0 or not self.sets <= set(IMAGES)
 
     @model_validator(mode="before")
@@ -181,7 +182,8 @@ class ModelConfig(Strict):
     )
     frozen: bool = Field(
         False,
-        description="Keep the weights below the output layer as they are, for NCM, SLDA and RanPAC.",
+        description="Keep the weights below the output layer as they are, for NCM, SLDA and "
+        "RanPAC.",
     )
 
 

@@ -4,87 +4,143 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from holdfast.results import RunResult
 from holdfast.runs.config import RunConfig
 from holdfast.runs.recording import record_of
 
+if TYPE_CHECKING:
+    from holdfast.streams.task import Stream, Task
+    from holdfast.training import Learner, Run
+    from holdfast.training.checkpoint import Checkpoints
+
 CHECKPOINT_EVERY = 30.0  # seconds
-MOST_SEGMENTS = 50  # classes, counted in every task, up to which each gets scores of its own
-Tell = Callable[
-    [str, float, int], None
-]  # label of the run in progress, tasks done (with a fraction), tasks in all
+# Classes, counted in every task, up to which each gets scores of its own. With more of them, a
+# result would consist of little else.
+MOST_SEGMENTS = 50
+# Called in a run with its label, the number of tasks done (with a fraction), and that of all tasks.
+Tell = Callable[[str, float, int], None]
 
 
 def execute(
     config: RunConfig,
     label: str,
-    data_dir: str | None,
-    device: str,
+    data_dir: str | None = None,
+    device: str = "cpu",
     tell: Tell | None = None,
     folder: Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     keep: bool = False,
 ) -> RunResult:
-    """Trains and evaluates one run in this process; returns its result. Goes on from the newest checkpoint in `folder`, where given.
+    """Train and evaluate one run in this process.
 
-    `keep`: leaves the learner there as it was after every task.
+    Args:
+        config: The settings of the run.
+        label: The method as tables call it.
+        data_dir: The folder of data sets. None: that of the environment.
+        device: The device to train on.
+        tell: Called after every step to show progress.
+        folder: The folder for checkpoints. A run that was killed continues from the newest one.
+            None: no checkpoint is written.
+        checkpoint_every: The time between checkpoints, in seconds.
+        keep: Whether the learner stays in the folder as it was after every task.
+
+    Returns:
+        The result.
+
+    Raises:
+        HoldfastError: The settings do not go together, or a file could not be written.
     """
     from holdfast.runs.build import build_learner, build_stream
-    from holdfast.streams.drift import Detector
-    from holdfast.training.boundary_free import fit_boundary_free
-    from holdfast.training.checkpoint import Checkpoints
 
     with warnings.catch_warnings(record=True) as caught:
+        # Every warning belongs to the result, also one that this process has shown before.
         warnings.simplefilter("always", UserWarning)
         stream = build_stream(config, data_dir)
         learner = build_learner(config, stream, device)
-        progress = (
-            None
-            if tell is None
-            else (lambda task, step, steps: tell(label, task.index + step / steps, len(stream)))
-        )
-        saves = (
-            Checkpoints(folder, checkpoint_every, notes=lambda: _messages(caught))
-            if folder
-            else None
-        )
-        if (boundaries := config.training.boundaries) == "known":
-            run = learner.fit(
-                stream,
-                evaluate_every=config.training.evaluate_every,
-                segments=sum(len(t.labels) for t in stream) <= MOST_SEGMENTS,
-                progress=progress,
-                checkpoints=saves,
-                keep=folder if keep else None,
-            )
-        else:
-            run = fit_boundary_free(
-                learner,
-                stream,
-                None if boundaries == "never" else Detector(boundaries),
-                progress=progress,
-            )
-    said = _messages(caught)
-    for message in said:
-        if "checkpoint" in message:
-            print(f"holdfast: {message}", file=sys.stderr, flush=True)
-    said = [
-        m
-        for m in dict.fromkeys([*(saves.noted or () if saves else ()), *said])
-        if "checkpoint" not in m
-    ]
+        checkpoints = _checkpoints(folder, checkpoint_every, caught)
+        progress = _progress(tell, label, len(stream))
+        kept_in = folder if keep else None
+        run = _train(config, stream, learner, progress, checkpoints, kept_in)
+    for message in _about_checkpoints(caught):
+        print(f"holdfast: {message}", file=sys.stderr, flush=True)
+    messages = _about_the_run(caught)
+    if checkpoints is not None and checkpoints.noted is not None:
+        messages = list(dict.fromkeys(checkpoints.noted + messages))
     return record_of(
-        config,
-        label,
-        stream,
-        learner,
-        run,
-        data_dir=data_dir,
-        device=device,
-        warnings=said,
+        config, label, stream, learner, run, data_dir=data_dir, device=device, warnings=messages
     )
 
 
-def _messages(caught: Sequence[warnings.WarningMessage]) -> list[str]:
-    return [str(w.message) for w in caught if issubclass(w.category, UserWarning)]
+def _checkpoints(
+    folder: Path | None, every: float, caught: Sequence[warnings.WarningMessage]
+) -> "Checkpoints | None":
+    """The checkpoints of a run, which keep its warnings: a run that continues repeats none."""
+    from holdfast.training.checkpoint import Checkpoints
+
+    if folder is None:
+        return None
+    return Checkpoints(folder, every, lambda: _about_the_run(caught))
+
+
+def _train(
+    config: RunConfig,
+    stream: "Stream",
+    learner: "Learner",
+    progress: "Callable[[Task, int, int], None] | None",
+    checkpoints: "Checkpoints | None",
+    kept_in: Path | None,
+) -> "Run":
+    """Train on every task, with or without announced task boundaries."""
+    from holdfast.streams.drift import Detector
+    from holdfast.training.boundary_free import fit_boundary_free
+
+    boundaries = config.training.boundaries
+    if boundaries != "known":
+        detector = None
+        if boundaries != "never":
+            detector = Detector(boundaries)
+        return fit_boundary_free(learner, stream, detector, progress=progress)
+    classes = sum(len(task.labels) for task in stream)
+    return learner.fit(
+        stream,
+        evaluate_every=config.training.evaluate_every,
+        segments=classes <= MOST_SEGMENTS,
+        progress=progress,
+        checkpoints=checkpoints,
+        keep=kept_in,
+    )
+
+
+def _progress(
+    tell: Tell | None, label: str, tasks: int
+) -> "Callable[[Task, int, int], None] | None":
+    """Turn the progress within a task into that of the run."""
+    if tell is None:
+        return None
+
+    def progress(task: "Task", step: int, steps: int) -> None:
+        tell(label, task.index + step / steps, tasks)
+
+    return progress
+
+
+def _about_the_run(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    """The messages that belong to the result, because another run would have them as well."""
+    from holdfast.training.checkpoint import CheckpointWarning
+
+    messages = []
+    for warning in caught:
+        is_ours = issubclass(warning.category, UserWarning)
+        if is_ours and not issubclass(warning.category, CheckpointWarning):
+            messages.append(str(warning.message))
+    # Each is named once, in the order in which they came.
+    return list(dict.fromkeys(messages))
+
+
+def _about_checkpoints(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    """The messages about this machine's files, which say nothing about the result."""
+    from holdfast.training.checkpoint import CheckpointWarning
+
+    return [str(w.message) for w in caught if issubclass(w.category, CheckpointWarning)]

@@ -6,23 +6,21 @@ from pathlib import Path
 
 from holdfast.errors import HoldfastError
 from holdfast.results.file_names import RESULT, learner_file
-from holdfast.results.storage import read_json, read_result, write_json
+from holdfast.results.storage import read_result
 from holdfast.runs.config import RunConfig
-
-__all__ = [
-    "check_writable",
-    "contents",
-    "finished",
-    "outdated",
-    "read_json",
-    "read_result",
-    "run_folder",
-    "write_json",
-]
 
 
 def run_folder(out: Path, config: RunConfig) -> Path:
-    """Where a run's result lies."""
+    """Give the folder of a run.
+
+    Args:
+        out: The folder of all runs.
+        config: The settings of the run, whose hash names its folder.
+
+    Example:
+        >>> run_folder(Path("runs"), RunConfig()).name
+        'ca444e2c4b7c5d13'
+    """
     return out / config.hash
 
 
@@ -65,25 +63,49 @@ def outdated(out: Path, config: RunConfig, data_dir: str | None) -> bool:
 
 
 def contents(config: RunConfig, data_dir: str | None) -> dict[str, str]:
-    """Data set → digest of its files, for the data sets of a run that lie in the data folder."""
-    found = {name: _content(name, data_dir) for name in sorted(config.data.sets)}
-    return {name: digest for name, digest in found.items() if digest is not None}
+    """Compute a digest of the files of each data set of a run.
+
+    Args:
+        config: The settings of the run.
+        data_dir: The folder of data sets. None: that of the environment.
+
+    Returns:
+        The digests by name, without data sets that have no files there.
+    """
+    digests = {}
+    for name in sorted(config.data.sets):
+        digest = _content(name, data_dir)
+        if digest is not None:
+            digests[name] = digest
+    return digests
 
 
+# The runs of a suite share data sets, whose files take seconds to read.
 @cache
 def _content(name: str, data_dir: str | None) -> str | None:
+    """The digest of the files of one data set, read once per process."""
+    # PyTorch is loaded here, and not by commands that only ask whether a run is finished.
     from holdfast.streams.sources import content_of
 
     return content_of(name, data_dir)
 
 
 def check_writable(out: Path) -> None:
-    """Fails before the first run where results could not be kept."""
+    """Raise an error before the first run if results could not be kept.
+
+    Args:
+        out: The folder for results. It is made if it does not exist.
+
+    Raises:
+        HoldfastError: The folder cannot be made, or no file can be written into it.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
+        # A file without a name leaves nothing behind, even if the process is killed.
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:
         raise HoldfastError(
-            f"the output folder {out} cannot be written: {error.strerror}; choose another with --out"
+            f"the output folder {out} cannot be written: {error.strerror}; "
+            "choose another one with --out"
         ) from None

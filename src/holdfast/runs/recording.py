@@ -49,10 +49,6 @@ def record_of(
     Returns:
         The record, in which every value is checked.
     """
-    from holdfast.training.checkpoint import checksum
-
-    first = stream.tasks[0].outputs
-    weights = learner.model.state_dict()
     values = {
         "hash": config.hash,
         "streams": STREAMS if config.data.versioned else 1,
@@ -64,18 +60,32 @@ def record_of(
         "seed": config.seed,
         "versions": _versions(),
         "machine": _machine(device),
-        "chance": 1 / max(1, first[1] - first[0]),
+        "chance": _chance(stream),
         "outputs_exist": run.outputs_exist,
         "matrix": run.matrix,
         "validation": run.validation,
         "curves": _curves(run),
         "cost": RunCost.model_validate(run.cost),
-        "weights": checksum({name: tensor.cpu() for name, tensor in weights.items()}),
+        "weights": _weights_digest(learner),
         "weak": weaknesses(config),
         "detection": _detection(run),
         "warnings": sorted(warnings),
     }
     return RunResult.model_validate(values)
+
+
+def _weights_digest(learner: "Learner") -> str:
+    """Compute a digest of all weights, by which two runs can be compared bit for bit."""
+    from holdfast.training.checkpoint import checksum
+
+    state = learner.model.state_dict()
+    return checksum({name: tensor.cpu() for name, tensor in state.items()})
+
+
+def _chance(stream: "Stream") -> float:
+    """Compute the score of guessing on the first task."""
+    first, last = stream.tasks[0].outputs
+    return 1 / max(1, last - first)
 
 
 def declared_growth(parts: Sequence["Method"]) -> DeclaredGrowth:
@@ -87,7 +97,7 @@ def declared_growth(parts: Sequence["Method"]) -> DeclaredGrowth:
     Returns:
         The fastest growth that any part declares, for each kind of cost.
     """
-    declarations = [part.declaration for part in parts]
+    declarations = [part.declare() for part in parts]
     return DeclaredGrowth(
         memory=max((declared.memory for declared in declarations), key=GROWTH.index),
         parameters=max((declared.parameters for declared in declarations), key=GROWTH.index),
@@ -116,7 +126,7 @@ def weaknesses(config: RunConfig) -> list[str]:
     parts = parse_method(config.method).parts
     # A sum may repair the weakness of one of its parts, so only a single method is judged.
     if len(parts) == 1:
-        weak = dict(parts[0].declaration.weak)
+        weak = dict(parts[0].declare().weak)
         if config.scenario in weak:
             remarks.append(f"{parts[0].name}: {weak[config.scenario]}")
     return remarks

@@ -32,6 +32,10 @@ class DamagedCheckpoint(HoldfastError):
     """A checkpoint that is cut off or was altered."""
 
 
+class CheckpointWarning(UserWarning):
+    """A warning about a checkpoint's file. It says nothing about the result of the run."""
+
+
 def save(state: TrainingState, path: Path, beside: Any = None, before: Path | None = None) -> None:
     """Writes beside the target and renames, so that a crash leaves the file before; that one is kept as `before` where given.
 
@@ -275,7 +279,8 @@ class Checkpoints:
                 beside = load(state, path, tasks)
             except DamagedCheckpoint as error:
                 advice = "going on from the one before, or from the start"
-                warnings.warn(str(error).replace("use the one before", advice), stacklevel=2)
+                message = str(error).replace("use the one before", advice)
+                warnings.warn(message, CheckpointWarning, stacklevel=2)
                 continue
             if not isinstance(beside, dict) or beside.keys() != {"run", "notes"}:
                 raise HoldfastError("it was not written by a run of holdfast")
