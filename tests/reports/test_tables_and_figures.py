@@ -8,8 +8,8 @@ import pytest
 from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
 from holdfast.reports import as_csv, latex, write_report
+from holdfast.reports.comparison_figures import trade_off_panel
 from holdfast.reports.figure_list import save_all
-from holdfast.reports.figures import trade_off_panel
 from holdfast.reports.saving import save
 from holdfast.results import load_results, summarise
 

@@ -1,16 +1,15 @@
 """Tables, figures and pages from finished results. No PyTorch, and no new computations.
 
-cells.py          numbers as text
-tables.py         the table of methods as Markdown, LaTeX and CSV
-style.py          the look of figures
-saving.py         figures as files and as SVG for pages
-figures.py        figures of groups of runs
-finding_figures.py, finding_numbers.py    figures of diagnostics, and what they need
-order_figures.py  figures of verified orders
-figure_list.py    every figure, where it stands and its file; a new figure goes here
-page.py           templates
-html.py, report_views.py    the report of runs
-diagnostics.py, gate.py, history.py, orders.py    the other pages
+- `cells`: numbers as text.
+- `tables`: the table of methods as Markdown, LaTeX and CSV.
+- `style`: the look of figures. `saving`: figures as files, and as SVG for pages.
+- `figures`, `comparison_figures`: figures of groups of runs.
+- `finding_figures`, `finding_numbers`: figures of diagnostics, and the numbers that they need.
+- `order_figures`: figures of verified orders.
+- `figure_list`: every figure, where it stands, and its file; a new figure goes here.
+- `page`: templates.
+- `html`, `report_views`: the report of runs.
+- `diagnostics`, `gate`, `history`, `orders`: the other pages.
 """
 
 from holdfast.reports.html import write_report

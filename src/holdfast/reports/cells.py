@@ -22,6 +22,7 @@ def show(measure: str, interval: Interval) -> str:
         >>> show("ACC", Interval(0.5, 0.4, 0.6, 0.95, "seeds", 5))
         '50.0 ± 10.0'
     """
+    # Backward transfer of a single task, for example, does not exist.
     if math.isnan(interval.estimate):
         return UNKNOWN
     # Counts do not depend on the seed, so their intervals would only take space.
@@ -46,6 +47,7 @@ def change_in_points(interval: Interval) -> str:
 
 def difference_of(measure: str, interval: Interval) -> str:
     """Format a difference of a measure: seconds for times, points for everything else."""
+    # A share of a second is no number of points.
     if measure == "seconds":
         return typeset(interval, "+.1f")
     return change_in_points(interval)
@@ -63,6 +65,7 @@ def typeset(interval: Interval, spec: str) -> str:
     """
     if math.isnan(interval.estimate):
         return UNKNOWN
+    # A hyphen is shorter than a plus sign and breaks at the end of a line.
     return format(interval, spec).replace("-", "−")
 
 
@@ -84,6 +87,7 @@ def show_bytes(size: float) -> str:
         >>> show_bytes(1_500_000), show_bytes(12), show_bytes(0)
         ('1.5 MB', '12 B', '0')
     """
+    # Decimal units, because the sizes of disks and of published memories are decimal.
     for unit_size, unit in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
         if size >= unit_size:
             return f"{size / unit_size:.1f} {unit}"

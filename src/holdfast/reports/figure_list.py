@@ -13,13 +13,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from holdfast.errors import one_of
 from holdfast.planning import Verification
 from holdfast.reports import finding_figures, order_figures
-from holdfast.reports.figures import (
-    heat_map,
-    over_time_panel,
-    sweep_curve,
-    trade_off_panel,
-    transfer_by_task,
-)
+from holdfast.reports.comparison_figures import sweep_curve, trade_off_panel
+from holdfast.reports.figures import heat_map, over_time_panel, transfer_by_task
 from holdfast.reports.saving import ENDINGS, save
 from holdfast.reports.style import figure_of
 from holdfast.results.file_names import FINDINGS_FIGURES
@@ -97,6 +92,7 @@ class ScenarioResults:
     def selected_from(self, sweep: Sweep) -> Group | None:
         """Return the group that was selected from a sweep, if one was."""
         for selection in self.selections:
+            # The same object, since comparing every run of two sweeps would take long.
             if selection.sweep is sweep:
                 return selection.group
         return None
@@ -124,6 +120,7 @@ def _sweeps(results: ScenarioResults) -> Iterator[Picture]:
                 figure=figure_of(partial(sweep_curve, curve, selected)),
                 caption=name,
                 number=number,
+                # Some programs take what follows the first dot for the ending.
                 detail=curve.hyperparameter.replace(".", "-"),
             )
 
@@ -136,6 +133,7 @@ def _over_time(results: ScenarioResults) -> Iterator[Picture]:
 
 def _transfers(results: ScenarioResults) -> Iterator[Picture]:
     """Draw one figure for all methods, unless there is only one task."""
+    # The last task has no transfer, and there may be no other.
     if results.groups[0].transfers:
         title = f"Transfer of each task, {results.scenario} scenario"
         yield Picture(title, figure_of(partial(transfer_by_task, results.groups), size=(7, 3.6)))
@@ -253,6 +251,7 @@ def figure_of_finding(finding: Finding) -> Picture:
     Raises:
         HoldfastError: There is no such diagnostic, or the finding lacks a number.
     """
+    # A file may name a diagnostic that this version does not have.
     by_name = {entry.name: entry for entry in OF_FINDINGS}
     entry = by_name[one_of("finding", finding.what, by_name)]
     (picture,) = entry.draw(finding)
@@ -274,6 +273,7 @@ def save_all(groups: Sequence[Group], folder: Path) -> list[Path]:
     """
     paths = {}
     for members in by_scenario(groups).values():
+        # Files have room for every group, and mark no selection, which depends on a tolerance.
         results = ScenarioResults(groups=members, detailed=members, sweeps=find_sweeps(members))
         for entry in OF_SCENARIOS:
             for picture in entry.draw(results):

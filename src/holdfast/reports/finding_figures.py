@@ -48,6 +48,7 @@ def _whole_numbers(axes: "Axes") -> None:
 
 def _bars(axes: "Axes", names: Sequence[str], lengths: Sequence[float]) -> None:
     """Draw a horizontal bar per layer, the first one at the top as in the network."""
+    # Horizontal, because names of layers are long.
     axes.barh(range(len(names)), lengths, color=COLOURS[2])
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
@@ -80,6 +81,7 @@ def draw_interference(finding: Finding) -> "Figure":
             alpha=0.7,
         )
         predicted += boundary.predicted
+    # Below the line, the new task works against the old ones.
     left.axhline(0, color=INK, linewidth=0.6, alpha=0.5)
     _label(left, "step of the new task", "cosine of new and old gradients", legend=True)
     # On the diagonal, the first-order prediction is exact.
@@ -115,6 +117,7 @@ def draw_layers(finding: Finding) -> "Figure":
         axes.plot(
             _in_percent(recovered), range(len(names)), "o", color=INK, alpha=0.5, markersize=3
         )
+    # Left of the line, old weights make the score worse.
     axes.axvline(0, color=INK, linewidth=0.6, alpha=0.5)
     _label(axes, "points that come back with the old layer (dots: tasks)", "")
     return figure
@@ -133,6 +136,7 @@ def draw_saturation(finding: Finding) -> "Figure":
             markersize=3,
             label=f"above {threshold}",
         )
+    # All of the scale, since the question is how much is left.
     left.set_ylim(0, 100)
     _whole_numbers(left)
     _label(left, "tasks learnt", "parameters held, %", legend=True)
@@ -173,6 +177,7 @@ def _draw_plane(
     bar.set_label("log₁₀ loss", fontsize=7, color=INK)
     bar.ax.tick_params(colors=INK, labelsize=6)
     path = np.array(plane.path).reshape(-1, 2)
+    # White, because the colours below are dark where training ends.
     axes.plot(path[:, 0], path[:, 1], color="white", linewidth=1.3)
     for name, (x, y) in plane.points.items():
         axes.plot([x], [y], "o", color="white", markeredgecolor="black", markersize=5)
@@ -193,6 +198,7 @@ def draw_plasticity(finding: Finding) -> "Figure":
     }
     for number, (axes, (label, values)) in enumerate(zip(panels, signs.items(), strict=True)):
         axes.plot(range(len(values)), values, "o-", color=colour(number), markersize=3)
+        # From zero, so that a small change does not look like a collapse.
         axes.set_ylim(bottom=0)
         _whole_numbers(axes)
         _label(axes, "tasks learnt", label)

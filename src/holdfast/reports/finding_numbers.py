@@ -17,6 +17,7 @@ from holdfast.validation import explain
 class Numbers(BaseModel):
     """Base of the classes below. NaN is allowed: a figure leaves a gap there."""
 
+    # Not strict: a whole number where a float is expected is no damage.
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 

@@ -94,7 +94,7 @@ def gate_html(verdict: Verdict, history: "History | None" = None) -> str:
         worst_name = _full_name(verdict.worst)
     # The name of a test is followed by its details, which differ between rows.
     tests = {row.method.split(",")[0] for row in verdict.tasks if row.method}
-    releases = None
+    releases = None  # without a ledger there is nothing to compare with over time
     if history is not None:
         releases = releases_view(history)
     return page(
@@ -102,6 +102,7 @@ def gate_html(verdict: Verdict, history: "History | None" = None) -> str:
         {"points": points, "percent": percent},
         verdict=verdict,
         worst_name=worst_name,
+        # Thousands of segments would make a page that no browser shows in time.
         rows=[_row(row, scale) for row in verdict.tasks[:MOST_ROWS]],
         left_out=max(len(verdict.tasks) - MOST_ROWS, 0),
         scale=scale,
@@ -126,6 +127,7 @@ def _scale(rows: Sequence[TaskVerdict]) -> Scale:
     lowest = min([*changes, *(-limit for limit in limits)], default=-USUAL_CHANGE)
     highest = max(changes, default=USUAL_CHANGE)
     return Scale(
+        # Never narrower than this: the noise of a perfect candidate would fill the drawing.
         low=min(max(lowest, -most), -LEAST_CHANGE),
         high=max(min(highest, most), LEAST_CHANGE),
     )
@@ -133,6 +135,7 @@ def _scale(rows: Sequence[TaskVerdict]) -> Scale:
 
 def _row(row: TaskVerdict, scale: Scale) -> RowView:
     """Make one row of the table."""
+    # What only one side was tested on has no change to draw.
     dot = None
     limit = None
     if row.change is not None and row.delta is not None:

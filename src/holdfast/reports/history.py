@@ -136,6 +136,7 @@ def releases_view(history: "History") -> ReleasesView:
         nested=is_nested,
         heads=[_heading(column, is_nested) for column in columns],
         rows=[_row(history, columns, place) for place in range(len(history.releases))],
+        # Sorted by the ledger, so these are the worst ones.
         losses=list(loss_sentences(history.losses[:LOSSES])),
         more_losses=max(len(history.losses) - LOSSES, 0),
     )
@@ -193,6 +194,7 @@ def _heading(column: "Column", is_nested: bool) -> Heading:
         # With two rows of headings, the task stands above all of its columns.
         if is_nested:
             name = "all"
+    # A browser may break between words, but a broken word is hard to read.
     longest = max((len(word) for word in name.split()), default=1)
     return Heading(name=name, first=not column.segment, width=min(longest, WORD) + 3)
 

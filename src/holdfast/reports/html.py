@@ -83,6 +83,7 @@ def render(
 ) -> str:
     """Make the report as HTML. The arguments are those of `write_report`."""
     members = by_scenario(groups)
+    # Always in the same order, whatever the order of the groups.
     present = [scenario for scenario in SCENARIOS if scenario in members]
     results = [result for group in groups for result in group.results]
     return page(
@@ -171,6 +172,7 @@ def _section(scenario: Scenario, groups: Sequence[Group], tolerance: float) -> S
     unselected = []
     for sweep in sweeps:
         selection = select(sweep, tolerance)
+        # The page says why nothing was selected, so that nobody looks for it.
         if selection is None:
             unselected.append(sweep.method)
         else:
@@ -204,6 +206,7 @@ def _with_own_panels(groups: Sequence[Group], sweeps: Sequence[Sweep]) -> Sequen
     # The curves of a sweep show its groups already, and dozens of panels say nothing.
     swept = {id(group) for sweep in sweeps for group in sweep.groups}
     others = [group for group in groups if id(group) not in swept]
+    # If all are of sweeps, the best ones stand for the rest.
     return others or groups[:MOST_PANELS]
 
 
@@ -217,6 +220,7 @@ def _figures(results: ScenarioResults) -> list[FigureSection]:
             FigureView(picture.caption, to_svg(picture.figure, picture.title))
             for picture in entry.draw(results)
         ]
+        # Without sweeps, for example, there is nothing to draw, and so no heading.
         if figures:
             sections.append(FigureSection(entry.heading, figures))
     return sections
@@ -249,6 +253,7 @@ def _warnings(groups: Sequence[Group]) -> list[str]:
         warnings += [f"{group.scenario} scenario: {remark}" for remark in group.weak]
     for scenario, members in by_scenario(groups).items():
         most = max(len(group.results) for group in members)
+        # A group that lost seeds has wider intervals, and may have lost its worst ones.
         short = [group for group in members if len(group.results) < most]
         if short:
             names = ", ".join(f"{group.label} ({len(group.results)})" for group in short)

@@ -60,6 +60,7 @@ def distribution(verification: Verification, axes: "Axes") -> "Axes":
         The axes: random orders as bars, those of schedulers as lines.
     """
     scores = [100 * outcome.mean for outcome in _random_orders(verification)]
+    # About three orders per bar: fewer make a comb, more hide the shape.
     bins = min(MOST_BINS, max(FEWEST_BINS, len(scores) // ORDERS_PER_BIN))
     axes.hist(scores, bins=bins, color=GREY, alpha=0.5)
     dashes = ("-", "--")
@@ -83,6 +84,7 @@ def _random_orders(verification: Verification) -> list[Outcome]:
 
 def _planned_orders(verification: Verification) -> list[tuple[str, Outcome]]:
     """Return the orders of schedulers; one that several share has all their names."""
+    # Two schedulers often find the same order, and two lines would hide each other.
     outcomes: dict[tuple[str, ...], Outcome] = {}
     names: dict[tuple[str, ...], list[str]] = {}
     for outcome in verification.outcomes:

@@ -62,6 +62,7 @@ def order_html(
     Raises:
         MissingExtra: A verification has figures, and matplotlib is not installed.
     """
+    # A plan alone has nothing to draw.
     figures = {}
     advantages = []
     if verification is not None:
@@ -71,9 +72,10 @@ def order_html(
         advantages = sorted(verification.advantages, key=lambda a: a.gain.estimate, reverse=True)
     return page(
         "orders.html.j2",
-        {"points": _points, "signed": _signed},
+        {"points": _points, "signed": _signed, "percent": _percent},
         probe=probe,
         plan=plan,
+        # The plan itself is among the most frequent orders.
         rivals=[(order, share) for order, share in plan.rivals if order != plan.order],
         stages=stages,
         verification=verification,
@@ -95,6 +97,13 @@ def _signed(value: float) -> str:
     if math.isnan(value):
         return "–"
     return f"{value:+.2f}".replace("-", "−")
+
+
+def _percent(share: float) -> str:
+    """Format a share in whole percent; a dash if it is not known."""
+    if math.isnan(share):
+        return "–"
+    return f"{100 * share:.0f} %"
 
 
 def _transfer_rows(probe: Probe, order: tuple[str, ...]) -> list[TransferRow]:
@@ -119,7 +128,7 @@ def _transfer_cell(
 ) -> TransferCell:
     """Make the cell of what learning one task does to another."""
     change = probe.transfer(learnt, on=other)
-    half_width = ""
+    half_width = ""  # one seed has no spread
     if probe.seeds > 1:
         half_width = f"{100 * (change.high - change.estimate):.1f}"
     return TransferCell(

@@ -28,6 +28,7 @@ def page(template: str, filters: Filters = MappingProxyType({}), **values: objec
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    # Applied to every value that a template prints, so no template can forget it.
     environment.finalize = _harmless
     environment.filters |= filters
     return environment.get_template(template).render(**values)

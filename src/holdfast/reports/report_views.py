@@ -49,6 +49,7 @@ def method_rows(groups: Sequence[Group]) -> list[MethodRow]:
     """Make the table of methods of one scenario."""
     rows = []
     for group, rank, front in zip(groups, ranks(groups), on_front(groups), strict=True):
+        # A bar needs a length, also if the number is not known.
         accuracy = group.values["ACC"].estimate
         bar = 0.0
         if not math.isnan(accuracy):
@@ -129,7 +130,7 @@ def transfer_table(groups: Sequence[Group]) -> HeatTable | None:
         cells = [_change_cell(transfer) for transfer in group.transfers]
         if cells:
             rows.append(HeatRow(group.label, cells))
-    if not rows:
+    if not rows:  # there is only one task
         return None
     # The last task has no transfer, since nothing comes after it.
     return HeatTable("", groups[0].task_names[:-1], rows)
@@ -137,7 +138,7 @@ def transfer_table(groups: Sequence[Group]) -> HeatTable | None:
 
 def _change_cell(change: Interval) -> HeatCell | None:
     """Colour a change of a score by how large it is."""
-    if math.isnan(change.estimate):
+    if math.isnan(change.estimate):  # shown as a dash without a colour
         return None
     strength = min(abs(change.estimate) / FULL_COLOUR, 1.0)
     return HeatCell(change_in_points(change), strength * 0.5, change.estimate >= 0)
@@ -183,6 +184,7 @@ def segment_table(groups: Sequence[Group]) -> TextTable:
 def speed_table(groups: Sequence[Group]) -> TextTable:
     """Make the table of learning speed."""
     rows = []
+    # Steps are no score, so they are not turned into points.
     for speed in learning_speed(groups):
         steps = UNKNOWN
         if not math.isnan(speed.steps.estimate):

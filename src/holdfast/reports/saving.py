@@ -38,6 +38,7 @@ def save(figure: "Figure", path: str | Path) -> Path:
     import matplotlib
 
     path = Path(path)
+    # Other formats, such as PDF, would differ with each version of their writer.
     if path.suffix not in ENDINGS:
         raise HoldfastError(f"a figure is written as .png or .svg, got {path.name}")
     _take_names_literally(figure)
@@ -74,9 +75,11 @@ def to_svg(figure: "Figure", title: str) -> str:
     """
     import matplotlib
 
+    # The card behind the figure has a colour of its own, light or dark.
     figure.patch.set_alpha(0)
     _take_names_literally(figure)
     content = io.StringIO()
+    # Text stays text, so that it can be searched and takes the font of the page.
     look: dict[RcKeyType, str] = {
         "svg.fonttype": "none",
         "svg.hashsalt": title,
@@ -97,6 +100,7 @@ def to_svg(figure: "Figure", title: str) -> str:
         element,
         count=1,
     )
+    # Metadata would name the version of matplotlib, and differ between machines.
     return re.sub(r"<metadata>.*?</metadata>", "", element, flags=re.DOTALL)
 
 

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# A colour that nothing else has, so that it can be found again in the SVG.
 INK = "#010203"  # stands for the text colour of the page, which `saving.to_svg` puts in its place
 GREY = "#7a7a7a"
+# Dark and light pages show the same colours, so none of them is very dark or very light.
 COLOURS = (
     "#3b7dd8",
     "#e0802b",
@@ -40,6 +42,7 @@ def new_figure(width: float, height: float) -> "Figure":
     Raises:
         MissingExtra: Matplotlib is not installed.
     """
+    # Imported here, because tables and most commands need no figures.
     require("reports", "matplotlib")
     from matplotlib.figure import Figure
 
@@ -49,9 +52,11 @@ def new_figure(width: float, height: float) -> "Figure":
 
 def style(axes: "Axes") -> None:
     """Give axes the look of the reports."""
+    # The page behind the figure may be dark.
     axes.patch.set_alpha(0)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
+    # Lines that carry no data stay in the background.
     for spine in axes.spines.values():
         spine.set_color(INK)
         spine.set_alpha(0.4)

@@ -64,6 +64,7 @@ def markdown(groups: Sequence[Group]) -> str:
         ranks that are ties. Tasks that were not learnt are named above it.
     """
     lines = []
+    # Above the table, since numbers of what was not learnt mean nothing.
     for warning in _warnings(groups):
         lines += [warning, ""]
     lines += ["| " + " | ".join(HEADINGS) + " |", "|" + "---|" * len(HEADINGS)]
@@ -120,7 +121,8 @@ def as_csv(groups: Sequence[Group]) -> str:
         not known is empty. The last column names tasks that were not learnt.
     """
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out, lineterminator="\n")  # as all other files are written
+    # Three columns of numbers instead of one of text, so that no script has to take it apart.
     columns = [f"{name}{end}" for name in MEASURES for end in ("", " low", " high")]
     writer.writerow(["scenario", "label", "method", "seeds", *columns, "warning"])
     for group in groups:

@@ -2,11 +2,19 @@
 
 `RunResult` is the record of one run. `load_results` reads the records of folders, `summarise` puts
 those that differ in their seeds alone into groups, and the other functions compare groups.
+
+- `parts`: the base of all records, and the kinds of values in them.
+- `record`: a run, with its `run_settings`, `cost`, `curves`, and the `finding` of a diagnostic.
+- `file_names`, `storage`: the files of a run, their one reader and their one writer.
+- `groups`: runs of several seeds, and the measures of each; a new measure goes here.
+- `learnt`: which tasks were learnt at all.
+- `ranking`, `differences`, `learning_speed`, `growth`: groups compared.
+- `sweeps`, `selection`: hyperparameters that vary, and the value that is selected.
 """
 
 from holdfast.results.cost import DeclaredGrowth, RunCost, Seconds, TaskCost
 from holdfast.results.curves import BoundaryDetection, TrainingCurves
-from holdfast.results.differences import Difference, compare_folders
+from holdfast.results.differences import Difference, compare_folders, side_by_side
 from holdfast.results.finding import Finding
 from holdfast.results.groups import MEASURES, Group, by_scenario, summarise
 from holdfast.results.growth import Growth, fitted_growth, growth
@@ -57,6 +65,7 @@ __all__ = [
     "read_findings",
     "read_result",
     "select",
+    "side_by_side",
     "summarise",
     "write_findings",
     "write_result",

@@ -14,6 +14,7 @@ class Seconds(Part):
 
     training: Amount
     consolidation: Amount
+    # Files of early versions did not measure it.
     evaluation: Amount = 0.0
 
     @property
@@ -43,7 +44,7 @@ class TaskCost(Part):
     training: Amount
     consolidation: Amount
     evaluation: Amount = 0.0
-    steps: Amount = 0
+    steps: Amount = 0  # not in files of early versions
     parameters: Amount
     method_bytes: Amount
     peak_bytes: Amount
@@ -69,6 +70,7 @@ class RunCost(Part):
     seconds: Seconds
     parameters: Amount
     method_bytes: Amount
+    # The three that follow are missing in files of early versions.
     optimizer_bytes: Amount = 0
     peak_bytes: Amount = 0
     by_task: list[TaskCost] = []
@@ -85,6 +87,7 @@ class DeclaredGrowth(Part):
         time: Growth of the time per task.
     """
 
+    # Names and not literals: a later version may declare another kind of growth.
     memory: Name
     parameters: Name
     time: Name

@@ -27,12 +27,15 @@ class TrainingCurves(Part):
     @model_validator(mode="after")
     def _check_lengths(self) -> Self:
         """Raise an error if lists that belong together differ in length, or steps do not rise."""
+        # Figures and learning speed walk through these lists side by side.
         if len(self.scores) != len(self.steps):
             raise ValueError("there must be one row of scores for each step")
+        # A step that comes twice would make a vertical line, and an area of no width.
         if self.steps != sorted(set(self.steps)) or self.ends != sorted(set(self.ends)):
             raise ValueError("steps and ends must rise")
         if any(len(row) != len(self.ends) for row in self.scores):
             raise ValueError("there must be one score for each task")
+        # The list is empty if curves were measured without zero-shot scores.
         if self.zero_shot and len(self.zero_shot) != len(self.ends):
             raise ValueError("zero_shot must have one score for each task")
         return self
@@ -65,6 +68,7 @@ class TrainingCurves(Part):
         steps = [0.0]
         scores = [self.zero_shot_scores[place]]
         for step, row in zip(self.steps, self.scores, strict=True):
+            # A task is also evaluated while later ones are trained; that is no learning of it.
             if first < step <= self.ends[place]:
                 steps.append(float(step - first))
                 scores.append(_number(row[place]))

@@ -1,10 +1,10 @@
 """The same methods in two folders: second minus first, paired by seed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from holdfast.metrics import Interval, paired_seed_interval
-from holdfast.results.groups import Group
+from holdfast.results.groups import Group, rank_in_tables
 from holdfast.results.sweeps import hyperparameters
 
 COMPARED = ("ACC", "BWT", "seconds")
@@ -38,6 +38,7 @@ class Difference:
             give no interval, so that fact is all that is said of them.
         """
         interval = self.values[measure]
+        # All seeds agree to the last bit, as after a change that changes nothing.
         if interval.low == interval.high == 0:
             return "same"
         text = "not told apart"
@@ -70,6 +71,7 @@ def compare_folders(
         after = others.get((before.scenario, before.label))
         if after is None:
             continue
+        # A seed decides weights and batches, so pairs of one seed differ by the settings alone.
         shared = sorted(before.by_seed.keys() & after.by_seed.keys())
         if shared:
             differences.append(_difference(before, after, shared, measures))
@@ -106,3 +108,18 @@ def _changed_settings(before: Group, after: Group) -> tuple[str, ...]:
     new = hyperparameters(after)
     names = [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
     return tuple(f"{name}: {old.get(name)} → {new.get(name)}" for name in names)
+
+
+def side_by_side(first: Sequence[Group], second: Sequence[Group]) -> list[Group]:
+    """Put the groups of two folders into one list for a table, under names that tell them apart.
+
+    Args:
+        first: The groups of one folder, whose labels get the ending " · A".
+        second: The groups of the other folder, whose labels get the ending " · B".
+
+    Returns:
+        All groups, ordered by scenario and then by falling ACC.
+    """
+    groups = [replace(group, label=f"{group.label} · A") for group in first]
+    groups += [replace(group, label=f"{group.label} · B") for group in second]
+    return sorted(groups, key=rank_in_tables)

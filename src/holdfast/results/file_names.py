@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Final
 
 FORMAT: Final = 1  # version of result.json
+# The first file of a run is its settings, the last its result, so each stage can be told by a name.
 RESULT = "result.json"
 SETTINGS = "config.json"  # of a run that is not finished; a finished one has them in its result
 FINDINGS = "diagnostics.json"
 FINDINGS_PAGE = "diagnostics.html"
 FINDINGS_FIGURES = "diagnostics"  # a folder
+# Two checkpoints are kept, so that one may be damaged. Both are removed when the run has a result.
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINT_BEFORE = "checkpoint.before.safetensors"
 
@@ -27,4 +29,5 @@ def learner_file(folder: Path, tasks: int) -> Path:
         >>> learner_file(Path("run"), 2).name
         'after-2.safetensors'
     """
+    # Tasks are counted from 1 here, so that 0 is left for the untrained learner, which has no file.
     return folder / f"after-{tasks}.safetensors"

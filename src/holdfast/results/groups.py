@@ -97,6 +97,7 @@ class Group:
     def task_names(self) -> list[str]:
         """The name of each task; "" for a position at which seeds have different tasks."""
         names = []
+        # With classes shuffled by the seed, a position holds another task for each seed.
         for at_place in zip(*(matrix.tasks for matrix in self.matrices), strict=True):
             same = len(set(at_place)) == 1
             names.append(str(at_place[0]) * same)
@@ -114,6 +115,7 @@ class Group:
 
         It is the score after the last task minus the score when the task was learnt.
         """
+        # By position and not by name, for the same reason as in `task_names`.
         by_run = np.array([list(task_transfer(matrix).values()) for matrix in self.matrices])
         return [seed_interval(of_task) for of_task in by_run.T]
 
@@ -143,6 +145,7 @@ class Group:
     @property
     def weak(self) -> list[str]:
         """What speaks against the method in this scenario."""
+        # Every seed repeats the same remarks.
         remarks = [remark for result in self.results for remark in result.weak]
         return list(dict.fromkeys(remarks))
 
@@ -162,9 +165,11 @@ def summarise(results: Sequence[RunResult], confidence: float = 0.95) -> list[Gr
         HoldfastError: Two results claim to be the same run but differ.
     """
     members_of: dict[tuple[str, str, str, str], list[RunResult]] = {}
+    # Sorted first, so that groups do not depend on the order in which files were read.
     for result in sorted(results, key=_place):
         key = (result.scenario, _settings(result), result.label, result.method)
         members_of.setdefault(key, []).append(result)
+    # All methods together know the untrained scores best, so this is not done within a group.
     baselines = _baselines(results)
     groups = []
     for (_, settings, label, method), members in members_of.items():
@@ -184,7 +189,7 @@ def summarise(results: Sequence[RunResult], confidence: float = 0.95) -> list[Gr
                 rows=rows,
             )
         )
-    return sorted(groups, key=_rank_in_tables)
+    return sorted(groups, key=rank_in_tables)
 
 
 def by_scenario(groups: Sequence[Group]) -> dict[Scenario, list[Group]]:
@@ -200,7 +205,7 @@ def _place(result: RunResult) -> tuple[int, str, int]:
     return (SCENARIOS.index(result.scenario), result.label, result.seed)
 
 
-def _rank_in_tables(group: Group) -> tuple[int, float]:
+def rank_in_tables(group: Group) -> tuple[int, float]:
     """Order groups by scenario and falling ACC; an ACC that is not known comes last."""
     accuracy = group.values["ACC"].estimate
     if math.isnan(accuracy):
@@ -270,6 +275,7 @@ def _numbers(result: RunResult, baseline: np.ndarray | float | None) -> dict[str
     """Compute every measure of one run."""
     matrix = result.matrix
     untrained: dict[Hashable, float] | float | None
+    # Baselines are by position, but the metric asks for them by the names of this run's tasks.
     if isinstance(baseline, np.ndarray):
         untrained = dict(zip(matrix.tasks, baseline.tolist(), strict=True))
     else:

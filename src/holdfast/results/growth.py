@@ -76,6 +76,7 @@ def _fitted_counts(y: np.ndarray) -> str:
 
 def _fitted_times(y: np.ndarray) -> str:
     """Find the degree that fits values with noise, such as times."""
+    # Squares, unlike the largest residual above, are not decided by a single slow task.
     squares = [float((_residuals(y, degree) ** 2).sum()) for degree in range(3)]
     x = _tasks(y)
     slope = np.polyfit(x, y, 1)[0]
@@ -126,6 +127,7 @@ def growth(groups: Sequence[Group]) -> list[Growth]:
         Time, parameters, bytes and peak memory of each group that is long enough.
     """
     plain = None
+    # FineTune adds nothing, so its parameters are those of the network and its outputs alone.
     for group in groups:
         if group.method == PLAIN and _declared_and_long(group):
             plain = _by_task(group, "parameters").min(0)
@@ -148,6 +150,7 @@ def _growth_of(group: Group, declared: DeclaredGrowth, plain: np.ndarray | None)
     if plain is not None and len(plain) == len(parameters):
         base = plain
     beyond = parameters - base
+    # What a method keeps may depend on the seed; the largest amount is what a user must expect.
     size = _by_task(group, "method_bytes").max(0)[1:]
     peak = _by_task(group, "peak_bytes").min(0)[1:]
     label = group.label

@@ -79,6 +79,7 @@ def _speed_of_run(learner: TrainingCurves, fresh: TrainingCurves) -> tuple[float
     """Average area, steps and zero-shot score of a run over tasks 2 to T."""
     areas = []
     steps = []
+    # The first task comes after none, so it tells nothing about what was learnt before.
     for place in range(1, len(learner.ends)):
         times, scores = learner.of_task(place)
         _, fresh_scores = fresh.of_task(place)
@@ -90,6 +91,5 @@ def _speed_of_run(learner: TrainingCurves, fresh: TrainingCurves) -> tuple[float
     mean_steps = math.nan
     if steps:
         mean_steps = float(np.mean(steps))
-    # The first task comes after none, so its zero-shot score says nothing about the method.
     zero_shot = float(np.mean(learner.zero_shot_scores[1:]))
     return float(np.mean(areas)), mean_steps, zero_shot

@@ -33,7 +33,7 @@ def chance_levels(
         {'a': 0.5, 'b': 0.25}
     """
     outputs_grow = scenario == "class"
-    first_chance = max(chance, 1e-9)
+    first_chance = max(chance, 1e-9)  # a chance of 0 would make infinitely many outputs
     seen: set[str] = set()
     levels: dict[Hashable, float] = {}
     for place, task in enumerate(matrix.tasks):
@@ -44,6 +44,7 @@ def chance_levels(
             outputs = len(seen)
         elif outputs_grow:  # without labels, every task counts as large as the first
             outputs = (place + 1) / first_chance
+        # A matrix that knows its chance levels got them from somebody who knows the task.
         level = matrix.chance.get(task, 1 / max(outputs, 1.0))
         if not outputs_grow or _gives_one_answer(matrix, task, labels):
             level = max(level, _commonest_share(matrix, task, labels))
@@ -79,6 +80,7 @@ def learning_warning(results: Sequence[RunResult]) -> str:
     Returns:
         One sentence without a full stop; "" if all tasks were learnt.
     """
+    # By position, since seeds may give the tasks other names.
     by_place: dict[int, list[Unlearnt]] = {}
     for result in results:
         matrix = result.matrix

@@ -23,6 +23,7 @@ def ranks(groups: Sequence[Group], measure: str = "ACC") -> list[str]:
     """
     intervals = [group.values[measure] for group in groups]
     places: list[int | None] = []
+    # Quadratic in the number of groups, of which there are dozens at most.
     for interval in intervals:
         place = None
         if not math.isnan(interval.low):
@@ -56,6 +57,7 @@ def pareto_front(points: Sequence[Sequence[float]]) -> list[bool]:
     rows = np.asarray(points, dtype=float)
     is_known = ~np.isnan(rows).any(1)
     front = []
+    # A point is not higher than itself in any coordinate, so it needs no exception.
     for point, known in zip(rows, is_known, strict=True):
         at_least = (rows >= point).all(1)
         higher = (rows > point).any(1)

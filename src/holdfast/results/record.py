@@ -74,8 +74,10 @@ class RunResult(Part):
         findings: What `holdfast diagnose` found. It has a file of its own.
     """
 
+    # A matrix is a class of its own, and `data` is a key of the file but no good name in code.
     model_config = ConfigDict(arbitrary_types_allowed=True, populate_by_name=True)
 
+    # Fields with a default are missing in files of early versions.
     format: Literal[1] = FORMAT
     hash: Name = ""
     streams: int = 1
@@ -91,17 +93,19 @@ class RunResult(Part):
     outputs_exist: bool
     matrix: Matrix
     validation: Matrix | None = None
-    curves: TrainingCurves | None
+    curves: TrainingCurves | None  # no default: every version wrote it, if only as null
     cost: RunCost
     weights: Name = ""
     weak: list[Text] = []
     detection: BoundaryDetection | None = None
     warnings: list[Text]
+    # Not part of the file: they are found later, by another command.
     findings: tuple[Finding, ...] = Field((), exclude=True)
 
     @model_validator(mode="after")
     def _check_tasks(self) -> Self:
         """Raise an error if fields speak of different tasks."""
+        # Each part is right by itself, so only the whole can tell that they do not belong together.
         tasks = self.matrix.tasks
         if self.validation is not None and self.validation.tasks != tasks:
             raise HoldfastError("matrix and validation have other tasks")

@@ -1,6 +1,5 @@
 """The settings of a run, as far as tables, figures and pages read them."""
 
-from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
@@ -23,6 +22,7 @@ class DataSettings(Part):
         then: The data sets after the first one of a sequence.
     """
 
+    # The stream is no literal, because a later version may have another kind of stream.
     name: Name
     stream: Name
     tasks: Count
@@ -65,19 +65,21 @@ class RunSettings(Part):
     training: dict[str, JsonValue]
     scenario: Scenario
     method: Text
+    # The record of the run has the seed too, and that one is used.
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
 
     @field_validator("data")
     @classmethod
     def _check_data(cls, values: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """Raise an error if what pages say about the data is missing or of the wrong kind."""
+        # Checked here rather than in a field of its own type, so that the file keeps its key order.
         try:
             DataSettings.model_validate(values)
         except ValidationError as error:
             raise HoldfastError(f"config.data.{explain(error, DataSettings)}") from None
         return values
 
-    @cached_property
+    @property
     def data_set(self) -> DataSettings:
         """What the run was trained on."""
         return DataSettings.model_validate(self.data)
@@ -88,4 +90,5 @@ class RunSettings(Part):
 
     def shared(self) -> dict[str, JsonValue]:
         """Everything but the seed and the method, which is what compared runs have in common."""
+        # Methods are compared with each other, and seeds make up a group.
         return self.model_dump(exclude={"seed", "method"})

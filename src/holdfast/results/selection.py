@@ -29,6 +29,7 @@ def on_validation(group: Group) -> Validation | None:
     """
     matrices = []
     for result in group.results:
+        # Some seeds alone would be other runs than those of the test scores beside them.
         if result.validation is None:
             return None
         matrices.append(result.validation)
@@ -109,6 +110,7 @@ def select(sweep: Sweep, tolerance: float) -> Selection | None:
         validated.append((group, validation))
     if not validated:
         return None
+    # A method that forgets nothing because it learns nothing has a low ACC, so ACC decides.
     good = [pair for pair in validated if pair[1].forgetting.estimate <= tolerance]
     if good:
         group, validation = max(good, key=lambda pair: pair[1].accuracy.estimate)

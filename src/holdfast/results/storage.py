@@ -33,6 +33,7 @@ def read_result(path: Path) -> RunResult:
     """
     with _whole_file(path, RunResult, RUN_AGAIN):
         values = json.loads(path.read_text(encoding="utf-8"))
+        # The format comes first: of another format, no other message would make sense.
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise HoldfastError(f"it is not a result file of format {FORMAT}")
         # Findings are read from their own file alone, whatever this one holds.
@@ -72,6 +73,7 @@ def load_results(folders: Iterable[str | Path]) -> list[RunResult]:
             raise HoldfastError(
                 f"there is no folder {folder}; give the --out of a finished run or suite"
             )
+        # Sorted, because the order of files on a disk would decide the order of warnings.
         for path in sorted(folder.rglob(RESULT)):
             result = read_result(path)
             findings = read_findings(path.parent)
@@ -94,6 +96,7 @@ def read_findings(folder: Path) -> tuple[Finding, ...]:
         HoldfastError: The file is damaged.
     """
     path = folder / FINDINGS
+    # Most runs are never diagnosed.
     if not path.exists():
         return ()
     with _whole_file(path, Finding, DIAGNOSE_AGAIN):
@@ -138,6 +141,7 @@ def write_json(path: Path, value: object) -> None:
     Raises:
         HoldfastError: The file could not be written.
     """
+    # One key per line makes two results comparable with any tool.
     try:
         write_text(path, json.dumps(value, indent=1))
     except HoldfastError as error:
@@ -149,6 +153,7 @@ def _whole_file(path: Path, kind: type[BaseModel], remedy: str) -> Iterator[None
     """Turn whatever goes wrong while a file is read into one sentence that names it."""
     try:
         with reading("it", "JSON of a run"):
+            # pydantic lists every mistake over many lines; the first one is enough to act on.
             try:
                 yield
             except ValidationError as error:

@@ -20,6 +20,7 @@ def hyperparameters(group: Group) -> dict[str, JsonValue]:
     first = group.results[0]
     flat: dict[str, JsonValue] = {}
     for part, arguments in first.arguments.items():
+        # Two parts of a sum may have an argument of the same name.
         flat |= {f"{part}.{name}": value for name, value in arguments.items()}
     settings = first.config.by_part()
     # The order in which hyperparameters vary decides the order of tables and curves.
@@ -122,6 +123,7 @@ def _varied(groups: Sequence[Group]) -> tuple[str, ...]:
         # Results of an earlier version may lack an argument that a later one has.
         if not all(name in values for values in by_group):
             continue
+        # As text, because lists can be no members of a set.
         texts = {json.dumps(values[name], sort_keys=True) for values in by_group}
         if len(texts) > 1:
             varied.append(name)
