@@ -54,7 +54,7 @@ class AGEM(Replay):
         store: str | None = None,
     ) -> None:
         """`capacity` examples; `reference` batch size for r (0: as the stream's); `project` gradient or step; the rest as in ER."""
-        super().__init__(capacity, memory, insert)
+        super().__init__(capacity, memory, insert, store)
         self.reference = int(at_least("reference", reference, 0))
         self.project, self.balance = (
             one_of("project", project, ("gradient", "step")),

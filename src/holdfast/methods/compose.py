@@ -1,7 +1,8 @@
 """Methods added together: `ER(500) + LwF() + EWC(100)` is again a method.
 
-Parts are kept in the order of their specs, so the sum does not depend on how it was written. Ranks are fixed by the places: losses and
-penalties, then the one projection, then edits of the step.
+A sum does not depend on how it was written, because its parts are sorted by their specs. The order
+in which parts act is fixed by the hook, not by the order of the sum: losses and penalties come
+first, then the one projection of the gradient, then edits of the change of θ.
 """
 
 from collections.abc import Iterable
@@ -9,127 +10,142 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Step
-from holdfast.engine.memory import Memory
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import EXCLUSIVE, Method, Phase
+from holdfast.methods.replay import Replay
 from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
 from holdfast.streams.task import Task
 
 
 class Composite(Method):
-    """The sum of methods. Two parts with the same exclusive place, or an isolating part beside others, are refused."""
+    """The sum of methods. You get one by adding methods with `+`.
+
+    Each hook calls the parts that act in it. Where hooks turn a value into another one (`attach`,
+    `begin`, `draw`, `update`), each part receives what the part before it returned.
+    """
 
     def __init__(self, parts: Iterable[Method]) -> None:
+        """Add methods up.
+
+        Args:
+            parts: The methods, in any order. Replay methods whose `store` is the same name use one
+                memory from then on.
+
+        Raises:
+            HoldfastError: Two parts are of the same class or fill the same exclusive hook, a part
+                that isolates tasks stands beside others, or parts that share a memory ask for
+                different ones.
+
+        Example:
+            >>> from holdfast.methods import ER, LwF
+            >>> LwF() + ER(500)
+            ER(500) + LwF(alpha=1.0)
+        """
         super().__init__()
         ordered = sorted(parts, key=repr)
-        _check(ordered)
-        self.members = nn.ModuleList(ordered)
+        _refuse_impossible(ordered)
         _share_memories(ordered)
-        # Asked at every step, so found out once.
-        self._with_losses = [p for p in ordered if p.uses("loss")]
+        self.members = nn.ModuleList(ordered)
+        self._ordered = tuple(ordered)
+        # Which parts have a loss is asked at every step, so it is found out once.
+        self._with_losses = [part for part in ordered if part.uses("loss")]
 
     @property
     def parts(self) -> list[Method]:
-        """The members, in order."""
-        return list(self.members)  # type: ignore[arg-type]
+        """The parts of the sum, in the order of their specs."""
+        return list(self._ordered)
 
     def __repr__(self) -> str:
         return " + ".join(map(repr, self.parts))
 
-    def uses(self, place: str) -> bool:
-        """Whether any part acts in a place."""
-        return any(p.uses(place) for p in self.parts)
+    def uses(self, hook: str) -> bool:
+        """Say whether any part acts in a hook."""
+        return any(part.uses(hook) for part in self.parts)
 
-    def _the(self, place: str) -> Method:
-        return next(p for p in self.parts if p.uses(place))
+    def _only_user_of(self, hook: str) -> Method:
+        """Return the one part that fills an exclusive hook."""
+        return next(part for part in self.parts if part.uses(hook))
 
     def attach(self, model: Network) -> Network:
-        for p in self.parts:
-            model = p.attach(model)
+        for part in self.parts:
+            model = part.attach(model)
         return model
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
-        return self._the("predict").predict(learner, x, task)
+        return self._only_user_of("predict").predict(learner, x, task)
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
-        for p in self.parts:
-            task = p.begin(learner, task)
+        for part in self.parts:
+            task = part.begin(learner, task)
         return task
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
-        for p in self.parts:
-            batch = p.draw(learner, batch)
+        for part in self.parts:
+            batch = part.draw(learner, batch)
         return batch
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
-        return self._the("criterion").criterion(learner, step)
+        return self._only_user_of("criterion").criterion(learner, step)
 
     def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
-        return sum(p.loss(learner, step) for p in self._with_losses)
+        return sum(part.loss(learner, step) for part in self._with_losses)
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
-        for p in self.parts:
-            p.penalty(learner, g)
+        for part in self.parts:
+            part.penalty(learner, g)
 
     def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
-        return self._the("gradient").gradient(learner, step, g)
+        return self._only_user_of("gradient").gradient(learner, step, g)
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
-        for p in self.parts:
-            delta = p.update(learner, step, delta)
+        for part in self.parts:
+            delta = part.update(learner, step, delta)
         return delta
 
     def after(self, learner: LearnerView, step: Step) -> None:
-        for p in self.parts:
-            p.after(learner, step)
+        for part in self.parts:
+            part.after(learner, step)
 
     def consolidate(self, learner: LearnerView, task: Task) -> Iterable[Phase]:
-        for p in sorted(self.parts, key=lambda p: not p.declare().edits_weights):
-            yield from p.consolidate(learner, task) or ()
+        # Edits of the weights come first: the others, such as a teacher, must see the result.
+        for part in sorted(self.parts, key=lambda part: not part.declare().edits_weights):
+            yield from part.consolidate(learner, task) or ()
 
 
-def _check(parts: list[Method]) -> None:
-    names = [p.name for p in parts]
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
+def _refuse_impossible(parts: list[Method]) -> None:
+    """Refuse a sum whose parts would contradict each other."""
+    names = [part.name for part in parts]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        # The name of a part is also the source of its rows and the seed of its random numbers.
         raise HoldfastError(
-            f"{twice[0]} stands twice in the sum; give it once, with the sum of the strengths"
+            f"{repeated[0]} stands twice in the sum; give it once, with the sum of the strengths"
         )
-    for place in EXCLUSIVE:
-        users = [p.name for p in parts if p.uses(place)]
+    for hook in EXCLUSIVE:
+        users = [part.name for part in parts if part.uses(hook)]
         if len(users) > 1:
             raise HoldfastError(
-                f"{users[0]} and {users[1]} both define the {place}; a sum may hold one of them"
+                f"{users[0]} and {users[1]} both define the {hook}; a sum may hold one of them"
             )
-    for p in parts:
-        if len(parts) > 1 and p.declare().isolates:
-            other = next(q for q in parts if q is not p)
+    for part in parts:
+        others = [other for other in parts if other is not part]
+        if others and part.declare().isolates:
             raise HoldfastError(
-                f"{p.name} gives every task weights of its own, so nothing old can be lost and {other.name} has nothing to protect; "
-                f"use {p.name} alone"
+                f"{part.name} gives every task weights of its own, so nothing old can be lost and "
+                f"{others[0].name} has nothing to protect; use {part.name} alone"
             )
 
 
 def _share_memories(parts: list[Method]) -> None:
-    """Parts whose `store` argument is the same name use one memory; the first inserts."""
-    owners: dict[str, Method] = {}
-    for p in parts:
-        name = getattr(p, "arguments", {}).get("store")
-        if name is None:
+    """Let parts whose `store` is the same name use one memory, which the first of them fills."""
+    owners: dict[str, Replay] = {}
+    for part in parts:
+        if not isinstance(part, Replay) or part.store is None:
             continue
-        owner = owners.setdefault(name, p)
-        if owner is p:
-            continue
-        mine, theirs = p.memory, owner.memory
-        assert isinstance(mine, Memory)
-        assert isinstance(theirs, Memory)
-        if (mine.capacity, mine.policy) != (theirs.capacity, theirs.policy):
-            raise HoldfastError(
-                f"{owner.name} and {p.name} share the memory {name!r} but ask for {theirs.capacity} {theirs.policy} "
-                f"and {mine.capacity} {mine.policy}; give both the same"
-            )
-        p.memory, p.inserts = theirs, False
+        owner = owners.setdefault(part.store, part)
+        if owner is not part:
+            part.use_memory_of(owner)
 
 
 Method.summed = Composite  # so that `a + b` works although `method.py` cannot import this file

@@ -38,7 +38,7 @@ class ER(Replay):
         `balance` draws rows alike, or as many of each old task (task). `memory` is the policy, `insert` stream or boundary, `store` a name
         under which parts of a sum share one memory.
         """
-        super().__init__(capacity, memory, insert)
+        super().__init__(capacity, memory, insert, store)
         self.ratio, self.weights = ratio, one_of("weights", weights, ("mean", "task"))
         self.balance = one_of("balance", balance, ("rows", "task"))
         share_to_rows(ratio, 1)

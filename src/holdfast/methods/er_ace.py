@@ -42,7 +42,7 @@ class ERACE(Replay):
         store: str | None = None,
     ) -> None:
         """`capacity` examples; `ratio` memory share of the batch; `memory`, `insert` and `store` as in ER."""
-        super().__init__(capacity, memory, insert)
+        super().__init__(capacity, memory, insert, store)
         share_to_rows(ratio, 1)
         self.ratio = ratio
         self.seen = self.tensor_state(torch.zeros(0, dtype=torch.bool))

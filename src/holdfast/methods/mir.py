@@ -33,7 +33,7 @@ class MIR(Replay):
         store: str | None = None,
     ) -> None:
         """`capacity` examples; `candidates` drawn a step; `rows` of them replayed (0: as many as the stream's); the rest as in ER."""
-        super().__init__(capacity, memory, insert)
+        super().__init__(capacity, memory, insert, store)
         self.candidates, self.rows = (
             int(at_least("candidates", candidates, 1)),
             int(at_least("rows", rows, 0)),

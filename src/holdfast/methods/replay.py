@@ -22,13 +22,14 @@ class Replay(Method):
     insert at boundaries whatever `insert` says.
     """
 
-    def __init__(self, capacity: int, memory: str, insert: str) -> None:
+    def __init__(self, capacity: int, memory: str, insert: str, store: str | None = None) -> None:
         super().__init__()
         self.memory = Memory(capacity, one_of("memory policy", memory, POLICIES))
         self.insert = one_of("insert", insert, ("stream", "boundary"))
         if memory in RANKED:
             self.insert = "boundary"
-        self.inserts = True  # False where another part owns a shared memory
+        self.store = store
+        self.inserts = True  # False if another part of the sum fills the memory
 
     def declare(self) -> Declaration:
         """A memory may grow with the tasks, or need their ends to choose what it keeps."""
@@ -38,6 +39,25 @@ class Replay(Method):
         if self.memory.policy in RANKED:
             declared = replace(declared, boundaries=True)
         return declared
+
+    def use_memory_of(self, owner: "Replay") -> None:
+        """Use the memory of another part of a sum, which alone inserts examples from now on.
+
+        Args:
+            owner: The part whose memory both use.
+
+        Raises:
+            HoldfastError: The two ask for different capacities or policies.
+        """
+        own, shared = self.memory, owner.memory
+        if (own.capacity, own.policy) != (shared.capacity, shared.policy):
+            raise HoldfastError(
+                f"{owner.name} and {self.name} share the memory {self.store!r} but ask for "
+                f"{shared.capacity} {shared.policy} and {own.capacity} {own.policy}; "
+                "give both the same"
+            )
+        self.memory = shared
+        self.inserts = False
 
     def mixed(self, batch: Batch, ratio: float) -> Batch:
         """The batch with stored rows that make up `ratio` of it, all rows weighing the same."""
