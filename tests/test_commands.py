@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
-from holdfast.cli.main import run_cli
+from holdfast.cli.main import app, run_cli
 from holdfast.runs.execute import execute
 
 ROOT = Path(__file__).parents[1]
@@ -154,22 +155,73 @@ def lacks_data(line: str) -> bool:
 
 @pytest.mark.parametrize("page", LINES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_every_printed_command_runs(page, finished, tmp_path, monkeypatch, capsys):
-    fill(tmp_path)
-    (tmp_path / "runs").symlink_to(finished)
-    (tmp_path / "probe").symlink_to(finished / "probe")
-    monkeypatch.chdir(tmp_path)
     results = "results" in page.parts
     monkeypatch.setattr("holdfast.runs.carry_out.run_all", no_steps if results else first_steps)
+    prepare(tmp_path, finished, monkeypatch)
     for line in LINES[page]:
         words = words_of(line)
         if words[0] != "holdfast" or any(part in line for part in ELSEWHERE):
             continue
         if lacks_data(line) and not results:
             continue
-        ended = code(words[1:])
-        said = capsys.readouterr()
-        verdict = words[1] == "gate" and ended == 1 and said.out.startswith("fail")
-        assert ended == 0 or verdict, f"{page.name}: {line}\n{said.err}{said.out}"
+        check_line(page.name, line, capsys)
+
+
+def prepare(folder: Path, finished: Path, monkeypatch) -> None:
+    """Work in a folder with the files that the lines name."""
+    fill(folder)
+    (folder / "runs").symlink_to(finished)
+    (folder / "probe").symlink_to(finished / "probe")
+    monkeypatch.chdir(folder)
+
+
+def check_line(where: str, line: str, capsys) -> None:
+    """Run a line. A verdict that fails is as good as a pass, because the files are made up."""
+    words = words_of(line)
+    ended = code(words[1:])
+    said = capsys.readouterr()
+    verdict = words[1] == "gate" and ended == 1 and said.out.startswith("fail")
+    assert ended == 0 or verdict, f"{where}: {line}\n{said.err}{said.out}"
+
+
+def commands_of(group, path=("holdfast",)):
+    """Every command with the words that call it, groups before their commands."""
+    yield path, group
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands_of(command, (*path, name))
+
+
+COMMANDS = dict(commands_of(typer.main.get_command(app)))
+
+
+def examples_of(command) -> list[str]:
+    """The lines below "Examples:" at the end of a help."""
+    lines = (command.epilog or "").partition("Examples:")[2].splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+def test_every_help_says_what_the_command_does_when_and_how():
+    for path, command in COMMANDS.items():
+        name = " ".join(path)
+        text = command.help or ""
+        # click cuts the first sentence at this length in the list of commands.
+        assert len(text.partition(".")[0]) <= 62 or command.name == "holdfast", name
+        assert len(path) == 1 or "Use this" in text, name
+        assert examples_of(command), name
+        assert all(line.startswith(name) for line in examples_of(command)), name
+        for parameter in command.params:
+            assert parameter.help is None or parameter.help[0].isupper(), (name, parameter.name)
+            assert parameter.name == "help" or parameter.help, (name, parameter.name)
+
+
+def test_every_example_of_a_help_runs(finished, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("holdfast.runs.carry_out.run_all", first_steps)
+    prepare(tmp_path, finished, monkeypatch)
+    for path, command in COMMANDS.items():
+        for line in examples_of(command):
+            # Verifying is tried in tests/cli/test_order_and_diagnose.py with orders that are few.
+            if not lacks_data(line):
+                check_line(" ".join(path), line, capsys)
 
 
 def test_the_targets_of_make_exist():

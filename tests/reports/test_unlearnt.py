@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from holdfast.cli.tables import print_differences, print_groups, print_summary
+from holdfast.cli.metrics import print_summary
+from holdfast.cli.tables import print_differences, print_groups
 from holdfast.metrics import UNLEARNT_ADVICE, AccuracyMatrix, Interval
 from holdfast.reports import as_csv, latex, markdown, write_report
 from holdfast.results import Difference, compare_folders, load_results, summarise

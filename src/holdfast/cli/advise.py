@@ -67,14 +67,14 @@ Memory = Annotated[
     str | None,
     typer.Option(
         metavar="ample|tight",
-        help="ample if the network may grow, tight if it must keep its size.",
+        help="Room for the network: ample if it may grow, tight if it must keep its size.",
     ),
 ]
 Time = Annotated[
     str | None,
     typer.Option(
         metavar="ample|tight",
-        help="ample if there is time for several passes over the data, tight for one pass.",
+        help="Time for training: ample for several passes over the data, tight for one pass.",
     ),
 ]
 Pretrained = Annotated[

@@ -21,22 +21,35 @@ if TYPE_CHECKING:
 def diagnose(
     context: typer.Context,
     run: Annotated[
-        Path, typer.Argument(help="Folder of a run that was made with --keep-checkpoints.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER",
+            help="Folder of a run that was made with --keep-checkpoints, or its --out.",
+        ),
     ],
     what: Annotated[
         str | None,
         typer.Option(
+            metavar="A,B",
             help="Diagnostics to make, by default all: interference, spectrum, layers, saturation, "
-            "landscape, plasticity, entropy, stability-gap."
+            "landscape, plasticity, entropy, stability-gap.",
         ),
     ] = None,
     examples: Annotated[
-        int, typer.Option(min=8, help="Examples of each task that a diagnostic looks at.")
+        int,
+        typer.Option(
+            min=8, metavar="N", help="Number of examples of each task that a diagnostic examines."
+        ),
     ] = 512,
     device: Device = "cpu",
     data_dir: DataDir = None,
 ) -> None:
-    """Say why a run forgets: numbers, figures and a sentence each, in its folder."""
+    """Find out why a run forgets.
+
+    Use this on a run that you made with holdfast run --keep-checkpoints. Each diagnostic examines
+    the learner after every task, prints a sentence, and leaves its numbers and a figure in the
+    folder of the run. All of them together are in diagnostics.html there.
+    """
     from holdfast.results import read_findings, write_findings
     from holdfast.results.file_names import FINDINGS, FINDINGS_PAGE
     from holdfast.runs.diagnoses import DIAGNOSTICS
@@ -46,7 +59,9 @@ def diagnose(
     if what:
         names = [one_of("diagnostic", name, DIAGNOSTICS) for name in split_names(what)]
     if not names:
-        raise HoldfastError(f"--what {what!r} names no diagnostic; leave it out to make all of them")
+        raise HoldfastError(
+            f"--what {what!r} names no diagnostic; leave it out to make all of them"
+        )
     if names == ["layers"] and on_line(context, "examples"):
         note(["--examples has no effect: layers looks at all test examples"])
     check_device(device)

@@ -8,7 +8,7 @@ import typer
 PolicyToWrite = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[FILE]", help="With --init: the policy to write. Default: that of --policy."
+        metavar="FILE", help="With --init: the policy to write. Default: that of --policy."
     ),
 ]
 Champion = Annotated[

@@ -1,6 +1,6 @@
 """Tables for a terminal or a log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from holdfast.text import shown
@@ -27,7 +27,11 @@ def make_console() -> "Console":
 
 
 def print_table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], title: str = "", texts: int = 1
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    title: str = "",
+    left: Collection[int] = (0,),
+    no_wrap: bool = False,
 ) -> None:
     """Print a table. Its names may come from anywhere: what a terminal would act on is replaced.
 
@@ -35,8 +39,9 @@ def print_table(
         headings: The headings of the columns.
         rows: The cells of each row.
         title: A line above the table.
-        texts: How many of the first columns hold text. The others hold numbers, which are aligned
-            on the right.
+        left: The positions of the columns that hold text, which is aligned on the left. The others
+            hold numbers, which are aligned on the right.
+        no_wrap: Whether a cell that is too long is cut instead of continued on a second line.
 
     Example:
         >>> print_table(["task", "score"], [["a", "9.5"], ["b", "10.0"]])
@@ -51,12 +56,27 @@ def print_table(
     from rich.text import Text
 
     table = Table(title=shown(title) or None, title_justify="left")
-    for number, heading in enumerate(headings):
+    for position, heading in enumerate(headings):
         justify: Literal["left", "right"] = "right"
-        if number < texts:
+        if position in left:
             justify = "left"
         # `Text` keeps rich from reading [brackets] in a name as a style.
-        table.add_column(Text(shown(heading)), justify=justify)
+        table.add_column(Text(shown(heading)), justify=justify, no_wrap=no_wrap)
     for row in rows:
         table.add_row(*(Text(shown(cell)) for cell in row))
     make_console().print(table)
+
+
+def print_unlearnt(warnings: Sequence[str]) -> None:
+    """Print what was not learnt so that it stands out, and once what that means.
+
+    Args:
+        warnings: A sentence about each matrix that has tasks at the level of guessing.
+    """
+    from holdfast.metrics import UNLEARNT_ADVICE
+
+    console = make_console()
+    for line in warnings:
+        console.print(f"WARNING: {shown(line)}", style="bold yellow", soft_wrap=True)
+    if warnings:
+        console.print(UNLEARNT_ADVICE, soft_wrap=True)

@@ -57,7 +57,12 @@ def run(
     work: Work,
     out: Annotated[Path, typer.Option(help=FOLDER)] = Path("runs/run"),
 ) -> None:
-    """Train one method on a sequence of tasks; print the accuracy matrix and backward transfer."""
+    """Train a method on tasks, one after another.
+
+    Use this to see how much a method forgets. You get the accuracy on every task after each task,
+    backward transfer (negative if old tasks were forgotten), and report.html in the folder of
+    --out. Give the same command again to continue runs that were interrupted.
+    """
     from holdfast.bench.sweep import distinct_runs, parse_sweep, swept
     from holdfast.runs.config import RunConfig
     from holdfast.validation import validated
@@ -85,7 +90,12 @@ def bench(
     out: SuiteFolder = None,
     list_: ListSuites = False,
 ) -> None:
-    """Run a suite of methods over scenarios and seeds; print the table and write an HTML report."""
+    """Compare methods over scenarios and seeds.
+
+    Use this to choose a method, or to check a change of your own. A suite names data, methods,
+    scenarios and seeds in a TOML file, and several come with Holdfast. You get a table per scenario
+    and an HTML report. Give the same command again to continue runs that were interrupted.
+    """
     if list_ or not suite:
         list_suites(context)
         return

@@ -20,21 +20,32 @@ if TYPE_CHECKING:
 AGAIN = "Give the same command again to finish the rest."
 Jobs = Annotated[
     int,
-    typer.Option(min=0, help="Worker processes, each with one thread. 0: one per core."),
+    typer.Option(
+        min=0,
+        metavar="N",
+        help="Number of worker processes, each with one thread. 0: one per core.",
+    ),
 ]
-Device = Annotated[str, typer.Option(help="Device to train on: cpu, cuda or cuda:N.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Device to compute on: cpu, cuda, or cuda:N for one of several GPUs."
+    ),
+]
 DataDir = Annotated[
     str | None,
     typer.Option(
-        help="Folder of data sets in the layout of the hub. "
-        "By default it is that of the environment variable HOLDFAST_DATA."
+        metavar="FOLDER",
+        help="Folder of data sets in the layout of the Hugging Face hub. "
+        "By default it is that of the environment variable HOLDFAST_DATA.",
     ),
 ]
 Every = Annotated[
     float,
     typer.Option(
         min=0,
-        help="Seconds between checkpoints of a run. A run that was killed continues from the "
+        metavar="SECONDS",
+        help="Time between checkpoints of a run. A run that was killed continues from the "
         "newest one.",
     ),
 ]
@@ -42,7 +53,8 @@ Tolerance = Annotated[
     float,
     typer.Option(
         min=0,
-        help="Forgetting on validation data that a selection from a sweep accepts, in points.",
+        metavar="POINTS",
+        help="Most forgetting on validation data that a value selected from a sweep may have.",
     ),
 ]
 Keep = Annotated[
