@@ -87,6 +87,15 @@ def test_links_lead_somewhere(page):
     assert [t for t in targets if not t.startswith("http") and not (page.parent / t).exists()] == []
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/architecture.md"])
+def test_files_that_are_named_exist(page):
+    """Lists of what a change touches are only useful as long as their files are where they say."""
+    named = re.findall(r"`([\w./-]+/[\w./-]*)`", (ROOT / page).read_text())
+    roots = (ROOT, ROOT / "src" / "holdfast", ROOT / "src" / "holdfast" / "metrics")
+    assert len(named) > 5
+    assert [path for path in named if not any((root / path).exists() for root in roots)] == []
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
