@@ -9,6 +9,7 @@ password.
 import codecs
 import errno
 import os
+import shutil
 import signal
 import sys
 import traceback
@@ -20,6 +21,7 @@ from typing import Any, NoReturn
 import typer
 import typer.main
 
+from holdfast.cli.narrow import fit_help
 from holdfast.errors import HoldfastError, MissingExtra, extra_of, first_line
 from holdfast.text import shown, without_secrets
 
@@ -87,7 +89,8 @@ def _exit_code_of(command: typer.Typer, line: list[str], refused: Refused | None
     try:
         # Calling `command(...)` would turn a closed pipe into exit code 1, that of a failed gate.
         root = typer.main.get_command(command)
-        with root.make_context("holdfast", line) as context:
+        width = fit_help(root, shutil.get_terminal_size().columns)
+        with root.make_context("holdfast", line, terminal_width=width) as context:
             root.invoke(context)
         return 0
     except typer.Exit as ended:
