@@ -185,7 +185,7 @@ def test_reference_rows_are_of_past_tasks_alone(spec, where):
     original, referred = ours.view.gradient_on, set()
 
     def recording(batch, **rest):
-        referred.update(batch.tasks().tolist())
+        referred.update(batch.task.tolist())
         return original(batch, **rest)
 
     ours.view.gradient_on = recording
@@ -242,7 +242,7 @@ def test_joint_starts_from_the_first_weights_and_sees_all_tasks():
     ours.begin(s[1])
     assert torch.equal(first, ours.view.space.theta)
     assert len(ours.view.training_task.train) == len(s[0].train) + len(s[1].train)
-    assert {int(t) for b in ours.view.batches() for t in b.tasks()} == {0, 1}
+    assert {int(t) for b in ours.view.batches() for t in b.task} == {0, 1}
 
 
 @pytest.mark.parametrize(
