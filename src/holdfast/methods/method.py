@@ -1,6 +1,8 @@
-"""What a method is: eleven places where it may act, what it declares, and how it is written down."""
+"""What a method is: eleven hooks in which it may act, what it declares, and how it is written down.
 
-import functools
+The shapes in this file: B rows in a batch, C outputs, D features, P weights (θ has shape (P,)).
+"""
+
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,15 +10,28 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.stateful import Stateful
-from holdfast.errors import HoldfastError, unknown
+from holdfast.errors import HoldfastError
+from holdfast.methods.arguments import at_least, remembering
+from holdfast.methods.declaration import PENALTY_IN_CLASS, Declaration, only_with_task
 from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
-from holdfast.streams.task import SCENARIOS, Stream, Task
+from holdfast.streams.task import Stream, Task
 
-PLACES = (
+__all__ = [
+    "EXCLUSIVE",
+    "HOOKS",
+    "PENALTY_IN_CLASS",
+    "PLACES",
+    "Declaration",
+    "Method",
+    "Phase",
+    "at_least",
+    "only_with_task",
+]
+
+HOOKS = (
     "attach",
     "predict",
     "begin",
@@ -29,48 +44,20 @@ PLACES = (
     "after",
     "consolidate",
 )
-PENALTY_IN_CLASS = reason("penalty-in-class")
+PLACES = HOOKS  # the name by which the training step imports them
+# At most one part of a sum may fill these, because each of them decides alone.
 EXCLUSIVE = ("criterion", "gradient", "predict")
 
 
 @dataclass(frozen=True)
-class Declaration:
-    """Where a method's assumptions hold. From this come the compatibility table, the refusals and the advice."""
-
-    family: str
-    paper: str
-    summary: str
-    scenarios: tuple[str, ...] = SCENARIOS
-    refused: tuple[tuple[str, str], ...] = ()  # (scenario, why, and what to use instead)
-    weak: tuple[tuple[str, str], ...] = ()  # (scenario, why): runs, with a warning in reports
-    task_id: bool = False  # needs the task id at test time
-    boundaries: bool = True  # needs to know where one task ends
-    labels: bool = True
-    stores_examples: bool = False
-    restarts: bool = False  # trains anew for every task
-    trains: bool = True
-    isolates: bool = (
-        False  # gives tasks weights of their own: refuses replay and penalties beside it
-    )
-    edits_weights: bool = (
-        False  # in consolidate: done before the other parts of a sum look at the weights
-    )
-    raw_gradient: bool = False  # reads step.raw_gradient
-    delta: bool = False  # reads step.delta
-    memory: str = "constant"  # growth of its state with the number of tasks: none, constant, linear, quadratic
-    parameters: str = "none"  # growth of what it adds to the network
-    time: str = "constant"  # growth of the time that a task takes
-    neutral: tuple[tuple[str, Any], ...] = ()  # (argument, value) with which it equals FineTune
-    ignores: tuple[
-        str, ...
-    ] = ()  # settings of a run that it replaces: "training.lr", "training.outputs=current"
-    # Places that the class fills, but in which an instance with its arguments does nothing.
-    unused: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Phase:
-    """More training inside `consolidate`, run by the engine: on `task`, for a number of epochs or steps."""
+    """More training, which `consolidate` asks for and the learner does.
+
+    Attributes:
+        task: What is trained on.
+        epochs: Passes over the task; None if `steps` says how long.
+        steps: Optimizer steps; None if `epochs` says how long.
+    """
 
     task: Task
     epochs: int | None = 1
@@ -78,163 +65,267 @@ class Phase:
 
 
 class Method(Stateful):
-    """Base of all methods. Constructor arguments with their defaults are the repr, the config and the spec.
+    """Base of all methods. Override the hooks in which yours acts.
 
-    A method returns what it wants and never reaches into the optimizer, the loop or another method. Its buffers are its memory.
+    A method returns what it wants, and never reaches into the optimizer, the loop or another
+    method. What it remembers is declared in the constructor (see `Stateful`). The arguments of the
+    constructor with their defaults give the repr, the spec and the axes of sweeps, so that nothing
+    about them is written twice.
+
+    Attributes:
+        declaration: What the class assumes, needs and costs.
+        arguments: The constructor's arguments of this instance by name, defaults included.
+
+    Example:
+        >>> class Shrink(Method):
+        ...     declaration = Declaration("regularisation", "–", "pulls towards zero")
+        ...
+        ...     def __init__(self, strength: float, samples: int = 100) -> None:
+        ...         super().__init__()
+        ...         self.strength = strength
+        ...
+        ...     def penalty(self, learner, g):
+        ...         g.add_(learner.space.theta, alpha=self.strength)
+        >>> Shrink(0.5), Shrink(0.5).uses("penalty"), Shrink(0.5).uses("draw")
+        (Shrink(0.5), True, False)
     """
 
     declaration: ClassVar[Declaration]
-    summed: ClassVar[
-        Callable[[list["Method"]], "Method"]
-    ]  # set by `compose`: a sum is a method too
+    # How methods are added. `compose` sets it, because a sum is a method too.
+    summed: ClassVar[Callable[[list["Method"]], "Method"]]
     arguments: dict[str, Any]
 
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         if "__init__" in cls.__dict__:
-            cls.__init__ = _remembering(cls.__init__)  # type: ignore[method-assign]
+            # Type checkers forbid to assign `cls.__init__`, since a subclass may need other
+            # arguments. The wrapper takes the same arguments, so that is no danger here.
+            type.__setattr__(cls, "__init__", remembering(cls.__init__))
 
     @property
     def name(self) -> str:
-        """The class name: the part's source in a batch and its seed."""
+        """The name of the class. It is also the source of its rows in a batch, and its seed."""
         return type(self).__name__
 
     @property
     def parts(self) -> list["Method"]:
-        """The methods it is made of: itself alone, unless composed."""
+        """The methods it is made of: itself alone, unless it is a sum."""
         return [self]
 
     @classmethod
     def signature(cls) -> dict[str, inspect.Parameter]:
-        """Constructor arguments by name."""
-        parameters = inspect.signature(cls.__init__).parameters
-        return {
-            n: p
-            for n, p in parameters.items()
-            if n != "self" and p.kind is not p.VAR_KEYWORD and p.kind is not p.VAR_POSITIONAL
-        }
+        """The parameters of the constructor by name, without `*args` and `**kwargs`."""
+        named = {}
+        for name, parameter in inspect.signature(cls.__init__).parameters.items():
+            collects = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            if name != "self" and not collects:
+                named[name] = parameter
+        return named
 
     def __repr__(self) -> str:
         shown = []
-        given = getattr(self, "arguments", {})
-        for k, (name, p) in enumerate(self.signature().items()):
-            value = given.get(name, p.default)
-            if p.default is p.empty:
+        # A class without a constructor of its own has no recorded arguments.
+        arguments = getattr(self, "arguments", {})
+        for position, (name, parameter) in enumerate(self.signature().items()):
+            value = arguments.get(name, parameter.default)
+            if parameter.default is parameter.empty:
                 shown.append(repr(value))
-            elif k == 0 or value != p.default:
+            elif position == 0 or value != parameter.default:
+                # A first argument is shown even at its default, since it is what people compare.
                 shown.append(f"{name}={value!r}")
         return f"{self.name}({', '.join(shown)})"
 
     def __add__(self, other: "Method") -> "Method":
         return Method.summed([*self.parts, *other.parts])
 
-    def __radd__(self, other: Any) -> "Method":
-        return self if other == 0 else NotImplemented  # so that sum() works
+    def __radd__(self, other: object) -> "Method":
+        # `sum(methods)` starts with 0.
+        return self if other == 0 else NotImplemented
 
     def declare(self) -> Declaration:
-        """What this instance assumes and does: the declaration of its class, as its arguments change it."""
+        """What this instance assumes, needs and costs.
+
+        Returns:
+            The declaration of the class. Override this if the arguments change it, and return
+            `replace(super().declare(), ...)`.
+        """
         return self.declaration
 
-    def uses(self, place: str) -> bool:
-        """Whether this method acts in a place."""
-        fills = getattr(type(self), place) is not getattr(Method, place)
-        return fills and place not in self.declare().unused
+    def uses(self, hook: str) -> bool:
+        """Say whether this method acts in a hook.
+
+        Args:
+            hook: One of `HOOKS`.
+
+        Returns:
+            True if the class overrides the hook and `declare().unused` does not name it. The
+            learner leaves out what no part uses.
+        """
+        overrides = getattr(type(self), hook) is not getattr(Method, hook)
+        return overrides and hook not in self.declare().unused
 
     # ---- the network
+
     def attach(self, model: Network) -> Network:
-        """Wraps the network (gates, masks, columns, adapters)."""
+        """Wrap the network, for example in gates, masks, columns or adapters. Called once.
+
+        Args:
+            model: The network, already on its device.
+
+        Returns:
+            The network that is trained from now on.
+        """
         return model
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
-        """Logits (N, C) when the prediction is not the head's."""
+        """Predict in another way than by the head. Exclusive: one part of a sum may do this.
+
+        Args:
+            learner: The learner, with its network in evaluation mode.
+            x: Inputs of the network, (B, ...).
+            task: The number of the task; None if the scenario hides it.
+
+        Returns:
+            Logits (B, C), -inf at outputs that are not in play.
+        """
         raise NotImplementedError
 
     # ---- the data
+
     def begin(self, learner: LearnerView, task: Task) -> Task:
-        """What is trained on for this task."""
+        """Act before a task is trained.
+
+        Args:
+            learner: The learner, whose head has opened the task's outputs.
+            task: The task that comes.
+
+        Returns:
+            The task to train on, for example with stored examples added.
+        """
         return task
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
-        """Which examples make the step."""
+        """Choose the rows of a step, before the forward pass.
+
+        Args:
+            learner: The learner.
+            batch: The new rows, and the rows that other parts added. Inputs are raw.
+
+        Returns:
+            The batch that is trained on, for example with rows from a memory (`batch.add`).
+        """
         return batch
 
     # ---- the objective
+
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
-        """The loss of the batch, when it is not weighted cross-entropy."""
+        """Compute the loss of the batch, if it is not weighted cross-entropy. Exclusive.
+
+        Args:
+            learner: The learner.
+            step: The rows, with features (B, D) and logits (B, C).
+
+        Returns:
+            The loss, a scalar with a graph. `step.batch.weights()` are the weights of the rows.
+        """
         raise NotImplementedError
 
     def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
-        """A differentiable term added to the criterion."""
+        """Compute a differentiable term that is added to the criterion.
+
+        Args:
+            learner: The learner.
+            step: As for `criterion`.
+
+        Returns:
+            The term, a scalar; 0.0 if there is nothing to add.
+        """
         return 0.0
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
-        """Adds a closed-form gradient to g in place."""
+        """Add the gradient of a term whose gradient is known in closed form.
+
+        Args:
+            learner: The learner.
+            g: The gradient of the loss, (P,), which is changed in place.
+        """
 
     # ---- the step
+
     def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
-        """A projection of the whole gradient."""
+        """Project the whole gradient, after all penalties. Exclusive.
+
+        Args:
+            learner: The learner.
+            step: The step, with its loss.
+            g: The gradient, (P,), which may be changed in place.
+
+        Returns:
+            The gradient that the optimizer shall see, (P,).
+        """
         return g
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
-        """Edits the actual change of θ."""
+        """Edit the change of θ that the optimizer made, weight decay and momentum included.
+
+        Args:
+            learner: The learner, whose θ has moved already.
+            step: The step.
+            delta: θ after the optimizer minus θ before it, (P,), which may be changed in place.
+
+        Returns:
+            The change that is made instead, (P,).
+        """
         return delta
 
     def after(self, learner: LearnerView, step: Step) -> None:
-        """Observes the step."""
+        """Observe a finished step, for example to store its rows. No gradients are recorded.
+
+        Args:
+            learner: The learner.
+            step: The step, with `delta` and `raw_gradient` if the method declares them.
+        """
 
     # ---- the boundary
+
     def consolidate(self, learner: LearnerView, task: Task) -> Iterable[Phase] | None:
-        """After a task; may yield phases of more training."""
+        """Act after a task was trained.
+
+        Args:
+            learner: The learner, which still counts `task` as the current one.
+            task: The task that ended, as the stream has it.
+
+        Returns:
+            Phases of more training, one after the other; None for none.
+        """
         return None
 
+    # ---- refusals
+
     def check(self, learner: LearnerView, stream: Stream) -> None:
-        """Error, before the first step, where the stream as a whole is more than the method can take."""
+        """Refuse a stream that is more than the method can take, before the first step.
+
+        Args:
+            learner: The learner.
+            stream: All tasks that will come.
+
+        Raises:
+            HoldfastError: The stream does not fit, for example more classes than the memory holds.
+        """
 
     def refuse(self, scenario: str) -> None:
-        """Error where the method's assumptions do not hold in a scenario."""
+        """Refuse a scenario in which the assumptions of a part do not hold.
+
+        Args:
+            scenario: "task", "domain" or "class".
+
+        Raises:
+            HoldfastError: A part does not apply; the message says why.
+        """
         for part in self.parts:
-            d = part.declare()
-            if scenario not in d.scenarios:
-                why = dict(d.refused).get(scenario, f"it is defined for {', '.join(d.scenarios)}")
-                raise HoldfastError(f"{part.name} does not apply to the {scenario} scenario: {why}")
-
-
-def _remembering(init: Any) -> Any:
-    """Wraps a constructor so that its arguments, defaults included, are kept for repr and config."""
-    signature = inspect.signature(init)
-    known = [n for n in signature.parameters if n != "self"]
-
-    @functools.wraps(init)
-    def wrapped(self: Method, *args: Any, **kwargs: Any) -> None:
-        name = type(self).__name__
-        for key in kwargs:
-            if key not in known:
-                raise unknown(f"argument of {name}", key, known)
-        try:
-            bound = signature.bind(self, *args, **kwargs)
-        except TypeError as error:
-            raise HoldfastError(
-                f"{name}: {error}; its arguments are {', '.join(known) or 'none'}"
-            ) from None
-        bound.apply_defaults()
-        init(self, *args, **kwargs)
-        if type(self).__init__ is wrapped:
-            self.arguments = {k: v for k, v in bound.arguments.items() if k != "self"}
-
-    return wrapped
-
-
-def only_with_task(rule: str) -> dict[str, Any]:
-    """Fields of a declaration of a method that works with the task id alone; the rule of the advice says why."""
-    return {
-        "scenarios": ("task",),
-        "refused": (("domain", reason(rule)), ("class", reason(rule))),
-        "task_id": True,
-    }
-
-
-def at_least(name: str, value: float, lowest: float) -> float:
-    """`value` where it is a number of at least `lowest`, else the error that says so."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value >= lowest:
-        raise HoldfastError(f"{name} must be a number of at least {lowest}, got {value!r}")
-    return value
+            declared = part.declare()
+            if scenario in declared.scenarios:
+                continue
+            fallback = f"it is defined for {', '.join(declared.scenarios)}"
+            why = dict(declared.refused).get(scenario, fallback)
+            raise HoldfastError(f"{part.name} does not apply to the {scenario} scenario: {why}")

@@ -1,0 +1,93 @@
+"""What a method declares: where it can be used, what it needs, and what it costs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from holdfast.advice import reason
+from holdfast.streams.task import SCENARIOS
+
+# Why penalties are weak in the class scenario. Several methods declare it.
+PENALTY_IN_CLASS = reason("penalty-in-class")
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What a method assumes, needs and costs.
+
+    The compatibility table, refusals, warnings, the advice and the conformance laws come from this.
+    "Growth" is one of "none", "constant", "linear" and "quadratic", and is meant with the number of
+    tasks: none is nothing at all, constant is the same however many tasks there were, and linear is
+    the same amount again for each task.
+
+    Attributes:
+        family: The kind of method, such as "replay". Tables group by it.
+        paper: Authors and year, or "–".
+        summary: What the method does, in less than a line and without its name.
+        scenarios: Where the method can be used: of "task", "domain" and "class".
+        refused: Pairs (scenario, reason) for scenarios that it cannot be used in. The reason ends
+            the error message and says what to use instead.
+        weak: Pairs (scenario, reason) for scenarios in which it runs, but reports warn of it.
+        task_id: Whether it needs the task id at test time.
+        boundaries: Whether it needs to know where one task ends and the next begins.
+        labels: Whether it needs labels.
+        stores_examples: Whether it keeps training examples, in any form.
+        restarts: Whether it trains from the initial weights again for every task.
+        trains: Whether an optimizer takes steps. Methods on frozen features only read.
+        isolates: Whether each task has weights of its own, which no later task changes. Such a
+            method stands alone, because replay and penalties beside it have nothing to protect.
+        edits_weights: Whether `consolidate` changes θ. It then runs before the other parts of a sum
+            look at the weights.
+        raw_gradient: Whether the method reads `step.raw_gradient`, the gradient without penalties.
+        delta: Whether the method reads `step.delta`, the change of θ.
+        memory: The growth of its state. "none" also promises that there is no state.
+        parameters: The growth of what it adds to the network.
+        time: The growth of the time that training one task takes.
+        neutral: Pairs (argument, value) for which the method equals FineTune bit for bit.
+        ignores: Settings of a run that it replaces by its own: "training.lr", or only one value of
+            a setting: "training.outputs=current".
+        unused: Hooks that the class fills, but in which an instance with its arguments does
+            nothing. Set it in `declare`.
+    """
+
+    family: str
+    paper: str
+    summary: str
+    scenarios: tuple[str, ...] = SCENARIOS
+    refused: tuple[tuple[str, str], ...] = ()
+    weak: tuple[tuple[str, str], ...] = ()
+    task_id: bool = False
+    boundaries: bool = True
+    labels: bool = True
+    stores_examples: bool = False
+    restarts: bool = False
+    trains: bool = True
+    isolates: bool = False
+    edits_weights: bool = False
+    raw_gradient: bool = False
+    delta: bool = False
+    memory: str = "constant"
+    parameters: str = "none"
+    time: str = "constant"
+    neutral: tuple[tuple[str, object], ...] = ()
+    ignores: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
+
+
+def only_with_task(rule: str) -> dict[str, Any]:
+    """The fields of the declaration of a method that needs the task id at test time.
+
+    Args:
+        rule: The rule of the advice that gives the reason.
+
+    Returns:
+        Keyword arguments for `Declaration`.
+
+    Example:
+        >>> only_with_task("gates-need-task")["scenarios"]
+        ('task',)
+    """
+    return {
+        "scenarios": ("task",),
+        "refused": (("domain", reason(rule)), ("class", reason(rule))),
+        "task_id": True,
+    }
