@@ -87,7 +87,7 @@ NOUN = rf"(?!(?:{NO_NOUN})\b)[\w-]+"
 GIVING = "(?<!give )(?<!gives )(?<!given )"
 RULES = {
     '"per" for rates, not "a"': re.compile(
-        rf"\b{NUMBER} {NOUN}(?: {NOUN})? an? (?:{UNITS})\b"
+        rf"(?<!how )(?<!as )\b{NUMBER} {NOUN}(?: {NOUN})? an? (?:{UNITS})\b"
         rf"|{GIVING}\ban? [\w-]+ an? (?:{UNITS})\b"
         rf"|(?<!which )(?<!what )\b(?:{COUNTED}) an? (?:{UNITS})\b",
         re.IGNORECASE,

@@ -86,7 +86,7 @@ class ScenarioResults:
 
     @property
     def scenario(self) -> str:
-        """The scenario."""
+        """The scenario that all groups share."""
         return self.groups[0].scenario
 
     def selected_from(self, sweep: Sweep) -> Group | None:

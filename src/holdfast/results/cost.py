@@ -24,7 +24,7 @@ class Seconds(Part):
 
     @property
     def total(self) -> float:
-        """All seconds."""
+        """All seconds of the run, evaluation included."""
         return self.training + self.consolidation + self.evaluation
 
 

@@ -120,6 +120,6 @@ def _tie_to(parent: int) -> None:
             time.sleep(LOOK_EVERY)
         os._exit(1)
 
-    # Elsewhere a process keeps the number of its parent for ever, so the end would not be seen.
+    # Elsewhere a process keeps the number of its dead parent, so the end would not be seen.
     if os.name == "posix":
         threading.Thread(target=watch, daemon=True, name="holdfast-parent").start()
