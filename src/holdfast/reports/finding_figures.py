@@ -7,7 +7,7 @@ import numpy as np
 
 from holdfast.reports import finding_numbers as needs
 from holdfast.reports.finding_numbers import numbers_of
-from holdfast.reports.style import COLOURS, INK, colour, new_figure, style
+from holdfast.reports.style import COLOURS, INK, colour, new_figure, style, whole_numbers
 from holdfast.results.finding import Finding
 
 if TYPE_CHECKING:
@@ -34,16 +34,6 @@ def _label(axes: "Axes", x: str, y: str, legend: bool = False) -> None:
     axes.set_ylabel(y)
     if legend:
         axes.legend(frameon=False, fontsize=7, labelcolor=INK)
-
-
-def _whole_numbers(axes: "Axes") -> None:
-    """Let the horizontal axis, which counts tasks, have no half ones."""
-    from matplotlib.ticker import MaxNLocator
-
-    locator = axes.xaxis.get_major_locator()
-    # Logarithmic axes have another locator, which has no such setting.
-    if isinstance(locator, MaxNLocator):
-        locator.set_params(integer=True)
 
 
 def _bars(axes: "Axes", names: Sequence[str], lengths: Sequence[float]) -> None:
@@ -97,7 +87,7 @@ def draw_spectrum(finding: Finding) -> "Figure":
     figure, (left, right) = _panels(2)
     eigenvalues = np.maximum(np.array(numbers.eigenvalues), SMALLEST_EIGENVALUE)
     left.semilogy(range(1, len(eigenvalues) + 1), eigenvalues, "o-", color=COLOURS[0], markersize=3)
-    _whole_numbers(left)
+    whole_numbers(left.xaxis)
     sizes = f"N = {numbers.examples}, P = {numbers.parameters}"
     _label(left, f"number ({sizes})", "eigenvalue of the Fisher")
     _bars(right, list(numbers.layers), _in_percent(list(numbers.layers.values())))
@@ -138,7 +128,7 @@ def draw_saturation(finding: Finding) -> "Figure":
         )
     # All of the scale, since the question is how much is left.
     left.set_ylim(0, 100)
-    _whole_numbers(left)
+    whole_numbers(left.xaxis)
     _label(left, "tasks learnt", "parameters held, %", legend=True)
     scores = _in_percent(numbers.learnt)
     right.plot(numbers.strength, scores, "o", color=COLOURS[1], markersize=4)
@@ -200,7 +190,7 @@ def draw_plasticity(finding: Finding) -> "Figure":
         axes.plot(range(len(values)), values, "o-", color=colour(number), markersize=3)
         # From zero, so that a small change does not look like a collapse.
         axes.set_ylim(bottom=0)
-        _whole_numbers(axes)
+        whole_numbers(axes.xaxis)
         _label(axes, "tasks learnt", label)
     return figure
 
@@ -220,7 +210,7 @@ def draw_entropy(finding: Finding) -> "Figure":
             markersize=3,
             label=numbers.tasks[number],
         )
-    _whole_numbers(axes)
+    whole_numbers(axes.xaxis)
     _label(axes, "tasks learnt", "entropy of the outputs, nats", legend=True)
     return figure
 

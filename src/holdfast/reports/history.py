@@ -14,6 +14,7 @@ LOSS = 0.1  # the change since a task was learnt at which a cell has its full co
 SEGMENTS = 12  # of each task that the page shows: those that lost most
 WORD = 14  # characters of a word that is not broken in a heading
 LOSSES = 50  # that are listed
+REASONS = 5  # of a verdict that are listed; its own page has all
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,12 @@ def history_html(history: "History", verdicts: "Sequence[Judgement]") -> str:
     Returns:
         HTML in one piece.
     """
-    return page("history.html.j2", releases=releases_view(history), verdicts=verdicts)
+    return page(
+        "history.html.j2",
+        releases=releases_view(history),
+        verdicts=verdicts,
+        most_reasons=REASONS,
+    )
 
 
 def releases_view(history: "History") -> ReleasesView:

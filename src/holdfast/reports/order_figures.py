@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from holdfast.planning import Outcome, Verification
-from holdfast.reports.style import COLOURS, GREY, colour
+from holdfast.reports.style import COLOURS, GREY, colour, whole_numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -72,6 +72,7 @@ def distribution(verification: Verification, axes: "Axes") -> "Axes":
             linewidth=1.6,
             label=name,
         )
+    whole_numbers(axes.yaxis)
     axes.set_xlabel(SCORE)
     axes.set_ylabel("random orders")
     return axes

@@ -7,6 +7,7 @@ from holdfast.errors import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # A colour that nothing else has, so that it can be found again in the SVG.
@@ -65,6 +66,16 @@ def style(axes: "Axes") -> None:
         label.set_color(INK)
         label.set_fontsize(8)
     axes.grid(True, color=INK, alpha=0.08, linewidth=0.6)
+
+
+def whole_numbers(axis: "Axis") -> None:
+    """Let an axis that counts something, such as tasks, have no half ones."""
+    from matplotlib.ticker import MaxNLocator
+
+    locator = axis.get_major_locator()
+    # Logarithmic axes have another locator, which has no such setting.
+    if isinstance(locator, MaxNLocator):
+        locator.set_params(integer=True)
 
 
 def legend_below(figure: "Figure", axes: "Axes", columns: int, size: float = 7.5) -> None:
