@@ -1,17 +1,26 @@
 """RWalk: Riemannian walk (Chaudhry et al. 2018, eq. 6–9).
 
-Loss + λ Σ_i (F̂_i + ŝ_i)(θ_i − θ*_i)² (no ½). F is a running Fisher, F ← α F_now + (1 − α) F every `window` steps. At the end of each window
-s_i grows by max(0, Σ −g_i Δθ_i) / (½ F_i (Δθ_i over the window)² + ε): how much loss a weight saved for the distance it went. At a boundary
-both are divided by their largest entry, the sum is the importance, and s is halved for the next task.
+    every `window` steps: F ← α F_now + (1 − α) F
+                          s_i += max(0, Σ −g_i Δθ_i) / (½ F_i (Δθ_i over the window)² + ε)
+    each boundary:        F̂ = F / max F,   ŝ = s / max s,   θ* = θ,   s ← ½ s
+    loss:                 L(θ) + λ Σ_i (F̂_i + ŝ_i)(θ_i − θ*_i)²   (no ½)
 
-- The paper says that scores of old and new tasks are averaged, which can be read in more than one way.
-  Here s ← ½ s at each boundary, and the next task's scores are added to that: after three tasks the
-  scores of the first, second and third count as 1 : 2 : 4. Averaging ½ (old + new) at each boundary
-  instead, as Avalanche does, gives 1 : 1 : 2. The authors' repository adds the average to the old
-  scores, s ← s + ½ (s + new), which gives 9 : 3 : 2.
+Here F is a running Fisher diagonal and α the weight of the newest one. g is the gradient of the
+task's own loss, Δθ the change of the weights in a step, and s_i how much loss weight i saved for
+the distance it went, as the Fisher information measures distance. ε damps the division by a short
+way, and λ is the strength of the penalty.
 
-- F_now is per example, with the true labels of the current batch (the paper's code squares the mean gradient of a batch, another quantity).
-- g is the gradient of the task's own loss. Passes: one, and one per-example pass in every window.
+There are two choices of ours:
+
+- The paper says that scores of old and new tasks are averaged, which can be read in more than one
+  way. Here s ← ½ s at each boundary, and the next task's scores are added to that: after three
+  tasks the scores of the first, second and third count as 1 : 2 : 4. Averaging ½ (old + new) at
+  each boundary instead, as Avalanche does, gives 1 : 1 : 2. The authors' repository adds the
+  average to the old scores, s ← s + ½ (s + new), which gives 9 : 3 : 2.
+- F_now is made of per-example gradients, with the true labels of the current batch. The authors'
+  code squares the mean gradient of a batch, which is another quantity.
+
+A step costs one pass, and every `window`-th step a per-example pass more.
 """
 
 import torch
@@ -28,9 +37,9 @@ class RWalk(Anchored):
     """Holds each weight by the Fisher information and by its share in lowering the loss."""
 
     declaration = Declaration(
-        "regularisation",
-        "Chaudhry et al. 2018",
-        "quadratic penalty weighted by a running Fisher and a path score",
+        family="regularisation",
+        paper="Chaudhry et al. 2018",
+        summary="quadratic penalty weighted by a running Fisher and a path score",
         delta=True,
         raw_gradient=True,
         weak=(("class", PENALTY_IN_CLASS),),
@@ -40,7 +49,22 @@ class RWalk(Anchored):
     def __init__(
         self, strength: float, alpha: float = 0.9, window: int = 10, epsilon: float = 1e-3
     ) -> None:
-        """`strength` λ ≥ 0; `alpha` α in (0, 1], the weight of the newest Fisher; `window` Δt in steps; `epsilon` ε > 0."""
+        """Set up the penalty.
+
+        Args:
+            strength: λ ≥ 0, the weight of the penalty. 0: plain training.
+            alpha: α in (0, 1], the weight of the newest Fisher in the running one.
+            window: The steps between two updates of F and s, at least 1 (Δt in the paper).
+            epsilon: ε > 0, the damping. The larger it is, the less a weight that hardly moved
+                counts.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> RWalk(strength=1.0)
+            RWalk(1.0)
+        """
         super().__init__(strength)
         if not 0 < alpha <= 1:
             raise HoldfastError(f"alpha is the weight of the newest Fisher, in (0, 1], got {alpha}")
@@ -48,9 +72,9 @@ class RWalk(Anchored):
         self.window = int(at_least("window", window, 1))
         self.epsilon = at_least("epsilon", epsilon, 1e-12)
         self.host["windows"] = 0
-        self.fisher = self.vector_state()
-        self.score = self.vector_state()
-        self.saved = self.vector_state()  # what the steps of this window saved, per weight
+        self.fisher = self.vector_state()  # F
+        self.score = self.vector_state()  # s
+        self.saved = self.vector_state()  # Σ −g_i Δθ_i over the steps of this window
         self.start = self.vector_state()  # θ at the start of this window
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
@@ -66,12 +90,19 @@ class RWalk(Anchored):
     def after(self, learner: LearnerView, step: Step) -> None:
         saved = self.need(self.saved)
         saved.addcmul_(self.need(step.raw_gradient), self.need(step.delta), value=-1)
-        if (step.number + 1) % self.window:
-            return
+        if (step.number + 1) % self.window == 0:
+            self._end_window(learner, step)
+
+    def _end_window(self, learner: LearnerView, step: Step) -> None:
+        """Update F and s, and start the next window here."""
         theta = learner.space.theta.detach()
+        saved = self.need(self.saved)
         start = self.need(self.start)
         fisher = self.need(self.fisher)
-        newest = self.alpha if self.host["windows"] else 1.0
+        # The first Fisher has no older one to be averaged with.
+        newest = 1.0
+        if self.host["windows"]:
+            newest = self.alpha
         fisher.lerp_(learner.fisher_on(step.batch), newest)
         self.host["windows"] += 1
         length = (theta - start).square_().mul_(fisher).mul_(0.5)
@@ -82,9 +113,11 @@ class RWalk(Anchored):
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         fisher = self.need(self.fisher)
         score = self.need(self.score)
-        by_fisher = fisher / fisher.max().clamp_min(1e-30)
-        self.importance = by_fisher + score / score.max().clamp_min(1e-30)
+        # The floors are for a task with fewer steps than a window, which leaves zeros.
+        scaled_fisher = fisher / fisher.max().clamp_min(1e-30)
+        self.importance = scaled_fisher + score / score.max().clamp_min(1e-30)
         self.anchor = learner.space.theta.detach().clone()
         score.mul_(0.5)
-        self.saved = None  # of the task that ended
+        # The window of a task that ended is not needed any more.
+        self.saved = None
         self.start = None

@@ -1,10 +1,21 @@
-"""SI: synaptic intelligence (Zenke, Poole & Ganguli 2017).
+"""SI: synaptic intelligence (Zenke, Poole & Ganguli 2017, eq. 3–5).
 
-ω_i += −g_i Δθ_i at each step; at a boundary Ω_i += ω_i / ((θ_i − θ_i^start)² + ξ); loss + c Σ_i Ω_i (θ_i − θ*_i)² (no ½).
+    each step:     ω_i += −g_i Δθ_i
+    each boundary: Ω_i += ω_i / ((θ_i − θ_i^start)² + ξ),   θ*_i = θ_i
+    loss:          L(θ) + c Σ_i Ω_i (θ_i − θ*_i)²           (no ½)
 
-- `gradient="task"`: g of the task's own loss (the paper); `"total"`: with the penalties (van de Ven's code).
-- `clamp="none"`: Ω may become negative (the paper, van de Ven's code); `"sum"`: Ω ← max(Ω + …, 0) (Zenke's code).
-Passes: one; path and penalty are four operations on vectors as long as θ.
+Here g is the gradient and Δθ the change of the weights in a step, so that ω_i is how much weight i
+lowered the loss of the current task. θ^start are the weights at the start of the task, ξ damps the
+division by a short way, Ω is the importance that the penalty uses, and c is its strength.
+
+The paper and two well-known implementations differ in two places, so both are arguments:
+
+- `gradient="task"` measures the path with the gradient of the task's own loss (the paper), and
+  `gradient="total"` with the penalties included (van de Ven's code).
+- `clamp="none"` lets Ω become negative (the paper, van de Ven's code), and `clamp="sum"` sets
+  Ω ← max(Ω + …, 0) (Zenke's code).
+
+A step costs one pass. Path and penalty are four operations on vectors as long as θ.
 """
 
 from dataclasses import replace
@@ -20,12 +31,15 @@ from holdfast.streams.task import Task
 
 
 class SI(Anchored):
-    """Holds each weight as firmly as its path lowered the loss."""
+    """Holds each weight as firmly as its path lowered the loss.
+
+    The importance is a by-product of training, so a boundary costs no extra pass over the data.
+    """
 
     declaration = Declaration(
-        "regularisation",
-        "Zenke et al. 2017",
-        "quadratic penalty weighted by each weight's share in lowering the loss",
+        family="regularisation",
+        paper="Zenke et al. 2017",
+        summary="quadratic penalty weighted by each weight's share in lowering the loss",
         delta=True,
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
@@ -34,17 +48,33 @@ class SI(Anchored):
     def __init__(
         self, strength: float, xi: float = 0.1, gradient: str = "task", clamp: str = "none"
     ) -> None:
-        """`strength` c ≥ 0; `xi` ξ > 0, the damping; `gradient` task or total; `clamp` none or sum."""
+        """Set up the penalty.
+
+        Args:
+            strength: c ≥ 0, the weight of the penalty. 0: plain training.
+            xi: ξ > 0, the damping. The larger it is, the less a weight that hardly moved counts.
+            gradient: `task` measures the path with the gradient of the task's loss, `total` with
+                the penalties included.
+            clamp: `none` lets an importance become negative, `sum` does not.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> SI(strength=1.0)
+            SI(1.0)
+        """
         super().__init__(strength)
         self.xi = at_least("xi", xi, 1e-12)
-        self.which = one_of("gradient", gradient, ("task", "total"))
+        # Not called `gradient`, because that is the hook that projects gradients.
+        self.gradient_of = one_of("gradient", gradient, ("task", "total"))
         self.clamp = one_of("clamp", clamp, ("none", "sum"))
-        self.omega = self.vector_state()
-        self.start = self.vector_state()
+        self.omega = self.vector_state()  # ω, the path of the current task
+        self.start = self.vector_state()  # θ^start
 
     def declare(self) -> Declaration:
-        """The gradient without penalties is kept only if the path is measured with it."""
-        return replace(super().declare(), raw_gradient=self.which == "task")
+        """Declare that the task's own gradient is needed, but only if it measures the path."""
+        return replace(super().declare(), raw_gradient=self.gradient_of == "task")
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
         self.start = learner.space.theta.detach().clone()
@@ -52,15 +82,19 @@ class SI(Anchored):
         return task
 
     def after(self, learner: LearnerView, step: Step) -> None:
-        g = step.raw_gradient if self.which == "task" else learner.space.grad
-        self.need(self.omega).addcmul_(self.need(g), self.need(step.delta), value=-1)
+        path_gradient = step.raw_gradient
+        if self.gradient_of == "total":
+            path_gradient = learner.space.grad
+        # Eq. 3, with the change that the optimizer made, whatever its momentum or decay.
+        self.need(self.omega).addcmul_(self.need(path_gradient), self.need(step.delta), value=-1)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         theta = learner.space.theta.detach()
         moved = theta - self.need(self.start)
-        gained = self.need(self.omega) / (moved.square() + self.xi)
+        gained = self.need(self.omega) / (moved.square() + self.xi)  # eq. 5
         importance = self.hold(learner, gained)
         if self.clamp == "sum":
             importance.clamp_min_(0)
-        self.omega = None  # of the task that ended
+        # The path of a task that ended is not needed any more, and a checkpoint need not have it.
+        self.omega = None
         self.start = None
