@@ -1,9 +1,19 @@
 """KFACEWC: EWC with a Kronecker-factored Fisher (Ritter, Botev & Barber 2018, eq. 8–9).
 
-Loss + λ/2 Σ_layers tr(Δᵀ G Δ A), Δ = W − W* with the bias as a column: unlike the diagonal it keeps how weights of a layer interact.
-One anchor, at the last boundary. Tasks are merged by factors: A is the mean of the tasks' A, G the sum of their G, so that for one task the
-penalty is the paper's and its size grows with the number of tasks (the paper leaves the merging open; a sum of Kronecker products is none).
-When a head grows, the new rows have no penalty. Passes: one, and two matrix products a layer.
+    loss: L(θ) + λ/2 Σ_layers tr(Δᵀ G Δ A),   Δ = W − W*
+
+Here W is the matrix of a layer with the bias as its last column, and W* is that matrix at the last
+boundary. A = E[a aᵀ] is the second moment of the layer's inputs a, and G that of the gradients at
+its outputs, so that A ⊗ G approximates the layer's block of the Fisher information. Unlike the
+diagonal of EWC, it keeps how the weights of a layer interact. λ is the strength of the penalty.
+
+The paper leaves open how tasks are merged, because a sum of Kronecker products is no Kronecker
+product. Here tasks are merged by factors: A is the mean of the tasks' A, and G the sum of their G.
+For one task the penalty is then the paper's, and its size grows with the number of tasks. When a
+head grows, the new rows have no penalty.
+
+A step costs one pass, and two matrix products per layer. A boundary costs a pass over `samples`
+examples, with a backward pass for every output if `labels` is `exact`.
 """
 
 import torch
@@ -20,48 +30,69 @@ from holdfast.streams.task import Stream, Task
 
 
 class KFACEWC(Method):
-    """A spring between all weights of a layer, by a Kronecker-factored Fisher."""
+    """Holds the weights of each layer together, by a Kronecker-factored Fisher.
+
+    All trainable layers must be linear layers or convolutions without groups.
+    """
 
     declaration = Declaration(
-        "regularisation",
-        "Ritter et al. 2018",
-        "quadratic penalty with a Kronecker-factored Fisher of each layer",
+        family="regularisation",
+        paper="Ritter et al. 2018",
+        summary="quadratic penalty with a Kronecker-factored Fisher of each layer",
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
     )
 
     def __init__(self, strength: float, samples: int = 1000, labels: str = "auto") -> None:
-        """`strength` λ ≥ 0; `samples` examples for the factors (0: all); `labels` of the Fisher (auto: see EWC)."""
+        """Set up the penalty.
+
+        Args:
+            strength: λ ≥ 0, the weight of the penalty. 0: plain training.
+            samples: Training examples of each task from which A and G are estimated. 0: all.
+            labels: The labels in G, as in `OnlineEWC`. `auto`: `exact` if few outputs compete, else
+                `sampled`.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> KFACEWC(strength=10)
+            KFACEWC(10)
+        """
         super().__init__()
         self.strength = at_least("strength", strength, 0)
         self.samples = int(at_least("samples", samples, 0))
         self.labels = one_of("Fisher labels", labels, LABELS)
+        # The layers that have factors, in the order of the tensor lists.
         self.host |= {"layers": [], "tasks": 0}
-        self.anchor = self.vector_state()
-        self.inputs = self.tensor_list("inputs")
-        self.outputs = self.tensor_list("outputs")
+        self.anchor = self.vector_state()  # W* of all layers
+        self.inputs = self.tensor_list("inputs")  # A of each layer
+        self.outputs = self.tensor_list("outputs")  # G of each layer
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
-        matrices(learner.model, self.name)
+        matrices(learner.model, self.name)  # refuses layers that have no factors
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
         if self.anchor is None:
             return
         space = learner.space
-        moved = LayerViews(space, torch.sub(space.theta, self.anchor, out=space.scratch))
-        into = LayerViews(space, g)
-        for k, name in enumerate(self.host["layers"]):
-            if moved.trains(name):
-                a = self.inputs[k]
-                b = self.outputs[k]
-                into.put(name, b @ moved.get(name)[: len(b)] @ a, add=self.strength)
+        delta = LayerViews(space, torch.sub(space.theta, self.anchor, out=space.scratch))
+        gradient = LayerViews(space, g)
+        for number, layer in enumerate(self.host["layers"]):
+            # The head of an ended task may be frozen, and is then no part of θ.
+            if delta.trains(layer):
+                inner = self.inputs[number]
+                outer = self.outputs[number]
+                # G may have fewer rows than a head that has grown since: the new rows are free.
+                pull = outer @ delta.get(layer)[: len(outer)] @ inner
+                gradient.put(layer, pull, add=self.strength)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
+        # Without a penalty nobody reads the factors, and their pass would be wasted.
         if not self.strength:
             return
         x, y, logits = learner.examples_of(task, self.samples, self.generator())
-        matrices(learner.model, self.name)
-        found = kronecker_factors(
+        factors = kronecker_factors(
             learner.model,
             logits,
             x,
@@ -70,25 +101,31 @@ class KFACEWC(Method):
             generator=self.generator(),
             who=self.name,
         )
-        t, layers = self.host["tasks"], self.host["layers"]
-        for name, (a, b) in found.items():
-            if name in layers:
-                k = layers.index(name)
-                before = self.outputs[k]
-                grown = (0, len(b) - len(before)) * 2
-                a = (self.inputs[k] * t + a) / (t + 1)
-                b = F.pad(before, grown) + b
-            else:
-                layers.append(name)
-                k = len(layers) - 1
-            self.inputs[k] = a
-            self.outputs[k] = b
-        self.host["tasks"] = t + 1
+        for layer, (inner, outer) in factors.items():
+            self._merge(layer, inner, outer)
+        self.host["tasks"] += 1
         self.anchor = learner.space.theta.detach().clone()
-        largest = max(float(_largest(a) * _largest(b)) for a, b in found.values())
+        largest = max(float(_largest(a) * _largest(g)) for a, g in factors.values())
         learner.warn_if_unstable(self.strength, largest)
+
+    def _merge(self, layer: str, inner: Tensor, outer: Tensor) -> None:
+        """Merge the factors A and G of the task that ended into those of the tasks before."""
+        layers, tasks = self.host["layers"], self.host["tasks"]
+        if layer not in layers:
+            layers.append(layer)
+            number = len(layers) - 1
+        else:
+            number = layers.index(layer)
+            before = self.outputs[number]
+            new_rows = len(outer) - len(before)
+            inner = (self.inputs[number] * tasks + inner) / (tasks + 1)
+            outer = F.pad(before, (0, new_rows, 0, new_rows)) + outer
+        self.inputs[number] = inner
+        self.outputs[number] = outer
 
 
 def _largest(factor: Tensor) -> Tensor:
-    """The largest eigenvalue; in float32 at least, as there is no decomposition of half precision."""
-    return torch.linalg.eigvalsh(factor.to(torch.promote_types(factor.dtype, torch.float32)))[-1]
+    """Return the largest eigenvalue of a factor."""
+    # In float32 at least, because torch has no decomposition of half precision.
+    precision = torch.promote_types(factor.dtype, torch.float32)
+    return torch.linalg.eigvalsh(factor.to(precision))[-1]

@@ -1,9 +1,18 @@
 """LowRankEWC: EWC with the leading eigenvectors of the Fisher, and the diagonal of the rest.
 
-Loss + λ/2 [Δᵀ V Λ Vᵀ Δ + Σ_i D_i Δ_i²], Δ = θ − θ* from the last boundary. (V, Λ) are the top `rank` eigenpairs of the Fisher of all
-tasks so far, D what its diagonal has beyond diag(V Λ Vᵀ). Tasks are merged by truncating [V Λ^½, J/√N] again, J the N per-example
-gradients of log p(y|x) at sampled labels, so memory is rank · P, not rank · P a task. With rank 0 it would be OnlineEWC (γ = 1); the
-low-rank form is that of online Laplace approximations (Ritter et al. 2018, section 2.2). Passes: one, and two products with V.
+    loss: L(θ) + λ/2 [Δᵀ V Λ Vᵀ Δ + Σ_i D_i Δ_i²],   Δ = θ − θ*
+
+Here (V, Λ) are the top `rank` eigenpairs of the Fisher information of all tasks so far, D is what
+its diagonal has beyond diag(V Λ Vᵀ), θ* are the weights at the last boundary, and λ is the strength
+of the penalty. The low-rank form is that of online Laplace approximations (Ritter et al. 2018,
+section 2.2). With rank 0 it would be OnlineEWC with γ = 1.
+
+Tasks are merged by truncating [V Λ^½, J/√N] again, where J are the N per-example gradients of
+log p(y|x) at the chosen labels. The memory is therefore `rank` vectors as long as θ, and not that
+many per task.
+
+A step costs one pass, and two products with V. A boundary costs one gradient per example, and the
+eigenvectors of a matrix with `rank` + N rows.
 """
 
 import torch
@@ -14,16 +23,26 @@ from holdfast.engine.jacobian import per_example_gradients
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import one_of
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
-from holdfast.methods.view import LearnerView
+from holdfast.methods.view import LearnerView, Logits
 from holdfast.streams.task import Task
 
 
 def leading(rows: Tensor, rank: int) -> Tensor:
-    """V Λ^½ of the top `rank` eigenpairs of rowsᵀ rows, as (rank, P) rows, through the small Gram matrix.
+    """Compute V Λ^½ of the top eigenpairs of rowsᵀ rows, through the small Gram matrix.
 
-    >>> leading(torch.tensor([[3.0, 0.0], [0.0, 1.0]]), 1).abs().tolist()
-    [[3.0, 0.0]]
+    Args:
+        rows: Vectors as rows, (N, P).
+        rank: The number of eigenpairs, at least 1.
+
+    Returns:
+        Eigenvectors times the roots of their eigenvalues, the largest first, (K, P). K is `rank`,
+        or less if there are fewer eigenvalues above 0.
+
+    Example:
+        >>> leading(torch.tensor([[3.0, 0.0], [0.0, 1.0]]), 1).abs().tolist()
+        [[3.0, 0.0]]
     """
+    # If u is an eigenvector of rows rowsᵀ, then rowsᵀ u is V Λ^½: no (P, P) matrix is needed.
     values, vectors = torch.linalg.eigh((rows @ rows.T).double())
     keep = values[-rank:].flip(0) > 1e-12 * values[-1].clamp_min(1e-300)
     return vectors[:, -rank:].flip(1)[:, keep].to(rows.dtype).T @ rows
@@ -33,9 +52,10 @@ class LowRankEWC(Method):
     """Springs along the leading directions of the Fisher, and along single weights for the rest."""
 
     declaration = Declaration(
-        "regularisation",
-        "Kirkpatrick et al. 2017; Ritter et al. 2018",
-        "quadratic penalty with the leading eigenvectors of the Fisher and the diagonal of the rest",
+        family="regularisation",
+        paper="Kirkpatrick et al. 2017; Ritter et al. 2018",
+        summary="quadratic penalty with the leading eigenvectors of the Fisher and the diagonal of "
+        "the rest",
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
     )
@@ -43,46 +63,65 @@ class LowRankEWC(Method):
     def __init__(
         self, strength: float, rank: int = 10, samples: int = 200, labels: str = "sampled"
     ) -> None:
-        """`strength` λ ≥ 0; `rank` eigenvectors kept; `samples` examples for the Fisher; `labels` sampled, predicted or empirical."""
+        """Set up the penalty.
+
+        Args:
+            strength: λ ≥ 0, the weight of the penalty. 0: plain training.
+            rank: The number of eigenvectors that are kept, at least 1.
+            samples: N ≥ 1, training examples of each task from which the Fisher is estimated.
+            labels: The labels in the Fisher: `sampled` draws one from the prediction, `predicted`
+                takes the most probable one, `empirical` the true one.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> LowRankEWC(strength=10, rank=5)
+            LowRankEWC(10, rank=5)
+        """
         super().__init__()
         self.strength = at_least("strength", strength, 0)
         self.rank = int(at_least("rank", rank, 1))
         self.samples = int(at_least("samples", samples, 1))
         self.labels = one_of("Fisher labels", labels, ("sampled", "predicted", "empirical"))
-        self.roots = self.vector_state()  # (rank, P): eigenvectors times the roots of eigenvalues
-        self.rest = self.vector_state()  # the diagonal that they leave out
-        self.anchor = self.vector_state()
+        self.roots = self.vector_state()  # (rank, P): V Λ^½, filled up with zeros
+        self.rest = self.vector_state()  # D
+        self.anchor = self.vector_state()  # θ*
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
         if self.roots is None or self.rest is None or self.anchor is None:
             return
+        # The gradient of the penalty in closed form: λ (V Λ Vᵀ Δ + D ∘ Δ).
         moved = torch.sub(learner.space.theta, self.anchor, out=learner.space.scratch)
         g.addmv_(self.roots.T, self.roots @ moved, alpha=self.strength)
         g.addcmul_(self.rest, moved, value=self.strength)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
+        # Without a penalty nobody reads the Fisher, and its pass would be wasted.
         if not self.strength:
             return
         x, y, logits = learner.examples_of(task, self.samples, self.generator())
-        with torch.no_grad(), evaluating(learner.model):
-            chosen = label_weights(
-                logits(learner.model, x), self.labels, y, self.generator()
-            ).argmax(1)
-        of_row = iter(chosen)
-        rows = (
-            per_example_gradients(
-                learner.space, lambda m, one: logits(m, one).log_softmax(1)[:, next(of_row)], x
-            )
-            / len(x) ** 0.5
-        )
+        rows = self._gradients(learner, x, y, logits) / len(x) ** 0.5  # J/√N
         diagonal = rows.square().sum(0)
         if self.roots is not None:
             diagonal += self.roots.square().sum(0) + self.need(self.rest)
             rows = torch.cat([self.roots, rows])
         roots = leading(rows, self.rank)
-        roots = torch.cat([roots, roots.new_zeros(self.rank - len(roots), roots.shape[1])])
-        rest = (diagonal - roots.square().sum(0)).clamp_min_(0)
-        self.roots = roots
-        self.rest = rest
+        missing = self.rank - len(roots)
+        self.roots = torch.cat([roots, roots.new_zeros(missing, roots.shape[1])])
+        # What the truncation leaves out stays in the diagonal, so the trace is that of the Fisher.
+        self.rest = (diagonal - self.roots.square().sum(0)).clamp_min_(0)
         self.anchor = learner.space.theta.detach().clone()
-        learner.warn_if_unstable(self.strength, float(roots[0].square().sum() + rest.max()))
+        stiffest = float(self.roots[0].square().sum() + self.rest.max())
+        learner.warn_if_unstable(self.strength, stiffest)
+
+    def _gradients(self, learner: LearnerView, x: Tensor, y: Tensor, logits: Logits) -> Tensor:
+        """Compute J, the gradient of log p at the chosen label of each example, (N, P)."""
+        with torch.no_grad(), evaluating(learner.model):
+            weights = label_weights(logits(learner.model, x), self.labels, y, self.generator())
+        label_of_row = iter(weights.argmax(1))
+        return per_example_gradients(
+            learner.space,
+            lambda model, one: logits(model, one).log_softmax(1)[:, next(label_of_row)],
+            x,
+        )
