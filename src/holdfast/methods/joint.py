@@ -1,8 +1,13 @@
-"""Joint: all data of tasks 1..t, trained anew for every t; the upper reference.
+"""Joint: all data of tasks 1..t, trained anew for every t.
 
-θ starts each time from the initial weights (rows that a growing head gained later: from their own first values), the
-optimizer is renewed, and the number of epochs or steps counts for the union.
-Passes: one.
+    θ_t = the result of training from θ_0 on D_1 ∪ … ∪ D_t
+
+Here D_s is the training part of task s and θ_0 are the initial weights. Joint forgets nothing
+because it keeps everything, so it is the upper reference for the other methods. Rows that a growing
+head gained later start from their own first values, the optimizer is renewed, and the number of
+epochs or steps counts for the union.
+
+A step costs one pass. A task costs as many steps as all data so far need.
 """
 
 from dataclasses import replace
@@ -15,25 +20,28 @@ from holdfast.streams.task import JoinedPart, Task
 
 
 class KeepsAllData(Method):
-    """Base of methods that train on all tasks so far (abstract)."""
+    """Base of methods that train on the data of all tasks so far (abstract)."""
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
-        row = sum(v.nbytes for v in task.train.fetch(torch.tensor([0]))[:2])
-        self.host["data_bytes"] = row * sum(len(t.train) for t in learner.tasks)
-        return replace(task, train=JoinedPart([t.train for t in learner.tasks]))
+        # All rows are of one size, so the first tells how many bytes the others take.
+        inputs, labels, _ = task.train.fetch(torch.tensor([0]))
+        row_bytes = inputs.nbytes + labels.nbytes
+        parts = [past.train for past in learner.tasks]  # the current task is the last of them
+        self.host["data_bytes"] = row_bytes * sum(len(part) for part in parts)
+        return replace(task, train=JoinedPart(parts))
 
     def state_bytes(self) -> int:
-        """Bytes of all the data that it has to keep."""
+        """Bytes of all the data that the method has to keep."""
         return int(self.host.get("data_bytes", 0))
 
 
 class Joint(KeepsAllData):
-    """Retrains from scratch on everything so far."""
+    """Retrains from the initial weights on all data so far; the upper reference."""
 
     declaration = Declaration(
-        "baseline",
-        "–",
-        "trained anew on all data so far; the upper reference",
+        family="baseline",
+        paper="–",
+        summary="trained anew on all data so far; the upper reference",
         stores_examples=True,
         restarts=True,
         memory="linear",
@@ -41,4 +49,10 @@ class Joint(KeepsAllData):
     )
 
     def __init__(self) -> None:
+        """Set up the reference, which has no arguments.
+
+        Example:
+            >>> Joint()
+            Joint()
+        """
         super().__init__()
