@@ -174,7 +174,7 @@ def load(state: TrainingState, path: Path, tasks: list[Task]) -> Any:
         state.tasks = tasks[: len(names)]
         state.bind(thorough=True)
         if names:
-            state.optimizers.make(state.space.parameters, renew=True, moves=state.takes_steps)
+            state.optimizers.make(state.space.parameters, renew=True, takes_steps=state.takes_steps)
         else:
             state.optimizers.forget()  # it is made when the first task begins
         state.restore(saved)

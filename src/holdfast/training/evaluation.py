@@ -6,7 +6,7 @@ from torch import Tensor
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Part, Task
-from holdfast.training.scoring import accuracy, scores_of
+from holdfast.training.scoring import Accuracy, scores_of
 from holdfast.training.view import View
 
 
@@ -81,7 +81,7 @@ def rehearse(view: View, task: Task) -> None:
     Raises:
         HoldfastError: As `training.scoring.scores_of`.
     """
-    if view.setup.scorer is accuracy:
+    if isinstance(view.setup.scorer, Accuracy):
         return
     # Another number than that of the outputs, so that a score per output is not taken for one per row.
     rows = 5 if view.head.width != 5 else 6

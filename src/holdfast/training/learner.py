@@ -1,6 +1,7 @@
 """The learner: a model, a method and an optimizer, trained on one task after another.
 
-`step` is the only place where training happens; `stepping` and `update` show it from top to bottom.
+`step` is the only place where training happens. Read `stepping` and then `update` to follow a step
+from top to bottom, and `opening` to see what happens between two tasks.
 """
 
 from collections.abc import Sequence
@@ -15,22 +16,19 @@ from holdfast.errors import HoldfastError
 from holdfast.methods.finetune import FineTune
 from holdfast.methods.method import Method
 from holdfast.methods.view import MakeOptimizer
-from holdfast.models.classifier import check_model
-from holdfast.models.heads import check_head
-from holdfast.models.ties import check_ties
 from holdfast.settings import Settings
 from holdfast.streams.task import Augment, Stream, Task
 from holdfast.training import checkpoint
 from holdfast.training.batches import order_of_phase, read
+from holdfast.training.compatibility import check_parts
 from holdfast.training.evaluation import predict, scores
 from holdfast.training.fit import Run, fit
-from holdfast.training.idle import refuse_idle
-from holdfast.training.opening import Hooks, open_task, resume_task
+from holdfast.training.opening import Hooks, close_task, open_task, resume_task
 from holdfast.training.optimizers import optimizer as named_optimizer
 from holdfast.training.records import Records
 from holdfast.training.scoring import Scorer, accuracy
 from holdfast.training.setup import Log, Setup
-from holdfast.training.state import Between, InTask, Resuming, TrainingState
+from holdfast.training.state import InTask, Resuming, TrainingState
 from holdfast.training.stepping import OwnBatch, Stepper
 from holdfast.training.view import View
 from holdfast.validation import validated
@@ -41,12 +39,32 @@ SGD = named_optimizer("sgd", lr=0.01, momentum=0.9)
 class Learner:
     """Trains a model with a method on one task after another.
 
+    Args:
+        model: A classifier, such as `models.mlp` or `models.classifier_from` make. It is trained
+            in place.
+        method: The method. None trains without any protection against forgetting (`FineTune`).
+        optimizer: A function from parameters to an optimizer, such as `optimizer("sgd", lr=0.1)`,
+            or an optimizer, or None if you step one yourself.
+        scenario: "task", "domain" or "class".
+        augment: (raw examples, generator) → examples. None uses that of the stream of `fit`.
+        seed: Decides the order of the examples, the method's choices, and everything that draws
+            random numbers.
+        device: Where to train. The model is moved there.
+        scorer: (logits, labels) → one score per example, higher is better (`training.scoring`).
+        log: Receives a dict every `log_every` steps, at the end of a task, and after evaluations.
+        log_every: Steps between two such dicts, at least 1.
+        **settings: How to train: `epochs`, `batch_size` and so on (`holdfast.Settings`).
+
+    Raises:
+        HoldfastError: The parts do not fit together, or an argument would have no effect.
+
     Attributes:
-        model: The network, as the method wrapped it; at any time a plain module.
+        model: The network, as the method wrapped it. At any time it is a plain module.
         method: The method.
-        setup: What the learner was told: scenario, seed, device, settings.
+        setup: The arguments: scenario, seed, device, settings.
         state: What training changes, and a checkpoint holds: weights, optimizers, progress.
         view: The learner as its method sees it (`methods.view.LearnerView`).
+        records: What is sent to `log`.
 
     Example:
         >>> from holdfast.methods import ER
@@ -72,28 +90,9 @@ class Learner:
         scorer: Scorer = accuracy,
         log: Log | None = None,
         log_every: int = 100,
-        **settings: Any,
+        **settings: object,
     ) -> None:
-        """Put the parts together. Nothing is trained yet.
-
-        Args:
-            model: A classifier, such as `models.mlp` or `models.classifier_from` make.
-            method: The method; plain fine-tuning by default.
-            optimizer: A function that makes one, such as `optimizer("sgd", lr=0.1)`; an optimizer;
-                or None if you step one yourself.
-            scenario: "task", "domain" or "class".
-            augment: (raw examples, generator) → examples; by default that of the stream of `fit`.
-            seed: Decides the batches, the method's choices, and whatever draws random numbers.
-            device: Where to train.
-            scorer: (logits, labels) → one score per example, higher is better (`training.scoring`).
-            log: Receives a dict every `log_every` steps, at the end of a task and after evaluations.
-            log_every: Steps between two records of a task.
-            **settings: How to train: `epochs`, `batch_size` and so on (`holdfast.Settings`).
-
-        Raises:
-            HoldfastError: The parts do not fit together, or an argument would have no effect.
-        """
-        method = method or FineTune()
+        self.method = method or FineTune()
         self.setup = Setup(
             scenario=scenario,
             settings=validated(Settings, **settings),
@@ -104,28 +103,26 @@ class Learner:
             log=log,
             log_every=log_every,
         )
-        network = check_model(model)
-        check_ties(network)
-        check_head(network.head.kind, scenario)
-        method.refuse(scenario)
-        refuse_idle(self.setup, optimizer, network)
-        self.state = TrainingState.assembled(network, method, optimizer, self.setup)
+        network = check_parts(self.setup, model, self.method, optimizer)
+        self.state = TrainingState.assembled(network, self.method, optimizer, self.setup)
         self.model = self.state.model
-        self.method = method
         self.view = View(self.setup, self.state)
         self.records = Records(self.setup)
         self._stepper = Stepper(self.view, self.records)
-        self._hooks: Hooks = []
+        self._hooks: Hooks = []  # of the current task
 
     # ---- a task
 
     def begin(self, task: Task) -> None:
         """Open the outputs of the next task, let the method prepare, and make the optimizer.
 
-        After a checkpoint from the middle of a task was loaded, that task goes on where it was.
+        If a checkpoint from the middle of a task was loaded, that task is resumed where it was.
+
+        Args:
+            task: The next task of the stream.
 
         Raises:
-            HoldfastError: It is not the task's turn, or it cannot be trained. Nothing has changed.
+            HoldfastError: It is not the task's turn, or it cannot be trained.
         """
         phase = self.state.phase
         if isinstance(phase, InTask):
@@ -140,22 +137,23 @@ class Learner:
 
     def end(self) -> None:
         """Let the method close the task, which may include more training."""
-        state = self.state
         self.view.need_task()
         self._stepper.finish_task()
-        with state.progress.timed("consolidation"):
-            with state.random.active():
-                for phase in self.method.consolidate(self.view, state.tasks[-1]) or ():
-                    order = order_of_phase(self.setup, state, phase)
-                    for batch in read(self.setup, state, phase.task.train, order):
+        with self.state.progress.timed("consolidation"):
+            with self.state.random.active():
+                phases = self.method.consolidate(self.view, self.state.tasks[-1])
+                for phase in phases or ():
+                    order = order_of_phase(self.setup, self.state, phase)
+                    for batch in read(self.setup, self.state, phase.task.train, order):
                         self.step(batch)
             self._stepper.forget()
-            state.phase = Between()
-            for hook in self._hooks:
-                hook.remove()
+            close_task(self.view, self._hooks)
 
     def train(self, *tasks: Task) -> "Learner":
-        """Train on tasks without evaluating: `begin`, every batch, `end`."""
+        """Train on tasks without evaluating, and return the learner.
+
+        Each task takes `begin`, unless it has begun, a `step` for every batch, and `end`.
+        """
         for task in tasks:
             if not isinstance(self.state.phase, InTask):
                 self.begin(task)
@@ -166,7 +164,7 @@ class Learner:
         return self
 
     def fit(self, stream: Stream, **options: Any) -> Run:
-        """Train on every task of a stream, evaluate after each (`training.fit` has the options)."""
+        """Train on every task of a stream, and evaluate after each (see `training.fit.fit`)."""
         return fit(self, stream, **options)
 
     # ---- a step
@@ -183,47 +181,50 @@ class Learner:
         return self._stepper.step(batch)
 
     def loss(self, batch: OwnBatch) -> Tensor:
-        """The loss of a batch, for a loop of your own.
+        """Compute the loss of a batch, for a loop of your own.
 
         Call `backward()` on it, then `edit_gradient()`, your optimizer, and `after_step()`.
         """
         return self._stepper.loss(batch)
 
     def edit_gradient(self) -> None:
-        """After `backward()` in a loop of your own: add penalties, project and clip the gradient."""
+        """Add penalties, project and clip the gradient, after `backward()` in a loop of your own."""
         self._stepper.edit_gradient()
 
     def after_step(self) -> None:
-        """After your optimizer's step: edit the change of θ, let the method observe, count."""
+        """Edit the change of θ, let the method observe, and count, after your optimizer's step."""
         self._stepper.after_step()
 
     # ---- answers
 
     def predict(self, x: Tensor, task: int | None = None) -> Tensor:
-        """The logits (N, C) of raw inputs, in evaluation mode, -inf at outputs not in play.
+        """Compute the logits of raw inputs in evaluation mode.
 
         Args:
             x: Raw inputs (N, ...).
-            task: The number of the task, from 0. It is used in the task scenario alone.
+            task: The number of the task, from 0. Only the task scenario uses it, and needs it.
+
+        Returns:
+            Logits (N, C), with -inf at outputs that are not in play.
         """
         return predict(self.view, x, task)
 
     def evaluate(self, task: Task, part: str = "test", chunk: int | None = None) -> Tensor:
-        """The score of each example of a task.
+        """Score each example of a task.
 
         Args:
             task: The task.
             part: "test", "validation" or "train".
-            chunk: Examples read at once; by default as many as fit into a fixed number of bytes.
+            chunk: Examples read at once. None reads as many as fit into a fixed number of bytes.
 
         Returns:
             Scores (N,) on the CPU, in the order of the part.
         """
         return scores(self.view, task, part, chunk)[0]
 
-    # ---- keeping
+    # ---- checkpoints
 
-    def save(self, path: str | Path, beside: Any = None) -> None:
+    def save(self, path: str | Path, beside: object = None) -> None:
         """Write everything that is needed to resume bit for bit into one file, without pickle.
 
         Args:
@@ -237,13 +238,13 @@ class Learner:
 
         Args:
             path: The file.
-            tasks: The tasks so far, or all of them, for methods that read old data (Joint).
+            tasks: The tasks so far, or all of them, for methods that read old data (`Joint`).
 
         Returns:
             What was kept beside the learner.
 
         Raises:
-            HoldfastError: The file is damaged or does not fit; the learner stays as it was.
+            HoldfastError: The file is damaged or does not fit. The learner then stays as it was.
         """
         on_device = [task.to(self.setup.device) for task in tasks]
         return checkpoint.load(self.state, Path(path), on_device)

@@ -75,20 +75,22 @@ class OptimizerSet:
         if self._make is not None:
             self.main = None
 
-    def make(self, parameters: list[nn.Parameter], renew: bool = False, moves: bool = True) -> None:
+    def make(
+        self, parameters: list[nn.Parameter], renew: bool = False, takes_steps: bool = True
+    ) -> None:
         """Make the learner's optimizer unless there is one.
 
         Args:
             parameters: The parameters that it is to move.
             renew: Make a new one although there is one. An optimizer that the user gave stays.
-            moves: Whether the learner takes steps, so that an optimizer of nothing is a mistake.
+            takes_steps: Whether weights are trained, so that an optimizer of nothing is a mistake.
 
         Raises:
             HoldfastError: The optimizer would move none of the parameters.
         """
         if self._make is not None and (self.main is None or renew):
             self.main = self._make(parameters)
-        if self.main is not None and moves:
+        if self.main is not None and takes_steps:
             check_moves(self.main, parameters)
 
     def start_schedule(self, steps: int) -> None:

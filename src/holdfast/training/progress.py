@@ -1,4 +1,4 @@
-"""How far training has come."""
+"""How far training has come: the plain numbers that a learner counts, and a checkpoint holds."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,14 @@ class Progress:
         task_steps: The steps done in the current task.
         steps: The steps done in all tasks.
         rows_given: The examples of the current task that came as (x, y) from a loop of the user's.
-        seconds: The time spent, by kind (`CLOCKS`).
+            They tell when the first epoch of such a loop ends.
+        seconds: The seconds spent, by kind (`CLOCKS`).
+
+    Example:
+        >>> progress = Progress(names=["digits 0 and 1"])
+        >>> progress.count_step()
+        >>> progress.task_steps, progress.steps
+        (1, 1)
     """
 
     names: list[str] = field(default_factory=list)
@@ -30,12 +37,26 @@ class Progress:
 
     @contextmanager
     def timed(self, clock: str) -> Iterator[None]:
-        """Add the time that is spent inside to a clock, unless an error ends it."""
+        """Add the time that is spent inside to a clock, unless an error ends it.
+
+        Args:
+            clock: One of `CLOCKS`.
+        """
         start = perf_counter()
         yield
         self.seconds[clock] += perf_counter() - start
 
+    def begin_task(self, name: str) -> None:
+        """Start to count the steps of a new task.
+
+        Args:
+            name: The name of the task.
+        """
+        self.names.append(name)
+        self.task_steps = 0
+        self.rows_given = 0
+
     def count_step(self) -> None:
-        """One more step is done."""
+        """Count one more step, which is done."""
         self.task_steps += 1
         self.steps += 1

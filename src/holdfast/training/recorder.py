@@ -13,7 +13,7 @@ from holdfast.metrics import AccuracyMatrix, Curves
 from holdfast.streams.task import Stream, Task
 from holdfast.training.contents import need
 from holdfast.training.evaluation import scores
-from holdfast.training.scoring import accuracy, range_of
+from holdfast.training.scoring import Accuracy, range_of
 from holdfast.training.view import View
 
 # Part, task, the last task learnt (None: untrained), segment (None: the whole task), mean score,
@@ -147,7 +147,7 @@ def empty_matrix(view: View, stream: Stream) -> AccuracyMatrix:
     """
     scorer = view.setup.scorer
     chance: Mapping[Hashable, float] | None = None
-    if scorer is accuracy:
+    if isinstance(view.setup.scorer, Accuracy):
         chance = {task.name: 1 / len(range(*task.outputs)) for task in stream}
     names = [task.name for task in stream]
     return AccuracyMatrix(names, score_range=range_of(scorer), chance=chance)

@@ -1,51 +1,87 @@
 """Scorers: the score of each example, from its logits and its label.
 
-A scorer is any callable `scorer(logits, y)`: logits (N, C), labels (N,) as output indices, one score per example (N,) in return,
-higher is better. It may say between which values scores lie: `scorer.score_range = (0.0, 100.0)`.
+A scorer is any callable `scorer(logits, y)` of logits (N, C) and labels (N,), which are output
+indices. It returns one score per example, (N,), and a higher score is better. If its scores lie in
+a known range, it declares the range in an attribute, `scorer.score_range = (0.0, 100.0)`. Tables
+and intervals use it.
 """
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import final
 
 from torch import Tensor
 
 from holdfast.errors import HoldfastError, first_line
 
-Scorer = Callable[[Tensor, Tensor], Tensor]
+Scorer = Callable[[Tensor, Tensor], Tensor]  # (logits (N, C), labels (N,)) → scores (N,)
+# What a scorer that declares nothing may return. Sums over many examples stay finite.
 UNKNOWN_RANGE = (-1e30, 1e30)
 EXPECTED = "expected a tensor of shape (N,): one finite number per example, higher is better"
 
 
-def accuracy(logits: Tensor, y: Tensor) -> Tensor:
-    """Score of each row: 1 where the largest logit is the label's, else 0."""
-    return (logits.argmax(1) == y).float()
+@final
+class Accuracy:
+    """The scorer that a learner uses if you name none: is the largest logit that of the label?
+
+    The score is 1 for a right answer and 0 for a wrong one, so a mean of it is the accuracy.
+
+    Attributes:
+        score_range: The lowest and the highest score.
+
+    Example:
+        >>> import torch
+        >>> logits = torch.tensor([[2.0, 1.0], [0.0, 3.0], [1.0, 0.0]])
+        >>> Accuracy()(logits, torch.tensor([0, 1, 1]))
+        tensor([1., 1., 0.])
+    """
+
+    score_range = (0.0, 1.0)
+    __name__ = "accuracy"  # messages name a scorer as its user writes it
+
+    def __call__(self, logits: Tensor, y: Tensor) -> Tensor:
+        """Score each row.
+
+        Args:
+            logits: (N, C).
+            y: Output indices (N,), on the device of the logits.
+
+        Returns:
+            0 or 1 per row, (N,).
+        """
+        return (logits.argmax(1) == y).float()
 
 
-accuracy.score_range = (0.0, 1.0)  # type: ignore[attr-defined]
+accuracy = Accuracy()
 
 
 def name_of(scorer: Scorer) -> str:
-    """What a scorer is called in messages; a `functools.partial` is called by its function.
+    """Return what messages call a scorer. A `functools.partial` is called by its function.
+
+    Args:
+        scorer: The scorer.
+
+    Returns:
+        The name of the function, or of the class of an object without a name.
 
     Example:
-        >>> from functools import partial
         >>> name_of(accuracy), name_of(partial(accuracy))
         ('accuracy', 'accuracy')
     """
-    function = getattr(scorer, "func", scorer)
+    function = scorer.func if isinstance(scorer, partial) else scorer
     return getattr(function, "__name__", type(function).__name__)
 
 
 def range_of(scorer: Scorer) -> tuple[float, float]:
-    """The values between which the scores of a scorer lie.
+    """Return the range that a scorer declares for its scores.
 
     Args:
-        scorer: A scorer. Its attribute `score_range`, or that of the function that a `functools.partial`
-            wraps, says it.
+        scorer: The scorer. A `functools.partial` may have an attribute `score_range` of its own.
+            Otherwise that of the function that it wraps counts.
 
     Returns:
-        The least and the largest score; -1e30 and 1e30 if the scorer does not say.
+        The lowest and the highest score, or -1e30 and 1e30 if the scorer declares no range.
 
     Raises:
         HoldfastError: The attribute is not a pair of finite numbers in rising order.
@@ -54,23 +90,24 @@ def range_of(scorer: Scorer) -> tuple[float, float]:
         >>> range_of(accuracy), range_of(lambda logits, y: logits.sum(1))
         ((0.0, 1.0), (-1e+30, 1e+30))
     """
-    declared = getattr(
-        scorer, "score_range", getattr(getattr(scorer, "func", None), "score_range", UNKNOWN_RANGE)
-    )
+    declaring = scorer
+    if isinstance(scorer, partial) and not hasattr(scorer, "score_range"):
+        declaring = scorer.func
+    declared = getattr(declaring, "score_range", UNKNOWN_RANGE)
     try:
         low, high = map(float, declared)
     except (TypeError, ValueError):
         low, high = math.nan, math.nan
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise HoldfastError(
-            f"the score_range of scorer {name_of(scorer)} is {str(declared)[:50]}; expected the least and the largest "
-            "score, such as (0.0, 1.0)"
+            f"the score_range of scorer {name_of(scorer)} is {str(declared)[:50]}; expected the "
+            "lowest and the highest score, such as (0.0, 1.0)"
         )
     return low, high
 
 
 def scores_of(scorer: Scorer, logits: Tensor, y: Tensor) -> Tensor:
-    """What a scorer gives, checked.
+    """Run a scorer, and check what it returns.
 
     Args:
         scorer: The scorer.
@@ -81,35 +118,63 @@ def scores_of(scorer: Scorer, logits: Tensor, y: Tensor) -> Tensor:
         One floating-point number per example, (N,), on the CPU.
 
     Raises:
-        HoldfastError: The scorer failed, or gave something else.
+        HoldfastError: The scorer failed, returned something else, or left the range that it
+            declares.
+
+    Example:
+        >>> import torch
+        >>> scores_of(accuracy, torch.tensor([[2.0, 1.0], [0.0, 3.0]]), torch.tensor([0, 0]))
+        tensor([1., 0.])
     """
     name = name_of(scorer)
     try:
-        scores: Any = scorer(logits, y)
+        returned: object = scorer(logits, y)
     except HoldfastError:
         raise
-    except Exception as error:
-        given = f"logits of shape {tuple(logits.shape)} and labels of shape {tuple(y.shape)}"
-        raise HoldfastError(f"the scorer {name} failed on {given}: {first_line(error)}") from error
-    if not isinstance(scores, Tensor):
-        raise HoldfastError(f"the scorer {name} returned {type(scores).__name__}; {EXPECTED}")
-    if scores.shape != y.shape:
-        hint = "; leave the mean to Holdfast" if scores.dim() == 0 else ""
+    except Exception as error:  # a user's function fails in any way
+        arguments = f"logits of shape {tuple(logits.shape)} and labels of shape {tuple(y.shape)}"
         raise HoldfastError(
-            f"the scorer {name} returned shape {tuple(scores.shape)} for {len(y)} examples; {EXPECTED}{hint}"
+            f"the scorer {name} failed on {arguments}: {first_line(error)}"
+        ) from error
+    scores = _per_example(name, returned, y)
+    _check_range(scorer, scores)
+    return scores
+
+
+def _per_example(name: str, returned: object, y: Tensor) -> Tensor:
+    """Return what a scorer returned as numbers on the CPU, if it is one number per example."""
+    if not isinstance(returned, Tensor):
+        raise HoldfastError(f"the scorer {name} returned {type(returned).__name__}; {EXPECTED}")
+    if returned.shape != y.shape:
+        # A mean is the most frequent mistake, since most loss functions return one.
+        hint = ""
+        if returned.dim() == 0:
+            hint = "; leave the mean to Holdfast"
+        raise HoldfastError(
+            f"the scorer {name} returned shape {tuple(returned.shape)} for {len(y)} examples; "
+            f"{EXPECTED}{hint}"
         )
-    if scores.is_complex():
+    if returned.is_complex():
         raise HoldfastError(f"the scorer {name} returned complex numbers; {EXPECTED}")
-    found = scores.detach().cpu()
-    found = found if found.is_floating_point() else found.double()
-    if not bool(found.isfinite().all()):
-        raise HoldfastError(
-            f"the scorer {name} returned {float(found[~found.isfinite()][0])}; {EXPECTED}"
-        )
+    scores = returned.detach().cpu()
+    if not scores.is_floating_point():  # such as the result of a comparison
+        scores = scores.double()
+    finite = scores.isfinite()
+    if not bool(finite.all()):
+        raise HoldfastError(f"the scorer {name} returned {float(scores[~finite][0])}; {EXPECTED}")
+    return scores
+
+
+def _check_range(scorer: Scorer, scores: Tensor) -> None:
+    """Refuse scores outside the declared range, because intervals would then be wrong."""
     low, high = range_of(scorer)
-    if len(found) and not low <= float(found.min()) <= float(found.max()) <= high:
+    if not len(scores):
+        return
+    least = float(scores.min())
+    largest = float(scores.max())
+    if least < low or largest > high:
+        name = name_of(scorer)
         raise HoldfastError(
-            f"the scorer {name} returned scores from {float(found.min()):g} to {float(found.max()):g}, its score_range is "
-            f"[{low:g}, {high:g}]; set {name}.score_range to what they lie between"
+            f"the scorer {name} returned scores from {least:g} to {largest:g}, its score_range is "
+            f"[{low:g}, {high:g}]; set {name}.score_range to the range in which all scores lie"
         )
-    return found

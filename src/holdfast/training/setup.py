@@ -1,8 +1,7 @@
-"""What a learner was told when it was built, besides its model, its method and its optimizer."""
+"""The arguments with which a learner was built, besides its model, its method and its optimizer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -11,9 +10,12 @@ from holdfast.settings import Settings
 from holdfast.streams.task import SCENARIOS, Augment
 from holdfast.training.scoring import Scorer
 
-Log = Callable[[dict[str, Any]], None]
+# A record has names such as "task", "step", "loss" and "score" (see `training.records`). Its values
+# are texts, numbers, tensors, or dicts of numbers, so no narrower type holds for all of them.
+Record = dict[str, object]
+Log = Callable[[Record], object]
 PRECISIONS: Mapping[str, torch.dtype | None] = {
-    "float32": None,  # no cast
+    "float32": None,  # the network's own type, so nothing is cast
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
@@ -21,17 +23,23 @@ PRECISIONS: Mapping[str, torch.dtype | None] = {
 
 @dataclass
 class Setup:
-    """What stays the same while a learner trains.
+    """The arguments of a learner. They stay the same while it trains, and checkpoints lack them.
 
-    Attributes:
+    The one exception is `augment`: if you give none, `fit` sets that of its stream.
+
+    Args:
         scenario: "task", "domain" or "class".
-        settings: How it trains.
-        seed: Decides the batches, the methods' choices, and whatever draws random numbers.
+        settings: How the learner trains.
+        seed: Decides the order of the examples, the method's choices, and everything that draws
+            random numbers.
         device: Where the network and the examples of a step are.
-        augment: Changes raw training examples at random; a stream's own if the user gave none.
-        scorer: Gives the score of each example from its logits and its label.
-        log: Receives records of steps and evaluations.
-        log_every: Steps between two records.
+        augment: (raw examples, generator) → examples. None leaves training examples as they are.
+        scorer: (logits, labels) → one score per example.
+        log: Receives the records of steps and evaluations. None switches logging off.
+        log_every: Steps between two records of a task, at least 1.
+
+    Raises:
+        HoldfastError: There is no such scenario, or `log_every` is below 1.
     """
 
     scenario: str
@@ -53,9 +61,19 @@ class Setup:
 
     @property
     def precision(self) -> torch.dtype | None:
-        """The type of the forward pass; None for that of the network."""
+        """The number format of the forward pass, or None for that of the network."""
         return PRECISIONS[self.settings.precision]
 
     def known_task(self, task: int | None) -> int | None:
-        """The number of a task if the scenario tells it at test time, otherwise None."""
-        return task if self.scenario == "task" else None
+        """Return what the network may know of a task at test time.
+
+        Args:
+            task: The number of a task, from 0.
+
+        Returns:
+            The number in the task scenario. In the other scenarios None, because there the network
+            must answer without knowing the task.
+        """
+        if self.scenario == "task":
+            return task
+        return None

@@ -1,4 +1,9 @@
-"""From the gradient of the loss to the change of the weights: what happens around the optimizer."""
+"""From the gradient of the loss to the change of the weights: what happens around the optimizer.
+
+The weights are one vector θ, and their gradient is one vector g, which parameters and `.grad` are
+views of. Methods act on these vectors. Work that no part of the method needs is left out, so that a
+step of plain fine-tuning costs what it costs in a bare loop.
+"""
 
 from dataclasses import dataclass
 
@@ -12,13 +17,13 @@ from holdfast.training.view import View
 
 @dataclass(frozen=True)
 class Needs:
-    """What a method needs from a step. What it does not need is not computed.
+    """What a method needs from a step.
 
     Attributes:
         places: The places in which the method acts (`methods.method.PLACES`).
-        raw_gradient: The gradient of the losses alone, before penalties.
-        vector: The gradient as a vector g.
-        delta: The change of θ that the optimizer made.
+        raw_gradient: Whether a copy of the gradient of the losses alone, before penalties, is kept.
+        vector: Whether the gradient is needed as the vector g.
+        delta: Whether the change of θ that the optimizer made is measured.
     """
 
     places: frozenset[str]
@@ -28,26 +33,31 @@ class Needs:
 
     @classmethod
     def of(cls, method: Method) -> "Needs":
-        """The needs of a method, which may be a sum."""
+        """Return the needs of a method, which may be a sum of methods."""
         places = frozenset(place for place in PLACES if method.uses(place))
-        declared = [part.declare() for part in method.parts]
-        raw_gradient = any(one.raw_gradient for one in declared)
+        declarations = [part.declare() for part in method.parts]
+        raw_gradient = any(declaration.raw_gradient for declaration in declarations)
         return cls(
             places=places,
             raw_gradient=raw_gradient,
             vector=raw_gradient or "penalty" in places or "gradient" in places,
-            delta="update" in places or any(one.delta for one in declared),
+            delta="update" in places or any(declaration.delta for declaration in declarations),
         )
 
 
 class Update:
-    """Edits the gradient before the optimizer's step, and the change of θ after it."""
+    """Edits the gradient before the optimizer's step, and the change of θ after it.
+
+    Args:
+        view: The learner as its method sees it.
+        needs: What its method needs.
+    """
 
     def __init__(self, view: View, needs: Needs) -> None:
         self._view = view
         self._needs = needs
         self._clip = view.setup.settings.clip
-        # Both are θ-shaped and used again at every step, so that no step allocates them.
+        # Both are shaped like θ and are used again at every step, so that no step allocates them.
         self._theta_before: Tensor | None = None
         self._raw_gradient: Tensor | None = None
 
@@ -55,29 +65,32 @@ class Update:
         """Clear the gradients before a backward pass."""
         self._view.space.zero_grad(vector=self._needs.vector)
 
-    def forget(self) -> None:
-        """Drop what was kept between steps, at the end of a task."""
-        self._view.space.zero_grad()
-        self._theta_before = None
-
     def before_step(self, step: Step) -> None:
-        """Turn the gradient of the loss into what the optimizer shall see.
+        """Turn the gradient of the loss into the one that the optimizer uses.
 
-        Penalties are added, then the whole gradient is projected, then its norm is limited.
+        Penalties are added first, because a projection must hold for the whole gradient. Its norm
+        is limited last, because this must hold for what the optimizer sees.
+
+        Args:
+            step: The step, after its backward pass.
         """
         view = self._view
+        # In float16 the loss was multiplied by a factor, which penalties do not have.
         view.state.optimizers.unscale()
         if self._needs.vector:
-            self._edit(step)
+            self._edit_gradient(step)
         if self._clip is not None:
             nn.utils.clip_grad_norm_(view.space.parameters, self._clip, foreach=True)
         if self._needs.delta:
+            # The optimizer writes into θ in place, so the values before its step need a copy.
             self._theta_before = copied(view.space.theta, self._theta_before)
 
-    def _edit(self, step: Step) -> None:
+    def _edit_gradient(self, step: Step) -> None:
+        """Let the method add penalties to the gradient vector, and project it."""
         method = self._view.state.method
         g = self._view.space.collect()
         if self._needs.raw_gradient:
+            # A copy, because penalties are added to g in place.
             self._raw_gradient = copied(g, self._raw_gradient)
             step.raw_gradient = self._raw_gradient
         if "penalty" in self._needs.places:
@@ -87,28 +100,54 @@ class Update:
 
     @torch.no_grad()
     def after_step(self, step: Step) -> None:
-        """Edit the change of θ that the optimizer made, and let the method observe the step."""
+        """Edit the change of θ that the optimizer made, and let the method observe the step.
+
+        Neither is differentiated, and θ is written in place, which autograd would refuse.
+
+        Args:
+            step: The step, after the optimizer moved the weights.
+        """
         method = self._view.state.method
         if self._needs.delta and self._theta_before is not None:
             step.delta = self._change(step, self._theta_before)
         method.after(self._view, step)
 
     def _change(self, step: Step, before: Tensor) -> Tensor:
-        """The change of θ, edited by the method if it edits it."""
+        """Return the change of θ, edited by the method if it edits changes."""
         space = self._view.space
         if "update" not in self._needs.places:
+            # The copy of θ is no longer needed, so the difference takes its memory.
             return torch.sub(space.theta, before, out=before)
         delta = self._view.state.method.update(self._view, step, space.theta - before)
+        # An edit of the whole vector must not move a parameter that no loss has reached.
         space.still(delta)
         torch.add(before, delta, out=space.theta)
         return delta
 
+    def forget(self) -> None:
+        """Drop what is kept between steps, so that nothing shaped like θ stays between tasks."""
+        self._view.space.zero_grad()
+        self._theta_before = None
 
-def copied(value: Tensor, into: Tensor | None) -> Tensor:
-    """A copy of a vector, in the memory of an earlier copy if that has its form."""
+
+def copied(value: Tensor, memory: Tensor | None) -> Tensor:
+    """Copy a vector, into the memory of an earlier copy if that has its form.
+
+    Args:
+        value: The vector.
+        memory: The earlier copy, which is overwritten, or None.
+
+    Returns:
+        The copy, without a graph.
+
+    Example:
+        >>> earlier = torch.zeros(2)
+        >>> copied(torch.ones(2), earlier) is earlier, copied(torch.ones(3), earlier) is earlier
+        (True, False)
+    """
     value = value.detach()
-    if into is None or into.shape != value.shape:
+    if memory is None or memory.shape != value.shape:
         return value.clone()
-    if into.dtype != value.dtype or into.device != value.device:
+    if memory.dtype != value.dtype or memory.device != value.device:
         return value.clone()
-    return into.copy_(value)
+    return memory.copy_(value)

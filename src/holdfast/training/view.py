@@ -29,15 +29,17 @@ from holdfast.training.setup import Setup
 from holdfast.training.state import TrainingState
 from holdfast.training.watch import warn_if_unstable
 
-CHUNK = 4096  # examples that are fetched at once
+CHUNK = 4096  # examples that are fetched at once, so that reading has a bounded size
 
 
 class View:
     """Implements `methods.view.LearnerView`.
 
-    Attributes:
-        setup: What the learner was told.
+    Args:
+        setup: The arguments of the learner.
         state: What training changes.
+
+    Attributes:
         forward: The forward pass.
         model: The network, as the method wrapped it.
         space: θ and its gradient as vectors.
@@ -49,6 +51,7 @@ class View:
         self.setup = setup
         self.state = state
         self.forward = Forward(setup, state)
+        # Plain attributes, because methods read these in every step and properties take longer.
         self.model = state.model
         self.space = state.space
         self.device = setup.device
@@ -73,7 +76,7 @@ class View:
 
     @property
     def training_task(self) -> Task | None:
-        """What is trained on for the current task; None between two tasks."""
+        """The current task with the examples that its method chose, or None between two tasks."""
         return self.state.training_task
 
     @property
@@ -97,44 +100,66 @@ class View:
         return self.state.optimizers.learning_rate
 
     def order(self, task: Task) -> BatchOrder:
-        """The batches of a task: how many there are, and which rows each has."""
+        """Return the batches of a task: how many there are, and which rows each has.
+
+        Raises:
+            HoldfastError: The settings have no number of epochs for the task.
+        """
         return order_of(self.setup, self.state.takes_steps, task)
 
     def batches(self) -> Iterator[Batch]:
-        """The current task's batches, from the step reached so far."""
+        """Read the current task's batches, from the step that was reached so far.
+
+        After a checkpoint from the middle of a task was loaded, these are the batches that are left.
+
+        Raises:
+            HoldfastError: No task is being trained.
+        """
         task = self.need_task()
         return read(self.setup, self.state, task.train, self.order(task), self.task_steps)
 
     def need_task(self) -> Task:
-        """What is trained on for the current task.
+        """Return the current task with the examples that its method chose.
 
         Raises:
-            HoldfastError: No task has begun.
+            HoldfastError: No task is being trained.
         """
-        if self.training_task is None:
+        training_task = self.training_task
+        if training_task is None:
             raise HoldfastError("no task is being trained; call begin(task) first")
-        return self.training_task
+        return training_task
 
     # ---- forward passes and gradients
 
     def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
-        """Turn raw rows (B, ...) into inputs of the network."""
+        """Turn raw rows (N, ...) into inputs of the network (see `Forward.prepare`)."""
         return self.forward.prepare(x, augment)
 
     def competing(self, batch: Batch) -> Competing:
-        """The outputs that compete in the loss of each row."""
+        """Return the outputs that compete in the loss of each row (see `Forward.competing`)."""
         return self.forward.competing(batch)
 
     def all_logits(self, features: Tensor) -> Tensor:
-        """Logits of every output that is open, whatever the task."""
+        """Return the logits (N, C) of every open output from features (N, D), whatever the task."""
         return self.state.head(features, None)
 
     def gradient_on(self, batch: Batch, out: Tensor | None = None) -> Tensor:
-        """The gradient of the plain loss on other rows, θ-shaped; g, BatchNorm statistics and generators are left as they were.
+        """Compute the gradient of the plain loss on other rows than those of the step.
 
-        `out` is overwritten where given, else a new vector is made.
+        The gradient g of the step, BatchNorm statistics and random generators stay as they were.
+
+        Args:
+            batch: The rows.
+            out: A θ-shaped vector that is overwritten. None makes a new one.
+
+        Returns:
+            The gradient, θ-shaped.
         """
-        vector = torch.zeros_like(self.space.theta) if out is None else out.zero_()
+        if out is None:
+            vector = torch.zeros_like(self.space.theta)
+        else:
+            vector = out.zero_()
+        # Hooks such as `after` run without gradients, so they are switched on here.
         with torch.enable_grad(), self.state.undisturbed():
             step = self.forward(batch)
             loss = cross_entropy(step.logits, batch.y, step.competing, batch)
@@ -144,14 +169,27 @@ class View:
 
     @torch.no_grad()
     def losses_on(self, batch: Batch) -> Tensor:
-        """The plain loss of each row, (B,), in training mode; BatchNorm statistics and generators are left as they were."""
+        """Compute the plain loss of each row in training mode.
+
+        BatchNorm statistics and random generators stay as they were.
+
+        Args:
+            batch: The rows.
+
+        Returns:
+            The losses, (B,).
+        """
         with self.state.undisturbed():
             step = self.forward(batch)
             return step.competing.losses(step.logits, batch.y)
 
     @contextmanager
     def at(self, theta: Tensor) -> Iterator[None]:
-        """Other weights for a while."""
+        """Give the network other weights inside the context.
+
+        Args:
+            theta: The weights, θ-shaped. They are copied.
+        """
         with torch.no_grad():
             kept = self.space.theta.clone()
             self.space.theta.copy_(theta)
@@ -163,56 +201,112 @@ class View:
 
     @torch.no_grad()
     def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
-        """Features (N, D), in eval mode and not augmented, of a task's training examples in order, or of raw inputs (N, ...)."""
+        """Compute features in evaluation mode, without augmentation.
+
+        Args:
+            rows: A task, for its training examples in order, or raw inputs (N, ...).
+            task: The number of the task of raw inputs. It is used in the task scenario only.
+
+        Returns:
+            The features, (N, D).
+        """
         if isinstance(rows, Task):
-            order = torch.arange(len(rows.train)).split(
-                self.forward.rows_at_once(rows, "train", rows.train)
-            )
+            size = self.forward.rows_at_once(rows, "train", rows.train)
+            order = torch.arange(len(rows.train)).split(size)
             pieces = [self.embed(x, rows.index) for x, _, _ in rows.train.batches(order)]
             return torch.cat(pieces)
+        known = self.setup.known_task(task)
         with evaluating(self.model):
-            known = task if self.scenario == "task" else None
             return self.model.features(self.prepare(rows.to(self.device), augment=False), known)
+
+    # ---- how much each weight matters
 
     def fisher(
         self, task: Task, *, samples: int, labels: str, generator: torch.Generator
     ) -> Tensor:
-        """The Fisher diagonal on `samples` random training examples of a task (0: all), over the outputs that compete in its loss."""
+        """Estimate the diagonal of the Fisher information on a task.
+
+        It is that of the outputs that compete in the task's loss.
+
+        Args:
+            task: The task.
+            samples: How many random training examples are used. 0 uses all of them.
+            labels: Which labels are used (see `engine.fisher.fisher_diagonal`).
+            generator: Draws the examples, and labels if they are sampled.
+
+        Returns:
+            The diagonal, θ-shaped.
+        """
         x, y, logits = self.examples_of(task, samples, generator)
         return fisher_diagonal(self.space, logits, x, y, labels=labels, generator=generator)
 
-    def output_sensitivity(self, task: Task, *, samples: int, generator: torch.Generator) -> Tensor:
-        """E_x |∂ ½‖f(x)‖² / ∂θ| per example, f the outputs that compete in the task's loss; no labels are used (MAS)."""
-        x, _, logits = self.examples_of(task, samples, generator)
-
-        def half_norm(module: nn.Module, part: Tensor) -> Tensor:
-            return logits(module, part).square().sum(1, keepdim=True) / 2
-
-        return mean_magnitude(
-            self.space, half_norm, x, torch.ones(len(x), 1, device=x.device), torch.abs
-        )
-
     def fisher_on(self, batch: Batch) -> Tensor:
-        """The Fisher diagonal of a batch's stream rows at their labels, over the outputs that compete."""
+        """Compute the diagonal of the empirical Fisher information on a batch's stream rows.
+
+        Args:
+            batch: The rows, all of one task. Those that a method added are left out.
+
+        Returns:
+            The diagonal at the rows' labels, θ-shaped.
+        """
         rows = batch.rows(torch.arange(len(batch.blocks[0])))
         x = self.prepare(rows.x, augment=False)
         y, logits = self._in_play(Batch.of_stream(rows))
         with torch.enable_grad():
             return fisher_diagonal(self.space, logits, x, y, labels="empirical")
 
+    def output_sensitivity(self, task: Task, *, samples: int, generator: torch.Generator) -> Tensor:
+        """Measure how much each weight changes the outputs on a task, without labels.
+
+        This is E_x |∂ ½‖f(x)‖² / ∂θ|, where f are the outputs that compete in the task's loss
+        (Aljundi et al., Memory Aware Synapses, ECCV 2018).
+
+        Args:
+            task: The task.
+            samples: How many random training examples are used. 0 uses all of them.
+            generator: Draws the examples.
+
+        Returns:
+            The mean magnitude of each weight's gradient, θ-shaped.
+        """
+        x, _, logits = self.examples_of(task, samples, generator)
+
+        def half_norm(module: nn.Module, part: Tensor) -> Tensor:
+            return logits(module, part).square().sum(1, keepdim=True) / 2
+
+        # There is one "output" per row, the half norm, and its weight in the mean is 1.
+        weights = torch.ones(len(x), 1, device=x.device)
+        return mean_magnitude(self.space, half_norm, x, weights, torch.abs)
+
     def examples_of(
         self, task: Task, samples: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Logits]:
-        """Random training examples (0: all) as the network takes them, labels as positions among the outputs that compete, and those
-        outputs' logits as a function of (module, x)."""
-        order = torch.randperm(len(task.train), generator=generator)[: samples or None]
-        rows = list(task.train.batches(order.split(CHUNK)))
-        x = torch.cat([self.prepare(r[0].to(self.device), augment=False) for r in rows])
-        y = torch.cat([r[1].to(self.device) for r in rows])
+        """Draw training examples of a task.
+
+        Args:
+            task: The task.
+            samples: How many. 0 takes all of them, in random order.
+            generator: Draws them.
+
+        Returns:
+            Inputs (N, ...) as the network takes them, labels (N,) as positions among the outputs
+            that compete in the task's loss, and a function (network, inputs) → the logits of these
+            outputs.
+        """
+        order = torch.randperm(len(task.train), generator=generator)
+        if samples:
+            order = order[:samples]
+        inputs = []
+        labels = []
+        for x, y, _ in task.train.batches(order.split(CHUNK)):
+            inputs.append(self.prepare(x.to(self.device), augment=False))
+            labels.append(y.to(self.device))
+        x = torch.cat(inputs)
+        y = torch.cat(labels)
         return x, *self._in_play(Batch.of_stream(Rows.of_task(x, y, task.index)))
 
     def _in_play(self, batch: Batch) -> tuple[Tensor, Logits]:
-        """For rows of one task, what `examples_of` returns besides the inputs."""
+        """Return labels and logits function of `examples_of` for rows of one task."""
         competing = self.forward.competing(batch).of_one_task()
         if competing is ALL:
             competing = Competing.between(0, self.head.opened)
@@ -229,9 +323,23 @@ class View:
     # ---- what a method may do besides returning values
 
     def optimizer_for(self, name: str, module: nn.Module, make: MakeOptimizer) -> Optimizer:
-        """An optimizer for a trainable part of the method itself. Checkpoints contain it."""
+        """Return the optimizer of a trainable part of the method itself. Checkpoints contain it.
+
+        Args:
+            name: A name of its own, which is the same in every process.
+            module: The part.
+            make: Makes the optimizer from parameters, the first time it is asked for.
+
+        Returns:
+            The optimizer, with its state from a checkpoint if there is one.
+        """
         return self.state.optimizer_for(name, module, make)
 
     def warn_if_unstable(self, strength: float, largest: float) -> None:
-        """Warn if a quadratic penalty of this strength makes gradient descent diverge."""
+        """Warn if a quadratic penalty makes gradient descent diverge.
+
+        Args:
+            strength: The factor of the penalty.
+            largest: The largest entry of its curvature.
+        """
         warn_if_unstable(self.state.optimizers.main, strength, largest)

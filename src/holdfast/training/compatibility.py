@@ -1,0 +1,86 @@
+"""What is checked when a learner is built: parts that do not fit, and arguments without an effect."""
+
+from torch import nn
+from torch.optim import Optimizer
+
+from holdfast.errors import HoldfastError
+from holdfast.methods.method import Method
+from holdfast.methods.view import MakeOptimizer
+from holdfast.models.classifier import check_model
+from holdfast.models.heads import check_head
+from holdfast.models.network import Network
+from holdfast.models.ties import check_ties
+from holdfast.training.setup import Setup
+
+
+def check_parts(
+    setup: Setup,
+    model: nn.Module,
+    method: Method,
+    optimizer: MakeOptimizer | Optimizer | None,
+) -> Network:
+    """Check the parts of a learner, and that they fit together.
+
+    Args:
+        setup: The other arguments of the learner.
+        model: Its model.
+        method: Its method.
+        optimizer: A function that makes its optimizer, an optimizer, or None.
+
+    Returns:
+        The model, which is a network with a head.
+
+    Raises:
+        HoldfastError: The model is no classifier, its head or the method contradicts the scenario,
+            or an argument has no effect.
+    """
+    network = check_model(model)
+    check_ties(network)
+    check_head(network.head.kind, setup.scenario)
+    method.refuse(setup.scenario)
+    refuse_idle(setup, optimizer, network)
+    return network
+
+
+def refuse_idle(setup: Setup, optimizer: MakeOptimizer | Optimizer | None, model: Network) -> None:
+    """Refuse arguments that were given but change nothing, since their user expects an effect.
+
+    An argument counts as given if it differs from its default.
+
+    Args:
+        setup: The other arguments of the learner.
+        optimizer: A function that makes its optimizer, an optimizer, or None.
+        model: Its network.
+
+    Raises:
+        HoldfastError: The message names the argument, and what it needs.
+    """
+    settings = setup.settings
+    head = model.head.kind
+    is_users_own = optimizer is None or isinstance(optimizer, Optimizer)
+    if settings.steps is not None and settings.epochs != 1:
+        raise _no_effect("epochs beside steps", "steps takes the place of epochs; give one of them")
+    outputs = f"outputs={settings.outputs!r}"
+    if settings.outputs != "seen" and setup.scenario != "class":
+        raise _no_effect(outputs, "it chooses among classes of the class scenario")
+    if settings.outputs == "all" and head == "growing":
+        raise _no_effect(
+            outputs,
+            "a growing head has no outputs beyond those of the classes seen; take a masked head",
+        )
+    if settings.renew_optimizer and is_users_own:
+        raise _no_effect(
+            "renew_optimizer=True",
+            "the optimizer is yours; give a function that makes one, such as "
+            "optimizer('sgd', lr=0.1)",
+        )
+    if settings.schedule != "constant" and optimizer is None:
+        raise _no_effect(
+            f"schedule={settings.schedule!r}",
+            "there is no optimizer whose learning rate it could set",
+        )
+
+
+def _no_effect(argument: str, why: str) -> HoldfastError:
+    """Make the error for an argument without an effect."""
+    return HoldfastError(f"{argument} has no effect: {why}, or leave it out")
