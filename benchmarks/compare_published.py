@@ -15,7 +15,7 @@ import argparse
 import json
 from pathlib import Path
 
-from holdfast.bench.published import TABLES, compare
+from holdfast.bench.published import TABLES, compare_with_published
 from holdfast.metrics import average_accuracy, backward_transfer, seed_interval
 from holdfast.results import load_results
 
@@ -116,7 +116,7 @@ def main() -> None:
             }
             if not ours:
                 continue
-            c = compare(ours, published)
+            c = compare_with_published(ours, published)
             code = " · ".join(f"{v:.1f}" for _, v in sorted(published.code.items()))
             mine = " · ".join(f"{v:.1f}" for _, v in sorted(ours.items()))
             verdict = (

@@ -20,7 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.bench.orders import Probing, measure_signals, task_names, verifying
+from holdfast.bench.probe_runs import ProbeRuns
+from holdfast.bench.probe_settings import task_names
+from holdfast.bench.probe_signals import measure_signals
+from holdfast.bench.verification_runs import verification_runs
 from holdfast.files import write_text
 from holdfast.metrics import Interval
 from holdfast.planning import Outcome, Plan, Verification, make_plan, read_probe, verified
@@ -28,9 +31,9 @@ from holdfast.planning.schedulers import SIGNAL_OF
 from holdfast.reports.order_figures import distribution, scatter
 from holdfast.reports.saving import save
 from holdfast.reports.style import figure_of
+from holdfast.results.storage import write_json
 from holdfast.runs.carry_out import run_all
 from holdfast.runs.config import STREAMS, RunConfig
-from holdfast.runs.folders import write_json
 from holdfast.validation import validated
 
 PROBE_SEEDS, ORDERS = (1, 2, 3), 40
@@ -142,7 +145,7 @@ def study(
     )
     config, full = (validated(RunConfig, **s, method=method) for s in (probed, trained))
     names = tuple(task_names(config, data_dir))
-    job = Probing(config, full, names, PROBE_SEEDS)
+    job = ProbeRuns(config, full, names, PROBE_SEEDS)
     for _ in run_all(job.runs(), out, jobs=jobs, data_dir=data_dir):
         pass
     found = (
@@ -151,7 +154,9 @@ def study(
         else {}
     )
     job.assemble(out, found)
-    check = verifying(out, orders=ORDERS, seeds=seeds, transfer_to="full" if change else None)
+    check = verification_runs(
+        out, orders=ORDERS, seeds=seeds, transfer_to="full" if change else None
+    )
     for _ in run_all(check.runs(), out, jobs=jobs, data_dir=data_dir):
         pass
     result = verified(check.outcomes(out))

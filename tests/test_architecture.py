@@ -40,7 +40,16 @@ ALLOWED = {  # layer → what it may import
         "methods",
         "training",
     },
-    "bench": {"errors", "diagnostics", "methods", "metrics", "planning", "results", "runs"},
+    "bench": {
+        "errors",
+        "diagnostics",
+        "methods",
+        "metrics",
+        "planning",
+        "results",
+        "runs",
+        "training",
+    },
     "integrations": {"errors", "metrics", "gate", "reports"},
     "cli": {
         "errors",

@@ -1,25 +1,36 @@
-"""Published results to compare with, and the rule by which a cell agrees.
+"""Published results to compare with, and the rule by which a result agrees with them.
 
-Final average accuracy in per cent. `paper`: as printed, second-hand and rounded. `code`: the authors' public code run unchanged on the
-same data, one run for each seed listed (their class orders), where there is one.
+All figures are final average accuracies in per cent. They are data, so each line of the tables is one
+cell: what the paper prints, which is rounded, and what the public code of the authors gave. It was
+run unchanged on the same data, once per seed, which decides the order of the classes.
 """
 
 from dataclasses import dataclass, field
-from math import sqrt
+from math import nan, sqrt
 from statistics import mean, stdev
 
 LEAST_TOLERANCE = 1.5  # points
+# Published figures have one decimal, so two differences are equal up to this many points.
+ROUNDING = 0.05
 
 
 @dataclass(frozen=True)
 class Published:
-    """One cell of a published table."""
+    """One cell of a published table.
+
+    Args:
+        paper: What the paper prints. None: it prints nothing.
+        code: What the code of the authors gave, by seed. Empty: there is no code to run.
+        tolerance: The difference that always counts as agreement, in points.
+    """
 
     paper: float | None
-    code: dict[int, float] = field(default_factory=dict)  # seed → per cent
-    tolerance: float = LEAST_TOLERANCE  # points
+    code: dict[int, float] = field(default_factory=dict)
+    tolerance: float = LEAST_TOLERANCE
 
 
+# G. M. van de Ven, T. Tuytelaars, A. S. Tolias (2022), Three types of incremental learning. Nature
+# Machine Intelligence.
 VAN_DE_VEN_2022: dict[str, dict[str, Published]] = {
     "task": {
         "FineTune": Published(84.3, {2: 90.5, 3: 76.2, 4: 84.6}),
@@ -97,48 +108,91 @@ TABLES = {
     "buzzega-2020-rotated": BUZZEGA_2020_ROTATED,
 }
 
-ROUNDING = (
-    0.05  # points: published figures have one decimal, so equal differences are equal up to this
-)
-
 
 @dataclass(frozen=True)
-class Comparison:
-    """Ours against the authors' code over the seeds that both have, or where there is none against the paper's mean; all in points."""
+class PublishedComparison:
+    """How a result differs from a published one, in points.
+
+    Args:
+        difference: The mean of ours minus theirs. NaN if there is nothing to compare.
+        half_width: Half of the 95 % t interval of the difference, over seeds. NaN if there are
+            fewer than two seeds, or no spread.
+        agrees: Whether they agree by the rule of `compare_with_published`.
+        seeds: The seeds that were compared.
+    """
 
     difference: float
-    half_width: float  # of the 95 % t interval (paired, against code), NaN for fewer than two seeds
+    half_width: float
     agrees: bool
     seeds: tuple[int, ...]
 
 
-def compare(ours: dict[int, float], published: Published) -> Comparison:
-    """A cell agrees when the paired 95 % interval holds 0 and the difference is at most max(1.5 points, 2 standard errors).
+def compare_with_published(result: dict[int, float], published: Published) -> PublishedComparison:
+    """Compare a result with a published one.
 
-    Without runs of the authors' code: when the difference of our mean from the paper's is at most max(1.5 points, 2 standard errors).
+    If the code of the authors was run, the seeds that both have are compared in pairs. A cell then
+    agrees if the paired 95 % interval holds 0, and the difference is at most the larger of the
+    tolerance and 2 standard errors. Otherwise the mean is compared with that of the paper, and
+    agrees if the difference is at most the larger of these two.
 
-    >>> compare({2: 19.8, 3: 19.9}, Published(19.9, {2: 19.8, 3: 19.7})).agrees
-    True
+    Args:
+        result: Our final average accuracy in per cent, by seed.
+        published: The published cell.
+
+    Returns:
+        The comparison.
+
+    Example:
+        >>> cell = Published(19.9, {2: 19.8, 3: 19.7})
+        >>> compare_with_published({2: 19.8, 3: 19.9}, cell).agrees
+        True
     """
+    if published.code:
+        return _compare_with_code(result, published)
+    return _compare_with_paper(result, published)
+
+
+def _compare_with_code(result: dict[int, float], published: Published) -> PublishedComparison:
+    """Compare run by run. A class order that is hard for one is hard for the other."""
+    seeds = tuple(sorted(set(result) & set(published.code)))
+    differences = [result[seed] - published.code[seed] for seed in seeds]
+    if len(differences) < 2:
+        # One run has no interval, so it cannot be said to agree.
+        difference = mean(differences) if differences else nan
+        return PublishedComparison(difference, half_width=nan, agrees=False, seeds=seeds)
+    difference = mean(differences)
+    error = _standard_error(differences)
+    half_width = _half_width(error, len(differences))
+    inside = abs(difference) <= half_width + ROUNDING
+    small = abs(difference) <= max(published.tolerance, 2 * error)
+    # Equal differences have no spread to speak of, and the table then shows no interval.
+    return PublishedComparison(difference, half_width or nan, inside and small, seeds)
+
+
+def _compare_with_paper(result: dict[int, float], published: Published) -> PublishedComparison:
+    """Compare the mean over seeds with the printed one, whose own error is not known."""
+    seeds = tuple(sorted(result))
+    if published.paper is None or not result:
+        return PublishedComparison(nan, half_width=nan, agrees=False, seeds=seeds)
+    differences = [value - published.paper for value in result.values()]
+    difference = mean(differences)
+    if len(differences) < 2:
+        agrees = abs(difference) <= published.tolerance
+        return PublishedComparison(difference, half_width=nan, agrees=agrees, seeds=seeds)
+    error = _standard_error(differences)
+    agrees = abs(difference) <= max(published.tolerance, 2 * error)
+    half_width = _half_width(error, len(differences))
+    return PublishedComparison(difference, half_width or nan, agrees, seeds)
+
+
+def _standard_error(values: list[float]) -> float:
+    """The standard error of the mean of at least two values."""
+    return stdev(values) / sqrt(len(values))
+
+
+def _half_width(error: float, count: int) -> float:
+    """Half of the 95 % t interval of a mean."""
+    # SciPy comes with the extra for training, and takes long to load.
     from scipy.stats import t
 
-    if not published.code:
-        if published.paper is None or not ours:
-            return Comparison(float("nan"), float("nan"), False, tuple(sorted(ours)))
-        d = [v - published.paper for v in ours.values()]
-        error = stdev(d) / sqrt(len(d)) if len(d) > 1 else float("nan")
-        half = float(t.ppf(0.975, len(d) - 1)) * error if len(d) > 1 and error else float("nan")
-        agrees = abs(mean(d)) <= (
-            max(published.tolerance, 2 * error) if len(d) > 1 else published.tolerance
-        )
-        return Comparison(mean(d), half, agrees, tuple(sorted(ours)))
-    seeds = tuple(sorted(set(ours) & set(published.code)))
-    d = [ours[s] - published.code[s] for s in seeds]
-    if len(d) < 2:
-        return Comparison(mean(d) if d else float("nan"), float("nan"), False, seeds)
-    error = stdev(d) / sqrt(len(d))
-    half = float(t.ppf(0.975, len(d) - 1)) * error
-    agrees = abs(mean(d)) <= half + ROUNDING and abs(mean(d)) <= max(published.tolerance, 2 * error)
-    return Comparison(
-        mean(d), half or float("nan"), agrees, seeds
-    )  # equal differences have no spread
+    return float(t.ppf(0.975, count - 1)) * error

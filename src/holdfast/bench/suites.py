@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -20,14 +20,26 @@ from holdfast.runs.config import (
 )
 from holdfast.validation import Strict, validated
 
+LONGEST_NAME = (
+    100  # characters; file systems allow 255 bytes, and names have up to two per character
+)
+# Slashes would name another folder, and control characters cannot be typed.
+NO_FOLDER_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
+SHIPPED = "shipped"  # the folder of the package that holds the suites
+Part = Literal["data", "model", "training"]
 Spec = Annotated[str, Field(min_length=1)]
+# Some settings of a part. `RunConfig` checks them when a run is made of them.
+Some = dict[str, object]
 
 
 def _folder_name(name: str) -> str:
-    if not name.strip(". ") or re.search(r"[/\\\x00-\x1f\x7f]", name) or len(name) > 100:
+    """Refuse a name that is no good name of a folder."""
+    only_dots = not name.strip(". ")
+    if only_dots or NO_FOLDER_NAME.search(name) or len(name) > LONGEST_NAME:
         raise HoldfastError(
-            f"a suite's name is also the name of the folder of its results, so it must have letters or "
-            f"digits, no slashes, and at most 100 characters; got {name[:100]!r}"
+            "a suite's name is also the name of the folder of its results, so it must have letters "
+            f"or digits, no slashes, and at most {LONGEST_NAME} characters; "
+            f"got {name[:LONGEST_NAME]!r}"
         )
     return name
 
@@ -36,14 +48,25 @@ FolderName = Annotated[str, AfterValidator(_folder_name)]
 
 
 class MethodEntry(Strict):
-    """A method in a suite: one spec for all scenarios, or one for each; `label` names it in tables.
+    """A method in a suite.
 
-    `training` and `model` are settings of its own runs, in place of the suite's.
+    Args:
+        label: What tables call it. None: its spec.
+        training: Training settings of its runs, which replace those of the suite.
+        model: Settings of the network in its runs, which replace those of the suite.
+        spec: The method, for all scenarios.
+        task: The method in the task scenario. Without `spec`, a scenario may be left out.
+        domain: The method in the domain scenario.
+        class_: The method in the class scenario. It is called `class` in files.
+
+    Example:
+        >>> MethodEntry(label="replay", task="ER(10)").spec_for("class") is None
+        True
     """
 
     label: str | None = None
-    training: dict[str, Any] = {}
-    model: dict[str, Any] = {}
+    training: Some = {}
+    model: Some = {}
     spec: Spec | None = None
     task: Spec | None = None
     domain: Spec | None = None
@@ -51,28 +74,57 @@ class MethodEntry(Strict):
 
     @model_validator(mode="after")
     def _one_form(self) -> "MethodEntry":
-        if (self.spec is None) == all(v is None for v in (self.task, self.domain, self.class_)):
+        """Refuse an entry with one spec and several, or with none."""
+        if (self.spec is None) == (not self._by_scenario()):
             raise ValueError("give either spec, or some of task, domain, class")
         return self
 
+    def _by_scenario(self) -> dict[str, str]:
+        """The specs of the scenarios that have one of their own."""
+        specs = {"task": self.task, "domain": self.domain, "class": self.class_}
+        return {scenario: spec for scenario, spec in specs.items() if spec is not None}
+
     def names(self) -> set[str]:
-        """What it may be called by: its label, its specs, and the specs' names."""
-        specs = {s for s in (self.spec, self.task, self.domain, self.class_) if s}
-        return (
-            ({self.label} if self.label else set())
-            | specs
-            | {s.partition("(")[0] for s in specs if "+" not in s}
-        )
+        """List what a user may call the entry: its label, its specs, and the names of methods.
+
+        Example:
+            >>> sorted(MethodEntry(label="replay", spec="ER(10)").names())
+            ['ER', 'ER(10)', 'replay']
+        """
+        specs = set(self._by_scenario().values())
+        if self.spec is not None:
+            specs.add(self.spec)
+        # A sum has no name of its own.
+        names = specs | {spec.partition("(")[0] for spec in specs if "+" not in spec}
+        if self.label:
+            names.add(self.label)
+        return names
 
     def spec_for(self, scenario: str) -> str | None:
-        """The spec in a scenario; None where the method does not take part."""
-        return (
-            self.spec or {"task": self.task, "domain": self.domain, "class": self.class_}[scenario]
-        )
+        """Give the spec in a scenario, or None if the method does not take part in it."""
+        return self.spec or self._by_scenario().get(scenario)
 
 
 class Suite(Strict):
-    """Runs that belong together: methods × scenarios × seeds."""
+    """Runs that belong together: methods × scenarios × seeds.
+
+    Args:
+        name: The name, which is also that of the folder of results.
+        description: What the suite is for.
+        scenarios: The scenarios.
+        seeds: The seeds.
+        methods: The methods.
+        data: Which examples, and how they become tasks.
+        model: Which network.
+        training: How it is trained.
+        only: For a scenario, settings of its runs that replace those for all scenarios.
+
+    Example:
+        >>> methods = [MethodEntry(spec="FineTune")]
+        >>> suite = Suite(name="x", scenarios=["task"], seeds=[1, 2], methods=methods)
+        >>> [(label, config.seed) for label, config in suite.runs()]
+        [('FineTune', 1), ('FineTune', 2)]
+    """
 
     name: FolderName
     description: str = ""
@@ -82,59 +134,83 @@ class Suite(Strict):
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
-    only: dict[Scenario, dict[Literal["data", "model", "training"], dict[str, Any]]] = Field(
-        {}, description="settings of one scenario, in place of those for all"
-    )
+    only: dict[Scenario, dict[Part, Some]] = {}
+
+    def has_method(self, name: str) -> bool:
+        """Check whether a name is that of some method of the suite."""
+        return any(name in entry.names() for entry in self.methods)
 
     def only_these(self, methods: list[str] | None, scenarios: list[str] | None) -> "Suite":
-        """The suite with some of its methods (by label, or by name where they have none) and scenarios; None: all."""
-        for name in scenarios or ():
-            if name not in self.scenarios:
-                raise unknown("scenario of the suite", name, self.scenarios)
-        for name in methods or ():
-            if not any(name in e.names() for e in self.methods):
-                raise unknown(
-                    "method of the suite",
-                    name,
-                    sorted({min(e.names(), key=len) for e in self.methods}),
-                )
-        return self.model_copy(
-            update={
-                "scenarios": [s for s in self.scenarios if scenarios is None or s in scenarios],
-                "methods": [e for e in self.methods if methods is None or e.names() & set(methods)],
-            }
-        )
+        """Leave out what was not asked for.
+
+        Args:
+            methods: The methods to keep, by a name of `MethodEntry.names`. None: all.
+            scenarios: The scenarios to keep. None: all.
+
+        Returns:
+            The smaller suite.
+
+        Raises:
+            HoldfastError: The suite has no such method or scenario.
+        """
+        kept_scenarios = self.scenarios
+        if scenarios is not None:
+            for name in scenarios:
+                if name not in self.scenarios:
+                    raise unknown("scenario of the suite", name, self.scenarios)
+            kept_scenarios = [name for name in self.scenarios if name in scenarios]
+        kept_methods = self.methods
+        if methods is not None:
+            for name in methods:
+                if not self.has_method(name):
+                    # The shortest name of each method is the one that a user would type.
+                    shortest = {min(entry.names(), key=len) for entry in self.methods}
+                    raise unknown("method of the suite", name, sorted(shortest))
+            kept_methods = [entry for entry in self.methods if entry.names() & set(methods)]
+        return self.model_copy(update={"scenarios": kept_scenarios, "methods": kept_methods})
 
     def runs(self) -> Iterator[tuple[str, RunConfig]]:
-        """(label, config) of every run."""
+        """Make the label and the settings of every run.
+
+        Raises:
+            HoldfastError: A setting of a scenario or of a method is wrong.
+        """
         for scenario in self.scenarios:
-            own = self.only.get(scenario, {})
-            parts = {
-                k: getattr(self, k).model_dump(exclude_unset=True) | own.get(k, {})
-                for k in ("data", "model", "training")
-            }
             for entry in self.methods:
                 spec = entry.spec_for(scenario)
                 if spec is None:
                     continue
-                own_parts = parts | {
-                    "training": parts["training"] | entry.training,
-                    "model": parts["model"] | entry.model,
-                }
+                settings = self._settings(scenario, entry)
                 for seed in self.seeds:
                     config = validated(
-                        RunConfig, **own_parts, scenario=scenario, method=spec, seed=seed
+                        RunConfig, **settings, scenario=scenario, method=spec, seed=seed
                     )
                     yield entry.label or config.method.replace("()", ""), config
 
+    def _settings(self, scenario: Scenario, entry: MethodEntry) -> dict[Part, Some]:
+        """The settings of a run: those of its method before those of its scenario, then of all."""
+        of_scenario = self.only.get(scenario, {})
+        # Only what was given, so that a setting without effect is known from a default.
+        parts: dict[Part, Some] = {
+            "data": self.data.model_dump(exclude_unset=True) | of_scenario.get("data", {}),
+            "model": self.model.model_dump(exclude_unset=True) | of_scenario.get("model", {}),
+            "training": self.training.model_dump(exclude_unset=True)
+            | of_scenario.get("training", {}),
+        }
+        parts["model"] |= entry.model
+        parts["training"] |= entry.training
+        return parts
+
 
 def shipped() -> list[str]:
-    """Names of the suites in the package."""
-    return sorted(
-        p.name.removesuffix(".toml")
-        for p in files("holdfast.bench").joinpath("shipped").iterdir()
-        if p.name.endswith(".toml")
-    )
+    """List the names of the suites in the package.
+
+    Example:
+        >>> "demo" in shipped()
+        True
+    """
+    names = [file.name for file in files("holdfast.bench").joinpath(SHIPPED).iterdir()]
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
 
 
 def load_suite(name: str) -> Suite:
@@ -148,6 +224,10 @@ def load_suite(name: str) -> Suite:
 
     Raises:
         HoldfastError: There is no such suite, or the file does not hold one.
+
+    Example:
+        >>> load_suite("demo").scenarios
+        ['task', 'domain', 'class']
     """
     if name.endswith(".toml"):
         with reading(f"suite {name}", "TOML"):
@@ -159,10 +239,12 @@ def load_suite(name: str) -> Suite:
                 raise HoldfastError(f"suite {name}: {error}") from None
     if name not in shipped():
         raise unknown("suite", name, shipped())
-    return _suite(files("holdfast.bench").joinpath(f"shipped/{name}.toml").read_bytes())
+    file = files("holdfast.bench").joinpath(SHIPPED, f"{name}.toml")
+    return _suite(file.read_bytes())
 
 
 def _bytes_of(path: Path) -> bytes:
+    """Read a file of the user, or say which suites need no file."""
     if not path.is_file():
         raise HoldfastError(
             f"there is no suite file {path}; shipped suites: {', '.join(shipped())}"
@@ -171,5 +253,5 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _suite(content: bytes) -> Suite:
-    suite: Suite = validated(Suite, **tomllib.loads(content.decode()))
-    return suite
+    """Check the content of a TOML file."""
+    return validated(Suite, **tomllib.loads(content.decode()))

@@ -1,9 +1,10 @@
-"""Sweeps: the same runs over several values of a hyperparameter of the method, or of a setting of the run."""
+"""Sweeps: the same runs over several values of an argument of the method, or of a setting."""
 
 import ast
 import itertools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from holdfast.bench.suites import Suite
 from holdfast.errors import HoldfastError, reading, unknown
@@ -13,135 +14,223 @@ from holdfast.validation import validated
 if TYPE_CHECKING:
     from holdfast.methods import Method
 
-SETTINGS = {
-    name: part
-    for part, kind in (("training", TrainingConfig), ("model", ModelConfig), ("data", DataConfig))
-    for name in kind.model_fields
-    if (part, name) not in (("model", "name"), ("data", "name"))
-}
+LONGEST_SHOWN = 50  # characters of a value, in an error
+LabelledRun = tuple[str, RunConfig]
+Sweep = tuple[str, Sequence[object]]  # what is varied, and its values
 
 
-def parse_sweep(text: str) -> tuple[str, list[Any]]:
-    """`name=v1,v2` → the name and its values.
+def _parts_of_settings() -> dict[str, str]:
+    """The part of each setting that a sweep may name. "name" alone would be that of two parts."""
+    parts: dict[str, str] = {}
+    for part, kind in (("training", TrainingConfig), ("model", ModelConfig), ("data", DataConfig)):
+        parts |= {name: part for name in kind.model_fields if name != "name"}
+    return parts
 
-    >>> parse_sweep("strength=1,1e3"), parse_sweep("ER.ratio=0.25,0.5")
-    (('strength', [1, 1000.0]), ('ER.ratio', [0.25, 0.5]))
+
+SETTINGS = _parts_of_settings()
+
+
+def parse_sweep(text: str) -> tuple[str, list[object]]:
+    """Read a sweep as a user writes it.
+
+    Args:
+        text: The name and its values, such as "strength=1,10" or "ER.capacity=50,500".
+
+    Returns:
+        The name, and the values as Python has them.
+
+    Raises:
+        HoldfastError: The text is not of this form.
+
+    Example:
+        >>> parse_sweep("strength=1,1e3"), parse_sweep("ER.ratio=0.25,0.5")
+        (('strength', [1, 1000.0]), ('ER.ratio', [0.25, 0.5]))
     """
     name, equals, values = text.partition("=")
-    pieces = [v.strip() for v in values.split(",") if v.strip()]
+    pieces = [piece.strip() for piece in values.split(",") if piece.strip()]
     if not name.strip() or not equals or not pieces:
         raise HoldfastError(
-            f"sweep {text!r} cannot be read; expected name=value,value such as strength=1,10,100 or ER.capacity=50,500"
+            f"sweep {text!r} cannot be read; expected name=value,value such as strength=1,10,100 "
+            "or ER.capacity=50,500"
         )
-    return name.strip(), [_value(v) for v in pieces]
+    return name.strip(), [_value(piece) for piece in pieces]
 
 
-def _value(text: str) -> Any:
+def _value(text: str) -> object:
+    """Read a number, or leave a word, such as the name of an optimizer."""
     try:
-        return ast.literal_eval(text)
+        value: object = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return text  # a word, such as the name of an optimizer
+        return text
+    return value
 
 
-def swept_names(
-    runs: Sequence[tuple[str, RunConfig]], sweeps: Sequence[tuple[str, Sequence[Any]]]
-) -> set[str]:
-    """What some sweeps vary in some runs: settings such as "training.lr", arguments such as "ER.capacity".
+def swept_names(runs: Sequence[LabelledRun], sweeps: Sequence[Sweep]) -> set[str]:
+    """List what some sweeps vary in some runs, by full names.
 
-    >>> sorted(swept_names([("", RunConfig(method="EWC(1)"))], [("lr", [0.1]), ("strength", [1, 10])]))
-    ['EWC.strength', 'training.lr']
+    Args:
+        runs: The label and the settings of each run.
+        sweeps: The sweeps.
+
+    Returns:
+        Settings such as "training.lr", and arguments such as "ER.capacity".
+
+    Example:
+        >>> runs = [("", RunConfig(method="EWC(1)"))]
+        >>> sorted(swept_names(runs, [("lr", [0.1]), ("strength", [1, 10])]))
+        ['EWC.strength', 'training.lr']
     """
     names = {f"{SETTINGS[name]}.{name}" for name, _ in sweeps if name in SETTINGS}
     for _, config in runs:
         parts = parts_of(config.method)
         for name, _ in sweeps:
             argument = name.rpartition(".")[2]
-            names |= {f"{parts[k].name}.{argument}" for k in _parts_with(config.method, name)}
+            places = _places_of(name, parts)
+            names |= {f"{parts[place].name}.{argument}" for place in places}
     return names
 
 
-def swept(
-    config: RunConfig, sweeps: Sequence[tuple[str, Sequence[Any]]]
-) -> list[tuple[str, RunConfig]]:
-    """(label, config) for every combination of values; a name is an argument of the method's parts, else a setting of the run.
+def swept(config: RunConfig, sweeps: Sequence[Sweep]) -> list[LabelledRun]:
+    """Change a run to every combination of swept values.
 
-    >>> [label for label, _ in swept(RunConfig(method="EWC(1)"), [("strength", [1, 10]), ("lr", [0.1])])]
-    ['EWC(1), lr=0.1', 'EWC(10), lr=0.1']
+    Args:
+        config: The settings of the run.
+        sweeps: The sweeps. A name is that of an argument of the method, else that of a setting.
+
+    Returns:
+        The label and the settings of each combination.
+
+    Raises:
+        HoldfastError: There is no such argument or setting, several parts of the method have the
+            argument, or a value is wrong.
+
+    Example:
+        >>> sweeps = [("strength", [1, 10]), ("lr", [0.1])]
+        >>> [label for label, _ in swept(RunConfig(method="EWC(1)"), sweeps)]
+        ['EWC(1), lr=0.1', 'EWC(10), lr=0.1']
     """
-    out = []
-    for values in itertools.product(*(v for _, v in sweeps)):
-        changed, beside = config, []
+    runs = []
+    for values in itertools.product(*(values for _, values in sweeps)):
+        changed = config
+        settings = []
         for (name, _), value in zip(sweeps, values, strict=True):
-            changed, of_method = _with(changed, name, value)
-            beside += [] if of_method else [f"{name}={value}"]
-        out.append((", ".join([changed.method.replace("()", ""), *beside]), changed))
-    return out
+            change = _changed(changed, name, value)
+            changed = change.config
+            # An argument is part of the method, with which the label begins.
+            if not change.of_method:
+                settings.append(f"{name}={value}")
+        label = ", ".join([changed.method.replace("()", ""), *settings])
+        runs.append((label, changed))
+    return runs
 
 
-def sweep_suite(
-    suite: Suite, sweeps: Sequence[tuple[str, Sequence[Any]]]
-) -> list[tuple[str, RunConfig]]:
-    """The runs of a suite, those that a sweep has a meaning for over its values; the others as they are."""
-    runs, used = [], set()
+def sweep_suite(suite: Suite, sweeps: Sequence[Sweep]) -> list[LabelledRun]:
+    """Change the runs of a suite to every combination of swept values.
+
+    Args:
+        suite: The suite.
+        sweeps: The sweeps. A method without a swept argument stays as it is.
+
+    Returns:
+        The label and the settings of each run, without repetition.
+
+    Raises:
+        HoldfastError: No method of the suite has a swept argument, or a value is wrong.
+    """
+    runs = []
+    used: set[str] = set()
     for label, config in suite.runs():
-        mine = [(n, v) for n, v in sweeps if _parts_with(config.method, n) or n in SETTINGS]
-        used |= {n for n, _ in mine}
-        runs += swept(config, mine) if mine else [(label, config)]
+        parts = parts_of(config.method)
+        usable = [sweep for sweep in sweeps if sweep[0] in SETTINGS or _places_of(sweep[0], parts)]
+        used |= {name for name, _ in usable}
+        if usable:
+            runs += swept(config, usable)
+        else:
+            # The label of the suite stays if the method is not swept.
+            runs.append((label, config))
     for name, _ in sweeps:
         if name not in used:
             raise HoldfastError(
-                f"no method of the suite {suite.name} has an argument {name}, and it is no setting of a run"
+                f"no method of the suite {suite.name} has an argument {name}, and it is no setting "
+                "of a run"
             )
     return distinct_runs(runs)
 
 
-def distinct_runs(runs: Sequence[tuple[str, RunConfig]]) -> list[tuple[str, RunConfig]]:
-    """The runs without repetition: two entries of a suite that differ in what is swept become the same runs.
+def distinct_runs(runs: Sequence[LabelledRun]) -> list[LabelledRun]:
+    """Drop repetitions: entries of a suite that differ in what is swept become the same runs.
 
-    >>> same = RunConfig(method="EWC(1)")
-    >>> [label for label, _ in distinct_runs([("first", same), ("second", same)])]
-    ['first']
+    Args:
+        runs: The label and the settings of each run.
+
+    Returns:
+        The first run of each kind.
+
+    Example:
+        >>> same = RunConfig(method="EWC(1)")
+        >>> [label for label, _ in distinct_runs([("first", same), ("second", same)])]
+        ['first']
     """
-    by_hash: dict[str, tuple[str, RunConfig]] = {}
+    by_hash: dict[str, LabelledRun] = {}
     for label, config in runs:
         by_hash.setdefault(config.hash, (label, config))
     return list(by_hash.values())
 
 
-def parts_of(method: str) -> list["Method"]:
-    """The parts of a sum of methods."""
+def parts_of(spec: str) -> list["Method"]:
+    """Make the parts of a sum of methods from its spec."""
+    # Methods need PyTorch, which the list of suites does without.
     from holdfast.methods import parse_method
 
-    return parse_method(method).parts
+    return parse_method(spec).parts
 
 
-def _parts_with(method: str, name: str) -> list[int]:
-    """Which parts of the method a name points to: `capacity`, or `ER.capacity` for one of several."""
+def _places_of(name: str, parts: Sequence["Method"]) -> list[int]:
+    """The places of the parts that have an argument: `capacity`, or `ER.capacity` for one."""
     owner, dot, argument = name.rpartition(".")
-    parts = parts_of(method)
-    return [
-        k for k, p in enumerate(parts) if argument in p.signature() and (not dot or p.name == owner)
-    ]
+    places = []
+    for place, part in enumerate(parts):
+        if argument in part.signature() and (not dot or part.name == owner):
+            places.append(place)
+    return places
 
 
-def _with(config: RunConfig, name: str, value: Any) -> tuple[RunConfig, bool]:
-    """The config with another value, and whether it is the method's."""
-    values, found = config.model_dump(exclude_unset=True), _parts_with(config.method, name)
+@dataclass(frozen=True)
+class Change:
+    """A run with another value, and whether the value is an argument of its method."""
+
+    config: RunConfig
+    of_method: bool
+
+
+def _changed(config: RunConfig, name: str, value: object) -> Change:
+    """Give an argument of the method, or a setting of the run, another value."""
+    values = config.model_dump(exclude_unset=True)
     parts = parts_of(config.method)
-    if len(found) > 1:
-        names = ", ".join(f"{parts[k].name}.{name}" for k in found)
+    places = _places_of(name, parts)
+    if len(places) > 1:
+        names = ", ".join(f"{parts[place].name}.{name}" for place in places)
         raise HoldfastError(
             f"several parts of {config.method} have an argument {name}; say which: {names}"
         )
-    if found:
-        k, argument = found[0], name.rpartition(".")[2]
-        with reading(f"{name}={str(value)[:50]}", f"an argument of {parts[k].name}"):
-            changed = type(parts[k])(**parts[k].arguments | {argument: value})
-        values["method"] = " + ".join(repr(changed if i == k else p) for i, p in enumerate(parts))
+    if places:
+        values["method"] = _spec_with(parts, places[0], name, value)
     elif name in SETTINGS:
-        values[SETTINGS[name]] = values.get(SETTINGS[name], {}) | {name: value}
+        part = SETTINGS[name]
+        values[part] = values.get(part, {}) | {name: value}
     else:
-        raise unknown(
-            "hyperparameter", name, [*(a for p in parts for a in p.signature()), *SETTINGS]
-        )
-    return validated(RunConfig, **values), bool(found)
+        arguments = [argument for part in parts for argument in part.signature()]
+        raise unknown("hyperparameter", name, [*arguments, *SETTINGS])
+    return Change(validated(RunConfig, **values), of_method=bool(places))
+
+
+def _spec_with(parts: Sequence["Method"], place: int, name: str, value: object) -> str:
+    """The spec of a sum in which one argument of one part has another value."""
+    part = parts[place]
+    argument = name.rpartition(".")[2]
+    shown = str(value)[:LONGEST_SHOWN]
+    with reading(f"{name}={shown}", f"an argument of {part.name}"):
+        changed = type(part)(**part.arguments | {argument: value})
+    specs = [repr(other) for other in parts]
+    specs[place] = repr(changed)
+    return " + ".join(specs)

@@ -1,8 +1,9 @@
 """Several options as one argument of a command.
 
 Typer makes one option of each parameter of a function. A command that takes fifty options would
-therefore have fifty parameters, and commands that share options would repeat them. A `Bundle` gathers
-options that belong together. The command takes what the bundle builds of them as one argument.
+therefore have fifty parameters, and commands that share options would repeat them. A `Bundle`
+gathers options that belong together. The command takes what the bundle builds of them as one
+argument.
 """
 
 import inspect

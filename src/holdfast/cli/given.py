@@ -26,6 +26,6 @@ def _source(context: typer.Context, name: str) -> str:
 
 
 def note(lines: Iterable[str]) -> None:
-    """Print lines that say what something does not do; they are no results, so they go to stderr."""
+    """Print lines that say what has no effect. They are no results, so they go to stderr."""
     for line in lines:
         print(f"holdfast: note: {line}", file=sys.stderr)

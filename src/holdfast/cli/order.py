@@ -17,7 +17,8 @@ from holdfast.errors import HoldfastError, one_of
 from holdfast.text import safe_name
 
 if TYPE_CHECKING:
-    from holdfast.bench.orders import Probing, Verifying
+    from holdfast.bench.probe_runs import ProbeRuns
+    from holdfast.bench.verification_runs import VerificationRuns
     from holdfast.planning import Plan, Probe, Verification
 
 DEFAULT_PLAN = "linear-ordering"
@@ -57,7 +58,7 @@ def probe(
     tasks and every seed. You see how much each task changes the score on each other one, and
     probe.json keeps it for holdfast order plan.
     """
-    from holdfast.bench.orders import measure_signals
+    from holdfast.bench.probe_signals import measure_signals
     from holdfast.runs.folders import check_writable
 
     job = _probing(suite, measuring, running.data_dir)
@@ -81,9 +82,10 @@ def probe(
     print(f"probe: {safe_name(str(out))}")
 
 
-def _probing(suite_name: str, measuring: Measuring, data_dir: str | None) -> "Probing":
+def _probing(suite_name: str, measuring: Measuring, data_dir: str | None) -> "ProbeRuns":
     """Decide what is to be run, and refuse options that contradict each other."""
-    from holdfast.bench.orders import Probing, base_config, task_names
+    from holdfast.bench.probe_runs import ProbeRuns
+    from holdfast.bench.probe_settings import base_config, task_names
     from holdfast.bench.suites import load_suite
     from holdfast.planning.probe import ESTIMATORS
     from holdfast.runs.options import refuse_idle
@@ -111,7 +113,7 @@ def _probing(suite_name: str, measuring: Measuring, data_dir: str | None) -> "Pr
             f"the domain scenario, got {config.scenario}"
         )
     names = task_names(config, data_dir)
-    return Probing(
+    return ProbeRuns(
         config=config,
         full=full,
         names=tuple(names),
@@ -122,8 +124,8 @@ def _probing(suite_name: str, measuring: Measuring, data_dir: str | None) -> "Pr
 
 @app.command(
     epilog=examples(
-        "holdfast order plan --from probe --constraint 'cards before wallet'",
-        "holdfast order plan --from matrix.csv --html plan.html",
+        "holdfast order plan --from probe",
+        "holdfast order plan --from matrix.csv --constraint 'A before C' --html plan.html",
     )
 )
 def plan(
@@ -212,11 +214,11 @@ def verify(
     random orders are trained with new seeds. You see whether the prediction ranks orders, and
     whether planned orders are better than random ones.
     """
-    from holdfast.bench.orders import verifying
+    from holdfast.bench.verification_runs import verification_runs
     from holdfast.runs.folders import check_writable
 
     _refuse_idle_suite(transfer_to)
-    job = verifying(
+    job = verification_runs(
         source,
         orders=orders,
         seeds=seeds,
@@ -247,7 +249,7 @@ def _folder_of(source: Path) -> Path:
 
 
 def _conclude(
-    job: "Verifying",
+    job: "VerificationRuns",
     source: Path,
     folder: Path,
     constraints: list[str],
@@ -266,15 +268,15 @@ def _conclude(
         name += f"-{Path(transfer_to).stem}"
     _keep(verification, job, source, transfer_to, folder / f"{name}.json")
     print_verification(verification)
-    planned: Plan = make_plan(job.found, first, constraints)
+    planned: Plan = make_plan(job.probe, first, constraints)
     page = folder / f"{name}.html"
-    write_report(page, job.found, planned, verification=verification)
+    write_report(page, job.probe, planned, verification=verification)
     print(f"results: {safe_name(str(folder / name))}.json\nreport:  {safe_name(str(page))}")
 
 
 def _keep(
     verification: "Verification",
-    job: "Verifying",
+    job: "VerificationRuns",
     source: Path,
     transfer_to: str | None,
     path: Path,

@@ -180,14 +180,14 @@ def _settings(kind: type[BaseModel], part: str = "") -> Iterator[tuple[str, str,
 
 
 def option_name(part: str, name: str) -> str:
-    """The name of a setting's option. The `name` of the data is `--data`, that of the model `--model`."""
+    """The name of an option. The `name` of the data is `--data`, that of the model `--model`."""
     if name == "name":
         return part
     return name
 
 
 def _settings_of_a_run() -> Bundle[dict[str, object]]:
-    """Make the options of `RunConfig`. They build the values to validate, without those not given."""
+    """Make the options of `RunConfig`. They build its values, without those that are not given."""
     parameters = []
     for part, name, declared in _settings(RunConfig):
         option = option_name(part, name)
