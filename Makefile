@@ -4,7 +4,7 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint types golden measures setup dist dist-check size clean
+.PHONY: demo test lint types golden measures mutants setup dist dist-check size clean
 
 demo: setup
 	$(BIN)/holdfast bench demo --out runs/demo
@@ -27,6 +27,10 @@ golden: setup
 # How dense the code is, beside the limits that it keeps.
 measures: setup
 	$(BIN)/python benchmarks/measures.py
+
+# Whether the tests notice faults that are put into the package. Takes hours.
+mutants: setup
+	$(BIN)/python benchmarks/mutants.py
 
 # Wheel and source distribution. The package is not on an index: they are for you to install or keep.
 dist: setup

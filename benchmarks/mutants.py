@@ -1,0 +1,436 @@
+"""Whether the tests notice faults: `make mutants`.
+
+    python benchmarks/mutants.py                                   # all of it; takes hours
+    python benchmarks/mutants.py --only metrics/transfer.py --per-file 40
+    python benchmarks/mutants.py --write benchmarks/results/mutants.md
+
+Each mutant is the package with one small fault: a `<` that became `<=`, a `+` that became `-`, a
+condition that was turned round, a statement that was left out. A mutant is killed if a test fails. A
+mutant that survives shows a behaviour that no test holds, or a change that makes no difference.
+
+First, every test runs once under a profiler, which notes the functions that it calls. A mutant then
+meets the tests that call its function, the fastest first, until one fails. Tests run in processes
+that are forked from one that has PyTorch loaded, on a copy of the checkout.
+"""
+
+import argparse
+import ast
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path("src") / "holdfast"
+FOLDERS = ("metrics", "gate/statistics", "planning", "methods")
+TESTS = (
+    "tests/metrics",
+    "tests/gate",
+    "tests/planning",
+    "tests/methods",
+    "tests/test_checks.py",
+    "tests/advice",
+)
+COPIED = ("src", "tests", "docs", "examples", "benchmarks", "pyproject.toml", "README.md")
+AIMS = {"metrics": 90, "gate/statistics": 90, "planning": 90, "methods": 80}  # per cent killed
+SECONDS_PER_MUTANT = 120.0  # after which a mutant counts as killed: it made something endless
+OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault in one file.
+
+    Attributes:
+        path: The file, relative to the package.
+        line: The line of the fault, from 1.
+        start: Where the replaced text begins in the file.
+        stop: Where it ends.
+        text: What stands there instead.
+        was: What stood there.
+    """
+
+    path: str
+    line: int
+    start: int
+    stop: int
+    text: str
+    was: str
+
+    def applied(self, source: str) -> str:
+        """The source of the file with the fault."""
+        return source[: self.start] + self.text + source[self.stop :]
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {short(self.was)} → {short(self.text)}"
+
+
+def short(code: str) -> str:
+    """Code in one line of a table."""
+    line = " ".join(code.split()).replace("|", "\\|")
+    return f"`{line}`" if len(line) <= 70 else f"`{line[:69]}…`"
+
+
+# ---- making mutants
+
+
+def mutants_of(path: str, source: str) -> list[Mutant]:
+    """Every mutant of a file.
+
+    Example:
+        >>> [mutant.text for mutant in mutants_of("a.py", "def f(x):\\n    return x + 1\\n")]
+        ['x - 1', '2']
+    """
+    starts = [0]
+    for text in source.splitlines(keepends=True):
+        starts.append(starts[-1] + len(text))
+    lines = source.splitlines(keepends=True)
+
+    def place(line: int, column: int) -> int:
+        # Columns of the syntax tree count bytes, and the source has letters such as θ.
+        before = lines[line - 1].encode()[:column].decode() if line <= len(lines) else ""
+        return starts[line - 1] + len(before)
+
+    mutants = []
+    for node, replacement in faults(ast.parse(source)):
+        start = place(node.lineno, node.col_offset)
+        stop = place(node.end_lineno or node.lineno, node.end_col_offset or 0)
+        was = source[start:stop]
+        if replacement != was:
+            mutants.append(Mutant(path, node.lineno, start, stop, replacement, was))
+    return mutants
+
+
+def faults(tree: ast.Module) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
+    """Nodes of a file, each with the code that takes its place in a mutant."""
+    ignored = without_behaviour(tree)
+    for node in ast.walk(tree):
+        if id(node) in ignored:
+            continue
+        if isinstance(node, ast.expr):
+            yield from faults_of_expression(node)
+        elif isinstance(node, ast.If):
+            yield node.test, f"not ({ast.unparse(node.test)})"
+        elif isinstance(node, ast.AugAssign) or is_call(node):
+            yield node, "pass"
+
+
+def is_call(node: ast.AST) -> bool:
+    """Whether a statement is a call whose result nobody takes."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+
+
+def without_behaviour(tree: ast.Module) -> set[int]:
+    """Nodes that no test should depend on: annotations, docstrings and texts of errors."""
+    ignored: set[int] = set()
+    for node in ast.walk(tree):
+        left_out: list[ast.AST | None] = []
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            left_out += [node.returns, *node.decorator_list]
+        elif isinstance(node, ast.arg | ast.AnnAssign):
+            left_out.append(node.annotation)
+        elif isinstance(node, ast.Raise):
+            left_out.append(node.exc)
+        elif isinstance(node, ast.JoinedStr | ast.Assert):
+            left_out.append(node)
+        for part in left_out:
+            if part is not None:
+                ignored.update(id(inner) for inner in ast.walk(part))
+    return ignored
+
+
+def faults_of_expression(node: ast.expr) -> Iterator[tuple[ast.expr, str]]:
+    """The replacements of an expression, in parentheses if its neighbours could bind to it."""
+    if isinstance(node, ast.BinOp | ast.BoolOp) and type(node.op) in OPERATORS:
+        yield node, with_other_operator(node, "op", node.op)
+    elif isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in OPERATORS:
+        yield node, with_other_operator(node, "ops", node.ops[0])
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+        yield node, f"({ast.unparse(node.operand)})"
+    elif isinstance(node, ast.IfExp):
+        yield node.test, f"(not ({ast.unparse(node.test)}))"
+    elif isinstance(node, ast.Constant):
+        yield from faults_of_constant(node)
+
+
+def with_other_operator(node: ast.expr, field: str, operator: ast.AST) -> str:
+    """The code of an expression with another operator."""
+    kept = getattr(node, field)
+    other = OPERATORS[type(operator)]()
+    setattr(node, field, [other] if isinstance(kept, list) else other)
+    code = ast.unparse(node)
+    setattr(node, field, kept)
+    return code
+
+
+def faults_of_constant(node: ast.Constant) -> Iterator[tuple[ast.expr, str]]:
+    """Another number, or the other truth value."""
+    if isinstance(node.value, bool):
+        yield node, repr(not node.value)
+    elif isinstance(node.value, int):
+        yield node, repr(node.value + 1)
+    elif isinstance(node.value, float):
+        yield node, repr(node.value * 2 + 1)
+
+
+# ---- which tests call what
+
+
+class Calls:
+    """A plugin of pytest that notes the functions of the package that each test calls."""
+
+    def __init__(self, package: Path) -> None:
+        self._prefix = f"{package}{os.sep}"
+        self.functions: dict[str, list[list[object]]] = {}
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_protocol(self, item, nextitem) -> None:  # type: ignore[no-untyped-def]
+        """Watch a test with its fixtures."""
+        seen: set[tuple[str, int]] = set()
+
+        def note(frame, event, _argument) -> None:  # type: ignore[no-untyped-def]
+            code = frame.f_code
+            if event == "call" and code.co_filename.startswith(self._prefix):
+                seen.add((code.co_filename.removeprefix(self._prefix), code.co_firstlineno))
+
+        from _pytest.runner import runtestprotocol
+
+        start = time.perf_counter()
+        sys.setprofile(note)
+        try:
+            runtestprotocol(item, nextitem=nextitem, log=True)
+        finally:
+            sys.setprofile(None)
+        self.seconds[item.nodeid] = time.perf_counter() - start
+        self.functions[item.nodeid] = [list(entry) for entry in sorted(seen)]
+        return True
+
+
+def run_tests(tree: Path, arguments: list[str], plugins: list[object], quiet: bool = True) -> int:
+    """Run pytest in this process on a copy of the checkout. Meant for a forked child."""
+    os.chdir(tree)
+    sys.path.insert(0, str(tree / "src"))
+    os.environ["PYTHONPATH"] = str(tree / "src")
+    if quiet:
+        silent = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silent, 1)
+        os.dup2(silent, 2)
+    import pytest
+
+    return int(pytest.main(["-q", "-p", "no:cacheprovider", *arguments], plugins=plugins))
+
+
+def in_child(seconds: float, work) -> int | None:  # type: ignore[no-untyped-def]
+    """The exit status of a forked child that did some work; None if it took too long."""
+    child = os.fork()
+    if child == 0:
+        os.setsid()  # so that processes which a test starts can be ended with it
+        status = 70
+        try:
+            status = work()
+        finally:
+            os._exit(status)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.02)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def mapped(tree: Path, kept: Path) -> dict[str, dict]:
+    """The calls and the seconds of every test, from the file `kept` if it is there."""
+    if not kept.exists():
+
+        def watch() -> int:
+            calls = Calls(tree / PACKAGE)
+            doctests = [str(PACKAGE / folder) for folder in FOLDERS]
+            status = run_tests(tree, [*TESTS, *doctests], [calls], quiet=False)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps({"functions": calls.functions, "seconds": calls.seconds}))
+            return status
+
+        if in_child(6 * 3600, watch) != 0:
+            kept.unlink(missing_ok=True)
+            raise SystemExit("the tests fail without any mutant; mend them first")
+    content: dict[str, dict] = json.loads(kept.read_text())
+    return content
+
+
+def function_of(tree: ast.Module, line: int) -> int | None:
+    """The first line of the innermost function around a line, as Python's code objects count it."""
+    innermost: ast.AST | None = None
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            inside = node.lineno <= line <= (node.end_lineno or node.lineno)
+            if inside and (innermost is None or node.lineno >= innermost.lineno):
+                innermost = node
+    if innermost is None:
+        return None
+    decorators = getattr(innermost, "decorator_list", [])
+    return min([innermost.lineno, *(decorator.lineno for decorator in decorators)])
+
+
+def tests_of(mutant: Mutant, source: str, calls: dict[str, dict], most_seconds: float) -> list[str]:
+    """The tests that call the mutant's function, the fastest first; those that call its file if none."""
+    function = function_of(ast.parse(source), mutant.line)
+    exact, near = [], []
+    for test, entries in calls["functions"].items():
+        lines = [line for path, line in entries if path == mutant.path]
+        if function in lines:
+            exact.append(test)
+        elif lines:
+            near.append(test)
+    chosen, total = [], 0.0
+    for test in sorted(exact or near, key=calls["seconds"].__getitem__):
+        total += calls["seconds"][test]
+        if chosen and total > most_seconds:
+            break
+        chosen.append(test)
+    return chosen
+
+
+# ---- meeting the tests
+
+
+def outcome(tree: Path, mutant: Mutant, tests: list[str]) -> str:
+    """What became of a mutant: killed, killed by time, survived, or not called by any test."""
+    if not tests:
+        return "not called"
+    path = tree / PACKAGE / mutant.path
+    source = path.read_text(encoding="utf-8")
+    path.write_text(mutant.applied(source), encoding="utf-8")
+    try:
+        status = in_child(SECONDS_PER_MUTANT, lambda: run_tests(tree, ["-x", *tests], []))
+    finally:
+        path.write_text(source, encoding="utf-8")
+    if status is None:
+        return "killed by time"
+    return "survived" if status == 0 else "killed"
+
+
+def copied_to(folder: Path) -> Path:
+    """A copy of what the tests need of the checkout."""
+    for name in COPIED:
+        place = ROOT / name
+        if place.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "studies")
+            shutil.copytree(place, folder / name, ignore=ignored)
+        else:
+            shutil.copy(place, folder / name)
+    return folder
+
+
+def chosen_mutants(folder: str, only: list[str], per_file: int) -> list[Mutant]:
+    """A random choice of the mutants of each file of a folder, the same at every call."""
+    chosen: list[Mutant] = []
+    for path in sorted((ROOT / PACKAGE / folder).glob("*.py")):
+        name = str(path.relative_to(ROOT / PACKAGE))
+        if only and name not in only:
+            continue
+        mutants = mutants_of(name, path.read_text(encoding="utf-8"))
+        picked = random.Random(name).sample(mutants, min(per_file, len(mutants)))
+        chosen += sorted(picked, key=lambda mutant: mutant.start)
+    return chosen
+
+
+def is_killed(what: str) -> bool:
+    """Whether the tests noticed a mutant."""
+    return what.startswith("killed")
+
+
+def table(results: dict[str, list[tuple[Mutant, str]]]) -> list[str]:
+    """The shares that were killed, and the mutants that were not."""
+    lines = ["| folder | mutants | killed | share | aim |", "|---|---|---|---|---|"]
+    for folder, outcomes in results.items():
+        killed = sum(is_killed(what) for _, what in outcomes)
+        share = 100 * killed / max(len(outcomes), 1)
+        lines.append(
+            f"| {folder} | {len(outcomes)} | {killed} | {share:.0f} % | {AIMS[folder]} % |"
+        )
+    lines += ["", "Not killed:", ""]
+    for outcomes in results.values():
+        lines += [f"- {mutant} ({what})" for mutant, what in outcomes if not is_killed(what)]
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", nargs="*", default=[], help="files, such as metrics/matrix.py")
+    parser.add_argument("--folders", nargs="*", default=list(FOLDERS), choices=FOLDERS)
+    parser.add_argument("--per-file", type=int, default=10, help="mutants of each file")
+    parser.add_argument(
+        "--seconds", type=float, default=40.0, help="most seconds of tests a mutant"
+    )
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--calls", type=Path, default=ROOT / "build" / "calls.json")
+    parser.add_argument("--write", type=Path)
+    options = parser.parse_args()
+    import torch
+
+    torch.set_num_threads(1)
+    results: dict[str, list[tuple[Mutant, str]]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        trees = [copied_to(Path(name) / f"copy-{number}") for number in range(options.jobs)]
+        calls = mapped(trees[0], options.calls)
+        free = list(trees)
+
+        def meet(mutant: Mutant) -> tuple[Mutant, str]:
+            tree = free.pop()
+            try:
+                source = (ROOT / PACKAGE / mutant.path).read_text(encoding="utf-8")
+                tests = tests_of(mutant, source, calls, options.seconds)
+                what = outcome(tree, mutant, tests)
+            finally:
+                free.append(tree)
+            if not is_killed(what):
+                print(f"{what}: {mutant}", flush=True)
+            return mutant, what
+
+        for folder in options.folders:
+            mutants = chosen_mutants(folder, options.only, options.per_file)
+            if not mutants:
+                continue
+            with ThreadPoolExecutor(options.jobs) as pool:
+                results[folder] = list(pool.map(meet, mutants))
+    lines = table(results)
+    print("\n".join(lines))
+    if options.write:
+        options.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
