@@ -156,15 +156,15 @@ def _with_test_parts(stream, change):
 
 def _shuffled(task):
     order = torch.randperm(len(task.test), generator=torch.Generator().manual_seed(1))
-    x, y, t = task.test.fetch(order)
-    return ArrayPart(x, y, t)
+    x, y, _ = task.test.fetch(order)
+    return ArrayPart(x, y, task.index)
 
 
 def _noise_under_other_labels(task):
     generator = torch.Generator().manual_seed(2)
-    x, y, t = task.test.fetch(torch.arange(len(task.test)))
+    x, y, _ = task.test.fetch(torch.arange(len(task.test)))
     noise = torch.randint(256, x.shape, generator=generator, dtype=torch.uint8)
-    return ArrayPart(noise, y[torch.randperm(len(y), generator=generator)], t)
+    return ArrayPart(noise, y[torch.randperm(len(y), generator=generator)], task.index)
 
 
 def _left_behind(learner):
