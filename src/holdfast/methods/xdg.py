@@ -19,11 +19,11 @@ class RandomGates(Gated):
     """A network with fixed random 0/1 gates for each task."""
 
     def __init__(self, model: Classifier, gated: float, seed: int) -> None:
-        super().__init__(model.backbone, model.head, self._rows)  # type: ignore[arg-type]
+        super().__init__(model, self._rows)
         self.gated, self.seed = gated, seed
         for k, width in enumerate(self.widths):
             self.register_buffer(f"gate_{k}", torch.zeros(0, width))
-        self.head.on_open.append(self._open)
+        self.head.before_open = self._open
 
     def _open(self, task: int) -> None:
         for k, width in enumerate(self.widths):

@@ -1,6 +1,14 @@
-"""A frozen backbone whose linear layers carry low-rank adapters, one set a task (Hu et al. 2022; the layers are peft's)."""
+"""A frozen backbone whose linear layers carry low-rank adapters, one set for each task.
+
+The layers are those of peft.
+
+References:
+    E. J. Hu et al. (2022), LoRA: low-rank adaptation of large language models. ICLR.
+"""
 
 import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,84 +20,129 @@ from holdfast.models.per_task import PerTask
 
 
 class Adapted(PerTask):
-    """`model` with an adapter of `rank` for each task on every linear layer of its backbone.
+    """A classifier with an adapter for each task on every linear layer of its backbone.
 
-    `together=False`: a row passes through its own task's adapter. `together=True`: through the sum of all adapters so far. `first`: the
-    task from which adapters are used; the backbone trains before it, and is frozen from it on.
+    Args:
+        model: A classifier. Its layers are used, not copied.
+        rank: The rank r of each adapter, at least 1.
+        alpha: The adapters' strength: their output is multiplied by alpha / rank.
+        together: Whether a row passes through the sum of all adapters so far, or through the
+            adapter of its own task only.
+        first: The number of the task from which on there are adapters. The backbone trains before
+            that task and is frozen from it on.
+
+    Attributes:
+        targets: The names of the layers that carry adapters.
+        adapters: The number of adapters so far.
+
+    Raises:
+        HoldfastError: The backbone has no linear layer.
+        MissingExtra: peft is not installed.
     """
 
     def __init__(
         self, model: Classifier, rank: int, alpha: float, together: bool, first: int
     ) -> None:
         super().__init__(model.backbone, model.head)
+        # A subclass may read its weight past the adapter, as the projection inside of PyTorch's
+        # attention layer does.
         self.targets = [n for n, m in model.backbone.named_modules() if type(m) is nn.Linear]
         if not self.targets:
             raise HoldfastError(
-                "adapters sit on linear layers, this backbone has none; use an MLP, a transformer, or LatentReplay"
+                "adapters sit on linear layers, this backbone has none; use an MLP, "
+                "a transformer, or LatentReplay"
             )
-        self.rank, self.alpha, self.together, self.first, self.adapters = (
-            rank,
-            alpha,
-            together,
-            first,
-            0,
-        )
-        peft()
-        self.head.on_open.append(self._open)
+        self.rank = rank
+        self.alpha = alpha
+        self.together = together
+        self.first = first
+        self.adapters = 0
+        peft()  # is missing now rather than in the middle of a run
+        self.head.before_open = self._open
 
     def _open(self, task: int) -> None:
+        """Add the adapter of a task, which alone is trainable, if it has none."""
         if task < self.first or task - self.first < self.adapters:
             return
         if not self.adapters:
             self.freeze()
-        library, like = peft(), next(self.backbone.parameters())
+        library = peft()
+        like = next(self.backbone.parameters())
         config = library.LoraConfig(
             r=self.rank, lora_alpha=self.alpha, target_modules=self.targets, lora_dropout=0.0
         )
+        name = adapter_name(task)
         with warnings.catch_warnings():  # several adapters are the point
             warnings.filterwarnings("ignore", message="Already found a `peft_config`")
-            library.inject_adapter_in_model(config, self.backbone, adapter_name=f"task_{task}")
+            library.inject_adapter_in_model(config, self.backbone, adapter_name=name)
         self.adapters += 1
         self.backbone.to(like.device, like.dtype).requires_grad_(False)
         for layer in self.layers():
-            for part in (layer.lora_A, layer.lora_B):
-                part[f"task_{task}"].requires_grad_(True)
+            layer.lora_A[name].requires_grad_(True)
+            layer.lora_B[name].requires_grad_(True)
 
     def layers(self) -> list[Any]:
-        """The adapted layers."""
+        """The layers that carry adapters, as peft made them."""
         from peft.tuners.lora import LoraLayer
 
         return [m for m in self.backbone.modules() if isinstance(m, LoraLayer)]
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) → features (N, D), by the adapter of the task (or by all, `together`)."""
-        tasks = (
-            range(self.first, self.first + self.adapters)
-            if self.together
-            else [self.one_task(task)]
-        )
-        active = [f"task_{t}" for t in tasks if t >= self.first]
-        for (
-            layer
-        ) in self.layers():  # peft's own setter would also change which adapters are trainable
+        """Features of inputs, by the adapter of their task or by all adapters.
+
+        Args:
+            x: Inputs, (N, ...).
+            task: The number of the task of all rows. It is not used if the adapters act together.
+
+        Returns:
+            The features, (N, D).
+
+        Raises:
+            HoldfastError: The adapters act one by one, and not one task is given.
+        """
+        tasks: Sequence[int] = range(self.first, self.first + self.adapters)
+        if not self.together:
+            tasks = [self.one_task(task)]
+        active = [adapter_name(number) for number in tasks if number >= self.first]
+        for layer in self.layers():
+            # The setter of peft would also change which adapters are trainable.
             layer._active_adapter = active
             layer._disable_adapters = not active
-        shortcut = torch.backends.mha.get_fastpath_enabled()
-        torch.backends.mha.set_fastpath_enabled(
-            False
-        )  # torch's own encoder layers would read the weights past the adapters
-        try:
+        with _without_shortcut():
             return self.backbone(x)
-        finally:
-            torch.backends.mha.set_fastpath_enabled(shortcut)
 
     def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) → logits (N, C)."""
-        return Classifier.forward(self, x, task) if self.together else super().forward(x, task)
+        """Logits of inputs, as `PerTask.forward`. Adapters that act together need no task."""
+        if self.together:
+            return Classifier.forward(self, x, task)
+        return super().forward(x, task)
+
+
+def adapter_name(task: int) -> str:
+    """The name of a task's adapter, which is part of the names of its parameters."""
+    return f"task_{task}"
+
+
+@contextmanager
+def _without_shortcut() -> Iterator[None]:
+    """Inside, PyTorch's own encoder layers call their linear layers.
+
+    Their shortcut for inference would read the weights past the adapters.
+    """
+    shortcut = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(shortcut)
 
 
 def peft() -> Any:
-    """The library, or the error that names its extra."""
+    """The library peft.
+
+    Raises:
+        MissingExtra: It is not installed. The message names the extra that has it.
+    """
     try:
         import peft as library
     except ImportError:

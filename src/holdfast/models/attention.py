@@ -1,4 +1,9 @@
-"""A network whose hidden units are gated by learnt attention to the task (Serrà et al. 2018)."""
+"""A network whose hidden units are gated by learnt attention to the task.
+
+References:
+    J. Serrà, D. Surís, M. Miron, A. Karatzoglou (2018), Overcoming catastrophic forgetting with hard
+    attention to the task. ICML.
+"""
 
 from typing import Any
 
@@ -6,133 +11,183 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.models.classifier import Classifier
-from holdfast.models.gated import Gated
+from holdfast.models.gated import Gated, WeightLayer
+
+STEEPEST = 50.0  # of s e in cosh, which overflows in single precision from 89 on
+LEAST_SLOPE = 1e-30  # of σ: where it underflows to 0, the factor could not undo that
 
 
 class _Attend(torch.autograd.Function):
-    """σ(s e), with the gradient of e multiplied so that it does not vanish where σ saturates."""
+    """σ(s e), with a gradient of e that does not vanish where σ saturates.
+
+    The gradient is multiplied by s_max (cosh(s e) + 1) / (s (cosh(e) + 1)), section 2.5.
+    """
 
     @staticmethod
     def forward(ctx: Any, e: Tensor, s: float, largest: float) -> Tensor:
+        """The attention of each unit, (U,), from its embedding, (U,)."""
         a = torch.sigmoid(s * e)
         ctx.save_for_backward(e, a)
-        ctx.s, ctx.largest = s, largest
+        ctx.s = s
+        ctx.largest = largest
         return a
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        """The compensated gradient of the embeddings."""
         e, a = ctx.saved_tensors
-        s, largest = ctx.s, ctx.largest
-        again = largest / s * (torch.cosh((s * e).clamp(-50, 50)) + 1) / (torch.cosh(e) + 1)
-        return grad * (s * a * (1 - a)).clamp_min(1e-30) * again, None, None
+        s = ctx.s
+        steepness = torch.cosh((s * e).clamp(-STEEPEST, STEEPEST)) + 1
+        again = ctx.largest / s * steepness / (torch.cosh(e) + 1)
+        slope = (s * a * (1 - a)).clamp_min(LEAST_SLOPE)
+        return grad * slope * again, None, None
 
 
 class Attention(Gated):
-    """`embeddings` (a row of units for each task and layer), their hard form once a task has ended, and what that freezes.
+    """A classifier in which each task learns which hidden units it uses.
 
-    `scale` is s while training; elsewhere it is `largest`.
+    While a task is trained its attention is σ(s e), with an embedding e for each unit. When it ends,
+    its attention becomes 0 or 1 and is stored.
+
+    Args:
+        model: A classifier as `Gated` takes it, with separate heads.
+        largest: The largest scale, s_max.
+
+    Attributes:
+        scale: The scale s while a task is trained. In evaluation it is `largest`.
+        embeddings: For each task that has begun, an embedding for each unit of each layer.
+        per_task: The names of the buffers that have a row for each task that has ended. Checkpoints
+            need them, because the number of rows grows.
+
+    Raises:
+        HoldfastError: The backbone or the head is of another kind.
     """
 
     def __init__(self, model: Classifier, largest: float) -> None:
-        super().__init__(model.backbone, model.head, self._rows)  # type: ignore[arg-type]
+        super().__init__(model, self._gates_of)
         self.need_separate_heads()
-        self.largest = self.scale = largest
+        self.largest = largest
+        self.scale = largest
         self._forwarded: list[Tensor] = []
         self.embeddings = nn.ModuleList()
+        self.per_task = [f"hard_{layer}" for layer in range(len(self.widths))]
         like = next(self.parameters())
-        for k, width in enumerate(self.widths):
-            self.register_buffer(f"hard_{k}", like.new_zeros(0, width))
-        self.per_task = [
-            f"hard_{k}" for k in range(len(self.widths))
-        ]  # buffers with a row per ended task, for checkpoints
-        self.head.on_open.append(self._open)
+        for name, width in zip(self.per_task, self.widths, strict=True):
+            self.register_buffer(name, like.new_zeros(0, width))
+        self.head.before_open = self._open
 
     def _open(self, task: int) -> None:
+        """Draw the embeddings of another task, and freeze those of the tasks before."""
         self.embeddings.requires_grad_(False)
         like = next(self.parameters())
-        self.embeddings.append(
-            nn.ParameterList(
-                [
-                    nn.Parameter(torch.randn(w, device=like.device, dtype=like.dtype))
-                    for w in self.widths
-                ]
-            )
-        )
+        drawn = [torch.randn(w, device=like.device, dtype=like.dtype) for w in self.widths]
+        self.embeddings.append(nn.ParameterList([nn.Parameter(e) for e in drawn]))
 
     def embedding_names(self, task: int) -> list[str]:
-        """Names of a task's parameters."""
-        return [f"embeddings.{task}.{k}" for k in range(len(self.widths))]
+        """The names of a task's embeddings among the network's parameters."""
+        return [f"embeddings.{task}.{layer}" for layer in range(len(self.widths))]
 
-    def _of(self, task: int) -> list[nn.Parameter]:
-        """A task's embeddings, one a layer."""
+    def _embeddings_of(self, task: int) -> list[nn.Parameter]:
+        """The embeddings of a task, one tensor for each layer; -1 is the newest task."""
         return list(self.embeddings[task].parameters())
 
     def hard(self, layer: int) -> Tensor:
-        """0/1 attention of the tasks that ended, (T, U)."""
+        """The attention, 0 or 1, of each task that has ended to each unit of a layer, (T, U)."""
         return self.get_buffer(f"hard_{layer}")
 
     def soft(self, task: int) -> list[Tensor]:
-        """σ(s e) of a task, one a layer; in training those of the last forward pass serve its cost as well."""
-        s = self.scale if self.training else self.largest
-        found = [_Attend.apply(e, s, self.largest) for e in self._of(task)]
-        self._forwarded = found if self.training else []
-        return found
+        """The attention σ(s e) of a task, (U,) for each layer."""
+        scale = self.largest
+        if self.training:
+            scale = self.scale
+        attention = [_Attend.apply(e, scale, self.largest) for e in self._embeddings_of(task)]
+        # In training the attention of the last forward pass serves the cost as well.
+        self._forwarded = []
+        if self.training:
+            self._forwarded = attention
+        return attention
 
-    def _rows(self, task: int | Tensor) -> list[Tensor]:
-        tasks = [task] if isinstance(task, int) else task.unique().tolist()
-        ended = len(self.hard(0))
-        of = {
-            t: [self.hard(k)[t] for k in range(len(self.widths))] if t < ended else self.soft(t)
-            for t in tasks
-        }
+    def _gates_of(self, task: int | Tensor) -> list[Tensor]:
+        """The gates of one task, (U,) for each layer, or of the task of each row, (N, U)."""
         if isinstance(task, int):
-            return of[task]
-        place = torch.tensor([tasks.index(t) for t in task.tolist()])
-        return [
-            torch.stack([of[t][k] for t in tasks])[place.to(of[tasks[0]][k].device)]
-            for k in range(len(self.widths))
-        ]
+            return self._attention_to(task)
+        numbers = task.unique().tolist()
+        of_task = [self._attention_to(number) for number in numbers]
+        place = torch.tensor([numbers.index(number) for number in task.tolist()])
+        by_layer = zip(*of_task, strict=True)
+        return [torch.stack(rows)[place.to(rows[0].device)] for rows in by_layer]
+
+    def _attention_to(self, task: int) -> list[Tensor]:
+        """The attention of a task, hard if it has ended, (U,) for each layer."""
+        if task >= len(self.hard(0)):
+            return self.soft(task)
+        return [self.hard(layer)[task] for layer in range(len(self.widths))]
 
     def taken(self) -> list[Tensor]:
-        """1 at the units that some ended task uses, one a layer."""
-        return [
-            self.hard(k).amax(0) if len(self.hard(k)) else torch.zeros_like(self.hard(k).sum(0))
-            for k in range(len(self.widths))
-        ]
+        """Which units some ended task uses: 1 or 0, (U,) for each layer."""
+        units = []
+        for layer in range(len(self.widths)):
+            hard = self.hard(layer)
+            if len(hard):
+                units.append(hard.amax(0))
+            else:  # no task has ended, and there is no maximum of nothing
+                units.append(torch.zeros_like(hard.sum(0)))
+        return units
 
     def cost(self, task: int) -> Tensor:
-        """Σ a (1 − a^{<t}) / Σ (1 − a^{<t}) of a task in training."""
+        """The cost of the units that a task in training uses beyond those of ended tasks.
+
+        Σ a (1 − a^{<t}) / Σ (1 − a^{<t}), equation 5. Units of ended tasks cost nothing.
+
+        Args:
+            task: The number of the task.
+
+        Returns:
+            The cost, a scalar from 0 to 1.
+        """
         free = 1 - torch.cat(self.taken())
-        gates, self._forwarded = self._forwarded or self.soft(task), []
-        return torch.cat(gates) @ free / free.sum().clamp_min(1e-12)
+        attention = self._forwarded
+        if not attention:
+            attention = self.soft(task)
+        # Used once: a second backward pass would need a graph that is gone by then.
+        self._forwarded = []
+        return torch.cat(attention) @ free / free.sum().clamp_min(1e-12)
 
     def settle(self) -> None:
-        """Makes the newest task's attention hard."""
-        for k, e in enumerate(self._of(-1)):
+        """Make the newest task's attention hard, because the task has ended."""
+        for layer, e in enumerate(self._embeddings_of(-1)):
             newest = (e.detach() > 0).to(e.dtype)[None]
-            setattr(self, f"hard_{k}", torch.cat([self.hard(k), newest]))
+            setattr(self, f"hard_{layer}", torch.cat([self.hard(layer), newest]))
 
     def free(self) -> dict[str, Tensor]:
-        """1 where a parameter of the backbone may move, 0 where it joins units of ended tasks: 1 − min(a_i, a_j) by name."""
-        out: dict[str, Tensor] = {}
+        """How far each parameter of the backbone may move without harm to ended tasks.
+
+        Returns:
+            For each parameter of a linear layer or convolution, by name, 1 − min(a_i, a_j) in its
+            shape: 0 where it joins a unit i of ended tasks to another such unit j, else 1.
+        """
+        movable: dict[str, Tensor] = {}
         below: Tensor | None = None
         layers = [
-            (n, m)
-            for n, m in self.backbone.named_children()
-            if isinstance(m, nn.Linear | nn.Conv2d)
+            (name, layer)
+            for name, layer in self.backbone.named_children()
+            if isinstance(layer, nn.Linear | nn.Conv2d)
         ]
         for (name, layer), units in zip(layers, self.taken(), strict=True):
-            inputs = layer.weight.shape[1]
-            source = (
-                units.new_ones(inputs)
-                if below is None
-                else below.repeat_interleave(inputs // len(below))
-            )
-            joined = 1 - torch.minimum(units[:, None], source[None])
-            out[f"backbone.{name}.weight"] = joined.view(
-                *joined.shape, *(1,) * (layer.weight.dim() - 2)
-            ).expand_as(layer.weight)
+            joined = 1 - torch.minimum(units[:, None], _inputs(layer, units, below)[None])
+            positions = (1,) * (layer.weight.dim() - 2)
+            weight = joined.view(*joined.shape, *positions).expand_as(layer.weight)
+            movable[f"backbone.{name}.weight"] = weight
             if layer.bias is not None:
-                out[f"backbone.{name}.bias"] = 1 - units
+                movable[f"backbone.{name}.bias"] = 1 - units
             below = units
-        return out
+        return movable
+
+
+def _inputs(layer: WeightLayer, units: Tensor, below: Tensor | None) -> Tensor:
+    """Which inputs of a layer ended tasks use, given the units of the layer below it."""
+    inputs = layer.weight.shape[1]
+    if below is None:  # the network's own inputs belong to all tasks
+        return units.new_ones(inputs)
+    # Between a convolution and a linear layer, each channel becomes one input per position.
+    return below.repeat_interleave(inputs // len(below))

@@ -1,7 +1,7 @@
 """A classifier: a backbone that gives features, and a head."""
 
 import inspect
-from typing import cast
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -10,14 +10,20 @@ from holdfast.errors import HoldfastError, unknown
 from holdfast.models.heads import Head, make_head
 from holdfast.models.network import Network
 
+HOW_TO_WRAP = "classifier_from(network, head='<name of its last linear layer>', kind='growing')"
+
 
 class Classifier(Network):
-    """`head(features(x))`. Every forward goes through `model(x, task)`; task is an index, a tensor of indices, or None.
+    """The network `head(backbone(x))`. Call it as `model(x, task)`.
 
-    >>> import torch
-    >>> model = Classifier(nn.Flatten(), make_head("fixed", 4, outputs=3))
-    >>> model(torch.zeros(2, 2, 2)).shape
-    torch.Size([2, 3])
+    Args:
+        backbone: Any module that maps inputs (N, ...) to features (N, D).
+        head: The output layer, which reads D features.
+
+    Example:
+        >>> model = Classifier(nn.Flatten(), make_head("fixed", 4, outputs=3))
+        >>> model(torch.zeros(2, 2, 2)).shape
+        torch.Size([2, 3])
     """
 
     def __init__(self, backbone: nn.Module, head: Head) -> None:
@@ -25,31 +31,38 @@ class Classifier(Network):
         self.backbone = backbone
         self.head = head
 
-    def freeze(self) -> "Classifier":
-        """The backbone keeps its weights and its statistics from now on; the head still learns."""
+    def freeze(self) -> Self:
+        """Keep the backbone's weights and statistics from now on. The head still learns.
+
+        Returns:
+            The classifier itself.
+        """
         self.backbone.requires_grad_(False).eval()
         return self
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) → features (N, D). Networks that depend on the task override this."""
+        """Features of inputs, as `Network.features`. The backbone does not know the task."""
         features: Tensor = self.backbone(x)
         return features
 
 
 def need_classifier(model: Network, who: str) -> Classifier:
-    """The model, for methods that change the backbone of a classifier.
+    """Check that a model is a classifier, for methods that change its backbone.
 
     Args:
         model: The model.
-        who: The method, for the message.
+        who: The name of the method, for the message.
+
+    Returns:
+        The model.
 
     Raises:
         HoldfastError: The model is a network of another kind.
     """
     if not isinstance(model, Classifier):
         raise HoldfastError(
-            f"{who} changes the backbone of a Classifier, got {type(model).__name__}; make one of your "
-            "network: classifier_from(network, head='<name of its last linear layer>', kind='growing')"
+            f"{who} changes the backbone of a Classifier, got {type(model).__name__}; "
+            f"make one of your network: {HOW_TO_WRAP}"
         )
     return model
 
@@ -57,27 +70,43 @@ def need_classifier(model: Network, who: str) -> Classifier:
 def classifier_from(
     module: nn.Module, head: str, kind: str, outputs: int | None = None
 ) -> Classifier:
-    """A classifier from any network whose last linear layer is named (`head="fc"`); a head of `kind` takes its place.
+    """Make a classifier of any network that ends in a linear layer.
 
-    The trained layer goes on inside the head (for `separate` as the first task's); outputs beyond its own are new.
+    The trained layer goes on inside the new head: as the first task's layer if the head is
+    `separate`, else as the first outputs. Outputs beyond its own are new.
 
-    >>> from collections import OrderedDict
-    >>> net = nn.Sequential(OrderedDict(body=nn.Linear(4, 8), fc=nn.Linear(8, 2)))
-    >>> classifier_from(net, head="fc", kind="growing").head.features
-    8
+    Args:
+        module: The network. It is changed: its last layer gives way to an identity.
+        head: The name of its last linear layer, such as `fc`.
+        kind: The kind of head that takes the layer's place, as `make_head` takes it.
+        outputs: The number of outputs of a `masked` or `fixed` head. None means as many as the
+            layer has.
+
+    Returns:
+        The classifier.
+
+    Raises:
+        HoldfastError: There is no such layer, the kind is unknown, or the layer shares its weight
+            with another one and the head would part them. The network is then as it was.
+
+    Example:
+        >>> from collections import OrderedDict
+        >>> net = nn.Sequential(OrderedDict(body=nn.Linear(4, 8), fc=nn.Linear(8, 2)))
+        >>> classifier_from(net, head="fc", kind="growing").head.features
+        8
     """
-    names = [n for n, m in module.named_modules() if isinstance(m, nn.Linear)]
-    if head not in names:
-        raise unknown("linear layer of the model", head, names)
+    layers = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear)}
+    if head not in layers:
+        raise unknown("linear layer of the model", head, list(layers))
+    layer = layers[head]
     path, _, leaf = head.rpartition(".")
-    layer = module.get_submodule(head)
-    assert isinstance(layer, nn.Linear)
+    owner = module.get_submodule(path)
     made = make_head(kind, layer.in_features, outputs or layer.out_features)
-    setattr(module.get_submodule(path), leaf, nn.Identity())
+    setattr(owner, leaf, nn.Identity())
     try:
         made.take(layer, module)
     except HoldfastError:
-        setattr(module.get_submodule(path), leaf, layer)
+        setattr(owner, leaf, layer)
         raise
     return Classifier(module, made)
 
@@ -85,8 +114,11 @@ def classifier_from(
 def float_type(model: nn.Module) -> torch.dtype:
     """The floating type of a model's inputs: that of its first floating parameter or buffer.
 
+    Args:
+        model: Any model.
+
     Returns:
-        The type, torch's default for a model without floating tensors.
+        The type, which is PyTorch's default for a model without floating tensors.
 
     Example:
         >>> float_type(nn.Linear(2, 2).to(torch.bfloat16))
@@ -100,15 +132,15 @@ def float_type(model: nn.Module) -> torch.dtype:
 
 
 def as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Raw rows as a network takes them. This is the one rule for the types of inputs.
+    """Turn raw rows into what a network takes. This is the one rule for the types of inputs.
 
     Args:
-        x: Raw rows (N, ...).
+        x: Raw rows, (N, ...).
         dtype: The floating type of the network (`float_type`).
 
     Returns:
         Bytes (uint8, images) as numbers in [0, 1] of that type, other floating numbers in that type,
-        and integers and booleans as they are, because they are indices (of an embedding, say).
+        and integers and booleans as they are, because they are indices, for example of an embedding.
 
     Example:
         >>> as_input(torch.tensor([255], dtype=torch.uint8), torch.float32)
@@ -118,25 +150,40 @@ def as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
     """
     if x.dtype == torch.uint8:
         return x.to(dtype).div_(255)
-    return x.to(dtype) if x.is_floating_point() else x
+    if x.is_floating_point():
+        return x.to(dtype)
+    return x
 
 
 def check_model(model: nn.Module) -> Network:
-    """The model as a network.
+    """Check that a model is a network that a learner can train, and free its head for that.
+
+    An earlier learner may have put a network that grows around the same model. That network stops
+    growing with the model's tasks, because from now on they are the tasks of another learner.
+
+    Args:
+        model: The model.
+
+    Returns:
+        The model. It need not be a subclass of `Network`.
 
     Raises:
-        HoldfastError: It has no head or no features, or does not take the task. The message says how
-            to make it a network that has them.
+        HoldfastError: It has no head or no features, or its `forward` does not take the task. The
+            message says how to make it a network that has them.
     """
-    if not isinstance(getattr(model, "head", None), Head) or not callable(
-        getattr(model, "features", None)
-    ):
+    head = getattr(model, "head", None)
+    if not isinstance(head, Head) or not callable(getattr(model, "features", None)):
         raise HoldfastError(
             f"expected a Classifier (features, head), got {type(model).__name__}; "
-            "wrap it: classifier_from(model, head='<name of its last linear layer>', kind='growing')"
+            f"wrap it: {HOW_TO_WRAP}"
         )
     if "task" not in inspect.signature(model.forward).parameters:
         raise HoldfastError(
-            f"{type(model).__name__}.forward must accept (x, task), its signature has no task"
+            f"{type(model).__name__}.forward must accept (x, task), its signature has no task; "
+            "add the parameter task=None"
         )
-    return cast(Network, model)  # your own module need not be a subclass
+    # A method of the model's own stays, and so does a function that you put there yourself.
+    grower = getattr(head.before_open, "__self__", None)
+    if isinstance(grower, Network) and grower is not model:
+        head.before_open = None
+    return cast(Network, model)

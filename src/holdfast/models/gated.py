@@ -1,4 +1,4 @@
-"""Networks whose hidden units are multiplied by a gate of the task: XdG and HAT."""
+"""Networks whose hidden units are multiplied by a gate of the task, as in XdG and HAT."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,63 +6,124 @@ from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError
 from holdfast.models.classifier import Classifier
-from holdfast.models.heads import Head
 from holdfast.models.per_task import PerTask
 
-Gates = Callable[
-    [int | Tensor], Sequence[Tensor]
-]  # task(s) → one gate a hidden layer, (U,) or (N, U)
+WeightLayer = nn.Linear | nn.Conv2d
+
+# Takes the number of the task of all rows, or of each row, and gives one gate for each hidden
+# layer: (U,) for all rows, or (N, U), with U units.
+Gates = Callable[[int | Tensor], Sequence[Tensor]]
+
+# Layers that keep units apart, so that a unit behind a closed gate stays 0.
+PLAIN = (
+    nn.Linear,
+    nn.Conv2d,
+    nn.ReLU,
+    nn.MaxPool2d,
+    nn.AvgPool2d,
+    nn.AdaptiveAvgPool2d,
+    nn.Flatten,
+    nn.Identity,
+)
 
 
-def gated_layers(backbone: nn.Module) -> list[nn.Linear | nn.Conv2d]:
-    """The layers whose units (or channels) are gated: those followed by ReLU in a sequence of plain layers; else an error."""
-    children = list(backbone) if isinstance(backbone, nn.Sequential) else []
-    plain = (
-        nn.Linear,
-        nn.Conv2d,
-        nn.ReLU,
-        nn.MaxPool2d,
-        nn.AvgPool2d,
-        nn.AdaptiveAvgPool2d,
-        nn.Flatten,
-        nn.Identity,
+def weight_layers(backbone: nn.Sequential) -> list[WeightLayer]:
+    """The linear layers and convolutions of a sequence, in order."""
+    return [layer for layer in backbone if isinstance(layer, nn.Linear | nn.Conv2d)]
+
+
+def units_of(layer: WeightLayer) -> int:
+    """The number of a layer's units, which are the channels of a convolution."""
+    if isinstance(layer, nn.Conv2d):
+        return layer.out_channels
+    return layer.out_features
+
+
+def gated_backbone(backbone: nn.Module) -> nn.Sequential:
+    """Check that the units of a backbone can be gated.
+
+    Args:
+        backbone: The backbone of a classifier.
+
+    Returns:
+        The backbone.
+
+    Raises:
+        HoldfastError: It is no sequence of linear layers or convolutions, each followed by ReLU.
+
+    Example:
+        >>> len(gated_backbone(nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.ReLU())))
+        3
+    """
+    advice = (
+        "units are gated in a sequence of linear layers or convolutions, each followed by ReLU; "
+        "got {}; use holdfast.models.mlp or convnet"
     )
-    strange = [type(m).__name__ for m in children if not isinstance(m, plain)]
-    layers = [m for m in children if isinstance(m, nn.Linear | nn.Conv2d)]
-    relus = sum(isinstance(m, nn.ReLU) for m in children)
-    if strange or not layers or relus != len(layers):
-        raise HoldfastError(
-            "units are gated in a sequence of linear layers or convolutions, each followed by ReLU; "
-            f"got {strange[0] if strange else backbone}; use holdfast.models.mlp or convnet"
-        )
-    return layers
+    if not isinstance(backbone, nn.Sequential):
+        raise HoldfastError(advice.format(backbone))
+    for layer in backbone:
+        if not isinstance(layer, PLAIN):
+            raise HoldfastError(advice.format(type(layer).__name__))
+    layers = len(weight_layers(backbone))
+    activations = sum(isinstance(layer, nn.ReLU) for layer in backbone)
+    if not layers or activations != layers:
+        raise HoldfastError(advice.format(backbone))
+    return backbone
 
 
 class Gated(PerTask):
-    """`model` with every hidden unit (channel of a convolution) multiplied by its gate for the row's task."""
+    """A classifier whose hidden units are multiplied by their gates for the row's task.
 
-    def __init__(self, backbone: nn.Sequential, head: Head, gates: Gates) -> None:
-        super().__init__(backbone, head)
-        self.widths = [
-            m.out_channels if isinstance(m, nn.Conv2d) else m.out_features
-            for m in gated_layers(backbone)
-        ]
+    The units of a convolution are its channels. A gate acts after the ReLU of its layer.
+
+    Args:
+        model: A classifier whose backbone is a sequence of linear layers or convolutions, each
+            followed by ReLU. Its layers are used, not copied.
+        gates: The gates of a task, or of each row's.
+
+    Attributes:
+        widths: The number of units of each hidden layer.
+
+    Raises:
+        HoldfastError: The backbone is of another kind.
+    """
+
+    backbone: nn.Sequential
+
+    def __init__(self, model: Classifier, gates: Gates) -> None:
+        super().__init__(gated_backbone(model.backbone), model.head)
+        self.widths = [units_of(layer) for layer in weight_layers(self.backbone)]
         self.gates = gates
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) and the task of all rows or of each → features (N, D)."""
+        """Features of inputs under the gates of their tasks.
+
+        Args:
+            x: Inputs, (N, ...).
+            task: The number of the task of all rows, or of each row, (N,).
+
+        Returns:
+            The features, (N, D).
+
+        Raises:
+            HoldfastError: The task is not given.
+        """
         if task is None:
             raise HoldfastError(
                 "the task selects the gates; call model(x, task) with the task's index"
             )
         gates = iter(self.gates(task))
-        for layer in self.backbone:  # type: ignore[attr-defined]
+        for layer in self.backbone:
             x = layer(x)
             if isinstance(layer, nn.ReLU):
                 gate = next(gates).to(x.dtype)
-                x = x * (gate[..., None, None] if x.dim() == 4 else gate)
+                if x.dim() == 4:  # a gate for each channel, the same at all positions
+                    gate = gate[..., None, None]
+                x = x * gate
         return x
 
     def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) → logits (N, C), rows of several tasks in one pass. Without a task id: every task's outputs, by its gates."""
-        return super().forward(x, task) if task is None else Classifier.forward(self, x, task)
+        """Logits of inputs, as `PerTask.forward`, but with rows of several tasks in one pass."""
+        if task is None:
+            return super().forward(x, task)
+        return Classifier.forward(self, x, task)

@@ -22,7 +22,8 @@ class Network(nn.Module):
 
         Args:
             x: Inputs, (N, ...).
-            task: The number of the task of all rows, or of each row, (N,) on the CPU. None: unknown.
+            task: The number of the task of all rows, or of each row, (N,) on the CPU. None means
+                that it is unknown.
 
         Returns:
             The features, (N, D).

@@ -1,7 +1,12 @@
-"""A network whose weights belong to tasks: what PackNet prunes and freezes (Mallya & Lazebnik 2018)."""
+"""A network whose weights belong to tasks: what PackNet prunes and freezes.
+
+References:
+    A. Mallya, S. Lazebnik (2018), PackNet: adding multiple tasks to a single network by iterative
+    pruning. CVPR.
+"""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -14,10 +19,29 @@ from holdfast.models.per_task import PerTask
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
 
-class Packed(PerTask):
-    """`owner` of each weight (parameters of two and more dimensions): 0 free, t + 1 task number t. Task t sees owners 1..t + 1.
+class Capacity(TypedDict):
+    """How the weights of a packed network are shared out."""
 
-    While a task is trained its free weights take part as well; `assign` then gives the largest of them to it and sets the rest to 0.
+    weights: int
+    free: int
+    tasks: list[int]
+
+
+class Packed(PerTask):
+    """A classifier whose weights each belong to one task, which later tasks read but never change.
+
+    Weights are parameters of two and more dimensions. Each has an owner: 0 is free, t + 1 is task
+    number t. Task t sees the weights of the owners 1 to t + 1. While it is trained the free weights
+    take part as well; `assign` then gives the largest of them to it and sets the rest to 0.
+
+    Args:
+        model: A classifier with separate heads. Its layers are used, not copied.
+
+    Attributes:
+        names: The names of the weights within the backbone.
+
+    Raises:
+        HoldfastError: The head is of another kind, or no weight of the backbone is trainable.
     """
 
     def __init__(self, model: Classifier) -> None:
@@ -25,84 +49,97 @@ class Packed(PerTask):
         self.need_separate_heads()
         # Frozen weights belong to all tasks, so they are neither pruned nor given away.
         self.names = [
-            n for n, p in model.backbone.named_parameters() if p.dim() > 1 and p.requires_grad
+            name
+            for name, weight in model.backbone.named_parameters()
+            if weight.dim() > 1 and weight.requires_grad
         ]
         if not self.names:
             raise HoldfastError(
-                "PackNet gives each task a share of the backbone's weights, but none of them is trainable; unfreeze "
-                "layers, or take a method for frozen features such as NCM, SLDA or RanPAC"
+                "PackNet gives each task a share of the backbone's weights, but none of them is "
+                "trainable; unfreeze layers, or take a method for frozen features such as NCM, "
+                "SLDA or RanPAC"
             )
         for k, name in enumerate(self.names):
-            self.register_buffer(
-                f"owner_{k}",
-                torch.zeros(model.backbone.get_parameter(name).shape, dtype=torch.uint8),
-            )
-        self.register_buffer(
-            "tasks", torch.zeros((), dtype=torch.uint8)
-        )  # those that have their weights
+            shape = model.backbone.get_parameter(name).shape
+            self.register_buffer(f"owner_{k}", torch.zeros(shape, dtype=torch.uint8))
+        # The number of tasks that have their weights.
+        self.register_buffer("tasks", torch.zeros((), dtype=torch.uint8))
 
     @property
     def settled(self) -> bool:
-        """Whether a task has been packed, so that biases and norms are frozen."""
+        """Whether a task has been packed, so that biases and norm layers are frozen."""
         return bool(self.get_buffer("tasks"))
 
     def owners(self) -> Iterator[tuple[str, Tensor]]:
-        """(name within the backbone, owner of each entry) of every weight."""
-        return ((name, self.get_buffer(f"owner_{k}")) for k, name in enumerate(self.names))
+        """The name of each weight within the backbone, and the owner of each of its entries."""
+        for k, name in enumerate(self.names):
+            yield name, self.get_buffer(f"owner_{k}")
 
     @torch.no_grad()
     def assign(self, task: int, share: float) -> None:
-        """Gives `share` of each layer's free weights, the largest (at least one while there are any), to `task`; the others become 0."""
+        """Give the largest free weights of each layer to a task. The other free ones become 0.
+
+        Args:
+            task: The number of the task.
+            share: The share of each layer's free weights that it gets, in (0, 1]. It gets at least
+                one weight, as long as there are any.
+        """
         for name, owner in self.owners():
-            weight, free = self.backbone.get_parameter(name), owner == 0
-            count = int(free.sum())
-            best = (
-                weight.abs()
-                .masked_fill(~free, -1.0)
-                .flatten()
-                .topk(min(count, max(1, round(share * count))))
-                .indices
-            )
+            weight = self.backbone.get_parameter(name)
+            free = owner == 0
+            available = int(free.sum())
+            wanted = max(1, round(share * available))
+            sizes = weight.abs().masked_fill(~free, -1.0).flatten()  # below that of any free one
+            best = sizes.topk(min(available, wanted)).indices
             owner.view(-1)[best] = task + 1
             weight.masked_fill_(owner == 0, 0.0)
 
     def settle(self) -> None:
-        """Ends a task: statistics of norm layers stay from now on."""
+        """End a task: the statistics of norm layers stay as they are from now on."""
         self.get_buffer("tasks").add_(1)
 
     def train(self, mode: bool = True) -> "Packed":
-        """As always, but norm layers keep their statistics once a task is packed."""
+        """Set the training mode, except for norm layers that keep their statistics."""
         super().train(mode)
         self._hold_norms()
         return self
 
     def _hold_norms(self) -> None:
-        for m in self.backbone.modules():
-            if isinstance(m, NORMS) and self.settled:
-                m.training = False
+        """Keep norm layers in evaluation mode once a task has been packed."""
+        for layer in self.backbone.modules():
+            if isinstance(layer, NORMS) and self.settled:
+                layer.training = False
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) and a task → features (N, D), by the weights of tasks up to it (and the free ones, for the task in training)."""
+        """Features of inputs by the weights that a task sees.
+
+        Args:
+            x: Inputs, (N, ...).
+            task: The number of the task of all rows.
+
+        Returns:
+            The features, (N, D).
+
+        Raises:
+            HoldfastError: Not one task is given, or it has not begun.
+        """
         task = self.one_task(task)
         self._hold_norms()
+        # A task in training sees the free weights as well, which are all that it does not own yet.
         if task >= int(self.get_buffer("tasks")):
             return self.backbone(x)
-        kept = {
-            n: self.backbone.get_parameter(n) * ((owner > 0) & (owner <= task + 1))
-            for n, owner in self.owners()
-        }
-        return functional_call(self.backbone, kept, (x,))
+        seen: dict[str, Tensor] = {}
+        for name, owner in self.owners():
+            mask = (owner > 0) & (owner <= task + 1)
+            seen[name] = self.backbone.get_parameter(name) * mask
+        return functional_call(self.backbone, seen, (x,))
 
-    def capacity(self) -> dict[str, Any]:
-        """Number of weights, of those free, and of those of each task."""
-        held = (
-            torch.stack(
-                [
-                    torch.bincount(owner.flatten().long(), minlength=256)
-                    for _, owner in self.owners()
-                ]
-            )
-            .sum(0)
-            .tolist()
-        )
-        return {"weights": sum(held), "free": held[0], "tasks": [n for n in held[1:] if n]}
+    def capacity(self) -> Capacity:
+        """The number of weights, of those that are free, and of those of each task."""
+        each = [torch.bincount(owner.flatten().long(), minlength=256) for _, owner in self.owners()]
+        by_owner = torch.stack(each).sum(0).tolist()
+        return {
+            "weights": sum(by_owner),
+            "free": by_owner[0],
+            "tasks": [weights for weights in by_owner[1:] if weights],
+        }

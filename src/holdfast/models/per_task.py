@@ -1,4 +1,6 @@
-"""Networks whose weights depend on the task: rows are sorted by task, each group takes its own way."""
+"""Networks whose weights depend on the task: rows are grouped by their tasks."""
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -9,10 +11,20 @@ from holdfast.models.heads import SeparateHead
 
 
 class PerTask(Classifier):
-    """A classifier that needs to know the task of every row (abstract: `features` takes one task index)."""
+    """A classifier that needs to know the task of every row (abstract).
+
+    Its `features` takes the number of one task. Its `forward` takes rows of several tasks.
+    """
 
     def one_task(self, task: int | Tensor | None) -> int:
-        """The task index, or the error that says what is missing."""
+        """Check that one task is given for all rows, and that it has begun.
+
+        Returns:
+            The number of the task.
+
+        Raises:
+            HoldfastError: No task or several tasks are given, or the task has not begun.
+        """
         if not isinstance(task, int):
             raise HoldfastError(
                 "each task has weights of its own; call features(x, task) with one task index"
@@ -21,23 +33,50 @@ class PerTask(Classifier):
         return task
 
     def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) → logits (N, C). Without a task id: every task's outputs, each by its own weights."""
+        """Logits of inputs.
+
+        Args:
+            x: Inputs, (N, ...).
+            task: The number of the task of all rows, or of each row, (N,) on the CPU. None means
+                that it is unknown: each row then gets every task's outputs, each by the weights of
+                its task.
+
+        Returns:
+            The logits, (N, C), -inf at outputs that are not active.
+        """
         if isinstance(task, int):
             return self.head(self.features(x, task), task)
-        tasks = range(len(self.head.ranges)) if task is None else task.unique().tolist()
-        of_task = {
-            t: self.forward(x if task is None else x[task.to(x.device) == t], t) for t in tasks
-        }
         if task is None:
-            return torch.cat([z[:, slice(*self.head.range_of(t))] for t, z in of_task.items()], 1)
-        out = x.new_full((len(x), self.head.width), -torch.inf, dtype=of_task[tasks[0]].dtype)
-        for t, z in of_task.items():
-            out = out.index_put(((task == t).nonzero().flatten().to(x.device),), z)
-        return out
+            return self._by_all(x)
+        numbers = task.unique().tolist()
+        logits = {t: self.forward(x[task.to(x.device) == t], t) for t in numbers}
+        return self._joined(x, task, logits)
+
+    def _by_all(self, x: Tensor) -> Tensor:
+        """The outputs of every task for every row, side by side."""
+        numbers = range(len(self.head.ranges))
+        logits = [self.forward(x, t) for t in numbers]
+        own = [slice(*self.head.range_of(t)) for t in numbers]
+        return torch.cat([z[:, outputs] for z, outputs in zip(logits, own, strict=True)], 1)
+
+    def _joined(self, x: Tensor, task: Tensor, logits: Mapping[int, Tensor]) -> Tensor:
+        """The logits of the rows of each task, in the order of the rows."""
+        dtype = next(iter(logits.values())).dtype
+        joined = x.new_full((len(x), self.head.width), -torch.inf, dtype=dtype)
+        for number, z in logits.items():
+            rows = (task == number).nonzero().flatten().to(x.device)
+            # Out of place, because the backward pass needs the tensor as it was.
+            joined = joined.index_put((rows,), z)
+        return joined
 
     def need_separate_heads(self) -> None:
-        """Refuses a head that tasks share: its weights could not be one task's own."""
+        """Refuse a head that tasks share, because its weights could not be one task's own.
+
+        Raises:
+            HoldfastError: The head is of another kind than `separate`.
+        """
         if not isinstance(self.head, SeparateHead):
             raise HoldfastError(
-                f"each task ends in a head of its own; expected head 'separate', got {getattr(self.head, 'kind', None)!r}"
+                "each task ends in a head of its own; expected head 'separate', "
+                f"got {self.head.kind!r}"
             )

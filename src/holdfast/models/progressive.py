@@ -1,21 +1,39 @@
-"""Progressive network: one column of layers a task, each reading the frozen columns before it (Rusu et al. 2016).
+"""A progressive network: one column of layers for each task, which reads the columns before it.
 
-`lateral="below"`: h_l^(k) = ReLU(W_l h_{l−1}^(k) + Σ_{j<k} U_l^{(k:j)} h_{l−1}^(j)) into layers 2.. and the output (the paper without
-its adapters). `lateral="same"`: from the same layer, Σ_{j<k} U_l^{(k:j)} h_l^(j) added before the ReLU, hidden layers only. U has no bias;
-all U of a layer are one matrix over the concatenated columns, initialised as a layer of that width.
+With `lateral="below"`, layer l of column k is
+
+    h_l^(k) = ReLU(W_l h_{l−1}^(k) + Σ_{j<k} U_l^{(k:j)} h_{l−1}^(j)),
+
+from the second layer on and for the output. This is the paper without its adapters. With
+`lateral="same"`, Σ_{j<k} U_l^{(k:j)} h_l^(j) from the same layer is added before the ReLU, in hidden
+layers only. U has no bias. All U of a layer are one matrix over the concatenated columns, drawn as
+a layer of that width.
+
+References:
+    A. A. Rusu et al. (2016), Progressive neural networks. arXiv:1606.04671.
 """
 
-from typing import Any
+from typing import TypedDict, cast
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, one_of
+from holdfast.models.classifier import Classifier
 from holdfast.models.heads import SeparateHead
 from holdfast.models.per_task import PerTask
 from holdfast.models.separate import counts
 
 LATERALS = ("below", "same")
+
+
+class Columns(TypedDict):
+    """The size of a progressive network."""
+
+    columns: int
+    parameters: int
+    frozen: int
+    trainable: int
 
 
 class _ProgressiveHead(SeparateHead):
@@ -26,85 +44,132 @@ class _ProgressiveHead(SeparateHead):
         self.reads_all = reads_all
 
     def inputs_of(self, task: int) -> int:
-        """Width of what the head of a task reads."""
-        return self.features * (task + 1) if self.reads_all else self.features
+        """The number of features that the layer of a task reads."""
+        if self.reads_all:
+            return self.features * (task + 1)
+        return self.features
 
 
 class Progressive(PerTask):
-    """A classifier that gains a column whenever its head opens a task; earlier columns are frozen.
+    """A classifier that gains a column when its head opens a task. Earlier columns are frozen.
 
-    >>> from holdfast.models import mlp
-    >>> net = Progressive(mlp(784, "separate", hidden=(256, 256)), "below")
-    >>> for k in range(2):
-    ...     net.head.open(k, 2 * k, 2 * k + 2)
-    >>> net.capacity()
-    {'columns': 2, 'parameters': 600580, 'frozen': 267266, 'trainable': 333314}
+    Args:
+        model: An MLP (`holdfast.models.mlp`) with separate heads. It becomes the first column.
+        lateral: Where the lateral connections come from, `below` or `same`.
+
+    Attributes:
+        columns: The layers of each column.
+        laterals: The lateral connections of each column, one for each layer that has them. The first
+            column has none.
+
+    Raises:
+        HoldfastError: The model is of another kind, or `lateral` is unknown.
+
+    Example:
+        >>> from holdfast.models import mlp
+        >>> net = Progressive(mlp(784, "separate", hidden=(256, 256)), "below")
+        >>> for k in range(2):
+        ...     net.head.open(k, 2 * k, 2 * k + 2)
+        >>> net.capacity()
+        {'columns': 2, 'parameters': 600580, 'frozen': 267266, 'trainable': 333314}
     """
 
-    def __init__(self, model: nn.Module, lateral: str) -> None:
-        """`model`: an MLP (`holdfast.models.mlp`) with separate heads, which becomes the first column; `lateral` below or same."""
-        backbone, head = getattr(model, "backbone", None), getattr(model, "head", None)
-        layers = (
-            [m for m in backbone if isinstance(m, nn.Linear)]
-            if isinstance(backbone, nn.Sequential)
-            else []
-        )
-        if not layers or any(not isinstance(m, nn.Linear | nn.ReLU | nn.Flatten) for m in backbone):  # type: ignore[union-attr]
-            raise HoldfastError(
-                "columns are made for MLPs of linear layers with ReLU; expected holdfast.models.mlp"
-            )
+    def __init__(self, model: Classifier, lateral: str) -> None:
+        layers = _first_column(model.backbone)
+        head = model.head
         if not isinstance(head, SeparateHead):
             raise HoldfastError(
-                f"each column ends in a head of its own; expected head 'separate', got {getattr(head, 'kind', None)!r}"
+                f"each column ends in a head of its own; expected head 'separate', got {head.kind!r}"
             )
         self.lateral = one_of("lateral", lateral, LATERALS)
-        made = _ProgressiveHead(head.features, lateral == "below")
-        super().__init__(nn.Flatten(), made.to(layers[0].weight.device, layers[0].weight.dtype))
+        like = layers[0].weight
+        new_head = _ProgressiveHead(head.features, reads_all=lateral == "below")
+        super().__init__(nn.Flatten(), new_head.to(like.device, like.dtype))
         self.columns = nn.ModuleList([nn.ModuleList(layers)])
-        self.laterals = nn.ModuleList(
-            [nn.ModuleList()]
-        )  # of column k: one a layer that has them; none for the first column
-        self.head.on_open.append(self._open)
+        self.laterals = nn.ModuleList([nn.ModuleList()])
+        self.head.before_open = self._open
 
     def _open(self, task: int) -> None:
-        """Freezes what there is and adds column `task` (the first exists already)."""
+        """Freeze what there is and add the column of a task, if it has none."""
         if task < len(self.columns):
             return
-        for p in self.parameters():
-            p.requires_grad_(False)
-        sizes = [
-            (m.in_features, m.out_features)
-            for m in self.columns[0].children()
-            if isinstance(m, nn.Linear)
-        ]
+        self.requires_grad_(False)
+        sizes = [(m.in_features, m.out_features) for m in _linears(self.columns[0])]
+        if self.lateral == "below":
+            reads = sizes[1:]
+        else:
+            reads = [(outputs, outputs) for _, outputs in sizes]
         like = next(self.parameters())
-        self.columns.append(nn.ModuleList([nn.Linear(a, b) for a, b in sizes]))
-        reads = sizes[1:] if self.lateral == "below" else [(b, b) for _, b in sizes]
-        self.laterals.append(nn.ModuleList([nn.Linear(task * a, b, bias=False) for a, b in reads]))
+        column = [nn.Linear(inputs, outputs) for inputs, outputs in sizes]
+        laterals = [nn.Linear(task * inputs, outputs, bias=False) for inputs, outputs in reads]
+        self.columns.append(nn.ModuleList(column))
+        self.laterals.append(nn.ModuleList(laterals))
         for module in (self.columns[-1], self.laterals[-1]):
             module.to(like.device, like.dtype)
 
     def _activities(self, x: Tensor, last: int) -> list[Tensor]:
         """The last hidden layer of columns 0..last, (N, D) each."""
-        below, done = [self.backbone(x)] * (last + 1), len(self.columns[0])  # type: ignore[arg-type]
-        for layer in range(done):
+        columns = [_linears(column) for column in self.columns[: last + 1]]
+        laterals = [_linears(lateral) for lateral in self.laterals[: last + 1]]
+        below = [self.backbone(x)] * (last + 1)
+        for layer in range(len(columns[0])):
             here: list[Tensor] = []
-            for k in range(last + 1):
-                z = self.columns[k][layer](below[k])  # type: ignore[index]
+            for k, column in enumerate(columns):
+                z = column[layer](below[k])
+                # The first column reads no other. From below, nor does the first layer.
                 if k and self.lateral == "same":
-                    z = z + self.laterals[k][layer](torch.cat(here, 1))  # type: ignore[index]
+                    z = z + laterals[k][layer](torch.cat(here, 1))
                 elif k and layer:
-                    z = z + self.laterals[k][layer - 1](torch.cat(below[:k], 1))  # type: ignore[index]
+                    z = z + laterals[k][layer - 1](torch.cat(below[:k], 1))
                 here.append(z.relu())
             below = here
         return below
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) and a task → what its head reads, (N, D) or (N, (task + 1) D)."""
-        task = self.one_task(task)
-        last = self._activities(x, task)
-        return torch.cat(last, 1) if self.lateral == "below" else last[task]
+        """What the head of a task reads.
 
-    def capacity(self) -> dict[str, Any]:
-        """Number of columns, of parameters, and of those frozen and trainable."""
-        return {"columns": len(self.columns), **counts(self)}
+        Args:
+            x: Inputs, (N, ...).
+            task: The number of the task of all rows.
+
+        Returns:
+            The features, (N, D), or (N, (task + 1) D) with laterals from below.
+
+        Raises:
+            HoldfastError: Not one task is given, or it has not begun.
+        """
+        task = self.one_task(task)
+        activities = self._activities(x, task)
+        if self.lateral == "below":
+            return torch.cat(activities, 1)
+        return activities[task]
+
+    def capacity(self) -> Columns:
+        """The number of columns, of parameters, and of those frozen and trainable."""
+        sizes = counts(self)
+        return {
+            "columns": len(self.columns),
+            "parameters": sizes["parameters"],
+            "frozen": sizes["frozen"],
+            "trainable": sizes["trainable"],
+        }
+
+
+def _linears(layers: nn.Module) -> list[nn.Linear]:
+    """The linear layers of a list or sequence of modules, in order."""
+    listed = cast("nn.ModuleList | nn.Sequential", layers)
+    return [layer for layer in listed if isinstance(layer, nn.Linear)]
+
+
+def _first_column(backbone: nn.Module) -> list[nn.Linear]:
+    """The layers of an MLP, or an error for another kind of network."""
+    refusal = HoldfastError(
+        "columns are made for MLPs of linear layers with ReLU; expected holdfast.models.mlp"
+    )
+    if not isinstance(backbone, nn.Sequential):
+        raise refusal
+    layers = _linears(backbone)
+    plain = all(isinstance(m, nn.Linear | nn.ReLU | nn.Flatten) for m in backbone)
+    if not layers or not plain:
+        raise refusal
+    return layers

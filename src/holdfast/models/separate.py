@@ -1,7 +1,7 @@
 """One whole network for each task."""
 
 import copy
-from typing import Any
+from typing import TypedDict
 
 from torch import Tensor, nn
 
@@ -9,55 +9,106 @@ from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
 
 
+class Counts(TypedDict):
+    """How many parameters a module has."""
+
+    parameters: int
+    frozen: int
+    trainable: int
+
+
+class Networks(TypedDict):
+    """The size of a network for each task."""
+
+    networks: int
+    parameters: int
+    frozen: int
+    trainable: int
+
+
 def renewed(module: nn.Module) -> nn.Module:
-    """A copy with freshly drawn weights (every layer that can draw its own does)."""
+    """Copy a module and draw the weights of the copy anew.
+
+    Args:
+        module: Any module. Each of its layers that has `reset_parameters` draws its own weights.
+
+    Returns:
+        The copy, all of it trainable, in training mode.
+    """
     fresh = copy.deepcopy(module)
-    for m in fresh.modules():
-        if callable(reset := getattr(m, "reset_parameters", None)):
+    for layer in fresh.modules():
+        reset = getattr(layer, "reset_parameters", None)
+        if callable(reset):
             reset()
     return fresh.requires_grad_(True).train()
 
 
 class Separate(PerTask):
-    """A classifier that gains a fresh copy of its backbone whenever its head opens a task; earlier copies are frozen.
+    """A classifier that gains a fresh copy of its backbone when its head opens a task.
 
-    >>> from holdfast.models import mlp
-    >>> net = Separate(mlp(784, "separate", hidden=(100, 100)))
-    >>> for k in range(2):
-    ...     net.head.open(k, 2 * k, 2 * k + 2)
-    >>> net.capacity()
-    {'networks': 2, 'parameters': 177604, 'frozen': 88802, 'trainable': 88802}
+    Earlier copies are frozen.
+
+    Args:
+        model: Any classifier with separate heads. Its backbone becomes the first task's.
+
+    Attributes:
+        networks: The backbone of each task.
+
+    Raises:
+        HoldfastError: The head is of another kind.
+
+    Example:
+        >>> from holdfast.models import mlp
+        >>> net = Separate(mlp(784, "separate", hidden=(100, 100)))
+        >>> for k in range(2):
+        ...     net.head.open(k, 2 * k, 2 * k + 2)
+        >>> net.capacity()
+        {'networks': 2, 'parameters': 177604, 'frozen': 88802, 'trainable': 88802}
     """
 
     def __init__(self, model: Classifier) -> None:
-        """`model`: any classifier with separate heads, whose backbone becomes the first task's."""
         super().__init__(nn.Identity(), model.head)
         self.need_separate_heads()
         self.networks = nn.ModuleList([model.backbone])
-        self.head.on_open.append(self._open)
+        self.head.before_open = self._open
 
     def _open(self, task: int) -> None:
+        """Freeze what there is and add the network of a task, if it has none."""
         if task < len(self.networks):
             return
-        for p in self.parameters():
-            p.requires_grad_(False)
+        self.requires_grad_(False)
         self.networks.append(renewed(self.networks[-1]))
         for old in self.networks[:task]:
             old.eval()
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) and a task → features (N, D) of its network."""
+        """Features of inputs by the network of their task.
+
+        Args:
+            x: Inputs, (N, ...).
+            task: The number of the task of all rows.
+
+        Returns:
+            The features, (N, D).
+
+        Raises:
+            HoldfastError: Not one task is given, or it has not begun.
+        """
         return self.networks[self.one_task(task)](x)
 
-    def capacity(self) -> dict[str, Any]:
-        """Number of networks, of parameters, and of those frozen and trainable."""
-        return {"networks": len(self.networks), **counts(self)}
+    def capacity(self) -> Networks:
+        """The number of networks, of parameters, and of those frozen and trainable."""
+        sizes = counts(self)
+        return {
+            "networks": len(self.networks),
+            "parameters": sizes["parameters"],
+            "frozen": sizes["frozen"],
+            "trainable": sizes["trainable"],
+        }
 
 
-def counts(module: nn.Module) -> dict[str, int]:
-    """Number of parameters, and of those frozen and trainable."""
-    sizes = {
-        flag: sum(p.numel() for p in module.parameters() if p.requires_grad is flag)
-        for flag in (True, False)
-    }
-    return {"parameters": sum(sizes.values()), "frozen": sizes[False], "trainable": sizes[True]}
+def counts(module: nn.Module) -> Counts:
+    """The number of parameters of a module, and of those frozen and trainable."""
+    trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in module.parameters() if not p.requires_grad)
+    return {"parameters": trainable + frozen, "frozen": frozen, "trainable": trainable}

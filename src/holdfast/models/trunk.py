@@ -1,4 +1,4 @@
-"""A classifier in two parts: a trunk that is frozen at some task, and the layers above."""
+"""A classifier in two parts: a trunk that is frozen at some task, and the layers above it."""
 
 import torch
 from torch import Tensor, nn
@@ -8,40 +8,58 @@ from holdfast.models.classifier import Classifier
 
 
 class Trunk(Classifier):
-    """`head(top(trunk(x)))`; the trunk keeps its weights and statistics from task number `frozen_from` on.
+    """The network `head(top(trunk(x)))`, whose trunk keeps its weights and statistics at some time.
 
-    >>> from holdfast.models import mlp
-    >>> net = Trunk(mlp(4, "fixed", 2, hidden=(8, 6)), depth=1, frozen_from=0)
-    >>> net.latent(torch.zeros(3, 4)).shape
-    torch.Size([3, 8])
+    Args:
+        model: A classifier whose backbone is a sequence. Its layers are used, not copied.
+        depth: How many layers (or blocks) with weights belong to the trunk, at least 1. The layers
+            without weights that follow each of them belong to it, too.
+        frozen_from: The number of the task from which on the trunk is frozen.
+
+    Attributes:
+        backbone: The trunk.
+        top: The layers between the trunk and the head.
+
+    Raises:
+        HoldfastError: The backbone is no sequence, or has fewer layers with weights.
+
+    Example:
+        >>> from holdfast.models import mlp
+        >>> net = Trunk(mlp(4, "fixed", 2, hidden=(8, 6)), depth=1, frozen_from=0)
+        >>> net.latent(torch.zeros(3, 4)).shape
+        torch.Size([3, 8])
     """
 
     def __init__(self, model: Classifier, depth: int, frozen_from: int) -> None:
-        """`model`: a classifier whose backbone is a sequence; the trunk is its first `depth` layers with weights, and what follows each."""
-        children = list(model.backbone) if isinstance(model.backbone, nn.Sequential) else []
+        children: list[nn.Module] = []
+        if isinstance(model.backbone, nn.Sequential):
+            children = list(model.backbone)
         weighted = [k for k, m in enumerate(children) if any(True for _ in m.parameters())]
         if not 1 <= depth <= len(weighted):
             raise HoldfastError(
-                f"the trunk is the first layers of a sequence: expected depth from 1 to {len(weighted)}, got {depth}"
+                "the trunk is the first layers of a sequence: expected depth from 1 to "
+                f"{len(weighted)}, got {depth}"
             )
-        cut = weighted[depth] if depth < len(weighted) else len(children)
+        ends = [*weighted[1:], len(children)]  # where the next layer with weights begins
+        cut = ends[depth - 1]
         super().__init__(nn.Sequential(*children[:cut]), model.head)
         self.top = nn.Sequential(*children[cut:])
         self.frozen_from = frozen_from
-        self.head.on_open.append(self._open)
+        self.head.before_open = self._open
 
     def _open(self, task: int) -> None:
+        """Freeze the trunk if its time has come."""
         if task >= self.frozen_from:
             self.freeze()
 
     @torch.no_grad()
     def latent(self, x: Tensor) -> Tensor:
-        """The trunk's output (N, ...), in eval mode."""
+        """The trunk's output for inputs (N, ...), in evaluation mode and without gradients."""
         mode = self.backbone.training
         h = self.backbone.eval()(x)
         self.backbone.train(mode)
         return h
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Inputs (N, ...) → features (N, D)."""
+        """Features of inputs, as `Network.features`. The layers do not know the task."""
         return self.top(self.backbone(x))
