@@ -52,9 +52,6 @@ STILL_TO_REWRITE: set[str] = {
     "src/holdfast/models/adapted.py",
     "src/holdfast/models/heads.py",
     "src/holdfast/training/checkpoint.py",
-    "src/holdfast/training/fit.py",
-    "src/holdfast/training/learner.py",
-    "src/holdfast/training/opening.py",
     "src/holdfast/training/state.py",
     "src/holdfast/training/succession.py",
 }

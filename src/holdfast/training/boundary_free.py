@@ -1,7 +1,9 @@
-"""Training where nobody says when one task ends: a detector declares boundaries, so that methods that need them work.
+"""Training without announced task boundaries: a detector declares them from the loss.
 
-The learner sees one sequence of batches. Between two declared boundaries lies a segment, which is a task to the learner and the method;
-what its method consolidates on are the `recent` rows before the boundary (less those that the detector counts to the new segment).
+Methods such as EWC need to know when a task ends. Here the learner sees one sequence of batches.
+What lies between two declared boundaries is called a segment, and the learner and its method treat
+it as a task. The method consolidates on the newest rows before the boundary, without those that the
+detector counts to the new segment.
 """
 
 from collections import deque
@@ -24,42 +26,78 @@ from holdfast.training.recorder import Recorder, empty_matrix
 
 
 class Recent:
-    """The newest rows of a stream, as a part to consolidate on."""
+    """The newest rows of a stream, as the part of a task.
+
+    Args:
+        capacity: How many rows are needed. Whole batches are kept, so there may be up to one batch
+            more.
+        task: The number of the segment.
+
+    Example:
+        >>> recent = Recent(capacity=3, task=0)
+        >>> for value in range(4):
+        ...     recent.add(torch.full((2, 1), value), torch.zeros(2, dtype=torch.long))
+        >>> recent.fetch(torch.arange(len(recent)))[0].flatten().tolist()
+        [2, 2, 3, 3]
+    """
 
     def __init__(self, capacity: int, task: int) -> None:
-        self.capacity, self.task = capacity, task
-        self.batches_held: deque[tuple[Tensor, Tensor]] = deque()
+        self.capacity = capacity
+        self.task = task
+        self._batches: deque[tuple[Tensor, Tensor]] = deque()
 
     def add(self, x: Tensor, y: Tensor) -> None:
-        """Takes the next batch and drops what is too old."""
-        self.batches_held.append((x, y))
-        while len(self) - len(self.batches_held[0][1]) >= self.capacity:
-            self.batches_held.popleft()
+        """Take the next batch, and drop the oldest if the others are enough.
+
+        Args:
+            x: Raw inputs (B, ...).
+            y: Output indices (B,).
+        """
+        self._batches.append((x, y))
+        while len(self) - len(self._batches[0][1]) >= self.capacity:
+            self._batches.popleft()
 
     def drop_newest(self, batches: int) -> None:
-        """Drops the last batches, but never all."""
-        for _ in range(min(batches, len(self.batches_held) - 1)):
-            self.batches_held.pop()
+        """Drop the newest batches, but never all, since a method needs some rows to consolidate on.
+
+        Args:
+            batches: How many.
+        """
+        for _ in range(min(batches, len(self._batches) - 1)):
+            self._batches.pop()
 
     def __len__(self) -> int:
-        return sum(len(y) for _, y in self.batches_held)
+        return sum(len(y) for _, y in self._batches)
 
     def fetch(self, index: Tensor) -> Examples:
-        x, y = (torch.cat([b[k] for b in self.batches_held]) for k in (0, 1))
-        on = index.to(y.device)
-        return x.index_select(0, on), y.index_select(0, on), rows_of_task(self.task, len(on))
+        """Return the rows at these places, the oldest row being number 0."""
+        x = torch.cat([inputs for inputs, _ in self._batches])
+        y = torch.cat([labels for _, labels in self._batches])
+        on_device = index.to(y.device)
+        return (
+            x.index_select(0, on_device),
+            y.index_select(0, on_device),
+            rows_of_task(self.task, len(on_device)),
+        )
 
     def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[Examples]:
+        """Return the rows of each batch of an order. Nothing is random here, so no seed is used."""
         return map(self.fetch, order)
 
     def to(self, device: torch.device | str) -> "Recent":
+        """Return the same rows, because `BoundaryFree` has put them on the device."""
         return self
 
 
 @dataclass
 class BoundaryFreeRun(Run):
-    """A run without announced boundaries. `declared` and `true` are numbers of steps; `online` the mean accuracy on each batch before
-    it was learnt."""
+    """The results of a run without announced boundaries, beside those of any run.
+
+    Attributes:
+        declared: The steps after which the detector declared a boundary.
+        true: The steps after which a task ended.
+        online: The mean accuracy on each batch before it was learnt.
+    """
 
     declared: list[int] = field(default_factory=list)
     true: list[int] = field(default_factory=list)
@@ -67,23 +105,38 @@ class BoundaryFreeRun(Run):
 
     @property
     def detection(self) -> Detection:
-        """Delays, misses and false alarms."""
+        """Delays, misses and false alarms of the detector."""
         return detection(self.declared, self.true)
 
 
 class BoundaryFree:
-    """Feeds a learner batch by batch and ends a segment where `detector` says so (None: never).
+    """Feeds a learner batch by batch, and ends a segment when a detector declares a boundary.
 
-    >>> from holdfast.models import mlp
-    >>> from holdfast.methods import OnlineEWC
-    >>> from holdfast.training import Learner
-    >>> learner = Learner(mlp(4, "fixed", 2, hidden=(8,), seed=0), OnlineEWC(1.0), scenario="domain")
-    >>> feed = BoundaryFree(learner, outputs=2)
-    >>> for _ in range(3):
-    ...     feed.step(torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 0]))
-    >>> feed.end()
-    >>> learner.state.progress.names
-    ['segment 0']
+    Args:
+        learner: The learner, of the domain scenario.
+        outputs: The number of outputs, which all segments share.
+        detector: Sees the loss of each step. None never declares a boundary.
+        recent: How many of the newest rows are kept for the method to consolidate on.
+
+    Attributes:
+        declared: The steps after which a boundary was declared.
+        steps: The steps done.
+
+    Raises:
+        HoldfastError: The learner's scenario or schedule needs to know the tasks.
+
+    Example:
+        >>> from holdfast.models import mlp
+        >>> from holdfast.methods import OnlineEWC
+        >>> from holdfast.training import Learner
+        >>> model = mlp(4, "fixed", 2, hidden=(8,), seed=0)
+        >>> learner = Learner(model, OnlineEWC(1.0), scenario="domain")
+        >>> feed = BoundaryFree(learner, outputs=2)
+        >>> for _ in range(3):
+        ...     feed.step(torch.rand(5, 4), torch.tensor([0, 1, 0, 1, 0]))
+        >>> feed.end()
+        >>> learner.state.progress.names
+        ['segment 0']
     """
 
     def __init__(
@@ -92,51 +145,71 @@ class BoundaryFree:
         setup = learner.view.setup
         if setup.scenario != "domain":
             raise HoldfastError(
-                f"a stream without boundaries has one set of outputs: the domain scenario, got {setup.scenario}; "
-                "where classes are added, that is a boundary"
+                "a stream without boundaries has one set of outputs, so it needs the domain "
+                f"scenario, got {setup.scenario}; where classes are added, that is a boundary"
             )
         if setup.settings.schedule != "constant":
             raise HoldfastError(
-                f"schedule={setup.settings.schedule!r} runs over the steps of a task, and nobody knows how many "
-                "a task without boundaries has; use schedule='constant'"
+                f"schedule={setup.settings.schedule!r} runs over the steps of a task, and a task "
+                "without boundaries has no known number of steps; use schedule='constant'"
             )
-        self.learner, self.outputs, self.detector, self.recent = learner, outputs, detector, recent
+        self.learner = learner
+        self.outputs = outputs
+        self.detector = detector
+        self.recent = recent
         self.declared: list[int] = []
         self.steps = 0
-        self._rows: Recent | None = None
+        self._rows: Recent | None = None  # of the current segment, if one has begun
 
     def step(self, x: Tensor, y: Tensor, first_epoch: bool = True) -> None:
-        """Learns one batch of raw inputs and output indices; may declare a boundary after it.
+        """Learn one batch. A boundary may be declared after it.
 
-        Memories take the rows only if it is their `first_epoch`.
+        Args:
+            x: Raw inputs (B, ...).
+            y: Output indices (B,).
+            first_epoch: Whether the rows come for the first time. Memories take only those.
+
+        Raises:
+            HoldfastError: The batch cannot be trained, or the method needs announced tasks.
         """
-        x, y = x.to(self.learner.view.device), y.to(self.learner.view.device)
-        k = len(self.declared)
+        x = x.to(self.learner.view.device)
+        y = y.to(self.learner.view.device)
+        segment = len(self.declared)
         if self._rows is None:
-            self._rows = Recent(self.recent, k)
-            self._rows.add(x, y)  # methods may look at the task's first rows
-            self.learner.begin(Task(k, f"segment {k}", self._rows, self._rows, (0, self.outputs)))
-            self._refuse_other_data()
+            self._rows = Recent(self.recent, segment)
+            # The rows come first, because methods may look at them when the segment begins.
+            self._rows.add(x, y)
+            self._begin(segment, self._rows)
         else:
             self._rows.add(x, y)
-        loss = self.learner.step(Batch.of_stream(Rows.of_task(x, y, k), first_epoch=first_epoch))
+        rows = Rows.of_task(x, y, segment)
+        loss = self.learner.step(Batch.of_stream(rows, first_epoch=first_epoch))
         self.steps += 1
         if self.detector is not None and self.detector.update(float(loss)):
             self._rows.drop_newest(self.detector.since)
             self.end()
             self.declared.append(self.steps)
 
-    def _refuse_other_data(self) -> None:
-        """Refuses methods that train on a selection of their own: here every batch is learnt as it comes."""
-        training = self.learner.view.training_task
-        if training is not None and training.train is not self._rows:
+    def _begin(self, segment: int, rows: Recent) -> None:
+        """Begin a segment, whose rows the method must not exchange for a selection of its own."""
+        task = Task(
+            index=segment,
+            name=f"segment {segment}",
+            train=rows,
+            test=rows,
+            outputs=(0, self.outputs),
+        )
+        self.learner.begin(task)
+        training_task = self.learner.view.training_task
+        if training_task is not None and training_task.train is not rows:
             raise HoldfastError(
-                f"{self.learner.view.state.method!r} chooses what a task is trained on, and without boundaries there "
-                "is no task to choose for; use boundaries='known', or a method that learns batch by batch"
+                f"{self.learner.view.state.method!r} chooses the examples of each task, and "
+                "without boundaries every batch is learnt as it comes; use boundaries='known', or "
+                "a method that learns batch by batch"
             )
 
     def end(self) -> None:
-        """Ends the present segment, where one has begun."""
+        """End the current segment, if one has begun."""
         if self._rows is not None:
             self.learner.end()
             self._rows = None
@@ -150,10 +223,24 @@ def fit_boundary_free(
     recent: int = 1000,
     progress: Callable[[Task, int, int], None] | None = None,
 ) -> BoundaryFreeRun:
-    """Trains on the tasks of a stream (domain scenario) one after another without telling the learner where they end.
+    """Train on the tasks of a stream one after another without announcing where they end.
 
-    After each true task all tasks are evaluated, so that the matrix compares with one of announced boundaries. `detector=None`: no
-    boundary is ever declared, and nothing is consolidated.
+    After each true task all tasks are evaluated, so that the matrix can be compared with that of
+    announced boundaries.
+
+    Args:
+        learner: The learner, of the domain scenario.
+        stream: The tasks.
+        detector: Declares boundaries. None never does, and then nothing is consolidated before the
+            end of the stream.
+        recent: How many of the newest rows are kept for the method to consolidate on.
+        progress: Called as `progress(task, step, steps)` after every step.
+
+    Returns:
+        The matrix, the cost, and the declared and true boundaries.
+
+    Raises:
+        HoldfastError: The stream does not fit the learner.
     """
     view = learner.view
     check(view, stream, None)
@@ -161,25 +248,16 @@ def fit_boundary_free(
         view.setup.augment = stream.augment
     feed = BoundaryFree(learner, stream.outputs, detector, recent)
     recorder = Recorder()
+    online = _Online()
     tasks = [task.to(view.device) for task in stream]
     reset_peak(view.device)
     recorder.evaluate(view, stream, None, tasks)
-    right = 0  # examples that were answered rightly before they were learnt
-    rows = 0
     for task in tasks:
-        order = view.order(task)
-        steps_before = feed.steps
-        epochs = deque[int]()
-        for x, y, _ in task.train.batches(_noting(order, epochs), view.setup.seed):
-            right += int((predict(view, x).argmax(1) == y.to(view.device)).sum())
-            rows += len(y)
-            feed.step(x, y, first_epoch=epochs.popleft() == 0)
-            if progress is not None:
-                progress(task, feed.steps - steps_before, order.steps)
+        _train(feed, online, task, progress)
         recorder.ends.append(feed.steps)
         means = recorder.evaluate(view, stream, task.name, tasks)
         learner.records.evaluated(view.state.progress, means)
-        recorder.by_task.append(cost_after_task(view.state, order.steps))
+        recorder.by_task.append(cost_after_task(view.state, view.order(task).steps))
     feed.end()
     recorder.peak = peak(view.device)
     empty = empty_matrix(view, stream)
@@ -188,13 +266,48 @@ def fit_boundary_free(
         cost=cost_of_run(view.state, recorder.peak, recorder.by_task),
         validation=recorder.matrix("validation", empty),
         declared=feed.declared,
-        true=recorder.ends[:-1],
-        online=right / max(rows, 1),
+        true=recorder.ends[:-1],  # the end of the stream is no boundary between tasks
+        online=online.accuracy,
     )
 
 
-def _noting(order: Iterable[tuple[Tensor, int]], epochs: deque[int]) -> Iterator[Tensor]:
-    """The rows of each batch; the number of its epoch joins `epochs`, because batches may be read ahead."""
+@dataclass
+class _Online:
+    """Counts right answers on batches before they are learnt."""
+
+    right: int = 0
+    rows: int = 0
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers so far."""
+        return self.right / max(self.rows, 1)
+
+
+def _train(
+    feed: BoundaryFree,
+    online: _Online,
+    task: Task,
+    progress: Callable[[Task, int, int], None] | None,
+) -> None:
+    """Feed the batches of one true task, each of which is first answered and then learnt."""
+    view = feed.learner.view
+    order = view.order(task)
+    steps_before = feed.steps
+    epochs = deque[int]()
+    for x, y, _ in task.train.batches(_noting_epochs(order, epochs), view.setup.seed):
+        online.right += int((predict(view, x).argmax(1) == y.to(view.device)).sum())
+        online.rows += len(y)
+        feed.step(x, y, first_epoch=epochs.popleft() == 0)
+        if progress is not None:
+            progress(task, feed.steps - steps_before, order.steps)
+
+
+def _noting_epochs(order: Iterable[tuple[Tensor, int]], epochs: deque[int]) -> Iterator[Tensor]:
+    """Yield the rows of each batch, and note the number of its epoch.
+
+    Batches may be read ahead, so the epoch of the newest index is not that of the current batch.
+    """
     for index, epoch in order:
         epochs.append(epoch)
         yield index

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -11,8 +11,36 @@ from torch import Tensor
 from holdfast.training.state import TrainingState
 
 
+class CostOfRun(TypedDict):
+    """The cost of a run, as plain values.
+
+    Attributes:
+        seconds: The seconds by what they were spent on (`progress.CLOCKS`).
+        parameters: The network's weights at the end.
+        method_bytes: The bytes that the method keeps.
+        optimizer_bytes: The bytes that the optimizers keep.
+        peak_bytes: The peak memory.
+        by_task: The cost after each task (see `cost_after_task`).
+    """
+
+    seconds: dict[str, float]
+    parameters: int
+    method_bytes: int
+    optimizer_bytes: int
+    peak_bytes: int
+    by_task: list[dict[str, float]]
+
+
 def cost_after_task(state: TrainingState, steps: int) -> dict[str, float]:
-    """The cost so far, at the end of a task that took so many steps."""
+    """Return the cost from the start of a run to the end of a task.
+
+    Args:
+        state: The state of the learner at the end of the task.
+        steps: The steps of this task alone.
+
+    Returns:
+        The seconds by clock, and "steps", "parameters", "method_bytes" and "peak_bytes".
+    """
     seconds = {clock: round(value, 5) for clock, value in state.progress.seconds.items()}
     return seconds | {
         "steps": steps,
@@ -24,8 +52,17 @@ def cost_after_task(state: TrainingState, steps: int) -> dict[str, float]:
 
 def cost_of_run(
     state: TrainingState, peak_bytes: int, by_task: list[dict[str, float]]
-) -> dict[str, Any]:
-    """The cost of a whole run, and what it was after each task."""
+) -> CostOfRun:
+    """Return the cost of a whole run.
+
+    Args:
+        state: The state of the learner at its end.
+        peak_bytes: The peak memory, also of the processes in which the run was begun.
+        by_task: The cost after each task.
+
+    Returns:
+        The cost.
+    """
     return {
         "seconds": {clock: round(value, 4) for clock, value in state.progress.seconds.items()},
         "parameters": count_parameters(state),
@@ -37,50 +74,64 @@ def cost_of_run(
 
 
 def count_parameters(state: TrainingState) -> int:
-    """The number of the network's weights, frozen ones included."""
+    """Return the number of the network's weights, frozen ones included."""
     return sum(parameter.numel() for parameter in state.model.parameters())
 
 
 def optimizer_bytes(state: TrainingState) -> int:
-    """The bytes of what the optimizers remember of the weights."""
+    """Return the bytes of the tensors that the optimizers keep for each weight, such as momentum."""
     total = 0
     for optimizer in state.optimizers.all().values():
-        for remembered in optimizer.state.values():
-            for value in remembered.values():
+        for of_weight in optimizer.state.values():
+            for value in of_weight.values():
                 if isinstance(value, Tensor):
                     total += value.numel() * value.element_size()
     return total
 
 
 def reset_peak(device: torch.device) -> None:
-    """Start the measurement of peak memory anew, so that a process may train many runs.
+    """Start to measure peak memory anew, because a process may train many runs.
 
     This works on Linux and for CUDA. Elsewhere the peak is that of the whole process.
+
+    Args:
+        device: Where the run trains.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":
-        with contextlib.suppress(OSError):  # if it is not allowed, the whole process counts
+        # Writing 5 to this file resets VmHWM (proc(5)). Containers may forbid it.
+        with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def peak(device: torch.device) -> int:
-    """Peak memory in bytes: that of a GPU, otherwise the resident memory of this process."""
+    """Return the peak memory in bytes since `reset_peak`.
+
+    Args:
+        device: Where the run trains.
+
+    Returns:
+        Allocated memory of a GPU, otherwise resident memory of this process. 0 on systems that do
+        not say.
+    """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
     if sys.platform == "linux":
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM"):
-                return int(line.split()[1]) * 1024
+                kilobytes = int(line.split()[1])
+                return kilobytes * 1024
     return _peak_of_process()
 
 
 def _peak_of_process() -> int:
-    """The largest resident memory of this process so far; 0 on systems that do not tell."""
+    """Return the largest resident memory of this process so far, or 0 if it is unknown."""
     try:
         import resource  # not on Windows
     except ImportError:
         return 0
     largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    in_bytes = sys.platform == "darwin"  # elsewhere in kilobytes
-    return int(largest if in_bytes else largest * 1024)
+    if sys.platform == "darwin":  # macOS counts bytes, other systems kilobytes
+        return int(largest)
+    return int(largest * 1024)

@@ -12,11 +12,24 @@ from holdfast.training.view import View
 
 @torch.no_grad()
 def predict(view: View, x: Tensor, task: int | None = None) -> Tensor:
-    """Logits (N, C) of raw inputs in evaluation mode, -inf at outputs that are not in play."""
+    """Compute the logits of raw inputs in evaluation mode.
+
+    Args:
+        view: The learner.
+        x: Raw inputs (N, ...).
+        task: The number of the task, from 0. Only the task scenario uses it.
+
+    Returns:
+        Logits (N, C), with -inf at outputs that are not in play.
+
+    Raises:
+        HoldfastError: The task scenario needs the number of the task, and there is none.
+    """
     if view.scenario == "task" and task is None:
         raise HoldfastError(
             "the task scenario knows the task at test time: pass task=<the number of the task>"
         )
+    # In the other scenarios the network must not know the task, even if the caller does.
     known = view.setup.known_task(task)
     method = view.state.method
     with evaluating(view.model):
@@ -25,6 +38,7 @@ def predict(view: View, x: Tensor, task: int | None = None) -> Tensor:
             logits = method.predict(view, inputs, known)
         else:
             logits = view.model(inputs, known)
+    # Outputs of classes that did not come yet may be open, but no example is one of them.
     if view.scenario == "class" and view.seen_outputs < logits.shape[1]:
         logits[:, view.seen_outputs :] = -torch.inf
     return logits
@@ -33,13 +47,15 @@ def predict(view: View, x: Tensor, task: int | None = None) -> Tensor:
 def scores(
     view: View, task: Task, part: str = "test", chunk: int | None = None
 ) -> tuple[Tensor, Tensor]:
-    """The score of each example of a part of a task, and the label of each.
+    """Score each example of a part of a task.
+
+    The same numbers are drawn however often this is called, and training does not notice it.
 
     Args:
         view: The learner.
         task: The task.
         part: "test", "validation" or "train".
-        chunk: How many examples are read at once; None for as many as fit into a fixed number of
+        chunk: How many examples are read at once. None reads as many as fit into a fixed number of
             bytes, at most 2,048.
 
     Returns:
@@ -54,37 +70,40 @@ def scores(
             f"task {task.name!r} has no {part} part; build the stream with validation=0.1, say"
         )
     timed = view.state.progress.timed("evaluation")
-    # The same numbers are drawn however often this is called, and training does not notice it.
-    apart = view.state.random.aside("evaluation", task.name, part)
-    of_rows: list[Tensor] = []
+    # Data sets and scorers of the user may draw random numbers, so they get a stream of their own.
+    aside = view.state.random.aside("evaluation", task.name, part)
+    of_chunks: list[Tensor] = []
     labels: list[Tensor] = []
-    with timed, apart:
+    with timed, aside:
         size = chunk or view.forward.rows_at_once(task, part, rows)
         order = torch.arange(len(rows)).split(size)
         for x, y, _ in rows.batches(order, view.setup.seed):
             logits = predict(view, x, task.index)
-            of_rows.append(scores_of(view.setup.scorer, logits, y.to(view.device)))
+            of_chunks.append(scores_of(view.setup.scorer, logits, y.to(view.device)))
             labels.append(y.cpu())
-    return torch.cat(of_rows), torch.cat(labels)
+    return torch.cat(of_chunks), torch.cat(labels)
 
 
 @torch.no_grad()
 def rehearse(view: View, task: Task) -> None:
-    """Score a few test examples of a task before its first step: a run must not fail at its end.
+    """Score a few test examples before the first step, since a run must not fail at its end.
 
     The network's own logits are used, because some methods predict only after they have seen data.
+    The learner and its random streams stay as they were.
 
     Args:
-        view: The learner; it stays as it was, with its random streams.
+        view: The learner.
         task: The task that is being trained.
 
     Raises:
-        HoldfastError: As `training.scoring.scores_of`.
+        HoldfastError: The scorer fails, or returns something else than one number per example.
     """
     if isinstance(view.setup.scorer, Accuracy):
         return
-    # Another number than that of the outputs, so that a score per output is not taken for one per row.
-    rows = 5 if view.head.width != 5 else 6
+    # Not as many rows as outputs: a score per output would have the same shape as one per row.
+    rows = 5
+    if view.head.width == rows:
+        rows = 6
     known = view.setup.known_task(task.index)
     with view.state.random.aside("rehearsal"), evaluating(view.model):
         x, y, _ = task.test.fetch(torch.arange(min(rows, len(task.test))))

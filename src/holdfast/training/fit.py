@@ -1,9 +1,13 @@
-"""Training on a whole stream with an evaluation after every task. A run that was killed goes on."""
+"""Training on a whole stream with an evaluation after every task.
+
+A run may be killed at any time. The same call then resumes it from its newest checkpoint, and gives
+the results that an uninterrupted run would have given.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import Tensor
 
@@ -13,7 +17,7 @@ from holdfast.metrics import AccuracyMatrix, Curves
 from holdfast.results.file_names import learner_file
 from holdfast.streams.task import Stream, Task
 from holdfast.training.checkpoint import Checkpoints, make_ready, save
-from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
+from holdfast.training.cost import CostOfRun, cost_after_task, cost_of_run, peak, reset_peak
 from holdfast.training.evaluation import rehearse, scores
 from holdfast.training.preflight import check_run
 from holdfast.training.recorder import Recorder, empty_matrix
@@ -21,6 +25,8 @@ from holdfast.training.records import Records
 from holdfast.training.scoring import range_of
 from holdfast.training.succession import check_begun, check_left
 from holdfast.training.view import View
+
+ShowProgress = Callable[[Task, int, int], None]  # (task, step within it, its steps)
 
 
 class Trains(Protocol):
@@ -32,13 +38,13 @@ class Trains(Protocol):
 
     @property
     def records(self) -> Records:
-        """What it tells the user's logger."""
+        """What is sent to the user's logger."""
 
     def begin(self, task: Task) -> None:
         """Begin a task."""
 
     def step(self, batch: Batch) -> Tensor:
-        """Take one training step."""
+        """Take one training step, and return its loss."""
 
     def end(self) -> None:
         """End the task."""
@@ -46,21 +52,21 @@ class Trains(Protocol):
 
 @dataclass
 class Run:
-    """What a run gives.
+    """The results of a run.
 
     Attributes:
         matrix: The score of every task after every task, on test examples.
-        curves: Scores during training, if they were asked for.
         cost: Seconds, parameters and bytes.
+        curves: Scores during training, if they were asked for.
         outputs_exist: Whether every task's outputs exist before it is trained. If not, forward
             transfer is NaN.
         validation: The matrix on validation examples, if the stream has them.
-        zero_shot: With curves: the score of each task before its first step.
+        zero_shot: With curves, the score of each task before its first step.
     """
 
     matrix: AccuracyMatrix
+    cost: CostOfRun
     curves: Curves | None = None
-    cost: dict[str, Any] = field(default_factory=dict)
     outputs_exist: bool = True
     validation: AccuracyMatrix | None = None
     zero_shot: list[float] = field(default_factory=list)
@@ -74,45 +80,33 @@ def fit(
     untrained: bool | None = None,
     keep_results: bool = False,
     segments: bool = False,
-    progress: Callable[[Task, int, int], None] | None = None,
+    progress: ShowProgress | None = None,
     checkpoints: str | Path | Checkpoints | None = None,
     keep: str | Path | None = None,
 ) -> Run:
     """Train a learner on each task of a stream in order, and evaluate after each.
 
-    A learner that was loaded, or has begun tasks of the stream, goes on with the rest; what came
-    before is then not evaluated. After each task every task is scored whose outputs exist: those so
-    far, and in the domain scenario, in which all tasks share the outputs, the later ones too.
+    A learner that was loaded, or has begun tasks of the stream, continues with the rest. After each
+    task, all tasks whose outputs exist are scored: every task in the domain scenario, otherwise
+    those so far.
 
     Args:
         learner: The learner.
         stream: The tasks.
         evaluate_every: Steps between evaluations during training (one number, or one per task), for
-            anytime metrics.
-        untrained: Whether the untrained network is scored first. The default is yes in the domain
-            scenario. In the others it has no outputs yet.
+            anytime metrics. None evaluates after tasks only.
+        untrained: Whether the untrained network is scored first. None scores it in the domain
+            scenario, since in the others it has no outputs yet.
         keep_results: Keep the score of each example.
         segments: Score each class of a task as well.
         progress: Called as `progress(task, step, steps)` after every step.
-        checkpoints: A folder. If the run is killed, the same call on a fresh learner resumes bit for
-            bit from the newest checkpoint there. They stay until `Checkpoints(folder).clear()`.
-        keep: A folder in which the learner is kept after every task (`kept`), for diagnostics.
-
-    Returns:
-        The matrix of scores, curves and cost.
+        checkpoints: A folder. A killed run resumes from there bit for bit if you call `fit` again
+            on a fresh learner. They stay until `Checkpoints(folder).clear()`.
+        keep: A folder that gets a file of the learner after every task, for diagnostics.
 
     Raises:
-        HoldfastError: Something does not fit; what can be known is said before the first step.
+        HoldfastError: Something does not fit. What can be known is refused before the first step.
     """
-    check(learner.view, stream, evaluate_every)
-    all_exist = stream.scenario == "domain"
-    if untrained and not all_exist:
-        raise HoldfastError(
-            f"untrained=True has no effect in the {stream.scenario} scenario, in which an untrained "
-            "model has no outputs for any task yet; leave it out"
-        )
-    if isinstance(checkpoints, str | Path):
-        checkpoints = Checkpoints(checkpoints)
     fitting = _Fitting(
         learner=learner,
         stream=stream,
@@ -120,38 +114,61 @@ def fit(
         keep_results=keep_results,
         segments=segments,
         progress=progress,
-        checkpoints=checkpoints,
+        checkpoints=_as_checkpoints(checkpoints),
         keep=None if keep is None else Path(keep),
     )
-    fitting.prepare()
-    if all_exist and untrained is not False:
-        fitting.score_untrained()
-    for task in fitting.tasks_left():
-        fitting.train(task)
-    return fitting.result()
+    return fitting.run(untrained)
+
+
+def _as_checkpoints(checkpoints: str | Path | Checkpoints | None) -> Checkpoints | None:
+    """Return the checkpoints of a folder if it is given by its path."""
+    if isinstance(checkpoints, str | Path):
+        return Checkpoints(checkpoints)
+    return checkpoints
 
 
 @dataclass
 class _Fitting:
-    """A run in progress; the arguments of `fit` say what its fields mean."""
+    """A run in progress. The arguments of `fit` say what its fields mean."""
 
     learner: Trains
     stream: Stream
     evaluate_every: int | Sequence[int] | None
     keep_results: bool
     segments: bool
-    progress: Callable[[Task, int, int], None] | None
+    progress: ShowProgress | None
     checkpoints: Checkpoints | None
     keep: Path | None
 
     def __post_init__(self) -> None:
         self.view = self.learner.view
         self.recorder = Recorder()
-        self.tasks = [task.to(self.view.device) for task in self.stream]
+        self.tasks: list[Task] = []
+        self.shares_outputs = self.stream.scenario == "domain"
         self._steps_before = 0  # steps of the tasks before the current one
 
-    def prepare(self) -> None:
-        """Get the folders ready, and go on from a checkpoint if there is one."""
+    def run(self, untrained: bool | None) -> Run:
+        """Carry out the whole run."""
+        check(self.view, self.stream, self.evaluate_every)
+        if untrained and not self.shares_outputs:
+            raise HoldfastError(
+                f"untrained=True has no effect in the {self.stream.scenario} scenario, in which an "
+                "untrained model has no outputs for any task yet; leave it out"
+            )
+        self._prepare()
+        if self.shares_outputs and untrained is not False:
+            self._score_untrained()
+        first = True
+        for task in self._tasks_left():
+            self._train(task, first)
+            first = False
+        return self._results()
+
+    # ---- before the first step
+
+    def _prepare(self) -> None:
+        """Make the folders ready, and resume from a checkpoint if there is one."""
+        self.tasks = [task.to(self.view.device) for task in self.stream]
         if self.checkpoints is not None:
             make_ready(self.checkpoints.folder)
         if self.keep is not None:
@@ -159,39 +176,45 @@ class _Fitting:
         setup = self.view.setup
         if setup.augment is None:
             setup.augment = self.stream.augment
-        found = None
+        resumed = None
         if self.checkpoints is not None:
-            found = self.checkpoints.resume(self.view.state, list(self.stream.tasks))
-        if found is None:
+            resumed = self.checkpoints.resume(self.view.state, list(self.stream.tasks))
+        if resumed is None:
             check_left(self.view, self.stream)
         else:
             check_begun(self.view, self.stream)
-            self.recorder = found
+            self.recorder = resumed
         reset_peak(self.view.device)
 
-    def score_untrained(self) -> None:
-        """Score every task before anything is learnt."""
-        if not self.view.state.progress.names:
-            self.view.head.opened = self.view.head.width
-            self._score(None, self.tasks)
+    def _score_untrained(self) -> None:
+        """Score every task before anything is learnt, unless the run was resumed."""
+        if self.view.state.progress.names:
+            return
+        # In the domain scenario the first task opens all outputs, so they can be open already.
+        self.view.head.opened = self.view.head.width
+        self._score(None, self.tasks)
 
-    def tasks_left(self) -> Iterator[Task]:
-        """The tasks that have not ended; the steps of the others are counted."""
+    def _tasks_left(self) -> Iterator[Task]:
+        """Yield the tasks that have not ended, once the steps of the others are counted."""
         state = self.view.state
         ended = len(state.progress.names) - state.active
         ends = self.recorder.ends
-        for task in self.tasks[len(ends) : ended]:  # trained before this call
+        # A learner that was trained before this call has ended tasks that the recorder lacks.
+        for task in self.tasks[len(ends) : ended]:
             before = ends[-1] if ends else 0
             ends.append(before + self.view.order(task).steps)
-        self._steps_before = ends[-1] if ends else 0
-        self._first = ended
+        if ends:
+            self._steps_before = ends[-1]
         yield from self.tasks[ended:]
 
-    def train(self, task: Task) -> None:
+    # ---- a task
+
+    def _train(self, task: Task, is_first: bool) -> None:
         """Train on a task, then score the tasks whose outputs exist."""
         self.learner.begin(task)
-        if task.index == self._first:
+        if is_first:
             rehearse(self.view, task)
+        # The method may have chosen other examples than those of the task.
         steps = self.view.order(self.view.need_task()).steps
         every = self.evaluate_every
         if isinstance(every, Sequence):
@@ -207,14 +230,15 @@ class _Fitting:
         self.learner.end()
         if self.keep is not None:
             save(self.view.state, learner_file(self.keep, task.index + 1))
-        exist = self.tasks
-        if self.stream.scenario != "domain":
-            exist = self.tasks[: task.index + 1]
-        self._score(task.name, exist)
+        tasks = self.tasks
+        if not self.shares_outputs:
+            tasks = self.tasks[: task.index + 1]
+        self._score(task.name, tasks)
         self.recorder.by_task.append(cost_after_task(self.view.state, steps))
         self._write_if_due()
 
     def _after_step(self, task: Task, steps: int, every: int | None) -> None:
+        """Show the progress, and evaluate or write a checkpoint if it is time for it."""
         done = self.view.task_steps
         if self.progress is not None:
             self.progress(task, done, steps)
@@ -225,16 +249,15 @@ class _Fitting:
         self._write_if_due()
 
     def _scores_so_far(self, task: Task) -> list[float]:
-        """The mean score of each task up to this one, which the logger is told."""
-        means = {
-            seen.name: float(scores(self.view, seen)[0].mean())
-            for seen in self.tasks[: task.index + 1]
-        }
+        """Return the mean score of each task up to this one, and send them to the logger."""
+        means: dict[str, float] = {}
+        for seen in self.tasks[: task.index + 1]:
+            means[seen.name] = float(scores(self.view, seen)[0].mean())
         self.learner.records.evaluated(self.view.state.progress, {"score": means})
         return list(means.values())
 
     def _score(self, after: str | None, tasks: Sequence[Task]) -> None:
-        """Add a row to the matrix, and tell the logger."""
+        """Add a row to the matrix, and send its means to the logger once a task was learnt."""
         means = self.recorder.evaluate(
             self.view, self.stream, after, tasks, self.segments, self.keep_results
         )
@@ -248,10 +271,13 @@ class _Fitting:
             self.checkpoints.write(self.view.state, self.recorder)
 
     def _note_peak(self) -> None:
+        """Keep the larger of this process's peak memory and that of the processes before it."""
         self.recorder.peak = max(self.recorder.peak, peak(self.view.device))
 
-    def result(self) -> Run:
-        """What the finished run gives."""
+    # ---- the results
+
+    def _results(self) -> Run:
+        """Collect the results of the finished run."""
         self._note_peak()
         recorder = self.recorder
         empty = empty_matrix(self.view, self.stream)
@@ -259,14 +285,19 @@ class _Fitting:
             matrix=recorder.matrix("test", empty) or empty,
             curves=recorder.curves([task.name for task in self.stream]),
             cost=cost_of_run(self.view.state, recorder.peak, recorder.by_task),
-            outputs_exist=self.stream.scenario == "domain",
+            outputs_exist=self.shares_outputs,
             validation=recorder.matrix("validation", empty),
             zero_shot=recorder.zero_shot,
         )
 
 
 def check(view: View, stream: Stream, evaluate_every: int | Sequence[int] | None) -> None:
-    """Refuse, before the first step, what would stop the run at a later task.
+    """Refuse, before the first step, what would stop a run at a later task.
+
+    Args:
+        view: The learner.
+        stream: The tasks.
+        evaluate_every: Steps between evaluations during training, as `fit` takes them.
 
     Raises:
         HoldfastError: The stream does not fit the learner.

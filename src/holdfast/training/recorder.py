@@ -1,9 +1,9 @@
-"""What a run finds while it trains: the scores of every evaluation, and the cost after each task."""
+"""What a run measures while it trains: the scores of every evaluation, and the cost of each task."""
 
 import copy
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypeAlias
+from typing import NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
@@ -16,19 +16,37 @@ from holdfast.training.evaluation import scores
 from holdfast.training.scoring import Accuracy, range_of
 from holdfast.training.view import View
 
-# Part, task, the last task learnt (None: untrained), segment (None: the whole task), mean score,
-# number of examples, the score of each example (None unless they are kept).
-Cell: TypeAlias = list[Any]
+
+class Cell(NamedTuple):
+    """The score of one task, or of one class of it, at one time. Checkpoints hold it as a list.
+
+    Attributes:
+        part: "test" or "validation".
+        task: The name of the task that was scored.
+        after: The name of the last task learnt, or None if none was.
+        segment: The class, or None for the whole task.
+        score: The mean score.
+        examples: The number of examples.
+        results: The score of each example, or None unless they are kept.
+    """
+
+    part: str
+    task: str
+    after: str | None
+    segment: str | None
+    score: float
+    examples: int
+    results: list[float] | None
 
 
 @dataclass
 class Recorder:
-    """The findings of a run so far, as plain values that its checkpoints keep.
+    """The measurements of a run so far, as plain values that its checkpoints keep.
 
     Attributes:
-        cells: The scores of every evaluation after a task (`Cell`).
+        cells: The scores of every evaluation after a task.
         steps: The steps, over all tasks, at which scores were taken during training.
-        scores: The score of each task at each of them; None for tasks that had not begun.
+        scores: The score of each task at each of them, None for tasks that had not begun.
         ends: The number of steps, over all tasks, at the end of each task.
         zero_shot: The score of each task once its outputs exist, before its first step.
         by_task: The cost after each task.
@@ -43,13 +61,16 @@ class Recorder:
     by_task: list[dict[str, float]] = field(default_factory=list)
     peak: int = 0
 
-    def to_plain(self) -> dict[str, Any]:
-        """Plain values, for a checkpoint."""
+    def to_plain(self) -> dict[str, object]:
+        """Return plain values for a checkpoint."""
         return asdict(self)
 
     @classmethod
-    def from_plain(cls, plain: Any) -> "Recorder":
-        """The inverse of `to_plain`, for values from a file.
+    def from_plain(cls, plain: object) -> "Recorder":
+        """Make a recorder from what `to_plain` returned.
+
+        Args:
+            plain: Values from a file, which may hold anything.
 
         Raises:
             HoldfastError: They are something else.
@@ -58,8 +79,6 @@ class Recorder:
             recorder: Recorder = TypeAdapter(cls).validate_python(plain)
         except ValidationError:
             raise HoldfastError("it was not written by a run of holdfast") from None
-        for cell in recorder.cells:
-            need(len(cell) == 7, "a cell of its matrix has not seven entries")
         need(recorder.peak >= 0, "its peak of memory is negative")
         return recorder
 
@@ -77,7 +96,7 @@ class Recorder:
         Args:
             view: The learner.
             stream: The stream, which knows the names of labels.
-            after: The last task learnt; None if none was.
+            after: The last task learnt, or None if none was.
             tasks: The tasks to score.
             segments: Score each class of each task as well.
             keep_results: Keep the score of each example.
@@ -87,52 +106,59 @@ class Recorder:
         """
         means: dict[str, dict[str, float]] = {}
         for task in tasks:
-            parts = ["test"] if task.validation is None else ["test", "validation"]
-            for part in parts:
-                of_rows, labels = scores(view, task, part)
-                self._add(part, task.name, after, None, of_rows, keep_results)
-                key = "score" if part == "test" else part
-                means.setdefault(key, {})[task.name] = self.cells[-1][4]
-                if not segments or part != "test":
-                    continue
+            of_rows, labels = scores(view, task, "test")
+            cell = _cell("test", task.name, after, None, of_rows, keep_results)
+            self.cells.append(cell)
+            means.setdefault("score", {})[task.name] = cell.score
+            if segments:
                 for label in labels.unique().tolist():
                     segment = str(stream.label_of(task, label))
-                    chosen = of_rows[labels == label]
-                    self._add(part, task.name, after, segment, chosen, keep_results)
+                    of_class = of_rows[labels == label]
+                    cell = _cell("test", task.name, after, segment, of_class, keep_results)
+                    self.cells.append(cell)
+            if task.validation is not None:
+                of_rows, _ = scores(view, task, "validation")
+                cell = _cell("validation", task.name, after, None, of_rows, keep_results)
+                self.cells.append(cell)
+                means.setdefault("validation", {})[task.name] = cell.score
         return means
 
-    def _add(
-        self,
-        part: str,
-        task: str,
-        after: str | None,
-        segment: str | None,
-        of_rows: Tensor,
-        keep_results: bool,
-    ) -> None:
-        """Add one cell."""
-        mean = float(of_rows.double().mean())
-        results = of_rows.tolist() if keep_results else None
-        self.cells.append([part, task, after, segment, mean, len(of_rows), results])
-
     def matrix(self, part: str, empty: AccuracyMatrix) -> AccuracyMatrix | None:
-        """The cells of one part ("test" or "validation") in a copy of an empty matrix.
+        """Put the cells of one part into a copy of an empty matrix.
+
+        Args:
+            part: "test" or "validation".
+            empty: The matrix without scores.
 
         Returns:
-            The matrix; None if there is no such cell.
+            The matrix, or None if there is no cell of this part.
         """
         matrix = copy.deepcopy(empty)
-        for cell_part, task, after, segment, score, examples, results in self.cells:
-            if cell_part != part:
+        for cell in self.cells:
+            if cell.part != part:
                 continue
-            if results is None:
-                matrix.record(task, after=after, segment=segment, score=score, examples=examples)
+            if cell.results is None:
+                matrix.record(
+                    cell.task,
+                    after=cell.after,
+                    segment=cell.segment,
+                    score=cell.score,
+                    examples=cell.examples,
+                )
             else:
-                matrix.record(task, after=after, segment=segment, results=results)
-        return matrix if matrix.cells else None
+                matrix.record(
+                    cell.task, after=cell.after, segment=cell.segment, results=cell.results
+                )
+        if not matrix.cells:
+            return None
+        return matrix
 
     def curves(self, tasks: Sequence[str]) -> Curves | None:
-        """The scores that were taken during training; None if none were."""
+        """Return the scores that were taken during training, or None if none were.
+
+        Args:
+            tasks: The names of all tasks, in order.
+        """
         if not self.steps:
             return None
         nan = float("nan")
@@ -140,14 +166,47 @@ class Recorder:
         return Curves(tasks, self.steps, rows, self.ends)
 
 
-def empty_matrix(view: View, stream: Stream) -> AccuracyMatrix:
-    """A matrix of the stream's tasks without scores.
+def _cell(
+    part: str,
+    task: str,
+    after: str | None,
+    segment: str | None,
+    of_rows: Tensor,
+    keep_results: bool,
+) -> Cell:
+    """Summarise the scores of some examples."""
+    results = None
+    if keep_results:
+        results = of_rows.tolist()
+    return Cell(
+        part=part,
+        task=task,
+        after=after,
+        segment=segment,
+        # In double precision, since the last digits of a mean in single precision depend on the
+        # order in which the device adds.
+        score=float(of_rows.double().mean()),
+        examples=len(of_rows),
+        results=results,
+    )
 
-    For accuracies it knows what guessing among the outputs in play would score.
+
+def empty_matrix(view: View, stream: Stream) -> AccuracyMatrix:
+    """Make a matrix of the stream's tasks without scores.
+
+    For accuracies it knows what guessing among the outputs in play would score. Nothing is known of
+    guessing with another scorer.
+
+    Args:
+        view: The learner, whose scorer gives the range of the scores.
+        stream: The tasks.
+
+    Returns:
+        The matrix.
     """
     scorer = view.setup.scorer
     chance: Mapping[Hashable, float] | None = None
-    if isinstance(view.setup.scorer, Accuracy):
+    if isinstance(scorer, Accuracy):
         chance = {task.name: 1 / len(range(*task.outputs)) for task in stream}
     names = [task.name for task in stream]
     return AccuracyMatrix(names, score_range=range_of(scorer), chance=chance)
