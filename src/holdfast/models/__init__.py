@@ -8,7 +8,8 @@ from holdfast.models.heads import make_head
 from holdfast.models.mlp import mlp
 from holdfast.models.resnet import resnet18, slim_resnet18
 
-# Each takes the shape of one input, the kind of output layer and the number of outputs.
+# By the name that settings use. Each takes the shape of one input, the kind of output layer and the
+# number of outputs.
 MODELS: dict[str, Callable[..., Classifier]] = {
     "mlp": mlp,
     "convnet": convnet,

@@ -1,8 +1,8 @@
 """A network whose hidden units are gated by learnt attention to the task.
 
 References:
-    J. Serrà, D. Surís, M. Miron, A. Karatzoglou (2018), Overcoming catastrophic forgetting with hard
-    attention to the task. ICML.
+    J. Serrà, D. Surís, M. Miron, A. Karatzoglou (2018), Overcoming catastrophic forgetting with
+    hard attention to the task. ICML.
 """
 
 from typing import Any
@@ -46,8 +46,8 @@ class _Attend(torch.autograd.Function):
 class Attention(Gated):
     """A classifier in which each task learns which hidden units it uses.
 
-    While a task is trained its attention is σ(s e), with an embedding e for each unit. When it ends,
-    its attention becomes 0 or 1 and is stored.
+    While a task is trained its attention is σ(s e), with an embedding e for each unit. When it
+    ends, its attention becomes 0 or 1 and is stored.
 
     Args:
         model: A classifier as `Gated` takes it, with separate heads.

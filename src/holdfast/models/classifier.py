@@ -139,8 +139,9 @@ def as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
         dtype: The floating type of the network (`float_type`).
 
     Returns:
-        Bytes (uint8, images) as numbers in [0, 1] of that type, other floating numbers in that type,
-        and integers and booleans as they are, because they are indices, for example of an embedding.
+        Bytes (uint8, images) as numbers in [0, 1] of that type, other floating numbers in that
+        type, and integers and booleans as they are, because they are indices, for example of an
+        embedding.
 
     Example:
         >>> as_input(torch.tensor([255], dtype=torch.uint8), torch.float32)

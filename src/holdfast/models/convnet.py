@@ -20,24 +20,38 @@ def convnet(
     hidden: int = 128,
     seed: int | None = None,
 ) -> Classifier:
-    """3×3 convolutions, each with ReLU and 2×2 max-pooling, then one hidden layer. `inputs` is (channels, height, width).
+    """Make a network of 3×3 convolutions, each with ReLU and 2×2 max-pooling, and a hidden layer.
 
-    >>> import torch
-    >>> convnet((1, 28, 28), "fixed", 10)(torch.zeros(2, 1, 28, 28)).shape
-    torch.Size([2, 10])
+    Args:
+        inputs: The shape of an image, (channels, height, width).
+        head: The kind of head, as `make_head` takes it.
+        outputs: The number of outputs of a `masked` or `fixed` head.
+        channels: The number of channels of each convolution.
+        hidden: The number of units of the hidden layer.
+        seed: The seed of the weights. None draws them from the global generator.
+
+    Returns:
+        The network.
+
+    Raises:
+        HoldfastError: The inputs are no images, or too small to be halved by each convolution, a
+            size is below 1, or `head` is unknown.
+
+    Example:
+        >>> convnet((1, 28, 28), "fixed", 10)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 10])
     """
     image(inputs, "convnet", least=2 ** len(channels))
     positive("the channels and hidden units", [*channels, hidden])
     with seeded(seed):
         depth = inputs[0]
         layers: list[nn.Module] = []
-        for c in channels:
-            layers += [nn.Conv2d(depth, c, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-            depth = c
+        for filters in channels:
+            layers += [nn.Conv2d(depth, filters, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+            depth = filters
         body = nn.Sequential(*layers, nn.Flatten())
+        # Measured rather than computed, because pooling rounds odd sizes down.
         with torch.no_grad():
             width = body(torch.zeros(1, *inputs)).shape[1]
-        return Classifier(
-            nn.Sequential(*body, nn.Linear(width, hidden), nn.ReLU()),
-            make_head(head, hidden, outputs),
-        )
+        backbone = nn.Sequential(*body, nn.Linear(width, hidden), nn.ReLU())
+        return Classifier(backbone, make_head(head, hidden, outputs))

@@ -1,8 +1,9 @@
 """What all output layers share: the outputs that each task opened, and which of them are active.
 
-Every head maps features (N, D) and tasks to logits (N, C), where C is the number of all outputs. The
-logits are -inf at outputs that are not active for the row's task, so that argmax gives the right
-output to whoever serves the model. Outputs are numbered in the order in which tasks open them.
+Every head maps features (N, D) and tasks to logits (N, C), where C is the number of all outputs.
+The logits are -inf at outputs that are not active for the row's task, so that argmax gives the
+right output to whoever serves the model. Outputs are numbered in the order in which tasks open
+them.
 """
 
 from collections.abc import Callable

@@ -23,17 +23,33 @@ def mlp(
     init: str = "default",
     seed: int | None = None,
 ) -> Classifier:
-    """An MLP with ReLU: `inputs` features (or an input shape, flattened) → hidden layers → head. `seed` fixes the weights.
+    """Make a multi-layer perceptron with ReLU.
 
-    `init`: weights as PyTorch draws them (default), or uniform by Glorot & Bengio 2010 (xavier); biases as PyTorch draws them.
+    Args:
+        inputs: The number of input features, or the shape of an input, which is flattened.
+        head: The kind of head, as `make_head` takes it.
+        outputs: The number of outputs of a `masked` or `fixed` head.
+        hidden: The number of units of each hidden layer.
+        init: How weights are drawn: `default` as PyTorch does, `xavier` uniformly by Glorot and
+            Bengio (2010). Biases are drawn as PyTorch does.
+        seed: The seed of the weights. None draws them from the global generator.
 
-    >>> sum(p.numel() for p in mlp(784, "fixed", 10, hidden=(256, 256)).parameters())
-    269322
+    Returns:
+        The network.
+
+    Raises:
+        HoldfastError: A size is below 1, or `head` or `init` is unknown.
+
+    Example:
+        >>> sum(p.numel() for p in mlp(784, "fixed", 10, hidden=(256, 256)).parameters())
+        269322
     """
-    positive("the sizes of an input", [inputs] if isinstance(inputs, int) else inputs)
+    if isinstance(inputs, int):
+        inputs = [inputs]
+    positive("the sizes of an input", inputs)
     positive("the hidden layers", hidden)
     with seeded(seed):
-        width = inputs if isinstance(inputs, int) else math.prod(inputs)
+        width = math.prod(inputs)
         layers: list[nn.Module] = [nn.Flatten()]
         for size in hidden:
             layers += [nn.Linear(width, size), nn.ReLU()]
@@ -41,8 +57,7 @@ def mlp(
         model = Classifier(nn.Sequential(*layers), make_head(head, width, outputs))
         if one_of("init", init, INITS) == "xavier":
             for layer in model.modules():
-                if (
-                    isinstance(layer, nn.Linear) and layer.weight.numel()
-                ):  # a growing head's rows are drawn when it grows
+                # A growing head has no rows yet. They are drawn when it grows.
+                if isinstance(layer, nn.Linear) and layer.weight.numel():
                     nn.init.xavier_uniform_(layer.weight)
         return model

@@ -116,7 +116,7 @@ class GrowingHead(MaskedHead):
         self.linear = _empty_linear(features)
 
     def open(self, task: int, first: int, last: int) -> None:
-        """Open the outputs of a task, as `Head.open`. New rows are drawn as those of a new layer."""
+        """Open the outputs of a task, as `Head.open`, and draw new rows as a new layer's."""
         if last > self.linear.out_features:
             self.linear = _grown(self.linear, last)
         super().open(task, first, last)

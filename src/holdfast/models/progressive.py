@@ -5,9 +5,9 @@ With `lateral="below"`, layer l of column k is
     h_l^(k) = ReLU(W_l h_{l−1}^(k) + Σ_{j<k} U_l^{(k:j)} h_{l−1}^(j)),
 
 from the second layer on and for the output. This is the paper without its adapters. With
-`lateral="same"`, Σ_{j<k} U_l^{(k:j)} h_l^(j) from the same layer is added before the ReLU, in hidden
-layers only. U has no bias. All U of a layer are one matrix over the concatenated columns, drawn as
-a layer of that width.
+`lateral="same"`, Σ_{j<k} U_l^{(k:j)} h_l^(j) from the same layer is added before the ReLU, in
+hidden layers only. U has no bias. All U of a layer are one matrix over the concatenated columns,
+which is drawn as a layer of that width.
 
 References:
     A. A. Rusu et al. (2016), Progressive neural networks. arXiv:1606.04671.
@@ -59,8 +59,8 @@ class Progressive(PerTask):
 
     Attributes:
         columns: The layers of each column.
-        laterals: The lateral connections of each column, one for each layer that has them. The first
-            column has none.
+        laterals: The lateral connections of each column, one for each layer that has them. The
+            first column has none.
 
     Raises:
         HoldfastError: The model is of another kind, or `lateral` is unknown.
@@ -79,7 +79,8 @@ class Progressive(PerTask):
         head = model.head
         if not isinstance(head, SeparateHead):
             raise HoldfastError(
-                f"each column ends in a head of its own; expected head 'separate', got {head.kind!r}"
+                "each column ends in a head of its own; expected head 'separate', "
+                f"got {head.kind!r}"
             )
         self.lateral = one_of("lateral", lateral, LATERALS)
         like = layers[0].weight

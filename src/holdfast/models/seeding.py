@@ -8,12 +8,20 @@ import torch
 
 @contextmanager
 def seeded(seed: int | None) -> Iterator[None]:
-    """Runs the block under `seed`; the global generator is afterwards as it was. None leaves it alone.
+    """Run a block under a seed, and put the global generator back afterwards.
 
-    >>> with seeded(3): a = torch.rand(1)
-    >>> with seeded(3): b = torch.rand(1)
-    >>> bool(a == b)
-    True
+    Only the generator of the CPU is set, because networks are made there.
+
+    Args:
+        seed: The seed. None leaves the global generator alone, so that the block draws from it.
+
+    Example:
+        >>> with seeded(3):
+        ...     a = torch.rand(1)
+        >>> with seeded(3):
+        ...     b = torch.rand(1)
+        >>> bool(a == b)
+        True
     """
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:

@@ -1,14 +1,13 @@
 """Checks of the sizes that networks are built from, before torch meets them."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from holdfast.errors import HoldfastError
 
-LARGEST = 2**31 - 1
+LARGEST = 2**31 - 1  # of a layer; PyTorch answers larger numbers with an error about memory
 
 
-def positive(what: str, sizes: Iterable[Any]) -> tuple[int, ...]:
+def positive(what: str, sizes: Iterable[object]) -> tuple[int, ...]:
     """Check that sizes are whole numbers of at least 1.
 
     Args:
@@ -26,11 +25,13 @@ def positive(what: str, sizes: Iterable[Any]) -> tuple[int, ...]:
         Traceback (most recent call last):
         holdfast.errors.HoldfastError: the hidden layers must be whole numbers of at least 1, got -1
     """
-    listed = tuple(sizes)
-    for size in listed:
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
+    listed: list[int] = []
+    for size in sizes:
+        # True and False are whole numbers to Python, but no sizes.
+        if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= LARGEST:
             raise HoldfastError(f"{what} must be whole numbers of at least 1, got {str(size)[:50]}")
-    return listed
+        listed.append(size)
+    return tuple(listed)
 
 
 def image(inputs: int | Sequence[int], network: str, least: int = 1) -> tuple[int, int, int]:
@@ -49,8 +50,8 @@ def image(inputs: int | Sequence[int], network: str, least: int = 1) -> tuple[in
     """
     if isinstance(inputs, int) or len(inputs) != 3:
         raise HoldfastError(
-            f"{network} takes images of shape (channels, height, width), but an input here has shape "
-            f"{inputs}; choose the model mlp, which takes any shape"
+            f"{network} takes images of shape (channels, height, width), but an input here has "
+            f"shape {inputs}; choose the model mlp, which takes any shape"
         )
     channels, height, width = positive("the sizes of an image", inputs)
     if min(height, width) < least:

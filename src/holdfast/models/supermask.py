@@ -178,7 +178,7 @@ class Supermasks(PerTask):
                 bank.open()
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
-        """Features of inputs, as `Network.features`, under the newest mask if the task is unknown."""
+        """Features of inputs, as `Network.features`. An unknown task has the newest mask."""
         known = _known(task, self._tasks - 1)
         banks = iter(self.banks)
         for layer in self.backbone:

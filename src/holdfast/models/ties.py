@@ -8,9 +8,18 @@ from torch.nn.parameter import is_lazy
 
 from holdfast.errors import HoldfastError
 
+Named = tuple[str, Tensor]
+
 
 def shared_with(layer: nn.Module, beside: nn.Module | None) -> str | None:
-    """The name of a parameter of `beside` that is also one of `layer`, None if there is none.
+    """Find a parameter that a layer shares with another module.
+
+    Args:
+        layer: The layer.
+        beside: The other module. None shares nothing.
+
+    Returns:
+        The name of the parameter in `beside`. None means that they share none.
 
     Example:
         >>> net = nn.Sequential(nn.Embedding(6, 8), nn.Linear(8, 6))
@@ -18,33 +27,40 @@ def shared_with(layer: nn.Module, beside: nn.Module | None) -> str | None:
         >>> shared_with(net[1], net[0])
         'weight'
     """
+    if beside is None:
+        return None
     own = {id(p) for p in layer.parameters(recurse=False)}
-    named = beside.named_parameters() if beside is not None else ()
-    return next((name for name, p in named if id(p) in own), None)
+    for name, parameter in beside.named_parameters():
+        if id(parameter) in own:
+            return name
+    return None
 
 
 def refuse_to_part(layer: nn.Linear, beside: nn.Module | None, head: str) -> None:
-    """Refuse a head in which an output layer would lose the weight that it shares with another module.
+    """Refuse a head in which an output layer would lose a weight that it shares.
 
     Args:
         layer: The output layer.
-        beside: The network around it.
-        head: What the layer is wanted for, as words.
+        beside: The network around the layer.
+        head: What the layer is wanted for, as words of the message.
 
     Raises:
         HoldfastError: They share a parameter.
     """
-    if (name := shared_with(layer, beside)) is not None:
+    name = shared_with(layer, beside)
+    if name is not None:
         raise HoldfastError(
-            f"the output layer has {layer.out_features} outputs and shares its weight with {name}; {head} would part "
-            f"them. Give the layer a weight of its own, or use a fixed or masked head of {layer.out_features} outputs"
+            f"the output layer has {layer.out_features} outputs and shares its weight with {name}; "
+            f"{head} would part them. Give the layer a weight of its own, or use a fixed or masked "
+            f"head of {layer.out_features} outputs"
         )
 
 
 def check_ties(model: nn.Module) -> None:
-    """Refuse a model in which two parameters lie in the same memory, because training moves each one by itself.
+    """Refuse a model in which two parameters lie in the same memory.
 
-    One parameter that several modules use is no such case: it stays one.
+    Training moves each parameter by itself, so they would no longer be equal. One parameter that
+    several modules use is no such case: it stays one.
 
     Args:
         model: Any model.
@@ -57,29 +73,37 @@ def check_ties(model: nn.Module) -> None:
         >>> net[1].weight = nn.Parameter(net[0].weight.data)
         >>> check_ties(net)
         Traceback (most recent call last):
-        holdfast.errors.HoldfastError: 0.weight and 1.weight share memory, but are not one parameter; ...
+        holdfast.errors.HoldfastError: 0.weight and 1.weight share memory, ...; training would ...
     """
-    by_storage: dict[tuple[str, int], list[tuple[str, Tensor]]] = {}
-    for name, t in [*model.named_parameters(), *model.named_buffers()]:
-        if _has_memory(t):
-            by_storage.setdefault((str(t.device), t.untyped_storage().data_ptr()), []).append(
-                (name, t)
-            )
+    by_storage: dict[tuple[str, int], list[Named]] = {}
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        if _has_memory(tensor):
+            place = (str(tensor.device), tensor.untyped_storage().data_ptr())
+            by_storage.setdefault(place, []).append((name, tensor))
     for together in by_storage.values():
-        if _apart([t for _, t in together]):
-            continue
-        for (a, first), (b, second) in combinations(together, 2):
-            if (first.requires_grad or second.requires_grad) and _overlap(first, second):
-                raise HoldfastError(
-                    f"{a} and {b} share memory, but are not one parameter; training would part them. Make them one, "
-                    "as in decoder.weight = encoder.weight, or clone one of them"
-                )
+        # Asked first because it is cheap, and because a network of many parts of one storage would
+        # have many pairs.
+        if not _apart([tensor for _, tensor in together]):
+            _refuse_overlaps(together)
 
 
-def _has_memory(t: Tensor) -> bool:
-    return (
-        not is_lazy(t) and t.numel() > 0 and t.layout == torch.strided and t.device.type != "meta"
-    )
+def _refuse_overlaps(together: list[Named]) -> None:
+    """Refuse two tensors of one storage that have an element in common and train."""
+    for (name, tensor), (other_name, other) in combinations(together, 2):
+        trains = tensor.requires_grad or other.requires_grad
+        if trains and _overlap(tensor, other):
+            raise HoldfastError(
+                f"{name} and {other_name} share memory, but are not one parameter; training would "
+                "part them. Make them one, as in decoder.weight = encoder.weight, or clone one of "
+                "them"
+            )
+
+
+def _has_memory(tensor: Tensor) -> bool:
+    """Whether a tensor has elements at addresses that can be compared."""
+    if is_lazy(tensor):  # its shape is not known yet
+        return False
+    return tensor.numel() > 0 and tensor.layout == torch.strided and tensor.device.type != "meta"
 
 
 def _apart(tensors: list[Tensor]) -> bool:
@@ -88,16 +112,20 @@ def _apart(tensors: list[Tensor]) -> bool:
     return all(end <= start for (_, end), (start, _) in pairwise(spans))
 
 
-def _extent(t: Tensor) -> int:
-    """Bytes from the first element to the end of the last."""
-    last = sum((size - 1) * stride for size, stride in zip(t.shape, t.stride(), strict=True))
-    return (int(last) + 1) * t.element_size()
+def _extent(tensor: Tensor) -> int:
+    """The number of bytes from the first element to the end of the last."""
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    last = sum((size - 1) * stride for size, stride in steps)
+    return (int(last) + 1) * tensor.element_size()
 
 
-def _overlap(a: Tensor, b: Tensor) -> bool:
+def _overlap(tensor: Tensor, other: Tensor) -> bool:
     """Whether two tensors of one storage have an element in common."""
-    if a.dtype != b.dtype:
+    # Views of one storage by two types cannot be compared element by element. They are a case for
+    # the user in any event.
+    if tensor.dtype != other.dtype:
         return True
-    taken = torch.zeros(a.untyped_storage().nbytes() // a.element_size(), dtype=torch.bool)
-    taken.as_strided(a.shape, a.stride(), a.storage_offset()).fill_(True)
-    return bool(taken.as_strided(b.shape, b.stride(), b.storage_offset()).any())
+    elements = tensor.untyped_storage().nbytes() // tensor.element_size()
+    taken = torch.zeros(elements, dtype=torch.bool)
+    taken.as_strided(tensor.shape, tensor.stride(), tensor.storage_offset()).fill_(True)
+    return bool(taken.as_strided(other.shape, other.stride(), other.storage_offset()).any())

@@ -1,4 +1,8 @@
-"""A variational autoencoder of inputs in [0, 1] (Kingma & Welling 2014)."""
+"""A variational autoencoder of inputs in [0, 1].
+
+References:
+    D. P. Kingma, M. Welling (2014), Auto-encoding variational Bayes. ICLR.
+"""
 
 import math
 from collections.abc import Sequence
@@ -13,11 +17,27 @@ from holdfast.models.sizes import positive
 
 
 class VAE(nn.Module):
-    """Fully connected: inputs → hidden → latent means and log-variances; latent → hidden, reversed → inputs.
+    """A fully connected variational autoencoder.
 
-    >>> vae = VAE((1, 4, 4), (8,), 2, seed=0)
-    >>> vae.sample(3, torch.Generator().manual_seed(0)).shape, vae.loss(torch.rand(5, 1, 4, 4), torch.Generator()).shape
-    (torch.Size([3, 16]), torch.Size([5]))
+    The encoder maps inputs through the hidden layers to the means and log-variances of the latent
+    variables. The decoder maps latent variables through the hidden layers, reversed, to inputs.
+
+    Args:
+        shape: The shape of an input.
+        hidden: The number of units of each hidden layer of the encoder. There may be none.
+        latent: The number of latent variables.
+        seed: The seed of the weights. None draws them from the global generator.
+
+    Raises:
+        HoldfastError: A size is below 1.
+
+    Example:
+        >>> vae = VAE((1, 4, 4), (8,), 2, seed=0)
+        >>> generator = torch.Generator().manual_seed(0)
+        >>> vae.sample(3, generator).shape
+        torch.Size([3, 16])
+        >>> vae.loss(torch.rand(5, 1, 4, 4), generator).shape
+        torch.Size([5])
     """
 
     def __init__(
@@ -25,30 +45,54 @@ class VAE(nn.Module):
     ) -> None:
         super().__init__()
         positive("the VAE's hidden layers and latent size", [*hidden, latent])
-        self.latent, widths = latent, [math.prod(shape), *hidden]
+        self.latent = latent
+        down = [math.prod(shape), *hidden]
+        up = [latent, *hidden[::-1]]
         with seeded(seed):
-            self.encode = nn.Sequential(*_layers(widths))
-            self.to_latent = nn.Linear(widths[-1], 2 * latent)
-            self.decode = nn.Sequential(
-                *_layers([latent, *hidden[::-1]]),
-                nn.Linear(widths[1] if hidden else latent, widths[0]),
-            )
+            self.encode = nn.Sequential(*_layers(down))
+            self.to_latent = nn.Linear(down[-1], 2 * latent)
+            # The last layer has no ReLU: its outputs are logits of the inputs.
+            self.decode = nn.Sequential(*_layers(up), nn.Linear(up[-1], down[0]))
 
     def loss(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        """(Cross-entropy of the inputs + KL to the standard normal) / number of inputs, for each row of x (N, ...)."""
+        """The negative evidence lower bound of each input, divided by the number of its features.
+
+        Cross-entropy of the inputs, plus the Kullback-Leibler divergence to the standard normal
+        distribution (Kingma and Welling 2014, equation 10).
+
+        Args:
+            x: Inputs in [0, 1], (N, ...).
+            generator: A generator on the CPU. It gives the noise of the latent variables.
+
+        Returns:
+            The loss of each input, (N,).
+        """
         x = x.flatten(1).to(self.to_latent.weight.dtype)
         mean, log_variance = self.to_latent(self.encode(x)).chunk(2, 1)
         noise = torch.randn(mean.shape, generator=generator).to(x.device)
         z = self.decode(mean + (log_variance / 2).exp() * noise)
         kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
-        return (F.binary_cross_entropy_with_logits(z, x, reduction="none").sum(1) + kl) / x.shape[1]
+        cross_entropy = F.binary_cross_entropy_with_logits(z, x, reduction="none").sum(1)
+        return (cross_entropy + kl) / x.shape[1]
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """n inputs drawn from the model, (N, inputs), in [0, 1]."""
+        """Draw inputs from the model.
+
+        Args:
+            n: The number N of inputs.
+            generator: A generator on the CPU.
+
+        Returns:
+            Inputs in [0, 1], (N, features), flattened.
+        """
         z = torch.randn(n, self.latent, generator=generator).to(self.to_latent.weight.device)
         return self.decode(z).sigmoid()
 
 
 def _layers(widths: Sequence[int]) -> list[nn.Module]:
-    return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())]
+    """Linear layers of these widths, each followed by ReLU."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return layers
