@@ -1,9 +1,17 @@
 """BiC: bias correction (Wu et al. 2019, "Large scale incremental learning", eq. 4–5).
 
-New classes are predicted too often, because replay holds few old examples. A share of every task's examples is held out of training and
-kept in a balanced memory of its own. After each task, with the network fixed, α and β of a linear correction α z + β of the new classes'
-logits are fitted to that memory by cross-entropy; corrections of earlier tasks stay. Predictions use the corrected logits.
-A correction for replay or distillation: `DERpp(500) + BiC()`. Passes: one.
+    corrected logits of a task's new classes: α z + β
+    (α, β) = argmin of the cross-entropy of all classes so far on the held-out rows
+
+A network with a small memory predicts new classes too often. BiC measures that on rows which it did
+not train on: a share of each task's examples is held out of training, and kept in a class-balanced
+memory of its own. After each task, with the network fixed, α and β of the task's new classes are
+fitted to that memory. Corrections of earlier tasks stay, and predictions use the corrected logits.
+
+BiC corrects replay or distillation, so use it in a sum: `DERpp(500) + BiC()`. The paper has its own
+distillation and replay around it, which a sum leaves to the other parts.
+
+A step costs one pass.
 """
 
 import torch
@@ -24,47 +32,73 @@ class BiC(Method):
     """Corrects the logits of new classes on a balanced sample that was not trained on."""
 
     declaration = Declaration(
-        "correction",
-        "Wu et al. 2019",
-        "corrects the new classes' logits on a balanced held-out sample; beside replay or distillation",
+        family="correction",
+        paper="Wu et al. 2019",
+        summary="corrects the new classes' logits on a balanced held-out sample; "
+        "beside replay or distillation",
         scenarios=("class",),
         refused=(("domain", ONE_HEAD), ("task", ONE_HEAD)),
         stores_examples=True,
     )
 
     def __init__(self, capacity: int = 200, share: float = 0.1) -> None:
-        """`capacity` examples held out in all; `share` of each task's examples that is held out, in (0, 1)."""
+        """Set up the held-out memory.
+
+        Args:
+            capacity: Examples that are held out in all.
+            share: The share of each task's examples that is held out, in (0, 1). A task with few
+                examples holds out at least one.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> BiC(share=0.2)
+            BiC(capacity=200, share=0.2)
+        """
         super().__init__()
         if not 0 < share < 1:
             raise HoldfastError(f"share is what is held out of each task, in (0, 1), got {share}")
-        self.memory, self.share = Memory(capacity, "class_balanced"), share
-        self.host["held_for"] = -1
-        self.scale = self.tensor_state(torch.ones(0))
-        self.shift = self.tensor_state(torch.zeros(0))
+        self.memory = Memory(capacity, "class_balanced")
+        self.share = share
+        self.host["held_for"] = -1  # the task whose rows were put into the memory last
+        self.scale = self.tensor_state(torch.ones(0))  # α of each output, (C,)
+        self.shift = self.tensor_state(torch.zeros(0))  # β of each output, (C,)
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
-        n = len(task.train)
-        order = torch.randperm(n, generator=torch.Generator().manual_seed(self.seed + task.index))
-        held = order[: max(1, round(self.share * n))]
-        if self.host["held_for"] < task.index:  # else a run that goes on in the middle of this task
-            x, y, t = task.train.fetch(held)
-            self.memory.insert(Rows(x, y, t))
+        examples = len(task.train)
+        # A generator of the task's own: a resumed run then holds out the same rows.
+        generator = torch.Generator().manual_seed(self.seed + task.index)
+        order = torch.randperm(examples, generator=generator)
+        held_out = order[: max(1, round(self.share * examples))]
+        # A run that was resumed in the middle of this task has them in its memory already.
+        if self.host["held_for"] < task.index:
+            x, y, tasks = task.train.fetch(held_out)
+            self.memory.insert(Rows(x, y, tasks))
             self.host["held_for"] = task.index
-        return task.with_training(Subset(task.train, order[len(held) :].sort().values))
+        return task.with_training(Subset(task.train, order[len(held_out) :].sort().values))
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         return self.corrected(learner.model(x, task))
 
     def corrected(self, z: Tensor) -> Tensor:
-        """α z + β for every output that has a correction."""
-        more = z.shape[1] - len(self.scale)
-        return z * F.pad(self.scale, (0, more), value=1.0) + F.pad(self.shift, (0, more))
+        """Correct logits.
+
+        Args:
+            z: Logits of the network, (B, C).
+
+        Returns:
+            α z + β, (B, C). Outputs without a correction stay as they are.
+        """
+        missing = z.shape[1] - len(self.scale)
+        return z * F.pad(self.scale, (0, missing), value=1.0) + F.pad(self.shift, (0, missing))
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         first, last = new_outputs(learner, task)
-        more = learner.head.width - len(self.scale)
-        self.scale = F.pad(self.scale, (0, more), value=1.0)
-        self.shift = F.pad(self.shift, (0, more))
+        missing = learner.head.width - len(self.scale)
+        self.scale = F.pad(self.scale, (0, missing), value=1.0)
+        self.shift = F.pad(self.shift, (0, missing))
+        # In the first task all classes are new, so none is at a disadvantage.
         if not first:
             return
         rows = self.memory.everything()
@@ -75,12 +109,21 @@ class BiC(Method):
 
 
 def fitted(z: Tensor, y: Tensor, first: int) -> tuple[float, float]:
-    """α and β that minimise the cross-entropy of z (N, C) with α z + β at outputs from `first` on (a convex problem).
+    """Fit the correction of new classes (eq. 5, a convex problem).
 
-    >>> z = torch.tensor([[0.0, 3.0], [0.0, 3.0], [0.0, 3.0], [0.0, 3.0]])
-    >>> alpha, beta = fitted(z, torch.tensor([0, 0, 0, 1]), first=1)
-    >>> round(3 * alpha + beta, 3)  # the logit of 1/4
-    -1.099
+    Args:
+        z: Logits of held-out rows, (N, C), with the corrections of earlier tasks.
+        y: Their labels as outputs, (N,).
+        first: The first new output. The correction is for this one and all after it.
+
+    Returns:
+        α and β that minimise the cross-entropy.
+
+    Example:
+        >>> z = torch.tensor([[0.0, 3.0], [0.0, 3.0], [0.0, 3.0], [0.0, 3.0]])
+        >>> alpha, beta = fitted(z, torch.tensor([0, 0, 0, 1]), first=1)
+        >>> round(3 * alpha + beta, 3)  # the logit of 1/4
+        -1.099
     """
     parameters = torch.tensor([1.0, 0.0], dtype=torch.float64, device=z.device, requires_grad=True)
     optimizer = torch.optim.LBFGS(
@@ -94,9 +137,8 @@ def fitted(z: Tensor, y: Tensor, first: int) -> tuple[float, float]:
 
     def loss() -> Tensor:
         optimizer.zero_grad()
-        value = F.cross_entropy(
-            torch.cat([z[:, :first], parameters[0] * z[:, first:] + parameters[1]], 1), y
-        )
+        new = parameters[0] * z[:, first:] + parameters[1]
+        value = F.cross_entropy(torch.cat([z[:, :first], new], 1), y)
         value.backward()
         return value
 

@@ -1,11 +1,18 @@
 """DER: dark experience replay (Buzzega et al. 2020, eq. 5).
 
-Loss + α mean (z(x_m) − z_m)², z_m the logits stored when the example entered the memory.
-Logits enter with their example, in its first epoch: on short tasks of several epochs they are early ones.
-In the class scenario a network with all outputs from the start (`outputs="all"`, masked head) lets old rows hold new outputs down. Else
-only outputs that were active when the logits were stored are compared, so heads may grow, and DER alone forgets as FineTune does.
-Inputs are stored too: no privacy measure.
-Passes: one at the doubled batch.
+    loss: L(θ) + α mean (z(x_m) − z_m)²
+
+Here x_m are stored examples, z_m the logits that the network gave when they entered the memory, and
+α is the weight. The mean is over rows and outputs, so α does not depend on the number of classes.
+
+- Examples enter the memory with their logits in their first epoch. On short tasks of several epochs
+  these are logits of a network that has not learned the task yet.
+- Only outputs that were active when the logits were stored are compared, so that heads may grow.
+  In the class scenario, DER alone then forgets like FineTune, since nothing holds new outputs down
+  on old rows. Open all outputs from the start (`outputs="all"`, masked head), as the authors do.
+- The inputs are stored as well, so DER is no privacy measure.
+
+A step costs one pass over the doubled batch.
 """
 
 from typing import Any
@@ -20,15 +27,16 @@ from holdfast.methods.view import LearnerView
 
 
 class _SquaredDistance(torch.autograd.Function):
-    """Mean of squares with its gradient in closed form: one node, not six."""
+    """Mean of squares with its gradient in closed form: one node of the graph instead of six."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, stored: Tensor) -> Tensor:
-        d = z - stored
-        known = d.isfinite()
-        d, n = torch.where(known, d, 0.0), known.sum()
-        ctx.save_for_backward(d * (2 / n))
-        return d.square().sum() / n
+        difference = z - stored
+        comparable = difference.isfinite()
+        difference = torch.where(comparable, difference, 0.0)
+        entries = comparable.sum()
+        ctx.save_for_backward(difference * (2 / entries))
+        return difference.square().sum() / entries
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
@@ -36,52 +44,74 @@ class _SquaredDistance(torch.autograd.Function):
 
 
 def squared_distance(z: Tensor, stored: Tensor) -> Tensor:
-    """Mean of (z − stored)² over the entries that are finite in both: outputs that did not exist or were not active are NaN or -inf.
+    """Compute the mean squared difference of logits (the term of eq. 5 without α).
 
-    >>> float(squared_distance(torch.tensor([[1.0, 5.0]]), torch.tensor([[3.0, torch.nan]])))
-    4.0
+    Args:
+        z: Logits of the present network, (B, C).
+        stored: Logits from the memory, (B, C') with C' ≤ C. Outputs that did not exist then are
+            NaN, and outputs that were not active are -inf.
+
+    Returns:
+        The mean over the entries that are finite in both, a scalar.
+
+    Example:
+        >>> float(squared_distance(torch.tensor([[1.0, 5.0]]), torch.tensor([[3.0, torch.nan]])))
+        4.0
     """
-    return _SquaredDistance.apply(
-        z[:, : stored.shape[1]], stored
-    )  # a head may have grown since the last insertion
+    # The head may have grown since the last insertion.
+    return _SquaredDistance.apply(z[:, : stored.shape[1]], stored)
 
 
 class DER(Replay):
-    """Keeps the logits of stored examples."""
+    """Replays stored examples, and holds the network to the logits that it once gave them."""
 
     declaration = Declaration(
-        "replay",
-        "Buzzega et al. 2020",
-        "stored examples must give the logits they gave",
+        family="replay",
+        paper="Buzzega et al. 2020",
+        summary="stored examples must give the logits they gave",
         boundaries=False,
         stores_examples=True,
         neutral=(("alpha", 0),),
     )
 
     def __init__(self, capacity: int, alpha: float = 0.5, batch: int = 0) -> None:
-        """`capacity` examples; `alpha` α ≥ 0; `batch` rows drawn a step (0: as many as the stream's)."""
+        """Set up the memory.
+
+        Args:
+            capacity: Examples that are stored in all.
+            alpha: α ≥ 0, the weight of the distance between logits. 0: plain training.
+            batch: Rows drawn from the memory at each step. 0: as many as the stream's batch.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> DER(500, alpha=0.3)
+            DER(500, alpha=0.3)
+        """
         super().__init__(capacity, "reservoir", "stream")
-        self.alpha, self.rows = at_least("alpha", alpha, 0), int(at_least("batch", batch, 0))
+        self.alpha = at_least("alpha", alpha, 0)
+        self.batch = int(at_least("batch", batch, 0))
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         if not self.alpha or not len(self.memory):
             return batch
-        return batch.add(
-            self.name, self.memory.sample(self.rows or stream_rows(batch)), 0.0, averaged=False
-        )
+        rows = self.memory.sample(self.batch or stream_rows(batch))
+        # Mass 0: their labels do not enter the loss, only their logits do.
+        return batch.add(self.name, rows, 0.0, averaged=False)
 
     def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         block = step.batch.block(self.name)
         if block is None:
             return 0.0
-        return self.alpha * squared_distance(
-            step.logits[step.rows(self.name)], block.payloads["logits"]
-        )
+        z = step.logits[step.rows(self.name)]
+        return self.alpha * squared_distance(z, block.payloads["logits"])
 
     def offer(self, learner: LearnerView, step: Step) -> None:
         if not step.batch.first_epoch:
             return
-        batch, rows = step.batch, step.rows()
-        logits = step.logits.detach()[rows]
-        payloads = {"logits": logits}
+        batch = step.batch
+        rows = step.rows()
+        # z_m: the logits of this very step, before its update.
+        payloads = {"logits": step.logits.detach()[rows]}
         self.memory.insert(Rows(batch.x[rows], batch.y[rows], batch.task[rows], payloads))

@@ -1,4 +1,11 @@
-"""The divergence between softened outputs, as LwF and generative replay with soft labels use it."""
+"""The distillation term of LwF, and of generative replay with soft labels.
+
+    KL(p ‖ q) = Σ_c p_c (log p_c − log q_c),   p = softmax(z_old / T),   q = softmax(z / T)
+    gradient by z: (q − p) / T, divided by the number of rows for a mean over them
+
+Here z are the logits of the network, z_old those of the teacher and T is the temperature. The
+factor T² that some papers add is left to the method.
+"""
 
 from typing import Any
 
@@ -7,15 +14,19 @@ from torch import Tensor
 
 
 class _Divergence(torch.autograd.Function):
-    """KL(p ‖ q) of two softened softmaxes, mean over rows, with its gradient (q − p) / (T N) in closed form: one node, not six."""
+    """The mean divergence with its gradient in closed form: one node of the graph instead of six."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, z_old: Tensor, temperature: float) -> Tensor:
+        rows = len(z)
         log_q = (z / temperature).log_softmax(1)
-        p, gradient = (z_old / temperature).softmax(1), log_q.exp()
+        p = (z_old / temperature).softmax(1)
+        # Outputs that the teacher lacks have p = 0, so their entries of q − p stay q.
+        gradient = log_q.exp()
         gradient[:, : p.shape[1]] -= p
-        ctx.save_for_backward(gradient.mul_(1 / (temperature * len(z))))
-        return -(torch.special.entr(p) + p * log_q[:, : p.shape[1]]).sum() / len(z)
+        ctx.save_for_backward(gradient.mul_(1 / (temperature * rows)))
+        # entr(p) = −p log p is 0 at p = 0, where p · log p would be NaN.
+        return -(torch.special.entr(p) + p * log_q[:, : p.shape[1]]).sum() / rows
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
@@ -23,9 +34,19 @@ class _Divergence(torch.autograd.Function):
 
 
 def distillation(z: Tensor, z_old: Tensor, temperature: float) -> Tensor:
-    """KL(softmax(z_old/T) ‖ softmax(z/T)), mean over rows; z (N, C), z_old (N, C') with C' ≤ C, missing outputs with probability 0.
+    """Compute how far softened outputs are from those of a teacher.
 
-    >>> round(float(distillation(torch.tensor([[0.0, 2.0]]), torch.zeros(1, 2), 2.0)), 4)
-    0.1201
+    Args:
+        z: Logits of the network, (B, C).
+        z_old: Logits of the teacher, (B, C') with C' ≤ C. It gives outputs that it lacks the
+            probability 0.
+        temperature: T > 0. The larger it is, the more small probabilities count.
+
+    Returns:
+        KL(softmax(z_old/T) ‖ softmax(z/T)), the mean over rows, a scalar. Its gradient goes to `z`.
+
+    Example:
+        >>> round(float(distillation(torch.tensor([[0.0, 2.0]]), torch.zeros(1, 2), 2.0)), 4)
+        0.1201
     """
     return _Divergence.apply(z, z_old, temperature)
