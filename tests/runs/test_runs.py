@@ -103,3 +103,38 @@ def test_a_result_on_data_that_changed_since_is_not_used(tmp_path):
 
 def test_workers_with_nothing_to_do_do_nothing():
     assert list(over_workers(int, [], jobs=2)) == []
+
+
+class Interrupted(Exception):
+    """In place of a kill, so that the test need not start a process."""
+
+
+def interrupt_after(tasks):
+    def tell(label, tasks_done, total):
+        if tasks_done >= tasks:
+            raise Interrupted
+
+    return tell
+
+
+def test_warnings_of_every_part_of_a_run_are_kept_however_often_it_is_interrupted(tmp_path):
+    config = validated(
+        RunConfig,
+        method="EWC(3000)",  # strong enough for a warning after every task
+        training={"steps": 20, "clip": 0.1},
+        model={"hidden": [16]},
+    )
+    whole = execute(config, "x", None, "cpu")
+    assert len(whole.warnings) == 5
+    for tasks in (1.5, 2.5, 3.5):
+        with pytest.raises(Interrupted):
+            execute(
+                config,
+                "x",
+                tell=interrupt_after(tasks),
+                folder=tmp_path,
+                checkpoint_every=0.0,
+            )
+    resumed = execute(config, "x", folder=tmp_path, checkpoint_every=0.0)
+    assert resumed.weights == whole.weights
+    assert resumed.warnings == whole.warnings

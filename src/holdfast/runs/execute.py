@@ -65,9 +65,7 @@ def execute(
         run = _train(config, stream, learner, progress, checkpoints, kept_in)
     for message in _about_checkpoints(caught):
         print(f"holdfast: {message}", file=sys.stderr, flush=True)
-    messages = _about_the_run(caught)
-    if checkpoints is not None and checkpoints.noted is not None:
-        messages = list(dict.fromkeys(checkpoints.noted + messages))
+    messages = _messages_so_far(checkpoints, caught)
     return record_of(
         config, label, stream, learner, run, data_dir=data_dir, device=device, warnings=messages
     )
@@ -81,7 +79,19 @@ def _checkpoints(
 
     if folder is None:
         return None
-    return Checkpoints(folder, every, lambda: _about_the_run(caught))
+    checkpoints = Checkpoints(folder, every, lambda: _messages_so_far(checkpoints, caught))
+    return checkpoints
+
+
+def _messages_so_far(
+    checkpoints: "Checkpoints | None", caught: Sequence[warnings.WarningMessage]
+) -> list[str]:
+    """The messages of all parts of a run, which may have been interrupted several times."""
+    messages = _about_the_run(caught)
+    if checkpoints is not None and checkpoints.noted is not None:
+        messages = [*checkpoints.noted, *messages]
+    # Each is named once, in the order in which they came.
+    return list(dict.fromkeys(messages))
 
 
 def _train(
@@ -135,8 +145,7 @@ def _about_the_run(caught: Sequence[warnings.WarningMessage]) -> list[str]:
         is_ours = issubclass(warning.category, UserWarning)
         if is_ours and not issubclass(warning.category, CheckpointWarning):
             messages.append(str(warning.message))
-    # Each is named once, in the order in which they came.
-    return list(dict.fromkeys(messages))
+    return messages
 
 
 def _about_checkpoints(caught: Sequence[warnings.WarningMessage]) -> list[str]:
