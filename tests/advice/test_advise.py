@@ -232,11 +232,20 @@ def test_flags_are_taken_and_the_rest_is_said_to_be_assumed(capsys):
         (["--train", "x.csv", "--serve", "x.csv", "--store", "9"], "--store has no effect"),
         (["--script", "x.py", "--private"], "--private has no effect"),
         (["--train", ".", "--serve", "."], "expected a file ending in .parquet"),
+        (["--train", "l.json", "--serve", "l.json"], "l.json holds no table"),
+        (["--train", "t.csv", "--serve", "t.csv", "--task", "y", "--label", "y"], "both name 'y'"),
+        (["--train", "t.csv", "--serve", "t.csv", "--task", "z"], "unknown task column"),
+        (["--train", "empty.csv", "--serve", "t.csv"], "empty.csv is not readable as csv"),
+        (["--script", "."], "is a folder"),
         (["--train", "x.parquet", "--serve", "y.parquet"], "x.parquet: there is no such file"),
         (["--train", "x.xls", "--serve", "y.xls"], "expected a file ending in .parquet"),
     ],
 )
-def test_mistakes_are_one_line(capsys, arguments, message):
+def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "l.json").write_text("[1, 2]")
+    (tmp_path / "t.csv").write_text("shop,y\na,1\nb,0\n")
+    (tmp_path / "empty.csv").touch()
     code, _, err = call(capsys, *arguments)
     assert code == 2
     assert message in err

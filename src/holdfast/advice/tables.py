@@ -33,17 +33,26 @@ def read_table(path: Path) -> "pd.DataFrame":
         ...     list(read_table(path).columns)
         ['shop', 'price']
     """
-    import pandas as pd
-
     name = safe_name(str(path))
     if path.suffix not in ENDINGS:
         raise HoldfastError(f"{name}: expected a file ending in {', '.join(ENDINGS)}")
     if path.suffix == ".parquet":
         require("parquet", "pyarrow")
     with reading(name, path.suffix.removeprefix(".")):
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        if path.suffix == ".csv":
-            return pd.read_csv(path)
-        frame: pd.DataFrame = pd.read_json(path, lines=path.suffix == ".jsonl")
+        frame = _read(path)
+    # JSON may hold a list of numbers, which pandas takes for a table with the column 0.
+    if not all(isinstance(column, str) for column in frame.columns):
+        raise HoldfastError(f"{name} holds no table; expected rows with named columns")
+    return frame
+
+
+def _read(path: Path) -> "pd.DataFrame":
+    """Read a table with the reader of its ending."""
+    import pandas as pd
+
+    if path.suffix == ".parquet":
+        return pd.read_parquet(path)
+    if path.suffix == ".csv":
+        return pd.read_csv(path)
+    frame: pd.DataFrame = pd.read_json(path, lines=path.suffix == ".jsonl")
     return frame

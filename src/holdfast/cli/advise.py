@@ -225,6 +225,8 @@ def _write_script(path: Path) -> None:
     """Write the script for a pretrained network."""
     from holdfast.advice import pretrained_script
 
+    if path.is_dir():
+        raise HoldfastError(f"{shown(str(path))} is a folder; name the file of the script")
     # The user may have put a network and data into an earlier copy.
     if path.exists():
         print(f"{shown(str(path))} exists already and stays as it is.")
@@ -239,6 +241,11 @@ def _audit(train: Path | None, serve: Path | None, task: str | None, label: str 
 
     if train is None or serve is None:
         raise HoldfastError("an audit compares two files; give both --train and --serve")
+    if task is not None and task == label:
+        raise HoldfastError(
+            f"--task and --label both name {shown(task)!r}, but a column cannot be both the task "
+            "and what is predicted; leave one of the two out"
+        )
     _print_audit(audit(read_table(train), read_table(serve), task, label))
 
 

@@ -1,6 +1,8 @@
 """`holdfast metrics`: transfer and forgetting for scores from anywhere."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +11,7 @@ import typer
 from holdfast.cli.given import on_line
 from holdfast.cli.printing import make_console, print_table, print_unlearnt
 from holdfast.errors import HoldfastError
-from holdfast.text import shown
+from holdfast.text import safe_name, shown
 
 if TYPE_CHECKING:
     from holdfast.metrics import AccuracyMatrix
@@ -58,10 +60,26 @@ def metrics(
                 "--score-range is for CSV files, but a matrix as JSON has its own score_range; "
                 "leave the option out"
             )
-        matrix = AccuracyMatrix.from_json(file)
+        with _naming(file):
+            matrix = AccuracyMatrix.from_json(file)
     else:
-        matrix = AccuracyMatrix.from_csv(file, score_range=_range(score_range))
+        scale = _range(score_range)
+        with _naming(file):
+            matrix = AccuracyMatrix.from_csv(file, score_range=scale)
     print_summary(matrix, chance)
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Put the name of a file in front of an error about its scores."""
+    try:
+        yield
+    except HoldfastError as error:
+        name = safe_name(str(file))
+        # Errors of reading name the file already; those of the matrix do not know it.
+        if name in str(error):
+            raise
+        raise HoldfastError(f"{name}: {error}") from None
 
 
 def _range(text: str) -> tuple[float, float]:
