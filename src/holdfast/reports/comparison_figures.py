@@ -130,15 +130,18 @@ def sweep_curve(curve: SweepCurve, selected: Group | None, axes: "Axes") -> "Axe
     x = [point.value for point in curve.points]
     groups = [point.group for point in curve.points]
     solid = ("-o", 1.0)
-    _sweep_line(x, [g.values["ACC"] for g in groups], "ACC, test", solid, axes)
-    _sweep_line(x, [g.values["forgetting"] for g in groups], "forgetting, test", solid, axes)
+    for measure in ("ACC", "forgetting"):
+        tested = [group.values[measure] for group in groups]
+        _sweep_line(x, tested, f"{measure}, test", solid, axes)
     scores = [on_validation(group) for group in groups]
     validated = [validation for validation in scores if validation is not None]
     # A line with gaps would look as if runs had failed.
     if len(validated) == len(groups):
         dashed = ("--o", 0.6)
-        _sweep_line(x, [v.accuracy for v in validated], "ACC, validation", dashed, axes)
-        _sweep_line(x, [v.forgetting for v in validated], "forgetting, validation", dashed, axes)
+        accuracy = [validation.accuracy for validation in validated]
+        lost = [validation.forgetting for validation in validated]
+        _sweep_line(x, accuracy, "ACC, validation", dashed, axes)
+        _sweep_line(x, lost, "forgetting, validation", dashed, axes)
     for point in curve.points:
         if point.group is selected:
             axes.axvline(point.value, color=COLOURS[2], linewidth=6, alpha=0.25, label="selected")

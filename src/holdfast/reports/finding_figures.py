@@ -1,5 +1,6 @@
 """Figures of diagnostics, one function per diagnostic."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -7,22 +8,39 @@ import numpy as np
 
 from holdfast.reports import finding_numbers as needs
 from holdfast.reports.finding_numbers import numbers_of
-from holdfast.reports.style import COLOURS, INK, colour, new_figure, style, whole_numbers
+from holdfast.reports.style import (
+    COLOURS,
+    INK,
+    colour,
+    legend_below,
+    new_figure,
+    style,
+    whole_numbers,
+)
 from holdfast.results.finding import Finding
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SMALLEST_EIGENVALUE = 1e-12  # so that zero has a place on a logarithmic axis
+WIDTH = 8.4  # inches of a figure
+HEIGHT = 3.0  # inches of a row of axes
+MOST_COLUMNS = 3
+HEADROOM = 1.08  # so that the highest point is not cut by the frame
+LEGEND_COLUMNS = 8
+SMALLEST = 1e-12  # so that zero has a place on a logarithmic axis, and an axis some length
 SMALLEST_LOSS = 1e-4
 
 
-def _panels(count: int, height: float = 3.0) -> tuple["Figure", list["Axes"]]:
-    """Make a figure of some axes side by side, in the style of the reports."""
-    # A single panel is as wide as two, because it stands alone on the page.
-    figure = new_figure(4.2 * max(count, 2), height)
-    panels = list(np.atleast_1d(figure.subplots(1, count)))
+def _panels(count: int) -> tuple["Figure", list["Axes"]]:
+    """Make a figure of some axes in the style of the reports, at most three in a row."""
+    columns = count
+    if count > MOST_COLUMNS:
+        columns = 2
+    rows = math.ceil(count / columns)
+    # A page shows every figure at the same width, so more inches would make smaller letters.
+    figure = new_figure(WIDTH, HEIGHT * rows)
+    panels = list(np.atleast_1d(figure.subplots(rows, columns)).flat)
     for axes in panels:
         style(axes)
     return figure, panels
@@ -85,7 +103,7 @@ def draw_spectrum(finding: Finding) -> "Figure":
     """Draw the largest eigenvalues of the Fisher information, and in which layers they lie."""
     numbers = numbers_of(finding, needs.Spectrum)
     figure, (left, right) = _panels(2)
-    eigenvalues = np.maximum(np.array(numbers.eigenvalues), SMALLEST_EIGENVALUE)
+    eigenvalues = np.maximum(np.array(numbers.eigenvalues), SMALLEST)
     left.semilogy(range(1, len(eigenvalues) + 1), eigenvalues, "o-", color=COLOURS[0], markersize=3)
     whole_numbers(left.xaxis)
     sizes = f"N = {numbers.examples}, P = {numbers.parameters}"
@@ -179,7 +197,7 @@ def _draw_plane(
 def draw_plasticity(finding: Finding) -> "Figure":
     """Draw four signs of the ability to learn, before the first task and after each."""
     numbers = numbers_of(finding, needs.Plasticity)
-    figure, panels = _panels(4, 2.6)
+    figure, panels = _panels(4)
     signs = {
         "dormant units, %": _in_percent(numbers.dormant),
         "effective rank": numbers.rank,
@@ -189,7 +207,8 @@ def draw_plasticity(finding: Finding) -> "Figure":
     for number, (axes, (label, values)) in enumerate(zip(panels, signs.items(), strict=True)):
         axes.plot(range(len(values)), values, "o-", color=colour(number), markersize=3)
         # From zero, so that a small change does not look like a collapse.
-        axes.set_ylim(bottom=0)
+        highest = np.nanmax(values)
+        axes.set_ylim(0, HEADROOM * max(highest, SMALLEST))
         whole_numbers(axes.xaxis)
         _label(axes, "tasks learnt", label)
     return figure
@@ -211,7 +230,8 @@ def draw_entropy(finding: Finding) -> "Figure":
             label=numbers.tasks[number],
         )
     whole_numbers(axes.xaxis)
-    _label(axes, "tasks learnt", "entropy of the outputs, nats", legend=True)
+    _label(axes, "tasks learnt", "entropy of the outputs, nats")
+    legend_below(figure, axes, columns=LEGEND_COLUMNS)
     return figure
 
 
@@ -227,5 +247,6 @@ def draw_stability_gap(finding: Finding) -> "Figure":
             linewidth=1.3,
             label=f"to {boundary.task}",
         )
-    _label(axes, "step after the boundary", "mean score of the old tasks, %", legend=True)
+    _label(axes, "step after the boundary", "mean score of the old tasks, %")
+    legend_below(figure, axes, columns=LEGEND_COLUMNS)
     return figure

@@ -69,7 +69,9 @@ def order_html(
         for entry in OF_ORDERS:
             for picture in entry.draw(verification):
                 figures[picture.caption] = to_svg(picture.figure, picture.title)
-        advantages = sorted(verification.advantages, key=lambda a: a.gain.estimate, reverse=True)
+        advantages = sorted(
+            verification.advantages, key=lambda advantage: advantage.gain.estimate, reverse=True
+        )
     return page(
         "orders.html.j2",
         {"points": _points, "signed": _signed, "percent": _percent},
