@@ -1,7 +1,13 @@
 """ER: experience replay (Chaudhry et al. 2019, "On tiny episodic memories"; Robins 1995).
 
-batch = new ∪ memory batch. Loss weights: `mean` (all rows equal) or `task` (1/t new, 1 − 1/t memory; van de Ven 2022).
-Passes: one at the doubled batch (`ratio` 0.5).
+    weights="mean": loss = mean over the new rows and the stored rows together
+    weights="task": loss = 1/t mean over new rows + (1 − 1/t) mean over stored rows
+
+Here t is the number of the current task, from 1. Each step mixes rows from a memory of earlier
+examples into the batch. The first form treats all rows alike, as in the paper. The second one gives
+each task the same weight (van de Ven et al. 2022).
+
+A step costs one pass over the doubled batch, if the memory's share of the batch is 0.5.
 """
 
 from holdfast.engine.batch import Batch
@@ -12,12 +18,12 @@ from holdfast.methods.view import LearnerView
 
 
 class ER(Replay):
-    """Mixes stored examples into every batch."""
+    """Mixes stored examples into every batch. A good first try in most problems with new classes."""
 
     declaration = Declaration(
-        "replay",
-        "Chaudhry et al. 2019",
-        "stored examples are mixed into every batch",
+        family="replay",
+        paper="Chaudhry et al. 2019",
+        summary="stored examples are mixed into every batch",
         boundaries=False,
         stores_examples=True,
         neutral=(("ratio", 0.0),),
@@ -33,23 +39,42 @@ class ER(Replay):
         balance: str = "rows",
         store: str | None = None,
     ) -> None:
-        """`capacity` examples; `ratio` memory share of the batch; `weights` mean or task.
+        """Set up the memory.
 
-        `balance` draws rows alike, or as many of each old task (task). `memory` is the policy, `insert` stream or boundary, `store` a name
-        under which parts of a sum share one memory.
+        Args:
+            capacity: Examples that are stored in all.
+            ratio: The memory's share of the batch, in [0, 1). 0.5 draws as many rows as the stream
+                brings.
+            weights: `mean` weighs all rows alike, `task` gives each task the same weight.
+            memory: The policy of the memory (see `Memory`).
+            insert: `stream` stores examples as they come, `boundary` when their task ends.
+            balance: `rows` draws stored rows alike, `task` as many of each task.
+            store: A name under which parts of a sum share one memory. None: a memory of its own.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> ER(500, memory="class_balanced")
+            ER(500, memory='class_balanced')
         """
         super().__init__(capacity, memory, insert, store)
-        self.ratio, self.weights = ratio, one_of("weights", weights, ("mean", "task"))
+        share_to_rows(ratio, 1)  # refuses a ratio out of range
+        self.ratio = ratio
+        self.weights = one_of("weights", weights, ("mean", "task"))
         self.balance = one_of("balance", balance, ("rows", "task"))
-        share_to_rows(ratio, 1)
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         size = share_to_rows(self.ratio, stream_rows(batch))
         if not size or not len(self.memory):
             return batch
         rows = self.memory.sample(size, per_task=self.balance == "task")
+        if self.weights == "mean":
+            # Relative to the mass 1 of the new rows, so that each row weighs the same.
+            return batch.add(self.name, rows, len(rows) / stream_rows(batch))
         old_tasks = learner.task_number
-        if self.weights == "task" and not old_tasks:
+        # In the first task the memory has rows of that task alone, whose weight 1 − 1/t is 0.
+        if not old_tasks:
             return batch
-        mass = len(rows) / stream_rows(batch) if self.weights == "mean" else float(old_tasks)
-        return batch.add(self.name, rows, mass)
+        # Masses 1 and t − 1 are divided by their sum t.
+        return batch.add(self.name, rows, float(old_tasks))

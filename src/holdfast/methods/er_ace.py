@@ -1,8 +1,15 @@
 """ER-ACE: experience replay with asymmetric cross-entropy (Caccia et al. 2022, eq. 3).
 
-Loss = mean over new rows of CE over the classes present in the incoming batch (and those never seen yet) + mean over stored rows of CE over
-all classes seen. New classes thus do not push the old ones' logits down. Passes: one at the doubled batch, as ER.
-"Never seen yet" matters where all outputs exist from the start (`--outputs all --head masked`): the authors' code leaves them in.
+    loss: mean over new rows of CE over C_in + mean over stored rows of CE over C_seen
+
+Here C_seen are all classes seen so far, and C_in are the classes in the incoming batch and those
+that were never seen. Plain replay lets the many new rows push the logits of old classes down at the
+start of a task. Here old classes are left out of the new rows' loss, so they are not pushed down.
+
+"Never seen" matters if all outputs exist from the start (`--outputs all --head masked`). The
+authors' code leaves such outputs in the loss, and so does this.
+
+A step costs one pass over the doubled batch, as with ER.
 """
 
 import torch
@@ -20,9 +27,9 @@ class ERACE(Replay):
     """Replay in which new rows compete among the incoming classes alone."""
 
     declaration = Declaration(
-        "replay",
-        "Caccia et al. 2022",
-        "replay; new rows compete among the incoming classes alone",
+        family="replay",
+        paper="Caccia et al. 2022",
+        summary="replay; new rows compete among the incoming classes alone",
         scenarios=("class",),
         refused=(
             ("domain", reason("all-classes-in-every-task")),
@@ -41,28 +48,47 @@ class ERACE(Replay):
         insert: str = "stream",
         store: str | None = None,
     ) -> None:
-        """`capacity` examples; `ratio` memory share of the batch; `memory`, `insert` and `store` as in ER."""
+        """Set up the memory.
+
+        Args:
+            capacity: Examples that are stored in all.
+            ratio: The memory's share of the batch, in [0, 1). 0.5 draws as many rows as the stream
+                brings. The share does not change the weight of the stored rows' mean.
+            memory: The policy of the memory (see `Memory`).
+            insert: `stream` stores examples as they come, `boundary` when their task ends.
+            store: A name under which parts of a sum share one memory. None: a memory of its own.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> ERACE(500)
+            ERACE(500)
+        """
         super().__init__(capacity, memory, insert, store)
-        share_to_rows(ratio, 1)
+        share_to_rows(ratio, 1)  # refuses a ratio out of range
         self.ratio = ratio
+        # Which outputs have been a label so far, (C,). It starts empty and grows with the head.
         self.seen = self.tensor_state(torch.zeros(0, dtype=torch.bool))
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         size = share_to_rows(self.ratio, stream_rows(batch))
-        return (
-            batch.add(self.name, self.memory.sample(size), 1.0)
-            if size and len(self.memory)
-            else batch
-        )
+        if not size or not len(self.memory):
+            return batch
+        return batch.add(self.name, self.memory.sample(size), 1.0)
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
-        z, y = step.stream(step.logits), step.stream(step.batch.y)
+        z = step.stream(step.logits)
+        y = step.stream(step.batch.y)
         seen = self.seen
         if len(seen) < z.shape[1]:
             seen = F.pad(seen, (0, z.shape[1] - len(seen)))
         present = torch.zeros_like(seen).index_fill_(0, y, True)
+        # Without the old classes that this batch lacks, C_in is left.
         loss = F.cross_entropy(z.masked_fill(seen & ~present, -torch.inf), y)
         self.seen = seen | present
-        if (old := step.rows(self.name)).stop:
-            loss = loss + F.cross_entropy(step.logits[old], step.batch.y[old])
+        stored = step.rows(self.name)
+        # The mean over no rows would be NaN.
+        if stored.stop:
+            loss = loss + F.cross_entropy(step.logits[stored], step.batch.y[stored])
         return loss
