@@ -1,105 +1,75 @@
-"""Rows that make a step: where each comes from, its task, its weight in the loss, and what was stored beside it."""
+"""The rows of a step, with their weights in the loss, and what the network made of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from holdfast.engine.competing import Competing
+from holdfast.engine.rows import STREAM, Block, Rows
 from holdfast.errors import HoldfastError
 from holdfast.streams.row_tasks import rows_of_task, shared_task, tasks_at
 
-STREAM = "stream"
+__all__ = ["STREAM", "Batch", "Block", "Rows", "Step", "rejoined"]
 
-
-@dataclass(frozen=True)
-class Rows:
-    """Examples that go together: raw inputs, labels, tasks, and what was stored beside them.
-
-    Attributes:
-        x: Raw inputs, (N, ...): uint8 if the source is, before augmentation.
-        y: Output indices, (N,).
-        task: The number of the task of each row, (N,) on the CPU (see `streams.row_tasks`).
-        payloads: Other tensors with one entry per row, by name.
-    """
-
-    x: Tensor
-    y: Tensor
-    task: Tensor
-    payloads: Mapping[str, Tensor] = field(default_factory=dict)
-
-    @classmethod
-    def of_task(
-        cls, x: Tensor, y: Tensor, number: int, payloads: Mapping[str, Tensor] | None = None
-    ) -> "Rows":
-        """Rows that are all of one task.
-
-        Example:
-            >>> Rows.of_task(torch.zeros(2, 3), torch.tensor([0, 1]), 4).task
-            tensor([4, 4])
-        """
-        return cls(x, y, rows_of_task(number, len(y)), payloads or {})
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def take(self, index: Tensor) -> "Rows":
-        """The rows at these places (index on the rows' device)."""
-        task = tasks_at(self.task, index)
-        payloads = {k: v.index_select(0, index) for k, v in self.payloads.items()}
-        return Rows(self.x.index_select(0, index), self.y.index_select(0, index), task, payloads)
-
-
-@dataclass(frozen=True)
-class Block:
-    """A run of rows from one source.
-
-    `mass` is the block's share in the loss relative to the stream's 1. With `averaged` the whole is divided by the sum
-    of masses, so that the loss stays a mean; without, the mass is an added term's own coefficient (DER++'s β; 0 for none).
-    """
-
-    source: str
-    start: int
-    stop: int
-    mass: float = 1.0
-    averaged: bool = True
-    payloads: Mapping[str, Tensor] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return self.stop - self.start
+ROUNDING = 1e-12  # relative; weights that differ by less are equal
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's rows in blocks; the first block is the stream's.
+    """The rows of one step, in blocks. The first block is the stream's.
 
-    >>> b = Batch.of_stream(Rows.of_task(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]), 1))
-    >>> b = b.add("ER", Rows.of_task(torch.ones(2, 2), torch.tensor([0, 1]), 0), mass=0.5)
-    >>> b.task.tolist(), b.weights().mul(6).tolist()
-    ([1, 1, 1, 1, 0, 0], [1.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    Attributes:
+        x: Raw inputs, (B, ...).
+        y: Output indices, (B,).
+        task: The number of the task of each row, (B,) on the CPU (see `streams.row_tasks`).
+        blocks: Where the rows come from, in their order.
+        index: The number of each stream row within the training part of its task. None in batches
+            that were not drawn from a task.
+        first_epoch: Whether the rows of the stream are seen for the first time.
+        precision: The type of the weights. It is that of the logits, once there are any.
+
+    Example:
+        >>> batch = Batch.of_stream(Rows.of_task(torch.zeros(4, 2), torch.tensor([0, 1, 0, 1]), 1))
+        >>> stored = Rows.of_task(torch.ones(2, 2), torch.tensor([0, 1]), 0)
+        >>> batch = batch.add("ER", stored, mass=0.5)
+        >>> batch.task.tolist()
+        [1, 1, 1, 1, 0, 0]
+        >>> batch.weights().mul(6).tolist()
+        [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
     x: Tensor
     y: Tensor
     task: Tensor
     blocks: tuple[Block, ...]
-    index: Tensor | None = None  # (B,) number of each stream row within its task's training part
+    index: Tensor | None = None
     first_epoch: bool = True
-    precision: torch.dtype = torch.float32  # of the weights: that of the logits, once there are any
+    precision: torch.dtype = torch.float32
 
     @classmethod
     def of_stream(
         cls, rows: Rows, index: Tensor | None = None, first_epoch: bool = True
     ) -> "Batch":
-        """A batch of stream rows alone."""
+        """A batch of stream rows alone.
+
+        Args:
+            rows: The rows, with their payloads.
+            index: As `Batch.index`.
+            first_epoch: As `Batch.first_epoch`.
+
+        Returns:
+            The batch, whose rows all weigh the same.
+        """
+        block = Block(STREAM, start=0, stop=len(rows), payloads=rows.payloads)
         return cls(
-            rows.x,
-            rows.y,
-            rows.task,
-            (Block(STREAM, 0, len(rows), payloads=rows.payloads),),
-            index,
-            first_epoch,
+            x=rows.x,
+            y=rows.y,
+            task=rows.task,
+            blocks=(block,),
+            index=index,
+            first_epoch=first_epoch,
         )
 
     def __len__(self) -> int:
@@ -107,55 +77,100 @@ class Batch:
 
     @property
     def stream(self) -> slice:
-        """The stream's rows."""
+        """The places of the stream's rows."""
         return slice(0, self.blocks[0].stop)
 
     def block(self, source: str) -> Block | None:
-        """The block from `source`, or None where it added none."""
-        return next((b for b in self.blocks if b.source == source), None)
+        """The block from a source. None means that the source added none."""
+        for block in self.blocks:
+            if block.source == source:
+                return block
+        return None
 
     def add(self, source: str, rows: Rows, mass: float, averaged: bool = True) -> "Batch":
-        """The batch with another block behind it."""
+        """Put another block behind the rows.
+
+        Args:
+            source: The name of the block's source. A batch has one block per source.
+            rows: The rows, with their payloads, on the device of the batch.
+            mass: As `Block.mass`.
+            averaged: As `Block.averaged`.
+
+        Returns:
+            The longer batch.
+
+        Raises:
+            HoldfastError: The batch has rows from this source.
+        """
         if self.block(source) is not None:
             raise HoldfastError(
                 f"the batch already has rows from {source!r}: two parts need two names"
             )
-        n, m = len(self), len(rows)
+        start = len(self)
+        stop = start + len(rows)
         number = shared_task(self.task)
+        # If all rows are of one task the tensor goes on to say so, and the network is called with
+        # one number.
         if number is not None and number == shared_task(rows.task):
-            task = rows_of_task(number, n + m)
+            task = rows_of_task(number, stop)
         else:
             task = torch.cat([self.task, rows.task])
-        block = Block(source, n, n + m, mass, averaged, rows.payloads)
-        x = torch.cat([self.x, rows.x.to(self.x.dtype)])
+        block = Block(
+            source=source,
+            start=start,
+            stop=stop,
+            mass=mass,
+            averaged=averaged,
+            payloads=rows.payloads,
+        )
         return replace(
-            self, x=x, y=torch.cat([self.y, rows.y]), task=task, blocks=(*self.blocks, block)
+            self,
+            x=torch.cat([self.x, rows.x.to(self.x.dtype)]),
+            y=torch.cat([self.y, rows.y]),
+            task=task,
+            blocks=(*self.blocks, block),
         )
 
     def rows(self, index: Tensor) -> Rows:
-        """The rows at these places (index on the CPU), without payloads."""
-        on = index.to(self.y.device)
-        return Rows(
-            self.x.index_select(0, on), self.y.index_select(0, on), tasks_at(self.task, index)
-        )
+        """The rows at some places, without payloads.
 
-    def stream_mass(self, mass: float) -> "Batch":
-        """The batch with another mass on its stream rows."""
-        return replace(self, blocks=(replace(self.blocks[0], mass=mass), *self.blocks[1:]))
+        Args:
+            index: The places, (M,), on the CPU.
+
+        Returns:
+            These rows. Payloads belong to blocks, and the places may be in several.
+        """
+        on_device = index.to(self.y.device)
+        x = self.x.index_select(0, on_device)
+        y = self.y.index_select(0, on_device)
+        return Rows(x, y, tasks_at(self.task, index))
 
     def uniform(self) -> bool:
-        """True where every row weighs 1/B, so that the loss is the plain mean."""
+        """Whether every row weighs 1/B, so that the loss is the plain mean.
+
+        This is the usual case, and the plain mean is faster than a weighted sum.
+        """
         per_row = {b.mass / len(b) for b in self.blocks if len(b)}
         lowest = min(per_row)
-        return all(b.averaged for b in self.blocks) and max(per_row) - lowest <= 1e-12 * abs(lowest)
+        equal = max(per_row) - lowest <= ROUNDING * abs(lowest)
+        return equal and all(b.averaged for b in self.blocks)
 
     def weights(self) -> Tensor:
-        """The weight of each row in Σ wᵢ ℓᵢ, (B,) on the rows' device."""
+        """The weight wᵢ of each row in the loss Σ wᵢ ℓᵢ.
+
+        Returns:
+            The weights, (B,), on the device of the rows, of the type `precision`.
+        """
+        # A single block (see `blockwise`) may be one that does not count in the mean.
         total = sum(b.mass for b in self.blocks if b.averaged) or 1.0
         parts = []
-        for b in self.blocks:
-            w = b.mass / (total if b.averaged else 1.0) / max(len(b), 1)
-            parts.append(torch.full((len(b),), w, dtype=self.precision, device=self.y.device))
+        for block in self.blocks:
+            share = block.mass
+            if block.averaged:
+                share = block.mass / total
+            weight = share / max(len(block), 1)
+            size = (len(block),)
+            parts.append(torch.full(size, weight, dtype=self.precision, device=self.y.device))
         return torch.cat(parts)
 
     def split(self, parts: int) -> list["Batch"]:
@@ -181,84 +196,114 @@ class Batch:
         if parts == 1:
             return [self]  # without the places of the rows, which cost time at every step
         dealt = self.dealt(parts)
-        return (
-            [self._micro(k, take, len(dealt)) for k, take in enumerate(dealt)]
-            if len(dealt) > 1
-            else [self]
-        )
+        if len(dealt) == 1:
+            return [self]
+        return [self._micro(k, take, len(dealt)) for k, take in enumerate(dealt)]
 
     def dealt(self, parts: int) -> list[Tensor]:
         """The places of the rows of each micro-batch of `split`, on the CPU."""
         parts = min([parts, *(len(b) for b in self.blocks if len(b))])
-        return [
-            torch.cat([torch.arange(b.start + k, b.stop, parts) for b in self.blocks])
-            for k in range(parts)
-        ]
+        dealt = []
+        for k in range(parts):
+            places = [torch.arange(b.start + k, b.stop, parts) for b in self.blocks]
+            dealt.append(torch.cat(places))
+        return dealt
 
     def _micro(self, k: int, take: Tensor, parts: int) -> "Batch":
         """Micro-batch number `k` of `parts`, with the rows at the places `take`."""
-        blocks, at = [], 0
-        for b in self.blocks:
-            size = len(range(k, len(b), parts))
-            payloads = {name: v[k::parts] for name, v in b.payloads.items()}
-            blocks.append(replace(b, start=at, stop=at + size, payloads=payloads))
-            at += size
-        on = take.to(self.y.device)
-        task = tasks_at(self.task, take)
-        index = None if self.index is None else self.index[k::parts]
+        blocks = []
+        start = 0
+        for block in self.blocks:
+            stop = start + len(range(k, len(block), parts))
+            payloads = {name: v[k::parts] for name, v in block.payloads.items()}
+            blocks.append(replace(block, start=start, stop=stop, payloads=payloads))
+            start = stop
+        index = self.index
+        if index is not None:
+            index = index[k::parts]
+        on_device = take.to(self.y.device)
         return replace(
-            self, x=self.x[on], y=self.y[on], task=task, blocks=tuple(blocks), index=index
+            self,
+            x=self.x[on_device],
+            y=self.y[on_device],
+            task=tasks_at(self.task, take),
+            blocks=tuple(blocks),
+            index=index,
         )
 
     def blockwise(self) -> list["Batch"]:
-        """One batch a block, for separate forward passes."""
-        out = []
-        for b in self.blocks:
-            rows = slice(b.start, b.stop)
+        """One batch for each block, for separate forward passes."""
+        batches = []
+        for block in self.blocks:
+            rows = slice(block.start, block.stop)
             task = self.task[rows]
+            # The rows of a block may be of one task although those of the batch are not.
             if len(task) and bool((task == task[0]).all()):
                 task = rows_of_task(int(task[0]), len(task))
-            one = replace(b, start=0, stop=len(b))
-            out.append(Batch(self.x[rows], self.y[rows], task, (one,), None, self.first_epoch))
-        return out
+            batches.append(
+                Batch(
+                    x=self.x[rows],
+                    y=self.y[rows],
+                    task=task,
+                    blocks=(replace(block, start=0, stop=len(block)),),
+                    first_epoch=self.first_epoch,
+                )
+            )
+        return batches
 
 
 @dataclass
 class Step:
-    """What happened in a step so far: the rows, what the network made of them, later the gradient and the change of θ."""
+    """What has happened in a step so far.
+
+    Attributes:
+        batch: The rows.
+        x: The network's inputs, (B, ...), as floating numbers, augmented.
+        features: The features, (B, D).
+        logits: The logits, (B, C), -inf at outputs that are not active for the row's task.
+        competing: The outputs that compete in the loss of each row.
+        number: The number of the step within its task, from 0.
+        loss: The loss, a scalar; None before it is computed.
+        raw_gradient: The gradient of the criterion and the losses alone, θ-shaped. None unless a
+            method asks for it.
+        delta: The change of θ that the optimizer made. None unless a method asks for it.
+        scratch: What a method keeps from one place to a later one of this step, under its name.
+    """
 
     batch: Batch
-    x: Tensor  # (B, ...) the network's input: float, augmented
-    features: Tensor  # (B, D)
-    logits: Tensor  # (B, C), -inf at outputs not active for the row's task
-    competing: Competing  # the outputs that compete in the loss of each row
-    number: int = 0  # of the step within its task, from 0
+    x: Tensor
+    features: Tensor
+    logits: Tensor
+    competing: Competing
+    number: int = 0
     loss: Tensor | None = None
-    raw_gradient: Tensor | None = (
-        None  # of the criterion and losses alone, where a part asks for it
-    )
-    delta: Tensor | None = None  # actual change of θ, where a part asks for it
-    # What a method keeps from one place to a later one of this step, under its name.
+    raw_gradient: Tensor | None = None
+    delta: Tensor | None = None
     scratch: dict[str, Tensor] = field(default_factory=dict)
 
     def rows(self, source: str = STREAM) -> slice:
-        """The rows of one source (empty where it added none)."""
+        """The places of the rows of one source. The slice is empty if the source added none."""
         block = self.batch.block(source)
-        return slice(block.start, block.stop) if block else slice(0, 0)
+        if block is None:
+            return slice(0, 0)
+        return slice(block.start, block.stop)
 
     def stream(self, values: Tensor) -> Tensor:
-        """The stream's rows of `values`; no slice (and none in backward) where there are no others."""
-        return values if len(self.batch.blocks) == 1 else values[self.rows()]
+        """The stream's rows of values (B, ...) of the batch."""
+        # A slice of all rows would cost time in the backward pass.
+        if len(self.batch.blocks) == 1:
+            return values
+        return values[self.rows()]
 
 
 def rejoined(batch: Batch, parts: int, steps: Sequence[Step], competing: Competing) -> Step:
-    """The step of a whole batch from those of its micro-batches.
+    """Join the steps of micro-batches to the step of the whole batch.
 
     Methods that observe a step then see all of its rows, not those of the last micro-batch.
 
     Args:
         batch: The whole batch.
-        parts: What was given to `batch.split`.
+        parts: The number that `batch.split` was called with.
         steps: The step of each micro-batch, in order.
         competing: The outputs that compete in the loss of the whole batch.
 
@@ -266,13 +311,17 @@ def rejoined(batch: Batch, parts: int, steps: Sequence[Step], competing: Competi
         The step, its rows in the order of the batch, without a graph.
     """
     back = torch.argsort(torch.cat(batch.dealt(parts))).to(batch.y.device)
-    x, features, logits = (
-        torch.cat(pieces).detach().index_select(0, back)
-        for pieces in (
-            [s.x for s in steps],
-            [s.features for s in steps],
-            [s.logits for s in steps],
-        )
+
+    def joined(pieces: Sequence[Tensor]) -> Tensor:
+        """The pieces of all micro-batches in the order of the batch."""
+        return torch.cat(list(pieces)).detach().index_select(0, back)
+
+    last = steps[-1]
+    return Step(
+        batch=replace(batch, precision=last.batch.precision),
+        x=joined([step.x for step in steps]),
+        features=joined([step.features for step in steps]),
+        logits=joined([step.logits for step in steps]),
+        competing=competing,
+        number=last.number,
     )
-    whole = replace(batch, precision=steps[-1].batch.precision)
-    return Step(whole, x, features, logits, competing, steps[-1].number)

@@ -1,54 +1,61 @@
-"""Stored examples: which are kept when room runs out, and which are drawn.
+"""Stored examples: how they are written, read and drawn. `policies` says which ones are kept.
 
-Images stay uint8. Decisions are made on the host from the memory's own generator, so no step waits for the device.
+Images stay uint8. Decisions are made on the host from the memory's own generator, so no step waits
+for the device.
 """
 
-import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.engine.batch import Rows
+from holdfast.engine.policies import (
+    GROWING,
+    POLICIES,
+    RANKED,
+    Places,
+    close_gaps,
+    new_books,
+    places_for,
+    share_slots,
+)
+from holdfast.engine.rows import Rows
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError, one_of
 
-POLICIES = (
-    "reservoir",
-    "class_balanced",
-    "ring",
-    "per_class",
-    "per_task",
-    "herding",
-    "herding_per_class",
-    "coreset",
-    "placed",
-)
-RANKED = (
-    "herding",
-    "herding_per_class",
-    "coreset",
-)  # chosen at a boundary among all examples of a task
+__all__ = ["GROWING", "POLICIES", "RANKED", "Memory"]
+
 LARGEST = 2**40  # examples; more fit into no machine
-GROWING = ("per_class", "per_task", "herding_per_class")  # the capacity counts for each group
+PAYLOAD = "payload_"  # what the names of columns that hold payloads begin with
 
 
 class Memory(Stateful):
-    """At most `capacity` examples, kept by `policy`.
+    """At most `capacity` examples, kept by a policy.
 
-    `reservoir`: every example offered so far has the same chance (Vitter 1985; by Li's algorithm L of 1994). `class_balanced`: the most
-    frequent class gives way to others (Chrysakis & Moens 2020). `ring`: the latest `capacity // tasks` of each task, tasks
-    being those seen so far. `per_class`: a reservoir of `capacity` examples for each (task, output), so the
-    capacity counts per class and the total grows. `per_task`: the latest `capacity` of each task. `herding` and `coreset` hold groups
-    that were ranked at a boundary (`keep_ranked`), each cut to its first `capacity // groups` rows (`herding_per_class`: to `capacity`).
-    `placed`: rows are written where the owner says (`place`).
+    - `reservoir`: Every example offered so far has the same chance (Vitter 1985, Li 1994).
+    - `class_balanced`: The most frequent class gives way to others (Chrysakis and Moens 2020).
+    - `ring`: The latest `capacity // tasks` of each task, of the tasks seen so far.
+    - `per_class`: A reservoir of `capacity` examples for each task and output.
+    - `per_task`: The latest `capacity` examples of each task.
+    - `herding`, `coreset`: Groups that were ranked at a boundary (`keep_ranked`), each cut to its
+      first `capacity // groups` rows.
+    - `herding_per_class`: The same, each cut to its first `capacity` rows.
+    - `placed`: Rows are written where the owner says (`place`).
 
-    >>> m = Memory(3)
-    >>> m.insert(Rows.of_task(torch.arange(5.0)[:, None], torch.arange(5), 0))
-    >>> len(m), m.host["offered"]
-    (3, 5)
+    Args:
+        capacity: The number of examples, at least 1. With `per_class`, `per_task` and
+            `herding_per_class` it counts for each group, and the total grows.
+        policy: One of `POLICIES`.
+
+    Raises:
+        HoldfastError: The capacity is no whole number of at least 1, or the policy is unknown.
+
+    Example:
+        >>> memory = Memory(3)
+        >>> memory.insert(Rows.of_task(torch.arange(5.0)[:, None], torch.arange(5), 0))
+        >>> len(memory), memory.host["offered"]
+        (3, 5)
     """
 
     def __init__(self, capacity: int, policy: str = "reservoir") -> None:
@@ -56,56 +63,127 @@ class Memory(Stateful):
         number = isinstance(capacity, int | float) and not isinstance(capacity, bool)
         if not number or not 1 <= capacity <= LARGEST or not float(capacity).is_integer():
             raise HoldfastError(
-                f"memory capacity must be a whole number of examples of at least 1 (and below 2^40), got {str(capacity)[:50]}"
+                "memory capacity must be a whole number of examples of at least 1 (and below "
+                f"2^40), got {str(capacity)[:50]}"
             )
-        self.capacity, self.policy = int(capacity), one_of("memory policy", policy, POLICIES)
-        self.host = {"offered": 0, "filled": 0, "groups": {}, "full": []}
+        self.capacity = int(capacity)
+        self.policy = one_of("memory policy", policy, POLICIES)
+        self.host = new_books()
 
     def __len__(self) -> int:
         return int(self.host["filled"])
 
-    def _apply(self, fn: Any, recurse: bool = True) -> "Memory":
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Memory":
+        """Move all columns but the tasks.
+
+        These stay on the host, because the forward pass groups rows by task without waiting for the
+        device.
+        """
         super()._apply(fn, recurse)
-        if (
-            "task" in self._buffers and not self.get_buffer("task").is_meta
-        ):  # stays on the host: the forward groups rows by task without waiting for the device
-            self._buffers["task"] = self.get_buffer("task").cpu()
+        if "task" in self._buffers and not self._stored("task").is_meta:
+            self._buffers["task"] = self._stored("task").cpu()
         return self
 
-    def _room(self, rows: Rows, size: int) -> None:
-        """Makes the buffers hold at least `size` rows."""
-        columns = {
-            "x": rows.x,
-            "y": rows.y,
-            **{f"payload_{k}": v for k, v in rows.payloads.items()},
-        }
-        have = self._buffers.get("y")
-        room = (
-            size if self.policy not in GROWING else -(-size // self.capacity) * self.capacity
-        )  # whole classes
+    # ---- writing
+
+    def insert(self, rows: Rows) -> None:
+        """Offer rows to the memory, which decides whether it keeps them.
+
+        Args:
+            rows: The rows, in order.
+
+        Raises:
+            HoldfastError: The policy takes no stream of rows, or the rows differ in shape or type
+                from those stored.
+        """
+        if not len(rows):
+            return
+        places = places_for(self.host, self.capacity, self.policy, rows, self._uniform)
+        self.host["offered"] += len(rows)
+        self._write(places, rows)
+
+    def place(self, places: Places, rows: Rows) -> None:
+        """Write rows into slots that you choose.
+
+        Args:
+            places: For each slot, below `capacity`, the number of the row that goes there.
+            rows: The rows.
+        """
+        self.host["offered"] += len(rows)
+        self._write(places, rows)
+
+    def keep_ranked(self, groups: Mapping[str, Rows]) -> None:
+        """Add groups of ranked rows, and cut all groups to equal shares.
+
+        Args:
+            groups: New groups by name, the rows of each in order of worth, best first. Every group,
+                old or new, keeps its first `capacity // groups` rows, or its first `capacity` rows
+                if the capacity counts for each group.
+
+        Raises:
+            HoldfastError: There is not one row of room for each group.
+        """
+        number = len(self.host["groups"]) + len(groups)
+        share = self.capacity
+        if self.policy not in GROWING:
+            share = self.capacity // number
+        if not share:
+            raise HoldfastError(
+                f"a memory of {self.capacity} cannot hold one example of each of {number} groups "
+                f"(classes or tasks); raise capacity to at least {number}"
+            )
+        sizes = {key: len(rows) for key, rows in groups.items()}
+        for key, slots in share_slots(self.host, share, sizes).items():
+            self._write({slot: row for row, slot in enumerate(slots)}, groups[key])
+        columns = [column for _, column in self.named_states() if column is not None]
+        for gap, slot in close_gaps(self.host).items():
+            for column in columns:
+                column[gap] = column[slot]
+
+    def _write(self, places: Places, rows: Rows) -> None:
+        """Write row `places[slot]` of some rows into each slot."""
+        if not places:
+            return
+        # From lists, LongTensor is the fastest constructor.
+        slots = torch.LongTensor(list(places))
+        source = torch.LongTensor(list(places.values()))
+        end = max(places) + 1
+        self._make_room(rows, end)
+        device = self._stored("y").device
+        to = slots.to(device)
+        taken = source.to(rows.y.device)
+        for name, value in _columns_of(rows).items():
+            if name.startswith(PAYLOAD):
+                value = self._widened(name, value)
+            stored = self._stored(name)
+            _check_fit(stored, value)
+            stored.index_copy_(0, to, value.index_select(0, taken).to(device))
+        self._stored("task").index_copy_(0, slots, rows.task.index_select(0, source))
+        self.host["filled"] = max(self.host["filled"], end)
+
+    def _make_room(self, rows: Rows, size: int) -> None:
+        """Make all columns long enough for `size` rows."""
+        held = self._buffers.get("y")
+        if held is not None and len(held) >= size:
+            return
+        room = self.capacity
+        if self.policy in GROWING:  # whole groups, so that columns do not grow at every step
+            room = -(-size // self.capacity) * self.capacity
+        columns = _columns_of(rows) | {"task": torch.zeros(0, dtype=torch.long)}
         for name, value in columns.items():
             try:
                 fresh = value.new_zeros((room, *value.shape[1:]))
-            except RuntimeError:  # torch has no error of its own for this
+            except RuntimeError:  # PyTorch has no error of its own for this
                 raise HoldfastError(
-                    f"a memory of {room} examples does not fit into this machine's memory; lower the method's capacity"
+                    f"a memory of {room} examples does not fit into this machine's memory; lower "
+                    "the method's capacity"
                 ) from None
-            if have is not None:
-                fresh[: len(have)] = self.get_buffer(name)
+            if held is not None:
+                fresh[: len(held)] = self.get_buffer(name)
             self.put(name, fresh)
-        task = torch.zeros(room, dtype=torch.long)
-        if have is not None:
-            task[: len(have)] = self.get_buffer("task")
-        self.put("task", task)
-
-    def _stored(self, name: str) -> Tensor:
-        """A buffer, without the walk of get_buffer (this is the hot path)."""
-        value = self._buffers[name]
-        assert value is not None
-        return value
 
     def _widened(self, name: str, value: Tensor) -> Tensor:
-        """Makes a stored payload and a new one equally wide, with NaN where an output did not exist."""
+        """Make a stored payload and a new one equally wide, with NaN where no output existed."""
         stored = self._stored(name)
         if stored.dim() < 2 or stored.shape[1] == value.shape[1]:
             return value
@@ -114,226 +192,49 @@ class Memory(Stateful):
             self._buffers[name] = F.pad(stored, (0, width - stored.shape[1]), value=torch.nan)
         return F.pad(value, (0, width - value.shape[1]), value=torch.nan)
 
-    def _write(self, places: dict[int, int], rows: Rows) -> None:
-        """Writes row `places[slot]` of `rows` into each slot."""
-        if not places:
-            return
-        slots, source = (
-            torch.LongTensor(list(places)),
-            torch.LongTensor(list(places.values())),
-        )  # the fastest way
-        have, last = self._buffers.get("y"), max(places) + 1
-        if have is None or len(have) < last:
-            self._room(rows, last if self.policy in GROWING else self.capacity)
-        device = self._stored("y").device
-        to, of = slots.to(device), source.to(rows.y.device)
-        columns = {"x": rows.x, "y": rows.y} | {f"payload_{k}": v for k, v in rows.payloads.items()}
-        for name, value in columns.items():
-            if name.startswith("payload_"):
-                value = self._widened(name, value)
-            stored = self._stored(name)
-            if stored.dtype != value.dtype or stored.shape[1:] != value.shape[1:]:
-                raise HoldfastError(
-                    f"the memory holds rows of shape {tuple(stored.shape[1:])} and type {stored.dtype}, "
-                    f"but these have shape {tuple(value.shape[1:])} and type {value.dtype}"
-                )
-            stored.index_copy_(0, to, value.index_select(0, of).to(device))
-        self._stored("task").index_copy_(0, slots, rows.task.index_select(0, source))
-        self.host["filled"] = max(self.host["filled"], last)
-
-    def insert(self, rows: Rows) -> None:
-        """Offers rows to the memory, in order."""
-        if not len(rows):
-            return
-        if self.policy in RANKED or self.policy == "placed":
-            raise HoldfastError(
-                f"a {self.policy} memory takes no stream of rows; call keep_ranked, or place"
-            )
-        if self.policy == "reservoir":
-            places = self._reservoir(len(rows))
-        else:
-            u = self._uniform(len(rows))
-            by_policy = {"class_balanced": self._class_balanced, "ring": self._ring}
-            by_policy |= {"per_class": self._per_class, "per_task": self._per_task}
-            choose = by_policy[self.policy]
-            places = choose(self._keys(rows), u)
-        self.host["offered"] += len(rows)
-        self._write(places, rows)
-
-    def place(self, places: dict[int, int], rows: Rows) -> None:
-        """Writes row `places[slot]` of `rows` into each slot, all of them below `capacity`."""
-        self.host["offered"] += len(rows)
-        self._write(places, rows)
-
-    def keep_ranked(self, groups: Mapping[str, Rows]) -> None:
-        """Adds groups of rows, each in order of worth; every group, old or new, keeps its first `capacity // groups`."""
-        held = self.host["groups"]
-        share = (
-            self.capacity if self.policy in GROWING else self.capacity // (len(held) + len(groups))
-        )
-        if not share:
-            raise HoldfastError(
-                f"a memory of {self.capacity} cannot hold one example of each of {len(held) + len(groups)} groups (classes or tasks); "
-                f"raise capacity to at least {len(held) + len(groups)}"
-            )
-        free = []
-        for group in held.values():
-            free += group["slots"][share:]
-            del group["slots"][share:]
-        free += range(self.host["filled"], self.host["filled"] + share * len(groups))
-        for key, rows in groups.items():
-            slots, free = free[: min(share, len(rows))], free[min(share, len(rows)) :]
-            held[key] = {"offered": len(rows), "slots": slots}
-            self.host["offered"] += len(rows)
-            self._write({slot: k for k, slot in enumerate(slots)}, rows)
-        self._close_gaps()
-
-    def _close_gaps(self) -> None:
-        """Moves the last rows into slots that no group holds, so that the first `filled` slots are all in use."""
-        used = {
-            slot: (group["slots"], k)
-            for group in self.host["groups"].values()
-            for k, slot in enumerate(group["slots"])
-        }
-        gaps = [slot for slot in range(len(used)) if slot not in used]
-        moving = [slot for slot in used if slot >= len(used)]
-        for gap, slot in zip(gaps, sorted(moving), strict=True):
-            for name, buffer in self._buffers.items():
-                if buffer is not None:
-                    self._stored(name)[gap] = buffer[slot]
-            slots, k = used[slot]
-            slots[k] = gap
-        self.host["filled"] = len(used)
-
     def _uniform(self, n: int) -> list[float]:
-        return (
-            torch.rand(n, generator=self.generator(), dtype=torch.float64)
-            .clamp_min_(1e-300)
-            .tolist()
-        )
+        """Numbers in (0, 1) from the memory's own generator."""
+        drawn = torch.rand(n, generator=self.generator(), dtype=torch.float64)
+        return drawn.clamp_min_(1e-300).tolist()  # their logarithms must be finite
 
-    def _keys(self, rows: Rows) -> list[str]:
-        """The group of each row: its task (ring), its output (class_balanced), or both (per_class)."""
-        tasks = rows.task.tolist()
-        if self.policy in ("ring", "per_task"):
-            return [str(t) for t in tasks]
-        outputs = rows.y.tolist()
-        return (
-            [f"{t}:{y}" for t, y in zip(tasks, outputs, strict=True)]
-            if self.policy == "per_class"
-            else [str(y) for y in outputs]
-        )
+    # ---- reading
 
-    def _reservoir(self, n: int) -> dict[int, int]:
-        """Which of the next n rows enter, and where: algorithm L, which draws once for each row that enters and skips the others."""
-        host, first, k = self.host, self.host["offered"], self.capacity
-        places = {slot: slot - first for slot in range(first, min(first + n, k))}
-        if first + n <= k:
-            return places
-        if "next" not in host:
-            host["w"], host["next"] = 1.0, k - 1
-            self._skip(*self._uniform(2))
-        while host["next"] < first + n:
-            where, u, v = self._uniform(3)
-            places[int(where * k)] = (
-                host["next"] - first
-            )  # of two rows for one slot the later stays
-            self._skip(u, v)
-        return places
-
-    def _skip(self, u: float, v: float) -> None:
-        self.host["w"] = min(max(self.host["w"] * u ** (1 / self.capacity), 1e-300), 1 - 1e-16)
-        self.host["next"] += int(math.log(v) / math.log1p(-self.host["w"])) + 1
-
-    def _group(self, key: str) -> dict:
-        return self.host["groups"].setdefault(key, {"offered": 0, "slots": []})
-
-    def _used(self) -> int:
-        return sum(len(g["slots"]) for g in self.host["groups"].values())
-
-    def _per_class(self, keys: list[str], u: list[float]) -> dict[int, int]:
-        places = {}
-        for i, key in enumerate(keys):
-            group, used = self._group(key), self._used()
-            seen = group["offered"]
-            group["offered"] += 1
-            if seen < self.capacity:
-                group["slots"].append(used)
-                places[used] = i
-            elif (k := int(u[i] * (seen + 1))) < self.capacity:
-                places[group["slots"][k]] = i
-        return places
-
-    def _per_task(self, keys: list[str], u: list[float]) -> dict[int, int]:
-        places = {}
-        for i, key in enumerate(keys):
-            slots = self._group(key)["slots"]
-            slots.append(self._used() if len(slots) < self.capacity else slots.pop(0))
-            places[slots[-1]] = i
-        return places
-
-    def _class_balanced(self, keys: list[str], u: list[float]) -> dict[int, int]:
-        places = {}
-        for i, key in enumerate(keys):
-            group, used = self._group(key), self._used()
-            group["offered"] += 1
-            if used < self.capacity:
-                group["slots"].append(used)
-                places[used] = i
-                continue
-            largest = max(self.host["groups"].values(), key=lambda g: len(g["slots"]))
-            if len(group["slots"]) == len(largest["slots"]) or key in self.host["full"]:
-                if key not in self.host["full"]:
-                    self.host["full"].append(key)
-                k = int(u[i] * group["offered"])
-                if k < len(group["slots"]):
-                    places[group["slots"][k]] = i
-            else:
-                slot = largest["slots"].pop(int(u[i] * len(largest["slots"])))
-                group["slots"].append(slot)
-                places[slot] = i
-        return places
-
-    def _ring(self, keys: list[str], u: list[float]) -> dict[int, int]:
-        places = {}
-        for i, key in enumerate(keys):
-            group = self._group(key)
-            share = max(1, self.capacity // len(self.host["groups"]))
-            if len(group["slots"]) < share and (used := self._used()) < self.capacity:
-                slot = used
-            elif len(group["slots"]) < share:
-                longest = max(self.host["groups"].values(), key=lambda g: len(g["slots"]))
-                slot = longest["slots"].pop(0)
-            else:
-                slot = group["slots"].pop(0)
-            group["slots"].append(slot)
-            places[slot] = i
-        return places
+    def _stored(self, name: str) -> Tensor:
+        """A column, without the walk of `get_buffer`, because every step reads several."""
+        return self.need(self._buffers[name])
 
     def payloads(self) -> dict[str, Tensor]:
-        """Stored payloads by name, capacity rows each."""
+        """The stored payloads by name, with a row for each slot."""
         return {
-            n.removeprefix("payload_"): b
-            for n, b in self._buffers.items()
-            if n.startswith("payload_") and b is not None
+            name.removeprefix(PAYLOAD): column
+            for name, column in self._buffers.items()
+            if column is not None and name.startswith(PAYLOAD)
         }
 
     def at(self, index: Tensor) -> Rows:
-        """The rows at these places (index on the CPU)."""
-        on = index.to(self._stored("y").device)
-        payloads = {name: value.index_select(0, on) for name, value in self.payloads().items()}
-        x, y, task = (
-            self._stored(n).index_select(0, index if n == "task" else on)
-            for n in ("x", "y", "task")
+        """The rows in some slots.
+
+        Args:
+            index: The slots, (N,), on the CPU.
+
+        Returns:
+            The rows, on the device of the memory, with their payloads.
+        """
+        on_device = index.to(self._stored("y").device)
+        payloads = {n: column.index_select(0, on_device) for n, column in self.payloads().items()}
+        return Rows(
+            x=self._stored("x").index_select(0, on_device),
+            y=self._stored("y").index_select(0, on_device),
+            task=self._stored("task").index_select(0, index),
+            payloads=payloads,
         )
-        return Rows(x, y, task, payloads)
 
     def everything(self) -> Rows:
         """All stored rows."""
         return self.at(torch.arange(len(self)))
 
     def group(self, key: str) -> Rows:
-        """The rows of one group, best first where they are ranked."""
+        """The rows of one group, best first if they are ranked."""
         return self.at(torch.tensor(self.host["groups"][key]["slots"], dtype=torch.long))
 
     def sample(
@@ -345,27 +246,57 @@ class Memory(Stateful):
         task: int | None = None,
         per_task: bool = False,
     ) -> Rows:
-        """`size` rows without replacement (all of them where fewer are stored).
+        """Draw rows without replacement.
 
-        `before=t` leaves out rows of task t and later, `task=t` all rows but those of task t. `per_task` draws the same number,
-        ⌈size / tasks⌉, from each.
+        Args:
+            size: The number of rows. If fewer are stored, all of them are drawn.
+            generator: A generator on the CPU. None takes the memory's own.
+            before: Leave out rows of this task and later ones. None leaves none out.
+            task: Leave out rows of all other tasks. None leaves none out.
+            per_task: Draw the same number of rows, ⌈size / tasks⌉, from each task.
+
+        Returns:
+            The rows, in random order; by task with `per_task`.
         """
-        order = torch.randperm(len(self), generator=generator or self.generator("draws"))
-        if (before is not None or task is not None) and len(order):
-            shuffled, task_of = (
-                order.numpy(),
-                self._stored("task").numpy(),
-            )  # on the host: half the time of the same in tensors
-            found = task_of[shuffled]
-            order = torch.from_numpy(shuffled[found < before if task is None else found == task])
-        if per_task:
-            of = self._stored("task").index_select(0, order)
-            groups = [order[of == t] for t in of.unique()]
-            share = -(-size // max(len(groups), 1))
-            return self.at(torch.cat([g[:share] for g in groups]) if groups else order)
-        return self.at(order[:size])
+        if generator is None:
+            generator = self.generator("draws")
+        order = self._allowed(torch.randperm(len(self), generator=generator), before, task)
+        if not per_task:
+            return self.at(order[:size])
+        numbers = self._stored("task").index_select(0, order)
+        groups = [order[numbers == number] for number in numbers.unique()]
+        if not groups:
+            return self.at(order)
+        share = -(-size // len(groups))
+        return self.at(torch.cat([group[:share] for group in groups]))
+
+    def _allowed(self, order: Tensor, before: int | None, task: int | None) -> Tensor:
+        """The slots of rows of one task or of earlier ones, in the order given."""
+        if not len(order) or (before is None and task is None):
+            return order
+        # On the host, NumPy takes half the time of the same in tensors.
+        shuffled = order.numpy()
+        numbers = self._stored("task").numpy()[shuffled]
+        if task is not None:
+            return torch.from_numpy(shuffled[numbers == task])
+        return torch.from_numpy(shuffled[numbers < before])
 
     def counts(self) -> Mapping[int, int]:
-        """Number of stored rows of each output."""
-        y, n = self._stored("y")[: len(self)].unique(return_counts=True)
-        return dict(zip(y.tolist(), n.tolist(), strict=True))
+        """The number of stored rows of each output."""
+        y, counts = self._stored("y")[: len(self)].unique(return_counts=True)
+        return dict(zip(y.tolist(), counts.tolist(), strict=True))
+
+
+def _columns_of(rows: Rows) -> dict[str, Tensor]:
+    """The columns of rows by name, without their tasks, which lie on another device."""
+    payloads = {f"{PAYLOAD}{name}": value for name, value in rows.payloads.items()}
+    return {"x": rows.x, "y": rows.y} | payloads
+
+
+def _check_fit(stored: Tensor, value: Tensor) -> None:
+    """Refuse rows of another shape or type than those stored."""
+    if stored.dtype != value.dtype or stored.shape[1:] != value.shape[1:]:
+        raise HoldfastError(
+            f"the memory holds rows of shape {tuple(stored.shape[1:])} and type {stored.dtype}, "
+            f"but these have shape {tuple(value.shape[1:])} and type {value.dtype}"
+        )

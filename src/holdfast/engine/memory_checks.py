@@ -1,40 +1,69 @@
 """Whether what was loaded into a memory holds together."""
 
-from typing import Any
+from collections.abc import Mapping
+
+from torch import Tensor
 
 from holdfast.engine.memory import Memory
+from holdfast.engine.policies import Books, Group
 from holdfast.errors import HoldfastError
+
+COLUMNS = {"x", "y", "task"}  # what every memory with rows has
 
 
 def check_memory(memory: Memory) -> None:
     """Check that a memory's columns and counters fit together, as after loading them from a file.
 
+    Args:
+        memory: The memory.
+
     Raises:
         HoldfastError: Columns differ in length, or a counter or slot points beyond them.
     """
-    columns = {n: b for n, b in memory._buffers.items() if b is not None}
-    rows = {len(b) if b.dim() else -1 for b in columns.values()}
-    room = rows.pop() if rows else 0
-    if rows or (columns and not {"x", "y", "task"} <= columns.keys()):
+    columns = {name: column for name, column in memory.named_states() if column is not None}
+    room = _checked_columns(columns)
+    _check_counters(memory.host, room)
+    if "next" in memory.host or "w" in memory.host:
+        _check_reservoir(memory.host)
+
+
+def _checked_columns(columns: Mapping[str, Tensor]) -> int:
+    """The length that all columns have, 0 if there are none."""
+    lengths = set()
+    for column in columns.values():
+        if column.dim():
+            lengths.add(len(column))
+        else:
+            lengths.add(-1)  # a single number is no column, and as long as none
+    if len(lengths) > 1 or (columns and not columns.keys() >= COLUMNS):
         raise HoldfastError("the columns of its memory differ in length, or some are missing")
     for name in ("y", "task"):
-        if name in columns and (columns[name].dim() != 1 or columns[name].is_floating_point()):
+        column = columns.get(name)
+        if column is not None and (column.dim() != 1 or column.is_floating_point()):
             raise HoldfastError(f"the column {name} of its memory is no list of whole numbers")
-    filled, groups = memory.host["filled"], memory.host["groups"]
-    slots = [slot for group in groups.values() for slot in group["slots"]]
-    offered = [memory.host["offered"], *(group["offered"] for group in groups.values())]
-    if not all(isinstance(n, int) and n >= 0 for n in (filled, *slots, *offered)):
-        raise HoldfastError("a counter of its memory is no whole number of at least 0")
+    return max(lengths, default=0)
+
+
+def _check_counters(books: Books, room: int) -> None:
+    """Check the counters of a memory with so many rows of room, and the slots of its groups."""
+    filled = books["filled"]
+    groups: list[Group] = list(books["groups"].values())
+    slots = [slot for group in groups for slot in group["slots"]]
+    offered = [books["offered"], *(group["offered"] for group in groups)]
+    for number in (filled, *slots, *offered):
+        if not isinstance(number, int) or number < 0:
+            raise HoldfastError("a counter of its memory is no whole number of at least 0")
     if filled > room or any(slot >= max(filled, room) for slot in slots):
         raise HoldfastError(f"its memory counts {filled} rows but has {room}")
-    if "next" in memory.host or "w" in memory.host:
-        _check_reservoir(memory, memory.host.get("next"), memory.host.get("w"))
     if len(set(slots)) < len(slots):
         raise HoldfastError("two groups of its memory share a row")
 
 
-def _check_reservoir(memory: Memory, following: Any, w: Any) -> None:
-    """Checks the state of algorithm L: the number of the next row that enters, and its weight."""
-    whole = isinstance(following, int) and following >= memory.host["offered"]
-    if not whole or not isinstance(w, float) or not 0 < w <= 1:
+def _check_reservoir(books: Books) -> None:
+    """Check the state of algorithm L: the number of the next row that enters, and its weight."""
+    following = books.get("next")
+    w = books.get("w")
+    comes = isinstance(following, int) and following >= books["offered"]
+    weighs = isinstance(w, float) and 0 < w <= 1
+    if not comes or not weighs:
         raise HoldfastError("the state of its memory's reservoir is out of range")
