@@ -1,4 +1,4 @@
-"""`holdfast advise`: which methods fit a problem, an audit of two files, or a script to start from."""
+"""`holdfast advise`: methods that fit a problem, an audit of two files, or a script to start."""
 
 import sys
 from pathlib import Path
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Given = dict[str, object]  # answers by the names of their fields
 
+# Every answer is None by default, which means that it is not given and may be asked for.
 TaskId = Annotated[
     bool | None,
     typer.Option(
@@ -63,6 +64,7 @@ Boundaries = Annotated[
         help="Whether you know when one task ends and the next begins.",
     ),
 ]
+# This and the time are words and no flags, because neither answer is a plain yes or no.
 Memory = Annotated[
     str | None,
     typer.Option(
@@ -146,6 +148,7 @@ def advise(
     With --train and --serve, compare training data with production data instead, to see whether
     the model can know the task of an input.
     """
+    # The command does one of three things, and refuses what belongs to another of them.
     if script is not None:
         _refuse_beside(context, "--script writes a file", ("script",))
         _write_script(script)
@@ -178,6 +181,7 @@ def _advise(parameters: "Mapping[str, object]") -> None:
         name: parameters[name] for name in Answers.model_fields if parameters[name] is not None
     }
     answers = validated(Answers, **given)
+    # In a script or a pipeline nobody could answer, and the command would wait for ever.
     if sys.stdin.isatty() and sys.stdout.isatty():
         answers = _asked(given)
     else:
@@ -208,6 +212,7 @@ def _ask(name: str, field: "FieldInfo") -> object:
     """Ask one question, again and again until the answer is possible."""
     from holdfast.advice import Answers
 
+    # The questions are declared with the answers, in holdfast.advice.
     question = field.description or name
     if isinstance(field.default, bool):
         return typer.confirm(question, default=field.default)
@@ -241,6 +246,7 @@ def _audit(train: Path | None, serve: Path | None, task: str | None, label: str 
 
     if train is None or serve is None:
         raise HoldfastError("an audit compares two files; give both --train and --serve")
+    # The audit would measure how well the label tells the label.
     if task is not None and task == label:
         raise HoldfastError(
             f"--task and --label both name {shown(task)!r}, but a column cannot be both the task "
@@ -272,6 +278,7 @@ def _print_advice(advice: "Advice", answers: "Answers") -> None:
     print(f"architecture: {advice.architecture}\n")
     for rank, suggestion in enumerate(advice.suggestions, 1):
         print(f"{rank}. {suggestion.spec}")
+        # Each reason is followed by its source, so that nobody has to believe it.
         for rule in suggestion.because:
             print(f"   {rule.reason}\n     ({rule.source})")
         print(f"   try: {suggestion.command}\n")
@@ -284,6 +291,7 @@ def _print_advice(advice: "Advice", answers: "Answers") -> None:
         )
     for rule in advice.against:
         print(f"not {', '.join(rule.exclude)}: {rule.reason}\n     ({rule.source})")
+    # Notes hold whatever the method is, so they come last.
     for rule in advice.notes:
         print(f"note: {rule.note}")
 

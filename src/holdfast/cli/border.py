@@ -2,8 +2,8 @@
 
 Commands raise errors, and this module decides what the user sees. A mistake of the user is one line
 and exit code 2. A fault of the program is one line and exit code 3, with a traceback if
-HOLDFAST_DEBUG is set. An interruption ends with the exit code that shells expect. No message shows a
-password.
+HOLDFAST_DEBUG is set. An interruption ends with the exit code that shells expect. No message shows
+a password.
 """
 
 import codecs
@@ -41,7 +41,8 @@ Refused = Callable[[Sequence[str], str], None]
 # What a terminal prints that lacks these characters.
 ASCII = {
     "−": "-", "–": "-", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "±": "+-", "×": "x", "·": "*",
-    "δ": "delta", "λ": "lambda", "α": "alpha", "ρ": "rho", "γ": "gamma", "Δ": "delta ", "σ": "sigma",
+    "δ": "delta", "λ": "lambda", "α": "alpha", "ρ": "rho", "γ": "gamma", "Δ": "delta ",
+    "σ": "sigma",
     "’": "'", "‘": "'", "“": '"', "”": '"',
 }  # fmt: skip
 

@@ -61,6 +61,7 @@ def gate(
         _write_policy(path or policy or DEFAULT_POLICY)
         return
     request = _request(context)
+    # An older verdict is removed before inputs are read, so this must be checked first.
     _refuse_inputs_in(request.folder, [champion, candidate, str(policy or "")])
     with _no_old_verdict(request.folder):
         _refuse_surplus(path)
@@ -105,6 +106,7 @@ def leave_no_old_verdict(arguments: Sequence[str], reason: str) -> None:
 def _folders_in(arguments: Sequence[str]) -> list[str]:
     """Find the values of --out in a command line that Typer could not parse."""
     folders = []
+    # Both spellings of Typer are looked for: --out FOLDER and --out=FOLDER.
     for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
         name, equals, value = argument.partition("=")
         if name == "--out" and equals:
@@ -165,6 +167,7 @@ def _no_old_verdict(out: Path | None) -> "Iterator[None]":
         return
     from holdfast.gate.outputs import begin, give_up
 
+    # From here on, whoever reads the folder finds a verdict, or a failure with its reason.
     begin(out)
     try:
         yield
@@ -185,12 +188,15 @@ def _sides(
     neither the champion nor the report.
     """
     _check_sources(request, context)
+    # Without a candidate there is no need to ask a ledger, so it is read first.
     candidate = _side(request.candidate or "", "candidate")
+    # Without a ledger there are no earlier releases to show.
     if request.ledger is None:
         return (_side(request.champion or "", "champion"), candidate), ()
     from holdfast.ledger import Ledger, sides
     from holdfast.ledger.records import checked_name
 
+    # Names are checked before the ledger is opened, which may be a database far away.
     model = checked_name("model", request.model or "")
     name = request.release or ""
     checked_name("candidate", name or "candidate")
@@ -224,6 +230,7 @@ def _side(source: str, side: str) -> "Side":
     """Read the results of one model from a file or from a run of MLflow."""
     from holdfast.gate import read_side
 
+    # The package of MLflow is imported only by those who use it.
     if not source.startswith(MLFLOW):
         return read_side(Path(source), side)
     from holdfast.integrations.mlflow import read_run
@@ -263,6 +270,7 @@ def _write_policy(policy: Path) -> None:
         text = template(str(policy))
         policy = Path(f"{policy}.toml")
     name = safe_name(str(policy))
+    # A policy is written by hand, so a slip must never overwrite it.
     if policy.exists():
         raise HoldfastError(f"{name} exists already; delete it, or name another file after --init")
     write_text(policy, text)

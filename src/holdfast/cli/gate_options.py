@@ -11,6 +11,7 @@ PolicyToWrite = Annotated[
         metavar="FILE", help="With --init: the policy to write. Default: that of --policy."
     ),
 ]
+# A champion and a candidate are text and no paths, because they may name a run of MLflow.
 Champion = Annotated[
     str | None,
     typer.Option(
@@ -33,6 +34,7 @@ Ledger = Annotated[
         "For example sqlite:///ledger.db.",
     ),
 ]
+# Only a ledger has several models, so Typer must not require this option.
 Model = Annotated[
     str | None, typer.Option(metavar="NAME", help="With --ledger: name of the model there.")
 ]
@@ -49,6 +51,7 @@ TrainedOn = Annotated[
         metavar="A,B", help="With --ledger: names of the tasks that the candidate was trained on."
     ),
 ]
+# A path may also be the name of a shipped policy, so Typer must not check that it exists.
 Policy = Annotated[
     Path | None,
     typer.Option(
@@ -65,10 +68,12 @@ Out = Annotated[
         "verdict.md and model-card.md. Files of an earlier verdict are replaced.",
     ),
 ]
+# A pipeline that only reads verdict.json has no use for a page.
 Html = Annotated[
     bool,
     typer.Option("--html/--no-html", help="With --out: whether to write the page verdict.html."),
 ]
+# This is for trying a policy in a pipeline without stopping it.
 DryRun = Annotated[
     bool,
     typer.Option(
@@ -84,6 +89,8 @@ Plan = Annotated[
         "pass if nothing is lost.",
     ),
 ]
+# Below one half, a candidate that lost nothing would more often fail than pass. A power of 1
+# would need infinitely many examples.
 Power = Annotated[
     float,
     typer.Option(

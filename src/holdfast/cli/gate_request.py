@@ -37,6 +37,7 @@ class Request:
     @property
     def folder(self) -> Path | None:
         """The folder that this command replaces. --dry-run and --plan leave an older verdict."""
+        # Both print only, so that they can be added to any command line without harm.
         if self.dry_run or self.plan:
             return None
         return self.out

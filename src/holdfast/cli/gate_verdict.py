@@ -34,6 +34,7 @@ def deliver(
     Raises:
         HoldfastError: A place could not be written.
     """
+    # A dry run shows the verdict, but leaves no trace of it anywhere.
     if request.dry_run:
         return []
     candidate = sides[1]
@@ -41,6 +42,7 @@ def deliver(
     if request.html and (request.out is not None or request.mlflow_run is not None):
         page["verdict.html"] = _page(verdict, _history(request, candidate, releases))
     lines = []
+    # Without a name for the candidate, the ledger is only asked for the champion.
     if request.ledger is not None and request.release is not None:
         lines.append(_keep(verdict, request, candidate))
     if request.mlflow_run is not None:
@@ -87,6 +89,7 @@ def _history(
         return None
     from holdfast.ledger import following, history
 
+    # The candidate is no release yet, and its name on the page says so.
     name = "candidate"
     if request.release:
         name = f"{request.release} (candidate)"

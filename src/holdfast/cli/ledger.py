@@ -50,6 +50,7 @@ Amend = Annotated[
         help="Correct the results of a release that is recorded already. The old ones are kept.",
     ),
 ]
+# A reason is required instead of a mere flag, because it is shown with the release for good.
 Override = Annotated[
     str | None,
     typer.Option(
@@ -58,6 +59,7 @@ Override = Annotated[
         "left out, or --amend lowers a score. The reason is kept and shown.",
     ),
 ]
+# The default of 2 points is the loss that the standard policy of the gate allows.
 Threshold = Annotated[
     float,
     typer.Option(
@@ -74,6 +76,7 @@ Html = Annotated[
         help="Also write a page with all releases, tasks, segments and verdicts.",
     ),
 ]
+# A file needs no server, so recording works without any preparation.
 SQLITE_FILE = "sqlite:///ledger.db"
 
 
@@ -120,6 +123,7 @@ def history(
     from holdfast.ledger import Ledger as Releases
     from holdfast.ledger import history as history_of
 
+    # Looking must not make a ledger where there is none.
     opened = Releases(ledger, mode="read")
     releases = history_of(opened.releases(model), threshold)
     verdicts = opened.verdicts(model)
@@ -135,6 +139,7 @@ def _print_history(history: "History", verdicts: "Sequence[Judgement]") -> None:
     """Print the scores of all releases, what was lost, and what the gate decided."""
     print(f"{shown(history.model)}: score (%) of each release on each task")
     _print_releases(history)
+    # Segments have a table of their own, because they would make that of tasks too wide.
     if any(column.segment for column in history.columns):
         print("Tasks and segments: score when learnt, newest score, and the change in points")
         _print_segments(history)
@@ -164,6 +169,7 @@ def _print_losses(history: "History") -> None:
 
 def _print_releases(history: "History") -> None:
     """Print a table with one row per release and one column per task."""
+    # BWT compares with when tasks were learnt, so it belongs to a release and no task.
     rows = []
     for name, scores, transfer in zip(
         history.releases, history.scores, history.transfer, strict=True

@@ -26,8 +26,11 @@ from holdfast.cli.runs import bench, run
 app = typer.Typer(
     name="holdfast",
     no_args_is_help=True,
+    # Completion would add two options to every help that few people use.
     add_completion=False,
+    # Errors are printed by the border, in one line each.
     pretty_exceptions_enable=False,
+    # Plain help fits any terminal and any encoding.
     rich_markup_mode=None,
     help="Measure and prevent forgetting in models that keep being trained, and decide whether a "
     "retrained model may be released.",

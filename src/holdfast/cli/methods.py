@@ -67,6 +67,7 @@ def _scenarios(declared: "Declaration") -> str:
 
 def _needs(declared: "Declaration") -> str:
     """Name what a method needs that not every problem has."""
+    # Every method needs a network and data, so only what may be lacking is named.
     needs = {
         "task id": declared.task_id,
         "boundaries": declared.boundaries,

@@ -54,6 +54,7 @@ def metrics(
     """
     from holdfast.metrics import AccuracyMatrix
 
+    # A matrix as JSON says itself what its scores range over, and a CSV file cannot.
     if file.suffix == ".json":
         if on_line(context, "score_range"):
             raise HoldfastError(
@@ -85,6 +86,7 @@ def _naming(file: Path) -> Iterator[None]:
 def _range(text: str) -> tuple[float, float]:
     """Read the lowest and the highest score."""
     try:
+        # Unpacking also checks that there are two of them.
         low, high = (float(value) for value in text.split(","))
     except ValueError:
         raise HoldfastError(
@@ -116,6 +118,7 @@ def _print_learnt(matrix: "AccuracyMatrix", chance: float | None) -> None:
     """Warn of tasks that were not learnt, or say how to see whether there are any."""
     from holdfast.metrics import unlearnt, unlearnt_sentence
 
+    # This comes first, because the transfer of a task that was never learnt means nothing.
     tasks = unlearnt(matrix, chance)
     if tasks:
         print_unlearnt([unlearnt_sentence(tasks, len(matrix.tasks))])
@@ -132,6 +135,7 @@ def _print_transfers(matrix: "AccuracyMatrix") -> None:
     from holdfast.reports.cells import typeset
 
     rows = []
+    # Most tasks lack an interval for the same reason, which is then printed once.
     tasks_of: dict[str, list[str]] = {}
     for task in task_transfer(matrix):
         transfer = transfer_interval(matrix, task)

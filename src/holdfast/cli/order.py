@@ -64,6 +64,7 @@ def probe(
     job = _probing(suite, measuring, running.data_dir)
     check_writable(out)
     carry_out(job.runs(), running.work(out))
+    # Signals have no runs of their own, so they are measured after all runs have ended.
     signals = {}
     if measuring.measures_signals:
         print(f"measuring the signals of {len(job.seeds)} seeds", file=sys.stderr)
@@ -90,10 +91,12 @@ def _probing(suite_name: str, measuring: Measuring, data_dir: str | None) -> "Pr
     from holdfast.planning.probe import ESTIMATORS
     from holdfast.runs.options import refuse_idle
 
+    # Names are checked before data are read, which may take minutes.
     one_of("estimator", measuring.estimator, ESTIMATORS)
     suite = load_suite(suite_name)
     seeds = parse_seeds(measuring.seeds)
     refuse_idle([config for _, config in suite.runs()])
+    # The settings without shortening are kept for `verify --transfer-to full`.
     full = base_config(suite, measuring.scenario, measuring.method)
     config = base_config(
         suite,
@@ -153,9 +156,11 @@ def plan(
     if list_:
         _list_schedulers(context, measured)
         return
+    # Typer gives None if the option is not given at all.
     rules = constraint or []
     planned = make_plan(measured, scheduler, rules, seed=seed, noise=noise)
     groups = None
+    # Stages are a second view of the same probe and leave the plan as it is.
     if stages:
         groups = make_stages(measured, rules)
     if noise is not None and planned.stays_best is None:
@@ -217,6 +222,7 @@ def verify(
     from holdfast.bench.verification_runs import verification_runs
     from holdfast.runs.folders import check_writable
 
+    # Everything is checked before training, which may take hours.
     _refuse_idle_suite(transfer_to)
     job = verification_runs(
         source,
@@ -226,6 +232,7 @@ def verify(
         constraints=constraint or (),
         transfer_to=transfer_to,
     )
+    # Runs of the probe with the same settings are then found and skipped.
     folder = out or _folder_of(source)
     check_writable(folder)
     carry_out(job.runs(), running.work(folder))
@@ -262,6 +269,7 @@ def _conclude(
     # The first order is the plan; it has no scheduler if it is a random one.
     first = job.tried[0][1] or DEFAULT_PLAN
     verification = verified(job.outcomes(folder), first)
+    # Results and page have the same name, so that they are found together.
     name = "verification"
     if transfer_to is not None:
         # A plan may be verified with several settings, so each has files of its own.

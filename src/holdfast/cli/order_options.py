@@ -8,6 +8,8 @@ import typer
 
 from holdfast.cli.work import DataDir, Device, Every, Jobs, Work
 
+# Planning needs numbers alone, so a table from elsewhere will do. Verifying trains, so it needs
+# the settings that only a probe's folder has.
 From = Annotated[
     Path,
     typer.Option(
@@ -20,6 +22,7 @@ From = Annotated[
 ProbeFolder = Annotated[
     Path, typer.Option("--from", metavar="FOLDER", help="Folder of holdfast order probe.")
 ]
+# Both planning and verifying take constraints, so that random orders keep them too.
 Constraints = Annotated[
     list[str] | None,
     typer.Option(
@@ -114,9 +117,11 @@ class Measuring:
     method: Method = None
     estimator: Estimator = "pairwise"
     signals: Signals = False
+    # Without these two, the runs are as long as those of the suite.
     epochs: Epochs = None
     steps: Steps = None
     fraction: Fraction = 1.0
+    # Two seeds are the fewest for an interval, and a third shows whether it can be trusted.
     seeds: ProbeSeeds = "1-3"
 
     @property
@@ -146,6 +151,7 @@ class Running:
         checkpoint_every: The time between checkpoints, in seconds.
     """
 
+    # A probe or a verification has hundreds of short runs, so all cores are worth using.
     jobs: Jobs = 0
     device: Device = "cpu"
     data_dir: DataDir = None
@@ -173,6 +179,7 @@ Forward = Annotated[
 Scheduler = Annotated[
     str, typer.Option(metavar="NAME", help="Rule that makes the order; --list shows all of them.")
 ]
+# Without any noise, resampling would give the same order each time and look perfectly stable.
 Noise = Annotated[
     float | None,
     typer.Option(
@@ -201,6 +208,7 @@ ListSchedulers = Annotated[
     bool,
     typer.Option("--list", help="Instead of a plan, list the schedulers that this probe allows."),
 ]
+# With fewer than three random orders, a rank correlation means nothing.
 Orders = Annotated[
     int,
     typer.Option(
@@ -209,10 +217,12 @@ Orders = Annotated[
         help="Number of random orders to train. With fewer than 40, little can be shown.",
     ),
 ]
+# Seeds of the probe are not used again, because the plan was fitted to them.
 VerifySeeds = Annotated[
     int,
     typer.Option(min=1, metavar="N", help="Number of new seeds that each order is trained with."),
 ]
+# The first one is the plan, because the best of many looks better than it is.
 Schedulers = Annotated[
     str | None,
     typer.Option(

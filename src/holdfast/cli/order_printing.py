@@ -42,6 +42,7 @@ def print_transfers(probe: "Probe") -> None:
 def _with_half_width(change: "Interval") -> str:
     """Write a change in points, with half of its interval if there is one."""
     text = points(change.estimate, 1)
+    # With one seed there is no interval, which the line above the table says.
     if change.known:
         text += f" ±{100 * (change.high - change.estimate):.1f}"
     return text
@@ -59,6 +60,7 @@ def print_plan(plan: "Plan", stages: "Stages | None") -> None:
         print(
             f"{place:3}. {shown(task)}: predicted change {points(plan.predicted[task], 1)} points"
         )
+    # If several orders are equally good, the one above is an arbitrary choice among them.
     if plan.ties is not None and plan.ties > 1:
         print(f"{plan.ties} orders reach this objective")
     _print_stability(plan)
@@ -119,6 +121,7 @@ def print_verification(verification: "Verification") -> None:
     print(f"spread of random orders: {100 * verification.spread:.2f} points (standard deviation)")
     print("gain over the mean of random orders in points, with its 95 % interval over seeds:")
     reasons: dict[str, None] = {}  # each once, in the order of the lines
+    # The scheduler that gains most stands first, whether or not it made the plan.
     for advantage in sorted(verification.advantages, key=lambda one: -one.gain.estimate):
         gain = advantage.gain
         print(

@@ -70,15 +70,18 @@ def report(
     """
     from holdfast.reports import write_report
 
+    # One folder, or three, are never compared.
     if merge and len(folders) != 2:
         note([f"--merge has no effect: there is no comparison with {len(folders)} folders"])
     groups, differences = _read(folders, merge)
     _note_idle(context, groups)
     _write_tables(groups, markdown, latex, csv)
+    # Drawing takes seconds, so it is asked for.
     if figures is not None:
         from holdfast.reports.figure_list import save_all
 
         print(f"figures: {len(save_all(groups, figures))} files in {safe_name(str(figures))}")
+    # A page about one set of runs has nothing to explain.
     description = ""
     if differences:
         from holdfast.cli.tables import print_differences
@@ -95,6 +98,7 @@ def _read(folders: Sequence[Path], merge: bool) -> "tuple[list[Group], list[Diff
 
     if len(folders) != 2 or merge:
         return summarise(load_results(folders)), []
+    # Read together, runs of the same settings would be pooled instead of compared.
     first = summarise(load_results(folders[:1]))
     second = summarise(load_results(folders[1:]))
     differences = compare_folders(first, second)
@@ -123,6 +127,7 @@ def _write_tables(
     """Write the table of methods in the formats that were asked for."""
     from holdfast import reports
 
+    # The table ends with a line break of its own.
     if markdown:
         print(reports.markdown(groups), end="")
     if latex is not None:

@@ -25,6 +25,7 @@ def print_groups(groups: Sequence[Group]) -> None:
     Args:
         groups: The groups, in the order of the rows.
     """
+    # This comes first, because forgetting of a task that was never learnt means nothing.
     print_unlearnt([group.unlearnt for group in groups if group.unlearnt])
     for scenario, members in by_scenario(groups).items():
         seeds = len(members[0].results)
@@ -48,6 +49,7 @@ def _print_remarks(groups: Sequence[Group]) -> None:
         for result in group.results:
             lines += [f"warning: {warning}" for warning in result.warnings]
     console = make_console()
+    # Runs that differ in their seeds alone have the same warnings.
     for line in dict.fromkeys(lines):
         console.print(shown(line))
 
@@ -62,6 +64,7 @@ def print_detection(results: Sequence[RunResult]) -> None:
         detection = result.detection
         if detection is None:
             continue
+        # A boundary that was missed has no delay.
         delays = [delay for delay in detection.delays if delay is not None]
         found = f"{len(delays)} of {len(detection.true)} true ones found"
         if delays:
