@@ -181,7 +181,7 @@ def _advise(parameters: "Mapping[str, object]") -> None:
         name: parameters[name] for name in Answers.model_fields if parameters[name] is not None
     }
     answers = validated(Answers, **given)
-    # In a script or a pipeline nobody could answer, and the command would wait for ever.
+    # In a script or a pipeline nobody could answer, and the command would wait forever.
     if sys.stdin.isatty() and sys.stdout.isatty():
         answers = _asked(given)
     else:

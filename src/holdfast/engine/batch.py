@@ -109,7 +109,7 @@ class Batch:
         start = len(self)
         stop = start + len(rows)
         number = shared_task(self.task)
-        # If all rows are of one task the tensor goes on to say so, and the network is called with
+        # If all rows are of one task, the tensor still says so, and the network is called with
         # one number.
         if number is not None and number == shared_task(rows.task):
             task = rows_of_task(number, stop)

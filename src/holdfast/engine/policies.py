@@ -38,7 +38,7 @@ RANKED = ("herding", "herding_per_class", "coreset")
 GROWING = ("per_class", "per_task", "herding_per_class")
 
 LEAST = 1e-300  # the weight of algorithm L stays above 0, where its logarithm would be lost
-MOST = 1 - 1e-16  # and below 1, where every row would enter for ever
+MOST = 1 - 1e-16  # and below 1, where every row would enter forever
 
 
 class Group(TypedDict):
