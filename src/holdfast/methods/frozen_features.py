@@ -1,4 +1,14 @@
-"""What NCM, SLDA and RanPAC share: one pass over the features of a frozen backbone, sums per class, a linear readout computed from them."""
+"""What NCM, SLDA and RanPAC share: sums over the features of a frozen backbone.
+
+    logits = h Wᵀ + b,   with W and b computed from Σ_c h (per class) and the counts n_c
+
+Here h are the features of an example, or what the method makes of them, and the sums run over the
+examples of each class c. They do not depend on the order of examples or tasks, so these methods
+forget nothing, and learn no better features either.
+
+Sums are kept in float64, because they grow over the whole stream and W may need their inverse. The
+readout is computed when it is asked for, once after each change.
+"""
 
 import torch
 import torch.nn.functional as F
@@ -13,39 +23,54 @@ from holdfast.models.network import Network
 
 
 class FrozenFeatures(Method):
-    """Base of methods that train no weight (abstract): sums over examples, from which `readout` computes logits = h Wᵀ + b.
-
-    The sums do not depend on the order of examples or tasks. The readout is computed when it is asked for, once after each change.
-    """
+    """Base of methods that train no weight, but compute a linear readout from sums (abstract)."""
 
     def __init__(self) -> None:
         super().__init__()
         self.host["examples"] = 0
-        self.counts = self.tensor_state(torch.zeros(0, dtype=torch.float64))  # (C,)
-        self.sums = self.tensor_state(torch.zeros(0, 0, dtype=torch.float64))  # (C, D)
+        self.counts = self.tensor_state(torch.zeros(0, dtype=torch.float64))  # n_c, (C,)
+        self.sums = self.tensor_state(torch.zeros(0, 0, dtype=torch.float64))  # Σ_c h, (C, M)
         self._readout = Derived[tuple[Tensor, Tensor]]()  # W and b after so many examples
 
     def attach(self, model: Network) -> Network:
+        # The head is not trained either, but it may stay trainable, since no step reaches it.
         of_head = {id(parameter) for parameter in model.head.parameters()}
-        if any(p.requires_grad and id(p) not in of_head for p in model.parameters()):
-            raise HoldfastError(
-                f"{self.name} reads features of a frozen backbone, this one is trainable; call model.freeze() before, "
-                "or give --frozen (model.frozen = true)"
-            )
+        for parameter in model.parameters():
+            if parameter.requires_grad and id(parameter) not in of_head:
+                raise HoldfastError(
+                    f"{self.name} reads features of a frozen backbone, this one is trainable; "
+                    "call model.freeze() before, or give --frozen (model.frozen = true)"
+                )
         return model
 
     def expand(self, features: Tensor) -> Tensor:
-        """Features (N, D) → what is summed, (N, M)."""
+        """Turn features into what is summed.
+
+        Args:
+            features: (N, D).
+
+        Returns:
+            h, (N, M) in float64. By default the features themselves.
+        """
         return features.double()
 
     def readout(self) -> tuple[Tensor, Tensor]:
-        """W (C, M) and b (C,) from the sums."""
+        """Compute the readout from the sums.
+
+        Returns:
+            W (C, M) and b (C,), in float64.
+        """
         raise NotImplementedError
 
     def gather(self, h: Tensor) -> None:
-        """Adds further sums of (N, M) rows."""
+        """Add further sums, if the method has some.
+
+        Args:
+            h: New rows, (N, M).
+        """
 
     def after(self, learner: LearnerView, step: Step) -> None:
+        # Each example counts once, however many epochs there are.
         if not step.batch.first_epoch:
             return
         rows = step.rows()
@@ -72,13 +97,15 @@ class FrozenFeatures(Method):
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, task)
+        # Before the first example there is nothing to compute a readout from.
         if not self.host["examples"]:
             return learner.head(features, task)
-        w, b = self._readout.get(self.host["examples"], self.readout)
-        z = self.expand(features) @ w.T + b
+        weight, bias = self._readout.get(self.host["examples"], self.readout)
+        z = self.expand(features) @ weight.T + bias
         z = z.masked_fill(self.counts == 0, -torch.inf).float()
         z = F.pad(z, (0, learner.head.width - z.shape[1]), value=-torch.inf)
-        keep = learner.head.active(task)
-        out = torch.full_like(z, -torch.inf)
-        out[:, keep] = z[:, keep]
-        return out
+        # In the task scenario only the task's own outputs are in play.
+        active = learner.head.active(task)
+        logits = torch.full_like(z, -torch.inf)
+        logits[:, active] = z[:, active]
+        return logits

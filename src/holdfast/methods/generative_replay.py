@@ -1,11 +1,17 @@
-"""GenerativeReplay: deep generative replay (Shin et al. 2017, eq. 1) with a variational autoencoder (Kingma & Welling 2014).
+"""GenerativeReplay: deep generative replay (Shin et al. 2017, eq. 1), here with a VAE.
 
-A VAE of the inputs is trained beside the classifier. From the second task on, both learn from new rows and from inputs that the VAE of
-the last boundary draws, labelled by the classifier of the last boundary: loss 1/t new + (1 − 1/t) replayed, for both networks.
-- `labels`: hard (the most likely output; the paper) or soft (old outputs, by LwF's distillation at `temperature`, without T²).
-- Task scenario: a drawn input has no task, so old tasks take turns as its task (the old network labels it among that task's outputs).
-- VAE: inputs in [0, 1] → hidden → `latent` means and log-variances → hidden → sigmoid; loss (cross-entropy of pixels + KL to the standard
-  normal) / number of pixels; Adam. Passes: one at the doubled batch, one forward of the old network, the VAE's at the doubled batch.
+    loss of the classifier: 1/t CE on new rows + (1 − 1/t) CE on drawn rows with their labels
+    loss of the generator:  the same weights, with the autoencoder's loss of each row
+
+Here t is the number of the current task. A generator of inputs is trained beside the classifier.
+From the second task on, both also learn from inputs that the generator of the last boundary draws,
+and that the classifier of the last boundary labels.
+
+- The paper has a GAN. Here it is a VAE (Kingma & Welling 2014) of inputs in [0, 1].
+- `labels`: `hard` is the most likely output (the paper), `soft` all old ones, as LwF without T².
+- In the task scenario old tasks take turns as the task of drawn inputs, which have none.
+
+A step costs one pass over the doubled batch, one of the VAE, and a forward pass of the old network.
 """
 
 import copy
@@ -29,12 +35,12 @@ from holdfast.streams.task import Task
 
 
 class GenerativeReplay(Method):
-    """Replays inputs that a generator invents; stores no example."""
+    """Replays inputs that a generator draws, and stores no example."""
 
     declaration = Declaration(
-        "replay",
-        "Shin et al. 2017",
-        "replays inputs drawn from a generative model; stores no example",
+        family="replay",
+        paper="Shin et al. 2017",
+        summary="replays inputs drawn from a generative model; stores no example",
     )
 
     def __init__(
@@ -45,36 +51,55 @@ class GenerativeReplay(Method):
         temperature: float = 2.0,
         lr: float = 1e-3,
     ) -> None:
-        """`hidden` and `latent` sizes of the VAE; `labels` hard or soft; `temperature` of soft ones; `lr` of the VAE's Adam."""
+        """Set up the generator, which is built in the first task.
+
+        Args:
+            hidden: Units of each hidden layer of the VAE's encoder; the decoder has them reversed.
+            latent: Latent variables of the VAE, at least 1.
+            labels: `hard` or `soft` labels of drawn inputs.
+            temperature: T > 0 of soft labels.
+            lr: Learning rate of the VAE's Adam, > 0.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> GenerativeReplay(latent=20)
+            GenerativeReplay(hidden=(400, 400), latent=20)
+        """
         super().__init__()
-        self.hidden, self.latent = tuple(hidden), int(at_least("latent", latent, 1))
-        self.labels, self.lr = one_of("labels", labels, ("hard", "soft")), at_least("lr", lr, 1e-12)
+        self.hidden = tuple(hidden)
+        self.latent = int(at_least("latent", latent, 1))
+        self.labels = one_of("labels", labels, ("hard", "soft"))
+        self.lr = at_least("lr", lr, 1e-12)
         self.temperature = at_least("temperature", temperature, 1e-6)
         self.old = Teacher()
 
     def declare(self) -> Declaration:
-        """The criterion is its own with soft labels only."""
+        """Declare a criterion of its own, but only with soft labels."""
         if self.labels == "soft":
             return super().declare()
         return replace(super().declare(), unused=("criterion",))
 
     def _vae(self, inputs: int) -> VAE:
+        """Build a generator of inputs with so many features."""
         return VAE((inputs,), self.hidden, self.latent, seed=self.seed)
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
-        for name in ("now", "before"):  # built in the first task, so a fresh method has none
-            last = f"{prefix}{name}.decode.{2 * len(self.hidden)}.bias"
-            if last in state_dict and name not in self._modules:
-                self.add_module(name, self._vae(len(state_dict[last])))
+        # Generators are built in the first task, so a fresh method that loads has none yet.
+        for name in ("now", "before"):
+            last_bias = f"{prefix}{name}.decode.{2 * len(self.hidden)}.bias"
+            if last_bias in state_dict and name not in self._modules:
+                self.add_module(name, self._vae(len(state_dict[last_bias])))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
-        x = learner.prepare(
-            task.train.fetch(torch.arange(min(len(task.train), 100)))[0], augment=False
-        )
+        first = torch.arange(min(len(task.train), 100))
+        x = learner.prepare(task.train.fetch(first)[0], augment=False)
         if not 0 <= float(x.min()) <= float(x.max()) <= 1:
             raise HoldfastError(
-                f"the VAE draws inputs in [0, 1], task {task.name!r} has {x.min():.3g} to {x.max():.3g}; scale them"
+                f"the VAE draws inputs in [0, 1], task {task.name!r} has {x.min():.3g} to "
+                f"{x.max():.3g}; scale them"
             )
         if "now" not in self._modules:
             self.now = self._vae(x[0].numel()).to(learner.device)
@@ -83,42 +108,42 @@ class GenerativeReplay(Method):
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         if "before" not in self._modules:
             return batch
-        t, n = learner.task_number, stream_rows(batch)
-        task = rows_of_task(t - 1, n)
+        old_tasks = learner.task_number
+        size = stream_rows(batch)
+        tasks = rows_of_task(old_tasks - 1, size)
         if learner.scenario == "task":
-            task = torch.arange(n) % t
-        x = self.before.sample(n, self.generator("replay")).view(n, *batch.x.shape[1:])
-        x = (x * 255).round().to(torch.uint8) if batch.x.dtype == torch.uint8 else x
-        known = task if learner.scenario == "task" else None
-        z = self.old.among_ended(learner.model, learner.prepare(x, augment=False), known)
-        return batch.add(
-            self.name,
-            Rows(x, z.argmax(1), task, {"logits": z} if self.labels == "soft" else {}),
-            float(t),
-        )
+            tasks = torch.arange(size) % old_tasks
+        known_tasks = tasks if learner.scenario == "task" else None
+        x = self.before.sample(size, self.generator("replay")).view(size, *batch.x.shape[1:])
+        if batch.x.dtype == torch.uint8:  # drawn rows join the raw ones, which are prepared later
+            x = (x * 255).round().to(torch.uint8)
+        z = self.old.among_ended(learner.model, learner.prepare(x, augment=False), known_tasks)
+        payloads = {"logits": z} if self.labels == "soft" else {}
+        # Masses 1 and t − 1 are divided by their sum t.
+        return batch.add(self.name, Rows(x, z.argmax(1), tasks, payloads), float(old_tasks))
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         z = step.competing.of(step.logits)
         target = step.competing.position(step.batch.y)
-        w = step.batch.weights()
-        if (block := step.batch.block(self.name)) is None:
-            return F.cross_entropy(z, target, reduction="none") @ w
-        mine = torch.zeros(len(w), dtype=torch.bool, device=w.device)
-        mine[step.rows(self.name)] = True
-        ours, theirs = (
-            step.logits[mine].clamp_min(-1e4),
-            block.payloads["logits"].clamp_min(-1e4),
-        )  # 0 · -inf would be NaN
-        others = F.cross_entropy(z[~mine], target[~mine], reduction="none") @ w[~mine]
-        return others + w[mine].sum() * distillation(ours, theirs, self.temperature)
+        weights = step.batch.weights()
+        block = step.batch.block(self.name)
+        if block is None:
+            return F.cross_entropy(z, target, reduction="none") @ weights
+        drawn = torch.zeros(len(weights), dtype=torch.bool, device=weights.device)
+        drawn[step.rows(self.name)] = True
+        labelled = F.cross_entropy(z[~drawn], target[~drawn], reduction="none") @ weights[~drawn]
+        # A probability of 0 times a logit of -inf would be NaN; at -1e4 it is 0 as well.
+        now = step.logits[drawn].clamp_min(-1e4)
+        before = block.payloads["logits"].clamp_min(-1e4)
+        return labelled + weights[drawn].sum() * distillation(now, before, self.temperature)
 
     def after(self, learner: LearnerView, step: Step) -> None:
         with torch.enable_grad():
-            opt = learner.optimizer_for("vae", self.now, lambda p: torch.optim.Adam(p, self.lr))
-            opt.zero_grad()
-            rows = self.now.loss(step.x, self.generator("vae"))
-            (rows @ step.batch.weights().to(rows.dtype)).backward()
-            opt.step()
+            adam = learner.optimizer_for("vae", self.now, lambda p: torch.optim.Adam(p, self.lr))
+            adam.zero_grad()
+            losses = self.now.loss(step.x, self.generator("vae"))
+            (losses @ step.batch.weights().to(losses.dtype)).backward()
+            adam.step()
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         self.before = copy.deepcopy(self.now).requires_grad_(False)

@@ -1,10 +1,21 @@
 """GPM: gradient projection memory (Saha, Garg & Roy 2021, eq. 5–9).
 
-Layer by layer, g_W ← g_W − g_W M Mᵀ, M an orthonormal basis of the inputs that old tasks sent into the layer: steps across it leave what
-the layer gave to them as it was. After each task, with R its inputs as columns and R̂ = R − M Mᵀ R, M gains the leading left singular
-vectors of R̂ until ‖M Mᵀ R‖² ≥ threshold ‖R‖² (Frobenius). Here a bias counts as the weight of an input that is 1 (the paper's networks
-have none), and singular vectors come from R Rᵀ. Guarantee: for the vector that moves θ; `project="step"` projects Δθ, as in OGD.
-Linear layers and convolutions alone: statistics and scales of norm layers would move old outputs. Passes: one, two small products a layer.
+    each step, for each layer: g_W ← g_W − g_W M Mᵀ
+    each boundary:             R̂ = R − M Mᵀ R;  M gains leading left singular vectors of R̂
+                               until ‖M Mᵀ R‖² ≥ threshold ‖R‖² (Frobenius norms)
+
+Here g_W is the gradient of a layer's matrix W, R has the inputs that the task sent into the layer
+as its columns, and M is an orthonormal basis of the inputs of old tasks. A step that is orthogonal
+to M changes W x for no old input x. Only the basis is stored, no example.
+
+- A bias counts as the weight of an input that is 1. The paper's networks have no biases.
+- Singular vectors come from R Rᵀ, which has the size of the layer instead of that of the sample.
+- The guarantee holds for the vector that moves θ. With momentum, Adam or weight decay the step is
+  another vector, so `project="step"` projects the change Δθ instead, as in OGD.
+- Only linear layers and convolutions may be trainable, because the statistics and scales of norm
+  layers would change old outputs.
+
+A step costs one pass, and two small matrix products per layer.
 """
 
 import torch
@@ -19,66 +30,89 @@ from holdfast.methods.projection import Projection
 from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Stream, Task
 
+NOT_IN_CLASS = "holds old outputs still but never compares old classes with new ones; use ER"
+ROUNDING = 1e-12  # relative, so that a basis that holds everything does not grow
+
 
 def grown_basis(basis: Tensor, gram: Tensor, threshold: float) -> Tensor:
-    """An orthonormal basis (D, K) with the directions that let it hold `threshold` of tr(R Rᵀ); `gram` = R Rᵀ (D, D).
+    """Extend a basis until it holds a share of a task's inputs (eq. 8–9).
 
-    >>> grown_basis(torch.zeros(2, 0), torch.tensor([[9.0, 0.0], [0.0, 1.0]]), 0.9).abs().tolist()
-    [[1.0], [0.0]]
+    Args:
+        basis: M, the orthonormal basis so far, (D, K).
+        gram: R Rᵀ of the task's inputs, (D, D).
+        threshold: The share of tr(R Rᵀ) = ‖R‖² that the basis shall hold, in (0, 1].
+
+    Returns:
+        An orthonormal basis, (D, K') with K' ≥ K. It is `basis` itself if that holds enough.
+
+    Example:
+        >>> grown_basis(torch.zeros(2, 0), torch.tensor([[9.0, 0.0], [0.0, 1.0]]), 0.9).abs()
+        tensor([[1.],
+                [0.]])
     """
     whole = gram.double()
     m = basis.double()
+    # R̂ R̂ᵀ, with the projection on both sides.
     rest = whole - m @ (m.T @ whole)
     rest = rest - (rest @ m) @ m.T
+    # Rounding leaves it slightly asymmetric, and eigenvalues slightly below 0. They ascend.
     values, vectors = torch.linalg.eigh((rest + rest.T) / 2)
-    held = (
-        whole.trace()
-        - rest.trace()
-        + torch.cat([values.new_zeros(1), values.flip(0).clamp_min(0).cumsum(0)])
-    )
-    more = int((held < threshold * whole.trace() * (1 - 1e-12)).sum())
+    gained = torch.cat([values.new_zeros(1), values.flip(0).clamp_min(0).cumsum(0)])
+    held = whole.trace() - rest.trace() + gained  # with 0, 1, 2 … further directions
+    more = int((held < threshold * whole.trace() * (1 - ROUNDING)).sum())
+    if not more:
+        return basis
     both = torch.cat([m, vectors.flip(1)[:, :more]], 1)[:, : len(gram)]
-    return torch.linalg.qr(both)[0].to(basis.dtype).contiguous() if more else basis
+    return torch.linalg.qr(both)[0].to(basis.dtype).contiguous()
 
 
 class GPM(Projection):
     """Takes from each step what would change what layers gave to old inputs."""
 
     declaration = Declaration(
-        "optimisation",
-        "Saha et al. 2021",
-        "projects each layer's gradient off the inputs of old tasks; stores a basis, no example",
+        family="optimisation",
+        paper="Saha et al. 2021",
+        summary="projects each layer's gradient off the inputs of old tasks; "
+        "stores a basis, no example",
         memory="linear",
         time="linear",
-        weak=(
-            (
-                "class",
-                "holds old outputs still but never compares old classes with new ones; use ER",
-            ),
-        ),
+        weak=(("class", NOT_IN_CLASS),),
     )
 
     def __init__(
         self, threshold: float = 0.97, samples: int = 300, project: str = "gradient"
     ) -> None:
-        """`threshold` share of the inputs' norm that the bases hold, in (0, 1]; `samples` examples a task; `project` gradient or step."""
+        """Set up the projection.
+
+        Args:
+            threshold: The share of the inputs' squared norm that the bases hold, in (0, 1]. The
+                larger it is, the less old tasks change, and the less room is left to learn.
+            samples: Examples per task that give the inputs, at least 1.
+            project: `gradient` projects g (the paper), `step` the change of θ.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> GPM(threshold=0.99)
+            GPM(threshold=0.99)
+        """
         super().__init__(project)
         if not 0 < threshold <= 1:
             raise HoldfastError(f"threshold is a share in (0, 1], got {threshold}")
         self.threshold = threshold
         self.samples = int(at_least("samples", samples, 1))
-        self.host["layers"] = []
+        self.host["layers"] = []  # the names of the layers, in the order of their bases
         self.bases = self.tensor_list("basis")
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
-        matrices(learner.model, self.name)
+        matrices(learner.model, self.name)  # refuses a network with other trainable layers
 
     def projected(self, learner: LearnerView, vector: Tensor) -> Tensor:
-        """`vector` with each layer's part taken off its basis."""
         views = LayerViews(learner.space, vector)
-        for k, name in enumerate(self.host["layers"]):
+        for number, name in enumerate(self.host["layers"]):
             if views.trains(name):
-                m = self.bases[k]
+                m = self.bases[number]
                 views.put(name, (views.get(name) @ m) @ m.T, add=-1.0)
         return vector
 
@@ -88,10 +122,10 @@ class GPM(Projection):
         layers = matrices(learner.model, self.name)
         with evaluating(learner.model), recording(list(layers.values())) as seen:
             logits(learner.model, x)
-        for name, layer, inp, _ in used(seen, layers):
-            rows = rows_in(layer, inp)
+        for name, layer, inputs, _ in used(seen, layers):
+            rows = rows_in(layer, inputs)  # Rᵀ
             if name not in self.host["layers"]:
                 self.bases[len(self.host["layers"])] = rows.new_zeros(rows.shape[1], 0)
                 self.host["layers"].append(name)
-            k = self.host["layers"].index(name)
-            self.bases[k] = grown_basis(self.bases[k], rows.T @ rows, self.threshold)
+            number = self.host["layers"].index(name)
+            self.bases[number] = grown_basis(self.bases[number], rows.T @ rows, self.threshold)

@@ -1,9 +1,18 @@
-"""GSS: gradient-based sample selection, greedy (Aljundi et al. 2019, "Gradient based sample selection", algorithm 2).
+"""GSS-greedy (Aljundi et al. 2019, "Gradient based sample selection", algorithm 2).
 
-ER with a memory of examples whose gradients differ. A new example's score is c = 1 + the largest cosine between its gradient and those of
-`compare` random stored ones. While there is room it enters. Then, where c < 1 (it points away from all), a stored one i is picked with
-probability ∝ c_i and gives way with probability c_i / (c_i + c). Passes: one at the doubled batch; in the first epoch one more over the new
-rows and the `compare` ones, in eval mode: products of gradients come from those of inputs and of what flows back.
+    score of a new example: c = 1 + max_j cos(∇ℓ, ∇ℓ_j) over `compare` random stored examples j
+    while there is room, it enters; after that, only if c < 1: a stored example i is picked with
+    probability c_i / Σ c, and gives way with probability c_i / (c_i + c)
+
+Here ∇ℓ is the gradient of an example's loss, and c_i is the score with which example i entered. A
+score below 1 means that the gradient points away from all compared ones, so the memory fills with
+examples whose gradients differ. Replay itself is that of ER.
+
+Gradients are never formed: for each layer their products follow from those of its inputs and of
+what flows back (`engine.jacobian`), in evaluation mode.
+
+A step costs one pass over the doubled batch. In the first epoch one more pass, over the new rows
+and the compared ones, is needed.
 """
 
 import torch
@@ -15,64 +24,89 @@ from holdfast.methods.er import ER
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.view import LearnerView
 
+SMALLEST_SCORE = 1e-9  # a score may be 0 (a cosine of −1), but no probability is divided by it
+
 
 class GSS(ER):
-    """Replays a memory chosen for the diversity of its gradients."""
+    """Replays a memory that is chosen for the diversity of its gradients."""
 
     declaration = Declaration(
-        "replay",
-        "Aljundi et al. 2019",
-        "replays a memory chosen for the diversity of its gradients",
+        family="replay",
+        paper="Aljundi et al. 2019",
+        summary="replays a memory chosen for the diversity of its gradients",
         boundaries=False,
         stores_examples=True,
     )
 
     def __init__(self, capacity: int, compare: int = 10, ratio: float = 0.5) -> None:
-        """`capacity` examples; `compare` stored ones that each new batch is held against; `ratio` memory share of the batch."""
+        """Set up the memory.
+
+        Args:
+            capacity: Examples that are stored in all.
+            compare: Stored examples whose gradients each new batch is compared with, at least 1.
+            ratio: The memory's share of the batch, in [0, 1). 0.5 draws as many rows as the stream
+                brings.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> GSS(300, compare=20)
+            GSS(300, compare=20)
+        """
         super().__init__(capacity, ratio, memory="placed")
         self.compare = int(at_least("compare", compare, 1))
-        self.score = self.tensor_state(torch.zeros(self.memory.capacity))
+        self.score = self.tensor_state(torch.zeros(self.memory.capacity))  # c_i of each place
 
     def offer(self, learner: LearnerView, step: Step) -> None:
         if not step.batch.first_epoch:
             return
         new = step.batch.rows(torch.arange(len(step.batch.blocks[0])))
-        stored = self.memory.sample(self.compare) if len(self.memory) else None
-        scores = (
-            torch.ones(len(new))
-            if stored is None
-            else 1 + self._cosines(learner, new, stored).max(1).values.cpu()
-        )
-        held, places = len(self.memory), {}
-        score, u = (
-            self.score,
-            torch.rand(2, len(new), generator=self.generator(), dtype=torch.float64),
-        )
-        for k, c in enumerate(scores.tolist()):
-            if held < self.memory.capacity:
-                slot, held = held, held + 1
-            elif c < 1:
-                share = score.double().clamp_min(1e-9).cpu().cumsum(0)
-                slot = int(torch.searchsorted(share, u[0, k] * share[-1]).clamp_max(len(share) - 1))
-                if u[1, k] >= score[slot] / (score[slot] + c).clamp_min(1e-9):
-                    continue
+        scores = torch.ones(len(new))
+        if len(self.memory):
+            stored = self.memory.sample(self.compare)
+            scores = 1 + self._cosines(learner, new, stored).max(1).values.cpu()
+        # Two random numbers per row, used or not: choices do not depend on earlier ones.
+        draws = torch.rand(2, len(new), generator=self.generator(), dtype=torch.float64)
+        filled = len(self.memory)
+        rows_by_slot: dict[int, int] = {}
+        for row, score in enumerate(scores.tolist()):
+            slot: int | None = filled
+            if filled < self.memory.capacity:
+                filled += 1
             else:
-                continue
-            places[slot], score[slot] = k, c
-        self.memory.place(places, new)
+                slot = self._slot_that_gives_way(score, draws[:, row])
+            if slot is not None:
+                rows_by_slot[slot] = row
+                self.score[slot] = score
+        self.memory.place(rows_by_slot, new)
+
+    def _slot_that_gives_way(self, score: float, draws: Tensor) -> int | None:
+        """Pick the place of the stored example that a new one replaces; None if it stays out."""
+        if score >= 1:
+            return None
+        bounds = self.score.double().clamp_min(SMALLEST_SCORE).cpu().cumsum(0)
+        # Rounding may put the draw behind the last bound.
+        picked = torch.searchsorted(bounds, draws[0] * bounds[-1]).clamp_max(len(bounds) - 1)
+        slot = int(picked)
+        old = self.score[slot]
+        if draws[1] >= old / (old + score).clamp_min(SMALLEST_SCORE):
+            return None
+        return slot
 
     def _cosines(self, learner: LearnerView, new: Rows, stored: Rows) -> Tensor:
-        """Between the loss gradients of new and stored rows, (N, M)."""
-        n, of = len(new), torch.cat([new.task, stored.task])
-        batch = Batch.of_stream(
-            Rows(torch.cat([new.x, stored.x]), torch.cat([new.y, stored.y]), of)
-        )
+        """Compute the cosines between the gradients of new and of stored rows, (N, M)."""
+        x = torch.cat([new.x, stored.x])
+        y = torch.cat([new.y, stored.y])
+        tasks = torch.cat([new.task, stored.task])
+        batch = Batch.of_stream(Rows(x, y, tasks))
         competing = learner.competing(batch)
-        task = of if learner.scenario == "task" else None
+        known_tasks = tasks if learner.scenario == "task" else None
 
-        def losses(module: nn.Module, x: Tensor) -> Tensor:
-            return competing.losses(module(x, task), batch.y)
+        def losses(module: nn.Module, inputs: Tensor) -> Tensor:
+            return competing.losses(module(inputs, known_tasks), batch.y)
 
         products = gradient_products(learner.space, losses, learner.prepare(batch.x, augment=False))
         length = products.diagonal().clamp_min(1e-30).sqrt()
-        return (products / length / length[:, None])[:n, n:]
+        cosines = products / length / length[:, None]
+        return cosines[: len(new), len(new) :]

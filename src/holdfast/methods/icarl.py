@@ -1,12 +1,21 @@
 """iCaRL: incremental classifier and representation learning (Rebuffi et al. 2017, algorithms 1–5).
 
-Loss = mean over new data ∪ exemplars of Σ_new BCE(z_y, y) + Σ_old BCE(z_y, σ(z_old,y)): new classes learn their labels, old ones what
-the network gave before the task. Exemplars are chosen by herding; a row is classified by the nearest mean of L2-normalised features, means
-normalised again. Passes: one, and one forward for the teacher.
+    loss:       mean over new data ∪ exemplars of Σ_new BCE(z_y, y) + Σ_old BCE(z_y, σ(z_old,y))
+    exemplars:  chosen by herding, so that their mean is near the mean of their class
+    prediction: argmin_y ‖φ(x) − μ_y‖², with μ_y the mean of φ over the exemplars of class y
 
-- `temperature`: targets σ(z_old / T) against plain logits (van de Ven's code has 2, the paper 1).
-- `memory`: herding shares `capacity` among all classes (the paper); herding_per_class keeps `capacity` of each.
-- During a task its new classes have no exemplars yet: they are not predicted. During the first task the head predicts.
+Here z are the logits of the network, z_old those of the network before the task, and φ are its
+features, scaled to length 1 as are the means. Outputs of new classes learn their labels, and
+outputs of old classes keep what the network gave before the task. The nearest mean adapts to new
+features, which the weights of a head would not.
+
+- `temperature` T: targets σ(z_old / T) against plain logits. The paper has 1, van de Ven's code 2.
+- `memory="herding"` shares `capacity` among all classes (the paper), and `"herding_per_class"`
+  keeps `capacity` examples of each class.
+- During a task its classes have no exemplars yet, so they are not predicted. During the first task
+  the head predicts.
+
+A step costs one pass, and one forward pass of the teacher.
 """
 
 from dataclasses import replace
@@ -31,12 +40,12 @@ NOT_THERE = reason("classes-one-after-another")
 
 
 class iCaRL(Replay):
-    """Nearest mean of exemplars, on features that distillation keeps."""
+    """Classifies by the nearest mean of exemplars, on features that distillation keeps."""
 
     declaration = Declaration(
-        "replay",
-        "Rebuffi et al. 2017",
-        "nearest mean of exemplars, on features kept by distillation",
+        family="replay",
+        paper="Rebuffi et al. 2017",
+        summary="nearest mean of exemplars, on features kept by distillation",
         scenarios=("class",),
         refused=(("domain", NOT_THERE), ("task", NOT_THERE)),
         stores_examples=True,
@@ -44,68 +53,88 @@ class iCaRL(Replay):
     )
 
     def __init__(self, capacity: int, temperature: float = 1.0, memory: str = "herding") -> None:
-        """`capacity` exemplars in all, or of each class with `memory="herding_per_class"`; `temperature` of the teacher's targets."""
-        super().__init__(
-            capacity, one_of("memory policy", memory, ("herding", "herding_per_class")), "boundary"
-        )
+        """Set up the memory and the teacher.
+
+        Args:
+            capacity: Exemplars in all, or of each class with `memory="herding_per_class"`.
+            temperature: T > 0 of the teacher's targets.
+            memory: `herding` or `herding_per_class`.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> iCaRL(2000)
+            iCaRL(2000)
+        """
+        policy = one_of("memory policy", memory, ("herding", "herding_per_class"))
+        super().__init__(capacity, policy, "boundary")
         self.temperature = at_least("temperature", temperature, 1e-6)
         self.teacher = Teacher()
         self._means = Derived[Tensor]()  # of the exemplars, at a step
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
         super().check(learner, stream)
-        known = set[int]()
+        earlier = set[int]()
         for task in stream:
-            if known.issuperset(own_outputs(task).tolist()):
-                why = "as in blurry streams, where every task may bring every class; use ER or DERpp there"
+            own = set(own_outputs(task).tolist())
+            if own <= earlier:
                 raise HoldfastError(
-                    f"iCaRL learns classes that no earlier task had, but {task.name!r} has none, {why}"
+                    f"iCaRL learns classes that no earlier task had, but {task.name!r} has none, "
+                    "as in blurry streams, where every task may bring every class; use ER or DERpp "
+                    "there"
                 )
-            known |= set(own_outputs(task).tolist())
+            earlier |= own
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
-        return (
-            replace(task, train=JoinedPart([task.train, *stored_parts(self.memory)]))
-            if len(self.memory)
-            else task
-        )
+        if not len(self.memory):
+            return task
+        return replace(task, train=JoinedPart([task.train, *stored_parts(self.memory)]))
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         seen = learner.seen_outputs
         target = F.one_hot(step.batch.y, seen).to(step.logits.dtype)
         if self.teacher.taken:
+            # Exemplars too: their old outputs follow the teacher, not their labels.
             ended = self.teacher.ended
             old = self.teacher(learner.model, step.x, None).index_select(1, ended)
             target.index_copy_(1, ended, torch.sigmoid(old / self.temperature).to(target.dtype))
-        rows = F.binary_cross_entropy_with_logits(
-            step.logits[:, :seen], target, reduction="none"
-        ).sum(1)
-        return rows @ step.batch.weights()
+        z = step.logits[:, :seen]
+        losses = F.binary_cross_entropy_with_logits(z, target, reduction="none").sum(1)
+        return losses @ step.batch.weights()
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, None)
         if not len(self.memory):
             return learner.head(features, None)
         means = self.means(learner)
-        exact = torch.promote_types(
-            features.dtype, torch.float32
-        )  # there is no cdist of half precision
+        # cdist does not exist in half precision.
+        exact = torch.promote_types(features.dtype, torch.float32)
         distance = torch.cdist(F.normalize(features, dim=1).to(exact), means.to(exact)).square()
-        return F.pad(-distance, (0, learner.head.width - len(means)), value=-torch.inf).nan_to_num(
-            nan=-torch.inf, neginf=-torch.inf
-        )
+        missing = learner.head.width - len(means)
+        logits = F.pad(-distance, (0, missing), value=-torch.inf)
+        return logits.nan_to_num(nan=-torch.inf, neginf=-torch.inf)
 
     def means(self, learner: LearnerView) -> Tensor:
-        """Means of the exemplars' features under the present weights, (C, D); NaN for classes without exemplars."""
+        """Compute the means of the exemplars' features under the present weights.
+
+        Args:
+            learner: The learner.
+
+        Returns:
+            μ, (C, D) of length 1. Classes without exemplars have NaN.
+        """
         now = (learner.task_number, learner.task_steps, learner.active)
         return self._means.get(now, lambda: self._computed_means(learner))
 
     def _computed_means(self, learner: LearnerView) -> Tensor:
+        """Compute the means, which are the same until the weights move."""
         rows = self.memory.everything()
         features = F.normalize(learner.embed(rows.x), dim=1)
         classes = int(rows.y.max()) + 1
         total = features.new_zeros(classes, features.shape[1]).index_add_(0, rows.y, features)
         empty = (total == 0).all(1, keepdim=True)
+        # A mean scaled to length 1 is the scaled sum.
         return F.normalize(total, dim=1).masked_fill(empty, torch.nan)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
