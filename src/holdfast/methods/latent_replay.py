@@ -1,35 +1,41 @@
 """LatentReplay: replay of activations (Pellegrini et al. 2020, section IV).
 
-The first layers, the trunk, are frozen after the first task (`freeze="first"`) or from the start ("start", for pretrained networks; the
-paper slows its trunk down instead, and lets stored activations age). The memory holds the trunk's outputs: no raw input is kept, and replay
-passes through the layers above alone. Loss: the mean over new and stored rows. Passes: one, and one of the stored rows through the top.
+    loss: (n L_new + m L_stored) / (n + m)
+
+Here L_new is the mean loss of the n new rows, and L_stored that of m stored rows. The memory holds
+what the first layers of the network, the trunk, made of old inputs. No raw input is kept, and
+replay passes through the layers above the trunk alone.
+
+The trunk is frozen after the first task (`freeze="first"`), or from the start for a pretrained
+network (`freeze="start"`). The paper slows its trunk down instead, and lets stored activations age.
 With BatchNorm above the trunk, new and stored rows are normalised apart.
+
+A step costs one pass, and a pass of the stored rows through the layers above the trunk.
 """
 
 import torch
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
-from holdfast.errors import HoldfastError, one_of
+from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, at_least
-from holdfast.methods.replay import Replay, share_to_rows, stream_rows
-from holdfast.methods.stored import CHUNK
+from holdfast.methods.needed import need_wrapper
+from holdfast.methods.replay import Replay, checked_ratio, share_to_rows, stream_rows
 from holdfast.methods.view import LearnerView
 from holdfast.models.classifier import need_classifier
 from holdfast.models.network import Network
 from holdfast.models.trunk import Trunk
-from holdfast.streams.task import Task
 
 
 class LatentReplay(Replay):
     """Replays what a frozen trunk made of old inputs; stores no raw example."""
 
     declaration = Declaration(
-        "replay",
-        "Pellegrini et al. 2020",
-        "replays activations of a frozen trunk; stores no raw example",
+        family="replay",
+        paper="Pellegrini et al. 2020",
+        summary="replays activations of a frozen trunk; stores no raw example",
         stores_examples=True,
-        ignores=("training.groups",),
+        ignores=("training.groups",),  # stored rows have a forward pass of their own anyway
     )
 
     def __init__(
@@ -40,49 +46,67 @@ class LatentReplay(Replay):
         freeze: str = "first",
         memory: str = "class_balanced",
     ) -> None:
-        """`capacity` activations; `depth` weight layers (or blocks) of the backbone are the trunk; `ratio` memory share of the batch;
-        `freeze` first or start; `memory` policy."""
-        super().__init__(
-            capacity,
-            one_of("memory policy", memory, ("reservoir", "class_balanced", "ring")),
-            "boundary",
-        )
-        self.depth, self.ratio = int(at_least("depth", depth, 1)), ratio
+        """Set up the memory and the trunk.
+
+        Args:
+            capacity: The number of activations in the memory. They enter it at a boundary.
+            depth: How many layers (or blocks) with weights of the backbone are the trunk, at
+                least 1.
+            ratio: The memory's share of the rows of a step, in [0, 1). 0: no replay.
+            freeze: When the trunk is frozen: after the `first` task, or from the `start`.
+            memory: The policy of the memory: `reservoir`, `class_balanced` or `ring`.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> LatentReplay(500, depth=2)
+            LatentReplay(500, depth=2)
+        """
+        policy = one_of("memory policy", memory, ("reservoir", "class_balanced", "ring"))
+        super().__init__(capacity, policy, "boundary")
+        self.depth = int(at_least("depth", depth, 1))
+        self.ratio = checked_ratio(ratio)
         self.freeze = one_of("freeze", freeze, ("first", "start"))
-        share_to_rows(ratio, 1)
 
     def attach(self, model: Network) -> Network:
-        return Trunk(
-            need_classifier(model, self.name), self.depth, 0 if self.freeze == "start" else 1
-        )
+        # The number of the task from which the trunk is frozen: the first or the second.
+        frozen_from = int(self.freeze == "first")
+        return Trunk(need_classifier(model, self.name), self.depth, frozen_from)
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
-        w = step.batch.weights()
-        loss = step.competing.losses(step.logits, step.batch.y) @ w
-        n = stream_rows(step.batch)
-        size = share_to_rows(self.ratio, n)
+        weights = step.batch.weights()
+        new_loss = step.competing.losses(step.logits, step.batch.y) @ weights
+        new_rows = stream_rows(step.batch)
+        size = share_to_rows(self.ratio, new_rows)
         if not size or not len(self.memory):
-            return loss
+            return new_loss
         rows = self.memory.sample(size)
-        batch, task = Batch.of_stream(rows), rows.task if learner.scenario == "task" else None
-        z = learner.head(self._trunk(learner).top(rows.x), task)
-        stored = learner.competing(batch).losses(z, batch.y).mean()
-        return (n * loss + len(rows) * stored) / (n + len(rows))
+        stored_loss = self._loss_on_stored(learner, rows)
+        total = new_rows * new_loss + len(rows) * stored_loss
+        return total / (new_rows + len(rows))
 
-    def offer_task(self, learner: LearnerView, task: Task) -> None:
-        order = torch.randperm(len(task.train), generator=self.generator("boundary"))
-        for x, y, t in task.train.batches(order.split(CHUNK)):
-            self.memory.insert(Rows(self.latent(learner, x), y.to(learner.device), t))
+    def _loss_on_stored(self, learner: LearnerView, rows: Rows) -> Tensor:
+        """Compute the mean loss of stored activations, through the layers above the trunk."""
+        batch = Batch.of_stream(rows)
+        # In the task scenario, each row is told apart among the outputs of its own task.
+        task = None
+        if learner.scenario == "task":
+            task = rows.task
+        features = self._trunk(learner).top(rows.x)
+        logits = learner.head(features, task)
+        return learner.competing(batch).losses(logits, batch.y).mean()
+
+    def kept(self, learner: LearnerView, rows: Rows) -> Rows:
+        """Return raw rows with their activations in place of the inputs."""
+        return Rows(self.latent(learner, rows.x), rows.y.to(learner.device), rows.task)
 
     @torch.no_grad()
     def latent(self, learner: LearnerView, x: Tensor) -> Tensor:
-        """What the trunk makes of raw inputs, in eval mode, not augmented."""
+        """Compute what the trunk makes of raw inputs, in evaluation mode, not augmented."""
         inputs = learner.prepare(x.to(learner.device), augment=False)
         return self._trunk(learner).latent(inputs)
 
     def _trunk(self, learner: LearnerView) -> Trunk:
-        if not isinstance(learner.model, Trunk):
-            raise HoldfastError(
-                "another part of the sum replaced the network; LatentReplay needs its trunk"
-            )
-        return learner.model
+        """Return the network, which `attach` divided into the trunk and what is above it."""
+        return need_wrapper(learner.model, Trunk, self.name)

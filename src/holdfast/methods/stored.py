@@ -4,50 +4,108 @@ import torch
 import torch.nn.functional as F
 
 from holdfast.engine.batch import Rows
-from holdfast.engine.memory import Memory
+from holdfast.engine.memory import GROWING, Memory
 from holdfast.engine.ranking import herding, k_centre
 from holdfast.errors import HoldfastError
 from holdfast.methods.view import LearnerView
-from holdfast.streams.task import ArrayPart, Task
+from holdfast.streams.task import ArrayPart, Stream, Task
 
-CHUNK = 4096
+CHUNK = 4096  # examples that are read at once
 
 
 def ranked(learner: LearnerView, task: Task, memory: Memory) -> dict[str, Rows]:
-    """The training examples of a task that a ranked memory may keep, best first: by class (herding), or as a whole (coreset)."""
-    y = torch.cat(
-        [y for _, y, _ in task.train.batches(torch.arange(len(task.train)).split(CHUNK))]
-    ).cpu()
+    """Rank the training examples of a task that a memory may keep, by their features.
+
+    Args:
+        learner: The learner, whose network gives the features.
+        task: The task that has ended.
+        memory: The memory. `herding` policies rank the examples of each class, by how well the
+            first of them approximate the class mean (Welling 2009). `coreset` ranks all examples of
+            the task, so that the first of them are far apart (k-centre).
+
+    Returns:
+        For each group of the memory, at most `capacity` examples, the best first.
+
+    Raises:
+        HoldfastError: The memory keeps a coreset that is larger than the task.
+    """
+    every_row = torch.arange(len(task.train))
+    chunks = task.train.batches(every_row.split(CHUNK))
+    labels = torch.cat([y for _, y, _ in chunks]).cpu()
+    # On the unit sphere, so that distances compare directions, as in iCaRL.
     features = F.normalize(learner.embed(task), dim=1)
+    groups = {}
     if memory.policy == "coreset":
-        refuse_larger(memory.capacity // (len(memory.host["groups"]) + 1), task)
-        groups = {str(task.index): (torch.arange(len(y)), k_centre)}
+        rank = k_centre
+        tasks_held = len(memory.host["groups"])
+        refuse_larger(memory.capacity // (tasks_held + 1), task)
+        groups[str(task.index)] = every_row
     else:
-        groups = {
-            f"{task.index}:{v}": ((y == v).nonzero().flatten(), herding)
-            for v in y.unique().tolist()
-        }
-    out = {}
-    for key, (rows, rank) in groups.items():
+        rank = herding
+        for label in labels.unique().tolist():
+            groups[f"{task.index}:{label}"] = (labels == label).nonzero().flatten()
+    kept = {}
+    for key, rows in groups.items():
         best = rows[rank(features[rows.to(features.device)], memory.capacity)]
-        x, labels, t = task.train.fetch(best)
-        out[key] = Rows(x, labels, t)
-    return out
+        kept[key] = Rows(*task.train.fetch(best))
+    return kept
+
+
+def check_capacity(memory: Memory, stream: Stream, method: str) -> None:
+    """Refuse a memory without room for one example of each group at the end of a stream.
+
+    Args:
+        memory: The memory.
+        stream: The tasks that will come.
+        method: The name of the method, for the message.
+
+    Raises:
+        HoldfastError: The memory is too small, or keeps a coreset that is larger than a task.
+    """
+    kind = "classes"
+    groups = stream.outputs
+    if memory.policy in ("coreset", "ring"):
+        kind = "tasks"
+        groups = len(stream)
+    elif memory.policy == "herding":
+        # A class that several tasks have is ranked anew in each.
+        groups = sum(len(task.labels) for task in stream)
+    # The capacity of a growing memory counts for each group, so it is never too small.
+    if memory.policy not in GROWING and memory.capacity < groups:
+        raise HoldfastError(
+            f"{method}: a memory of {memory.capacity} is smaller than the number of {kind}, "
+            f"{groups}; raise capacity to at least {groups}"
+        )
+    if memory.policy == "coreset":
+        for number, task in enumerate(stream):
+            refuse_larger(memory.capacity // (number + 1), task)
 
 
 def refuse_larger(share: int, task: Task) -> None:
-    """Error where a coreset of `share` examples is more than the task has."""
-    if share > (n := len(task.train)):
+    """Refuse a coreset with more examples than a task has.
+
+    Args:
+        share: The number of examples that the coreset of each task has.
+        task: The task.
+
+    Raises:
+        HoldfastError: The coreset is larger than the task.
+    """
+    size = len(task.train)
+    if share > size:
         raise HoldfastError(
-            f"a coreset of {share} examples is larger than task {task.name!r}, which has {n}; lower capacity to at most {n}"
+            f"a coreset of {share} examples is larger than task {task.name!r}, which has {size}; "
+            f"lower capacity to at most {size}"
         )
 
 
 def stored_parts(memory: Memory) -> list[ArrayPart]:
-    """Everything stored, as parts to train on: one for each task."""
+    """Return everything that a memory stores as parts to train on, one for each task."""
     rows = memory.everything()
-    found = {
-        t: rows.take((rows.task == t).nonzero().flatten().to(rows.y.device))
-        for t in rows.task.unique().tolist()
-    }
-    return [ArrayPart(r.x, r.y, t) for t, r in found.items()]
+    parts = []
+    for number in rows.task.unique().tolist():
+        # The tasks of rows are on the CPU, but the rows need not be.
+        places = (rows.task == number).nonzero().flatten().to(rows.y.device)
+        of_task = rows.take(places)
+        parts.append(ArrayPart(of_task.x, of_task.y, number))
+    return parts
