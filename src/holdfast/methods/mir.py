@@ -1,9 +1,17 @@
-"""MIR: maximally interfered retrieval (Aljundi et al. 2019, "Online continual learning with maximally interfered retrieval", eq. 1).
+"""MIR: maximally interfered retrieval (Aljundi et al. 2019, eq. 1).
 
-ER, whose stored rows are those whose loss a virtual step on the new rows would raise most: of `candidates` random ones the
-`rows` with the largest ℓ(θ − η ∇L_new) − ℓ(θ), η the optimizer's learning rate and the virtual step plain descent.
-The paper's other criterion, against the lowest loss so far, is left out. Passes: one on the new rows, two forward passes on the
-candidates, one at the doubled batch.
+    s(x) = ℓ(θ − η ∇L_new; x) − ℓ(θ; x)
+
+Here ℓ is the loss of a stored row x, L_new the loss on the new rows, and η the learning rate of the
+optimizer, so that s(x) is how much a step on the new rows alone would raise the loss of x. Of
+`candidates` random rows, the `rows` with the largest s are replayed. The virtual step is plain
+descent, whatever the optimizer. Apart from which rows are replayed, MIR is ER.
+
+The paper, "Online continual learning with maximally interfered retrieval", has another criterion as
+well, which compares with the lowest loss so far. It is left out.
+
+A step costs a pass over the new rows, two forward passes over the candidates, and a pass over the
+new and replayed rows.
 """
 
 from holdfast.engine.batch import Batch
@@ -13,13 +21,13 @@ from holdfast.methods.view import LearnerView
 
 
 class MIR(Replay):
-    """Replays what the coming step would damage most."""
+    """Replays the stored examples that the coming step would damage most."""
 
     declaration = Declaration(
-        "replay",
-        "Aljundi et al. 2019",
-        "replays the stored examples that the coming step would damage most",
-        boundaries=False,
+        family="replay",
+        paper="Aljundi et al. 2019",
+        summary="replays the stored examples that the coming step would damage most",
+        boundaries=False,  # examples enter the memory as they come
         stores_examples=True,
     )
 
@@ -32,22 +40,39 @@ class MIR(Replay):
         insert: str = "stream",
         store: str | None = None,
     ) -> None:
-        """`capacity` examples; `candidates` drawn a step; `rows` of them replayed (0: as many as the stream's); the rest as in ER."""
+        """Set up the memory and the retrieval.
+
+        Args:
+            capacity: The number of examples in the memory.
+            candidates: The random rows per step among which the most damaged are looked for, at
+                least 1 (C in the paper).
+            rows: How many of them are replayed (k in the paper). 0: as many as the new rows.
+            memory: The policy of the memory, as in `ER`.
+            insert: When examples enter the memory, as in `ER`: `stream` or `boundary`.
+            store: The name of a memory that several methods of a sum share. None: one of its own.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> MIR(500, candidates=100)
+            MIR(500, candidates=100)
+        """
         super().__init__(capacity, memory, insert, store)
-        self.candidates, self.rows = (
-            int(at_least("candidates", candidates, 1)),
-            int(at_least("rows", rows, 0)),
-        )
+        self.candidates = int(at_least("candidates", candidates, 1))
+        self.rows = int(at_least("rows", rows, 0))
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         if not len(self.memory):
             return batch
-        size, found = self.rows or stream_rows(batch), self.memory.sample(self.candidates)
-        if len(found) > size:
-            old = Batch.of_stream(found)
-            g = learner.gradient_on(batch)
-            before = learner.losses_on(old)
-            with learner.at(learner.space.theta - learner.learning_rate * g):
-                raised = learner.losses_on(old) - before
-            found = found.take(raised.topk(size).indices)
-        return batch.add(self.name, found, len(found) / stream_rows(batch))
+        size = self.rows or stream_rows(batch)
+        replayed = self.memory.sample(self.candidates)
+        # With no more candidates than rows to replay, there is nothing to choose.
+        if len(replayed) > size:
+            candidates = Batch.of_stream(replayed)
+            new_gradient = learner.gradient_on(batch)
+            before = learner.losses_on(candidates)
+            with learner.at(learner.space.theta - learner.learning_rate * new_gradient):
+                raised = learner.losses_on(candidates) - before  # s
+            replayed = replayed.take(raised.topk(size).indices)
+        return batch.add(self.name, replayed, len(replayed) / stream_rows(batch))
