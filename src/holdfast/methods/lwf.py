@@ -1,16 +1,23 @@
 """LwF: learning without forgetting (Li & Hoiem 2017, eq. 2–4).
 
-Loss + α T² KL(softmax(z_old/T) ‖ softmax(z/T)) on the current inputs; z_old from a frozen copy made at the last boundary.
+    loss: L(θ) + α T² KL(softmax(z_old / T) ‖ softmax(z / T))
 
-- Task scenario: one such term for each old task's outputs, summed. Otherwise one term.
-  `outputs="old"` (default, the paper): over the outputs of the classes of tasks that have ended, on both
-  sides, whatever else the head has open. `outputs="all"`: over every output that was open on each side; a
-  teacher that had fewer of them open gives the others probability 0. With `Learner(outputs="all")`
-  this also distils outputs whose classes have not come yet, which holds the new classes down.
-- The paper multiplies no T² (its gradients shrink with T); Hinton et al. 2015 do. `t_squared=False` is
-  the paper's form, and that of van de Ven's code and of Avalanche.
-- `weight="tasks"` multiplies the term by t − 1, the number of old tasks (van de Ven's domain scenario).
-Passes: one, and one forward of the teacher.
+Here z are the logits of the current inputs, and z_old those of a frozen copy of the network from
+the last boundary, the teacher. T is the temperature and α the weight. The paper writes the cross
+entropy for the divergence, which has the same gradient.
+
+- In the task scenario there is one such term for the outputs of each old task, and they are summed.
+  Otherwise there is one term. `outputs="old"` (the paper) takes it over the outputs of the classes
+  of tasks that have ended, on both sides, whatever else the head has open. `outputs="all"` takes it
+  over every output that was open on each side. A teacher that had fewer of them open gives the
+  others probability 0. With `Learner(outputs="all")` this also distils outputs whose classes have
+  not come yet, which holds the new classes down.
+- The paper does not multiply by T², so its gradients shrink with T. Hinton et al. 2015 do.
+  `t_squared=False` is the paper's form, and that of van de Ven's code and of Avalanche.
+- `weight="tasks"` multiplies the term by t − 1, the number of old tasks (van de Ven's code for the
+  domain scenario).
+
+A step costs one pass, and one forward pass of the teacher.
 """
 
 import torch
@@ -28,12 +35,12 @@ from holdfast.streams.task import Task
 
 
 class LwF(Method):
-    """Keeps the outputs that the old network gave to the new inputs."""
+    """Keeps the outputs that the old network gave to the new inputs; stores no example."""
 
     declaration = Declaration(
-        "distillation",
-        "Li & Hoiem 2017",
-        "distils the network of the last boundary on current inputs; stores no example",
+        family="distillation",
+        paper="Li & Hoiem 2017",
+        summary="distils the network of the last boundary on current inputs; stores no example",
         neutral=(("alpha", 0),),
         weak=(("class", reason("lwf-in-class")),),
     )
@@ -55,42 +62,63 @@ class LwF(Method):
                 open output.
             t_squared: Whether the term is multiplied by T².
             weight: `one`, or `tasks`, which multiplies the term by the number of old tasks.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> LwF(temperature=3.0)
+            LwF(alpha=1.0, temperature=3.0)
         """
         super().__init__()
-        self.alpha, self.temperature = (
-            at_least("alpha", alpha, 0),
-            at_least("temperature", temperature, 1e-6),
-        )
-        self.outputs, self.t_squared = one_of("outputs", outputs, ("old", "all")), t_squared
+        self.alpha = at_least("alpha", alpha, 0)
+        self.temperature = at_least("temperature", temperature, 1e-6)
+        self.outputs = one_of("outputs", outputs, ("old", "all"))
+        self.t_squared = t_squared
         self.weight = one_of("weight", weight, ("one", "tasks"))
         self.teacher = Teacher()
 
     def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         if not self.alpha or not self.teacher.taken:
             return 0.0
-        old = self.teacher(learner.model, step.stream(step.x), None)
-        old_tasks = learner.task_number
+        old_logits = self.teacher(learner.model, step.stream(step.x), None)
         if learner.scenario == "task":
-            z = learner.all_logits(step.stream(step.features))
-            ranges = [slice(*learner.head.range_of(s)) for s in range(old_tasks)]
-            term = torch.stack(
-                [distillation(z[:, k], old[:, k], self.temperature) for k in ranges]
-            ).sum()
-        elif self.outputs == "old":
-            ended = self.teacher.ended
-            mine, theirs = (z.index_select(1, ended) for z in (step.stream(step.logits), old))
-            term = distillation(mine, theirs, self.temperature)
+            term = self._sum_over_old_tasks(learner, step, old_logits)
         else:
-            mine = Competing.between(0, learner.head.opened).of(step.stream(step.logits))
-            theirs = Competing.between(0, self.teacher.outputs).of(old)
-            term = distillation(mine, theirs, self.temperature)
-        scale = (
-            self.alpha
-            * (self.temperature**2 if self.t_squared else 1.0)
-            * (old_tasks if self.weight == "tasks" else 1)
-        )
-        return scale * term
+            term = self._over_shared_outputs(learner, step, old_logits)
+        return self._scale(learner.task_number) * term
+
+    def _sum_over_old_tasks(self, learner: LearnerView, step: Step, old_logits: Tensor) -> Tensor:
+        """Sum one divergence over the outputs of each old task."""
+        logits = learner.all_logits(step.stream(step.features))
+        terms = []
+        for number in range(learner.task_number):
+            own = slice(*learner.head.range_of(number))
+            terms.append(distillation(logits[:, own], old_logits[:, own], self.temperature))
+        return torch.stack(terms).sum()
+
+    def _over_shared_outputs(self, learner: LearnerView, step: Step, old_logits: Tensor) -> Tensor:
+        """Compute the divergence over the outputs that all tasks share."""
+        logits = step.stream(step.logits)
+        if self.outputs == "old":
+            ended = self.teacher.ended
+            student = logits.index_select(1, ended)
+            teacher = old_logits.index_select(1, ended)
+        else:
+            student = Competing.between(0, learner.head.opened).of(logits)
+            teacher = Competing.between(0, self.teacher.outputs).of(old_logits)
+        return distillation(student, teacher, self.temperature)
+
+    def _scale(self, old_tasks: int) -> float:
+        """Return what the divergence is multiplied by: α, with T² and t − 1 if asked for."""
+        scale = self.alpha
+        if self.t_squared:
+            scale *= self.temperature**2
+        if self.weight == "tasks":
+            scale *= old_tasks
+        return scale
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
+        # A copy of the network is as large as the network, so none is made for nothing.
         if self.alpha:
             self.teacher.follow(learner, task, learner.head.opened)

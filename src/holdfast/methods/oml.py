@@ -1,98 +1,136 @@
-"""OML: online-aware meta-learning (Javed & White 2019, algorithm 1 and 2).
+"""OML: online-aware meta-learning (Javed & White 2019, algorithms 1 and 2).
 
-The representation φ_θ (all but the head) and the head W have different roles. Inner loop: from W_0 = W, the new rows in `inner` parts
-b_k move the head alone, W_{k+1} = W_k − η ∇_W CE(φ_θ(b_k) W_k). Outer loss: CE of new ∪ stored rows under φ_θ and the last W. Its gradient
-passes through the inner loop (second order) to θ and W_0: representations are sought on which learning online does not interfere.
+    inner step k:  W_{k+1} = W_k − η ∇_W CE(φ_θ(b_k) W_k),   from W_0 = W
+    outer loss:    CE of new ∪ stored rows under φ_θ and the last W_k
 
-The paper meta-trains before the stream begins, on other classes, and then learns the head alone online. Here the stream itself is
-meta-trained on, a memory giving the random rows; to predict, the head learns the memory once, part by part, as in the inner loop. One
-linear head for all tasks. Passes: one at the doubled batch, and products as large as the head.
+Here φ_θ is the representation (all layers but the head), W is the head with its bias as the last
+column, b_k are the new rows in `inner` parts, and η is the rate of the inner steps, which move the
+head alone. The gradient of the outer loss passes through the inner steps (second order) to θ and
+W_0. Representations are sought on which learning online does not interfere.
+
+The paper meta-trains before the stream begins, on other classes, and then learns the head alone
+online. Here the stream itself is meta-trained on, and a memory gives the random rows. To predict,
+the head learns the memory once, part by part, as in the inner steps. There is one linear head for
+all tasks.
+
+A step costs one pass over the new and stored rows, and products as large as the head.
 """
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.competing import ALL, Competing
 from holdfast.engine.stateful import Derived
 from holdfast.methods.method import Declaration, at_least
-from holdfast.methods.replay import Replay, share_to_rows
+from holdfast.methods.needed import need_single_layer
+from holdfast.methods.replay import Replay, checked_ratio, stream_rows
 from holdfast.methods.view import LearnerView
-from holdfast.models.heads import MaskedHead
+from holdfast.models.heads import Head
 
 
 class OML(Replay):
-    """Representations on which the head learns new rows without losing old ones."""
+    """Learns representations on which the head learns new rows without losing old ones."""
 
     declaration = Declaration(
-        "meta-learning",
-        "Javed & White 2019",
-        "meta-learns a representation on which the head learns without interference",
+        family="meta-learning",
+        paper="Javed & White 2019",
+        summary="meta-learns a representation on which the head learns without interference",
         scenarios=("class", "domain"),
         refused=(("task", "its inner loop trains one head for all tasks; use LaMAML or ER"),),
-        boundaries=False,
+        boundaries=False,  # examples enter the memory as they come
         stores_examples=True,
     )
 
     def __init__(
-        self, capacity: int, inner_lr: float = 0.1, inner: int = 5, ratio: float = 0.5
+        self,
+        capacity: int,
+        inner_lr: float = 0.1,
+        inner: int = 5,
+        ratio: float = 0.5,
     ) -> None:
-        """`capacity` examples; `inner_lr` η; `inner` parts of the new rows; `ratio` memory share of the outer batch."""
+        """Set up the memory and the inner steps.
+
+        Args:
+            capacity: The number of examples in the memory, a reservoir.
+            inner_lr: η ≥ 0, the learning rate of the inner steps.
+            inner: The parts into which the new rows are split, at least 1.
+            ratio: The memory's share of the rows of the outer loss, in [0, 1). 0: no replay.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> OML(500, inner_lr=0.05)
+            OML(500, inner_lr=0.05)
+        """
         super().__init__(capacity, "reservoir", "stream")
-        self.inner_lr, self.inner, self.ratio = (
-            at_least("inner_lr", inner_lr, 0),
-            int(at_least("inner", inner, 1)),
-            ratio,
-        )
-        share_to_rows(ratio, 1)
-        self.host["part"] = 1
-        self._learnt = Derived[Tensor]()  # the head that was learnt, at a step
+        self.inner_lr = at_least("inner_lr", inner_lr, 0)
+        self.inner = int(at_least("inner", inner, 1))
+        self.ratio = checked_ratio(ratio)
+        self.host["part"] = 1  # rows of a part, which predictions use as well
+        self._learned_head = Derived[Tensor]()
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         return self.mixed(batch, self.ratio)
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
-        h, w, y = _with_one(step.features), _matrix(learner.head), step.batch.y
-        everywhere = torch.arange(len(y), device=y.device)
-        competing = step.competing.of_rows(everywhere, len(w))
-        n = len(step.batch.blocks[0])
-        self.host["part"] = -(-n // self.inner)
-        for part in torch.arange(n, device=y.device).split(self.host["part"]):
-            w = self._learn(w, h[part], y[part], step.competing.of_rows(part, len(w)))
-        return competing.losses(h @ w.T, y) @ step.batch.weights()
+        features = _with_one(step.features)
+        head = _matrix(learner.head)  # W
+        y = step.batch.y
+        every_row = torch.arange(len(y), device=y.device)
+        # W has the opened outputs alone, which may be fewer than the head is wide.
+        competing = step.competing.of_rows(every_row, len(head))
+        new_rows = stream_rows(step.batch)
+        self.host["part"] = -(-new_rows // self.inner)  # rounded up
+        parts = torch.arange(new_rows, device=y.device).split(self.host["part"])
+        for part in parts:
+            part_competing = step.competing.of_rows(part, len(head))
+            head = self._learn(head, features[part], y[part], part_competing)
+        return competing.losses(features @ head.T, y) @ step.batch.weights()
 
-    def _learn(self, w: Tensor, h: Tensor, y: Tensor, competing: Competing = ALL) -> Tensor:
-        """The head after one step of descent on rows (N, D + 1), differentiable."""
-        p = competing.of(h @ w.T).softmax(1) - F.one_hot(y, len(w))
-        return w - self.inner_lr / len(y) * p.T @ h
+    def _learn(
+        self, head: Tensor, features: Tensor, y: Tensor, competing: Competing = ALL
+    ) -> Tensor:
+        """Return the head after one step of descent on rows (N, D + 1), differentiable."""
+        # The gradient of the cross-entropy at the logits, in closed form: p − one-hot.
+        probabilities = competing.of(features @ head.T).softmax(1)
+        excess = probabilities - F.one_hot(y, len(head))
+        return head - self.inner_lr / len(y) * excess.T @ features
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, task)
         if not len(self.memory):
             return learner.head(features, task)
+        # The head is learned once for all batches of an evaluation, and anew after each step.
         now = (learner.task_number, learner.task_steps, learner.active)
-        w = self._learnt.get(now, lambda: self._head_learnt_from_memory(learner))
-        z = _with_one(features) @ w.T
-        return F.pad(z, (0, learner.head.width - z.shape[1]), value=-torch.inf)
+        head = self._learned_head.get(now, lambda: self._head_learned_from_memory(learner))
+        logits = _with_one(features) @ head.T
+        missing = learner.head.width - logits.shape[1]
+        return F.pad(logits, (0, missing), value=-torch.inf)
 
-    def _head_learnt_from_memory(self, learner: LearnerView) -> Tensor:
-        """The head after one pass over the memory, as in the inner loop of training."""
+    def _head_learned_from_memory(self, learner: LearnerView) -> Tensor:
+        """Return the head after one pass over the memory, with the inner steps of training."""
         rows = self.memory.everything()
-        w = _matrix(learner.head)
-        h = _with_one(learner.embed(rows.x))
+        head = _matrix(learner.head)
+        features = _with_one(learner.embed(rows.x))
+        # A generator of its own, so that an evaluation leaves the course of training alone.
         generator = torch.Generator().manual_seed(self.seed)
-        for part in torch.randperm(len(rows), generator=generator).split(self.host["part"]):
-            on = part.to(h.device)
-            w = self._learn(w, h[on], rows.y[on])
-        return w
+        order = torch.randperm(len(rows), generator=generator)
+        for part in order.split(self.host["part"]):
+            places = part.to(features.device)
+            head = self._learn(head, features[places], rows.y[places])
+        return head
 
 
-def _with_one(h: Tensor) -> Tensor:
-    return torch.cat([h, h.new_ones(len(h), 1)], 1)
+def _with_one(features: Tensor) -> Tensor:
+    """Append a 1 to each row, which the bias is multiplied with."""
+    return torch.cat([features, features.new_ones(len(features), 1)], 1)
 
 
-def _matrix(head: nn.Module) -> Tensor:
-    """The rows of the opened outputs, the bias as the last column."""
-    assert isinstance(head, MaskedHead)
-    return torch.cat([head.linear.weight, head.linear.bias[:, None]], 1)[: head.opened]
+def _matrix(head: Head) -> Tensor:
+    """Return the rows of the opened outputs, (C, D + 1), with the bias as the last column."""
+    linear = need_single_layer(head, "OML").linear
+    whole = torch.cat([linear.weight, linear.bias[:, None]], 1)
+    return whole[: head.opened]

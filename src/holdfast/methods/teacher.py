@@ -1,4 +1,4 @@
-"""The teacher of distillation: the network of the last boundary, and what it has learnt to tell apart."""
+"""The teacher of distillation: the network of the last boundary, and what it can tell apart."""
 
 import torch
 from torch import Tensor
@@ -12,33 +12,57 @@ from holdfast.streams.task import Task
 
 
 class Teacher(Snapshot):
-    """A snapshot that knows the outputs of the classes of tasks that have ended.
+    """A frozen copy of the network that knows which outputs belong to tasks that have ended.
 
     These are what "old outputs" means. The head may have others open that no task has brought yet.
     """
 
     def __init__(self) -> None:
+        """Make a teacher that has copied nothing yet."""
         super().__init__()
-        self.has_ended = self.tensor_state(torch.zeros(0, dtype=torch.bool))  # one entry per output
-        self._ended = Derived[Tensor]()  # so that no step searches the mask
+        # Whether a task with this output has ended, one entry per output.
+        self.has_ended = self.tensor_state(torch.zeros(0, dtype=torch.bool))
+        # The numbers of these outputs, so that no step has to search the mask.
+        self._ended = Derived[Tensor]()
 
     @property
     def ended(self) -> Tensor:
         """The outputs of the classes of tasks that have ended, (K,), ascending."""
         mask = self.has_ended
-        return self._ended.get(mask.data_ptr(), lambda: mask.nonzero().flatten())
+        place = mask.data_ptr()
+        return self._ended.get(place, lambda: mask.nonzero().flatten())
 
     def follow(self, learner: LearnerView, task: Task, outputs: int) -> None:
-        """Copy the network after `task`; `outputs` is the number of outputs in play."""
+        """Copy the network at the end of a task, and note the outputs of its classes.
+
+        Args:
+            learner: The learner, whose network is copied.
+            task: The task that has ended.
+            outputs: How many outputs the answers of the teacher have from now on.
+        """
         self.take(learner.model, learner.space, outputs)
-        mask = torch.zeros(learner.head.width, dtype=torch.bool, device=learner.device)
-        mask[: len(self.has_ended)] = self.has_ended
-        mask[own_outputs(task).to(learner.device)] = True
+        outputs_allocated = learner.head.width
+        mask = torch.zeros(outputs_allocated, dtype=torch.bool, device=learner.device)
+        mask[: len(self.has_ended)] = self.has_ended  # the head may have grown since
+        own = own_outputs(task).to(learner.device)
+        mask[own] = True
         self.has_ended = mask
+        # A new mask may take the place in memory of the one before, which is the key.
         self._ended.forget()
 
     def among_ended(self, network: Network, x: Tensor, task: int | Tensor | None) -> Tensor:
-        """What the teacher answers, (N, outputs), -inf at outputs whose classes no ended task had."""
-        z, ended = self(network, x, task), self.ended
-        answers = torch.full_like(z, -torch.inf).index_copy_(1, ended, z.index_select(1, ended))
+        """Compute the teacher's logits, with -inf at outputs whose classes no ended task had.
+
+        Args:
+            network: The network that is trained, for its structure.
+            x: Inputs, (N, ...).
+            task: The number of the task of all rows, or of each row, (N,). None: unknown.
+
+        Returns:
+            The logits, (N, outputs).
+        """
+        logits = self(network, x, task)
+        ended = self.ended
+        known = logits.index_select(1, ended)
+        answers = torch.full_like(logits, -torch.inf).index_copy_(1, ended, known)
         return answers[:, : self.outputs]
