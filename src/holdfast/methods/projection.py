@@ -14,17 +14,27 @@ class Projection(Method):
     """Base of methods that take a part off the vector that moves θ (abstract)."""
 
     def __init__(self, project: str) -> None:
-        """`project`: gradient (the paper), or step, which holds under momentum, Adam and weight decay as well."""
+        """Choose the vector.
+
+        Args:
+            project: `gradient` projects the gradient, as the papers do. `step` projects the change
+                of θ, so that the guarantee holds under momentum, Adam and weight decay as well.
+
+        Raises:
+            HoldfastError: `project` is neither of the two.
+        """
         super().__init__()
         self.project = one_of("project", project, ("gradient", "step"))
 
     def declare(self) -> Declaration:
-        """Either the gradient or the change of θ is projected."""
-        other = "update" if self.project == "gradient" else "gradient"
-        return replace(super().declare(), unused=(other,))
+        """Declare that this instance acts either on the gradient or on the change of θ."""
+        unused = "update"
+        if self.project == "step":
+            unused = "gradient"
+        return replace(super().declare(), unused=(unused,))
 
     def projected(self, learner: LearnerView, vector: Tensor) -> Tensor:
-        """`vector`, θ-shaped, without the part that would change what is held."""
+        """Return a vector, shaped like θ, without the part that would change what is held."""
         raise NotImplementedError
 
     def gradient(self, learner: LearnerView, step: Step, g: Tensor) -> Tensor:
