@@ -1,8 +1,17 @@
 """LoRA: a low-rank adapter for each task on a frozen backbone (Hu et al. 2022, eq. 3).
 
-h = W x + (α / r) B A x in every linear layer of the backbone, W frozen, A and B the task's own (extra `adapters`: peft's layers). Nothing
-that an old task uses ever changes. For a pretrained network `freeze="start"`; else the first task trains the backbone itself, which
-then freezes (`freeze="first"`). Passes: one.
+    h = W x + (α / r) B A x
+
+Here W is the matrix of a linear layer of the backbone, which is frozen, and x is its input. A, of r
+rows, and B, of r columns, are the adapter of the task. α scales the adapter. Nothing that an old
+task uses ever changes. The paper adapts chosen matrices of a transformer to one task. Here every
+linear layer of the backbone has an adapter, and each task has its own. The adapters are peft's, so
+the extra `adapters` must be installed.
+
+For a pretrained network, pass `freeze="start"`. Otherwise the first task trains the backbone
+itself, which is then frozen (`freeze="first"`).
+
+A step costs one pass, and products with A and B per layer.
 """
 
 from holdfast.errors import one_of
@@ -13,23 +22,27 @@ from holdfast.models.network import Network
 
 
 class Adapters(Method):
-    """Base of methods that put low-rank adapters on a frozen backbone (abstract)."""
+    """Base of methods that put low-rank adapters on a frozen backbone (abstract).
+
+    Attributes:
+        together: Whether an input passes through the adapters of all tasks so far.
+    """
 
     together = False
 
     def __init__(self, rank: int, alpha: float, freeze: str) -> None:
+        """Set up the adapters; see `LoRA` for the arguments."""
         super().__init__()
-        self.rank, self.alpha = int(at_least("rank", rank, 1)), at_least("alpha", alpha, 1e-12)
+        self.rank = int(at_least("rank", rank, 1))
+        self.alpha = at_least("alpha", alpha, 1e-12)
         self.freeze = one_of("freeze", freeze, ("first", "start"))
 
     def attach(self, model: Network) -> Network:
-        adapted = Adapted(
-            need_classifier(model, self.name),
-            self.rank,
-            self.alpha,
-            self.together,
-            int(self.freeze == "first"),
-        )
+        # The number of the first task with an adapter: the first or the second.
+        first = int(self.freeze == "first")
+        classifier = need_classifier(model, self.name)
+        adapted = Adapted(classifier, self.rank, self.alpha, self.together, first)
+        # An adapter of one task alone cannot serve a head that all tasks share.
         if not self.together:
             adapted.need_separate_heads()
         return adapted
@@ -39,16 +52,34 @@ class LoRA(Adapters):
     """A low-rank adapter and a head for each task; the backbone is frozen."""
 
     declaration = Declaration(
-        "adapters",
-        "Hu et al. 2022",
-        "a low-rank adapter for every task on a frozen backbone",
+        family="adapters",
+        paper="Hu et al. 2022",
+        summary="a low-rank adapter for every task on a frozen backbone",
         **only_with_task("adapter-needs-task"),
         isolates=True,
         memory="none",
         parameters="linear",
-        ignores=("training.renew_optimizer",),
+        ignores=("training.renew_optimizer",),  # each task has parameters of its own
     )
 
-    def __init__(self, rank: int = 8, alpha: float = 16.0, freeze: str = "first") -> None:
-        """`rank` r and `alpha` α of the adapters; `freeze` the backbone after the first task or from the start."""
+    def __init__(
+        self,
+        rank: int = 8,
+        alpha: float = 16.0,
+        freeze: str = "first",
+    ) -> None:
+        """Set up the adapters.
+
+        Args:
+            rank: r ≥ 1, the rank of each adapter.
+            alpha: α > 0, the scale. The adapter is multiplied by α / r.
+            freeze: When the backbone is frozen: after the `first` task, or from the `start`.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> LoRA(rank=4)
+            LoRA(rank=4)
+        """
         super().__init__(rank, alpha, freeze)

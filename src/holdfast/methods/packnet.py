@@ -1,12 +1,21 @@
 """PackNet: packing tasks into one network by pruning (Mallya & Lazebnik 2018, section 3).
 
-Task t trains all weights that are still free. Then, layer by layer, the largest of them by magnitude become the task's own, the others are
-set to 0 and stay free; the task's own are trained again for `epochs`, and frozen for good. A prediction for task t uses the weights of
-tasks 1..t. With `tasks` = T known, task t keeps 1/(T − t + 1) of the free weights, so that all get equal shares; else it keeps `share` of
+Task t goes through these stages:
+
+    train:   all weights that are still free
+    prune:   layer by layer, the largest free weights become the task's own, the others become 0
+    retrain: the task's own weights, for `epochs` epochs
+    freeze:  the task's own weights, for good
+
+A prediction for task t uses the weights of tasks 1..t. With `tasks` = T known, task t keeps
+1/(T − t + 1) of the free weights, so that all tasks get equal shares. Otherwise it keeps `share` of
 them.
 
-Biases, norm layers and their statistics freeze after task 1; heads are the tasks' own. Frozen means: the change of θ is masked, so that
-momentum, Adam and weight decay move nothing. Passes: one, and one more for each epoch of retraining.
+Biases, norm layers and their statistics are frozen after task 1, and each task has its own head.
+Frozen means that the change of θ is masked, and not the gradient, because momentum, Adam and weight
+decay move weights without a gradient too.
+
+A step costs one pass. Each epoch of retraining costs as much as an epoch of training.
 """
 
 from collections.abc import Iterator
@@ -16,6 +25,7 @@ from torch import Tensor
 from holdfast.engine.batch import Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method, Phase, at_least, only_with_task
+from holdfast.methods.needed import need_wrapper
 from holdfast.methods.view import LearnerView
 from holdfast.models.classifier import need_classifier
 from holdfast.models.network import Network
@@ -24,27 +34,54 @@ from holdfast.streams.task import Stream, Task
 
 
 class PackNet(Method):
-    """Gives each task a share of the weights by pruning. `learner.model.capacity()` counts them."""
+    """Gives each task a share of the weights by pruning, so that nothing is forgotten.
+
+    `learner.model.capacity()` tells how many weights each task has, and how many are free.
+    """
 
     declaration = Declaration(
-        "architecture",
-        "Mallya & Lazebnik 2018",
-        "each task keeps the largest of the free weights, prunes the others and freezes its own",
+        family="architecture",
+        paper="Mallya & Lazebnik 2018",
+        summary="each task keeps the largest of the free weights, prunes the others and freezes "
+        "its own",
         **only_with_task("weights-need-task"),
         isolates=True,
         memory="none",
     )
 
-    def __init__(self, tasks: int | None = None, share: float = 0.5, epochs: int = 1) -> None:
-        """`tasks` T, where known; else `share` of the free weights that each task keeps, in (0, 1); `epochs` of retraining."""
+    def __init__(
+        self,
+        tasks: int | None = None,
+        share: float = 0.5,
+        epochs: int = 1,
+    ) -> None:
+        """Set up the pruning.
+
+        Args:
+            tasks: T ≥ 1, the number of tasks, for equal shares. None: unknown, use `share`.
+            share: The share of the free weights that each task keeps, in (0, 1). It plays no part
+                if `tasks` is given.
+            epochs: The epochs of retraining after pruning, at least 0.
+
+        Raises:
+            HoldfastError: An argument is outside its range.
+
+        Example:
+            >>> PackNet(tasks=5)
+            PackNet(tasks=5)
+        """
         super().__init__()
         if not 0 < share < 1:
             raise HoldfastError(
-                f"share is what a task keeps of the free weights, in (0, 1), got {share}; give tasks= for equal shares"
+                "share is what a task keeps of the free weights, in (0, 1), "
+                f"got {share}; give tasks= for equal shares"
             )
-        self.tasks, self.share = None if tasks is None else int(at_least("tasks", tasks, 1)), share
+        if tasks is not None:
+            tasks = int(at_least("tasks", tasks, 1))
+        self.tasks = tasks
+        self.share = share
         self.epochs = int(at_least("epochs", epochs, 0))
-        self.free = self.vector_state()
+        self.free = self.vector_state()  # 1 where θ may move, else 0
 
     def attach(self, model: Network) -> Network:
         return Packed(need_classifier(model, self.name))
@@ -52,45 +89,52 @@ class PackNet(Method):
     def check(self, learner: LearnerView, stream: Stream) -> None:
         if self.tasks is not None and self.tasks < len(stream):
             raise HoldfastError(
-                f"PackNet(tasks={self.tasks}) has no capacity left after {self.tasks} tasks, the stream has {len(stream)}; "
-                f"give tasks={len(stream)}, or leave it out for a fixed share"
+                f"PackNet(tasks={self.tasks}) has no capacity left after {self.tasks} tasks, the "
+                f"stream has {len(stream)}; give tasks={len(stream)}, or leave it out for a fixed "
+                "share"
             )
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
-        packed = self._network(learner)
-        left = packed.capacity()["free"]
+        left = self._network(learner).capacity()["free"]
+        # With `tasks` given, task T takes all that is left, so a further task has none.
         if not left or (self.tasks is not None and task.index >= self.tasks):
             raise HoldfastError(
-                f"PackNet has no capacity left for task {task.name!r}: {left} free weights after {task.index} tasks; "
-                f"raise tasks (now {self.tasks}), lower share, or take a larger network"
+                f"PackNet has no capacity left for task {task.name!r}: {left} free weights after "
+                f"{task.index} tasks; raise tasks (now {self.tasks}), lower share, or take a "
+                "larger network"
             )
-        self._allow(learner, None)
+        self._let_move(learner, owner=0)
         return task
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
         return delta.mul_(self.need(self.free))
 
     def consolidate(self, learner: LearnerView, task: Task) -> Iterator[Phase]:
-        t = task.index
+        share = self.share
+        if self.tasks is not None:
+            share = 1 / (self.tasks - task.index)
         packed = self._network(learner)
-        packed.assign(t, self.share if self.tasks is None else 1 / (self.tasks - t))
+        packed.assign(task.index, share)
         if self.epochs:
-            self._allow(learner, t)
+            self._let_move(learner, owner=task.index + 1)
             yield Phase(task, epochs=self.epochs)
         packed.settle()
-        self.free = None  # of the task that ended
+        self.free = None  # the next task has other free weights
 
     def _network(self, learner: LearnerView) -> Packed:
-        assert isinstance(learner.model, Packed)
-        return learner.model
+        """Return the network, which knows the owner of each weight."""
+        return need_wrapper(learner.model, Packed, self.name)
 
-    def _allow(self, learner: LearnerView, owner: int | None) -> None:
-        """What may move: weights without an owner (None) or those of task `owner`; in task 1 the biases and norms, always the head."""
+    def _let_move(self, learner: LearnerView, owner: int) -> None:
+        """Let weights of one owner move: 0 are the free ones, t + 1 those of task number t.
+
+        The head of the current task always moves. Biases and norm layers move in task 1 alone.
+        """
         packed = self._network(learner)
         free = learner.space.mask(
             lambda name: not name.startswith("backbone.") or not packed.settled
         )
         views = learner.space.views(free)
         for name, owners in packed.owners():
-            views[f"backbone.{name}"].copy_(owners == (0 if owner is None else owner + 1))
+            views[f"backbone.{name}"].copy_(owners == owner)
         self.free = free
