@@ -1,8 +1,16 @@
 """PNN: progressive neural networks (Rusu et al. 2016, eq. 1–2).
 
-Each task gets a column of layers that reads the columns before it through lateral connections; those are frozen, so nothing is forgotten
-and every task costs a column and ever more laterals. `lateral` below is the paper without its adapters; same reads the same layer.
-Passes: one through the column in training, and a forward through each before it.
+    h_l^(k) = ReLU(W_l h_{l−1}^(k) + Σ_{j<k} U_l^(k:j) h_{l−1}^(j))
+
+Here h_l^(k) are the units of layer l in the column of task k, W_l its weights, and U_l^(k:j) the
+lateral weights from column j. Columns of earlier tasks are frozen, so nothing is forgotten. Every
+task costs a column, and more laterals than the task before.
+
+`lateral="below"` is this equation, which is the paper's without its adapters. It holds for layers 2
+and later and for the output. `lateral="same"` reads the same layer of the earlier columns instead:
+Σ_{j<k} U_l^(k:j) h_l^(j) is added before the ReLU, in hidden layers alone. No lateral has a bias.
+
+A step costs a pass through the column of the task, and a forward pass through each column before.
 """
 
 from holdfast.errors import one_of
@@ -13,22 +21,36 @@ from holdfast.models.progressive import LATERALS, Progressive
 
 
 class PNN(Method):
-    """A column of layers for each task, reading the frozen ones before it. `learner.model.capacity()` counts them."""
+    """A column of layers for each task, which reads the frozen columns before it.
+
+    `learner.model.capacity()` counts the columns and their parameters. The network must be an MLP.
+    """
 
     declaration = Declaration(
-        "architecture",
-        "Rusu et al. 2016",
-        "a new column for every task, reading the frozen ones before it; MLPs",
+        family="architecture",
+        paper="Rusu et al. 2016",
+        summary="a new column for every task, reading the frozen ones before it; MLPs",
         **only_with_task("weights-need-task"),
         isolates=True,
         memory="none",
-        parameters="quadratic",
+        parameters="quadratic",  # each column has laterals from all before it
         time="quadratic",
         ignores=("training.renew_optimizer",),
     )
 
     def __init__(self, lateral: str = "below") -> None:
-        """`lateral`: below (into layers 2.. and the output) or same (into hidden layers)."""
+        """Set up the columns.
+
+        Args:
+            lateral: The layer that laterals read: the one `below`, or the `same`.
+
+        Raises:
+            HoldfastError: `lateral` is neither of the two.
+
+        Example:
+            >>> PNN(lateral="same")
+            PNN(lateral='same')
+        """
         super().__init__()
         self.lateral = one_of("lateral", lateral, LATERALS)
 

@@ -1,7 +1,12 @@
-"""SeparateNetworks: one network for each task (the reference of van de Ven et al. 2022 for the task scenario).
+"""SeparateNetworks: one network for each task (a reference of van de Ven et al. 2022).
 
-Nothing is shared, so nothing is forgotten and nothing is gained from earlier tasks; the cost is a network a task.
-Passes: one.
+    prediction for task t: f(x; θ^(t)),   θ^(t) trained on task t alone
+
+Here θ^(t) are the weights of the network of task t. Nothing is shared, so nothing is forgotten, and
+nothing is gained from earlier tasks. The cost is one network per task. It is the reference of the
+task scenario for methods that share weights between tasks.
+
+A step costs one pass.
 """
 
 from holdfast.methods.method import Declaration, Method, only_with_task
@@ -11,20 +16,29 @@ from holdfast.models.separate import Separate
 
 
 class SeparateNetworks(Method):
-    """A fresh copy of the network for each task. `learner.model.capacity()` counts them."""
+    """A fresh copy of the network for each task; a reference without transfer.
+
+    `learner.model.capacity()` counts the networks and their parameters.
+    """
 
     declaration = Declaration(
-        "architecture",
-        "–",
-        "a network of its own for every task",
+        family="architecture",
+        paper="–",
+        summary="a network of its own for every task",
         **only_with_task("weights-need-task"),
         isolates=True,
         memory="none",
         parameters="linear",
-        ignores=("training.renew_optimizer",),
+        ignores=("training.renew_optimizer",),  # each task has parameters of its own
     )
 
     def __init__(self) -> None:
+        """Set up the reference, which has no arguments.
+
+        Example:
+            >>> SeparateNetworks()
+            SeparateNetworks()
+        """
         super().__init__()
 
     def attach(self, model: Network) -> Network:

@@ -1,12 +1,21 @@
 """SupSup: supermasks in superposition (Wortsman et al. 2020, sections 3.2–3.4).
 
-All weights stay as drawn, ±σ_l with σ_l the layer's He deviation; each task learns scores (edge-popup, Ramanujan et al. 2020), and its mask
-keeps the top `share` of each layer by score, straight through in backward. Outputs of a task come from its own masked weights and head.
-Where the task id is not known at test time, it is inferred for every input alone ("one-shot"): with masks mixed by α = 1/T, the task with
-the steepest descent of the output's entropy, argmax_t −∂H/∂α_t, is taken, and the shared outputs are predicted under its mask (the output
-layer is masked like the others then). Passes: one; inference of the task costs T forwards and one backward.
+    outputs of task t: f(x; W ∘ M^t),   M^t = 1 at the top `share` of each layer by score
+    unknown task:      argmax_t −∂H/∂α_t   at   f(x; W ∘ Σ_t α_t M^t),   α_t = 1/T
 
-Biases are left out (as in the paper). Norm layers are not supported: their statistics would be shared.
+Here W are the weights, which stay as drawn, ±σ_l with σ_l the He deviation of layer l. M^t is the
+mask of task t. It comes from scores that the task learns (edge-popup, Ramanujan et al. 2020), and
+the gradient goes straight through the mask to the scores.
+
+If the task id is known, the outputs come from the task's own mask and head. If it is not, it is
+inferred for every input alone ("one-shot"): with the masks of all T tasks mixed, the task is taken
+along whose α_t the entropy H of the output falls most steeply. The outputs are shared then, and the
+output layer is masked like the others.
+
+Biases are left out, as in the paper. Norm layers are not supported, because their statistics would
+be shared.
+
+A step costs one pass. Inferring the task costs T forward passes and one backward pass.
 """
 
 import torch
@@ -14,6 +23,7 @@ from torch import Tensor
 
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method
+from holdfast.methods.needed import need_wrapper
 from holdfast.methods.view import LearnerView
 from holdfast.models.classifier import need_classifier
 from holdfast.models.network import Network
@@ -21,12 +31,12 @@ from holdfast.models.supermask import Supermasks
 
 
 class SupSup(Method):
-    """A mask over fixed random weights for each task; can tell the task by itself."""
+    """A mask over fixed random weights for each task; infers the task if it is hidden."""
 
     declaration = Declaration(
-        "architecture",
-        "Wortsman et al. 2020",
-        "a mask over fixed random weights for every task; infers the task where it is hidden",
+        family="architecture",
+        paper="Wortsman et al. 2020",
+        summary="a mask over fixed random weights for every task; infers the task if it is hidden",
         scenarios=("task", "domain"),
         refused=(
             (
@@ -36,12 +46,27 @@ class SupSup(Method):
         ),
         isolates=True,
         memory="none",
-        parameters="linear",
-        ignores=("model.init", "model.frozen", "training.renew_optimizer"),
+        parameters="linear",  # scores for each weight and task
+        ignores=(  # because the weights are drawn anew, and only scores and heads are trained
+            "model.init",
+            "model.frozen",
+            "training.renew_optimizer",
+        ),
     )
 
     def __init__(self, share: float = 0.5) -> None:
-        """`share` of each layer's weights that a mask keeps, in (0, 1)."""
+        """Set up the masks.
+
+        Args:
+            share: The share of each layer's weights that a mask keeps, in (0, 1).
+
+        Raises:
+            HoldfastError: `share` is outside its range.
+
+        Example:
+            >>> SupSup(share=0.3)
+            SupSup(share=0.3)
+        """
         super().__init__()
         if not 0 < share < 1:
             raise HoldfastError(
@@ -53,10 +78,11 @@ class SupSup(Method):
         return Supermasks(need_classifier(model, self.name), self.share, self.seed)
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
-        model = learner.model
-        assert isinstance(model, Supermasks)
+        model = need_wrapper(learner.model, Supermasks, self.name)
         if task is not None:
-            return model(x, task)
+            logits: Tensor = model(x, task)
+            return logits
+        # Predictions are made without gradients, but the entropy needs those at α.
         with torch.enable_grad():
-            found = model.infer_task(x)
-        return model.by_task(x, found)
+            inferred = model.infer_task(x)
+        return model.by_task(x, inferred)

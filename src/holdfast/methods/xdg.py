@@ -1,7 +1,13 @@
 """XdG: context-dependent gating (Masse, Grant & Freedman 2018).
 
-For each task a random share of every hidden layer's units is multiplied by 0, drawn once. Tasks thus use mostly different weights, but
-share some: the paper adds a penalty on weights, here `XdG() + SI(1)`. Gates depend on (seed, task, layer) alone. Passes: one.
+    h_l ← m_l^t ∘ h_l
+
+Here h_l are the units of hidden layer l, and m_l^t is 0 at a random share of them and 1 at the
+others, drawn once for each task t. Tasks thus use mostly different weights, but share some. The
+paper adds a penalty on weights, which is `XdG() + SI(1)` here. The gates depend on the seed, the
+task and the layer alone.
+
+A step costs one pass.
 """
 
 import torch
@@ -16,43 +22,68 @@ from holdfast.models.network import Network
 
 
 class RandomGates(Gated):
-    """A network with fixed random 0/1 gates for each task."""
+    """A network whose hidden units have fixed random gates, 0 or 1, for each task.
+
+    Args:
+        model: The classifier whose units are gated.
+        gated: The share of the units of each layer whose gate is 0, in [0, 1).
+        seed: The seed of the gates.
+    """
 
     def __init__(self, model: Classifier, gated: float, seed: int) -> None:
         super().__init__(model, self._rows)
-        self.gated, self.seed = gated, seed
-        for k, width in enumerate(self.widths):
-            self.register_buffer(f"gate_{k}", torch.zeros(0, width))
+        self.gated = gated
+        self.seed = seed
+        for layer, width in enumerate(self.widths):
+            self.register_buffer(f"gate_{layer}", torch.zeros(0, width))  # (tasks, units)
         self.head.before_open = self._open
 
     def _open(self, task: int) -> None:
-        for k, width in enumerate(self.widths):
-            order = torch.randperm(
-                width, generator=torch.Generator().manual_seed(seed_from(self.seed, task, k))
-            )
-            row = torch.ones(1, width).index_fill_(1, order[: round(self.gated * width)], 0.0)
-            before = self.get_buffer(f"gate_{k}")
-            setattr(self, f"gate_{k}", torch.cat([before, row.to(before.device)]))
+        """Draw the gates of a new task."""
+        for layer, width in enumerate(self.widths):
+            # A generator for each layer: the gates of a layer do not depend on the others' widths.
+            seed = seed_from(self.seed, task, layer)
+            generator = torch.Generator().manual_seed(seed)
+            order = torch.randperm(width, generator=generator)
+            closed = order[: round(self.gated * width)]
+            row = torch.ones(1, width).index_fill_(1, closed, 0.0)
+            before = self.get_buffer(f"gate_{layer}")
+            after = torch.cat([before, row.to(before.device)])
+            setattr(self, f"gate_{layer}", after)
 
     def _rows(self, task: int | Tensor) -> list[Tensor]:
-        index = task if isinstance(task, int) else task.to(self.get_buffer("gate_0").device)
-        return [self.get_buffer(f"gate_{k}")[index] for k in range(len(self.widths))]
+        """Return the gates of each layer, (U,) for one task or (N, U) for the task of each row."""
+        if isinstance(task, Tensor):
+            task = task.to(self.get_buffer("gate_0").device)
+        tables = [self.get_buffer(f"gate_{layer}") for layer in range(len(self.widths))]
+        return [table[task] for table in tables]
 
 
 class XdG(Method):
-    """Switches a random share of the hidden units off, another for each task."""
+    """Switches a random share of the hidden units off, another share for each task."""
 
     declaration = Declaration(
-        "architecture",
-        "Masse et al. 2018",
-        "a random share of the hidden units is off, another for each task",
+        family="architecture",
+        paper="Masse et al. 2018",
+        summary="a random share of the hidden units is off, another for each task",
         **only_with_task("gates-need-task"),
-        memory="none",
+        memory="none",  # gates follow from the seed, and θ does not grow
         parameters="none",
     )
 
     def __init__(self, gated: float = 0.8) -> None:
-        """`gated`: share of each hidden layer's units that is off, in [0, 1)."""
+        """Set up the gates.
+
+        Args:
+            gated: The share of each hidden layer's units that is off, in [0, 1).
+
+        Raises:
+            HoldfastError: `gated` is outside its range.
+
+        Example:
+            >>> XdG(gated=0.5)
+            XdG(gated=0.5)
+        """
         super().__init__()
         if not 0 <= gated < 1:
             raise HoldfastError(f"gated is the share of units that is off, in [0, 1), got {gated}")
