@@ -1,6 +1,12 @@
-"""NCM: nearest class mean of frozen features (Mensink et al. 2013; Rebuffi et al. 2017, without exemplars or training).
+"""NCM: nearest class mean of frozen features (Mensink et al. 2013).
 
-Scores −‖f − μ_y‖² up to a term that all classes share: 2 μ_y·f − ‖μ_y‖². Passes: one forward.
+    logit of class y: 2 μ_y·f − ‖μ_y‖²
+
+Here f is the feature of an input and μ_y the mean feature of class y. This is −‖f − μ_y‖² up to
+−‖f‖², which all classes share, so the nearest mean wins. Mensink et al. learn a metric as well;
+here the distance is Euclidean, as in iCaRL (Rebuffi et al. 2017), but without exemplars.
+
+A step costs one forward pass. No weight is trained.
 """
 
 from torch import Tensor
@@ -10,19 +16,26 @@ from holdfast.methods.method import Declaration
 
 
 class NCM(FrozenFeatures):
-    """The class whose mean feature is nearest; trains nothing."""
+    """Predicts the class whose mean feature is nearest; trains nothing."""
 
     declaration = Declaration(
-        "frozen features",
-        "Mensink et al. 2013",
-        "nearest class mean on features of a frozen backbone",
-        boundaries=False,
+        family="frozen features",
+        paper="Mensink et al. 2013",
+        summary="nearest class mean on features of a frozen backbone",
+        boundaries=False,  # sums need none
         trains=False,
     )
 
     def __init__(self) -> None:
+        """Set up the classifier, which has no arguments.
+
+        Example:
+            >>> NCM()
+            NCM()
+        """
         super().__init__()
 
     def readout(self) -> tuple[Tensor, Tensor]:
+        # A class without examples has no mean; its logits are masked in `predict`.
         means = self.sums / self.counts.clamp_min(1)[:, None]
         return 2 * means, -means.square().sum(1)
