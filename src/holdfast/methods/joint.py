@@ -45,7 +45,7 @@ class Joint(KeepsAllData):
         stores_examples=True,
         restarts=True,
         memory="linear",
-        time="linear",
+        time="linear",  # each task is trained with the data of all before it
     )
 
     def __init__(self) -> None:

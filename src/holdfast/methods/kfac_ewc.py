@@ -43,7 +43,12 @@ class KFACEWC(Method):
         neutral=(("strength", 0),),
     )
 
-    def __init__(self, strength: float, samples: int = 1000, labels: str = "auto") -> None:
+    def __init__(
+        self,
+        strength: float,
+        samples: int = 1000,
+        labels: str = "auto",
+    ) -> None:
         """Set up the penalty.
 
         Args:
@@ -76,7 +81,8 @@ class KFACEWC(Method):
         if self.anchor is None:
             return
         space = learner.space
-        delta = LayerViews(space, torch.sub(space.theta, self.anchor, out=space.scratch))
+        moved = torch.sub(space.theta, self.anchor, out=space.scratch)
+        delta = LayerViews(space, moved)
         gradient = LayerViews(space, g)
         for number, layer in enumerate(self.host["layers"]):
             # The head of an ended task may be frozen, and is then no part of θ.
@@ -105,8 +111,9 @@ class KFACEWC(Method):
             self._merge(layer, inner, outer)
         self.host["tasks"] += 1
         self.anchor = learner.space.theta.detach().clone()
-        largest = max(float(_largest(a) * _largest(g)) for a, g in factors.values())
-        learner.warn_if_unstable(self.strength, largest)
+        # The largest eigenvalue of A ⊗ G is the product of the largest of each.
+        curvatures = [_largest(inner) * _largest(outer) for inner, outer in factors.values()]
+        learner.warn_if_unstable(self.strength, max(map(float, curvatures)))
 
     def _merge(self, layer: str, inner: Tensor, outer: Tensor) -> None:
         """Merge the factors A and G of the task that ended into those of the tasks before."""

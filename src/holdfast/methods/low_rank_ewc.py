@@ -44,8 +44,12 @@ def leading(rows: Tensor, rank: int) -> Tensor:
     """
     # If u is an eigenvector of rows rowsᵀ, then rowsᵀ u is V Λ^½: no (P, P) matrix is needed.
     values, vectors = torch.linalg.eigh((rows @ rows.T).double())
-    keep = values[-rank:].flip(0) > 1e-12 * values[-1].clamp_min(1e-300)
-    return vectors[:, -rank:].flip(1)[:, keep].to(rows.dtype).T @ rows
+    # `eigh` gives the smallest eigenvalue first.
+    top_values = values[-rank:].flip(0)
+    top_vectors = vectors[:, -rank:].flip(1)
+    # A direction that holds nothing but rounding would be noise of full length.
+    keep = top_values > 1e-12 * values[-1].clamp_min(1e-300)
+    return top_vectors[:, keep].to(rows.dtype).T @ rows
 
 
 class LowRankEWC(Method):
@@ -61,7 +65,11 @@ class LowRankEWC(Method):
     )
 
     def __init__(
-        self, strength: float, rank: int = 10, samples: int = 200, labels: str = "sampled"
+        self,
+        strength: float,
+        rank: int = 10,
+        samples: int = 200,
+        labels: str = "sampled",
     ) -> None:
         """Set up the penalty.
 
@@ -107,18 +115,24 @@ class LowRankEWC(Method):
             diagonal += self.roots.square().sum(0) + self.need(self.rest)
             rows = torch.cat([self.roots, rows])
         roots = leading(rows, self.rank)
-        missing = self.rank - len(roots)
-        self.roots = torch.cat([roots, roots.new_zeros(missing, roots.shape[1])])
+        # Filled up with zeros, so that the memory has its whole size from the first task on.
+        missing = roots.new_zeros(self.rank - len(roots), roots.shape[1])
+        roots = torch.cat([roots, missing])
         # What the truncation leaves out stays in the diagonal, so the trace is that of the Fisher.
-        self.rest = (diagonal - self.roots.square().sum(0)).clamp_min_(0)
+        rest = (diagonal - roots.square().sum(0)).clamp_min_(0)
+        self.roots = roots
+        self.rest = rest
         self.anchor = learner.space.theta.detach().clone()
-        stiffest = float(self.roots[0].square().sum() + self.rest.max())
-        learner.warn_if_unstable(self.strength, stiffest)
+        # The stiffest direction is at most as stiff as the stiffest of both parts together.
+        largest = roots[0].square().sum() + rest.max()
+        learner.warn_if_unstable(self.strength, float(largest))
 
     def _gradients(self, learner: LearnerView, x: Tensor, y: Tensor, logits: Logits) -> Tensor:
         """Compute J, the gradient of log p at the chosen label of each example, (N, P)."""
         with torch.no_grad(), evaluating(learner.model):
-            weights = label_weights(logits(learner.model, x), self.labels, y, self.generator())
+            scores = logits(learner.model, x)
+            weights = label_weights(scores, self.labels, y, self.generator())
+        # The rows are differentiated one after the other, each at its own label.
         label_of_row = iter(weights.argmax(1))
         return per_example_gradients(
             learner.space,

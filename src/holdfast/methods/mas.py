@@ -27,7 +27,7 @@ class MAS(Anchored):
         family="regularisation",
         paper="Aljundi et al. 2018",
         summary="quadratic penalty weighted by the sensitivity of the outputs",
-        labels=False,
+        labels=False,  # the norm of the outputs needs none
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
     )

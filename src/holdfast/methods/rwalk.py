@@ -40,14 +40,18 @@ class RWalk(Anchored):
         family="regularisation",
         paper="Chaudhry et al. 2018",
         summary="quadratic penalty weighted by a running Fisher and a path score",
-        delta=True,
-        raw_gradient=True,
+        delta=True,  # the path is made of changes of θ
+        raw_gradient=True,  # of the task's own loss
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
     )
 
     def __init__(
-        self, strength: float, alpha: float = 0.9, window: int = 10, epsilon: float = 1e-3
+        self,
+        strength: float,
+        alpha: float = 0.9,
+        window: int = 10,
+        epsilon: float = 1e-3,
     ) -> None:
         """Set up the penalty.
 
@@ -89,7 +93,8 @@ class RWalk(Anchored):
 
     def after(self, learner: LearnerView, step: Step) -> None:
         saved = self.need(self.saved)
-        saved.addcmul_(self.need(step.raw_gradient), self.need(step.delta), value=-1)
+        gradient = self.need(step.raw_gradient)
+        saved.addcmul_(gradient, self.need(step.delta), value=-1)
         if (step.number + 1) % self.window == 0:
             self._end_window(learner, step)
 
@@ -105,8 +110,10 @@ class RWalk(Anchored):
             newest = self.alpha
         fisher.lerp_(learner.fisher_on(step.batch), newest)
         self.host["windows"] += 1
+        # The distance in the metric of the Fisher information: ½ F (Δθ)².
         length = (theta - start).square_().mul_(fisher).mul_(0.5)
-        self.need(self.score).add_(saved.clamp_min(0) / length.add_(self.epsilon))
+        gained = saved.clamp_min(0) / length.add_(self.epsilon)
+        self.need(self.score).add_(gained)
         saved.zero_()
         start.copy_(theta)
 
@@ -117,7 +124,7 @@ class RWalk(Anchored):
         scaled_fisher = fisher / fisher.max().clamp_min(1e-30)
         self.importance = scaled_fisher + score / score.max().clamp_min(1e-30)
         self.anchor = learner.space.theta.detach().clone()
-        score.mul_(0.5)
+        score.mul_(0.5)  # s ← ½ s, for the next task
         # The window of a task that ended is not needed any more.
         self.saved = None
         self.start = None

@@ -40,13 +40,17 @@ class SI(Anchored):
         family="regularisation",
         paper="Zenke et al. 2017",
         summary="quadratic penalty weighted by each weight's share in lowering the loss",
-        delta=True,
+        delta=True,  # the path is made of changes of θ
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
     )
 
     def __init__(
-        self, strength: float, xi: float = 0.1, gradient: str = "task", clamp: str = "none"
+        self,
+        strength: float,
+        xi: float = 0.1,
+        gradient: str = "task",
+        clamp: str = "none",
     ) -> None:
         """Set up the penalty.
 
@@ -86,7 +90,8 @@ class SI(Anchored):
         if self.gradient_of == "total":
             path_gradient = learner.space.grad
         # Eq. 3, with the change that the optimizer made, whatever its momentum or decay.
-        self.need(self.omega).addcmul_(self.need(path_gradient), self.need(step.delta), value=-1)
+        delta = self.need(step.delta)
+        self.need(self.omega).addcmul_(self.need(path_gradient), delta, value=-1)
 
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         theta = learner.space.theta.detach()
