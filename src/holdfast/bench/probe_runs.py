@@ -53,6 +53,7 @@ class ProbeRuns:
         for seed in self.seeds:
             for first, first_name in enumerate(self.names):
                 for second, second_name in enumerate(self.names):
+                    # A task is never learned after itself.
                     if first != second:
                         label = f"{first_name} → {second_name}"
                         runs.append((label, _pair_config(self.config, first, second, seed)))
@@ -131,6 +132,7 @@ def _pairwise_transfer(
         for i in tasks:
             if k == i:
                 continue
+            # The same settings as in `runs` give the same folder.
             path = run_folder(out, _pair_config(config, k, i, seed)) / RESULT
             matrix = _validation_of_pair(path)
             first, second = matrix.tasks

@@ -31,8 +31,8 @@ def base_config(
         The settings of the run.
 
     Raises:
-        HoldfastError: The suite has no such scenario, epochs and steps are both given, the fraction
-            is out of range, or the tasks are not the same for every seed.
+        HoldfastError: The suite has no such scenario, epochs and steps are both given, the
+            fraction is out of range, or the tasks change with the seed.
     """
     if epochs is not None and steps is not None:
         raise HoldfastError("give epochs or steps, not both")
@@ -40,13 +40,12 @@ def base_config(
         raise HoldfastError(
             f"fraction is the share of the training examples used, in (0, 1], got {fraction}"
         )
+    # A method that the suite does not have is the spec of another one.
     methods = None
     if method is not None and suite.has_method(method):
         methods = [method]
-    scenarios = None
-    if scenario is not None:
-        scenarios = [scenario]
-    _, config = next(suite.only_these(methods, scenarios).runs())
+    chosen = suite.only_these(methods, [scenario] if scenario is not None else None)
+    _, config = next(chosen.runs())
     values = config.model_dump(mode="json", exclude_unset=True)
     if method is not None:
         values["method"] = method
@@ -72,6 +71,7 @@ def _refuse_tasks_of_a_seed(config: RunConfig) -> None:
             "between them to measure; fix them: stream='mixture', pieces such as "
             "ylecun/mnist:rotate=90, or list the classes"
         )
+    # A run of the probe sets it, and would overwrite the choice of the suite.
     if data.task_order:
         raise HoldfastError(
             "data.task_order is what the planner chooses; leave it out of the suite"

@@ -73,6 +73,7 @@ def _measure(job: SignalJob) -> None:
     from holdfast.diagnostics.signals import signals
     from holdfast.runs.build import build_learner, build_stream
 
+    # As for other runs: results must not depend on the number of cores.
     torch.set_num_threads(1)
     stream = build_stream(job.config, job.data_dir)
 

@@ -1,8 +1,8 @@
 """Published results to compare with, and the rule by which a result agrees with them.
 
-All figures are final average accuracies in per cent. They are data, so each line of the tables is one
-cell: what the paper prints, which is rounded, and what the public code of the authors gave. It was
-run unchanged on the same data, once per seed, which decides the order of the classes.
+All figures are final average accuracies in per cent. Each line of the tables is one cell: what the
+paper prints, which is rounded, and what the public code of the authors gave. It was run unchanged
+on the same data, once per seed, which decides the order of the classes.
 """
 
 from dataclasses import dataclass, field
@@ -66,6 +66,8 @@ VAN_DE_VEN_2022: dict[str, dict[str, Published]] = {
         "GenerativeReplay": Published(90.4, {2: 91.3, 3: 92.6}, tolerance=2.5),
     },
 }
+# P. Buzzega, M. Boschini, A. Porrello, D. Abati, S. Calderara (2020), Dark experience for general
+# continual learning. NeurIPS. The tables hold what the paper prints.
 BUZZEGA_2020_PERMUTED: dict[str, dict[str, Published]] = {
     "domain": {
         "FineTune": Published(40.7),

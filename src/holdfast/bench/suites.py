@@ -75,6 +75,7 @@ class MethodEntry(Strict):
     @model_validator(mode="after")
     def _one_form(self) -> "MethodEntry":
         """Refuse an entry with one spec and several, or with none."""
+        # Either all scenarios have one spec, or each that takes part has its own.
         if (self.spec is None) == (not self._by_scenario()):
             raise ValueError("give either spec, or some of task, domain, class")
         return self
@@ -178,6 +179,7 @@ class Suite(Strict):
         for scenario in self.scenarios:
             for entry in self.methods:
                 spec = entry.spec_for(scenario)
+                # Some methods are for some scenarios only.
                 if spec is None:
                     continue
                 settings = self._settings(scenario, entry)
@@ -185,6 +187,7 @@ class Suite(Strict):
                     config = validated(
                         RunConfig, **settings, scenario=scenario, method=spec, seed=seed
                     )
+                    # "()" says nothing to a reader of a table.
                     yield entry.label or config.method.replace("()", ""), config
 
     def _settings(self, scenario: Scenario, entry: MethodEntry) -> dict[Part, Some]:
@@ -197,6 +200,7 @@ class Suite(Strict):
             "training": self.training.model_dump(exclude_unset=True)
             | of_scenario.get("training", {}),
         }
+        # What a method needs, such as a frozen backbone, it needs in every scenario.
         parts["model"] |= entry.model
         parts["training"] |= entry.training
         return parts
@@ -229,6 +233,7 @@ def load_suite(name: str) -> Suite:
         >>> load_suite("demo").scenarios
         ['task', 'domain', 'class']
     """
+    # The names of shipped suites have no suffix, so a file can never be taken for one of them.
     if name.endswith(".toml"):
         with reading(f"suite {name}", "TOML"):
             content = _bytes_of(Path(name))

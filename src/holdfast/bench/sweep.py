@@ -80,6 +80,7 @@ def swept_names(runs: Sequence[LabelledRun], sweeps: Sequence[Sweep]) -> set[str
         >>> sorted(swept_names(runs, [("lr", [0.1]), ("strength", [1, 10])]))
         ['EWC.strength', 'training.lr']
     """
+    # Settings exist in every run, arguments only where a method has them.
     names = {f"{SETTINGS[name]}.{name}" for name, _ in sweeps if name in SETTINGS}
     for _, config in runs:
         parts = parts_of(config.method)
@@ -140,6 +141,7 @@ def sweep_suite(suite: Suite, sweeps: Sequence[Sweep]) -> list[LabelledRun]:
     runs = []
     used: set[str] = set()
     for label, config in suite.runs():
+        # A setting can be swept for any method.
         parts = parts_of(config.method)
         usable = [sweep for sweep in sweeps if sweep[0] in SETTINGS or _places_of(sweep[0], parts)]
         used |= {name for name, _ in usable}
@@ -208,6 +210,7 @@ def _changed(config: RunConfig, name: str, value: object) -> Change:
     values = config.model_dump(exclude_unset=True)
     parts = parts_of(config.method)
     places = _places_of(name, parts)
+    # Changing all of them would sweep two things at once.
     if len(places) > 1:
         names = ", ".join(f"{parts[place].name}.{name}" for place in places)
         raise HoldfastError(
@@ -228,6 +231,7 @@ def _spec_with(parts: Sequence["Method"], place: int, name: str, value: object) 
     """The spec of a sum in which one argument of one part has another value."""
     part = parts[place]
     argument = name.rpartition(".")[2]
+    # The method checks the value when it is made, as it does for a spec that a user writes.
     shown = str(value)[:LONGEST_SHOWN]
     with reading(f"{name}={shown}", f"an argument of {part.name}"):
         changed = type(part)(**part.arguments | {argument: value})

@@ -50,6 +50,7 @@ class VerificationRuns:
         for number, (order, _) in enumerate(self.tried, start=1):
             for seed in self.seeds:
                 config = with_order(self.config, order, seed)
+                # The same order of another scheduler has the same hash.
                 runs[config.hash] = (f"order {number}", config)
         return list(runs.values())
 
@@ -116,6 +117,7 @@ def verification_runs(
     with reading(f"probe {source}", "a probe of holdfast order probe"):
         config = _config(probe, transfer_to)
         seen = TypeAdapter(list[Seed]).validate_python(probe.about["seeds"])
+    # With a seed of the probe, chance would favour the orders that were planned from it.
     first = max(seen) + 1
     names = list(schedulers)
     if not names:
@@ -150,6 +152,7 @@ def _planned_orders(
     for name in schedulers:
         schedule = SCHEDULERS[one_of("scheduler", name, SCHEDULERS)]
         planned.append((tuple(schedule(probe, rules, 0)), name))
+    # If transfer matters, the reverse of a good order should be a bad one.
     plan, _ = planned[0]
     if rules.allow(plan[::-1]):
         planned.append((plan[::-1], REVERSE))
@@ -158,6 +161,7 @@ def _planned_orders(
 
 def _random_orders(tasks: int, rules: Constraints, count: int) -> list[Order]:
     """Draw random orders that differ from each other, or as many as the constraints leave."""
+    # A fixed seed, so that a command that is given again finds its finished runs.
     rng = np.random.default_rng(0)
     # A dictionary keeps the order in which they were drawn.
     orders: dict[Order, None] = {}

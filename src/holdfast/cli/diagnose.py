@@ -18,29 +18,34 @@ if TYPE_CHECKING:
     from holdfast.runs.kept import KeptRun
 
 
+RunFolder = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FOLDER",
+        help="Folder of a run that was made with --keep-checkpoints, or its --out.",
+    ),
+]
+What = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help="Diagnostics to make, by default all: interference, spectrum, layers, saturation, "
+        "landscape, plasticity, entropy, stability-gap.",
+    ),
+]
+Examples = Annotated[
+    int,
+    typer.Option(
+        min=8, metavar="N", help="Number of examples of each task that a diagnostic examines."
+    ),
+]
+
+
 def diagnose(
     context: typer.Context,
-    run: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FOLDER",
-            help="Folder of a run that was made with --keep-checkpoints, or its --out.",
-        ),
-    ],
-    what: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B",
-            help="Diagnostics to make, by default all: interference, spectrum, layers, saturation, "
-            "landscape, plasticity, entropy, stability-gap.",
-        ),
-    ] = None,
-    examples: Annotated[
-        int,
-        typer.Option(
-            min=8, metavar="N", help="Number of examples of each task that a diagnostic examines."
-        ),
-    ] = 512,
+    run: RunFolder,
+    what: What = None,
+    examples: Examples = 512,
     device: Device = "cpu",
     data_dir: DataDir = None,
 ) -> None:
@@ -55,13 +60,7 @@ def diagnose(
     from holdfast.runs.diagnoses import DIAGNOSTICS
     from holdfast.runs.kept import KeptRun
 
-    names = list(DIAGNOSTICS)
-    if what:
-        names = [one_of("diagnostic", name, DIAGNOSTICS) for name in split_names(what)]
-    if not names:
-        raise HoldfastError(
-            f"--what {what!r} names no diagnostic; leave it out to make all of them"
-        )
+    names = choose(what)
     if names == ["layers"] and on_line(context, "examples"):
         note(["--examples has no effect: layers looks at all test examples"])
     check_device(device)
@@ -73,6 +72,24 @@ def diagnose(
     write_findings(kept.folder, in_order)
     write_findings_page(kept, in_order)
     print(f"numbers: {kept.folder / FINDINGS}\nreport:  {kept.folder / FINDINGS_PAGE}")
+
+
+def choose(what: str | None) -> list[str]:
+    """Read the names of diagnostics from an option. Without it, all are chosen.
+
+    Raises:
+        HoldfastError: A name is unknown, or there is none.
+    """
+    from holdfast.runs.diagnoses import DIAGNOSTICS
+
+    if not what:
+        return list(DIAGNOSTICS)
+    names = split_names(what)
+    if not names:
+        raise HoldfastError(
+            f"--what {what!r} names no diagnostic; leave it out to make all of them"
+        )
+    return [one_of("diagnostic", name, DIAGNOSTICS) for name in names]
 
 
 def find_out(kept: "KeptRun", names: Sequence[str]) -> dict[str, "Finding"]:

@@ -7,7 +7,7 @@ import typer
 
 
 def on_line(context: typer.Context, *names: str) -> list[str]:
-    """Those of some parameters that the user gave, as options: `--keep-checkpoints`.
+    """List which of some parameters the user gave, as options such as `--keep-checkpoints`.
 
     Args:
         context: The context of the command.
@@ -16,13 +16,15 @@ def on_line(context: typer.Context, *names: str) -> list[str]:
     Returns:
         The first option of each parameter that was given, in the order of `names`.
     """
-    options = {p.name: p.opts[0] for p in context.command.params if p.opts}
-    return [options[n] for n in names if _source(context, n) in ("COMMANDLINE", "ENVIRONMENT")]
+    options = {option.name: option.opts[0] for option in context.command.params if option.opts}
+    return [options[name] for name in names if _is_given(context, name)]
 
 
-def _source(context: typer.Context, name: str) -> str:
+def _is_given(context: typer.Context, name: str) -> bool:
+    """Check whether a parameter has a value that is not its default."""
     source = context.get_parameter_source(name)
-    return "" if source is None else source.name  # the type is click's or Typer's own copy of it
+    # By name, because the type is click's own or, in newer versions, Typer's copy of it.
+    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
 
 
 def note(lines: Iterable[str]) -> None:

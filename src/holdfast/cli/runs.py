@@ -150,7 +150,7 @@ def choose_from_suite(
     from holdfast.validation import validated
 
     suite = load_suite(name)
-    # The suite is judged as its author wrote it: a setting may be used by a method that is left out.
+    # The suite is judged as its author wrote it: a method that is left out may use a setting.
     refuse_idle([config for _, config in suite.runs()])
     if seeds is not None:
         suite = suite.model_copy(update={"seeds": parse_seeds(seeds)})

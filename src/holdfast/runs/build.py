@@ -66,6 +66,7 @@ def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
         "seed": config.seed,
         "task_order": data.task_order or None,
     }
+    # Its pieces name their data sets themselves, so the data set of the run is not read.
     if data.stream == "mixture":
         return mixture(data.pieces, named, scenario, **shared)
     source = named(data.name)
@@ -88,7 +89,7 @@ def _source(config: RunConfig, data_dir: str | Path | None, name: str) -> Source
     source = sources.named(name, data_dir, features=data.features, groups=data.group_column)
     whole = len(source.train_y)
     wanted = round(data.fraction * (data.examples or whole))
-    # A copy of all examples would only cost memory.
+    # A copy of all examples would only need more memory.
     if wanted == whole:
         return source
     return source.limited(wanted, config.seed)
@@ -138,6 +139,7 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
     if head == "auto":
         # The first output layer of the scenario is the usual one.
         head = FITS[config.scenario][0]
+    # The other networks have fixed layers, and would refuse these arguments.
     mlp_only: dict[str, object] = {}
     if model.name == "mlp":
         mlp_only = {"hidden": model.hidden, "init": model.init}
@@ -160,6 +162,7 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
         scenario=config.scenario,
         seed=config.seed,
         device=device,
+        # By their declaration, so that a new setting of the learner needs no line here.
         **{name: getattr(training, name) for name in Settings.model_fields},
     )
 

@@ -122,6 +122,7 @@ def _finished_runs(
     for outcome in _outcomes(waiting, jobs, tell):
         label = outcome.job.label
         config = outcome.job.config
+        # A mistake in one run says nothing about the others, so they are carried out first.
         if outcome.mistake:
             run = f"{label}, {config.scenario} scenario, seed {config.seed}"
             mistakes.append(f"{run}: {outcome.mistake}")
@@ -176,7 +177,8 @@ def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
             write_result(folder / RESULT, result)
     except HoldfastError as error:
         return Outcome(job, mistake=str(error))
-    # The result has everything now.
+    # The result has everything now. It is written before the checkpoints go, so that a process
+    # killed in between loses nothing.
     Checkpoints(folder).clear()
     (folder / SETTINGS).unlink(missing_ok=True)
     return Outcome(job, seconds=result.cost.seconds.total)

@@ -65,6 +65,7 @@ class DataConfig(Strict):
         [],
         description="Data sets after the first one, for --stream sequence. Each becomes one task.",
     )
+    # The bound keeps a mistyped number from filling the memory with tasks.
     tasks: int = Field(5, ge=1, le=100_000, description="Number of tasks.")
     sizes: list[Positive] = Field(
         [],
@@ -111,6 +112,7 @@ class DataConfig(Strict):
     @property
     def sets(self) -> set[str]:
         """The names of the data sets that are read."""
+        # A piece is a data set, and after a colon what is done to it.
         if self.stream == "mixture":
             return {piece.partition(":")[0] for piece in self.pieces}
         return {self.name, *self.then}
@@ -124,6 +126,7 @@ class DataConfig(Strict):
     @classmethod
     def _one_task_per_entry(cls, values: Any) -> Any:
         """Take the number of tasks from the list that makes them, and refuse another number."""
+        # Something else than a table of settings is refused by pydantic itself.
         if not isinstance(values, dict):
             return values
         lists = {}
@@ -259,11 +262,13 @@ class RunConfig(Strict):
         """Refuse unannounced boundaries where they cannot work."""
         if self.training.boundaries == "known":
             return self
+        # Only in the domain scenario do all tasks have the same outputs.
         if self.scenario != "domain":
             raise HoldfastError(
                 f"training.boundaries={self.training.boundaries!r} is for the domain scenario, got "
                 f"{self.scenario}: a task of that scenario adds outputs, and this announces it"
             )
+        # Without announced tasks there is no step from which to count.
         if self.training.evaluate_every is not None:
             raise HoldfastError(
                 "training.evaluate_every counts the steps of announced tasks; leave it out if "
@@ -305,4 +310,7 @@ class RunConfig(Strict):
         values = self.plain()
         if self.data.versioned:
             values["streams"] = STREAMS
-        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+        # Sorted keys, so that a field may move within its class. 64 bits are enough to tell runs
+        # apart, and keep paths short.
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -63,6 +63,7 @@ def execute(
         progress = _progress(tell, label, len(stream))
         kept_in = folder if keep else None
         run = _train(config, stream, learner, progress, checkpoints, kept_in)
+    # The user should know that a checkpoint was damaged, but the result is none the worse for it.
     for message in _about_checkpoints(caught):
         print(f"holdfast: {message}", file=sys.stderr, flush=True)
     messages = _messages_so_far(checkpoints, caught)
@@ -107,11 +108,13 @@ def _train(
     from holdfast.training.boundary_free import fit_boundary_free
 
     boundaries = config.training.boundaries
+    # Without a detector no boundary is ever declared.
     if boundaries != "known":
         detector = None
         if boundaries != "never":
             detector = Detector(boundaries)
         return fit_boundary_free(learner, stream, detector, progress=progress)
+    # A segment is a class of a task.
     classes = sum(len(task.labels) for task in stream)
     return learner.fit(
         stream,

@@ -53,6 +53,7 @@ def refuse_idle(configs: Sequence[RunConfig], settings: Collection[str] | None =
         for judged in _judged(config):
             if settings is not None and judged.name not in settings:
                 continue
+            # One run that uses a setting is reason enough to give it.
             if judged.needs is None:
                 used.add(judged.name)
             else:
@@ -111,6 +112,7 @@ def missing(facts: Facts, setting: str) -> str | None:
     """
     if setting in OFF and value_of(facts.config, setting) == OFF[setting]:
         return None
+    # The first rule that is broken says enough: the user has to change something anyway.
     for rule in RULES:
         if rule.broken(facts, setting):
             return rule.needs
@@ -126,6 +128,7 @@ def notes(configs: Sequence[RunConfig]) -> list[str]:
     Returns:
         One line each, without repetition.
     """
+    # A dictionary keeps the order and drops repetitions.
     lines: dict[str, None] = {}
     for config in configs:
         facts = Facts(config)

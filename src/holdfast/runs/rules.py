@@ -61,16 +61,20 @@ class Rule:
 
 # In the lambdas, `run` stands for the facts of a run.
 RULES = (
+    # Every piece of a mixture names its own data set.
     Rule(
         ("data.name",),
         "if the stream reads that data set; the tasks of a mixture are those of data.pieces",
         lambda run: run.data.name in run.data.sets,
     ),
+    # Only a split stream deals out classes. The others give every task the same ones, or those
+    # of its data set.
     Rule(
         ("data.sizes", "data.order"),
         "with data.stream='split'; other streams have classes of their own",
         lambda run: run.data.stream == "split",
     ),
+    # `streams.split` leaves the classes sorted for seed 0.
     Rule(
         ("data.order",),
         "with a seed above 0, because seed 0 leaves the classes sorted",
@@ -88,11 +92,13 @@ RULES = (
         "with data.validation above 0, where it says which examples stay together",
         lambda run: run.data.validation > 0,
     ),
+    # Examples that leave a task need another one to move to.
     Rule(
         ("data.blurry",),
         "with two tasks or more",
         lambda run: not run.one_task,
     ),
+    # The other networks have fixed layers and draw their weights in one way.
     Rule(
         ("model.hidden", "model.init"),
         "with model.name='mlp'",
@@ -108,6 +114,7 @@ RULES = (
         "without training.steps, which takes its place",
         lambda run: run.training.steps is None,
     ),
+    # NCM, SLDA and RanPAC keep sums of features, for which no optimizer takes a step.
     Rule(
         (
             "training.optimizer",
@@ -132,6 +139,7 @@ RULES = (
         "with methods that train weights; this one reads the features of each example once",
         lambda run: run.trains or run.training.epochs == 1,
     ),
+    # Plain SGD remembers nothing, so a new optimizer is the same as the old one.
     Rule(
         ("training.renew_optimizer",),
         "with an optimizer that keeps state (momentum above 0, or Adam)",
@@ -147,6 +155,7 @@ RULES = (
         "with methods that continue from task to task; this one always makes a new optimizer",
         lambda run: not run.restarts,
     ),
+    # No task is ever announced that could begin with a new optimizer.
     Rule(
         ("training.renew_optimizer",),
         "if boundaries are known or detected",
@@ -157,12 +166,12 @@ RULES = (
         "with training.boundaries='known', because a schedule needs to know how long a task is",
         lambda run: run.training.boundaries == "known",
     ),
+    # In the other scenarios the outputs of the task compete, and no choice is left.
     Rule(
         ("training.outputs",),
         "in the class scenario",
         lambda run: run.config.scenario == "class",
     ),
-    # With examples of other tasks in a task, outputs open early, so "all" means more.
     Rule(
         ("training.outputs",),
         "with model.head='masked'; a growing head has no outputs but those of the tasks so far",
@@ -171,6 +180,7 @@ RULES = (
         ),
         only=("all",),
     ),
+    # There is a single group of rows without stored ones.
     Rule(
         ("training.groups",),
         "with methods that add stored examples to the batch",
@@ -203,6 +213,7 @@ class Argument:
 
 
 ARGUMENTS = (
+    # Hard labels are the largest output at any temperature.
     Argument(
         "GenerativeReplay",
         "temperature",
@@ -221,6 +232,7 @@ ARGUMENTS = (
         "without tasks, from which the share of each task follows",
         lambda arguments, _: arguments["tasks"] is None,
     ),
+    # The name of a memory only serves to share it.
     Argument(
         "",
         "store",

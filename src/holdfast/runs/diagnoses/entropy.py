@@ -19,6 +19,7 @@ def entropy(run: KeptRun) -> Finding:
     """
     table = _entropies(run)
     fresh = float(np.mean([row[place] for place, row in enumerate(table)]))
+    # A run of one task has no old task, and nothing can have been forgotten.
     old = fresh
     if run.tasks > 1:
         old = float(np.mean(table[-1][:-1]))
@@ -62,6 +63,7 @@ def _meaning(fresh: float, old: float, lost: float) -> str:
     if lost < LITTLE:
         return f"little was forgotten ({100 * lost:.1f} points)"
     forgotten = f"{100 * lost:.1f} points were forgotten"
+    # A network that is confidently wrong gives no sign that it has forgotten.
     if old < CLEARLY_LARGER * fresh + AT_LEAST:
         return f"{forgotten} and the network is as sure as ever, so its entropy does not warn"
     return f"{forgotten} and the network is less sure there, so its entropy tells"

@@ -38,6 +38,7 @@ def interference(run: KeptRun) -> Finding:
             steps=min(again.steps, STEPS),
             every=EVERY,
         )
+        # All boundaries count together, each with as many steps as were measured.
         cosines += watched.cosine
         predicted += watched.predicted
         measured += watched.measured
@@ -73,6 +74,7 @@ def _effect(cosine: float) -> str:
 
 def _correlation(predicted: list[float], measured: list[float]) -> float:
     """Correlate two lists. NaN if one of them is constant."""
+    # A correlation divides by both spreads.
     if not np.std(predicted) or not np.std(measured):
         return float("nan")
     return float(np.corrcoef(predicted, measured)[0, 1])

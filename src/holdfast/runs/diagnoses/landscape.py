@@ -42,6 +42,7 @@ def landscape(run: KeptRun) -> Finding:
     tasks = [run.rows(learner, task) for task in run.stream.tasks[:2]]
     at, line = losses_on_line(space, theta_a, theta_b, tasks)
     plane = losses_on_plane(space, theta_a, theta_b, joint, tasks, [*path, theta_b])
+    # How far the loss rises above the higher end of the line.
     barrier = float(line[0].max() - max(line[0, 0], line[0, -1]))
     ridge = " without a ridge in between"
     if barrier > RIDGE * max(line[0, -1], LEAST_LOSS):
@@ -99,11 +100,13 @@ def _joint_solution(run: KeptRun) -> Tensor:
     """
     order = run.config.data.task_order or list(range(len(run.stream)))
     data = run.config.data.model_dump(exclude_unset=True) | {"task_order": order[:2]}
+    # The seed stays, so that the network starts from the same weights as the run.
     changes = {"data": data, "method": "Joint()"}
     config = validated(RunConfig, **run.config.model_dump(exclude_unset=True) | changes)
     stream = build_stream(config, run.data_dir)
     learner = build_learner(config, stream, run.device)
     learner.train(*stream)
+    # Points of θ can be compared only if each entry is the same parameter.
     if _parameter_names(learner) != _parameter_names(run.learner(2)):
         raise HoldfastError(
             "the landscape needs a network that Joint can train too; this run's method adds "

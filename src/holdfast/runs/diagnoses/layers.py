@@ -45,6 +45,7 @@ def layers(run: KeptRun) -> Finding:
         gains = [task.recovered.get(layer, 0.0) for task in tasks]
         mean[layer] = float(np.mean(gains))
     lost = float(np.mean([task.then - task.now for task in tasks]))
+    # If several layers recover as much, the first of them is named.
     best = max(mean, key=lambda layer: mean[layer])
     verdict = ": no single layer brings them back."
     if lost > CLEAR and mean[best] > CLEAR:

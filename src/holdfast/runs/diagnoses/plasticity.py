@@ -36,6 +36,7 @@ def plasticity(run: KeptRun) -> Finding:
     ranks = table["rank"]
     change = losses[-1] - losses[0]
     compared = "worse than"
+    # The loss of guessing among C outputs is log C.
     if change < WORSE * math.log(_outputs(run)):
         compared = "as well as"
     sentence = (
@@ -62,6 +63,7 @@ def _measures(run: KeptRun, tasks: int) -> dict[str, float]:
     task = run.stream[max(tasks - 1, 0)]
     rows = run.rows(learner, task)
     task_number = task.index if learner.view.scenario == "task" else None
+    # The rank of the features needs their values only.
     with torch.no_grad():
         features = learner.model.features(rows.x, task_number)
     # Random labels are learned on the same inputs with as many outputs each time.

@@ -60,6 +60,7 @@ def saturation(run: KeptRun) -> Finding:
 
 def _relation(strength: list[float], learnt: list[float]) -> str:
     """Say how the strength of the anchors and the scores correlate, if they do so at all."""
+    # Two points always lie on a line, and constant values have no correlation.
     if len(learnt) < LEAST_POINTS or not np.std(learnt) or not np.std(strength):
         return ""
     correlation = np.corrcoef(strength, learnt)[0, 1]

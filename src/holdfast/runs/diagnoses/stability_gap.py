@@ -26,6 +26,7 @@ def stability_gap(run: KeptRun) -> Finding:
     """
     run.need_a_boundary("stability-gap")
     gaps = {number: _gap_before(run, number) for number in range(1, run.tasks)}
+    # The deepest gap is named, because a mean hides it.
     worst = max(gaps, key=lambda number: gaps[number].depth)
     mean_depth = np.mean([gap.depth for gap in gaps.values()])
     sentence = (
