@@ -1,8 +1,8 @@
-"""How many rows are read at once where nothing is trained: by bytes, not by a fixed number.
+"""How many rows are read at once when nothing is trained: by bytes, not by a fixed number.
 
 Small inputs are read in chunks of `MOST_ROWS`. Larger ones are read in chunks that keep what a
-forward pass holds within `BUDGET`, by an estimate from the outputs of all modules for one row. It is
-an upper estimate, because a forward pass without gradients frees most of them as it goes.
+forward pass holds within `BUDGET`, by an estimate from the outputs of all modules for one row. It
+is an upper estimate, because a forward pass without gradients frees most of them as it goes.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,11 +14,19 @@ from torch import Tensor, nn
 from holdfast.engine.snapshot import evaluating
 
 BUDGET = 2**28  # bytes (256 MiB) that the rows of a chunk and what a network makes of them may take
-MOST_ROWS = 2048
+MOST_ROWS = 2048  # more would not be faster, even for the smallest inputs
 
 
 def rows_within(bytes_per_row: int, most: int = MOST_ROWS, budget: int = BUDGET) -> int:
-    """The number of rows that a budget of bytes allows, from 1 to `most`.
+    """The number of rows that a budget of bytes allows.
+
+    Args:
+        bytes_per_row: The bytes that one row takes.
+        most: The most rows.
+        budget: The bytes that all rows may take together.
+
+    Returns:
+        The number of rows, from 1 to `most`. One row is read even if it is beyond the budget.
 
     Example:
         >>> rows_within(3_000), rows_within(2**25), rows_within(2**40)
@@ -29,13 +37,23 @@ def rows_within(bytes_per_row: int, most: int = MOST_ROWS, budget: int = BUDGET)
 
 @contextmanager
 def counting(model: nn.Module) -> Iterator[list[int]]:
-    """The bytes of every tensor that the innermost modules of `model` give while this is open."""
+    """Collect the bytes of what the innermost modules of a model give while this is open.
+
+    Args:
+        model: The model.
+
+    Yields:
+        A list that gains the bytes of every output.
+    """
     sizes: list[int] = []
 
     def note(module: nn.Module, inputs: object, output: object) -> None:
+        """Add the bytes of an output to the list."""
+        # Several outputs in a tuple, as those of an LSTM, are small beside what led to them.
         if isinstance(output, Tensor):
             sizes.append(output.numel() * output.element_size())
 
+    # The output of a module with children is that of one of them, and would count twice.
     innermost = [m for m in model.modules() if not any(True for _ in m.children())]
     handles = [m.register_forward_hook(note) for m in innermost]
     try:

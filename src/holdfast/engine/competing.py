@@ -1,4 +1,8 @@
-"""Which outputs compete in the loss of each row."""
+"""Which outputs compete in the loss of each row.
+
+The scenario decides about that, not the method: in the task scenario the outputs of the row's own
+task compete, for example, and in the class scenario those of all tasks so far.
+"""
 
 from dataclasses import dataclass
 
@@ -11,8 +15,8 @@ from torch import Tensor
 class Competing:
     """The outputs among which a row's label is to be told apart.
 
-    Make one with `ALL`, `between`, `chosen` or `by_row`. Methods use `of`, `position` and `losses`,
-    and never need to know which of the four it is.
+    Take `ALL`, or make one with `between`, `chosen` or `by_row`. Methods use `of`, `position` and
+    `losses`, and never need to know which of the four it is.
 
     Attributes:
         first: The first of a run of outputs that is the same for all rows.
@@ -34,7 +38,7 @@ class Competing:
 
     @classmethod
     def between(cls, first: int, last: int) -> "Competing":
-        """The outputs from `first` up to `last`, without that."""
+        """The outputs from `first` up to `last`, which is left out itself."""
         return cls(first=first, last=last)
 
     @classmethod
@@ -44,7 +48,7 @@ class Competing:
 
     @classmethod
     def by_row(cls, mask: Tensor) -> "Competing":
-        """Other outputs in each row: those that are True in a mask (B, C)."""
+        """In each row the outputs that are True in a mask (B, C)."""
         return cls(mask=mask)
 
     def of(self, logits: Tensor) -> Tensor:
@@ -69,23 +73,38 @@ class Competing:
         """Output indices (B,) as positions among the columns that `of` returns."""
         if self.index is not None:
             return torch.searchsorted(self.index, y)
-        return y - self.first if self.first else y
+        # Nothing is subtracted if it would be 0, because this happens at every step.
+        if not self.first:
+            return y
+        return y - self.first
 
     def losses(self, logits: Tensor, y: Tensor) -> Tensor:
         """The cross-entropy of each row, (B,), for logits (B, C) and output indices (B,)."""
         return F.cross_entropy(self.of(logits), self.position(y), reduction="none")
 
     def of_rows(self, rows: Tensor, width: int) -> "Competing":
-        """The same for some rows of the batch, in which only the first `width` outputs exist."""
+        """The same for some rows of the batch, if only the first outputs exist.
+
+        Args:
+            rows: The places of the rows in the batch, (M,).
+            width: The number of outputs that exist, for example in an older copy of the network.
+
+        Returns:
+            The outputs that compete in these rows.
+        """
         if self.mask is None:
             return self
         return Competing.by_row(self.mask[rows, :width])
 
     def of_one_task(self) -> "Competing":
-        """The same for rows of one task, which all have the same outputs."""
+        """The same for rows of one task, which all have the same outputs.
+
+        Chosen columns are faster than a mask, and a loss per column needs them.
+        """
         if self.mask is None:
             return self
         return Competing.chosen(self.mask[0].nonzero().flatten())
 
 
+# All outputs compete in every row.
 ALL = Competing()

@@ -1,25 +1,40 @@
-"""Gradients of one number per example: as rows (what OGD stores), or their inner products alone (what GSS compares)."""
+"""Gradients of one number per example: as rows, or only their inner products.
 
-from collections.abc import Callable
+OGD stores the rows, GSS compares the inner products.
+"""
+
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from holdfast.engine.layers import matrices, rows_in, rows_out, used
-from holdfast.engine.magnitudes import recording
+from holdfast.engine.layers import Matrix, Use, matrices, recording, rows_in, rows_out, used
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 
+Values = Callable[[nn.Module, Tensor], Tensor]  # (N, ...) → one number per example, (N,)
 
-def per_example_gradients(
-    space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor
-) -> Tensor:
-    """∂ values(module, x)[n] / ∂θ for every example, (N, P), θ-shaped rows. In eval mode, one example at a time.
 
-    >>> layer = nn.Linear(2, 1, bias=False)
-    >>> per_example_gradients(ParameterSpace(layer), lambda m, x: m(x)[:, 0], torch.eye(2))[:, :2].tolist()
-    [[1.0, 0.0], [0.0, 1.0]]
+def per_example_gradients(space: ParameterSpace, values: Values, x: Tensor) -> Tensor:
+    """Compute the gradient of one number for each example, one example at a time.
+
+    The network runs in evaluation mode and keeps its state.
+
+    Args:
+        space: The parameters of the network.
+        values: Runs the network on inputs and gives a number for each.
+        x: The examples, (N, ...).
+
+    Returns:
+        ∂ values(x_n) / ∂θ for each example n, θ-shaped rows, (N, length of θ).
+
+    Example:
+        >>> layer = nn.Linear(2, 1, bias=False)
+        >>> space = ParameterSpace(layer)
+        >>> rows = per_example_gradients(space, lambda net, x: net(x)[:, 0], torch.eye(2))
+        >>> rows[:, :2].tolist()
+        [[1.0, 0.0], [0.0, 1.0]]
     """
     rows = space.theta.new_zeros(len(x), len(space.theta))
     with evaluating(space.module), torch.enable_grad():
@@ -29,48 +44,76 @@ def per_example_gradients(
     return rows
 
 
-def gradient_products(
-    space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor
-) -> Tensor:
-    """g_i · g_j for the gradients of every two examples, (N, N), in eval mode.
+def gradient_products(space: ParameterSpace, values: Values, x: Tensor) -> Tensor:
+    """Compute the inner products of the gradients of every two examples.
 
-    Where all trainable parameters belong to linear layers and convolutions this takes one pass: a layer's share is the inner product
-    of inputs times that of what flows back (Σ over positions for a convolution). Else the gradients are made one by one.
+    If all trainable parameters belong to linear layers and convolutions, this takes one pass: a
+    layer's share is the inner product of its inputs times that of what flows back, summed over
+    positions for a convolution. Otherwise the gradients are made one by one. The network runs in
+    evaluation mode.
+
+    Args:
+        space: The parameters of the network.
+        values: Runs the network on inputs and gives a number for each.
+        x: The examples, (N, ...).
+
+    Returns:
+        g_i · g_j for every two examples i and j, (N, N).
+
+    Example:
+        >>> layer = nn.Linear(2, 1, bias=False)
+        >>> gradient_products(ParameterSpace(layer), lambda net, x: net(x)[:, 0], torch.eye(2))
+        tensor([[1., 0.],
+                [0., 1.]])
     """
     try:
         layers = matrices(space.module, "gradient_products")
     except HoldfastError:
         return _one_by_one(space, values, x)
-    total = space.theta.new_zeros(len(x), len(x))
+    products = _by_layers(space, values, x, layers)
+    if products is None:
+        return _one_by_one(space, values, x)
+    return products
+
+
+def _by_layers(
+    space: ParameterSpace, values: Values, x: Tensor, layers: Mapping[str, Matrix]
+) -> Tensor | None:
+    """The inner products as sums over layers; None if some layer did not see all examples."""
     with evaluating(space.module), torch.enable_grad(), recording(list(layers.values())) as seen:
-        out = values(space.module, x)
-        taking = [t for t in used(seen, layers) if t[3].requires_grad]
-        if any(
-            len(inp) != len(x) for _, _, inp, _ in taking
-        ):  # a head that saw the rows of its own task alone
-            return _one_by_one(space, values, x)
-        deltas = torch.autograd.grad(out.sum(), [o for *_, o in taking])
-    for (_, layer, inp, _), delta in zip(taking, deltas, strict=True):
-        columns = layer.weight[0].numel() + (layer.bias is not None)
-        a, d = (
-            rows_in(layer, inp).view(len(x), -1, columns),
-            rows_out(layer, delta).view(len(x), -1, layer.weight.shape[0]),
-        )
-        if a.shape[1] == 1:
-            total += (a[:, 0] @ a[:, 0].T) * (d[:, 0] @ d[:, 0].T)
-        else:
-            g = torch.einsum("npo,npc->noc", d, a).flatten(1)
-            total += g @ g.T
+        total_value = values(space.module, x).sum()
+        uses = [use for use in used(seen, layers) if use.output.requires_grad]
+        # The layer of a separate head sees the rows of its own task alone.
+        if any(len(use.inputs) != len(x) for use in uses):
+            return None
+        deltas = torch.autograd.grad(total_value, [use.output for use in uses])
+    total = space.theta.new_zeros(len(x), len(x))
+    for use, delta in zip(uses, deltas, strict=True):
+        total += _share(use, delta, len(x))
     return total
 
 
-def _one_by_one(
-    space: ParameterSpace, values: Callable[[nn.Module, Tensor], Tensor], x: Tensor
-) -> Tensor:
+def _share(use: Use, delta: Tensor, examples: int) -> Tensor:
+    """A layer's share of the inner products, (N, N)."""
+    layer = use.layer
+    columns = layer.weight[0].numel() + (layer.bias is not None)
+    a = rows_in(layer, use.inputs).view(examples, -1, columns)
+    d = rows_out(layer, delta).view(examples, -1, layer.weight.shape[0])
+    if a.shape[1] == 1:
+        return (a[:, 0] @ a[:, 0].T) * (d[:, 0] @ d[:, 0].T)
+    # With several positions the gradient is a sum over them, which must be made first.
+    gradients = torch.einsum("npo,npc->noc", d, a).flatten(1)
+    return gradients @ gradients.T
+
+
+def _one_by_one(space: ParameterSpace, values: Values, x: Tensor) -> Tensor:
+    """The inner products from the gradients themselves."""
+    rows = []
     with evaluating(space.module), torch.enable_grad():
-        grads = [
-            torch.autograd.grad(v, space.parameters, retain_graph=True, allow_unused=True)
-            for v in values(space.module, x)
-        ]
-    rows = torch.stack([space.gather(list(g)) for g in grads])
-    return rows @ rows.T
+        for value in values(space.module, x):
+            gradients = torch.autograd.grad(
+                value, space.parameters, retain_graph=True, allow_unused=True
+            )
+            rows.append(space.gather(list(gradients)))
+    matrix = torch.stack(rows)
+    return matrix @ matrix.T

@@ -1,22 +1,29 @@
-"""Kronecker factors of the Fisher information of each layer (Martens & Grosse 2015; convolutions: Grosse & Martens 2016)."""
+"""Kronecker factors of the Fisher information of each layer.
 
-from collections.abc import Callable
+References:
+    J. Martens, R. Grosse (2015), Optimizing neural networks with Kronecker-factored approximate
+    curvature. ICML.
+    R. Grosse, J. Martens (2016), A Kronecker-factored approximate Fisher matrix for convolution
+    layers. ICML.
+"""
 
 import torch
 from torch import Tensor, nn
 
 from holdfast.engine.chunks import bytes_per_row, rows_within
-from holdfast.engine.fisher import label_weights
-from holdfast.engine.layers import matrices, rows_in, rows_out, used
-from holdfast.engine.magnitudes import BUDGET, parts, recording, terms
+from holdfast.engine.fisher import Forward, label_weights
+from holdfast.engine.layers import Use, matrices, recording, rows_in, rows_out, used
 from holdfast.engine.snapshot import evaluating
+from holdfast.engine.terms import BUDGET, parts, same_rows, terms
 
-Factors = dict[str, tuple[Tensor, Tensor]]
+Factors = dict[str, tuple[Tensor, Tensor]]  # A and G of each layer, by name
+
+MOST_ROWS = 512  # at once
 
 
 def kronecker_factors(
     module: nn.Module,
-    forward: Callable[[nn.Module, Tensor], Tensor],
+    forward: Forward,
     x: Tensor,
     y: Tensor | None = None,
     *,
@@ -24,39 +31,78 @@ def kronecker_factors(
     generator: torch.Generator | None = None,
     who: str = "KFAC",
 ) -> Factors:
-    """A = E[a aᵀ] of what flows in and G = E Σ_y p(y|x) δ δᵀ of ∂ log p(y|x) at the outputs, for each layer, over the examples x.
+    """Approximate the Fisher information of each layer by a Kronecker product A ⊗ G.
 
-    The layer's Fisher is approximately A ⊗ G; exactly so for one example and one label. For a convolution, A is summed over
-    positions and G averaged over them. `forward(module, x)` gives the logits that compete; `labels` as for the diagonal.
+    A = E[a aᵀ] of what flows into the layer, with a 1 for the bias, and G = E Σ_y p(y|x) δ δᵀ of
+    δ = ∂ log p(y|x) at its outputs. The product is exact for one example and one label. For a
+    convolution, A is summed over positions and G averaged over them. The network runs in evaluation
+    mode and keeps its state.
+
+    Args:
+        module: The network.
+        forward: Runs the network on inputs (N, ...), and gives the logits (N, C) of the outputs
+            that compete.
+        x: The examples, (N, ...).
+        y: The labels, as positions among the outputs that compete, (N,), for `empirical`.
+        labels: As in `fisher_diagonal`.
+        generator: Draws the labels for `labels="sampled"`.
+        who: The name of the method, for messages.
+
+    Returns:
+        A and G of each layer that took part, by name.
+
+    Raises:
+        HoldfastError: Something else than linear layers and convolutions is trainable.
+
+    Example:
+        >>> layer = nn.Linear(2, 3)
+        >>> a, g = kronecker_factors(layer, lambda net, x: net(x), torch.rand(5, 2))[""]
+        >>> a.shape, g.shape
+        (torch.Size([3, 3]), torch.Size([3, 3]))
     """
     layers = matrices(module, who)
-    out: Factors = {}
-    held = bytes_per_row(module, lambda one: forward(module, one), x[:1])
+    sums: Factors = {}
+    # Inputs and gradients of all layers are held at the same time.
+    held = 2 * bytes_per_row(module, lambda one: forward(module, one), x[:1])
     with evaluating(module):
-        for at, part in parts(x, rows_within(2 * held, 512, BUDGET)):
+        for at, part in parts(x, rows_within(held, MOST_ROWS, BUDGET)):
             with torch.enable_grad(), recording(list(layers.values())) as seen:
                 log_p = forward(module, part).log_softmax(1)
-            truth = None if y is None else y[at : at + len(part)]
-            weights = label_weights(log_p, labels, truth, generator)
-            taking = list(used(seen, layers))
-            sums = {
-                name: (_gram(rows_in(layer, inp)), torch.zeros(()))
-                for name, layer, inp, _ in taking
-            }
-            for label, share in terms(weights):
-                chosen = log_p.gather(1, label[:, None]).sum()
-                deltas = torch.autograd.grad(chosen, [o for *_, o in taking], retain_graph=True)
-                for (name, layer, inp, _), delta in zip(taking, deltas, strict=True):
-                    a, g = sums[name]
-                    d = rows_out(layer, delta)
-                    positions = len(d) // len(inp)
-                    w = share.repeat_interleave(positions)
-                    sums[name] = (a, g.to(d.device) + (d * w[:, None]).T @ d / positions)
-            for name, (a, g) in sums.items():
-                before = out.get(name)
-                out[name] = (a, g) if before is None else (before[0] + a, before[1] + g)
-    return {name: (a / len(x), g / len(x)) for name, (a, g) in out.items()}
+            weights = label_weights(log_p, labels, same_rows(y, at, part), generator)
+            _join(sums, _sums(log_p, weights, list(used(seen, layers))))
+    return {name: (a / len(x), g / len(x)) for name, (a, g) in sums.items()}
 
 
-def _gram(rows: Tensor) -> Tensor:
-    return rows.T @ rows
+def _join(sums: Factors, more: Factors) -> None:
+    """Add the sums over some examples to those before."""
+    for name, (a, g) in more.items():
+        if name in sums:
+            a_before, g_before = sums[name]
+            sums[name] = (a_before + a, g_before + g)
+        else:
+            sums[name] = (a, g)
+
+
+def _sums(log_p: Tensor, weights: Tensor, uses: list[Use]) -> Factors:
+    """The factors of each layer, summed over some examples.
+
+    Args:
+        log_p: The log-probabilities of the examples, (N, C).
+        weights: The weight of each label, (N, C).
+        uses: The layers that took part.
+    """
+    sums = {}
+    for use in uses:
+        rows = rows_in(use.layer, use.inputs)
+        sums[use.name] = (rows.T @ rows, torch.zeros(()))
+    outputs = [use.output for use in uses]
+    for label, share in terms(weights):
+        chosen = log_p.gather(1, label[:, None]).sum()
+        deltas = torch.autograd.grad(chosen, outputs, retain_graph=True)
+        for use, delta in zip(uses, deltas, strict=True):
+            a, g = sums[use.name]
+            d = rows_out(use.layer, delta)
+            positions = len(d) // len(use.inputs)
+            w = share.repeat_interleave(positions)
+            sums[use.name] = (a, g.to(d.device) + (d * w[:, None]).T @ d / positions)
+    return sums

@@ -38,8 +38,8 @@ def _checked_columns(columns: Mapping[str, Tensor]) -> int:
     if len(lengths) > 1 or (columns and not columns.keys() >= COLUMNS):
         raise HoldfastError("the columns of its memory differ in length, or some are missing")
     for name in ("y", "task"):
-        column = columns.get(name)
-        if column is not None and (column.dim() != 1 or column.is_floating_point()):
+        numbers = columns.get(name)
+        if numbers is not None and (numbers.dim() != 1 or numbers.is_floating_point()):
             raise HoldfastError(f"the column {name} of its memory is no list of whole numbers")
     return max(lengths, default=0)
 

@@ -8,7 +8,6 @@ does not update them. All other batches are computed as before, to the bit.
 """
 
 import warnings
-from typing import Any
 
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -16,6 +15,7 @@ from torch.utils.hooks import RemovableHandle
 from holdfast.errors import HoldfastError
 
 NORMS = (nn.modules.batchnorm._BatchNorm,)
+TOOK = "_took_one_row"  # marks a layer between the two hooks
 WAY_OUT = "choose another batch_size, or set drop_last=True, so that no batch has a single row"
 
 
@@ -48,18 +48,20 @@ def take_single_rows(model: nn.Module) -> list[RemovableHandle]:
     for layer in model.modules():
         if isinstance(layer, NORMS):
             handles.append(layer.register_forward_pre_hook(_before))
+            # Called also if the forward pass fails, so that no layer stays switched.
             handles.append(layer.register_forward_hook(_after, always_call=True))
     return handles
 
 
-def _before(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-    """Switches a layer to its running statistics if its input has one value per channel."""
+def _before(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+    """Switch a layer to its running statistics if its input has one value per channel."""
     x = inputs[0]
     if not layer.training or x.dim() < 2 or x.numel() != x.shape[1]:
         return
     if layer.running_mean is None:
         raise HoldfastError(
-            f"a batch has a single row, which BatchNorm without running statistics cannot normalise; {WAY_OUT}"
+            "a batch has a single row, which BatchNorm without running statistics cannot "
+            f"normalise; {WAY_OUT}"
         )
     warnings.warn(
         "a batch has a single row, and BatchNorm needs at least two values per channel: its "
@@ -67,10 +69,11 @@ def _before(layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         stacklevel=2,
     )
     layer.training = False
-    layer.__dict__["_took_one_row"] = True
+    # In the module's dictionary, so that `_after` need not know whether it is there.
+    layer.__dict__[TOOK] = True
 
 
-def _after(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-    """Switches the layer back."""
-    if layer.__dict__.pop("_took_one_row", False):
+def _after(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    """Switch the layer back."""
+    if layer.__dict__.pop(TOOK, False):
         layer.training = True

@@ -1,102 +1,18 @@
-"""θ and g as vectors: contiguous storage of which a module's trainable parameters and gradients are views.
+"""θ and g as vectors: contiguous storage of which a module's parameters and gradients are views.
 
-The optimizer owns the ordinary parameters, never the vectors: these are for the algebra of methods. Each parameter starts at a
-multiple of 64 bytes, as fresh tensors do, so that vectorised kernels take the same path as in a bare loop and give the
-same bits; the gaps hold zeros for ever and drop out of every sum and product.
+The optimizer owns the ordinary parameters, never the vectors. These are for the algebra of methods.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from holdfast.engine.layout import Layout, Slot, carry, carry_rows, lay_out
 from holdfast.errors import HoldfastError
 
-ALIGNMENT = 64  # bytes
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where one parameter lies in the vector. `stride` is the parameter's own, so that channels_last survives."""
-
-    name: str
-    shape: tuple[int, ...]
-    stride: tuple[int, ...]
-    offset: int
-    numel: int
-
-    def view(self, vector: Tensor) -> Tensor:
-        """The part of `vector` that belongs to this parameter, in its shape (no copy)."""
-        return vector.as_strided(self.shape, self.stride, vector.storage_offset() + self.offset)
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The slots of all parameters, in `named_parameters` order, and the length of a vector that holds them (with gaps)."""
-
-    slots: tuple[Slot, ...]
-    length: int
-
-    @property
-    def numel(self) -> int:
-        """Number of parameters P, gaps not counted."""
-        return sum(slot.numel for slot in self.slots)
-
-    def views(self, vector: Tensor) -> dict[str, Tensor]:
-        """Name → view of `vector` in the parameter's shape."""
-        return {slot.name: slot.view(vector) for slot in self.slots}
-
-    def to_json(self) -> list[Any]:
-        """Plain lists, for checkpoints."""
-        slots = [[s.name, list(s.shape), list(s.stride), s.offset, s.numel] for s in self.slots]
-        return [*slots, self.length]
-
-    @classmethod
-    def from_json(cls, rows: list[Any]) -> "Layout":
-        """The inverse of `to_json`."""
-        *slots, length = rows
-        return cls(tuple(Slot(n, tuple(sh), tuple(st), o, k) for n, sh, st, o, k in slots), length)
-
-
-def lay_out(parameters: dict[str, nn.Parameter]) -> Layout:
-    """The layout of these parameters, each aligned."""
-    slots, offset = [], 0
-    for name, p in parameters.items():
-        per_line = max(1, ALIGNMENT // p.element_size())
-        dense = p.is_contiguous() or torch.empty_like(p).stride() == p.stride()
-        stride = p.stride() if dense else torch.empty(p.shape, device="meta").stride()
-        slots.append(Slot(name, tuple(p.shape), tuple(stride), offset, p.numel()))
-        offset += -(-p.numel() // per_line) * per_line
-    return Layout(tuple(slots), offset)
-
-
-def carry_rows(old: Tensor, new: Tensor) -> None:
-    """Copies `old` into the leading corner of `new` (in place): the rows and columns that existed keep their values."""
-    corner = tuple(slice(0, min(a, b)) for a, b in zip(old.shape, new.shape, strict=True))
-    new[corner] = old[corner].to(new.dtype)
-
-
-def carry(vector: Tensor, old: Layout, new: Layout, fill: Tensor | float = 0.0) -> Tensor:
-    """A θ-shaped vector (or several as rows) moved from layout `old` to `new` by name: old rows kept, new ones from `fill`, gaps zero."""
-    if vector.dim() == 2:
-        return (
-            torch.stack([carry(row, old, new, fill) for row in vector])
-            if len(vector)
-            else vector.new_zeros(0, new.length)
-        )
-    out = torch.zeros(new.length, dtype=vector.dtype, device=vector.device)
-    before = old.views(vector)
-    for slot in new.slots:
-        view = slot.view(out)
-        view.copy_(
-            slot.view(fill) if isinstance(fill, Tensor) else torch.as_tensor(fill, dtype=out.dtype)
-        )
-        if slot.name in before:
-            carry_rows(before[slot.name], view)
-    return out
+__all__ = ["Layout", "ParameterSpace", "Slot", "carry", "carry_rows", "lay_out", "trainable"]
 
 
 def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
@@ -105,37 +21,37 @@ def trainable(module: nn.Module) -> dict[str, nn.Parameter]:
 
 
 class ParameterSpace:
-    """The trainable parameters of a module as one vector `theta`, their gradients on demand as one vector `grad`.
+    """The trainable parameters of a module as one vector, and their gradients as another.
 
-    >>> space = ParameterSpace(nn.Linear(3, 2))
-    >>> space.numel, len(space.theta)
-    (8, 32)
+    Args:
+        module: The module. Its trainable parameters become views of `theta`.
+        may_be_empty: Whether the module may gain its first trainable parameter later, as a head
+            that grows on a frozen backbone does.
+
+    Attributes:
+        theta: The parameters θ, a vector with gaps (see `layout`).
+        layout: Where each parameter lies in it.
+        parameters: The parameters, in that order.
+
+    Raises:
+        HoldfastError: There is no trainable parameter, or they are of several types or devices, or
+            of a type that is not floating.
+
+    Example:
+        >>> space = ParameterSpace(nn.Linear(3, 2))
+        >>> space.numel, len(space.theta)
+        (8, 32)
     """
 
     def __init__(self, module: nn.Module, may_be_empty: bool = False) -> None:
-        """`may_be_empty`: the module may gain its first trainable parameter later (a head that grows on a frozen backbone)."""
-        self.module, self.may_be_empty = module, may_be_empty
+        self.module = module
+        self.may_be_empty = may_be_empty
         self._lay_out()
 
     def _lay_out(self) -> None:
+        """Make θ, and make the parameters views of it with the values that they have."""
         named = trainable(self.module)
-        if not named and not self.may_be_empty:
-            raise HoldfastError(
-                "the model has no trainable parameter; expected at least one with requires_grad=True"
-            )
-        anything = [
-            t for t in [*self.module.parameters(), *self.module.buffers()] if t.is_floating_point()
-        ]
-        kinds = {(p.dtype, p.device) for p in named.values()} or {
-            (anything[0].dtype, anything[0].device)
-        }
-        if len(kinds) > 1:
-            raise HoldfastError(
-                f"all trainable parameters must share one dtype and device, got {sorted(map(str, kinds))}"
-            )
-        if any(not p.dtype.is_floating_point for p in named.values()):
-            raise HoldfastError("trainable parameters must be real floating point")
-        dtype, device = kinds.pop()
+        dtype, device = self._kind(named)
         self.layout = lay_out(named)
         self.theta = torch.zeros(self.layout.length, dtype=dtype, device=device)
         self.parameters = list(named.values())
@@ -144,40 +60,76 @@ class ParameterSpace:
             view.copy_(p.data)
             p.data = view
         self._places = [(*self._owner(name), p, p.data_ptr()) for name, p in named.items()]
+        # Gradient and scratch are made on first use, because many methods need neither.
         self._grad: Tensor | None = None
         self._grad_views: list[Tensor] = []
         self._versions: list[int] = []
         self._scratch: Tensor | None = None
         self._scratch_views: list[Tensor] = []
 
-    def _owner(self, name: str) -> tuple[dict[str, Any], str]:
+    def _kind(self, named: Mapping[str, nn.Parameter]) -> tuple[torch.dtype, torch.device]:
+        """The type and the device that all parameters share."""
+        kinds = {(p.dtype, p.device) for p in named.values()}
+        if not kinds and self.may_be_empty:
+            # What is frozen tells what a later parameter will be like.
+            for tensor in (*self.module.parameters(), *self.module.buffers()):
+                if tensor.is_floating_point():
+                    return tensor.dtype, tensor.device
+        if not kinds:
+            raise HoldfastError(
+                "the model has no trainable parameter; expected at least one with "
+                "requires_grad=True"
+            )
+        if len(kinds) > 1:
+            raise HoldfastError(
+                "all trainable parameters must share one dtype and device, got "
+                f"{sorted(map(str, kinds))}"
+            )
+        dtype, device = kinds.pop()
+        if not dtype.is_floating_point:
+            raise HoldfastError("trainable parameters must be real floating point")
+        return dtype, device
+
+    def _owner(self, name: str) -> tuple[dict[str, nn.Parameter | None], str]:
+        """The table of a module that holds a parameter, and the parameter's name in it."""
         path, _, leaf = name.rpartition(".")
         return self.module.get_submodule(path)._parameters, leaf
 
     @property
     def numel(self) -> int:
-        """Number of trainable parameters P."""
+        """The number of trainable parameters P."""
         return self.layout.numel
 
     def bound(self) -> bool:
-        """True while every parameter is still the one that was laid out, at its place (microseconds)."""
+        """Whether every parameter is still the one that was laid out, at its place.
+
+        This is asked before every step and takes microseconds.
+        """
         for owner, leaf, p, pointer in self._places:
             if owner.get(leaf) is not p or p.data_ptr() != pointer or not p.requires_grad:
                 return False
         return True
 
     def _stale(self) -> bool:
-        """True where the module tree has other trainable parameters than those laid out (walks all of it)."""
+        """Whether the module has other trainable parameters than those laid out.
+
+        This walks all of the module tree.
+        """
         now = trainable(self.module)
-        names = [slot.name for slot in self.layout.slots]
-        return list(now) != names or any(
-            a is not b for a, b in zip(now.values(), self.parameters, strict=True)
-        )
+        if list(now) != [slot.name for slot in self.layout.slots]:
+            return True
+        pairs = zip(now.values(), self.parameters, strict=True)
+        return any(p is not laid_out for p, laid_out in pairs)
 
     def bind(self, thorough: bool = False) -> Layout | None:
-        """Lays out anew if storage moved or a parameter was replaced; `thorough` walks the module tree for new ones.
+        """Lay the parameters out anew if their storage moved or one was replaced.
 
-        Returns the layout from before where it changed hands, so that θ-shaped vectors can be carried over, else None.
+        Args:
+            thorough: Whether to look for new parameters as well, which walks the module tree.
+
+        Returns:
+            The layout from before if it gave way to a new one, so that θ-shaped vectors can be
+            carried over. None means that nothing changed.
         """
         if self.bound() and not (thorough and self._stale()):
             return None
@@ -185,27 +137,38 @@ class ParameterSpace:
         self._lay_out()
         return before
 
+    # ---- gradients
+
     @property
     def grad(self) -> Tensor:
-        """The gradient vector g; after `collect` the parameters' `.grad` are views of it."""
+        """The gradient vector g. After `collect` the `.grad` of each parameter is a view of it."""
         if self._grad is None:
             self._grad = torch.zeros_like(self.theta)
-            # .data gives each view a version counter of its own, which tells whether backward wrote to it
+            # .data gives each view a version counter of its own, which tells whether the backward
+            # pass wrote to it.
             self._grad_views = [slot.view(self._grad).data for slot in self.layout.slots]
         return self._grad
 
     @property
     def scratch(self) -> Tensor:
-        """A θ-shaped vector for use within one call, the same each time: nothing in it lasts."""
+        """A θ-shaped vector for use within one call.
+
+        It is the same vector each time, so nothing in it lasts.
+        """
         if self._scratch is None:
             self._scratch = torch.zeros_like(self.theta)
             self._scratch_views = [slot.view(self._scratch) for slot in self.layout.slots]
         return self._scratch
 
     def zero_grad(self, vector: bool = False) -> None:
-        """Sets every `.grad` to None (zeros are not None: momentum and decay would move parameters without a gradient).
+        """Forget the gradients of the step before.
 
-        With `vector`, g is cleared and backward writes into it; `collect` then finds which parameters had no gradient.
+        Every `.grad` becomes None. Zeros are not None: with them, momentum and weight decay would
+        move parameters that no loss reached.
+
+        Args:
+            vector: Whether the backward pass writes into g, which is then cleared. `collect` finds
+                out which parameters had no gradient.
         """
         if not vector:
             for p in self.parameters:
@@ -217,15 +180,22 @@ class ParameterSpace:
             p.grad = view
 
     def collect(self) -> Tensor:
-        """Makes every gradient part of g, copying what lies elsewhere. Where a parameter has none, g is 0 and `.grad` is None."""
+        """Make every gradient part of g, and copy what lies elsewhere.
+
+        Returns:
+            The vector g. It is 0 at a parameter that has no gradient, whose `.grad` is None.
+        """
         g = self.grad
-        into, grads, absent = [], [], []
+        into = []
+        grads = []
+        absent = []
         for k, (p, view) in enumerate(zip(self.parameters, self._grad_views, strict=True)):
             if p.grad is None:
                 absent.append(view)
             elif p.grad is view:
+                # Set by zero_grad, but not reached by the backward pass.
                 if self._versions and view._version == self._versions[k]:
-                    p.grad = None  # armed by zero_grad, not reached by backward
+                    p.grad = None
             else:
                 into.append(view)
                 grads.append(p.grad.detach())
@@ -239,13 +209,17 @@ class ParameterSpace:
 
     @contextmanager
     def writing_to(self, vector: Tensor) -> Iterator[None]:
-        """Inside, backward adds gradients to `vector`; afterwards every `.grad` is what it was."""
+        """Inside, the backward pass adds gradients to a θ-shaped vector.
+
+        Afterwards every `.grad` is what it was.
+        """
         kept = [p.grad for p in self.parameters]
-        views = (
-            self._scratch_views
-            if vector is self._scratch
-            else [slot.view(vector) for slot in self.layout.slots]
-        )
+        # The views of the scratch vector are kept, because making them takes as long as a small
+        # network's backward pass.
+        if vector is self._scratch:
+            views = self._scratch_views
+        else:
+            views = [slot.view(vector) for slot in self.layout.slots]
         try:
             for p, view in zip(self.parameters, views, strict=True):
                 p.grad = view
@@ -254,39 +228,59 @@ class ParameterSpace:
             for p, old in zip(self.parameters, kept, strict=True):
                 p.grad = old
 
+    def set_grad(self, g: Tensor) -> None:
+        """Make a vector the gradient. Parameters that have none stay without."""
+        if g is not self._grad:
+            self.grad.copy_(g)
+
+    # ---- vectors
+
     def gather(self, tensors: list[Tensor | None]) -> Tensor:
-        """One tensor (or None, for zeros) a parameter → a new vector."""
-        out = torch.zeros_like(self.theta)
-        pairs = [
-            (s.view(out), t)
-            for s, t in zip(self.layout.slots, tensors, strict=True)
-            if t is not None
-        ]
-        torch._foreach_copy_([view for view, _ in pairs], [t.detach() for _, t in pairs])
-        return out
+        """Put one tensor per parameter into a new vector.
+
+        Args:
+            tensors: The tensors in the order of `parameters`. None stands for zeros.
+
+        Returns:
+            The vector, θ-shaped, without a graph.
+        """
+        gathered = torch.zeros_like(self.theta)
+        into = []
+        values = []
+        for slot, tensor in zip(self.layout.slots, tensors, strict=True):
+            if tensor is not None:
+                into.append(slot.view(gathered))
+                values.append(tensor.detach())
+        torch._foreach_copy_(into, values)
+        return gathered
 
     def still(self, vector: Tensor) -> None:
-        """Sets a θ-shaped vector to 0 at the parameters that have no gradient: what no loss reached is not moved."""
+        """Set a θ-shaped vector to 0 at the parameters that have no gradient.
+
+        What no loss reached does not move.
+        """
         for p, slot in zip(self.parameters, self.layout.slots, strict=True):
             if p.grad is None:
                 slot.view(vector).zero_()
 
-    def set_grad(self, g: Tensor) -> None:
-        """Makes `g` the gradient; parameters without one stay without."""
-        if g is not self._grad:
-            self.grad.copy_(g)
-
     def views(self, vector: Tensor) -> dict[str, Tensor]:
-        """Name → view of a θ-shaped vector."""
+        """The part of a θ-shaped vector that belongs to each parameter, by name (no copies)."""
         return self.layout.views(vector)
 
     def mask(self, keep: Callable[[str], bool]) -> Tensor:
-        """A θ-shaped 0/1 vector: 1 where `keep(name)` holds, 0 elsewhere and in the gaps."""
-        out = torch.zeros_like(self.theta)
-        for name, view in self.views(out).items():
+        """A θ-shaped vector of 1 and 0.
+
+        Args:
+            keep: Tells from the name of a parameter whether it is wanted.
+
+        Returns:
+            1 at the parameters that are wanted, 0 elsewhere and in the gaps.
+        """
+        mask = torch.zeros_like(self.theta)
+        for name, view in self.views(mask).items():
             if keep(name):
                 view.fill_(1)
-        return out
+        return mask
 
     def __iter__(self) -> Iterator[nn.Parameter]:
         return iter(self.parameters)

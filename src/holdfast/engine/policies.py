@@ -84,7 +84,8 @@ def keys_of(policy: str, task: Tensor, y: Tensor) -> list[str]:
         y: The output index of each row, (N,).
 
     Returns:
-        The task (`ring`, `per_task`), the output (`class_balanced`) or both (`per_class`) as a name.
+        The name of its task (`ring`, `per_task`), its output (`class_balanced`) or both
+        (`per_class`).
     """
     tasks = task.tolist()
     if policy in ("ring", "per_task"):

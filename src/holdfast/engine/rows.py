@@ -77,9 +77,9 @@ class Block:
         start: The place of the first row in the batch.
         stop: The place after the last row.
         mass: The block's share in the loss, relative to the stream's share of 1.
-        averaged: Whether the mass counts in the mean. If so, the whole loss is divided by the sum of
-            all such masses, so that it stays a mean. If not, the mass is the coefficient of an added
-            term, such as β of DER++, and 0 adds none.
+        averaged: Whether the mass counts in the mean. If so, the whole loss is divided by the sum
+            of all such masses, so that it stays a mean. If not, the mass is the coefficient of an
+            added term, such as β of DER++, and 0 adds none.
         payloads: Other tensors with one entry per row of the block, by name.
     """
 

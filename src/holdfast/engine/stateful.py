@@ -1,23 +1,36 @@
-"""A module whose buffers are created and resized by an incoming state, with plain values beside them."""
+"""A module whose state grows with the tasks: tensors that a checkpoint may create and resize.
+
+Plain values and random generators are part of the state as well.
+"""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Generic, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-from holdfast.engine.parameters import Layout, carry
+from holdfast.engine.layout import Layout, carry
 from holdfast.errors import HoldfastError
 
 T = TypeVar("T")
+GENERATOR = "generator:"  # what the names of generators in a checkpoint begin with
 
 
 def seed_from(*key: object) -> int:
-    """A seed that depends on every part of the key, the same on every machine.
+    """Make a seed of several values.
 
-    >>> seed_from(0, "ER") == seed_from(0, "ER"), seed_from(0, "ER") == seed_from(1, "ER")
-    (True, False)
+    Args:
+        key: Values whose `repr` is the same on every machine.
+
+    Returns:
+        A number below 2⁴⁸ that depends on every value, the same on every machine.
+
+    Example:
+        >>> seed_from(0, "ER") == seed_from(0, "ER")
+        True
+        >>> seed_from(0, "ER") == seed_from(1, "ER")
+        False
     """
     return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:6], "big")
 
@@ -44,13 +57,21 @@ class Derived(Generic[T]):
         self._kept: tuple[object, T] | None = None
 
     def get(self, key: object, compute: Callable[[], T]) -> T:
-        """The value for a key, computed unless it is the one that is kept."""
+        """The value for a key.
+
+        Args:
+            key: What the value depends on, such as a counter or the address of a tensor.
+            compute: Makes the value if the one that is kept belongs to another key.
+
+        Returns:
+            The value.
+        """
         if self._kept is None or self._kept[0] != key:
             self._kept = (key, compute())
         return self._kept[1]
 
     def forget(self) -> None:
-        """Compute it anew the next time."""
+        """Compute the value anew the next time."""
         self._kept = None
 
 
@@ -82,10 +103,13 @@ class Stateful(nn.Module):
         self.seed = 0
         self._generators: dict[str, torch.Generator] = {}
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    # ---- declarations
+
+    def __setattr__(self, name: str, value: object) -> None:
         if not isinstance(value, _Declared):
-            super().__setattr__(name, value)
+            super().__setattr__(name, cast(Any, value))
             return
+        # Only now is the name of the state known.
         self.register_buffer(name, value.value)
         if value.is_vector:
             self.vectors.add(name)
@@ -107,6 +131,8 @@ class Stateful(nn.Module):
     def tensor_list(self, name: str) -> "TensorList":
         """Declare a state of any number of tensors, which checkpoints call `<name>_0` and so on."""
         return TensorList(self, name)
+
+    # ---- access
 
     def named_states(self) -> Iterator[tuple[str, Tensor | None]]:
         """The states of this object itself, by name."""
@@ -141,11 +167,41 @@ class Stateful(nn.Module):
         value = super().get_buffer(target)
         if value is None:
             raise HoldfastError(
-                f"the state of {type(self).__name__} lacks {target!r}; go on from a checkpoint that has it"
+                f"the state of {type(self).__name__} lacks {target!r}; go on from a checkpoint "
+                "that has it"
             )
         return value
 
-    def _apply(self, fn: Any, recurse: bool = True) -> "Stateful":
+    def generator(self, name: str = "main") -> torch.Generator:
+        """A stream of random numbers of this object's own.
+
+        Args:
+            name: The name of the stream. Streams of different names are independent.
+
+        Returns:
+            A generator on the CPU. It is made from `seed` on first use, and its state is saved.
+        """
+        if name not in self._generators:
+            self._generators[name] = torch.Generator().manual_seed(seed_from(self.seed, name))
+        return self._generators[name]
+
+    def reseed(self, *key: object) -> None:
+        """Seed this module and every `Stateful` below it, each from the key and its own path."""
+        for path, module in self.named_modules():
+            if isinstance(module, Stateful):
+                module.seed = seed_from(*key, path)
+
+    def state_bytes(self) -> int:
+        """The bytes of all buffers and parameters below this module, shared storage once."""
+        sizes = {}
+        for tensor in (*self.buffers(), *self.parameters()):
+            storage = tensor.untyped_storage()
+            sizes[storage.data_ptr()] = storage.nbytes()
+        return sum(sizes.values())
+
+    # ---- movement, growth, checkpoints
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Stateful":
         """Move all tensors, and forget what was derived from them."""
         for value in vars(self).values():
             if isinstance(value, Derived):
@@ -153,73 +209,66 @@ class Stateful(nn.Module):
         return super()._apply(fn, recurse)
 
     def carry_vectors(self, old: Layout, new: Layout, device: torch.device) -> None:
-        """Move every vector that is shaped like θ from an old layout of θ to a new one, by names."""
+        """Move every state that is shaped like θ from an old layout of θ to a new one, by names."""
         for name in self.vectors:
             vector = self._buffers.get(name)
             if vector is not None:
                 self._buffers[name] = carry(vector, old, new).to(device)
 
-    def generator(self, name: str = "main") -> torch.Generator:
-        """A random stream of this object's own, on the CPU, made from `seed` on first use; its state is saved."""
-        if name not in self._generators:
-            self._generators[name] = torch.Generator().manual_seed(seed_from(self.seed, name))
-        return self._generators[name]
-
-    def reseed(self, *key: object) -> None:
-        """Seeds this module and every `Stateful` below it from `key`."""
-        for path, m in self.named_modules():
-            if isinstance(m, Stateful):
-                m.seed = seed_from(*key, path)
-
-    def state_bytes(self) -> int:
-        """Bytes of every buffer and parameter below this module (each storage once)."""
-        storages = {
-            b.untyped_storage().data_ptr(): b.untyped_storage().nbytes()
-            for b in [*self.buffers(), *self.parameters()]
-        }
-        return sum(storages.values())
-
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+    def _save_to_state_dict(
+        self, destination: MutableMapping[str, Tensor], prefix: str, keep_vars: bool
+    ) -> None:
+        """Save the states that hold something, and the generators."""
         for name, buffer in self._buffers.items():
             if buffer is not None:
-                destination[prefix + name] = buffer if keep_vars else buffer.detach()
+                destination[prefix + name] = _saved(buffer, keep_vars)
         for name, generator in self._generators.items():
-            destination[f"{prefix}generator:{name}"] = generator.get_state()
-        for name, p in self._parameters.items():
-            if p is not None:
-                destination[prefix + name] = p if keep_vars else p.detach()
+            destination[f"{prefix}{GENERATOR}{name}"] = generator.get_state()
+        for name, parameter in self._parameters.items():
+            if parameter is not None:
+                destination[prefix + name] = _saved(parameter, keep_vars)
 
     def _load_from_state_dict(
-        self,
-        state_dict: Any,
-        prefix: str,
-        local_metadata: Any,
-        strict: Any,
-        missing: Any,
-        unexpected: Any,
-        errors: Any,
+        self, state_dict: MutableMapping[str, Tensor], prefix: str, *_: object
     ) -> None:
-        own = {
-            k[len(prefix) :]: v
-            for k, v in state_dict.items()
-            if k.startswith(prefix) and "." not in k[len(prefix) :]
-        }
-        for name in [n for n, b in self._buffers.items() if b is not None and n not in own]:
-            self._buffers[name] = None
+        """Take the states over, whatever was there before and of whatever shape.
+
+        PyTorch's own way would refuse names and shapes that this module does not have yet.
+        """
+        own = {}
+        for path, value in state_dict.items():
+            name = path.removeprefix(prefix)
+            # A dot is in the names of what belongs to modules below this one.
+            if path.startswith(prefix) and "." not in name:
+                own[name] = value
+        for name, buffer in self._buffers.items():
+            if buffer is not None and name not in own:
+                self._buffers[name] = None
         for name, value in own.items():
-            if name.startswith("generator:"):
-                self.generator(name.removeprefix("generator:")).set_state(
-                    value.cpu().to(torch.uint8)
-                )
+            if name.startswith(GENERATOR):
+                generator = self.generator(name.removeprefix(GENERATOR))
+                generator.set_state(value.cpu().to(torch.uint8))
             elif name in self._parameters:
                 with torch.no_grad():
-                    self._parameters[name].copy_(value)  # type: ignore[union-attr]
+                    self.get_parameter(name).copy_(value)
             else:
                 self.put(name, value.detach().clone())
 
 
+def _saved(tensor: Tensor, keep_vars: bool) -> Tensor:
+    """A tensor as a state dict holds it: with its graph only if that is asked for."""
+    if keep_vars:
+        return tensor
+    return tensor.detach()
+
+
 class TensorList:
-    """Tensors of a `Stateful` by their numbers."""
+    """Tensors of a `Stateful` by their numbers.
+
+    Args:
+        owner: The object whose state they are.
+        name: What their names begin with: number k is `<name>_k`.
+    """
 
     def __init__(self, owner: Stateful, name: str) -> None:
         self._owner = owner
@@ -233,7 +282,7 @@ class TensorList:
 
 
 def host_state(module: nn.Module) -> dict[str, Any]:
-    """The plain values of every `Stateful` below `module`, by path (JSON)."""
+    """The plain values of every `Stateful` below a module, by path (JSON)."""
     return {
         path: {"host": m.host, "vectors": sorted(m.vectors)}
         for path, m in module.named_modules()
@@ -242,7 +291,7 @@ def host_state(module: nn.Module) -> dict[str, Any]:
 
 
 def load_host_state(module: nn.Module, state: dict[str, Any]) -> None:
-    """The inverse of `host_state`."""
+    """Give every `Stateful` below a module the plain values that `host_state` returned."""
     for path, m in module.named_modules():
         if isinstance(m, Stateful) and path in state:
             m.host = dict(state[path]["host"])
