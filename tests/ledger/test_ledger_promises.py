@@ -58,7 +58,7 @@ def test_a_failure_is_not_dodged_by_a_change_of_the_file_and_another_name(ledger
 def test_a_champion_that_passes_against_itself_does_not_clear_the_way(ledger):
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "copy", PASS, "1", results(a=0.9))
-    refused(ledger, results(a=0.51), "no verdict has passed these results since", "3")
+    refused(ledger, results(a=0.51), "no verdict has passed these results against", "3")
 
 
 def test_another_policy_that_passes_the_same_results_does_not_undo_a_failure(ledger):
@@ -71,7 +71,7 @@ def test_results_that_passed_after_the_failure_of_others_are_recorded(ledger):
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "2b", PASS, "1", results(a=0.91))
     assert ledger.record("m", "2b", results(a=0.91)) == "recorded"
-    refused(ledger, results(a=0.92), "no verdict has passed these results since release '2b'", "3")
+    refused(ledger, results(a=0.92), "no verdict has passed these results against the newest release, '2b'", "3")
     ledger.keep_verdict("m", "4", PASS, "3", results(a=0.93))
     assert ledger.record("m", "4", results(a=0.93)) == "recorded"
 
@@ -84,13 +84,22 @@ def test_a_verdict_that_passed_before_the_newest_release_is_too_old(ledger):
     refused(ledger, old, "candidate '3' against '2'", release="x")
 
 
+def test_a_release_between_judging_and_recording_needs_a_new_verdict(ledger):
+    """The verdict is filed after release 2, but it compares with release 1."""
+    ledger.record("m", "2", results(a=0.95))
+    ledger.keep_verdict("m", "3", PASS, "1", results(a=0.91))
+    refused(ledger, results(a=0.91), "against the newest release, '2'", "3")
+    ledger.keep_verdict("m", "4", PASS, "3", results(a=0.96))
+    assert ledger.record("m", "4", results(a=0.96)) == "recorded"
+
+
 def test_a_model_that_is_judged_once_is_judged_always(ledger):
     """A copy of the champion that passes and is recorded clears the way for no other results."""
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "copy", PASS, "1", results(a=0.9))
     assert ledger.record("m", "copy", results(a=0.9)) == "recorded"
     refused(
-        ledger, results(a=0.51), "no verdict has passed these results since release 'copy'", "3"
+        ledger, results(a=0.51), "no verdict has passed these results against the newest release, 'copy'", "3"
     )
 
 

@@ -100,7 +100,7 @@ def test_the_command_shows_the_reason(tmp_path, capsys):
     assert call(capsys, *record, "--override", REASON)[0] == 0
     _, out, _ = call(capsys, "history", *at, "--html", f"{tmp_path}/h.html")
     assert f"release 2 was recorded with --override: {REASON}" in out
-    assert f"Reason: {REASON}" in (tmp_path / "h.html").read_text()
+    assert f"The reason given was: {REASON}" in (tmp_path / "h.html").read_text()
 
 
 def test_a_release_that_is_recorded_meanwhile_changes_neither_champion_nor_report(

@@ -77,24 +77,24 @@ def _unjudged(
     entry: ReleaseEntry,
     verdicts: Sequence[StoredVerdict],
 ) -> Iterator[str]:
-    """Object if a model has verdicts, but none has passed these results since its newest release.
+    """Object if a model has verdicts, but none passed these results against its newest release.
 
     If other results could follow a failure without a verdict, the change of a single score would
-    hide what failed.
+    hide what failed. A verdict against an older release says nothing about the newest one: a
+    candidate that beat release 1 may be worse than release 2, which somebody recorded between the
+    verdict and this record.
     """
     name = transaction.newest_release(entry.model)
     if name is None:
         return
-    newest = transaction.revisions(entry.model, name)[0]
     for verdict in verdicts:
-        # A verdict against the newest release came after it, even if a clock was wrong.
-        is_newer = verdict.champion == name or verdict.recorded > newest.recorded
-        if is_newer and verdict.passed and verdict.judged == entry.judged:
+        is_against_newest = verdict.champion == name
+        if is_against_newest and verdict.passed and verdict.judged == entry.judged:
             return
     yield (
         f"The releases of {entry.model!r} are judged by the gate (the newest verdict "
-        f"{_described(verdicts[-1])}), but no verdict has passed these results since release "
-        f"{name!r}. Judge them with `holdfast gate --ledger … --release {entry.release}`."
+        f"{_described(verdicts[-1])}), but no verdict has passed these results against the newest "
+        f"release, {name!r}. Judge them with `holdfast gate --ledger … --release {entry.release}`."
     )
 
 

@@ -90,7 +90,7 @@ class Ledger:
         Raises:
             HoldfastError: The release exists with other results, and `amend` is False. Or no
                 reason is given although there is an objection: a verdict on these results did not
-                pass; the model has verdicts, but none has passed these results since its newest
+                pass; the model has verdicts, but none passed these results against its newest
                 release; the results lack or change a segment, label or cluster of an earlier
                 release; or an amendment lowers the score of a task, segment or class. Or a reason
                 is given although there is no objection.
