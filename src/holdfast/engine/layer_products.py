@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 
 from holdfast.engine.chunks import bytes_per_row, rows_within
-from holdfast.engine.layers import Calls, Matrix, is_plain, patches, recording
+from holdfast.engine.layers import Calls, Matrix, has_patches, is_plain, patches, recording
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.terms import BUDGET, Magnitude, Objectives, parts, terms
 
@@ -83,7 +83,7 @@ def _layers_of(space: ParameterSpace) -> list[Matrix] | None:
         own = list(layer.parameters(recurse=False))
         if not any(p.requires_grad for p in own):
             continue
-        if isinstance(layer, nn.Conv2d) and not _has_patches(layer):
+        if isinstance(layer, nn.Conv2d) and not has_patches(layer):
             return None
         layers.append(layer)
         for p in own:
@@ -93,12 +93,6 @@ def _layers_of(space: ParameterSpace) -> list[Matrix] | None:
     if any(id(p) not in owned for p in space.parameters):
         return None
     return layers
-
-
-def _has_patches(layer: nn.Conv2d) -> bool:
-    """Whether a convolution multiplies patches, padded with a number of zeros, by one matrix."""
-    padded_with_zeros = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
-    return padded_with_zeros and layer.groups == 1
 
 
 def _is_simple(layer: Matrix, calls: Calls) -> bool:

@@ -58,10 +58,13 @@ def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
             continue
         matrix = _as_matrix(layer)
         if matrix is None:
+            kind = type(layer).__name__
+            if is_plain(layer):  # then its settings are what is wrong with it
+                kind = str(layer)
             raise HoldfastError(
-                f"{who} treats linear layers and convolutions (without groups), but "
-                f"{name or 'the model'} is {type(layer).__name__} with trainable parameters; "
-                "use mlp or convnet, or freeze that layer"
+                f"{who} treats linear layers and convolutions (without groups, padded with a "
+                f"number of zeros), but {name or 'the model'} is {kind} with trainable "
+                "parameters; use mlp or convnet, or freeze that layer"
             )
         layers[name] = matrix
     return layers
@@ -73,9 +76,15 @@ def _as_matrix(layer: nn.Module) -> Matrix | None:
         return None
     if isinstance(layer, nn.Linear):
         return layer
-    if isinstance(layer, nn.Conv2d) and layer.groups == 1:
+    if isinstance(layer, nn.Conv2d) and has_patches(layer):
         return layer
     return None
+
+
+def has_patches(layer: nn.Conv2d) -> bool:
+    """Whether a convolution multiplies patches, padded with a number of zeros, by one matrix."""
+    padded_with_zeros = layer.padding_mode == "zeros" and not isinstance(layer.padding, str)
+    return padded_with_zeros and layer.groups == 1
 
 
 def patches(layer: nn.Conv2d, x: Tensor) -> Tensor:
