@@ -255,7 +255,7 @@ def test_joint_starts_from_the_first_weights_and_sees_all_tasks():
         ("LwF(alpha='x')", "at least 0"),
         ("ER(1.5)", "whole number"),
         ("ER(10, ratio=1.0)", r"in \[0, 1\)"),
-        ("ER(10) + ER(20)", "stands twice"),
+        ("ER(10) + ER(20)", "in the sum twice"),
         ("__import__('os').system('true')", "expected names with arguments"),
         ("ER(len([]))", "plain values"),
         ("ER(10", "cannot be read"),

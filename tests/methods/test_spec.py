@@ -33,8 +33,8 @@ from holdfast.methods import parse_method
         ("ER(True)", "whole number of examples"),
         ("ER([5])", "whole number of examples"),
         ("ER(5.5)", "whole number of examples"),
-        ("ER(10) + " * 3 + "ER(10)", "stands twice"),
-        (" + ".join(["ER(10)"] * 1000), "stands twice"),
+        ("ER(10) + " * 3 + "ER(10)", "in the sum twice"),
+        (" + ".join(["ER(10)"] * 1000), "in the sum twice"),
         (" + ".join(["ER(10)"] * 3000), "a spec may have 10000"),
         ("ER(" * 300 + ")" * 300, "too many nested"),
         (

@@ -1,4 +1,14 @@
-"""The methods. Exporting one here makes it appear in the CLI, the docs table and the conformance tests."""
+"""The methods: one file each, with its paper, its equation, and where it differs and why.
+
+A method that is exported here can be named in specs and in the command line, is listed by
+`holdfast methods`, and is tested against every law (`holdfast.checks`). New code belongs:
+
+- in a file with the name of the method, if it is a method;
+- in `method` (the hooks), `declaration` (what a method declares), `arguments` (of constructors) and
+  `compose` (sums), if it concerns all methods;
+- in a base such as `replay`, `anchored`, `projection` or `frozen_features`, if several share it;
+- in `presets`, if it is a sum of methods with a name of its own.
+"""
 
 from holdfast.methods.agem import AGEM
 from holdfast.methods.bic import BiC
@@ -99,6 +109,7 @@ __all__ = [
 ]
 
 
+# Every exported method by its name. Nothing has to be registered a second time.
 METHODS: dict[str, type[Method]] = {
     name: value
     for name, value in sorted(globals().items())

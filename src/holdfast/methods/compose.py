@@ -34,7 +34,7 @@ class Composite(Method):
 
         Raises:
             HoldfastError: Two parts are of the same class or fill the same exclusive hook, a part
-                that isolates tasks stands beside others, or parts that share a memory ask for
+                that isolates tasks is added to others, or parts that share a memory ask for
                 different ones.
 
         Example:
@@ -120,7 +120,7 @@ def _refuse_impossible(parts: list[Method]) -> None:
     if repeated:
         # The name of a part is also the source of its rows and the seed of its random numbers.
         raise HoldfastError(
-            f"{repeated[0]} stands twice in the sum; give it once, with the sum of the strengths"
+            f"{repeated[0]} is in the sum twice; give it once, with the sum of the strengths"
         )
     for hook in EXCLUSIVE:
         users = [part.name for part in parts if part.uses(hook)]

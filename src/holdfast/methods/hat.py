@@ -40,7 +40,7 @@ class HAT(Method):
     declaration = Declaration(
         family="architecture",
         paper="Serrà et al. 2018",
-        summary="learns which hidden units a task uses; later tasks cannot change them",
+        summary="learns which hidden units each task uses; later tasks cannot change them",
         **only_with_task("gates-need-task"),
         isolates=True,
         memory="none",

@@ -1,6 +1,6 @@
-"""Which outputs are a task's own, and which are new.
+"""Which outputs of the network are a task's own, and which are new.
 
-What the head has opened says neither: with all outputs open from the start, as
+What the head has opened says neither. With all outputs open from the start, as
 `Learner(outputs="all")` has them, and in the domain scenario, it has opened outputs whose classes
 no task has brought yet.
 """
@@ -13,12 +13,35 @@ from holdfast.streams.task import Task
 
 
 def own_outputs(task: Task) -> Tensor:
-    """The outputs of the classes that a task has, (K,), ascending."""
-    return torch.arange(*task.outputs) if task.competing is None else task.competing.cpu()
+    """Find the outputs of the classes that a task has.
+
+    Args:
+        task: The task.
+
+    Returns:
+        The outputs, (K,), ascending, on the CPU.
+
+    Example:
+        >>> from holdfast.streams import digits, split
+        >>> own_outputs(split(digits(), 5, "class")[1])
+        tensor([2, 3])
+    """
+    if task.competing is not None:
+        return task.competing.cpu()
+    # All outputs of the task's range are its own.
+    return torch.arange(*task.outputs)
 
 
 def new_outputs(learner: LearnerView, task: Task) -> tuple[int, int]:
-    """The outputs that a task of the class scenario brought, [first, last)."""
+    """Find the outputs that a task of the class scenario brought.
+
+    Args:
+        learner: The learner.
+        task: The task.
+
+    Returns:
+        The new outputs, [first, last). `first` is 0 for the first task.
+    """
     # The head knows the ranges of all tasks; `learner.tasks` may be empty after `load`.
     before = max((last for _, last in learner.head.ranges[: task.index]), default=0)
     return before, task.outputs[1]

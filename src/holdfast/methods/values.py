@@ -1,4 +1,4 @@
-"""Arguments in specs: plain values, as a spec that is printed again must be able to show them."""
+"""Arguments in specs: plain values, which a spec that is printed again can show."""
 
 import ast
 import math
@@ -7,11 +7,22 @@ from collections.abc import Iterator
 from holdfast.errors import HoldfastError
 
 LONGEST_SHOWN = 100  # characters of a spec in a message
-LARGEST = 2**63 - 1  # whole numbers beyond it fit into no tensor
+LARGEST = 2**63 - 1  # larger whole numbers fit into no tensor
 
 
 def named_values(node: ast.Call, what: str) -> Iterator[tuple[str, object]]:
-    """The arguments of a call that are given by name."""
+    """Read the arguments of a call that have a name.
+
+    Args:
+        node: The call, such as `ER(500, ratio=0.3)`.
+        what: The spec as messages call it.
+
+    Yields:
+        The name and the value of each argument.
+
+    Raises:
+        HoldfastError: A name occurs twice, `**` is used, or a value is not plain.
+    """
     seen: set[str] = set()
     for keyword in node.keywords:
         if keyword.arg is None:
@@ -25,34 +36,64 @@ def named_values(node: ast.Call, what: str) -> Iterator[tuple[str, object]]:
 
 
 def plain_value(node: ast.expr, what: str) -> object:
-    """The value of an argument; expressions and values without a meaning are refused."""
+    """Read the value of an argument without running anything.
+
+    Args:
+        node: The code of the value.
+        what: The spec as messages call it.
+
+    Returns:
+        A finite number, a text, True, False, None, or a list or tuple of these.
+
+    Raises:
+        HoldfastError: The code is anything else.
+
+    Example:
+        >>> plain_value(ast.parse("(400, 400)", mode="eval").body, "the spec")
+        (400, 400)
+    """
     try:
         value = ast.literal_eval(node)
     except (ValueError, TypeError):  # an expression, or a list as the key of a dict
         raise _not_plain(node, what) from None
-    if not _plain(value):
+    if not _is_plain(value):
         raise _not_plain(node, what)
     return value
 
 
-def _plain(value: object) -> bool:
-    """Whether a value has a meaning as an argument: its repr must be readable as a spec again."""
+def _is_plain(value: object) -> bool:
+    """Say whether the repr of a value could be read as a spec again."""
     if isinstance(value, list | tuple):
-        return all(_plain(v) for v in value)
+        return all(_is_plain(entry) for entry in value)
     if isinstance(value, float):
-        return math.isfinite(value)
+        return math.isfinite(value)  # the repr of infinity is a name
     if isinstance(value, int):
         return abs(value) <= LARGEST
     return value is None or isinstance(value, str)
 
 
 def _not_plain(node: ast.expr, what: str) -> HoldfastError:
+    """Make the error for a value that is not plain."""
     return HoldfastError(
-        f"{what}: arguments must be plain values (finite numbers, texts, True, False, None, lists), got {shortened_code(node)!r}"
+        f"{what}: arguments must be plain values (finite numbers, texts, True, False, None, "
+        f"lists), got {shortened_code(node)!r}"
     )
 
 
 def shortened_code(node: ast.expr) -> str:
-    """A part of a spec, for a message."""
+    """Write a part of a spec for a message.
+
+    Args:
+        node: The part.
+
+    Returns:
+        Its code, cut if it is long.
+
+    Example:
+        >>> shortened_code(ast.parse("f( 1 )", mode="eval").body)
+        'f(1)'
+    """
     text = ast.unparse(node)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"{text[:LONGEST_SHOWN]}…"

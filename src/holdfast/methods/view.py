@@ -1,8 +1,10 @@
 """What a method may see of the learner that trains with it, and what it may ask.
 
 Every hook of a method receives such a view as `learner`. It is the whole interface: a method never
-reaches the optimizer, the loop, or another method. B is the number of rows of a batch, C the number
-of outputs, D the number of features, and θ the vector of all trainable weights.
+reaches the optimizer, the loop, or another method.
+
+The shapes in this file: N or B rows, C outputs, D features, and P weights. θ is the vector of all
+trainable weights, (P,), and "θ-shaped" means of this shape.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -53,7 +55,7 @@ class LearnerView(Protocol):
 
     @property
     def tasks(self) -> Sequence[Task]:
-        """The tasks so far, the current one last."""
+        """The tasks so far, the current one last. It may be empty after a checkpoint was loaded."""
 
     @property
     def task_number(self) -> int:
@@ -61,10 +63,14 @@ class LearnerView(Protocol):
 
     @property
     def training_task(self) -> Task | None:
-        """What is trained on for the current task, as `begin` returned it. None between two tasks."""
+        """What is trained on for the current task, as `begin` returned it. None between tasks."""
 
     def need_task(self) -> Task:
-        """The same, for the time when a task is being trained; an error between two tasks."""
+        """Return `training_task`, when a task is being trained.
+
+        Raises:
+            HoldfastError: No task is being trained.
+        """
 
     @property
     def task_steps(self) -> int:
@@ -83,55 +89,125 @@ class LearnerView(Protocol):
         """The present learning rate of the optimizer's first group."""
 
     def order(self, task: Task) -> BatchOrder:
-        """The batches of a task: how many there are, and which rows each has."""
+        """Return the batches of a task: how many there are, and which rows each has."""
 
     # ---- forward passes and gradients; none of them changes the network or the course of training
 
     def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
-        """Turn raw rows (B, ...) into inputs of the network, augmented as in training if you want."""
+        """Turn raw rows into inputs of the network.
+
+        Args:
+            x: Raw rows, (B, ...).
+            augment: Whether they are augmented as in training.
+
+        Returns:
+            The inputs, (B, ...) as floating point numbers.
+        """
 
     def competing(self, batch: Batch) -> Competing:
-        """Which outputs compete in the loss of each row of a batch."""
+        """Return the outputs that compete in the loss of each row of a batch."""
 
     def all_logits(self, features: Tensor) -> Tensor:
-        """The logits (B, C) of all outputs that are open, from features (B, D), whatever the task."""
+        """Return the logits (B, C) of all open outputs from features (B, D), whatever the task."""
 
     def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
-        """Features (N, D) in evaluation mode of a task's training examples, or of raw inputs (N, ...)."""
+        """Compute features in evaluation mode, without augmentation.
+
+        Args:
+            rows: A task, for its training examples in order, or raw inputs (N, ...).
+            task: The number of the task of raw inputs. It is used in the task scenario only.
+
+        Returns:
+            The features, (N, D).
+        """
 
     def gradient_on(self, batch: Batch, out: Tensor | None = None) -> Tensor:
-        """The gradient of the plain loss on a batch, shaped like θ. It is written into `out` if given."""
+        """Compute the gradient of the plain loss on other rows than those of the step.
+
+        Args:
+            batch: The rows.
+            out: A θ-shaped vector that is overwritten, such as `space.scratch`. None makes a new
+                one.
+
+        Returns:
+            The gradient, θ-shaped.
+        """
 
     def losses_on(self, batch: Batch) -> Tensor:
-        """The plain loss of each row of a batch, (B,)."""
+        """Return the plain loss of each row of a batch, (B,)."""
 
     def at(self, theta: Tensor) -> AbstractContextManager[None]:
-        """Inside this context, the network has the weights `theta`."""
+        """Give the network the weights `theta`, θ-shaped, inside a `with` block."""
 
     def examples_of(
         self, task: Task, samples: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Logits]:
-        """Draw training examples of a task: inputs, labels, and a function that gives their logits."""
+        """Draw training examples of a task.
+
+        Args:
+            task: The task.
+            samples: How many. 0 takes all of them, in random order.
+            generator: Draws them.
+
+        Returns:
+            Inputs (N, ...) as the network takes them, labels (N,) as positions among the outputs
+            that compete in the task's loss, and a function (network, inputs) → the logits of these
+            outputs.
+        """
 
     # ---- how much each weight matters
 
     def fisher(
         self, task: Task, *, samples: int, labels: str, generator: torch.Generator
     ) -> Tensor:
-        """The diagonal of the Fisher information on a task, shaped like θ."""
+        """Estimate the diagonal of the Fisher information on a task.
+
+        Args:
+            task: The task.
+            samples: How many random training examples are used. 0 uses all of them.
+            labels: Which labels are used (see `engine.fisher.fisher_diagonal`).
+            generator: Draws the examples, and labels if they are sampled.
+
+        Returns:
+            The diagonal, θ-shaped.
+        """
 
     def fisher_on(self, batch: Batch) -> Tensor:
-        """The same on the rows of a batch that came from the stream, at their labels."""
+        """Return the diagonal on the stream's rows of a batch, at their labels, θ-shaped."""
 
     def output_sensitivity(self, task: Task, *, samples: int, generator: torch.Generator) -> Tensor:
-        """How much each weight changes the outputs on a task, without labels, shaped like θ."""
+        """Measure how much each weight changes the outputs on a task, without labels.
+
+        Args:
+            task: The task.
+            samples: How many random training examples are used. 0 uses all of them.
+            generator: Draws the examples.
+
+        Returns:
+            E_x |∂ ½‖f(x)‖² / ∂θ|, θ-shaped, where f are the outputs that compete in the task's
+            loss.
+        """
 
     # ---- what a method may do besides returning values
 
     def optimizer_for(
         self, name: str, module: nn.Module, make: MakeOptimizer
     ) -> torch.optim.Optimizer:
-        """An optimizer for a trainable part of the method itself. Checkpoints contain it."""
+        """Return the optimizer of a trainable part of the method itself. Checkpoints contain it.
+
+        Args:
+            name: A name of its own, which is the same in every process.
+            module: The part.
+            make: Makes the optimizer from the part's parameters. It is called when there is none.
+
+        Returns:
+            The optimizer.
+        """
 
     def warn_if_unstable(self, strength: float, largest: float) -> None:
-        """Warn if a quadratic penalty of this strength and curvature makes gradient descent diverge."""
+        """Warn if a quadratic penalty makes plain gradient descent diverge.
+
+        Args:
+            strength: The factor of the penalty.
+            largest: The largest entry of the penalty's curvature, without its factor.
+        """
