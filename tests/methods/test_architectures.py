@@ -261,3 +261,17 @@ def test_adapters_sit_on_a_transformers_linear_layers_in_training_and_in_inferen
     )
     ours.train(s[2])
     assert torch.equal(before, old_predictions(ours, s))
+
+
+@pytest.mark.parametrize(
+    ("spec", "scenario", "second"),
+    [
+        ("OLoRA() + LatentReplay(20)", "class", "OLoRA"),
+        ("OLoRA() + XdG()", "task", "XdG"),
+        ("LatentReplay(20) + XdG()", "task", "XdG"),
+    ],
+)
+def test_a_sum_in_which_two_parts_change_the_network_is_refused(spec, scenario, second):
+    s = stream(scenario)
+    with pytest.raises(HoldfastError, match=f"^{second} changes .* another method has changed"):
+        learner(s, spec)

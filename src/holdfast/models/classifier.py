@@ -57,12 +57,20 @@ def need_classifier(model: Network, who: str) -> Classifier:
         The model.
 
     Raises:
-        HoldfastError: The model is a network of another kind.
+        HoldfastError: The model is a network of another kind, or computes its features in a way of
+            its own, as after another method changed it.
     """
     if not isinstance(model, Classifier):
         raise HoldfastError(
             f"{who} changes the backbone of a Classifier, got {type(model).__name__}; "
             f"make one of your network: {HOW_TO_WRAP}"
+        )
+    # The method would take the backbone alone, and lose what else makes the features.
+    if type(model).features is not Classifier.features:
+        raise HoldfastError(
+            f"{who} changes the backbone of a Classifier, but this network makes its features in "
+            f"another way, as a network that another method has changed; use {who} without that "
+            "method, and with a new network"
         )
     return model
 
