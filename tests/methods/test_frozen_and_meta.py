@@ -1,14 +1,17 @@
 """NCM, SLDA and RanPAC against closed forms and in any order; OML's second-order gradient against plain autograd."""
 
+from collections import OrderedDict
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from helpers import SGD, learner, stream
 from holdfast import HoldfastError
 from holdfast.methods import NCM, OML, SLDA, RanPAC, parse_method
-from holdfast.models import mlp
+from holdfast.models import classifier_from, mlp
 from holdfast.streams import blurry, digits, split
 from holdfast.training import Learner
 
@@ -123,6 +126,27 @@ def test_the_inner_loop_of_oml_moves_the_head_alone():
         "without an inner loop it is plain training"
     )
     assert not torch.allclose(slow.view.space.theta, plain.view.space.theta, atol=1e-6)
+
+
+def test_oml_takes_a_head_without_a_bias():
+    s = stream("class")
+    body = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.ReLU())
+    net = nn.Sequential(OrderedDict(body=body, last=nn.Linear(16, 2, bias=False)))
+    model = classifier_from(net, head="last", kind="growing")
+    ours = Learner(model, OML(50, inner_lr=0.2, inner=1), SGD, scenario="class", batch_size=32)
+    ours.begin(s[0])
+    batch = next(ours.view.batches())
+    step = ours.view.forward(batch)
+    loss = ours.method.criterion(ours.view, step)
+    weight = ours.view.head.linear.weight
+    features = step.features
+    (gradient,) = torch.autograd.grad(
+        F.cross_entropy(features @ weight.T, batch.y), weight, create_graph=True
+    )
+    expected = F.cross_entropy(features @ (weight - 0.2 * gradient).T, batch.y)
+    assert torch.allclose(loss, expected, atol=1e-6)
+    ours.step(batch)
+    assert ours.predict(batch.x).shape == (32, 2)
 
 
 @pytest.mark.parametrize("spec", ["HAT()", "KFACEWC(1.0)", "GPM()", "SI(1.0)", "LwF()", "OGD()"])

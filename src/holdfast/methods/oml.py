@@ -76,7 +76,7 @@ class OML(Replay):
         return self.mixed(batch, self.ratio)
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
-        features = _with_one(step.features)
+        features = _inputs(step.features, learner.head)
         head = _matrix(learner.head)  # W
         y = step.batch.y
         every_row = torch.arange(len(y), device=y.device)
@@ -93,7 +93,10 @@ class OML(Replay):
     def _learn(
         self, head: Tensor, features: Tensor, y: Tensor, competing: Competing = ALL
     ) -> Tensor:
-        """Return the head after one step of descent on rows (N, D + 1), differentiable."""
+        """Return the head after one step of descent on what it is multiplied with, (N, D + 1).
+
+        The result is differentiable. There is no column for the bias if the head has none.
+        """
         # The gradient of the cross-entropy at the logits, in closed form: p − one-hot.
         probabilities = competing.of(features @ head.T).softmax(1)
         excess = probabilities - F.one_hot(y, len(head))
@@ -106,7 +109,7 @@ class OML(Replay):
         # The head is learned once for all batches of an evaluation, and anew after each step.
         now = (learner.task_number, learner.task_steps, learner.active)
         head = self._learned_head.get(now, lambda: self._head_learned_from_memory(learner))
-        logits = _with_one(features) @ head.T
+        logits = _inputs(features, learner.head) @ head.T
         missing = learner.head.width - logits.shape[1]
         return F.pad(logits, (0, missing), value=-torch.inf)
 
@@ -114,7 +117,7 @@ class OML(Replay):
         """Return the head after one pass over the memory, with the inner steps of training."""
         rows = self.memory.everything()
         head = _matrix(learner.head)
-        features = _with_one(learner.embed(rows.x))
+        features = _inputs(learner.embed(rows.x), learner.head)
         # A generator of its own, so that an evaluation leaves the course of training alone.
         generator = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(rows), generator=generator)
@@ -124,13 +127,17 @@ class OML(Replay):
         return head
 
 
-def _with_one(features: Tensor) -> Tensor:
-    """Append a 1 to each row, which the bias is multiplied with."""
+def _inputs(features: Tensor, head: Head) -> Tensor:
+    """Return features with a 1 at the end of each row, which the bias is multiplied with."""
+    if need_single_layer(head, "OML").linear.bias is None:
+        return features
     return torch.cat([features, features.new_ones(len(features), 1)], 1)
 
 
 def _matrix(head: Head) -> Tensor:
     """Return the rows of the opened outputs, (C, D + 1), with the bias as the last column."""
     linear = need_single_layer(head, "OML").linear
-    whole = torch.cat([linear.weight, linear.bias[:, None]], 1)
+    whole = linear.weight
+    if linear.bias is not None:
+        whole = torch.cat([whole, linear.bias[:, None]], 1)
     return whole[: head.opened]
