@@ -13,7 +13,7 @@ A step costs one pass over the doubled batch, if the memory's share of the batch
 from holdfast.engine.batch import Batch
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration
-from holdfast.methods.replay import Replay, share_to_rows, stream_rows
+from holdfast.methods.replay import Replay, checked_ratio, share_to_rows, stream_rows
 from holdfast.methods.view import LearnerView
 
 
@@ -59,8 +59,7 @@ class ER(Replay):
             ER(500, memory='class_balanced')
         """
         super().__init__(capacity, memory, insert, store)
-        share_to_rows(ratio, 1)  # refuses a ratio out of range
-        self.ratio = ratio
+        self.ratio = checked_ratio(ratio)
         self.weights = one_of("weights", weights, ("mean", "task"))
         self.balance = one_of("balance", balance, ("rows", "task"))
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.methods.method import Declaration
-from holdfast.methods.replay import Replay, share_to_rows, stream_rows
+from holdfast.methods.replay import Replay, checked_ratio, share_to_rows, stream_rows
 from holdfast.methods.view import LearnerView
 
 
@@ -66,8 +66,7 @@ class ERACE(Replay):
             ERACE(500)
         """
         super().__init__(capacity, memory, insert, store)
-        share_to_rows(ratio, 1)  # refuses a ratio out of range
-        self.ratio = ratio
+        self.ratio = checked_ratio(ratio)
         # Which outputs have been a label so far, (C,). It starts empty and grows with the head.
         self.seen = self.tensor_state(torch.zeros(0, dtype=torch.bool))
 
