@@ -32,8 +32,8 @@ def need_wrapper(model: Network, kind: type[W], method: str) -> W:
     """
     if not isinstance(model, kind):
         raise HoldfastError(
-            f"another part of the sum replaced the network of {method} by one of type "
-            f"{type(model).__name__}; use {method} without that part"
+            f"{method} needs the network as it changed it, but another part of the sum changed the "
+            f"network as well; use {method} without that part"
         )
     return model
 

@@ -34,8 +34,8 @@ class SLDA(FrozenFeatures):
         """Set up the discriminant.
 
         Args:
-            shrinkage: ε ≥ 0, the share of the identity in the covariance. 0: none, which needs
-                more examples than features.
+            shrinkage: ε ≥ 0, the share of the identity in the covariance. 0: none, which is only
+                reliable with many more examples than features.
 
         Raises:
             HoldfastError: `shrinkage` is below 0.
