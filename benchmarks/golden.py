@@ -41,46 +41,6 @@ from holdfast.training.boundary_free import fit_boundary_free
 
 ROOT = Path(__file__).parents[1]
 TASKS = 3
-SPECS = {  # method → arguments that reach its branches; methods that are not listed take their defaults
-    "AGEM": ["AGEM(40)", "AGEM(40, project='step', insert='boundary', memory='ring')"],
-    "BiC": ["ER(40) + BiC(20)"],
-    "DER": ["DER(40)"],
-    "DERpp": ["DERpp(40)", "DERpp(40, draws=1)"],
-    "ER": [
-        "ER(40)",
-        "ER(40, memory='herding')",
-        "ER(40, memory='coreset')",
-        "ER(10, memory='per_class', insert='boundary', weights='task', balance='task')",
-    ],
-    "ERACE": ["ERACE(40)"],
-    "EWC": ["EWC(1.0)", "EWC(1.0, decay=0.5)"],
-    "GDumb": ["GDumb(400)"],
-    "GEM": ["GEM(20)", "GEM(20, strength=0, ridge=0)"],
-    "GPM": ["GPM()", "GPM(0.9, project='step')"],
-    "GSS": ["GSS(40, compare=3)"],
-    "GenerativeReplay": [
-        "GenerativeReplay(hidden=(32,), latent=8)",
-        "GenerativeReplay(hidden=(32,), latent=8, labels='soft')",
-    ],
-    "KFACEWC": ["KFACEWC(1.0, samples=200)"],
-    "LaMAML": ["LaMAML(40, inner=2)"],
-    "LatentReplay": ["LatentReplay(40)", "LatentReplay(40, freeze='start', depth=2)"],
-    "LowRankEWC": ["LowRankEWC(1.0, rank=5, samples=40)"],
-    "LwF": ["LwF(alpha=1.0)", "LwF(alpha=1.0, outputs='all', weight='tasks')"],
-    "MAS": ["MAS(0.05)"],
-    "MER": ["MER(40, rows=2, beta=0.5)"],
-    "MIR": ["MIR(40, candidates=60)"],
-    "OGD": ["OGD(20)", "OGD(20, project='step')"],
-    "OML": ["OML(40)"],
-    "OnlineEWC": ["OnlineEWC(1.0, gamma=0.9, decay=0.5)"],
-    "PNN": ["PNN()", "PNN('same')"],
-    "PackNet": ["PackNet(3)", "PackNet(share=0.4, epochs=0)"],
-    "RWalk": ["RWalk(0.1, window=3)"],
-    "RanPAC": ["RanPAC(50)"],
-    "SI": ["SI(0.5)", "SI(0.5, gradient='total', clamp='sum')"],
-    "WA": ["ER(40) + WA()"],
-    "iCaRL": ["iCaRL(40)", "iCaRL(10, temperature=2.0, memory='herding_per_class')"],
-}
 SUMS = [
     "ER(40) + LwF(alpha=1.0) + EWC(1.0)",
     "AGEM(40) + ER(40)",
@@ -180,9 +140,9 @@ def fitted(spec: str, stream: Stream, **options: Any) -> dict[str, str]:
 
 
 def of_methods() -> Iterator[tuple[str, Any]]:
-    """Every method, with the arguments above, in every scenario that it allows."""
+    """Every method, with the small specs that it declares, in every scenario that it allows."""
     streams = {scenario: small(split(digits(), 5, scenario)) for scenario in SCENARIOS}
-    specs = [spec for name in METHODS for spec in SPECS.get(name, [f"{name}()"])]
+    specs = [spec for method in METHODS.values() for spec in method.small_specs()]
     for spec in specs + SUMS:
         for scenario, stream in streams.items():
             parts = parse_method(spec).parts

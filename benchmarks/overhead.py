@@ -21,24 +21,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from holdfast.methods import parse_method
+from holdfast.methods import METHODS, parse_method
+from holdfast.methods.declaration import Passes
 from holdfast.models import convnet, mlp
 from holdfast.streams import Stream, named, split
 from holdfast.training import Learner, optimizer
-
-
-@dataclass(frozen=True)
-class Passes:
-    """What an equation needs in a step, in multiples of the batch: `rows` trained on, further `forwards` and gradient `passes`, `singles`
-    steps of plain descent on one example, and `more`, made by a function from the learner."""
-
-    words: str
-    rows: float = 1
-    forwards: tuple[float, ...] = ()
-    passes: tuple[float, ...] = ()
-    singles: int = 0
-    more: Callable[[Learner], Callable[[Tensor], object]] | None = None
-    trains: bool = True
 
 
 def kfac_products(learner: Learner) -> Callable[[Tensor], object]:
@@ -117,98 +104,68 @@ def selection(learner: Learner) -> Callable[[Tensor], object]:
     return lambda x: [s.kthvalue(len(s) // 2) for s in scores]
 
 
-LIMITS = {  # method → (scenario, limit, the passes it is measured against)
-    "FineTune()": ("class", 1.10, Passes("bare")),
-    "EWC(0.1)": ("class", 1.25, Passes("bare")),
-    "ER(1000)": ("class", 1.10, Passes("bare at the doubled batch", rows=2)),
-    "LwF(alpha=1.0)": ("class", 1.10, Passes("bare + one forward", forwards=(1,))),
-    "AGEM(1000)": ("class", 1.15, Passes("bare + one pass at the reference batch", passes=(1,))),
-    "SI(0.1)": ("class", 1.25, Passes("bare")),
-    "MAS(0.01)": ("class", 1.25, Passes("bare")),
-    "DERpp(1000)": ("class", 1.10, Passes("bare at the tripled batch", rows=3)),
-    "GEM(256, batch=64)": (
-        "class",
-        1.15,
-        Passes("bare + one pass at the reference batch", passes=(1,)),
-    ),
-    "DER(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
-    "OnlineEWC(0.1)": ("class", 1.20, Passes("bare")),
-    "KFACEWC(0.01)": ("class", 1.20, Passes("bare + two products a layer", more=kfac_products)),
-    "LowRankEWC(0.1, samples=50)": (
-        "class",
-        1.20,
-        Passes("bare + two products with V", more=vector_products("roots")),
-    ),
-    "RWalk(0.1)": (
-        "class",
-        1.20,
-        Passes("bare + a tenth of a per-example pass (two passes)", passes=(0.2,)),
-    ),
-    "ERACE(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
-    "MIR(1000, candidates=128)": (
-        "class",
-        1.20,
-        Passes(
-            "doubled batch + one pass + two forwards of 128", rows=2, passes=(1,), forwards=(2, 2)
-        ),
-    ),
-    "GSS(1000)": (
-        "class",
-        1.20,
-        Passes("doubled batch + one pass of 74", rows=2, passes=(74 / 64,)),
-    ),
-    "GDumb(1000)": ("class", 1.20, Passes("bare")),
-    "LatentReplay(1000)": (
-        "class",
-        1.20,
-        Passes("bare + a pass through the top (here: through all)", passes=(1,)),
-    ),
-    "GenerativeReplay()": (
-        "class",
-        1.20,
-        Passes("doubled batch + one forward + VAE", rows=2, forwards=(1,), more=generator_pass),
-    ),
-    "iCaRL(1000)": ("class", 1.20, Passes("bare + one forward", forwards=(1,))),
-    "ER(1000) + BiC(100)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
-    "ER(1000) + WA()": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
-    "OGD(20)": (
-        "class",
-        1.20,
-        Passes("bare + two products with the basis", more=vector_products("basis")),
-    ),
-    "GPM()": ("class", 1.20, Passes("bare + two products a layer", more=basis_products)),
-    "MER(1000)": (
-        "class",
-        1.20,
-        Passes("bare at 73 rows + 73 steps of one example", rows=73 / 64, singles=73),
-    ),
-    "LaMAML(1000)": (
-        "class",
-        1.20,
-        Passes("5 passes of a fifth, 6 of the doubled batch", rows=2, passes=(0.2,) * 5 + (2,) * 5),
-    ),
-    "OML(1000)": ("class", 1.20, Passes("bare at the doubled batch", rows=2)),
-    "SupSup()": ("task", 1.20, Passes("bare + selection of the k-th score", more=selection)),
-    "HAT()": ("task", 1.20, Passes("bare")),
-    "XdG()": ("task", 1.20, Passes("bare")),
-    "PackNet(5)": ("task", 1.20, Passes("bare")),
-    "SeparateNetworks()": ("task", 1.20, Passes("bare")),
-    "LoRA()": ("task", 1.20, Passes("bare")),
-    "OLoRA()": ("class", 1.20, Passes("bare")),
-    "NCM()": ("class", 1.20, Passes("one forward", forwards=(1,), trains=False)),
-    "SLDA()": (
-        "class",
-        1.20,
-        Passes("one forward + Gram matrix", forwards=(1,), more=gram, trains=False),
-    ),
-    "RanPAC()": (
-        "class",
-        1.20,
-        Passes(
-            "one forward + projection and Gram matrix", forwards=(1,), more=projection, trains=False
-        ),
-    ),
+# What a method computes besides passes through the network, as a function of its learner.
+MORE = {
+    "GPM": basis_products,
+    "GenerativeReplay": generator_pass,
+    "KFACEWC": kfac_products,
+    "LowRankEWC": vector_products("roots"),
+    "OGD": vector_products("basis"),
+    "RanPAC": projection,
+    "SLDA": gram,
+    "SupSup": selection,
 }
+USUAL_LIMIT = 1.20  # times the passes that the equation needs
+LIMITS = {  # of methods for which another one was set
+    "AGEM": 1.15,
+    "DERpp": 1.10,
+    "ER": 1.10,
+    "EWC": 1.25,
+    "FineTune": 1.10,
+    "GEM": 1.15,
+    "LwF": 1.10,
+    "MAS": 1.25,
+    "SI": 1.25,
+}
+# Their steps are those of FineTune, on other data.
+LIKE_FINETUNE = ("Cumulative", "FromScratch", "Joint")
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A method whose step is timed, and what it is measured against."""
+
+    name: str
+    spec: str
+    scenario: str
+    limit: float
+    passes: Passes
+    trains: bool
+    more: Callable[[Learner], Callable[[Tensor], object]] | None
+
+
+def timed_methods() -> dict[str, Timed]:
+    """Every method by its typical spec, from its declaration."""
+    chosen = {}
+    for name, method in METHODS.items():
+        if name in LIKE_FINETUNE:
+            continue
+        declared = method.declaration
+        scenario = "class" if "class" in declared.scenarios else "task"
+        spec = method.typical_spec()
+        chosen[spec] = Timed(
+            name=name,
+            spec=spec,
+            scenario=scenario,
+            limit=LIMITS.get(name, USUAL_LIMIT),
+            passes=declared.passes,
+            trains=declared.trains,
+            more=MORE.get(name),
+        )
+    return chosen
+
+
+METHODS_TIMED = timed_methods()
 NETWORKS = {"MLP 784-256-256-10": mlp, "convnet 16-32-128": convnet}
 SGD = optimizer("sgd", lr=0.01, momentum=0.9)
 
@@ -220,20 +177,20 @@ class Bare:
         self,
         model: nn.Module,
         stream: Stream,
-        passes: Passes,
+        method: Timed,
         batch: int,
         device: str,
         learner: Learner,
     ) -> None:
         part = stream[1].to(device).train
         self.x, self.y, self.rows = part.x, part.y, part.rows
-        self.model, self.passes, self.batch = model.to(device), passes, batch
+        self.model, self.method, self.batch = model.to(device), method, batch
         self.opt = SGD(self.model.parameters())
         self.parameters = list(self.model.parameters())
         generator = torch.Generator().manual_seed(0)
         self.order = torch.randperm(len(self.y), generator=generator)
         self.teacher = nn.Sequential(self.model.backbone, self.model.head.linear)
-        self.more = passes.more(learner) if passes.more else None
+        self.more = method.more(learner) if method.more else None
         self.at = 0
 
     def rows_at(self, share: float) -> tuple[Tensor, Tensor]:
@@ -248,18 +205,18 @@ class Bare:
         return torch.autograd.grad(F.cross_entropy(self.model(x, None), y), self.parameters)
 
     def step(self) -> None:
-        p = self.passes
+        p = self.method.passes
         for share in p.forwards:
             with torch.no_grad():
                 self.teacher(self.rows_at(share)[0])
-        for share in p.passes:
+        for share in p.gradients:
             self.gradient(*self.rows_at(share))
         for _ in range(p.singles):  # each a step of plain descent (of size 0)
             grads = self.gradient(*self.rows_at(1 / self.batch))
             torch._foreach_add_([q.data for q in self.parameters], list(grads), alpha=0.0)
         if self.more:
             self.more(self.rows_at(1)[0])
-        if p.trains:
+        if self.method.trains:
             x, y = self.rows_at(p.rows)
             self.opt.zero_grad()
             F.cross_entropy(self.model(x, None), y).backward()
@@ -328,13 +285,13 @@ def measure(
     device: str,
 ) -> Iterator[dict]:
     for method in methods:
-        scenario, limit, passes = LIMITS[method]
+        chosen = METHODS_TIMED[method]
         learner, consolidation = in_second_task(
-            method, network, streams[scenario], batch, device, passes.trains
+            method, network, streams[chosen.scenario], batch, device, chosen.trains
         )
         batches = endless(learner)
         bare = Bare(
-            make(network, streams["class"]), streams["class"], passes, batch, device, learner
+            make(network, streams["class"]), streams["class"], chosen, batch, device, learner
         )
 
         def ours(learner: Learner = learner, batches: Iterator = batches) -> None:
@@ -353,11 +310,11 @@ def measure(
         yield {
             "network": network,
             "method": method,
-            "passes": passes.words,
+            "passes": chosen.passes.words,
             "bare": statistics.median(p[0] for p in pairs) * 1e3,
             "ours": statistics.median(p[1] for p in pairs) * 1e3,
             "ratio": statistics.median(p[1] / p[0] for p in pairs),
-            "limit": limit,
+            "limit": chosen.limit,
             "consolidation": consolidation,
         }
 
@@ -406,7 +363,9 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=float, default=0.15, help="length of a chunk of steps, at most 25 steps"
     )
-    parser.add_argument("--methods", nargs="*", default=list(LIMITS), choices=list(LIMITS))
+    parser.add_argument(
+        "--methods", nargs="*", default=list(METHODS_TIMED), choices=list(METHODS_TIMED)
+    )
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -227,11 +227,15 @@ def test_the_learner_stays_small():
     assert len((SRC / "training" / "learner.py").read_text().splitlines()) <= 250
 
 
+LONGEST_FILE = 350  # lines
+LONGEST_METHOD = 180  # half of which are the paper, the equation and the meaning of the arguments
+
+
 def test_files_stay_short():
     too_long = {}
     for path in FILES:
         is_method = "methods" in path.parts and path.stem not in ("method", "compose", "view")
         lines = len(path.read_text().splitlines())
-        if lines > (150 if is_method else 430):
+        if lines > (LONGEST_METHOD if is_method else LONGEST_FILE):
             too_long[str(path.relative_to(SRC))] = lines
     assert too_long == {}

@@ -11,47 +11,8 @@ from holdfast.methods.method import Declaration, Method
 from holdfast.methods.replay import Replay
 from holdfast.streams.task import JoinedPart
 
-SPECS = {
-    "AGEM": ["AGEM(40)", "AGEM(40, project='step', insert='boundary', memory='ring')"],
-    "GenerativeReplay": [
-        "GenerativeReplay(hidden=(32,), latent=8)",
-        "GenerativeReplay(hidden=(32,), latent=8, labels='soft')",
-    ],
-    "KFACEWC": ["KFACEWC(1.0, samples=200)"],
-    "LowRankEWC": ["LowRankEWC(1.0, rank=5, samples=40)"],
-    "RWalk": ["RWalk(0.1, window=3)"],
-    "OGD": ["OGD(20)", "OGD(20, project='step')"],
-    "GPM": ["GPM()", "GPM(0.9, project='step')"],
-    "MER": ["MER(40, rows=2, beta=0.5)"],
-    "LaMAML": ["LaMAML(40, inner=2)"],
-    "OML": ["OML(40)"],
-    "GSS": ["GSS(40, compare=3)"],
-    "GDumb": ["GDumb(400)"],
-    "LatentReplay": ["LatentReplay(40)", "LatentReplay(40, freeze='start', depth=2)"],
-    "PackNet": ["PackNet(3)", "PackNet(share=0.4, epochs=0)"],
-    "RanPAC": ["RanPAC(50)"],
-    "ERACE": ["ERACE(40)"],
-    "iCaRL": ["iCaRL(40)", "iCaRL(10, temperature=2.0, memory='herding_per_class')"],
-    "MIR": ["MIR(40, candidates=60)"],
-    "ER": [
-        "ER(40)",
-        "ER(40, memory='herding')",
-        "ER(40, memory='coreset')",
-        "ER(10, memory='per_class', insert='boundary', weights='task', balance='task')",
-    ],
-    "EWC": ["EWC(1.0)"],
-    "OnlineEWC": ["OnlineEWC(1.0, gamma=0.9, decay=0.5)"],
-    "SI": ["SI(0.5)", "SI(0.5, gradient='total', clamp='sum')"],
-    "MAS": ["MAS(0.05)"],
-    "PNN": ["PNN()", "PNN('same')"],
-    "DER": ["DER(40)"],
-    "GEM": ["GEM(20)", "GEM(20, strength=0, ridge=0)"],
-    "DERpp": ["DERpp(40)", "DERpp(40, draws=1)"],
-    "LwF": ["LwF(alpha=1.0)", "LwF(alpha=1.0, outputs='all', weight='tasks')"],
-}
 
-
-@pytest.mark.parametrize("spec", [s for name in METHODS for s in SPECS.get(name, [f"{name}()"])])
+@pytest.mark.parametrize("spec", [s for method in METHODS.values() for s in method.small_specs()])
 def test_every_method_keeps_every_law(spec):
     assert check_method(spec) == list(LAWS)
 

@@ -71,7 +71,12 @@ def test_results_that_passed_after_the_failure_of_others_are_recorded(ledger):
     ledger.keep_verdict("m", "2", FAIL, "1", results(a=0.5))
     ledger.keep_verdict("m", "2b", PASS, "1", results(a=0.91))
     assert ledger.record("m", "2b", results(a=0.91)) == "recorded"
-    refused(ledger, results(a=0.92), "no verdict has passed these results against the newest release, '2b'", "3")
+    refused(
+        ledger,
+        results(a=0.92),
+        "no verdict has passed these results against the newest release, '2b'",
+        "3",
+    )
     ledger.keep_verdict("m", "4", PASS, "3", results(a=0.93))
     assert ledger.record("m", "4", results(a=0.93)) == "recorded"
 
@@ -99,7 +104,10 @@ def test_a_model_that_is_judged_once_is_judged_always(ledger):
     ledger.keep_verdict("m", "copy", PASS, "1", results(a=0.9))
     assert ledger.record("m", "copy", results(a=0.9)) == "recorded"
     refused(
-        ledger, results(a=0.51), "no verdict has passed these results against the newest release, 'copy'", "3"
+        ledger,
+        results(a=0.51),
+        "no verdict has passed these results against the newest release, 'copy'",
+        "3",
     )
 
 

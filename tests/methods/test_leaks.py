@@ -18,7 +18,6 @@ from holdfast.models.heads import FITS
 from holdfast.streams import blurry, digits, mixture, permuted, rotated, sequence, split
 from holdfast.streams.task import ArrayPart
 from holdfast.training import Learner, optimizer
-from test_checks import SPECS
 
 DIGITS = digits().limited(200, 0)
 SHARE = 0.2
@@ -113,7 +112,7 @@ def _memories(learner):
 
 
 def _spec(name):
-    return QUICK.get(name) or SPECS.get(name, [f"{name}()"])[0]
+    return QUICK.get(name) or METHODS[name].small_specs()[0]
 
 
 CASES = [(_spec(n), scenario) for n, m in METHODS.items() for scenario in m.declaration.scenarios]

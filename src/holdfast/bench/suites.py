@@ -2,12 +2,12 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from holdfast.errors import HoldfastError, reading, unknown
 from holdfast.runs.config import (
@@ -26,6 +26,9 @@ LONGEST_NAME = (
 # Slashes would name another folder, and control characters cannot be typed.
 NO_FOLDER_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
 SHIPPED = "shipped"  # the folder of the package that holds the suites
+EVERY = "every"  # among the methods of a suite: all that are not named
+BASELINE = "FineTune"  # what all methods are compared with
+PREFERRED = ("domain", "class", "task")  # the scenario in which "every" puts a method, if it can
 Part = Literal["data", "model", "training"]
 Spec = Annotated[str, Field(min_length=1)]
 # Some settings of a part. `RunConfig` checks them when a run is made of them.
@@ -85,6 +88,13 @@ class MethodEntry(Strict):
         specs = {"task": self.task, "domain": self.domain, "class": self.class_}
         return {scenario: spec for scenario, spec in specs.items() if spec is not None}
 
+    def specs(self) -> set[str]:
+        """The specs of the entry in all scenarios."""
+        specs = set(self._by_scenario().values())
+        if self.spec is not None:
+            specs.add(self.spec)
+        return specs
+
     def names(self) -> set[str]:
         """List what a user may call the entry: its label, its specs, and the names of methods.
 
@@ -92,9 +102,7 @@ class MethodEntry(Strict):
             >>> sorted(MethodEntry(label="replay", spec="ER(10)").names())
             ['ER', 'ER(10)', 'replay']
         """
-        specs = set(self._by_scenario().values())
-        if self.spec is not None:
-            specs.add(self.spec)
+        specs = self.specs()
         # A sum has no name of its own.
         names = specs | {spec.partition("(")[0] for spec in specs if "+" not in spec}
         if self.label:
@@ -114,7 +122,8 @@ class Suite(Strict):
         description: What the suite is for.
         scenarios: The scenarios.
         seeds: The seeds.
-        methods: The methods.
+        methods: The methods. The word "every" among them stands for each method of the package that
+            no other entry names.
         data: Which examples, and how they become tasks.
         model: Which network.
         training: How it is trained.
@@ -136,6 +145,15 @@ class Suite(Strict):
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     only: dict[Scenario, dict[Part, Some]] = {}
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _every_method(cls, entries: object) -> object:
+        """Put the methods that "every" stands for in its place."""
+        if not isinstance(entries, list) or EVERY not in entries:
+            return entries
+        named = [entry for entry in entries if entry != EVERY]
+        return [*named, *_other_methods(validated(MethodEntry, **entry) for entry in named)]
 
     def has_method(self, name: str) -> bool:
         """Check whether a name is that of some method of the suite."""
@@ -204,6 +222,33 @@ class Suite(Strict):
         parts["model"] |= entry.model
         parts["training"] |= entry.training
         return parts
+
+
+def _other_methods(named: Iterable[MethodEntry]) -> list[dict[str, object]]:
+    """Entries for all methods that some entries do not name, each in one scenario.
+
+    What a method costs is nearly the same in every scenario, so one is enough. FineTune takes part
+    in all of them, because the others are compared with it.
+    """
+    from holdfast.methods import METHODS, parse_method
+
+    known: set[str] = set()
+    for entry in named:
+        for spec in entry.specs():
+            known.update(part.name for part in parse_method(spec).parts)
+    entries: list[dict[str, object]] = []
+    for name, method in METHODS.items():
+        declared = method.declaration
+        if name in known:
+            continue
+        place = "spec"
+        if name != BASELINE:
+            place = next(scenario for scenario in PREFERRED if scenario in declared.scenarios)
+        settings: dict[str, object] = {place: method.typical_spec()}
+        if not declared.trains:
+            settings["model"] = {"frozen": True}
+        entries.append(settings)
+    return entries
 
 
 def shipped() -> list[str]:

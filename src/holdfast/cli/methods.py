@@ -1,6 +1,8 @@
 """`holdfast methods`: what there is, and what each method needs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from holdfast.cli.printing import make_console, print_table
 
@@ -18,7 +20,12 @@ HEADINGS = (
 )
 
 
-def methods() -> None:
+def methods(
+    markdown: Annotated[
+        bool,
+        typer.Option("--markdown", help="Print the shorter table of the documentation instead."),
+    ] = False,
+) -> None:
     """List the methods, and what each of them needs.
 
     Use this to choose a method, and to see how to name it after --method. The table says in which
@@ -26,6 +33,11 @@ def methods() -> None:
     paper it is from. For advice on your own problem, use holdfast advise.
     """
     from holdfast.methods import METHODS, PRESETS
+    from holdfast.methods.table import markdown_table
+
+    if markdown:
+        print(markdown_table(), end="")
+        return
 
     rows = []
     for name, method in METHODS.items():

@@ -23,6 +23,7 @@ from torch import Tensor
 from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
 from holdfast.errors import one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
 from holdfast.methods.view import LearnerView
@@ -62,6 +63,13 @@ class AGEM(Replay):
         summary="projects the gradient off the direction that hurts stored examples",
         stores_examples=True,
         weak=(("class", reason("projection-in-class")),),
+        keeps="examples",
+        passes=Passes(words="one pass + one pass at the reference batch", gradients=(1,)),
+        small=(
+            "AGEM(40)",
+            "AGEM(40, project='step', insert='boundary', memory='ring')",
+        ),
+        typical="AGEM(200)",
     )
 
     def __init__(

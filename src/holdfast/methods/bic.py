@@ -21,6 +21,7 @@ from torch import Tensor
 from holdfast.engine.batch import Rows
 from holdfast.engine.memory import Memory
 from holdfast.errors import HoldfastError
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.outputs import new_outputs
 from holdfast.methods.view import LearnerView
@@ -39,6 +40,13 @@ class BiC(Method):
         scenarios=("class",),
         refused=(("domain", ONE_HEAD), ("task", ONE_HEAD)),
         stores_examples=True,
+        keeps="held-out examples",
+        passes=Passes(words="one pass at the doubled batch", rows=2),
+        small=(
+            "BiC()",
+            "ER(40) + BiC(20)",
+        ),
+        typical="ER(200) + BiC(100)",
     )
 
     def __init__(self, capacity: int = 200, share: float = 0.1) -> None:

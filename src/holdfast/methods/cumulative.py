@@ -22,6 +22,7 @@ class Cumulative(KeepsAllData):
         stores_examples=True,
         memory="linear",
         time="linear",
+        keeps="all data",
     )
 
     def __init__(self) -> None:

@@ -11,6 +11,31 @@ PENALTY_IN_CLASS = reason("penalty-in-class")
 
 
 @dataclass(frozen=True)
+class Passes:
+    """What a method's equation must compute in a step, in multiples of the new rows of the batch.
+
+    No implementation can do without these passes. `benchmarks/overhead.py` divides the time of a
+    step by the time that they take.
+
+    Attributes:
+        words: The same in words, for tables.
+        rows: The rows that the network is trained on. 2 means as many stored rows as new ones.
+        forwards: Rows of each further forward pass without gradients.
+        gradients: Rows of each further forward and backward pass.
+        singles: Steps of plain descent on a single row.
+    """
+
+    words: str = "one pass"
+    rows: float = 1.0
+    forwards: tuple[float, ...] = ()
+    gradients: tuple[float, ...] = ()
+    singles: int = 0
+
+
+ONE_PASS = Passes()
+
+
+@dataclass(frozen=True)
 class Declaration:
     """What a method assumes, needs and costs.
 
@@ -45,6 +70,12 @@ class Declaration:
         neutral: Pairs (argument, value) for which the method equals FineTune bit for bit.
         ignores: Settings of a run that it replaces by its own: "training.lr", or only one value of
             a setting: "training.outputs=current".
+        keeps: What it remembers of old tasks, for the table of methods.
+        passes: What a step of the typical spec must compute.
+        small: Specs for small problems that together reach its branches. The laws of `checks` and
+            the golden check build them. Default: the method with its defaults.
+        typical: A spec for a usual problem, whose cost and time are measured. Default: the method
+            with its defaults.
         unused: Hooks that the class fills, but in which an instance with its arguments does
             nothing. Set it in `declare`.
     """
@@ -70,6 +101,10 @@ class Declaration:
     time: str = "constant"
     neutral: tuple[tuple[str, object], ...] = ()
     ignores: tuple[str, ...] = ()
+    keeps: str = "–"
+    passes: Passes = ONE_PASS
+    small: tuple[str, ...] = ()
+    typical: str = ""
     unused: tuple[str, ...] = ()
 
 

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
 from holdfast.methods.view import LearnerView
@@ -72,6 +73,10 @@ class DER(Replay):
         boundaries=False,
         stores_examples=True,
         neutral=(("alpha", 0),),
+        keeps="examples and their logits",
+        passes=Passes(words="one pass at the doubled batch", rows=2),
+        small=("DER(40)",),
+        typical="DER(200)",
     )
 
     def __init__(self, capacity: int, alpha: float = 0.5, batch: int = 0) -> None:

@@ -14,6 +14,7 @@ A step costs one pass over the tripled batch with `draws=2`, over the doubled on
 
 from holdfast.engine.batch import Batch
 from holdfast.errors import HoldfastError
+from holdfast.methods.declaration import Passes
 from holdfast.methods.der import DER
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import stream_rows
@@ -29,6 +30,13 @@ class DERpp(DER):
         summary="stored examples must give the logits they gave, and their labels",
         boundaries=False,
         stores_examples=True,
+        keeps="examples and their logits",
+        passes=Passes(words="one pass at the tripled batch", rows=3),
+        small=(
+            "DERpp(40)",
+            "DERpp(40, draws=1)",
+        ),
+        typical="DERpp(200)",
     )
 
     def __init__(

@@ -12,6 +12,7 @@ A step costs one pass over the doubled batch, if the memory's share of the batch
 
 from holdfast.engine.batch import Batch
 from holdfast.errors import one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration
 from holdfast.methods.replay import Replay, checked_ratio, share_to_rows, stream_rows
 from holdfast.methods.view import LearnerView
@@ -27,6 +28,15 @@ class ER(Replay):
         boundaries=False,
         stores_examples=True,
         neutral=(("ratio", 0.0),),
+        keeps="examples",
+        passes=Passes(words="one pass at the doubled batch", rows=2),
+        small=(
+            "ER(40)",
+            "ER(40, memory='herding')",
+            "ER(40, memory='coreset')",
+            "ER(10, memory='per_class', insert='boundary', weights='task', balance='task')",
+        ),
+        typical="ER(200)",
     )
 
     def __init__(

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration
 from holdfast.methods.replay import Replay, checked_ratio, share_to_rows, stream_rows
 from holdfast.methods.view import LearnerView
@@ -38,6 +39,10 @@ class ERACE(Replay):
         boundaries=False,
         stores_examples=True,
         ignores=("training.outputs=current",),
+        keeps="examples",
+        passes=Passes(words="one pass at the doubled batch", rows=2),
+        small=("ERACE(40)",),
+        typical="ERACE(200)",
     )
 
     def __init__(

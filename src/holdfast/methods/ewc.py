@@ -36,6 +36,12 @@ class EWC(Method):
         summary="quadratic penalty weighted by the Fisher information, one term per task",
         neutral=(("strength", 0),),
         weak=(("class", PENALTY_IN_CLASS),),
+        keeps="two θ-shaped vectors",
+        small=(
+            "EWC(1.0)",
+            "EWC(1.0, decay=0.5)",
+        ),
+        typical="EWC(1)",
     )
 
     def __init__(

@@ -36,6 +36,9 @@ class GDumb(Replay):
         summary="trains anew on a balanced memory; what any use of the stream must beat",
         stores_examples=True,
         restarts=True,
+        keeps="examples",
+        small=("GDumb(400)",),
+        typical="GDumb(200)",
     )
 
     def __init__(self, capacity: int) -> None:

@@ -24,6 +24,7 @@ from torch import Tensor
 
 from holdfast.advice import reason
 from holdfast.engine.batch import Batch, Step
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
 from holdfast.methods.view import LearnerView
@@ -73,6 +74,13 @@ class GEM(Replay):
         memory="linear",
         time="linear",
         weak=(("class", reason("projection-in-class")),),
+        keeps="examples of every task",
+        passes=Passes(words="one pass + one pass at the reference batch", gradients=(1,)),
+        small=(
+            "GEM(20)",
+            "GEM(20, strength=0, ridge=0)",
+        ),
+        typical="GEM(256, batch=64)",
     )
 
     def __init__(

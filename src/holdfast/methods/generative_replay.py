@@ -24,6 +24,7 @@ from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.errors import HoldfastError, one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
 from holdfast.methods.replay import stream_rows
@@ -41,6 +42,14 @@ class GenerativeReplay(Method):
         family="replay",
         paper="Shin et al. 2017",
         summary="replays inputs drawn from a generative model; stores no example",
+        keeps="a generator and a teacher, no example",
+        passes=Passes(
+            words="one pass at the doubled batch + one forward + VAE", rows=2, forwards=(1,)
+        ),
+        small=(
+            "GenerativeReplay(hidden=(32,), latent=8)",
+            "GenerativeReplay(hidden=(32,), latent=8, labels='soft')",
+        ),
     )
 
     def __init__(

@@ -25,6 +25,7 @@ from holdfast.engine.layers import LayerViews, matrices, rows_in, used
 from holdfast.engine.magnitudes import recording
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.projection import Projection
 from holdfast.methods.view import LearnerView
@@ -77,6 +78,12 @@ class GPM(Projection):
         memory="linear",
         time="linear",
         weak=(("class", NOT_IN_CLASS),),
+        keeps="a basis of inputs per layer",
+        passes=Passes(words="one pass + two products a layer"),
+        small=(
+            "GPM()",
+            "GPM(0.9, project='step')",
+        ),
     )
 
     def __init__(

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.jacobian import gradient_products
+from holdfast.methods.declaration import Passes
 from holdfast.methods.er import ER
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.view import LearnerView
@@ -36,6 +37,12 @@ class GSS(ER):
         summary="replays a memory chosen for the diversity of its gradients",
         boundaries=False,
         stores_examples=True,
+        keeps="examples",
+        passes=Passes(
+            words="one pass at the doubled batch + one pass of 74", rows=2, gradients=(74 / 64,)
+        ),
+        small=("GSS(40, compare=3)",),
+        typical="GSS(200)",
     )
 
     def __init__(self, capacity: int, compare: int = 10, ratio: float = 0.5) -> None:

@@ -45,6 +45,7 @@ class HAT(Method):
         isolates=True,
         memory="none",
         parameters="linear",
+        keeps="attention over units per task",
     )
 
     def __init__(self, strength: float = 0.75, scale: float = 400.0) -> None:

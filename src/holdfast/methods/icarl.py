@@ -28,6 +28,7 @@ from holdfast.advice import reason
 from holdfast.engine.batch import Step
 from holdfast.engine.stateful import Derived
 from holdfast.errors import HoldfastError, one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.outputs import own_outputs
 from holdfast.methods.replay import Replay
@@ -50,6 +51,13 @@ class iCaRL(Replay):
         refused=(("domain", NOT_THERE), ("task", NOT_THERE)),
         stores_examples=True,
         ignores=("training.outputs",),
+        keeps="examples and a teacher",
+        passes=Passes(words="one pass + one forward", forwards=(1,)),
+        small=(
+            "iCaRL(40)",
+            "iCaRL(10, temperature=2.0, memory='herding_per_class')",
+        ),
+        typical="iCaRL(200)",
     )
 
     def __init__(self, capacity: int, temperature: float = 1.0, memory: str = "herding") -> None:

@@ -45,7 +45,8 @@ class Joint(KeepsAllData):
         stores_examples=True,
         restarts=True,
         memory="linear",
-        time="linear",  # each task is trained with the data of all before it
+        time="linear",  # each task is trained with the data of all before it,
+        keeps="all data",
     )
 
     def __init__(self) -> None:

@@ -24,6 +24,7 @@ from holdfast.engine.fisher import LABELS
 from holdfast.engine.kronecker import kronecker_factors
 from holdfast.engine.layers import LayerViews, matrices
 from holdfast.errors import one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
 from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Stream, Task
@@ -41,6 +42,10 @@ class KFACEWC(Method):
         summary="quadratic penalty with a Kronecker-factored Fisher of each layer",
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
+        keeps="two matrices per layer, one θ-shaped vector",
+        passes=Passes(words="one pass + two products a layer"),
+        small=("KFACEWC(1.0, samples=200)",),
+        typical="KFACEWC(1)",
     )
 
     def __init__(

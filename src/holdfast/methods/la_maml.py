@@ -27,6 +27,7 @@ from torch import Tensor
 
 from holdfast.engine.batch import Batch, Step
 from holdfast.errors import HoldfastError
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, checked_ratio, stream_rows
 from holdfast.methods.view import LearnerView
@@ -51,6 +52,14 @@ class LaMAML(Replay):
             "training.clip",
             "training.accumulate",
         ),
+        keeps="examples and one θ-shaped vector",
+        passes=Passes(
+            words="5 passes of a fifth, 6 of the doubled batch",
+            rows=2,
+            gradients=(0.2,) * 5 + (2,) * 5,
+        ),
+        small=("LaMAML(40, inner=2)",),
+        typical="LaMAML(200)",
     )
 
     def __init__(

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.errors import one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.needed import need_wrapper
 from holdfast.methods.replay import Replay, checked_ratio, share_to_rows, stream_rows
@@ -35,7 +36,16 @@ class LatentReplay(Replay):
         paper="Pellegrini et al. 2020",
         summary="replays activations of a frozen trunk; stores no raw example",
         stores_examples=True,
-        ignores=("training.groups",),  # stored rows have a forward pass of their own anyway
+        ignores=("training.groups",),  # stored rows have a forward pass of their own anyway,
+        keeps="activations, no raw input",
+        passes=Passes(
+            words="one pass + a pass through the top (here: through all)", gradients=(1,)
+        ),
+        small=(
+            "LatentReplay(40)",
+            "LatentReplay(40, freeze='start', depth=2)",
+        ),
+        typical="LatentReplay(200)",
     )
 
     def __init__(

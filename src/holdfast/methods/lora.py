@@ -59,7 +59,8 @@ class LoRA(Adapters):
         isolates=True,
         memory="none",
         parameters="linear",
-        ignores=("training.renew_optimizer",),  # each task has parameters of its own
+        ignores=("training.renew_optimizer",),  # each task has parameters of its own,
+        keeps="a low-rank adapter per task",
     )
 
     def __init__(

@@ -22,6 +22,7 @@ from holdfast.engine.fisher import label_weights
 from holdfast.engine.jacobian import per_example_gradients
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
 from holdfast.methods.view import LearnerView, Logits
 from holdfast.streams.task import Task
@@ -62,6 +63,10 @@ class LowRankEWC(Method):
         "the rest",
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
+        keeps="`rank` + 2 θ-shaped vectors",
+        passes=Passes(words="one pass + two products with V"),
+        small=("LowRankEWC(1.0, rank=5, samples=40)",),
+        typical="LowRankEWC(1)",
     )
 
     def __init__(

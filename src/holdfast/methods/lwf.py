@@ -27,6 +27,7 @@ from holdfast.advice import reason
 from holdfast.engine.batch import Step
 from holdfast.engine.competing import Competing
 from holdfast.errors import one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
 from holdfast.methods.teacher import Teacher
@@ -43,6 +44,13 @@ class LwF(Method):
         summary="distils the network of the last boundary on current inputs; stores no example",
         neutral=(("alpha", 0),),
         weak=(("class", reason("lwf-in-class")),),
+        keeps="one teacher",
+        passes=Passes(words="one pass + one forward", forwards=(1,)),
+        small=(
+            "LwF(alpha=1.0)",
+            "LwF(alpha=1.0, outputs='all', weight='tasks')",
+        ),
+        typical="LwF(alpha=1.0)",
     )
 
     def __init__(

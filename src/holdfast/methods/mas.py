@@ -30,6 +30,9 @@ class MAS(Anchored):
         labels=False,  # the norm of the outputs needs none
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
+        keeps="two θ-shaped vectors, no labels",
+        small=("MAS(0.05)",),
+        typical="MAS(0.01)",
     )
 
     def __init__(self, strength: float, samples: int = 1000) -> None:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
 from holdfast.methods.view import LearnerView
@@ -44,6 +45,12 @@ class MER(Replay):
             "training.accumulate",
             "training.groups",
         ),
+        keeps="examples",
+        passes=Passes(
+            words="one pass at 73 rows + 73 steps of one example", rows=73 / 64, singles=73
+        ),
+        small=("MER(40, rows=2, beta=0.5)",),
+        typical="MER(200)",
     )
 
     def __init__(

@@ -122,6 +122,16 @@ class Method(Stateful):
                 named[name] = parameter
         return named
 
+    @classmethod
+    def small_specs(cls) -> tuple[str, ...]:
+        """Specs that reach the method's branches on small problems."""
+        return cls.declaration.small or (f"{cls.__name__}()",)
+
+    @classmethod
+    def typical_spec(cls) -> str:
+        """The spec whose cost and time are measured."""
+        return cls.declaration.typical or f"{cls.__name__}()"
+
     def __repr__(self) -> str:
         shown = []
         # A class without a constructor of its own has no recorded arguments.

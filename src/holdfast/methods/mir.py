@@ -15,6 +15,7 @@ new and replayed rows.
 """
 
 from holdfast.engine.batch import Batch
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
 from holdfast.methods.view import LearnerView
@@ -29,6 +30,15 @@ class MIR(Replay):
         summary="replays the stored examples that the coming step would damage most",
         boundaries=False,  # examples enter the memory as they come
         stores_examples=True,
+        keeps="examples",
+        passes=Passes(
+            words="one pass at the doubled batch + one pass + two forwards of 128",
+            rows=2,
+            forwards=(2, 2),
+            gradients=(1,),
+        ),
+        small=("MIR(40, candidates=60)",),
+        typical="MIR(200, candidates=128)",
     )
 
     def __init__(

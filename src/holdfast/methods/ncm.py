@@ -11,6 +11,7 @@ A step costs one forward pass. No weight is trained.
 
 from torch import Tensor
 
+from holdfast.methods.declaration import Passes
 from holdfast.methods.frozen_features import FrozenFeatures
 from holdfast.methods.method import Declaration
 
@@ -24,6 +25,8 @@ class NCM(FrozenFeatures):
         summary="nearest class mean on features of a frozen backbone",
         boundaries=False,  # sums need none
         trains=False,
+        keeps="a mean per class",
+        passes=Passes(words="one forward", forwards=(1,)),
     )
 
     def __init__(self) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from holdfast.engine.jacobian import per_example_gradients
 from holdfast.errors import HoldfastError
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.projection import Projection
 from holdfast.methods.view import LearnerView
@@ -68,6 +69,13 @@ class OGD(Projection):
                 "holds old logits still but never compares old classes with new ones; use ER",
             ),
         ),
+        keeps="`samples` θ-shaped vectors per task",
+        passes=Passes(words="one pass + two products with the basis"),
+        small=(
+            "OGD(20)",
+            "OGD(20, project='step')",
+        ),
+        typical="OGD(20)",
     )
 
     def __init__(

@@ -23,6 +23,7 @@ from torch import Tensor
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.competing import ALL, Competing
 from holdfast.engine.stateful import Derived
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.needed import need_single_layer
 from holdfast.methods.replay import Replay, checked_ratio, stream_rows
@@ -41,6 +42,10 @@ class OML(Replay):
         refused=(("task", "its inner loop trains one head for all tasks; use LaMAML or ER"),),
         boundaries=False,  # examples enter the memory as they come
         stores_examples=True,
+        keeps="examples",
+        passes=Passes(words="one pass at the doubled batch", rows=2),
+        small=("OML(40)",),
+        typical="OML(200)",
     )
 
     def __init__(

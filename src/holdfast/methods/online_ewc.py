@@ -37,6 +37,9 @@ class OnlineEWC(Method):
         summary="quadratic penalty around the last boundary, running Fisher",
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
+        keeps="two θ-shaped vectors",
+        small=("OnlineEWC(1.0, gamma=0.9, decay=0.5)",),
+        typical="OnlineEWC(1)",
     )
 
     def __init__(

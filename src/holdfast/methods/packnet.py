@@ -47,6 +47,12 @@ class PackNet(Method):
         **only_with_task("weights-need-task"),
         isolates=True,
         memory="none",
+        keeps="a mask over the weights",
+        small=(
+            "PackNet(3)",
+            "PackNet(share=0.4, epochs=0)",
+        ),
+        typical="PackNet(5)",
     )
 
     def __init__(

@@ -14,6 +14,7 @@ A step costs a pass through the column of the task, and a forward pass through e
 """
 
 from holdfast.errors import one_of
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, Method, only_with_task
 from holdfast.models.classifier import need_classifier
 from holdfast.models.network import Network
@@ -36,6 +37,12 @@ class PNN(Method):
         parameters="quadratic",  # each column has laterals from all before it
         time="quadratic",
         ignores=("training.renew_optimizer",),
+        keeps="a column of layers per task",
+        passes=Passes(words="one pass + a forward through each earlier column", forwards=(1,)),
+        small=(
+            "PNN()",
+            "PNN('same')",
+        ),
     )
 
     def __init__(self, lateral: str = "below") -> None:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from holdfast.engine.stateful import seed_from
+from holdfast.methods.declaration import Passes
 from holdfast.methods.frozen_features import FrozenFeatures
 from holdfast.methods.method import Declaration, at_least
 
@@ -31,6 +32,9 @@ class RanPAC(FrozenFeatures):
         summary="ridge regression on random projections of frozen features, one pass",
         boundaries=False,  # sums need none
         trains=False,
+        keeps="sums of projected features",
+        passes=Passes(words="one forward + projection and Gram matrix", forwards=(1,)),
+        small=("RanPAC(50)",),
     )
 
     def __init__(

@@ -28,6 +28,7 @@ import torch
 from holdfast.engine.batch import Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.anchored import Anchored
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, at_least
 from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
@@ -44,6 +45,12 @@ class RWalk(Anchored):
         raw_gradient=True,  # of the task's own loss
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
+        keeps="six θ-shaped vectors",
+        passes=Passes(
+            words="one pass + a tenth of a per-example pass (two passes)", gradients=(0.2,)
+        ),
+        small=("RWalk(0.1, window=3)",),
+        typical="RWalk(0.1)",
     )
 
     def __init__(

@@ -29,7 +29,8 @@ class SeparateNetworks(Method):
         isolates=True,
         memory="none",
         parameters="linear",
-        ignores=("training.renew_optimizer",),  # each task has parameters of its own
+        ignores=("training.renew_optimizer",),  # each task has parameters of its own,
+        keeps="a network per task",
     )
 
     def __init__(self) -> None:

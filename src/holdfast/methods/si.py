@@ -43,6 +43,12 @@ class SI(Anchored):
         delta=True,  # the path is made of changes of θ
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
+        keeps="four θ-shaped vectors",
+        small=(
+            "SI(0.5)",
+            "SI(0.5, gradient='total', clamp='sum')",
+        ),
+        typical="SI(0.1)",
     )
 
     def __init__(

@@ -15,6 +15,7 @@ A step costs one forward pass. No weight is trained.
 import torch
 from torch import Tensor
 
+from holdfast.methods.declaration import Passes
 from holdfast.methods.frozen_features import FrozenFeatures
 from holdfast.methods.method import Declaration, at_least
 
@@ -28,6 +29,8 @@ class SLDA(FrozenFeatures):
         summary="linear discriminant analysis on features of a frozen backbone, one pass",
         boundaries=False,  # sums need none
         trains=False,
+        keeps="sums of features",
+        passes=Passes(words="one forward + Gram matrix", forwards=(1,)),
     )
 
     def __init__(self, shrinkage: float = 1e-4) -> None:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.needed import need_wrapper
 from holdfast.methods.view import LearnerView
@@ -52,6 +53,8 @@ class SupSup(Method):
             "model.frozen",
             "training.renew_optimizer",
         ),
+        keeps="scores over the weights per task",
+        passes=Passes(words="one pass + selection of the k-th score"),
     )
 
     def __init__(self, share: float = 0.5) -> None:

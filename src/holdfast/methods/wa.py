@@ -17,6 +17,7 @@ A step costs one pass.
 import torch
 
 from holdfast.advice import reason
+from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.needed import need_single_layer
 from holdfast.methods.outputs import new_outputs
@@ -38,6 +39,12 @@ class WA(Method):
         refused=(("domain", ONE_HEAD), ("task", ONE_HEAD)),
         edits_weights=True,  # so that a teacher in the same sum copies the aligned rows
         memory="none",
+        passes=Passes(words="one pass at the doubled batch", rows=2),
+        small=(
+            "WA()",
+            "ER(40) + WA()",
+        ),
+        typical="ER(200) + WA()",
     )
 
     def __init__(self, lengthen: bool = False) -> None:

@@ -69,6 +69,7 @@ class XdG(Method):
         **only_with_task("gates-need-task"),
         memory="none",  # gates follow from the seed, and θ does not grow
         parameters="none",
+        keeps="gates over units per task",
     )
 
     def __init__(self, gated: float = 0.8) -> None:
