@@ -40,9 +40,6 @@ STILL_TO_REWRITE: set[str] = {
     "src/holdfast/engine/magnitudes.py",
     "src/holdfast/engine/parameters.py",
     "src/holdfast/engine/stateful.py",
-    "src/holdfast/training/checkpoint.py",
-    "src/holdfast/training/state.py",
-    "src/holdfast/training/succession.py",
 }
 
 # ---- the rules

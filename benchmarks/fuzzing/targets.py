@@ -302,7 +302,7 @@ def checkpoints(folder: Path) -> Case:
 
     from holdfast.runs.build import build_learner, build_stream
     from holdfast.runs.config import RunConfig
-    from holdfast.training.checkpoint import checksum
+    from holdfast.training.checkpoint_file import checksum
     from holdfast.training.contents import forms
     from holdfast.validation import validated
 

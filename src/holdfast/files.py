@@ -9,6 +9,7 @@ import glob
 import os
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,35 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         HoldfastError: `path` names a folder, or the file could not be written.
     """
+    with replacement(path) as temporary:
+        _write_new(temporary, content)
+
+
+@contextmanager
+def replacement(path: Path, keep_as: Path | None = None) -> Iterator[Path]:
+    """Let a file be written by a function that needs a path, as one step like `write_text`.
+
+    Args:
+        path: The file. Missing parent folders are made.
+        keep_as: Where the old file is kept, if there is one. By default it is lost.
+
+    Yields:
+        The path of a temporary file, which the block writes. If the block succeeds, the file has
+        reached the disk and has the name `path`. If it fails, the old file is still there.
+
+    Raises:
+        HoldfastError: `path` names a folder, or the file could not be written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     note = Path(folder) / "note.txt"
+        ...     write_text(note, "old")
+        ...     with replacement(note, keep_as=Path(folder) / "before.txt") as temporary:
+        ...         _ = temporary.write_text("new")
+        ...     print(sorted((file.name, file.read_text()) for file in Path(folder).iterdir()))
+        [('before.txt', 'old'), ('note.txt', 'new')]
+    """
     if not path.name:
         raise HoldfastError(f"{safe_name(str(path))!r} names a folder, but a file is needed")
     # The process id keeps two processes that write the same file out of each other's way.
@@ -61,10 +91,33 @@ def write_bytes(path: Path, content: bytes) -> None:
     with _writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            _write_new(temporary, content)
+            yield temporary
+            # Without this, a power cut after the renaming could leave a file without content.
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            if keep_as is not None and path.exists():
+                path.replace(keep_as)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and check that files can be written into it.
+
+    Call this before long work whose results go there.
+
+    Args:
+        folder: The folder. It may exist already.
+
+    Raises:
+        HoldfastError: It cannot be made, or no file can be written into it.
+    """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        # A file without a name leaves nothing behind, even if the process is killed.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 def append_text(path: Path, text: str) -> None:

@@ -86,6 +86,21 @@ def test_the_penalty_of_kfac_ewc_is_half_the_trace_form():
     assert float(g.abs().max()) > 0
 
 
+def test_kfac_warns_by_the_curvature_of_all_tasks_together():
+    s = stream("domain")
+    ours = learner(s, KFACEWC(3.0, samples=50))
+    warned_by = []
+    ours.view.warn_if_unstable = lambda strength, largest: warned_by.append(largest)
+    ours.train(*s.tasks[:3])
+    method = ours.method
+    expected = max(
+        float(torch.linalg.matrix_norm(method.inputs[k], 2))
+        * float(torch.linalg.matrix_norm(method.outputs[k], 2))
+        for k in range(len(method.host["layers"]))
+    )
+    assert warned_by[-1] == pytest.approx(expected, rel=1e-3)
+
+
 def test_kfac_refuses_what_it_has_no_factors_for():
     s = stream("domain")
     from holdfast.training import Learner

@@ -18,7 +18,8 @@ from safetensors.torch import load_file, save_file
 from tests.helpers import learner, same, stream, weights
 
 from holdfast.errors import HoldfastError
-from holdfast.training.checkpoint import Checkpoints, DamagedCheckpoint, read
+from holdfast.training.checkpoint import Checkpoints
+from holdfast.training.checkpoint_file import DamagedCheckpoint, read
 
 DYING = """
 import os, signal, sys
@@ -134,7 +135,7 @@ def test_a_damaged_checkpoint_is_reported_and_the_one_before_used(tmp_path, dama
     with pytest.raises(DamagedCheckpoint):
         read(kept.newest)
     again, whole = learner(s, "ER(40)"), learner(s, "ER(40)")
-    with pytest.warns(UserWarning, match="going on from the one before"):
+    with pytest.warns(UserWarning, match="resumes from the one before"):
         run = again.fit(s, checkpoints=tmp_path)
     assert run.matrix == whole.fit(s).matrix
     assert same(weights(again.model), weights(whole.model))

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from helpers import ADAMW, learner, same, stream, weights
 from holdfast.errors import HoldfastError
-from holdfast.training.checkpoint import checksum
+from holdfast.training.checkpoint_file import checksum
 from holdfast.training.contents import forms
 
 METHOD = "ER(40) + EWC(1) + LwF"

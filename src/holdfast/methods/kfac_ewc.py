@@ -116,9 +116,16 @@ class KFACEWC(Method):
             self._merge(layer, inner, outer)
         self.host["tasks"] += 1
         self.anchor = learner.space.theta.detach().clone()
-        # The largest eigenvalue of A ⊗ G is the product of the largest of each.
-        curvatures = [_largest(inner) * _largest(outer) for inner, outer in factors.values()]
-        learner.warn_if_unstable(self.strength, max(map(float, curvatures)))
+        learner.warn_if_unstable(self.strength, self._largest_curvature())
+
+    def _largest_curvature(self) -> float:
+        """Return the largest eigenvalue of the factored Fisher of any layer."""
+        curvatures = []
+        for number in range(len(self.host["layers"])):
+            # The largest eigenvalue of A ⊗ G is the product of the largest of each.
+            product = _largest(self.inputs[number]) * _largest(self.outputs[number])
+            curvatures.append(float(product))
+        return max(curvatures)
 
     def _merge(self, layer: str, inner: Tensor, outer: Tensor) -> None:
         """Merge the factors A and G of the task that ended into those of the tasks before."""

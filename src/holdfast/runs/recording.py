@@ -76,7 +76,7 @@ def record_of(
 
 def _weights_digest(learner: "Learner") -> str:
     """Compute a digest of all weights, by which two runs can be compared bit for bit."""
-    from holdfast.training.checkpoint import checksum
+    from holdfast.training.checkpoint_file import checksum
 
     state = learner.model.state_dict()
     return checksum({name: tensor.cpu() for name, tensor in state.items()})

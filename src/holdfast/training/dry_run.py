@@ -1,4 +1,4 @@
-"""The model on one or two rows before it is trained: what it cannot take is said in one sentence."""
+"""The model on one or two rows before it is trained, so that what it cannot take is said clearly."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,81 +17,115 @@ from holdfast.training.looking import looking
 
 
 def described(x: Tensor) -> str:
-    """The shape and the type of inputs, for messages."""
+    """Describe the shape and the type of inputs, for messages.
+
+    Args:
+        x: Inputs (N, ...).
+
+    Example:
+        >>> described(torch.zeros(2, 3))
+        'of shape (3,) and type float32'
+    """
     return f"of shape {tuple(x.shape[1:])} and type {str(x.dtype).removeprefix('torch.')}"
 
 
 def try_model(forward: Forward, task: Task, x: Tensor) -> None:
-    """Runs the model on two rows, and says in one sentence what is wrong with it or them."""
+    """Run the model on a few rows, and say in one sentence what is wrong with it or them.
+
+    Args:
+        forward: The learner's forward pass.
+        task: The task that the rows are of.
+        x: Raw rows (N, ...), one or two.
+
+    Raises:
+        HoldfastError: The model fails, or does not give features and logits of the right shape.
+    """
     first_task = forward.setup.known_task(0)
     inputs = forward.prepare(x.to(forward.setup.device), augment=False)
+    attempt = f"the model cannot take the inputs of task {task.name!r}, {described(x)}"
     with (
         looking(forward.state, task.outputs) as model,
         torch.no_grad(),
         evaluating(model),
         forward.casting(),
     ):
-        what = f"the model cannot take the inputs of task {task.name!r}, {described(x)}"
-        with _said(what, inputs):
+        with _explained(attempt, inputs):
             features = model.features(inputs, first_task)
         _check_features(forward, model, features, len(inputs))
+        # A network that could not be copied has no outputs yet.
         if not model.head.ranges:
             return
-        with _said(what, inputs):
+        with _explained(attempt, inputs):
             logits = model(inputs, first_task)
     if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(inputs):
         raise HoldfastError(
-            f"the model must return logits (rows, outputs), got {_shape(logits)} for {len(inputs)} rows"
+            f"the model must return logits (rows, outputs), got {_shape(logits)} for "
+            f"{len(inputs)} rows"
         )
 
 
 @contextmanager
-def _said(what: str, inputs: Tensor) -> Iterator[None]:
-    """Turns what a model raises into one sentence."""
+def _explained(attempt: str, inputs: Tensor) -> Iterator[None]:
+    """Turn what a model raises into one sentence."""
     try:
         yield
     except HoldfastError:
         raise
-    except Exception as error:
+    except Exception as error:  # a user's network fails in any way
         raise HoldfastError(
-            f"{what} (given to it as {inputs.dtype}): {first_line(error)}; check its first layer against "
-            "the shape of an input, and its parameters for one device and type"
+            f"{attempt} (passed as {inputs.dtype}): {first_line(error)}; check its first layer "
+            "against the shape of an input, and its parameters for one device and type"
         ) from error
 
 
 def _check_features(forward: Forward, model: Network, features: object, rows: int) -> None:
+    """Refuse features that the head cannot read."""
+    width = forward.state.head.features
     if not isinstance(features, Tensor):
         raise HoldfastError(
-            f"the model's features must be a tensor (rows, {forward.state.head.features}), got "
-            f"{type(features).__name__}; wrap the network in a module whose forward returns the tensor, "
-            "such as .logits or the first entry"
+            f"the model's features must be a tensor (rows, {width}), got "
+            f"{type(features).__name__}; wrap the network in a module whose forward returns the "
+            "tensor, such as .logits or the first entry"
         )
     fits = features.dim() == 2 and len(features) == rows
-    width = forward.state.head.features
-    if not fits or (not isinstance(model, PerTask) and features.shape[1] != width):
+    # A network with a part per task may give each its own number of features.
+    if fits and not isinstance(model, PerTask):
+        fits = features.shape[1] == width
+    if not fits:
+        last = 1
+        if features.dim():
+            last = features.shape[-1]
         raise HoldfastError(
-            f"the model's features must have shape (rows, {width}), because its head reads {width}; got "
-            f"{tuple(features.shape)} for {rows} rows; flatten or pool them, or build the head with "
-            f"features={features.shape[-1] if features.dim() else 1}"
+            f"the model's features must have shape (rows, {width}), because its head reads {width}; "
+            f"got {tuple(features.shape)} for {rows} rows; flatten or pool them, or build the head "
+            f"with features={last}"
         )
 
 
 def _shape(value: object) -> str:
-    return f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+    """Describe the shape of a tensor, or the type of anything else."""
+    if isinstance(value, Tensor):
+        return f"shape {tuple(value.shape)}"
+    return type(value).__name__
 
 
 def try_single_row(forward: Forward, task: Task, x: Tensor) -> None:
-    """Runs a single row in training mode if there is BatchNorm: its warning or refusal comes now."""
+    """Run a single row in training mode if there is BatchNorm, so that its warning comes now.
+
+    Args:
+        forward: The learner's forward pass.
+        task: The task that the row is of.
+        x: Raw rows (N, ...), of which the first is used.
+    """
     first_task = forward.setup.known_task(0)
     with looking(forward.state, task.outputs) as model:
         if not has_batch_norm(model):
             return
+        row = forward.prepare(x[:1].to(forward.setup.device), augment=False)
         hooks = take_single_rows(model)
         try:
             with torch.no_grad(), forward.casting():
-                model.features(
-                    forward.prepare(x[:1].to(forward.setup.device), augment=False), first_task
-                )
+                model.features(row, first_task)
         finally:
             for hook in hooks:
                 hook.remove()

@@ -11,29 +11,40 @@ from holdfast.engine.snapshot import evaluating
 from holdfast.models.network import Network
 from holdfast.training.state import TrainingState
 
+EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+
 
 @contextmanager
 def looking(state: TrainingState, outputs: tuple[int, int]) -> Iterator[Network]:
-    """The network, ready for a task with these outputs; whatever a forward pass changes is put back.
+    """Give a network that is ready for a task. What a forward pass changes is put back.
 
-    Before the first task this is a copy of the network's structure with the network's own tensors, in
-    which the first task's outputs are open.
+    Args:
+        state: The state of the learner.
+        outputs: The outputs [first, last) of the first task, for a network that has none yet.
+
+    Yields:
+        The network. Before the first task it is a copy of the structure with the network's own
+        tensors, in which the outputs of the first task are open.
     """
     generators = [*state.random.all_generators(), state.augmentation]
     drawn = [generator.get_state() for generator in generators]
     trainable = [(parameter, parameter.requires_grad) for parameter in state.model.parameters()]
     try:
         with state.undisturbed():
-            yield state.model if state.head.ranges else _opened(state.model, outputs)
+            if state.head.ranges:
+                yield state.model
+            else:
+                yield _with_first_task(state.model, outputs)
     finally:
+        # Opening a task may freeze parameters, which the copy shares with the network.
         for parameter, flag in trainable:
             parameter.requires_grad_(flag)
         for generator, before in zip(generators, drawn, strict=True):
             generator.set_state(before)
 
 
-def _opened(model: Network, outputs: tuple[int, int]) -> Network:
-    """A copy of a network's structure, with its tensors, whose head has opened a first task."""
+def _with_first_task(model: Network, outputs: tuple[int, int]) -> Network:
+    """Copy a network's structure, but not its tensors, and open a first task in the copy."""
     shared = {id(tensor): tensor for tensor in [*model.parameters(), *model.buffers()]}
     try:
         twin = copy.deepcopy(model, shared)
@@ -44,18 +55,17 @@ def _opened(model: Network, outputs: tuple[int, int]) -> Network:
 
 
 def takes_integers(state: TrainingState, x: Tensor, outputs: tuple[int, int] = (0, 1)) -> bool:
-    """Whether integer inputs reach the network as integers, which are then indices.
+    """Say whether integer inputs reach the network as integers, which are then indices.
 
     They do if the network has an embedding, or runs on them. Otherwise they are numbers, and become
     floats.
 
     Args:
-        state: The network.
+        state: The state of the learner.
         x: A few rows of integers on its device.
-        outputs: The outputs of the first task, for a network that has none yet.
+        outputs: The outputs [first, last) of the first task, for a network that has none yet.
     """
-    embeddings = nn.Embedding | nn.EmbeddingBag
-    if any(isinstance(module, embeddings) for module in state.model.modules()):
+    if any(isinstance(module, EMBEDDINGS) for module in state.model.modules()):
         return True
     first_task = state.setup.known_task(0)
     with looking(state, outputs) as model, torch.no_grad(), evaluating(model):

@@ -6,16 +6,17 @@ from typing import Any
 
 from torch import Tensor
 
+from holdfast.training.contents import About
 from holdfast.training.optimizer_state import SavedOptimizer
 from holdfast.training.progress import Progress
 
 
 @dataclass
 class SavedState:
-    """The state of a learner as tensors and plain values, one field for each piece of it.
+    """The state of a learner as tensors and plain values, with one field for each piece of it.
 
-    `TrainingState.saved` makes it and `TrainingState.restore` puts it back; both name every field, so
-    a new piece of state cannot be forgotten in one of the two.
+    `TrainingState.saved` makes it and `TrainingState.restore` puts it back. Both name every field,
+    so a new piece of state cannot be forgotten in one of the two.
 
     Attributes:
         spec: The method, as it is written.
@@ -24,7 +25,7 @@ class SavedState:
         model: The tensors of the network.
         head: The shape of the output layer.
         method: The tensors of the method.
-        host: The plain values of each part of the method.
+        host: The plain values of each part of the method, by its path.
         random: The learner's stream of random numbers.
         augmentation: The generator that augmentation draws from.
         initial: The weights before the first task, if the method starts anew with each task.
@@ -32,7 +33,7 @@ class SavedState:
         active: Whether a task has begun and not ended.
         optimizers: The optimizers, by name.
         scheduler: The course of the learning rate, if it is not constant.
-        scaler: What scales the loss, in float16.
+        scaler: The factor that scales the loss, in float16.
     """
 
     spec: str
@@ -48,11 +49,11 @@ class SavedState:
     progress: Progress
     active: bool
     optimizers: dict[str, SavedOptimizer] = field(default_factory=dict)
-    scheduler: dict[str, Any] | None = None
-    scaler: dict[str, Any] | None = None
+    scheduler: dict[str, object] | None = None
+    scaler: dict[str, object] | None = None
 
-    def to_file(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """All tensors by their names in the file, and all plain values."""
+    def to_file(self) -> tuple[dict[str, Tensor], dict[str, object]]:
+        """Return all tensors by their names in the file, and all plain values."""
         tensors = {
             **_prefixed("model.", self.model),
             **_prefixed("method.", self.method),
@@ -61,9 +62,11 @@ class SavedState:
         }
         if self.initial is not None:
             tensors["initial"] = self.initial
+        optimizers: dict[str, object] = {}
         for name, optimizer in self.optimizers.items():
             tensors |= _prefixed(f"optimizer.{name}.", optimizer.tensors)
-        plain = {
+            optimizers[name] = {"groups": optimizer.groups, "state": optimizer.plain}
+        plain: dict[str, object] = {
             "method": self.spec,
             "scenario": self.scenario,
             "seed": self.seed,
@@ -71,56 +74,63 @@ class SavedState:
             "host": self.host,
             **vars(self.progress),
             "active": self.active,
-            "optimizers": {
-                name: {"groups": one.groups, "state": one.plain}
-                for name, one in self.optimizers.items()
-            },
+            "optimizers": optimizers,
             "scheduler": self.scheduler,
             "scaler": self.scaler,
         }
         return tensors, plain
 
     @classmethod
-    def from_file(cls, tensors: Mapping[str, Tensor], plain: Mapping[str, Any]) -> "SavedState":
-        """The inverse of `to_file`, for values that `contents.check_about` has checked."""
+    def from_file(cls, tensors: Mapping[str, Tensor], about: About) -> "SavedState":
+        """Make a state from the contents of a file.
+
+        Args:
+            tensors: All tensors by their names in the file.
+            about: All plain values, which `contents.check_about` has checked.
+        """
+        steps = about.steps
+        if steps is None:
+            # Files of early versions have the steps of the current task alone.
+            steps = about.task_steps
+        optimizers: dict[str, SavedOptimizer] = {}
+        for name, one in about.optimizers.items():
+            optimizers[name] = SavedOptimizer(
+                groups=[group.model_dump() for group in one.groups],
+                plain=one.state,
+                tensors=_under(f"optimizer.{name}.", tensors),
+            )
         return cls(
-            spec=plain["method"],
-            scenario=plain["scenario"],
-            seed=plain["seed"],
+            spec=about.method,
+            scenario=about.scenario,
+            seed=about.seed,
             model=_under("model.", tensors),
-            head=plain["head"],
+            head=about.head.model_dump(),
             method=_under("method.", tensors),
-            host=plain["host"],
+            host={path: part.model_dump() for path, part in about.host.items()},
             random=_under("random.", tensors),
             augmentation=tensors["augmentation"],
             initial=tensors.get("initial"),
             progress=Progress(
-                names=list(plain["names"]),
-                seen_outputs=plain["seen_outputs"],
-                task_steps=plain["task_steps"],
-                # Files from before this was counted have the steps of the current task alone.
-                steps=plain.get("steps", plain["task_steps"]),
-                rows_given=plain["rows_given"],
-                seconds=dict(plain["seconds"]),
+                names=list(about.names),
+                seen_outputs=about.seen_outputs,
+                task_steps=about.task_steps,
+                steps=steps,
+                rows_given=about.rows_given,
+                seconds=about.seconds.model_dump(),
             ),
-            active=plain["active"],
-            optimizers={
-                name: SavedOptimizer(
-                    groups=one["groups"],
-                    plain=one["state"],
-                    tensors=_under(f"optimizer.{name}.", tensors),
-                )
-                for name, one in plain["optimizers"].items()
-            },
-            scheduler=plain["scheduler"],
-            scaler=plain["scaler"],
+            active=about.active,
+            optimizers=optimizers,
+            scheduler=about.scheduler,
+            scaler=about.scaler,
         )
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put a prefix before the name of each tensor."""
     return {prefix + name: tensor for name, tensor in tensors.items()}
 
 
 def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors whose names begin with a prefix, without the prefix."""
     chosen = [name for name in tensors if name.startswith(prefix)]
     return {name.removeprefix(prefix): tensors[name] for name in chosen}

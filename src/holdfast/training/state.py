@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from holdfast.engine.parameters import Layout, ParameterSpace, carry, trainable
+from holdfast.engine.parameters import ParameterSpace, trainable
 from holdfast.engine.stateful import Stateful, host_state, load_host_state, seed_from
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Method
@@ -16,7 +16,9 @@ from holdfast.methods.view import MakeOptimizer
 from holdfast.models.heads import Head
 from holdfast.models.network import Network
 from holdfast.streams.task import Task
-from holdfast.training import contents
+from holdfast.training.contents import check_model
+from holdfast.training.initial_weights import InitialWeights
+from holdfast.training.method_checks import check_hosts, check_kinds, check_method
 from holdfast.training.optimizer_set import OptimizerSet
 from holdfast.training.optimizer_state import restore_optimizer
 from holdfast.training.optimizers import swap_parameters
@@ -25,6 +27,8 @@ from holdfast.training.randomness import Generator, Randomness
 from holdfast.training.saved import SavedState
 from holdfast.training.setup import Setup
 
+# A learner is always in one of three phases. Classes of their own say what each needs to know.
+
 
 class Between:
     """No task is being trained."""
@@ -32,16 +36,20 @@ class Between:
 
 @dataclass(frozen=True)
 class InTask:
-    """A task is being trained, on the examples of `training_task`."""
+    """A task is being trained.
+
+    Args:
+        training_task: The task with the examples that its method chose.
+    """
 
     training_task: Task
 
 
 @dataclass(frozen=True)
 class Resuming:
-    """A checkpoint from the middle of a task was loaded. `begin` of that task goes on with it.
+    """A checkpoint from the middle of a task was loaded, and `begin` of that task resumes it.
 
-    Attributes:
+    Args:
         saved: What the checkpoint holds.
         source: What messages call the checkpoint.
     """
@@ -53,31 +61,11 @@ class Resuming:
 Phase = Between | InTask | Resuming
 
 
-class InitialWeights:
-    """The weights and statistics from before the first task, for methods that start anew."""
-
-    def __init__(self, space: ParameterSpace, model: nn.Module) -> None:
-        self.theta = space.theta.clone()
-        self._statistics = {name: buffer.clone() for name, buffer in model.named_buffers()}
-
-    def follow(self, old: Layout, new: Layout, theta: Tensor) -> None:
-        """Follow a network that grew. What is new starts as it is now, in `theta`."""
-        self.theta = carry(self.theta, old, new, fill=theta)
-
-    @torch.no_grad()
-    def put_back(self, space: ParameterSpace, model: nn.Module) -> None:
-        """Make the network what it was."""
-        space.theta.copy_(self.theta)
-        for name, buffer in model.named_buffers():
-            if name in self._statistics:
-                buffer.copy_(self._statistics[name])
-
-
 class TrainingState:
     """The state of a learner.
 
     Attributes:
-        setup: What the learner was told.
+        setup: The arguments of the learner.
         model: The network, as the method wrapped it.
         method: The method, whose buffers are a part of the state.
         space: The network's weights as one vector θ.
@@ -85,9 +73,11 @@ class TrainingState:
         random: The learner's own stream of random numbers.
         augmentation: The generator that augmentation draws from.
         initial: The weights before the first task, if the method starts anew with each task.
-        progress: The plain part of the state.
+        progress: How far training has come.
         tasks: The tasks begun so far, on the device. Checkpoints do not contain them.
-        phase: Between two tasks, in one, or about to go on in the middle of one.
+        phase: Between two tasks, in one, or about to resume in the middle of one.
+        draws_widely: Whether code of the user may draw from NumPy's or Python's generators in a
+            forward pass. `begin` finds it out.
     """
 
     def __init__(
@@ -106,7 +96,6 @@ class TrainingState:
         self.progress = Progress()
         self.tasks: list[Task] = []
         self.phase: Phase = Between()
-        # Whether code of the user may draw from NumPy's or Python's generators; known in `begin`.
         self.draws_widely = True
 
     @classmethod
@@ -117,10 +106,18 @@ class TrainingState:
         optimizer: MakeOptimizer | Optimizer | None,
         setup: Setup,
     ) -> "TrainingState":
-        """The state of a new learner: the network on its device, wrapped by the method."""
+        """Make the state of a new learner.
+
+        Args:
+            model: The network, which is moved to its device and wrapped by the method.
+            method: The method, whose parts get seeds that follow from the learner's.
+            optimizer: A function that makes the optimizer, an optimizer, or None.
+            setup: The arguments of the learner.
+        """
+        # The seeds come first, because gates and masks are drawn in `attach`.
         for part in method.parts:
-            part.reseed(setup.seed, part.name)  # before attach: gates and masks are drawn there
-        given = trainable(model)
+            part.reseed(setup.seed, part.name)
+        users_parameters = trainable(model)
         model = method.attach(model.to(setup.device))
         if setup.settings.outputs == "all" and setup.scenario == "class":
             model.head.opened = model.head.width
@@ -129,8 +126,10 @@ class TrainingState:
             scaler = torch.amp.GradScaler(setup.device.type)
         optimizers = OptimizerSet(optimizer, setup.settings.schedule, scaler)
         state = cls(model, method, optimizers, setup)
-        if optimizers.main is not None:  # the user's own also trains what the method added
-            swap_parameters(optimizers.main, given, model)
+        if optimizers.main is not None:
+            # An optimizer of the user was made before the method wrapped the network. It also
+            # trains what the method added.
+            swap_parameters(optimizers.main, users_parameters, model)
         return state
 
     @property
@@ -145,8 +144,10 @@ class TrainingState:
 
     @property
     def training_task(self) -> Task | None:
-        """What is trained on for the current task; None between two tasks."""
-        return self.phase.training_task if isinstance(self.phase, InTask) else None
+        """The current task with the examples that its method chose, or None between two tasks."""
+        if isinstance(self.phase, InTask):
+            return self.phase.training_task
+        return None
 
     @property
     def task_number(self) -> int:
@@ -164,7 +165,15 @@ class TrainingState:
         return any(part.declare().restarts for part in self.method.parts)
 
     def register(self, task: Task, device: torch.device) -> Task:
-        """Take the next task into the list; returns it on the device."""
+        """Take the next task into the list of tasks.
+
+        Args:
+            task: The task.
+            device: Where its examples are moved.
+
+        Returns:
+            The task on the device.
+        """
         self.tasks.append(task.to(device))
         self.progress.seen_outputs = max(self.progress.seen_outputs, task.outputs[1])
         return self.tasks[-1]
@@ -172,11 +181,12 @@ class TrainingState:
     def bind(self, thorough: bool = False) -> None:
         """Follow the network if its parameters moved, grew or were replaced.
 
-        Vectors shaped like θ and the optimizers go along, by the names of the parameters.
+        Vectors shaped like θ and the optimizers are carried over, by the names of the parameters.
 
         Args:
             thorough: Walk through all of the network to find new parameters. Otherwise only
-                parameters that were moved or replaced are noticed, which takes microseconds.
+                parameters that were moved or replaced are noticed, which takes microseconds, so
+                that every step can afford it.
         """
         names = [slot.name for slot in self.space.layout.slots]
         before = dict(zip(names, self.space.parameters, strict=True))
@@ -192,20 +202,30 @@ class TrainingState:
         self.optimizers.follow(before, self.model)
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """The parameters of the network and of the method, by their names in checkpoints."""
-        named = {f"model.{name}": p for name, p in self.model.named_parameters()}
-        return named | {f"method.{name}": p for name, p in self.method.named_parameters()}
+        """Return the parameters of network and method, by their names in checkpoints."""
+        named = {}
+        for root, module in (("model", self.model), ("method", self.method)):
+            for name, parameter in module.named_parameters():
+                named[f"{root}.{name}"] = parameter
+        return named
 
     def optimizer_for(self, name: str, module: nn.Module, make: MakeOptimizer) -> Optimizer:
-        """The optimizer of a trainable part of a method, with its state from a checkpoint, if any."""
+        """Return the optimizer of a trainable part of a method, with its state from a checkpoint.
+
+        Args:
+            name: The name of the part.
+            module: The part.
+            make: Makes the optimizer from parameters, the first time it is asked for.
+        """
         optimizer = self.optimizers.of_part(name, module, make)
+        # A checkpoint is loaded before its method has made such an optimizer, so the state waited.
         saved = self.optimizers.waiting.pop(name, None)
         if saved is not None:
             restore_optimizer(optimizer, saved, self.parameters())
         return optimizer
 
     def generators(self) -> list[Generator]:
-        """All generators that a forward pass in training may draw from."""
+        """Return all generators that a forward pass in training may draw from."""
         shared: list[Generator] = [*self.random.generators()]
         if self.draws_widely:
             shared = self.random.all_generators()
@@ -215,7 +235,11 @@ class TrainingState:
 
     @contextmanager
     def undisturbed(self) -> Iterator[None]:
-        """Forward passes inside leave the network's buffers and all generators as they were."""
+        """Let forward passes inside leave the network's buffers and all generators as they were.
+
+        Methods ask for gradients on other rows between two steps. Without this, BatchNorm's
+        statistics and dropout would depend on how often they ask.
+        """
         buffers = [(buffer, buffer.clone()) for buffer in self.model.buffers()]
         drawn = [(generator, generator.get_state()) for generator in self.generators()]
         try:
@@ -228,9 +252,15 @@ class TrainingState:
                     buffer.copy_(value)
 
     def saved(self) -> SavedState:
-        """The state, to keep in a checkpoint. Its tensors are those of the learner, not copies."""
+        """Return the state, to keep in a checkpoint. Its tensors are the learner's, not copies."""
         optimizers = self.optimizers
         names = {id(parameter): name for name, parameter in self.parameters().items()}
+        scheduler = None
+        if optimizers.scheduler is not None:
+            scheduler = optimizers.scheduler.state_dict()
+        scaler = None
+        if optimizers.scaler is not None:
+            scaler = optimizers.scaler.state_dict()
         return SavedState(
             spec=repr(self.method),
             scenario=self.setup.scenario,
@@ -245,31 +275,37 @@ class TrainingState:
             progress=self.progress,
             active=self.active,
             optimizers=optimizers.saved(names),
-            scheduler=optimizers.scheduler.state_dict() if optimizers.scheduler else None,
-            scaler=optimizers.scaler.state_dict() if optimizers.scaler else None,
+            scheduler=scheduler,
+            scaler=scaler,
         )
 
     def restore(self, saved: SavedState) -> None:
         """Put a saved state into a learner whose head has its outputs.
 
+        Args:
+            saved: The state. It is copied, because it may be put back a second time.
+
         Raises:
             HoldfastError: The state does not fit. The learner may then hold a part of it.
         """
-        contents.check_model(self.model, saved.model)
-        contents.check_hosts(self.method, saved.host)
+        check_model(self.model, saved.model)
+        check_hosts(self.method, saved.host)
         self.model.load_state_dict(saved.model)
         load_host_state(self.method, saved.host)
-        contents.check_kinds(self.method, saved.method)
-        strange = self.method.load_state_dict(saved.method, strict=False).unexpected_keys
-        if strange:
-            raise HoldfastError(f"the tensor {strange[0][:100]!r} has no place in the method")
+        check_kinds(self.method, saved.method)
+        # Not strict, because states that are None are not in the file.
+        unexpected = self.method.load_state_dict(saved.method, strict=False).unexpected_keys
+        if unexpected:
+            raise HoldfastError(f"the tensor {unexpected[0][:100]!r} has no place in the method")
         self.method.to(self.setup.device)
+        # θ must contain what the method has built, before vectors are compared with it.
         self.bind(thorough=True)
-        contents.check_method(self.method, self.model, self.space)
+        check_method(self.method, self.model, self.space)
         self._restore_initial(saved.initial)
         self.random.restore(saved.random)
+        # The generators take their state now, so that a state that they refuse is noticed.
         with self.random.active():
-            pass  # the generators take their state now, or refuse it
+            pass
         self.augmentation.set_state(saved.augmentation)
         self.progress = replace(
             saved.progress,
@@ -281,6 +317,7 @@ class TrainingState:
         self.optimizers.restore_scaler(saved.scaler)
 
     def _restore_initial(self, theta: Tensor | None) -> None:
+        """Put back the weights from before the first task."""
         if (self.initial is None) != (theta is None):
             raise HoldfastError(
                 "it has initial weights where this learner has none, or the reverse"

@@ -1,45 +1,53 @@
-"""The state of a learner before a checkpoint is put into it, so that a checkpoint that does not fit changes nothing."""
+"""A backup of a learner in memory, so that a checkpoint that does not fit changes nothing."""
 
-from typing import Any
+from collections.abc import Collection
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from holdfast.engine.stateful import Stateful
 from holdfast.training.state import TrainingState
 
 Container = dict | list | set
+Attributes = dict[str, object]
 
 
-class Photograph:
-    """Everything that loading a checkpoint may change: attributes, containers one level deep, tensors, random states.
+class Backup:
+    """A copy of everything that loading a checkpoint may change.
 
-    Containers are restored in place, because other objects hold references to them.
+    These are the attributes of all parts, the entries of their containers, tensors, optimizers and
+    random generators. Containers and tensors are restored in place, because other objects hold
+    references to them. It takes as much memory again as the learner's tensors.
+
+    Args:
+        state: The state of the learner.
     """
 
     def __init__(self, state: TrainingState) -> None:
-        """Take the photograph. It needs as much memory again as the learner's tensors."""
-        modules = {id(m): m for root in (state.model, state.method) for m in root.modules()}
-        held = state.optimizers
-        optimizers = list(held.all().values())
+        modules = _modules(state)
+        optimizers = state.optimizers
         parts = [
             state.space,
             state.random,
             state.progress,
             state.initial,
-            held,
-            held.scheduler,
-            held.scaler,
+            optimizers,
+            optimizers.scheduler,
+            optimizers.scaler,
         ]
-        objects = [state, *modules.values(), *(part for part in parts if part is not None)]
-        self._attributes = [(vars(o), _copied(vars(o))) for o in objects]
-        self._optimizers = [(o, _of_optimizer(o)) for o in optimizers]
-        self._tensors = [(t, t.data, t.detach().clone()) for t in _tensors(state, modules.values())]
+        objects = [state, *modules, *(part for part in parts if part is not None)]
+        self._attributes = [(vars(one), _with_copies(vars(one))) for one in objects]
+        self._optimizers = [(one, _of_optimizer(one)) for one in optimizers.all().values()]
+        # A tensor may be pointed to other memory (`.data`) as well as be written to.
+        self._tensors = [
+            (tensor, tensor.data, tensor.detach().clone()) for tensor in _tensors(state, modules)
+        ]
         generators = [state.augmentation]
-        for module in modules.values():
-            generators += module._generators.values() if isinstance(module, Stateful) else ()
-        self._generators = [(g, g.get_state()) for g in generators]
+        for module in modules:
+            if isinstance(module, Stateful):
+                generators += module._generators.values()
+        self._generators = [(generator, generator.get_state()) for generator in generators]
 
     @torch.no_grad()
     def undo(self) -> None:
@@ -49,42 +57,60 @@ class Photograph:
             for name, (value, content) in before.items():
                 _refill(value, content)
                 attributes[name] = value
-        for optimizer, (groups, state) in self._optimizers:
+        for optimizer, (groups, of_weights) in self._optimizers:
             optimizer.param_groups[:] = groups
             optimizer.state.clear()
-            optimizer.state.update(state)
-        for tensor, place, content in self._tensors:
-            tensor.data = place
-            tensor.copy_(content)
+            optimizer.state.update(of_weights)
+        for tensor, memory, values in self._tensors:
+            tensor.data = memory
+            tensor.copy_(values)
         for generator, drawn in self._generators:
             generator.set_state(drawn)
 
 
-def _copied(attributes: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Each attribute with a copy of what it contains, if it is a container."""
-    return {
-        name: (value, value.copy() if isinstance(value, Container) else None)
-        for name, value in attributes.items()
-    }
+def _modules(state: TrainingState) -> list[nn.Module]:
+    """Return all modules of the network and the method, each once although they may share some."""
+    modules = {}
+    for root in (state.model, state.method):
+        for module in root.modules():
+            modules[id(module)] = module
+    return list(modules.values())
 
 
-def _refill(value: Any, content: Any) -> None:
-    if isinstance(value, list):
+def _with_copies(attributes: Attributes) -> dict[str, tuple[object, Container | None]]:
+    """Return each attribute with a copy of its entries, if it is a container."""
+    copies: dict[str, tuple[object, Container | None]] = {}
+    for name, value in attributes.items():
+        content = None
+        if isinstance(value, Container):
+            content = value.copy()
+        copies[name] = (value, content)
+    return copies
+
+
+def _refill(value: object, content: Container | None) -> None:
+    """Give a container the entries that it had."""
+    if isinstance(value, list) and content is not None:
         value[:] = content
-    elif isinstance(value, dict | set):
+    elif isinstance(value, dict | set) and content is not None:
         value.clear()
         value.update(content)
 
 
-def _of_optimizer(optimizer: Optimizer) -> tuple[list[dict[str, Any]], dict[Any, Any]]:
-    groups = [{**g, "params": list(g["params"])} for g in optimizer.param_groups]
-    return groups, {p: dict(values) for p, values in optimizer.state.items()}
+def _of_optimizer(
+    optimizer: Optimizer,
+) -> tuple[list[dict[str, object]], dict[Tensor, dict[str, object]]]:
+    """Copy the groups of an optimizer and what it keeps of each weight, but not the tensors."""
+    groups = [{**group, "params": list(group["params"])} for group in optimizer.param_groups]
+    of_weights = {weight: dict(values) for weight, values in optimizer.state.items()}
+    return groups, of_weights
 
 
-def _tensors(state: TrainingState, modules: Any) -> list[Tensor]:
-    """All tensors that may be written in place, each once."""
-    found: list[Tensor] = [state.space.theta]
-    found += [state.initial.theta] if state.initial is not None else []
+def _tensors(state: TrainingState, modules: Collection[nn.Module]) -> list[Tensor]:
+    """Return all tensors that may be written in place, each once."""
+    tensors: list[Tensor] = [state.space.theta]
+    if state.initial is not None:
+        tensors.append(state.initial.theta)
     for module in modules:
-        found += [*module.parameters(recurse=False), *module.buffers(recurse=False)]
-    return list({id(t): t for t in found}.values())
+        tensors += [*module.parameters(recurse=False), *module.buffers(recurse=False)]
+    return list({id(tensor): tensor for tensor in tensors}.values())
