@@ -42,14 +42,14 @@ class Facts:
     @property
     def trains(self) -> bool:
         """Whether an optimizer takes steps (methods on frozen features only read)."""
-        return all(part.declaration.trains for part in self.parts)
+        return all(part.declare().trains for part in self.parts)
 
     @property
     def replays(self) -> bool:
         """Whether rows of old tasks join the batch."""
         drawing = [part for part in self.parts if part.uses("draw")]
         # A method that passes stored rows through the network by itself adds none to the batch.
-        return any("training.groups" not in part.declaration.ignores for part in drawing)
+        return any("training.groups" not in part.declare().ignores for part in drawing)
 
     def replaced(self, setting: str) -> str | None:
         """Say what a setting would need if a method does by itself what the setting is for.
@@ -63,7 +63,7 @@ class Facts:
         # A method may replace a setting as such, or only one value of it.
         names = {setting, f"{setting}={value_of(self.config, setting)}"}
         for part in self.parts:
-            if names & set(part.declaration.ignores):
+            if names & set(part.declare().ignores):
                 return (
                     f"with methods that leave this to the learner; {part.name} does it its own way"
                 )
@@ -78,12 +78,12 @@ class Facts:
     @property
     def restarts(self) -> bool:
         """Whether every task starts from fresh weights and a fresh optimizer."""
-        return any(part.declaration.restarts for part in self.parts)
+        return any(part.declare().restarts for part in self.parts)
 
     @property
     def needs_boundaries(self) -> bool:
         """Whether a method does something when a task ends."""
-        return any(part.declaration.boundaries for part in self.parts)
+        return any(part.declare().boundaries for part in self.parts)
 
     @property
     def one_task(self) -> bool:
