@@ -1,6 +1,5 @@
 """The rows of a step, with their weights in the loss, and what the network made of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -11,11 +10,12 @@ from holdfast.engine.rows import STREAM, Block, Rows
 from holdfast.errors import HoldfastError
 from holdfast.streams.row_tasks import rows_of_task, shared_task, tasks_at
 
-__all__ = ["STREAM", "Batch", "Block", "Rows", "Step", "rejoined"]
+__all__ = ["STREAM", "Batch", "Block", "Rows", "Step"]
 
 ROUNDING = 1e-12  # relative; weights that differ by less are equal
 
 
+# Frozen, because every method that adds rows gets the batch of the method before it.
 @dataclass(frozen=True)
 class Batch:
     """The rows of one step, in blocks. The first block is the stream's.
@@ -82,12 +82,19 @@ class Batch:
 
     def block(self, source: str) -> Block | None:
         """The block from a source. None means that the source added none."""
+        # There are a few blocks at most, so a search is faster than a table made at every step.
         for block in self.blocks:
             if block.source == source:
                 return block
         return None
 
-    def add(self, source: str, rows: Rows, mass: float, averaged: bool = True) -> "Batch":
+    def add(
+        self,
+        source: str,
+        rows: Rows,
+        mass: float,
+        averaged: bool = True,
+    ) -> "Batch":
         """Put another block behind the rows.
 
         Args:
@@ -108,13 +115,6 @@ class Batch:
             )
         start = len(self)
         stop = start + len(rows)
-        number = shared_task(self.task)
-        # If all rows are of one task, the tensor still says so, and the network is called with
-        # one number.
-        if number is not None and number == shared_task(rows.task):
-            task = rows_of_task(number, stop)
-        else:
-            task = torch.cat([self.task, rows.task])
         block = Block(
             source=source,
             start=start,
@@ -123,11 +123,13 @@ class Batch:
             averaged=averaged,
             payloads=rows.payloads,
         )
+        # Rows that a model generated may have another floating type than those of the stream.
+        x = torch.cat([self.x, rows.x.to(self.x.dtype)])
         return replace(
             self,
-            x=torch.cat([self.x, rows.x.to(self.x.dtype)]),
+            x=x,
             y=torch.cat([self.y, rows.y]),
-            task=task,
+            task=_joined_tasks(self.task, rows.task),
             blocks=(*self.blocks, block),
         )
 
@@ -150,8 +152,10 @@ class Batch:
 
         This is the usual case, and the plain mean is faster than a weighted sum.
         """
+        # An empty block has no rows that could weigh otherwise.
         per_row = {b.mass / len(b) for b in self.blocks if len(b)}
         lowest = min(per_row)
+        # Masses such as 0.1 + 0.2 are not exact.
         equal = max(per_row) - lowest <= ROUNDING * abs(lowest)
         return equal and all(b.averaged for b in self.blocks)
 
@@ -168,6 +172,7 @@ class Batch:
             share = block.mass
             if block.averaged:
                 share = block.mass / total
+            # An empty block gets no rows below; the 1 only avoids a division by zero.
             weight = share / max(len(block), 1)
             size = (len(block),)
             parts.append(torch.full(size, weight, dtype=self.precision, device=self.y.device))
@@ -202,7 +207,8 @@ class Batch:
 
     def dealt(self, parts: int) -> list[Tensor]:
         """The places of the rows of each micro-batch of `split`, on the CPU."""
-        parts = min([parts, *(len(b) for b in self.blocks if len(b))])
+        shortest = min((len(b) for b in self.blocks if len(b)), default=parts)
+        parts = min(parts, shortest)
         dealt = []
         for k in range(parts):
             places = [torch.arange(b.start + k, b.stop, parts) for b in self.blocks]
@@ -252,6 +258,16 @@ class Batch:
         return batches
 
 
+def _joined_tasks(tasks: Tensor, more: Tensor) -> Tensor:
+    """The tasks of rows and of more rows behind them."""
+    number = shared_task(tasks)
+    # If all rows are of one task the tensor goes on to say so, and the network is called with one
+    # number.
+    if number is not None and number == shared_task(more):
+        return rows_of_task(number, len(tasks) + len(more))
+    return torch.cat([tasks, more])
+
+
 @dataclass
 class Step:
     """What has happened in a step so far.
@@ -294,34 +310,3 @@ class Step:
         if len(self.batch.blocks) == 1:
             return values
         return values[self.rows()]
-
-
-def rejoined(batch: Batch, parts: int, steps: Sequence[Step], competing: Competing) -> Step:
-    """Join the steps of micro-batches to the step of the whole batch.
-
-    Methods that observe a step then see all of its rows, not those of the last micro-batch.
-
-    Args:
-        batch: The whole batch.
-        parts: The number that `batch.split` was called with.
-        steps: The step of each micro-batch, in order.
-        competing: The outputs that compete in the loss of the whole batch.
-
-    Returns:
-        The step, its rows in the order of the batch, without a graph.
-    """
-    back = torch.argsort(torch.cat(batch.dealt(parts))).to(batch.y.device)
-
-    def joined(pieces: Sequence[Tensor]) -> Tensor:
-        """The pieces of all micro-batches in the order of the batch."""
-        return torch.cat(list(pieces)).detach().index_select(0, back)
-
-    last = steps[-1]
-    return Step(
-        batch=replace(batch, precision=last.batch.precision),
-        x=joined([step.x for step in steps]),
-        features=joined([step.features for step in steps]),
-        logits=joined([step.logits for step in steps]),
-        competing=competing,
-        number=last.number,
-    )

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
+# No equality: comparing tensors gives a tensor, not yes or no.
 @dataclass(frozen=True, eq=False)
 class Competing:
     """The outputs among which a row's label is to be told apart.
@@ -61,17 +62,20 @@ class Competing:
             The columns of the outputs that compete; with a mask, all columns, -inf at the others.
         """
         if self.mask is not None:
+            # With −∞ an output has probability 0 and gets no gradient.
             return logits.masked_fill(~self.mask, -torch.inf)
         if self.index is not None:
             return logits[:, self.index]
         # A slice of all columns would cost time in the backward pass.
-        if self.first == 0 and (self.last is None or self.last >= logits.shape[1]):
+        to_the_end = self.last is None or self.last >= logits.shape[1]
+        if self.first == 0 and to_the_end:
             return logits
         return logits[:, self.first : self.last]
 
     def position(self, y: Tensor) -> Tensor:
         """Output indices (B,) as positions among the columns that `of` returns."""
         if self.index is not None:
+            # The outputs are in ascending order, and a label is one of them.
             return torch.searchsorted(self.index, y)
         # Nothing is subtracted if it would be 0, because this happens at every step.
         if not self.first:

@@ -54,7 +54,10 @@ def chosen_labels(labels: str, outputs: int) -> str:
 
 
 def label_weights(
-    logits: Tensor, labels: str, y: Tensor | None, generator: torch.Generator | None
+    logits: Tensor,
+    labels: str,
+    y: Tensor | None,
+    generator: torch.Generator | None,
 ) -> Tensor:
     """The weight of each label's term in the Fisher information.
 
@@ -76,6 +79,7 @@ def label_weights(
         >>> label_weights(torch.tensor([[0.0, 2.0]]), "predicted", None, None)
         tensor([[0., 1.]])
     """
+    # The weights are constants: the gradient is taken of log p alone.
     p = logits.detach().softmax(1)
     labels = chosen_labels(labels, p.shape[1])
     if labels == "exact":

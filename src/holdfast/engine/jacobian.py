@@ -38,6 +38,7 @@ def per_example_gradients(space: ParameterSpace, values: Values, x: Tensor) -> T
     """
     rows = space.theta.new_zeros(len(x), len(space.theta))
     with evaluating(space.module), torch.enable_grad():
+        # vmap would be faster, but it refuses some models and holds all gradients a second time.
         for row, one in zip(rows, x, strict=True):
             with space.writing_to(row):
                 values(space.module, one[None])[0].backward()
@@ -77,16 +78,22 @@ def gradient_products(space: ParameterSpace, values: Values, x: Tensor) -> Tenso
 
 
 def _by_layers(
-    space: ParameterSpace, values: Values, x: Tensor, layers: Mapping[str, Matrix]
+    space: ParameterSpace,
+    values: Values,
+    x: Tensor,
+    layers: Mapping[str, Matrix],
 ) -> Tensor | None:
     """The inner products as sums over layers; None if some layer did not see all examples."""
-    with evaluating(space.module), torch.enable_grad(), recording(list(layers.values())) as seen:
+    recorded = recording(list(layers.values()))
+    with evaluating(space.module), torch.enable_grad(), recorded as seen:
+        # Each example has a row of its own in every layer, so one backward pass serves all.
         total_value = values(space.module, x).sum()
         uses = [use for use in used(seen, layers) if use.output.requires_grad]
         # The layer of a separate head sees the rows of its own task alone.
         if any(len(use.inputs) != len(x) for use in uses):
             return None
-        deltas = torch.autograd.grad(total_value, [use.output for use in uses])
+        outputs = [use.output for use in uses]
+        deltas = torch.autograd.grad(total_value, outputs)
     total = space.theta.new_zeros(len(x), len(x))
     for use, delta in zip(uses, deltas, strict=True):
         total += _share(use, delta, len(x))
@@ -96,11 +103,12 @@ def _by_layers(
 def _share(use: Use, delta: Tensor, examples: int) -> Tensor:
     """A layer's share of the inner products, (N, N)."""
     layer = use.layer
-    columns = layer.weight[0].numel() + (layer.bias is not None)
-    a = rows_in(layer, use.inputs).view(examples, -1, columns)
-    d = rows_out(layer, delta).view(examples, -1, layer.weight.shape[0])
-    if a.shape[1] == 1:
-        return (a[:, 0] @ a[:, 0].T) * (d[:, 0] @ d[:, 0].T)
+    a = rows_in(layer, use.inputs)
+    d = rows_out(layer, delta)
+    if len(a) == examples:
+        return (a @ a.T) * (d @ d.T)
+    a = a.view(examples, -1, a.shape[1])
+    d = d.view(examples, -1, d.shape[1])
     # With several positions the gradient is a sum over them, which must be made first.
     gradients = torch.einsum("npo,npc->noc", d, a).flatten(1)
     return gradients @ gradients.T
@@ -111,6 +119,7 @@ def _one_by_one(space: ParameterSpace, values: Values, x: Tensor) -> Tensor:
     rows = []
     with evaluating(space.module), torch.enable_grad():
         for value in values(space.module, x):
+            # The values of all examples share a graph.
             gradients = torch.autograd.grad(
                 value, space.parameters, retain_graph=True, allow_unused=True
             )

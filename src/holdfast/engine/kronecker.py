@@ -62,15 +62,15 @@ def kronecker_factors(
     """
     layers = matrices(module, who)
     sums: Factors = {}
-    # Inputs and gradients of all layers are held at the same time.
-    held = 2 * bytes_per_row(module, lambda one: forward(module, one), x[:1])
+    inputs_and_gradients = 2 * bytes_per_row(module, lambda one: forward(module, one), x[:1])
     with evaluating(module):
-        for at, part in parts(x, rows_within(held, MOST_ROWS, BUDGET)):
+        for at, part in parts(x, rows_within(inputs_and_gradients, MOST_ROWS, BUDGET)):
             with torch.enable_grad(), recording(list(layers.values())) as seen:
                 log_p = forward(module, part).log_softmax(1)
             weights = label_weights(log_p, labels, same_rows(y, at, part), generator)
             _join(sums, _sums(log_p, weights, list(used(seen, layers))))
-    return {name: (a / len(x), g / len(x)) for name, (a, g) in sums.items()}
+    examples = len(x)
+    return {name: (a / examples, g / examples) for name, (a, g) in sums.items()}
 
 
 def _join(sums: Factors, more: Factors) -> None:
@@ -94,6 +94,7 @@ def _sums(log_p: Tensor, weights: Tensor, uses: list[Use]) -> Factors:
     sums = {}
     for use in uses:
         rows = rows_in(use.layer, use.inputs)
+        # G begins as a number, because its device is known with the first gradient.
         sums[use.name] = (rows.T @ rows, torch.zeros(()))
     outputs = [use.output for use in uses]
     for label, share in terms(weights):
@@ -104,5 +105,6 @@ def _sums(log_p: Tensor, weights: Tensor, uses: list[Use]) -> Factors:
             d = rows_out(use.layer, delta)
             positions = len(d) // len(use.inputs)
             w = share.repeat_interleave(positions)
-            sums[use.name] = (a, g.to(d.device) + (d * w[:, None]).T @ d / positions)
+            more = (d * w[:, None]).T @ d / positions
+            sums[use.name] = (a, g.to(d.device) + more)
     return sums

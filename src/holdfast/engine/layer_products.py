@@ -6,7 +6,7 @@ each example, because it sums over positions first. All of this holds for linear
 convolutions that are each used once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -64,8 +64,7 @@ def add_layer_products(
             values = objectives(space.module, part)
         if not all(_is_simple(layer, calls) for layer, calls in seen.items()):
             return False
-        uses = [_Use(layer, *calls[0]) for layer, calls in seen.items() if calls]
-        uses = [use for use in uses if use.output.requires_grad]
+        uses = _uses(seen)
         # Asked once, because it takes a whole backward pass.
         if at == 0 and not _products_are_gradients(space, values, uses):
             return False
@@ -81,6 +80,7 @@ def _layers_of(space: ParameterSpace) -> list[Matrix] | None:
         if not isinstance(layer, nn.Linear | nn.Conv2d) or not is_plain(layer):
             continue
         own = list(layer.parameters(recurse=False))
+        # A frozen layer takes no part, whatever it is.
         if not any(p.requires_grad for p in own):
             continue
         if isinstance(layer, nn.Conv2d) and not has_patches(layer):
@@ -103,6 +103,18 @@ def _is_simple(layer: Matrix, calls: Calls) -> bool:
     if isinstance(layer, nn.Conv2d):
         usual = 4
     return len(calls) == 1 and calls[0][0].dim() == usual
+
+
+def _uses(seen: Mapping[Matrix, Calls]) -> list[_Use]:
+    """The calls of the layers that took part and have a gradient."""
+    uses = []
+    for layer, calls in seen.items():
+        # The head of another task, for example, is not called.
+        if calls:
+            inputs, output = calls[0]
+            if output.requires_grad:
+                uses.append(_Use(layer, inputs, output))
+    return uses
 
 
 def _add_part(
@@ -159,7 +171,10 @@ def _add(views: dict[int, Tensor], parameter: Tensor | None, value: Tensor) -> N
 
 
 def _rows_at_once(
-    module: nn.Module, objectives: Objectives, x: Tensor, layers: Sequence[Matrix]
+    module: nn.Module,
+    objectives: Objectives,
+    x: Tensor,
+    layers: Sequence[Matrix],
 ) -> int:
     """How many examples fit into the budget.
 
@@ -191,6 +206,7 @@ def _products_are_gradients(space: ParameterSpace, values: Tensor, uses: Sequenc
     for use, delta in zip(uses, deltas, strict=True):
         expected = left.pop(id(use.layer.weight), None)
         left.pop(id(use.layer.bias), None)
+        # The weight is frozen, or no example reached it.
         if expected is None:
             continue
         if delta is None or not _close(_summed_gradient(use, delta), expected):

@@ -48,12 +48,14 @@ def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
     for name, layer in module.named_modules():
         own = [p for p in layer.parameters(recurse=False) if p.requires_grad]
         for p in own:
+            # A module that is used twice is listed once, so another name is another module.
             owner = owners.setdefault(id(p), name)
             if owner != name:
                 raise HoldfastError(
                     f"{who} treats each layer by itself, but {owner} and {name} share a weight; "
                     "use another method, or give each layer a weight of its own"
                 )
+        # A frozen layer may be of any kind, because nothing is computed for it.
         if not own:
             continue
         matrix = _as_matrix(layer)
@@ -100,6 +102,7 @@ def patches(layer: nn.Conv2d, x: Tensor) -> Tensor:
     Raises:
         HoldfastError: The padding is given as a word.
     """
+    # `unfold` pads with a number of zeros alone.
     if isinstance(layer.padding, str):
         raise HoldfastError(
             f"a convolution has padding={layer.padding!r}, but its patches need numbers; "
@@ -120,6 +123,7 @@ def rows_in(layer: Matrix, x: Tensor) -> Tensor:
     """
     if isinstance(layer, nn.Conv2d):
         x = patches(layer, x).transpose(1, 2).flatten(0, 1)
+    # The tokens of a sequence are rows of their own, like the positions of an image.
     x = x.flatten(0, -2)
     if layer.bias is None:
         return x
@@ -155,6 +159,7 @@ def recording(layers: Sequence[L]) -> Iterator[dict[L, Calls]]:
 
     def note(layer: L, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         """Keep one call of a layer."""
+        # Gradients are taken with respect to the output, for which its graph is needed.
         seen[layer].append((inputs[0].detach(), output))
 
     hooks = [layer.register_forward_hook(note) for layer in layers]
@@ -192,7 +197,10 @@ def used(seen: Mapping[Matrix, Calls], layers: Mapping[str, Matrix]) -> Iterator
         The first call of each layer that was called.
     """
     for name, layer in layers.items():
-        for inputs, output in seen[layer][:1]:
+        calls = seen[layer]
+        # The head of another task, for example, takes no part.
+        if calls:
+            inputs, output = calls[0]
             yield Use(name, layer, inputs, output)
 
 
@@ -231,7 +239,9 @@ class LayerViews:
         bias = self.views.get(_key(name, "bias"))
         rows = len(matrix)
         columns = weight[0].numel()
-        _write(weight[:rows], matrix[:, :columns].view(rows, *weight.shape[1:]), add)
+        # A convolution's weight has more dimensions than its matrix.
+        of_weight = matrix[:, :columns].view(rows, *weight.shape[1:])
+        _write(weight[:rows], of_weight, add)
         if bias is not None:
             _write(bias[:rows], matrix[:, -1], add)
 

@@ -61,8 +61,13 @@ class Layout:
 
     def to_json(self) -> list[Any]:
         """The layout as plain lists, for checkpoints."""
-        slots = [[s.name, list(s.shape), list(s.stride), s.offset, s.numel] for s in self.slots]
-        return [*slots, self.length]
+        # Lists without names, as in the checkpoints of earlier releases.
+        rows: list[Any] = []
+        for slot in self.slots:
+            shape = list(slot.shape)
+            stride = list(slot.stride)
+            rows.append([slot.name, shape, stride, slot.offset, slot.numel])
+        return [*rows, self.length]
 
     @classmethod
     def from_json(cls, rows: list[Any]) -> "Layout":
@@ -70,7 +75,8 @@ class Layout:
         *slots, length = rows
         read = []
         for name, shape, stride, offset, numel in slots:
-            read.append(Slot(name, tuple(shape), tuple(stride), offset, numel))
+            slot = Slot(name, tuple(shape), tuple(stride), offset, numel)
+            read.append(slot)
         return cls(tuple(read), length)
 
 
@@ -98,7 +104,8 @@ def lay_out(parameters: Mapping[str, nn.Parameter]) -> Layout:
             stride = torch.empty(p.shape, device="meta").stride()
         slots.append(Slot(name, tuple(p.shape), tuple(stride), offset, p.numel()))
         per_line = max(1, ALIGNMENT // p.element_size())
-        offset += -(-p.numel() // per_line) * per_line
+        lines = -(-p.numel() // per_line)  # rounded up
+        offset += lines * per_line
     return Layout(tuple(slots), offset)
 
 
@@ -112,12 +119,17 @@ def carry_rows(old: Tensor, new: Tensor) -> None:
         new: A tensor with as many dimensions, which is changed. In a dimension in which it is
             smaller, what does not fit is left out.
     """
-    common = (min(a, b) for a, b in zip(old.shape, new.shape, strict=True))
-    corner = tuple(slice(0, size) for size in common)
+    sizes = zip(old.shape, new.shape, strict=True)
+    corner = tuple(slice(0, min(before, after)) for before, after in sizes)
     new[corner] = old[corner].to(new.dtype)
 
 
-def carry(vector: Tensor, old: Layout, new: Layout, fill: Tensor | float = 0.0) -> Tensor:
+def carry(
+    vector: Tensor,
+    old: Layout,
+    new: Layout,
+    fill: Tensor | float = 0.0,
+) -> Tensor:
     """Move a θ-shaped vector from one layout to another, by the names of parameters.
 
     Args:
@@ -135,6 +147,7 @@ def carry(vector: Tensor, old: Layout, new: Layout, fill: Tensor | float = 0.0) 
         if not rows:
             return vector.new_zeros(0, new.length)
         return torch.stack(rows)
+    # Zeros first, because the gaps are in no slot.
     carried = torch.zeros(new.length, dtype=vector.dtype, device=vector.device)
     before = old.views(vector)
     for slot in new.slots:
@@ -143,6 +156,7 @@ def carry(vector: Tensor, old: Layout, new: Layout, fill: Tensor | float = 0.0) 
             view.copy_(slot.view(fill))
         else:
             view.copy_(torch.as_tensor(fill, dtype=carried.dtype))
+        # A parameter that is gone is left out, and a new one keeps what `fill` gave it.
         if slot.name in before:
             carry_rows(before[slot.name], view)
     return carried

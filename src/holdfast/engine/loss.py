@@ -9,7 +9,12 @@ from holdfast.engine.batch import Batch
 from holdfast.engine.competing import Competing
 
 
-def cross_entropy(logits: Tensor, y: Tensor, competing: Competing, batch: Batch) -> Tensor:
+def cross_entropy(
+    logits: Tensor,
+    y: Tensor,
+    competing: Competing,
+    batch: Batch,
+) -> Tensor:
     """Σ wᵢ ℓᵢ over the rows of a batch.
 
     Args:
@@ -24,6 +29,7 @@ def cross_entropy(logits: Tensor, y: Tensor, competing: Competing, batch: Batch)
     # PyTorch's own mean is faster, and has the bits of a bare loop.
     if batch.uniform():
         return F.cross_entropy(competing.of(logits), competing.position(y))
+    # A product needs weights and losses of one type.
     if batch.precision != logits.dtype:
         batch = replace(batch, precision=logits.dtype)
     return competing.losses(logits, y) @ batch.weights()

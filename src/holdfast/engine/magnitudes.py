@@ -87,6 +87,7 @@ def _sum(
             raise HoldfastError(
                 "way='layers' needs Linear and Conv2d layers alone, each used once; leave way out"
             )
+        # It may hold products of some examples, which would count twice.
         total.zero_()
     if way in (None, "vmap"):
         try:
@@ -112,6 +113,7 @@ def _add_by_loop(
     for example, weight in zip(x, weights, strict=True):
         values = objectives(space.module, example[None])[0]
         for k in weight.nonzero().flatten().tolist():
+            # The objectives of an example share their graph.
             grads = torch.autograd.grad(
                 values[k], space.parameters, retain_graph=True, allow_unused=True
             )
@@ -131,6 +133,7 @@ def _add_by_vmap(
     module = space.module
     slots = zip(space.layout.slots, space.parameters, strict=True)
     parameters = {slot.name: p.detach() for slot, p in slots}
+    # Buffers and frozen parameters are constants.
     others: dict[str, Tensor] = {}
     for name, tensor in [*module.named_buffers(), *module.named_parameters()]:
         if name not in parameters:
@@ -139,6 +142,7 @@ def _add_by_vmap(
 
     def value(theta: dict[str, Tensor], example: Tensor, k: Tensor) -> Tensor:
         """Objective number k of one example, as a function of the parameters."""
+        # The names are those below `wrapped`.
         named = {f"module.{name}": tensor for name, tensor in (theta | others).items()}
         values = functional_call(wrapped, named, (example[None],))[0]
         return values.gather(0, k[None])[0]
@@ -147,7 +151,9 @@ def _add_by_vmap(
     views = space.views(total)
     activations = bytes_per_row(module, lambda one: objectives(module, one), x[:1])
     gradients = total.numel() * total.element_size()
-    for at, part in parts(x, rows_within(2 * (gradients + activations), chunk, BUDGET)):
+    # Twice, because the magnitudes of gradients are a second copy.
+    row = 2 * (gradients + activations)
+    for at, part in parts(x, rows_within(row, chunk, BUDGET)):
         for objective, weight in terms(weights[at : at + len(part)]):
             grads = per_example(parameters, part, objective)
             for name, g in grads.items():

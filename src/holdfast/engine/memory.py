@@ -60,6 +60,7 @@ class Memory(Stateful):
 
     def __init__(self, capacity: int, policy: str = "reservoir") -> None:
         super().__init__()
+        # A spec may give 200.0, and True is a number to Python.
         number = isinstance(capacity, int | float) and not isinstance(capacity, bool)
         if not number or not 1 <= capacity <= LARGEST or not float(capacity).is_integer():
             raise HoldfastError(
@@ -166,6 +167,7 @@ class Memory(Stateful):
         held = self._buffers.get("y")
         if held is not None and len(held) >= size:
             return
+        # Room for all rows at once, because a longer column is a copy of the whole.
         room = self.capacity
         if self.policy in GROWING:  # whole groups, so that columns do not grow at every step
             room = -(-size // self.capacity) * self.capacity
@@ -188,8 +190,9 @@ class Memory(Stateful):
         if stored.dim() < 2 or stored.shape[1] == value.shape[1]:
             return value
         width = max(stored.shape[1], value.shape[1])
-        if stored.shape[1] < width:
-            self._buffers[name] = F.pad(stored, (0, width - stored.shape[1]), value=torch.nan)
+        missing = width - stored.shape[1]
+        if missing:
+            self._buffers[name] = F.pad(stored, (0, missing), value=torch.nan)
         return F.pad(value, (0, width - value.shape[1]), value=torch.nan)
 
     def _uniform(self, n: int) -> list[float]:
@@ -221,7 +224,9 @@ class Memory(Stateful):
             The rows, on the device of the memory, with their payloads.
         """
         on_device = index.to(self._stored("y").device)
-        payloads = {n: column.index_select(0, on_device) for n, column in self.payloads().items()}
+        payloads = {}
+        for name, column in self.payloads().items():
+            payloads[name] = column.index_select(0, on_device)
         return Rows(
             x=self._stored("x").index_select(0, on_device),
             y=self._stored("y").index_select(0, on_device),
@@ -235,7 +240,8 @@ class Memory(Stateful):
 
     def group(self, key: str) -> Rows:
         """The rows of one group, best first if they are ranked."""
-        return self.at(torch.tensor(self.host["groups"][key]["slots"], dtype=torch.long))
+        slots = self.host["groups"][key]["slots"]
+        return self.at(torch.tensor(slots, dtype=torch.long))
 
     def sample(
         self,
@@ -260,7 +266,9 @@ class Memory(Stateful):
         """
         if generator is None:
             generator = self.generator("draws")
-        order = self._allowed(torch.randperm(len(self), generator=generator), before, task)
+        # All slots are shuffled first, so that what is left out changes no other draw.
+        shuffled = torch.randperm(len(self), generator=generator)
+        order = self._allowed(shuffled, before, task)
         if not per_task:
             return self.at(order[:size])
         numbers = self._stored("task").index_select(0, order)
@@ -283,7 +291,8 @@ class Memory(Stateful):
 
     def counts(self) -> Mapping[int, int]:
         """The number of stored rows of each output."""
-        y, counts = self._stored("y")[: len(self)].unique(return_counts=True)
+        in_use = self._stored("y")[: len(self)]
+        y, counts = in_use.unique(return_counts=True)
         return dict(zip(y.tolist(), counts.tolist(), strict=True))
 
 

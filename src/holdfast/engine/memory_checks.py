@@ -55,6 +55,7 @@ def _check_counters(books: Books, room: int) -> None:
             raise HoldfastError("a counter of its memory is no whole number of at least 0")
     if filled > room or any(slot >= max(filled, room) for slot in slots):
         raise HoldfastError(f"its memory counts {filled} rows but has {room}")
+    # A group that replaces its row would change the other one.
     if len(set(slots)) < len(slots):
         raise HoldfastError("two groups of its memory share a row")
 

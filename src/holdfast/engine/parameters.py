@@ -56,10 +56,14 @@ class ParameterSpace:
         self.theta = torch.zeros(self.layout.length, dtype=dtype, device=device)
         self.parameters = list(named.values())
         for p, slot in zip(self.parameters, self.layout.slots, strict=True):
+            # The parameter stays the same object, because the optimizer holds it.
             view = slot.view(self.theta)
             view.copy_(p.data)
             p.data = view
-        self._places = [(*self._owner(name), p, p.data_ptr()) for name, p in named.items()]
+        self._places = []
+        for name, p in named.items():
+            owner, leaf = self._owner(name)
+            self._places.append((owner, leaf, p, p.data_ptr()))
         # Gradient and scratch are made on first use, because many methods need neither.
         self._grad: Tensor | None = None
         self._grad_views: list[Tensor] = []
@@ -106,7 +110,10 @@ class ParameterSpace:
         This is asked before every step and takes microseconds.
         """
         for owner, leaf, p, pointer in self._places:
-            if owner.get(leaf) is not p or p.data_ptr() != pointer or not p.requires_grad:
+            # Moving a model to another device keeps the parameter, but not its place.
+            if owner.get(leaf) is not p or p.data_ptr() != pointer:
+                return False
+            if not p.requires_grad:
                 return False
         return True
 

@@ -71,8 +71,8 @@ def slots_used(books: Books) -> int:
 
 def largest_group(books: Books) -> Group:
     """The group with the most rows, the oldest one of several."""
-    largest: Group = max(books["groups"].values(), key=lambda group: len(group["slots"]))
-    return largest
+    groups: list[Group] = list(books["groups"].values())
+    return max(groups, key=lambda group: len(group["slots"]))
 
 
 def keys_of(policy: str, task: Tensor, y: Tensor) -> list[str]:
@@ -96,7 +96,13 @@ def keys_of(policy: str, task: Tensor, y: Tensor) -> list[str]:
     return [f"{number}:{output}" for number, output in zip(tasks, outputs, strict=True)]
 
 
-def places_for(books: Books, capacity: int, policy: str, rows: Rows, uniform: Uniform) -> Places:
+def places_for(
+    books: Books,
+    capacity: int,
+    policy: str,
+    rows: Rows,
+    uniform: Uniform,
+) -> Places:
     """Decide which of some rows enter a memory, and where.
 
     Args:
@@ -125,7 +131,12 @@ def places_for(books: Books, capacity: int, policy: str, rows: Rows, uniform: Un
     return CHOOSE[policy](books, capacity, keys_of(policy, rows.task, rows.y), u)
 
 
-def reservoir(books: Books, capacity: int, rows: int, uniform: Uniform) -> Places:
+def reservoir(
+    books: Books,
+    capacity: int,
+    rows: int,
+    uniform: Uniform,
+) -> Places:
     """Give every example that was ever offered the same chance.
 
     Algorithm L draws once for each row that enters, and skips the others.
@@ -152,14 +163,25 @@ def reservoir(books: Books, capacity: int, rows: int, uniform: Uniform) -> Place
     return places
 
 
-def _skip(books: Books, capacity: int, u: float, v: float) -> None:
+def _skip(
+    books: Books,
+    capacity: int,
+    u: float,
+    v: float,
+) -> None:
     """Draw the number of the next row that enters the reservoir."""
     w = books["w"] * u ** (1 / capacity)
     books["w"] = min(max(w, LEAST), MOST)
-    books["next"] += int(math.log(v) / math.log1p(-books["w"])) + 1
+    skipped = int(math.log(v) / math.log1p(-books["w"]))
+    books["next"] += skipped + 1
 
 
-def per_class(books: Books, capacity: int, keys: Sequence[str], u: Sequence[float]) -> Places:
+def per_class(
+    books: Books,
+    capacity: int,
+    keys: Sequence[str],
+    u: Sequence[float],
+) -> Places:
     """Keep a reservoir of `capacity` examples for each task and output."""
     places = {}
     for row, key in enumerate(keys):
@@ -179,7 +201,12 @@ def per_class(books: Books, capacity: int, keys: Sequence[str], u: Sequence[floa
     return places
 
 
-def per_task(books: Books, capacity: int, keys: Sequence[str], u: Sequence[float]) -> Places:
+def per_task(
+    books: Books,
+    capacity: int,
+    keys: Sequence[str],
+    u: Sequence[float],
+) -> Places:
     """Keep the latest `capacity` examples of each task."""
     places = {}
     for row, key in enumerate(keys):
@@ -193,7 +220,12 @@ def per_task(books: Books, capacity: int, keys: Sequence[str], u: Sequence[float
     return places
 
 
-def class_balanced(books: Books, capacity: int, keys: Sequence[str], u: Sequence[float]) -> Places:
+def class_balanced(
+    books: Books,
+    capacity: int,
+    keys: Sequence[str],
+    u: Sequence[float],
+) -> Places:
     """Let the most frequent class give way to the others.
 
     References:
@@ -210,7 +242,8 @@ def class_balanced(books: Books, capacity: int, keys: Sequence[str], u: Sequence
             continue
         largest = largest_group(books)
         if len(group["slots"]) < len(largest["slots"]) and key not in books["full"]:
-            slot = largest["slots"].pop(int(u[row] * len(largest["slots"])))
+            victim = int(u[row] * len(largest["slots"]))
+            slot = largest["slots"].pop(victim)
             group["slots"].append(slot)
             places[slot] = row
             continue
@@ -223,7 +256,12 @@ def class_balanced(books: Books, capacity: int, keys: Sequence[str], u: Sequence
     return places
 
 
-def ring(books: Books, capacity: int, keys: Sequence[str], u: Sequence[float]) -> Places:
+def ring(
+    books: Books,
+    capacity: int,
+    keys: Sequence[str],
+    u: Sequence[float],
+) -> Places:
     """Keep the latest `capacity // tasks` examples of each task that was seen so far."""
     places = {}
     for row, key in enumerate(keys):
@@ -264,6 +302,7 @@ def share_slots(books: Books, share: int, sizes: dict[str, int]) -> dict[str, li
         # Rows are ranked, so those at the end are worth least.
         free += group["slots"][share:]
         del group["slots"][share:]
+    # Behind them come slots that no group has used. Gaps are closed afterwards.
     free += range(books["filled"], books["filled"] + share * len(sizes))
     slots: dict[str, list[int]] = {}
     for key, size in sizes.items():

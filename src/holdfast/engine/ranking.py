@@ -35,7 +35,7 @@ def herding(features: Tensor, size: int) -> Tensor:
         distance = (mean - (total + f) / k).square().sum(1)
         best = distance.masked_fill_(~left, torch.inf).argmin()
         order.append(best)
-        left[best] = False
+        left[best] = False  # no row is chosen twice
         total = total + f[best]
     if not order:
         return torch.zeros(0, dtype=torch.long)
@@ -63,9 +63,13 @@ def k_centre(features: Tensor, size: int) -> Tensor:
         T. F. Gonzalez (1985), Clustering to minimize the maximum intercluster distance. TCS.
     """
     f = features.double()
-    order = [(f - f.mean(0)).square().sum(1).argmin()]
-    nearest = (f - f[order[0]]).square().sum(1)
+    first = (f - f.mean(0)).square().sum(1).argmin()
+    order = [first]
+    # Squared distances have the order of distances.
+    nearest = (f - f[first]).square().sum(1)
     for _ in range(min(size, len(f)) - 1):
-        order.append(nearest.argmax())
-        nearest = torch.minimum(nearest, (f - f[order[-1]]).square().sum(1))
+        farthest = nearest.argmax()
+        order.append(farthest)
+        distance = (f - f[farthest]).square().sum(1)
+        nearest = torch.minimum(nearest, distance)
     return torch.stack(order)[:size].cpu()

@@ -11,6 +11,7 @@ STREAM = "stream"  # the source of the rows that the stream gives
 Payloads = Mapping[str, Tensor]
 
 
+# Frozen, because a memory, a batch and a method may hold the same rows.
 @dataclass(frozen=True)
 class Rows:
     """Examples that go together: raw inputs, labels, tasks, and what was stored beside them.
@@ -28,7 +29,13 @@ class Rows:
     payloads: Payloads = field(default_factory=dict)
 
     @classmethod
-    def of_task(cls, x: Tensor, y: Tensor, number: int, payloads: Payloads | None = None) -> "Rows":
+    def of_task(
+        cls,
+        x: Tensor,
+        y: Tensor,
+        number: int,
+        payloads: Payloads | None = None,
+    ) -> "Rows":
         """Rows that are all of one task.
 
         Args:
@@ -59,7 +66,9 @@ class Rows:
         Returns:
             These rows, with their payloads.
         """
-        payloads = {name: v.index_select(0, index) for name, v in self.payloads.items()}
+        payloads = {}
+        for name, values in self.payloads.items():
+            payloads[name] = values.index_select(0, index)
         return Rows(
             x=self.x.index_select(0, index),
             y=self.y.index_select(0, index),

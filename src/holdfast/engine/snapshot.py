@@ -61,12 +61,13 @@ class Snapshot(Stateful):
         """
         self._network.forget()
         self.theta = space.theta.clone()
-        inside = set(space.views(space.theta))
-        frozen = [(name, p) for name, p in module.named_parameters() if name not in inside]
-        names = []
-        for k, (name, tensor) in enumerate([*frozen, *module.named_buffers()]):
-            self.others[k] = tensor.detach().clone()
-            names.append(name)
+        # What trains is in θ. The rest is numbered, because names of modules may hold dots.
+        inside = {slot.name for slot in space.layout.slots}
+        names: list[str] = []
+        for name, tensor in (*module.named_parameters(), *module.named_buffers()):
+            if name not in inside:
+                self.others[len(names)] = tensor.detach().clone()
+                names.append(name)
         self.host = {
             "layout": space.layout.to_json(),
             "outputs": outputs,
@@ -87,7 +88,8 @@ class Snapshot(Stateful):
 
     def tensors(self) -> dict[str, Tensor]:
         """The parameters and buffers that were copied, by name."""
-        tensors = Layout.from_json(self.host["layout"]).views(self.need(self.theta))
+        layout = Layout.from_json(self.host["layout"])
+        tensors = layout.views(self.need(self.theta))
         for k, name in enumerate(self.host["names"]):
             tensors[name] = self.others[k]
         return tensors
@@ -118,6 +120,7 @@ class Snapshot(Stateful):
                 owner._parameters[name] = then.parameter(parameter)
             for name, buffer in owner._buffers.items():
                 owner._buffers[name] = then.buffer(buffer)
+        # Tasks have opened outputs since, which the snapshot does not have.
         network.head.ranges = network.head.ranges[: self.host["tasks"]]
         return network
 

@@ -32,7 +32,9 @@ def seed_from(*key: object) -> int:
         >>> seed_from(0, "ER") == seed_from(1, "ER")
         False
     """
-    return int.from_bytes(hashlib.sha256(repr(key).encode()).digest()[:6], "big")
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    # Six bytes fit into a float exactly, whoever reads the number from a file.
+    return int.from_bytes(digest[:6], "big")
 
 
 class _Declared:
@@ -153,6 +155,7 @@ class Stateful(nn.Module):
 
     def put(self, name: str, value: Tensor | None) -> None:
         """Set a state by its name, which need not have been declared."""
+        # PyTorch refuses to register a name twice.
         if name in self._buffers:
             self._buffers[name] = value
         else:
@@ -164,6 +167,7 @@ class Stateful(nn.Module):
         Raises:
             HoldfastError: It holds nothing, as after a checkpoint that somebody altered.
         """
+        # PyTorch's own returns None for an empty state, against its annotation.
         value = super().get_buffer(target)
         if value is None:
             raise HoldfastError(
@@ -181,8 +185,10 @@ class Stateful(nn.Module):
         Returns:
             A generator on the CPU. It is made from `seed` on first use, and its state is saved.
         """
+        # On first use, because `seed` is set after the object has been made.
         if name not in self._generators:
-            self._generators[name] = torch.Generator().manual_seed(seed_from(self.seed, name))
+            seed = seed_from(self.seed, name)
+            self._generators[name] = torch.Generator().manual_seed(seed)
         return self._generators[name]
 
     def reseed(self, *key: object) -> None:
@@ -195,6 +201,7 @@ class Stateful(nn.Module):
         """The bytes of all buffers and parameters below this module, shared storage once."""
         sizes = {}
         for tensor in (*self.buffers(), *self.parameters()):
+            # Views of one storage have its address, so it counts once.
             storage = tensor.untyped_storage()
             sizes[storage.data_ptr()] = storage.nbytes()
         return sum(sizes.values())
@@ -242,6 +249,7 @@ class Stateful(nn.Module):
             if path.startswith(prefix) and "." not in name:
                 own[name] = value
         for name, buffer in self._buffers.items():
+            # It held nothing when the checkpoint was made.
             if buffer is not None and name not in own:
                 self._buffers[name] = None
         for name, value in own.items():
@@ -249,9 +257,11 @@ class Stateful(nn.Module):
                 generator = self.generator(name.removeprefix(GENERATOR))
                 generator.set_state(value.cpu().to(torch.uint8))
             elif name in self._parameters:
+                # In place, because the optimizer holds the parameter itself.
                 with torch.no_grad():
                     self.get_parameter(name).copy_(value)
             else:
+                # A copy, because the caller may go on using what was loaded.
                 self.put(name, value.detach().clone())
 
 

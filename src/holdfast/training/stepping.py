@@ -11,8 +11,9 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from holdfast.engine.batch import Batch, Rows, Step, rejoined
+from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.loss import cross_entropy
+from holdfast.engine.rejoining import rejoined
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Task

@@ -1,0 +1,48 @@
+"""The step of a whole batch, from the steps of its micro-batches."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from holdfast.engine.batch import Batch, Step
+from holdfast.engine.competing import Competing
+
+
+def rejoined(
+    batch: Batch,
+    parts: int,
+    steps: Sequence[Step],
+    competing: Competing,
+) -> Step:
+    """Join the steps of micro-batches to the step of the whole batch.
+
+    Methods that observe a step then see all of its rows, not those of the last micro-batch.
+
+    Args:
+        batch: The whole batch.
+        parts: The number that `batch.split` was called with.
+        steps: The step of each micro-batch, in order.
+        competing: The outputs that compete in the loss of the whole batch.
+
+    Returns:
+        The step, its rows in the order of the batch, without a graph.
+    """
+    places = torch.cat(batch.dealt(parts))
+    # The order that sorts the places is their inverse: it puts each row back.
+    back = torch.argsort(places).to(batch.y.device)
+
+    def joined(pieces: Sequence[Tensor]) -> Tensor:
+        """The pieces of all micro-batches in the order of the batch."""
+        return torch.cat(list(pieces)).detach().index_select(0, back)
+
+    last = steps[-1]
+    return Step(
+        batch=replace(batch, precision=last.batch.precision),
+        x=joined([step.x for step in steps]),
+        features=joined([step.features for step in steps]),
+        logits=joined([step.logits for step in steps]),
+        competing=competing,
+        number=last.number,
+    )
