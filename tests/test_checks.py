@@ -321,7 +321,7 @@ BROKEN = {
     GlobalNoise: "the same seed gives the same bits",
     Selfish: "the same seed gives the same bits",
     Accepting: "sums do not depend on their order",
-    Forgetful: "saved in the middle, it goes on to the same bits",
+    Forgetful: "saved in the middle, it resumes bit for bit",
     Shrinking: "growth keeps what was there",
     NeverOff: "strength 0 equals absent",
     NoisyOff: "strength 0 equals absent",

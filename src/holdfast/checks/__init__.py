@@ -3,19 +3,20 @@
     from holdfast import check_method
     check_method(MyMethod(0.5))
 
-Each law trains small learners on the embedded digits (seconds in all) and raises `LawBroken` if it
-does not hold.
+Each law trains small learners on the embedded digits, which takes seconds in all, and raises
+`LawBroken` if it does not hold. Where new code belongs:
+
+- `laws`: laws of training, such as determinism and resuming.
+- `state_laws`: laws of what a method keeps, such as growth and devices.
+- `leaks`: laws of what a method must not know.
+- `parts`: streams, learners and comparisons that several laws use.
 """
 
 from holdfast.checks.laws import (
-    bytes_as_declared,
     deterministic,
-    grows,
-    moves_with_its_device,
     neutral_is_absent,
     repr_builds_it,
     resumes,
-    still_parts_stay,
     sums_commute,
 )
 from holdfast.checks.leaks import (
@@ -23,16 +24,23 @@ from holdfast.checks.leaks import (
     held_out_rows_change_nothing,
     task_id_hidden,
 )
-from holdfast.checks.parts import Law, LawBroken
+from holdfast.checks.parts import Law, LawBroken, rebuilt
+from holdfast.checks.state_laws import (
+    bytes_as_declared,
+    grows,
+    moves_with_its_device,
+    still_parts_stay,
+)
 from holdfast.methods import Method, parse_method
 
 __all__ = ["LAWS", "LawBroken", "check_method"]
 
+# In the order in which they are checked. The names are part of the messages.
 LAWS: dict[str, Law] = {
     "its repr builds it again": repr_builds_it,
     "the same seed gives the same bits": deterministic,
     "sums do not depend on their order": sums_commute,
-    "saved in the middle, it goes on to the same bits": resumes,
+    "saved in the middle, it resumes bit for bit": resumes,
     "growth keeps what was there": grows,
     "strength 0 equals absent": neutral_is_absent,
     "bytes are as declared": bytes_as_declared,
@@ -45,7 +53,7 @@ LAWS: dict[str, Law] = {
 
 
 def check_method(method: Method | str, scenarios: tuple[str, ...] | None = None) -> list[str]:
-    """Checks that a method keeps every law.
+    """Check that a method keeps every law.
 
     Args:
         method: The method, or its spec. It is built again from its arguments for each run.
@@ -61,18 +69,23 @@ def check_method(method: Method | str, scenarios: tuple[str, ...] | None = None)
         >>> check_method("FineTune", scenarios=("class",))[:2]
         ['its repr builds it again', 'the same seed gives the same bits']
     """
-    method = parse_method(method) if isinstance(method, str) else method
+    tested = parse_method(method) if isinstance(method, str) else method
 
     def make() -> Method:
-        fresh = [type(p)(**p.arguments) for p in method.parts]
+        fresh = [rebuilt(part) for part in tested.parts]
         return sum(fresh[1:], fresh[0])
 
-    declared = set.intersection(*(set(p.declare().scenarios) for p in method.parts))
-    for scenario in scenarios or sorted(declared):
+    for scenario in scenarios or _declared_by_all(tested):
         for name, law in LAWS.items():
             try:
                 law(make, scenario)
             except LawBroken as broken:
                 where = f"the law “{name}” in the {scenario} scenario"
-                raise LawBroken(f"{method!r} breaks {where}: {broken}") from None
+                raise LawBroken(f"{tested!r} breaks {where}: {broken}") from None
     return list(LAWS)
+
+
+def _declared_by_all(method: Method) -> list[str]:
+    """List the scenarios that every part of a method declares."""
+    declared = [set(part.declare().scenarios) for part in method.parts]
+    return sorted(set.intersection(*declared))

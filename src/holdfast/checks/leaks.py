@@ -8,7 +8,6 @@ A method that needs rows of its own to choose by takes them from the training pa
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from holdfast.checks.parts import (
     TASKS,
     LawBroken,
     Make,
+    first_rows,
     require_same,
     same_bits,
     small_learner,
@@ -29,34 +29,57 @@ from holdfast.streams.task import ArrayPart, Part
 from holdfast.training import Learner
 
 EVALUATIONS = 3  # of the same rows, one after the other
+CLOSE = 1e-5  # kernels for one row and for several may differ by rounding
 
 
 def held_out_rows_change_nothing(make: Make, scenario: str) -> None:
-    """The same bits, in weights, state and predictions, whatever the test and validation rows are."""
-    s = small_stream(scenario, validation=0.2)
-    other = replace(s, tasks=tuple(_beside_strange_rows(t) for t in s.tasks))
-    one, two = (trained(make(), stream, epochs=1) for stream in (s, other))
-    require_same(state_of(one), state_of(two), "trained beside other test and validation rows")
-    for task in s.tasks:
-        for part in (task.test, task.validation):
-            assert part is not None
+    """Check that weights, state and predictions have no trace of test and validation rows.
+
+    The method is trained twice, with the true rows held out and with noise under wrong labels.
+
+    Args:
+        make: Builds the method.
+        scenario: The scenario.
+
+    Raises:
+        LawBroken: The two learners differ.
+    """
+    stream = small_stream(scenario, validation=0.2)
+    strange = replace(stream, tasks=tuple(_beside_strange_rows(task) for task in stream.tasks))
+    one = trained(make(), stream, epochs=1)
+    other = trained(make(), strange, epochs=1)
+    require_same(state_of(one), state_of(other), "trained beside other test and validation rows")
+    # The state may hide what it knows, so predictions for the true rows are compared too.
+    for task in stream.tasks:
+        for part in (task.test, _validation_of(task)):
             x = part.fetch(torch.arange(len(part)))[0]
-            if not same_bits(one.predict(x, task.index), two.predict(x, task.index)):
+            if not same_bits(one.predict(x, task.index), other.predict(x, task.index)):
                 raise LawBroken("predictions for held-out rows depend on having had them")
 
 
+def _validation_of(task: Task) -> Part:
+    """Return the validation part, which the streams of this law have."""
+    if task.validation is None:
+        raise LawBroken(f"task {task.name!r} of the law's own stream has no validation rows")
+    return task.validation
+
+
 def _beside_strange_rows(task: Task) -> Task:
-    """The task with noise under wrong labels for its test and validation rows.
+    """Give a task noise under wrong labels for its test and validation rows.
 
     Its training rows are copied, so that the array they are a part of holds no other rows.
     """
-    assert task.validation is not None
     x, y, _ = task.train.fetch(torch.arange(len(task.train)))
-    test, validation = _strange(task.test), _strange(task.validation)
-    return replace(task, train=ArrayPart(x, y, task.index), test=test, validation=validation)
+    return replace(
+        task,
+        train=ArrayPart(x, y, task.index),
+        test=_strange(task.test),
+        validation=_strange(_validation_of(task)),
+    )
 
 
 def _strange(part: Part) -> ArrayPart:
+    """Replace inputs by noise and each label by another one of the part."""
     x, y, tasks = part.fetch(torch.arange(len(part)))
     noise = torch.randint(256, x.shape, generator=torch.Generator().manual_seed(0))
     labels, number = y.unique(return_inverse=True)
@@ -64,38 +87,62 @@ def _strange(part: Part) -> ArrayPart:
 
 
 def task_id_hidden(make: Make, scenario: str) -> None:
-    """Names of tasks change nothing, nor do task ids where they are hidden.
+    """Check that names of tasks change nothing, nor do task ids where they are hidden.
 
-    Rows are predicted one by one: their neighbours would tell of the task as well.
+    Rows are also predicted one by one, because their neighbours would give the task away.
+
+    Args:
+        make: Builds the method.
+        scenario: The scenario.
+
+    Raises:
+        LawBroken: A name, a hidden task id or a neighbouring row has an effect.
     """
-    s = small_stream(scenario)
-    learner = trained(make(), s)
-    renamed = replace(s, tasks=tuple(replace(t, name=f"other {t.index}") for t in s.tasks))
-    again = trained(make(), renamed)
-    require_same(state_of(learner, False), state_of(again, False), "tasks under other names")
-    x = torch.cat([t.test.fetch(torch.arange(6))[0] for t in s.tasks])
+    stream = small_stream(scenario)
+    learner = trained(make(), stream)
+    other_names = [replace(task, name=f"other {task.index}") for task in stream.tasks]
+    again = trained(make(), replace(stream, tasks=tuple(other_names)))
+    require_same(
+        state_of(learner, with_method=False),
+        state_of(again, with_method=False),
+        "tasks under other names",
+    )
+    x = torch.cat([first_rows(task, 6) for task in stream.tasks])
     together = learner.predict(x, 0)
     if scenario != "task":
-        for t in (*range(1, TASKS), None):
-            if not torch.equal(together, learner.predict(x, t)):
-                what = f"which the {scenario} scenario hides"
-                raise LawBroken(f"predictions depend on the task id, {what}")
+        for number in (*range(1, TASKS), None):
+            if not torch.equal(together, learner.predict(x, number)):
+                raise LawBroken(
+                    f"predictions depend on the task id, which the {scenario} scenario hides"
+                )
     single = torch.cat([learner.predict(row[None], 0) for row in x])
-    if not torch.allclose(together, single, atol=1e-5):
+    if not torch.allclose(together, single, atol=CLOSE):
         raise LawBroken("a row's prediction depends on the rows beside it")
 
 
 def evaluation_changes_nothing(make: Make, scenario: str) -> None:
-    """Evaluating leaves weights, statistics, state and generators alone, during training too."""
-    s = small_stream(scenario)
-    quiet, watched = trained(make(), s), small_learner(make(), s)
-    for k, task in enumerate(s.tasks):
+    """Check that evaluations leave weights, statistics, state and generators alone.
+
+    Evaluations happen after each step of one learner and never in another one. Both must end in the
+    same state. Evaluations in a row must agree as well.
+
+    Args:
+        make: Builds the method.
+        scenario: The scenario.
+
+    Raises:
+        LawBroken: An evaluation left a trace, or ran the network in training mode.
+    """
+    stream = small_stream(scenario)
+    quiet = trained(make(), stream)
+    watched = small_learner(make(), stream)
+    for number, task in enumerate(stream.tasks):
         watched.begin(task)
         for batch in watched.view.batches():
             watched.step(batch)
             _evaluate(watched, task)
         watched.end()
-        for ended in s.tasks[: k + 1]:
+        for ended in stream.tasks[: number + 1]:
             before = state_of(watched)
             scores = [_evaluate(watched, ended) for _ in range(EVALUATIONS)]
             require_same(before, state_of(watched), "before and after evaluations")
@@ -106,20 +153,20 @@ def evaluation_changes_nothing(make: Make, scenario: str) -> None:
 
 
 def _evaluate(learner: Learner, task: Task) -> Tensor:
-    """The scores on a task's test part, from a network in eval mode."""
+    """Score the test part of a task with a network that must be in evaluation mode."""
     with _refusing_training_mode(learner.model):
         return learner.evaluate(task)
 
 
 @contextmanager
 def _refusing_training_mode(model: nn.Module) -> Iterator[None]:
-    """Inside, a forward pass in training mode breaks the law: BatchNorm would learn from it."""
+    """Break the law if the network runs in training mode, where BatchNorm would learn."""
 
-    def refuse(module: nn.Module, _: Any) -> None:
+    def refuse(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         if module.training:
             raise LawBroken("the network runs in training mode while it is evaluated")
 
-    handles = [m.register_forward_pre_hook(refuse) for m in model.modules()]
+    handles = [module.register_forward_pre_hook(refuse) for module in model.modules()]
     try:
         yield
     finally:

@@ -1,77 +1,175 @@
 """What the laws are made of: small streams and learners, and what training leaves behind."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from holdfast.engine.stateful import Stateful
 from holdfast.methods import Method
 from holdfast.models import mlp
 from holdfast.models.heads import FITS
-from holdfast.streams import Stream, digits, split
+from holdfast.streams import Stream, Task, digits, split
 from holdfast.training import Learner, optimizer
 
 TASKS = 3
-Make = Callable[[], Method]
-Law = Callable[[Make, str], None]
+Make = Callable[[], Method]  # builds the method under test anew
+Law = Callable[[Make, str], None]  # (make, scenario); raises LawBroken
 
 
 class LawBroken(AssertionError):
-    """A method breaks a law; the message says which, in which scenario, and what differed."""
+    """A method breaks a law. The message says which one, in which scenario, and what differed."""
 
 
 def small_stream(scenario: str, validation: float = 0.0) -> Stream:
-    """The first tasks of the embedded digits."""
+    """Make a stream of the first tasks of the embedded digits.
+
+    Args:
+        scenario: "task", "domain" or "class".
+        validation: The share of the training rows that become validation rows.
+
+    Returns:
+        A stream of three tasks.
+    """
     whole = split(digits(), 5, scenario, validation=validation)
     return replace(whole, tasks=whole.tasks[:TASKS])
 
 
 def small_learner(
     method: Method,
-    s: Stream,
-    name: str = "sgd",
+    stream: Stream,
+    optimizer_name: str = "sgd",
     head: str | None = None,
     **options: Any,
 ) -> Learner:
-    """A learner of a small MLP; the backbone is frozen for methods that train nothing."""
-    model = mlp(s.shape, head or FITS[s.scenario][0], s.outputs, hidden=(24, 16), seed=0)
-    if not all(p.declare().trains for p in method.parts):
+    """Build a learner of a small network, in which training takes less than a second.
+
+    Args:
+        method: The method.
+        stream: The stream that it will be trained on.
+        optimizer_name: "sgd", with momentum, or "adamw", with weight decay.
+        head: The kind of head. None: the one that fits the scenario.
+        **options: Other settings of the learner.
+
+    Returns:
+        The learner. Its backbone is frozen if the method trains nothing.
+    """
+    kind = head or FITS[stream.scenario][0]
+    model = mlp(stream.shape, kind, stream.outputs, hidden=(24, 16), seed=0)
+    if not all(part.declare().trains for part in method.parts):
         model.freeze()
-    rate = {"lr": 0.02, "momentum": 0.9} if name == "sgd" else {"lr": 1e-3, "weight_decay": 0.1}
-    settings: dict[str, Any] = {"scenario": s.scenario, "batch_size": 64, "epochs": 2}
-    return Learner(model, method, optimizer(name, **rate), **(settings | options))
+    rates = {"lr": 1e-3, "weight_decay": 0.1}
+    if optimizer_name == "sgd":
+        rates = {"lr": 0.02, "momentum": 0.9}
+    settings: dict[str, Any] = {"scenario": stream.scenario, "batch_size": 64, "epochs": 2}
+    return Learner(model, method, optimizer(optimizer_name, **rates), **(settings | options))
 
 
-def trained(method: Method, s: Stream, tasks: int = TASKS, **options: Any) -> Learner:
-    """A small learner after the first tasks of a stream."""
-    return small_learner(method, s, **options).train(*s.tasks[:tasks])
+def trained(method: Method, stream: Stream, tasks: int = TASKS, **options: Any) -> Learner:
+    """Train a small learner.
+
+    Args:
+        method: The method.
+        stream: A stream.
+        tasks: How many of its tasks are trained, from the first on.
+        **options: As for `small_learner`.
+
+    Returns:
+        The learner after these tasks.
+    """
+    return small_learner(method, stream, **options).train(*stream.tasks[:tasks])
 
 
-def state_of(learner: Learner, method: bool = True) -> dict[str, Any]:
-    """Everything that training leaves behind."""
-    out: dict[str, Any] = {f"model.{k}": v.clone() for k, v in learner.model.state_dict().items()}
-    out |= {f"random.{k}": v for k, v in learner.state.random.state().items()}
-    out["augmentation"] = learner.state.augmentation.get_state()
-    if method:
-        out |= {f"method.{k}": v.clone() for k, v in learner.method.state_dict().items()}
-        hosts = [(k, m) for k, m in learner.method.named_modules() if isinstance(m, Stateful)]
-        out |= {f"host.{k}": repr(m.host) for k, m in hosts}
-    return out
+def rebuilt(method: Method, **changed: object) -> Method:
+    """Build a method again from its arguments.
+
+    Args:
+        method: The method, which is no sum.
+        **changed: Arguments that get another value.
+
+    Returns:
+        A new method, without any state of the old one.
+
+    Example:
+        >>> from holdfast.methods import EWC
+        >>> rebuilt(EWC(3, samples=10), strength=0)
+        EWC(0, samples=10)
+    """
+    return type(method)(**{**method.arguments, **changed})
 
 
-def require_same(a: dict[str, Any], b: dict[str, Any], what: str) -> None:
-    """Raises `LawBroken` if two states differ in a name or a bit."""
-    if a.keys() != b.keys():
-        raise LawBroken(f"{what}: {sorted(a.keys() ^ b.keys())[:3]} exist on one side only")
-    for key, value in a.items():
-        if not (same_bits(value, b[key]) if isinstance(value, Tensor) else value == b[key]):
-            raise LawBroken(f"{what}: {key} differs")
+def state_of(learner: Learner, with_method: bool = True) -> dict[str, object]:
+    """Collect everything that training leaves behind.
+
+    Args:
+        learner: The learner.
+        with_method: Whether the state of the method is included.
+
+    Returns:
+        Copies of weights, states of random generators, and tensors and plain values of the method,
+        by name.
+    """
+    state: dict[str, object] = {}
+    for name, value in learner.model.state_dict().items():
+        state[f"model.{name}"] = value.clone()
+    for name, value in learner.state.random.state().items():
+        state[f"random.{name}"] = value
+    state["augmentation"] = learner.state.augmentation.get_state()
+    if with_method:
+        for name, value in learner.method.state_dict().items():
+            state[f"method.{name}"] = value.clone()
+        for name, module in learner.method.named_modules():
+            if isinstance(module, Stateful):
+                state[f"host.{name}"] = repr(module.host)
+    return state
 
 
-def same_bits(a: Tensor, b: Tensor) -> bool:
-    """Equal, NaN being equal to NaN (where an output did not exist)."""
-    if a.shape != b.shape or a.dtype != b.dtype:
+def require_same(one: Mapping[str, object], other: Mapping[str, object], what: str) -> None:
+    """Refuse two states that differ.
+
+    Args:
+        one: A state.
+        other: Another one.
+        what: What was compared, as the message begins.
+
+    Raises:
+        LawBroken: They differ in a name or in a bit.
+    """
+    if one.keys() != other.keys():
+        raise LawBroken(f"{what}: {sorted(one.keys() ^ other.keys())[:3]} exist on one side only")
+    for name, value in one.items():
+        counterpart = other[name]
+        if isinstance(value, Tensor) and isinstance(counterpart, Tensor):
+            same = same_bits(value, counterpart)
+        else:
+            same = value == counterpart
+        if not same:
+            raise LawBroken(f"{what}: {name} differs")
+
+
+def same_bits(one: Tensor, other: Tensor) -> bool:
+    """Compare two tensors exactly.
+
+    Args:
+        one: A tensor.
+        other: Another one.
+
+    Returns:
+        Whether shape, type and all values are equal. NaN equals NaN: it stands for an output that
+        did not exist.
+
+    Example:
+        >>> same_bits(torch.tensor([1.0, torch.nan]), torch.tensor([1.0, torch.nan]))
+        True
+    """
+    if one.shape != other.shape or one.dtype != other.dtype:
         return False
-    return bool(((a == b) | ((a != a) & (b != b))).all())
+    both_nan = (one != one) & (other != other)  # only NaN differs from itself
+    return bool(((one == other) | both_nan).all())
+
+
+def first_rows(task: Task, rows: int) -> Tensor:
+    """Return the raw inputs of the first test examples of a task, (rows, ...)."""
+    return task.test.fetch(torch.arange(rows))[0]
