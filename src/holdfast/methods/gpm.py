@@ -79,7 +79,7 @@ class GPM(Projection):
         time="linear",
         weak=(("class", NOT_IN_CLASS),),
         keeps="a basis of inputs per layer",
-        passes=Passes(words="one pass + two products a layer"),
+        passes=Passes(words="one pass + two products per layer"),
         small=(
             "GPM()",
             "GPM(0.9, project='step')",

@@ -43,7 +43,7 @@ class KFACEWC(Method):
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
         keeps="two matrices per layer, one θ-shaped vector",
-        passes=Passes(words="one pass + two products a layer"),
+        passes=Passes(words="one pass + two products per layer"),
         small=("KFACEWC(1.0, samples=200)",),
         typical="KFACEWC(1)",
     )
