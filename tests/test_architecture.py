@@ -126,6 +126,14 @@ def test_import_holdfast_loads_nothing_heavy():
     assert not loaded("import holdfast") & set(HEAVY)
 
 
+def test_the_package_shows_and_has_all_of_its_names():
+    import holdfast
+
+    assert set(holdfast.__all__) <= set(dir(holdfast))
+    for name in holdfast.__all__:
+        assert getattr(holdfast, name) is not None
+
+
 def test_help_loads_nothing_heavier_than_numpy():
     code = "from holdfast.cli.main import run_cli\ntry:\n    run_cli(['--help'])\nexcept SystemExit as e:\n    assert not e.code"
     assert not loaded(code) & set(HEAVY)

@@ -9,7 +9,8 @@ Everything that a program usually needs is reached from here:
     learner = hf.Learner(model, hf.methods.ER(200), scenario="class", epochs=5)
     print(hf.metrics.backward_transfer(learner.fit(stream).matrix))
 
-Names are loaded when they are first used, so `import holdfast` takes milliseconds and needs no PyTorch.
+Names are loaded when they are first used, so `import holdfast` takes milliseconds and needs no
+PyTorch.
 """
 
 from importlib import import_module
@@ -30,7 +31,20 @@ _HOMES = {  # name → the module that it comes from
     "optimizer": "holdfast.training",
     "parse_method": "holdfast.methods",
 }
-_MODULES = ("gate", "ledger", "methods", "metrics", "models", "planning", "reports", "streams")
+_MODULES = (
+    "checks",
+    "diagnostics",
+    "gate",
+    "ledger",
+    "methods",
+    "metrics",
+    "models",
+    "planning",
+    "reports",
+    "results",
+    "streams",
+    "training",
+)
 __all__ = ["__version__", *sorted(_HOMES), *_MODULES]
 
 
@@ -40,3 +54,8 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return import_module(f"holdfast.{name}")
     raise AttributeError(f"module 'holdfast' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All names, also those that are not loaded yet, so that editors can complete them."""
+    return sorted({*globals(), *__all__})

@@ -1,8 +1,8 @@
 """Write files so that a crash leaves the old content or the new one, and never half of either.
 
 This is the one place that writes files: text always as UTF-8, always through a temporary file, and
-with an `OSError` turned into one sentence that names the file. Only a file that is shared with other
-programs is appended to in place.
+with an `OSError` turned into one sentence that names the file. Only a file that is shared with
+other programs is appended to in place.
 """
 
 import glob

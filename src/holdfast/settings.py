@@ -1,8 +1,8 @@
-"""How a learner trains: the one declaration of each option, with its bounds, its default and its meaning.
+"""How a learner trains: each option is declared once, with its bounds, default and meaning.
 
 `Learner(..., epochs=5)` builds `Settings` from its keyword arguments. The settings of a run
-(`[training]` in a TOML file, the options of `holdfast run`, the hash of a run) extend this class, so
-an option that is declared here exists everywhere.
+(`[training]` in a TOML file, the options of `holdfast run`, the hash of a run) extend this class,
+so an option that is declared here exists everywhere.
 """
 
 from collections.abc import Sequence

@@ -54,7 +54,7 @@ def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     errors = error.errors()
     field = _names_in(errors[0]["loc"])[:2]
     same_field = [e for e in errors if _names_in(e["loc"])[: len(field)] == field]
-    # If a field allows several types, pydantic reports each; the one that fitted furthest says most.
+    # If a field allows several types, each is reported. The one that fitted furthest says most.
     first = max(same_field, key=lambda e: len(e["loc"]))
     where = ".".join(_names_in(first["loc"])) or kind.__name__
     if first["type"] == "extra_forbidden":

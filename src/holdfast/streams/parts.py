@@ -33,8 +33,8 @@ class Part(Protocol):
             index: Numbers of examples, (N,), on the CPU.
 
         Returns:
-            Raw inputs (N, ...), output numbers (N,), and the number of the task of each row, (N,) on
-            the CPU. Use `rows_of_task` if all rows are of one task.
+            Raw inputs (N, ...), output numbers (N,), and the number of each row's task, (N,) on the
+            CPU. Use `rows_of_task` if all rows are of one task.
         """
         ...
 

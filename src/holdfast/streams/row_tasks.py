@@ -1,8 +1,8 @@
-"""The tasks of rows: one tensor of task numbers, which knows cheaply whether all rows are of one task.
+"""The tasks of rows, as one tensor of task numbers.
 
 Rows of one task are the usual case. Their tensor repeats a single number without storing it again
-(it is expanded, so its stride is 0), and a network may then be called with that one number. Rows whose
-tasks may differ have an ordinary tensor, even if the numbers happen to be equal.
+(it is expanded, so its stride is 0), and a network may then be called with that one number. Rows
+whose tasks may differ have an ordinary tensor, even if the numbers happen to be equal.
 """
 
 import torch
@@ -39,6 +39,7 @@ def shared_task(tasks: Tensor) -> int | None:
         >>> shared_task(rows_of_task(3, rows=2)), shared_task(torch.tensor([3, 4]))
         (3, None)
     """
+    # Comparing all numbers would cost as much as a small layer, at every step.
     if len(tasks) == 0 or tasks.stride(0) != 0:
         return None
     return int(tasks[0])
@@ -54,6 +55,7 @@ def tasks_at(tasks: Tensor, index: Tensor) -> Tensor:
     Returns:
         The task of each of them, (M,).
     """
+    # An index would store the number once per row, and nobody could see that it is one task.
     if tasks.stride(0) == 0 and len(tasks):
         return tasks[:1].expand(len(index))
     return tasks.index_select(0, index.cpu())
