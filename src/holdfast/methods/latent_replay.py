@@ -90,7 +90,7 @@ class LatentReplay(Replay):
         new_rows = stream_rows(step.batch)
         size = share_to_rows(self.ratio, new_rows)
         if not size or not len(self.memory):
-            return new_loss
+            return new_loss  # before the first boundary, nothing is stored
         rows = self.memory.sample(size)
         stored_loss = self._loss_on_stored(learner, rows)
         total = new_rows * new_loss + len(rows) * stored_loss
@@ -103,6 +103,7 @@ class LatentReplay(Replay):
         task = None
         if learner.scenario == "task":
             task = rows.task
+        # Only the layers above the trunk, because that is where stored activations enter.
         features = self._trunk(learner).top(rows.x)
         logits = learner.head(features, task)
         return learner.competing(batch).losses(logits, batch.y).mean()
@@ -114,6 +115,7 @@ class LatentReplay(Replay):
     @torch.no_grad()
     def latent(self, learner: LearnerView, x: Tensor) -> Tensor:
         """Compute what the trunk makes of raw inputs, in evaluation mode, not augmented."""
+        # An augmentation would be drawn once, and then be the same in every replay.
         inputs = learner.prepare(x.to(learner.device), augment=False)
         return self._trunk(learner).latent(inputs)
 

@@ -28,7 +28,7 @@ class Adapters(Method):
         together: Whether an input passes through the adapters of all tasks so far.
     """
 
-    together = False
+    together = False  # `OLoRA` adds its adapters up
 
     def __init__(self, rank: int, alpha: float, freeze: str) -> None:
         """Set up the adapters; see `LoRA` for the arguments."""

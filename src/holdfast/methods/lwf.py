@@ -89,6 +89,7 @@ class LwF(Method):
     def loss(self, learner: LearnerView, step: Step) -> Tensor | float:
         if not self.alpha or not self.teacher.taken:
             return 0.0
+        # The paper distils on new inputs alone; replayed rows of a sum have labels to learn from.
         old_logits = self.teacher(learner.model, step.stream(step.x), None)
         if learner.scenario == "task":
             term = self._sum_over_old_tasks(learner, step, old_logits)
@@ -98,6 +99,7 @@ class LwF(Method):
 
     def _sum_over_old_tasks(self, learner: LearnerView, step: Step, old_logits: Tensor) -> Tensor:
         """Sum one divergence over the outputs of each old task."""
+        # `step.logits` is -inf at the outputs of other tasks than the row's, which are needed here.
         logits = learner.all_logits(step.stream(step.features))
         terms = []
         for number in range(learner.task_number):
@@ -113,6 +115,7 @@ class LwF(Method):
             student = logits.index_select(1, ended)
             teacher = old_logits.index_select(1, ended)
         else:
+            # The two may differ in width: `distillation` gives missing outputs probability 0.
             student = Competing.between(0, learner.head.opened).of(logits)
             teacher = Competing.between(0, self.teacher.outputs).of(old_logits)
         return distillation(student, teacher, self.temperature)

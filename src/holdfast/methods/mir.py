@@ -79,7 +79,7 @@ class MIR(Replay):
         replayed = self.memory.sample(self.candidates)
         # With no more candidates than rows to replay, there is nothing to choose.
         if len(replayed) > size:
-            candidates = Batch.of_stream(replayed)
+            candidates = Batch.of_stream(replayed)  # each row is judged by its own loss
             new_gradient = learner.gradient_on(batch)
             before = learner.losses_on(candidates)
             with learner.at(learner.space.theta - learner.learning_rate * new_gradient):

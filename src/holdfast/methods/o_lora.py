@@ -71,6 +71,7 @@ class OLoRA(Adapters):
             return 0.0
         overlaps = []
         for layer in model.layers():
+            # The old adapters are frozen, so the penalty moves the new one alone.
             *old, new = (layer.lora_A[name].weight for name in names)
             overlaps.append((torch.cat(old) @ new.T).abs().sum())
         return self.strength * torch.stack(overlaps).sum()

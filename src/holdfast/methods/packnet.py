@@ -113,16 +113,18 @@ class PackNet(Method):
         return task
 
     def update(self, learner: LearnerView, step: Step, delta: Tensor) -> Tensor:
+        # Δθ and not g: momentum, Adam and weight decay move weights without a gradient.
         return delta.mul_(self.need(self.free))
 
     def consolidate(self, learner: LearnerView, task: Task) -> Iterator[Phase]:
         share = self.share
         if self.tasks is not None:
-            share = 1 / (self.tasks - task.index)
+            share = 1 / (self.tasks - task.index)  # tasks count from 0 here
         packed = self._network(learner)
         packed.assign(task.index, share)
         if self.epochs:
             self._let_move(learner, owner=task.index + 1)
+            # Pruning costs accuracy, which the task's own weights win back.
             yield Phase(task, epochs=self.epochs)
         packed.settle()
         self.free = None  # the next task has other free weights

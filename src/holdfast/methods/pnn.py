@@ -36,7 +36,7 @@ class PNN(Method):
         memory="none",
         parameters="quadratic",  # each column has laterals from all before it
         time="quadratic",
-        ignores=("training.renew_optimizer",),
+        ignores=("training.renew_optimizer",),  # each task has parameters of its own
         keeps="a column of layers per task",
         passes=Passes(words="one pass + a forward through each earlier column", forwards=(1,)),
         small=(

@@ -28,6 +28,7 @@ class Projection(Method):
 
     def declare(self) -> Declaration:
         """Declare that this instance acts either on the gradient or on the change of θ."""
+        # Only one of the two hooks acts, because a sum may hold one projection of the gradient.
         unused = "update"
         if self.project == "step":
             unused = "gradient"

@@ -92,7 +92,7 @@ class Replay(Method):
         """Offer the step's stream rows to the memory, raw, in their first epoch."""
         batch = step.batch
         if self.inserts and self.insert == "stream" and batch.first_epoch:
-            new = batch.stream
+            new = batch.stream  # replayed rows are in a memory already
             rows = Rows(batch.x[new], batch.y[new], batch.task[new])
             self.memory.insert(self.kept(learner, rows))
 
@@ -103,6 +103,7 @@ class Replay(Method):
         if self.memory.policy in RANKED:
             self.memory.keep_ranked(ranked(learner, task, self.memory))
             return
+        # Shuffled, because a policy such as `ring` keeps the rows that come last.
         order = torch.randperm(len(task.train), generator=self.generator("boundary"))
         for x, y, task_of_row in task.train.batches(order.split(CHUNK)):
             self.memory.insert(self.kept(learner, Rows(x, y, task_of_row)))

@@ -78,6 +78,7 @@ class SupSup(Method):
         self.share = share
 
     def attach(self, model: Network) -> Network:
+        # The weights are drawn anew, so they depend on the seed of the method, not of the model.
         return Supermasks(need_classifier(model, self.name), self.share, self.seed)
 
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:

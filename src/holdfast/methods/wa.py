@@ -3,8 +3,8 @@
     each boundary: w_new ← γ w_new,   γ = mean ‖w_old‖ / mean ‖w_new‖
 
 Here w_new are the rows of the head for the classes of the task that ended, and w_old those for the
-classes before. Without this, new classes win because their rows are longer. The next task is trained from
-the aligned rows.
+classes before. Without this, new classes win because their rows are longer. The next task is
+trained from the aligned rows.
 
 After short training the new rows may be the shorter ones, and γ would then favour new classes. So γ
 is at most 1 here. `lengthen=True` is the paper, which trains each task for long.
