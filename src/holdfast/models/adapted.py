@@ -41,7 +41,12 @@ class Adapted(PerTask):
     """
 
     def __init__(
-        self, model: Classifier, rank: int, alpha: float, together: bool, first: int
+        self,
+        model: Classifier,
+        rank: int,
+        alpha: float,
+        together: bool,
+        first: int,
     ) -> None:
         super().__init__(model.backbone, model.head)
         # A subclass may read its weight past the adapter, as the projection inside of PyTorch's
@@ -76,6 +81,7 @@ class Adapted(PerTask):
             warnings.filterwarnings("ignore", message="Already found a `peft_config`")
             library.inject_adapter_in_model(config, self.backbone, adapter_name=name)
         self.adapters += 1
+        # Whatever the library set, nothing is trainable but the new adapter, below.
         self.backbone.to(like.device, like.dtype).requires_grad_(False)
         for layer in self.layers():
             layer.lora_A[name].requires_grad_(True)

@@ -24,7 +24,12 @@ class _Attend(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, e: Tensor, s: float, largest: float) -> Tensor:
+    def forward(
+        ctx: Any,
+        e: Tensor,
+        s: float,
+        largest: float,
+    ) -> Tensor:
         """The attention of each unit, (U,), from its embedding, (U,)."""
         a = torch.sigmoid(s * e)
         ctx.save_for_backward(e, a)
@@ -73,6 +78,7 @@ class Attention(Gated):
         self.per_task = [f"hard_{layer}" for layer in range(len(self.widths))]
         like = next(self.parameters())
         for name, width in zip(self.per_task, self.widths, strict=True):
+            # Without a row, because no task has ended.
             self.register_buffer(name, like.new_zeros(0, width))
         self.head.before_open = self._open
 
@@ -80,8 +86,11 @@ class Attention(Gated):
         """Draw the embeddings of another task, and freeze those of the tasks before."""
         self.embeddings.requires_grad_(False)
         like = next(self.parameters())
-        drawn = [torch.randn(w, device=like.device, dtype=like.dtype) for w in self.widths]
-        self.embeddings.append(nn.ParameterList([nn.Parameter(e) for e in drawn]))
+        embeddings = nn.ParameterList()
+        for width in self.widths:
+            drawn = torch.randn(width, device=like.device, dtype=like.dtype)
+            embeddings.append(nn.Parameter(drawn))
+        self.embeddings.append(embeddings)
 
     def embedding_names(self, task: int) -> list[str]:
         """The names of a task's embeddings among the network's parameters."""
@@ -174,7 +183,8 @@ class Attention(Gated):
             if isinstance(layer, nn.Linear | nn.Conv2d)
         ]
         for (name, layer), units in zip(layers, self.taken(), strict=True):
-            joined = 1 - torch.minimum(units[:, None], _inputs(layer, units, below)[None])
+            inputs = _inputs(layer, units, below)
+            joined = 1 - torch.minimum(units[:, None], inputs[None])
             positions = (1,) * (layer.weight.dim() - 2)
             weight = joined.view(*joined.shape, *positions).expand_as(layer.weight)
             movable[f"backbone.{name}.weight"] = weight

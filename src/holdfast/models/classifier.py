@@ -37,6 +37,7 @@ class Classifier(Network):
         Returns:
             The classifier itself.
         """
+        # Evaluation mode is what holds the statistics of norm layers.
         self.backbone.requires_grad_(False).eval()
         return self
 
@@ -76,7 +77,10 @@ def need_classifier(model: Network, who: str) -> Classifier:
 
 
 def classifier_from(
-    module: nn.Module, head: str, kind: str, outputs: int | None = None
+    module: nn.Module,
+    head: str,
+    kind: str,
+    outputs: int | None = None,
 ) -> Classifier:
     """Make a classifier of any network that ends in a linear layer.
 
@@ -103,13 +107,16 @@ def classifier_from(
         >>> classifier_from(net, head="fc", kind="growing").head.features
         8
     """
-    layers = {n: m for n, m in module.named_modules() if isinstance(m, nn.Linear)}
+    parts = module.named_modules()
+    layers = {name: part for name, part in parts if isinstance(part, nn.Linear)}
     if head not in layers:
         raise unknown("linear layer of the model", head, list(layers))
     layer = layers[head]
     path, _, leaf = head.rpartition(".")
     owner = module.get_submodule(path)
+    # An unknown kind is refused before the network is changed.
     made = make_head(kind, layer.in_features, outputs or layer.out_features)
+    # Taken out first, so that the head sees what else in the network has the layer's weight.
     setattr(owner, leaf, nn.Identity())
     try:
         made.take(layer, module)
@@ -158,6 +165,7 @@ def as_input(x: Tensor, dtype: torch.dtype) -> Tensor:
         tensor([7])
     """
     if x.dtype == torch.uint8:
+        # In place, because `to` has made a copy of another type.
         return x.to(dtype).div_(255)
     if x.is_floating_point():
         return x.to(dtype)
@@ -180,6 +188,7 @@ def check_model(model: nn.Module) -> Network:
         HoldfastError: It has no head or no features, or its `forward` does not take the task. The
             message says how to make it a network that has them.
     """
+    # A module of yours may have neither.
     head = getattr(model, "head", None)
     if not isinstance(head, Head) or not callable(getattr(model, "features", None)):
         raise HoldfastError(
@@ -195,4 +204,5 @@ def check_model(model: nn.Module) -> Network:
     grower = getattr(head.before_open, "__self__", None)
     if isinstance(grower, Network) and grower is not model:
         head.before_open = None
+    # It has all that a Network has, which is what the engine asks of it.
     return cast(Network, model)

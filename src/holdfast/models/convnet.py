@@ -47,7 +47,9 @@ def convnet(
         depth = inputs[0]
         layers: list[nn.Module] = []
         for filters in channels:
-            layers += [nn.Conv2d(depth, filters, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+            # Padding keeps the size, so that pooling alone halves it.
+            convolution = nn.Conv2d(depth, filters, 3, padding=1)
+            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
             depth = filters
         body = nn.Sequential(*layers, nn.Flatten())
         # Measured rather than computed, because pooling rounds odd sizes down.

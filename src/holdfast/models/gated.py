@@ -66,6 +66,7 @@ def gated_backbone(backbone: nn.Module) -> nn.Sequential:
             raise HoldfastError(advice.format(type(layer).__name__))
     layers = len(weight_layers(backbone))
     activations = sum(isinstance(layer, nn.ReLU) for layer in backbone)
+    # As many of both is enough: a linear output layer belongs to the head.
     if not layers or activations != layers:
         raise HoldfastError(advice.format(backbone))
     return backbone
@@ -126,4 +127,5 @@ class Gated(PerTask):
         """Logits of inputs, as `PerTask.forward`, but with rows of several tasks in one pass."""
         if task is None:
             return super().forward(x, task)
+        # Rows of several tasks need not be parted, because only their gates differ.
         return Classifier.forward(self, x, task)

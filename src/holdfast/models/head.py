@@ -39,6 +39,7 @@ class Head(nn.Module):
     def __init__(self, features: int) -> None:
         super().__init__()
         self.features = features
+        # Plain numbers, because the shapes of a checkpoint's tensors follow from them.
         self.ranges: list[tuple[int, int]] = []
         self.opened = 0
         self.bias = True
@@ -68,6 +69,7 @@ class Head(nn.Module):
         if self.before_open is not None:
             self.before_open(task)
         self.ranges.append((first, last))
+        # In the domain scenario each task opens the same outputs.
         self.opened = max(self.opened, last)
 
     def active(self, task: int | None) -> slice:
@@ -108,6 +110,7 @@ class Head(nn.Module):
         Returns:
             True at the active outputs of each row, (N, C), on the CPU.
         """
+        # Made for each batch: it is small, and it changes whenever a task opens outputs.
         table = torch.zeros(len(self.ranges), self.width, dtype=torch.bool)
         for task, (first, last) in enumerate(self.ranges):
             table[task, first:last] = True
@@ -156,7 +159,9 @@ class Head(nn.Module):
                 f"the saved head is {state['kind']!r}, this model's is {self.kind!r}; "
                 "build the same model"
             )
+        # Tasks that have begun here stay, so that restoring a second time changes nothing.
         for task, (first, last) in enumerate(state["ranges"]):
             if task >= len(self.ranges):
                 self.open(task, first, last)
+        # More outputs are in play than tasks opened if all of them are from the start.
         self.opened = max(self.opened, state["opened"])

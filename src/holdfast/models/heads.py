@@ -25,7 +25,14 @@ __all__ = [
 ]
 
 HEADS = ("separate", "masked", "fixed", "growing")
-FITS = {"task": ("separate", "masked"), "domain": ("fixed",), "class": ("growing", "masked")}
+# A masked head fits two scenarios: it shows the outputs of a task if that is known, else all
+# outputs that are in play.
+FITS = {
+    "task": ("separate", "masked"),
+    "domain": ("fixed",),
+    "class": ("growing", "masked"),
+}
+# Why the other heads do not fit, for messages.
 REASON = {
     "task": "in the task scenario the task id selects the outputs, so each task needs its own",
     "domain": "in the domain scenario all tasks share one set of outputs",
@@ -61,6 +68,7 @@ def make_head(kind: str, features: int, outputs: int | None = None) -> Head:
         return SeparateHead(features)
     if kind == "growing":
         return GrowingHead(features)
+    # These two cannot grow, so they must know their size.
     if not outputs:
         raise HoldfastError(
             f"a {kind} head needs the number of outputs, got {outputs}; pass outputs="

@@ -46,10 +46,12 @@ def mlp(
     """
     if isinstance(inputs, int):
         inputs = [inputs]
+    # Asked here, because the errors of PyTorch would name no argument of this function.
     positive("the sizes of an input", inputs)
     positive("the hidden layers", hidden)
     with seeded(seed):
         width = math.prod(inputs)
+        # Rows of features pass through the first layer unchanged.
         layers: list[nn.Module] = [nn.Flatten()]
         for size in hidden:
             layers += [nn.Linear(width, size), nn.ReLU()]

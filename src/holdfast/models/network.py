@@ -15,6 +15,7 @@ class Network(nn.Module):
         head: The output layer, which knows the outputs of each task.
     """
 
+    # Declared and not made here, because a subclass knows how many features its head reads.
     head: Head
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
@@ -40,5 +41,7 @@ class Network(nn.Module):
         Returns:
             The logits, (N, C), -inf at outputs that are not active.
         """
-        logits: Tensor = self.head(self.features(x, task), task)
+        h = self.features(x, task)
+        # The head gets the task as well, because it decides which outputs are active.
+        logits: Tensor = self.head(h, task)
         return logits

@@ -75,10 +75,12 @@ class MaskedHead(Head):
         # Cutting and padding is skipped if all outputs are active, because it costs time in the
         # backward pass.
         if (first, last) != (0, width):
-            z = F.pad(z[:, first:last], (first, width - last), value=-torch.inf)
-        if width == self.width:
+            sides = (first, width - last)
+            z = F.pad(z[:, first:last], sides, value=-torch.inf)
+        missing = self.width - width
+        if not missing:
             return z
-        return F.pad(z, (0, self.width - width), value=-torch.inf)
+        return F.pad(z, (0, missing), value=-torch.inf)
 
 
 class FixedHead(MaskedHead):
@@ -134,6 +136,7 @@ class GrowingHead(MaskedHead):
 def _grown(old: nn.Linear, outputs: int) -> nn.Linear:
     """A layer of more outputs, whose first rows are those of the old layer, bit for bit."""
     has_bias = old.bias is not None
+    # Drawn on the CPU, so that a seed gives the same rows on every device.
     new = nn.Linear(old.in_features, outputs, has_bias)
     new.to(old.weight.device, old.weight.dtype)
     new.weight[: old.out_features] = old.weight

@@ -61,6 +61,7 @@ class Packed(PerTask):
             )
         for k, name in enumerate(self.names):
             shape = model.backbone.get_parameter(name).shape
+            # All weights are free at first.
             self.register_buffer(f"owner_{k}", torch.zeros(shape, dtype=torch.uint8))
         # The number of tasks that have their weights.
         self.register_buffer("tasks", torch.zeros((), dtype=torch.uint8))
@@ -91,6 +92,7 @@ class Packed(PerTask):
             wanted = max(1, round(share * available))
             sizes = weight.abs().masked_fill(~free, -1.0).flatten()  # below that of any free one
             best = sizes.topk(min(available, wanted)).indices
+            # A view, so that the buffer itself changes.
             owner.view(-1)[best] = task + 1
             weight.masked_fill_(owner == 0, 0.0)
 
@@ -136,7 +138,10 @@ class Packed(PerTask):
 
     def capacity(self) -> Capacity:
         """The number of weights, of those that are free, and of those of each task."""
-        each = [torch.bincount(owner.flatten().long(), minlength=256) for _, owner in self.owners()]
+        each = []
+        for _, owner in self.owners():
+            numbers = owner.flatten().long()
+            each.append(torch.bincount(numbers, minlength=256))  # an owner is one byte
         by_owner = torch.stack(each).sum(0).tolist()
         return {
             "weights": sum(by_owner),

@@ -49,20 +49,28 @@ class PerTask(Classifier):
         if task is None:
             return self._by_all(x)
         numbers = task.unique().tolist()
-        logits = {t: self.forward(x[task.to(x.device) == t], t) for t in numbers}
+        on_device = task.to(x.device)
+        # One task after the other, because each has other weights.
+        logits = {t: self.forward(x[on_device == t], t) for t in numbers}
         return self._joined(x, task, logits)
 
     def _by_all(self, x: Tensor) -> Tensor:
         """The outputs of every task for every row, side by side."""
         numbers = range(len(self.head.ranges))
-        logits = [self.forward(x, t) for t in numbers]
-        own = [slice(*self.head.range_of(t)) for t in numbers]
-        return torch.cat([z[:, outputs] for z, outputs in zip(logits, own, strict=True)], 1)
+        own = []
+        for number in numbers:
+            first, last = self.head.range_of(number)
+            # The other columns are −∞, because they are not active for this task.
+            logits = self.forward(x, number)
+            own.append(logits[:, first:last])
+        return torch.cat(own, 1)
 
     def _joined(self, x: Tensor, task: Tensor, logits: Mapping[int, Tensor]) -> Tensor:
         """The logits of the rows of each task, in the order of the rows."""
+        # Under mixed precision, logits are of another type than the inputs.
         dtype = next(iter(logits.values())).dtype
-        joined = x.new_full((len(x), self.head.width), -torch.inf, dtype=dtype)
+        shape = (len(x), self.head.width)
+        joined = x.new_full(shape, -torch.inf, dtype=dtype)
         for number, z in logits.items():
             rows = (task == number).nonzero().flatten().to(x.device)
             # Out of place, because the backward pass needs the tensor as it was.

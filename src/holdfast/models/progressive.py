@@ -87,6 +87,7 @@ class Progressive(PerTask):
         new_head = _ProgressiveHead(head.features, reads_all=lateral == "below")
         super().__init__(nn.Flatten(), new_head.to(like.device, like.dtype))
         self.columns = nn.ModuleList([nn.ModuleList(layers)])
+        # The first column has nothing to read.
         self.laterals = nn.ModuleList([nn.ModuleList()])
         self.head.before_open = self._open
 
@@ -94,12 +95,14 @@ class Progressive(PerTask):
         """Freeze what there is and add the column of a task, if it has none."""
         if task < len(self.columns):
             return
+        # Before the new column is there, because that one must train.
         self.requires_grad_(False)
         sizes = [(m.in_features, m.out_features) for m in _linears(self.columns[0])]
         if self.lateral == "below":
             reads = sizes[1:]
         else:
             reads = [(outputs, outputs) for _, outputs in sizes]
+        # New layers are made on the CPU in PyTorch's type, so that a seed gives the same numbers.
         like = next(self.parameters())
         column = [nn.Linear(inputs, outputs) for inputs, outputs in sizes]
         laterals = [nn.Linear(task * inputs, outputs, bias=False) for inputs, outputs in reads]
@@ -110,18 +113,23 @@ class Progressive(PerTask):
 
     def _activities(self, x: Tensor, last: int) -> list[Tensor]:
         """The last hidden layer of columns 0..last, (N, D) each."""
+        # Columns of later tasks are left out, because no earlier one reads them.
         columns = [_linears(column) for column in self.columns[: last + 1]]
         laterals = [_linears(lateral) for lateral in self.laterals[: last + 1]]
+        # The inputs feed the first layer of every column.
         below = [self.backbone(x)] * (last + 1)
+        # Layer by layer, because a layer may read the same one of the columns before it.
         for layer in range(len(columns[0])):
             here: list[Tensor] = []
             for k, column in enumerate(columns):
                 z = column[layer](below[k])
                 # The first column reads no other. From below, nor does the first layer.
                 if k and self.lateral == "same":
-                    z = z + laterals[k][layer](torch.cat(here, 1))
+                    before = torch.cat(here, 1)
+                    z = z + laterals[k][layer](before)
                 elif k and layer:
-                    z = z + laterals[k][layer - 1](torch.cat(below[:k], 1))
+                    before = torch.cat(below[:k], 1)
+                    z = z + laterals[k][layer - 1](before)
                 here.append(z.relu())
             below = here
         return below

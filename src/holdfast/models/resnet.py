@@ -29,6 +29,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
         super().__init__()
+        # Without a bias, because BatchNorm subtracts it again.
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
         self.norm1 = nn.BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
@@ -42,7 +43,8 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, I, H, W) to (N, O, H / stride, W / stride)."""
         h = F.relu(self.norm1(self.conv1(x)))
-        return F.relu(self.norm2(self.conv2(h)) + self.shortcut(x))
+        h = self.norm2(self.conv2(h))
+        return F.relu(h + self.shortcut(x))
 
 
 class _Stem(nn.Module):
@@ -93,16 +95,22 @@ def resnet18(
         layers: list[nn.Module] = [_Stem(inputs[0], width)]
         depth = width
         for stage, stride in enumerate(STRIDES):
+            # Channels double when height and width are halved.
             channels = width * 2**stage
             layers.append(ResidualBlock(depth, channels, stride))
             layers.append(ResidualBlock(channels, channels, 1))
             depth = channels
+        # The mean over positions takes images of any size.
         body = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten())
         return Classifier(body, make_head(head, depth, outputs))
 
 
 def slim_resnet18(
-    inputs: Sequence[int], head: str, outputs: int | None = None, *, seed: int | None = None
+    inputs: Sequence[int],
+    head: str,
+    outputs: int | None = None,
+    *,
+    seed: int | None = None,
 ) -> Classifier:
     """Make a ResNet-18 of width 20, as in Lopez-Paz and Ranzato (2017).
 

@@ -37,6 +37,7 @@ def renewed(module: nn.Module) -> nn.Module:
     """
     fresh = copy.deepcopy(module)
     for layer in fresh.modules():
+        # Layers without weights have nothing to draw.
         reset = getattr(layer, "reset_parameters", None)
         if callable(reset):
             reset()
@@ -67,6 +68,7 @@ class Separate(PerTask):
     """
 
     def __init__(self, model: Classifier) -> None:
+        # There is no backbone that all tasks share.
         super().__init__(nn.Identity(), model.head)
         self.need_separate_heads()
         self.networks = nn.ModuleList([model.backbone])
@@ -76,8 +78,10 @@ class Separate(PerTask):
         """Freeze what there is and add the network of a task, if it has none."""
         if task < len(self.networks):
             return
+        # Before the new network is there, because that one must train.
         self.requires_grad_(False)
         self.networks.append(renewed(self.networks[-1]))
+        # Without gradients norm layers would still update their statistics.
         for old in self.networks[:task]:
             old.eval()
 
@@ -109,6 +113,11 @@ class Separate(PerTask):
 
 def counts(module: nn.Module) -> Counts:
     """The number of parameters of a module, and of those frozen and trainable."""
-    trainable = sum(p.numel() for p in module.parameters() if p.requires_grad)
-    frozen = sum(p.numel() for p in module.parameters() if not p.requires_grad)
+    trainable = 0
+    frozen = 0
+    for parameter in module.parameters():
+        if parameter.requires_grad:
+            trainable += parameter.numel()
+        else:
+            frozen += parameter.numel()
     return {"parameters": trainable + frozen, "frozen": frozen, "trainable": trainable}

@@ -48,6 +48,7 @@ def image(inputs: int | Sequence[int], network: str, least: int = 1) -> tuple[in
     Raises:
         HoldfastError: The inputs have another shape, or are smaller.
     """
+    # A single number is a row of features.
     if isinstance(inputs, int) or len(inputs) != 3:
         raise HoldfastError(
             f"{network} takes images of shape (channels, height, width), but an input here has "

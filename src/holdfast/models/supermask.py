@@ -28,7 +28,12 @@ class _Masked(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, score: Tensor, weight: Tensor, bar: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        score: Tensor,
+        weight: Tensor,
+        bar: Tensor,
+    ) -> Tensor:
         """Mask the weight."""
         ctx.save_for_backward(weight)
         return torch.where(score > bar, weight, 0.0)
@@ -56,9 +61,11 @@ class Masks(nn.Module):
         super().__init__()
         self.layer = layer
         self.share = share
+        # A bias has no mask, so it would be shared by all tasks.
         layer.bias = None
         heads = torch.rand_like(layer.weight) < 0.5
         sign = torch.where(heads, -1.0, 1.0).to(layer.weight.dtype)
+        # The deviation of He et al. (2015), with which activities keep their scale.
         deviation = math.sqrt(2 / layer.weight[0].numel())
         layer.weight = nn.Parameter(sign * deviation, requires_grad=False)
         self.scores = nn.ParameterList()
@@ -72,6 +79,7 @@ class Masks(nn.Module):
 
     def bar(self, task: int) -> Tensor:
         """The highest score that a task's mask leaves out."""
+        # `kthvalue` counts from 1, and at least one entry is left out.
         flat = self.scores[task].detach().flatten()
         left_out = max(1, round((1 - self.share) * len(flat)))
         return flat.kthvalue(left_out).values
@@ -103,9 +111,10 @@ class Masks(nn.Module):
         if isinstance(self.layer, nn.Conv2d):
             trailing = 3
         shape = (-1,) + (1,) * trailing
-        outputs = [
-            alpha[:, task].view(shape) * self.apply_to(x, task) for task in range(alpha.shape[1])
-        ]
+        outputs = []
+        for task in range(alpha.shape[1]):
+            share = alpha[:, task].view(shape)
+            outputs.append(share * self.apply_to(x, task))
         return torch.stack(outputs).sum(0)
 
 
@@ -115,6 +124,7 @@ class _SupermaskHead(FixedHead):
     def __init__(self, head: FixedHead, share: float) -> None:
         super().__init__(head.features, head.width)
         self.masks = Masks(head.linear, share)
+        # The model's own layer. The one that was just made only served the constructor.
         self.linear = head.linear
 
     def forward(self, h: Tensor, task: int | Tensor | None = None) -> Tensor:
@@ -180,6 +190,7 @@ class Supermasks(PerTask):
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs, as `Network.features`. An unknown task has the newest mask."""
         known = _known(task, self._tasks - 1)
+        # One bank for each layer with weights. A head's bank comes last and is left over.
         banks = iter(self.banks)
         for layer in self.backbone:
             if isinstance(layer, nn.Linear | nn.Conv2d):
@@ -219,6 +230,7 @@ class Supermasks(PerTask):
                 x = next(banks).mixed(x, alpha)
             else:
                 x = layer(x)
+        # The sum over examples: the gradient of each row's entropy is in its own row of alpha.
         log_p = x.log_softmax(1)
         entropy = -(log_p.exp() * log_p).sum()
         slope = torch.autograd.grad(entropy, alpha)[0]

@@ -108,8 +108,12 @@ def _has_memory(tensor: Tensor) -> bool:
 
 def _apart(tensors: list[Tensor]) -> bool:
     """Whether tensors of one storage lie one after another, as the weights of an LSTM do."""
-    spans = sorted((t.data_ptr(), t.data_ptr() + _extent(t)) for t in tensors)
-    return all(end <= start for (_, end), (start, _) in pairwise(spans))
+    spans = []
+    for tensor in tensors:
+        start = tensor.data_ptr()
+        spans.append((start, start + _extent(tensor)))
+    in_order = pairwise(sorted(spans))
+    return all(end <= start for (_, end), (start, _) in in_order)
 
 
 def _extent(tensor: Tensor) -> int:

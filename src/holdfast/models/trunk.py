@@ -34,7 +34,8 @@ class Trunk(Classifier):
         children: list[nn.Module] = []
         if isinstance(model.backbone, nn.Sequential):
             children = list(model.backbone)
-        weighted = [k for k, m in enumerate(children) if any(True for _ in m.parameters())]
+        # Where layers (or blocks) with weights are. What lies between has none.
+        weighted = [k for k, m in enumerate(children) if list(m.parameters())]
         if not 1 <= depth <= len(weighted):
             raise HoldfastError(
                 "the trunk is the first layers of a sequence: expected depth from 1 to "
@@ -42,6 +43,7 @@ class Trunk(Classifier):
             )
         ends = [*weighted[1:], len(children)]  # where the next layer with weights begins
         cut = ends[depth - 1]
+        # The trunk takes the place of the backbone, so that `freeze` freezes it alone.
         super().__init__(nn.Sequential(*children[:cut]), model.head)
         self.top = nn.Sequential(*children[cut:])
         self.frozen_from = frozen_from
@@ -56,6 +58,7 @@ class Trunk(Classifier):
     def latent(self, x: Tensor) -> Tensor:
         """The trunk's output for inputs (N, ...), in evaluation mode and without gradients."""
         mode = self.backbone.training
+        # The learner goes on training afterwards, so the mode is put back.
         h = self.backbone.eval()(x)
         self.backbone.train(mode)
         return h

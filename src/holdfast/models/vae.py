@@ -41,7 +41,12 @@ class VAE(nn.Module):
     """
 
     def __init__(
-        self, shape: Sequence[int], hidden: Sequence[int], latent: int, *, seed: int | None = None
+        self,
+        shape: Sequence[int],
+        hidden: Sequence[int],
+        latent: int,
+        *,
+        seed: int | None = None,
     ) -> None:
         super().__init__()
         positive("the VAE's hidden layers and latent size", [*hidden, latent])
@@ -69,9 +74,12 @@ class VAE(nn.Module):
         """
         x = x.flatten(1).to(self.to_latent.weight.dtype)
         mean, log_variance = self.to_latent(self.encode(x)).chunk(2, 1)
+        # Drawn on the CPU, so that a seed gives the same numbers on every device.
         noise = torch.randn(mean.shape, generator=generator).to(x.device)
-        z = self.decode(mean + (log_variance / 2).exp() * noise)
-        kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
+        deviation = (log_variance / 2).exp()
+        z = self.decode(mean + deviation * noise)
+        kl_terms = mean.square() + log_variance.exp() - 1 - log_variance
+        kl = kl_terms.sum(1) / 2
         cross_entropy = F.binary_cross_entropy_with_logits(z, x, reduction="none").sum(1)
         return (cross_entropy + kl) / x.shape[1]
 
@@ -86,8 +94,9 @@ class VAE(nn.Module):
         Returns:
             Inputs in [0, 1], (N, features), flattened.
         """
-        z = torch.randn(n, self.latent, generator=generator).to(self.to_latent.weight.device)
-        return self.decode(z).sigmoid()
+        z = torch.randn(n, self.latent, generator=generator)
+        # The decoder gives logits, of which the sigmoid is the mean of the input.
+        return self.decode(z.to(self.to_latent.weight.device)).sigmoid()
 
 
 def _layers(widths: Sequence[int]) -> list[nn.Module]:
