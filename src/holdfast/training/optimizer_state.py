@@ -1,14 +1,17 @@
-"""An optimizer in a checkpoint: groups by the names of parameters, and what it remembers of each."""
+"""An optimizer in a checkpoint: its groups by names of parameters, and what it keeps of each.
+
+PyTorch numbers parameters by their order. Names are safer, because a network that grew may have its
+parameters in another order than a fresh one.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from holdfast.errors import HoldfastError
-from holdfast.training.optimizer_checks import check_optimizer
+from holdfast.training.optimizer_checks import SavedGroup, check_optimizer
 
 NOT_OPTIONS = ("params", "param_names")  # the entries of an optimizer's group that are no options
 
@@ -18,18 +21,18 @@ class SavedOptimizer:
     """The state of an optimizer.
 
     Attributes:
-        groups: For each group the names of its parameters ("params") and its options ("options").
-        plain: For each parameter, by its number as text, what is remembered and is no tensor.
-        tensors: What is remembered and is a tensor, by "<number of the parameter>.<name>".
+        groups: The parameter groups.
+        plain: For each parameter, by its number as text, its values that are no tensors.
+        tensors: The values that are tensors, by "<number of the parameter>.<name>".
     """
 
-    groups: list[dict[str, Any]] = field(default_factory=list)
-    plain: dict[str, dict[str, Any]] = field(default_factory=dict)
+    groups: list[SavedGroup] = field(default_factory=list)
+    plain: dict[str, dict[str, object]] = field(default_factory=dict)
     tensors: dict[str, Tensor] = field(default_factory=dict)
 
-    def by_parameter(self) -> dict[int, dict[str, Any]]:
-        """What is remembered of each parameter, tensors and plain values together."""
-        state: dict[int, dict[str, Any]] = {}
+    def by_parameter(self) -> dict[int, dict[str, object]]:
+        """Return the values of each parameter by its number, tensors and others together."""
+        state: dict[int, dict[str, object]] = {}
         for number, values in self.plain.items():
             state[int(number)] = dict(values)
         for key, value in self.tensors.items():
@@ -39,14 +42,17 @@ class SavedOptimizer:
 
 
 def saved_optimizer(optimizer: Optimizer, names: Mapping[int, str]) -> SavedOptimizer:
-    """The state of an optimizer.
+    """Return the state of an optimizer, to keep in a checkpoint.
 
     Args:
         optimizer: The optimizer.
         names: The name of each parameter by the `id` of the parameter.
 
+    Returns:
+        The state. Its tensors are those of the optimizer, not copies.
+
     Raises:
-        HoldfastError: It holds a parameter that has no name.
+        HoldfastError: The optimizer holds a parameter that has no name.
     """
     saved = SavedOptimizer()
     state = optimizer.state_dict()
@@ -56,11 +62,13 @@ def saved_optimizer(optimizer: Optimizer, names: Mapping[int, str]) -> SavedOpti
                 "the optimizer holds a parameter that belongs neither to the model nor to the "
                 "method, so a checkpoint could not name it; make that parameter a part of the model"
             )
-        options = {
-            name: value.item() if isinstance(value, Tensor) else value
-            for name, value in numbered.items()
-            if name not in NOT_OPTIONS
-        }
+        options: dict[str, object] = {}
+        for name, value in numbered.items():
+            if name in NOT_OPTIONS:
+                continue
+            if isinstance(value, Tensor):  # a learning rate may be one
+                value = value.item()
+            options[name] = value
         parameters = [names[id(parameter)] for parameter in group["params"]]
         saved.groups.append({"params": parameters, "options": options})
     for number, values in state["state"].items():
@@ -87,24 +95,29 @@ def restore_optimizer(
     Raises:
         HoldfastError: The state does not fit the optimizer or the parameters.
     """
-    check_optimizer(optimizer, saved.groups, saved.by_parameter(), parameters)
-    for group, kept in zip(optimizer.param_groups, saved.groups, strict=True):
-        group["params"] = [parameters[name] for name in kept["params"]]
+    by_parameter = saved.by_parameter()
+    check_optimizer(optimizer, saved.groups, by_parameter, parameters)
+    for group, saved_group in zip(optimizer.param_groups, saved.groups, strict=True):
+        group["params"] = [parameters[name] for name in saved_group["params"]]
+    # An optimizer that was made from named_parameters() has their names, and expects them.
     has_names = "param_names" in optimizer.param_groups[0]
     numbered_groups = []
     first = 0
-    for kept in saved.groups:
-        numbers = list(range(first, first + len(kept["params"])))
-        numbered: dict[str, Any] = {**kept["options"], "params": numbers}
+    for saved_group in saved.groups:
+        names = saved_group["params"]
+        numbers = list(range(first, first + len(names)))
+        numbered: dict[str, object] = {**saved_group["options"], "params": numbers}
         if has_names:
-            numbered["param_names"] = [name.removeprefix("model.") for name in kept["params"]]
+            numbered["param_names"] = [name.removeprefix("model.") for name in names]
         numbered_groups.append(numbered)
         first += len(numbers)
-    state = {
-        number: {
-            name: value.clone() if isinstance(value, Tensor) else value
-            for name, value in values.items()
-        }
-        for number, values in saved.by_parameter().items()
-    }
+    # Copies, because the state may be restored a second time after some steps.
+    state: dict[int, dict[str, object]] = {}
+    for number, values in by_parameter.items():
+        copies = {}
+        for name, value in values.items():
+            if isinstance(value, Tensor):
+                value = value.clone()
+            copies[name] = value
+        state[number] = copies
     optimizer.load_state_dict({"state": state, "param_groups": numbered_groups})

@@ -54,6 +54,7 @@ class SavedState:
 
     def to_file(self) -> tuple[dict[str, Tensor], dict[str, object]]:
         """Return all tensors by their names in the file, and all plain values."""
+        # These names are the format of the file. Another name needs a new format.
         tensors = {
             **_prefixed("model.", self.model),
             **_prefixed("method.", self.method),
@@ -95,7 +96,7 @@ class SavedState:
         optimizers: dict[str, SavedOptimizer] = {}
         for name, one in about.optimizers.items():
             optimizers[name] = SavedOptimizer(
-                groups=[group.model_dump() for group in one.groups],
+                groups=[{"params": group.params, "options": group.options} for group in one.groups],
                 plain=one.state,
                 tensors=_under(f"optimizer.{name}.", tensors),
             )
