@@ -54,6 +54,7 @@ class Recent:
             y: Output indices (B,).
         """
         self._batches.append((x, y))
+        # The oldest batch is dropped only if the others are enough without it.
         while len(self) - len(self._batches[0][1]) >= self.capacity:
             self._batches.popleft()
 
@@ -185,7 +186,10 @@ class BoundaryFree:
         rows = Rows.of_task(x, y, segment)
         loss = self.learner.step(Batch.of_stream(rows, first_epoch=first_epoch))
         self.steps += 1
+        # A detector needs the value of the loss, so here every step waits for the device.
         if self.detector is not None and self.detector.update(float(loss)):
+            # The loss rose some steps before the detector was sure, so those rows are of the new
+            # segment. They are not trained again.
             self._rows.drop_newest(self.detector.since)
             self.end()
             self.declared.append(self.steps)
@@ -196,7 +200,7 @@ class BoundaryFree:
             index=segment,
             name=f"segment {segment}",
             train=rows,
-            test=rows,
+            test=rows,  # a task needs test examples, but nobody scores a segment
             outputs=(0, self.outputs),
         )
         self.learner.begin(task)
@@ -223,21 +227,16 @@ def fit_boundary_free(
     recent: int = 1000,
     progress: Callable[[Task, int, int], None] | None = None,
 ) -> BoundaryFreeRun:
-    """Train on the tasks of a stream one after another without announcing where they end.
+    """Train on the tasks of a stream without announcing where they end.
 
-    After each true task all tasks are evaluated, so that the matrix can be compared with that of
-    announced boundaries.
+    After each true task all tasks are evaluated, as with announced boundaries.
 
     Args:
         learner: The learner, of the domain scenario.
         stream: The tasks.
-        detector: Declares boundaries. None never does, and then nothing is consolidated before the
-            end of the stream.
-        recent: How many of the newest rows are kept for the method to consolidate on.
+        detector: Declares boundaries. With None, nothing is consolidated before the end.
+        recent: How many of the newest rows the method consolidates on.
         progress: Called as `progress(task, step, steps)` after every step.
-
-    Returns:
-        The matrix, the cost, and the declared and true boundaries.
 
     Raises:
         HoldfastError: The stream does not fit the learner.
@@ -296,6 +295,7 @@ def _train(
     steps_before = feed.steps
     epochs = deque[int]()
     for x, y, _ in task.train.batches(_noting_epochs(order, epochs), view.setup.seed):
+        # The answer comes before the step, since afterwards the rows are no longer new.
         online.right += int((predict(view, x).argmax(1) == y.to(view.device)).sum())
         online.rows += len(y)
         feed.step(x, y, first_epoch=epochs.popleft() == 0)

@@ -57,7 +57,7 @@ def make_ready(folder: Path) -> None:
         MissingExtra: The package that writes checkpoints is not installed.
         HoldfastError: The folder cannot be made, or no file can be written into it.
     """
-    require("train", "safetensors")
+    require("train", "safetensors")  # it is imported late, when a checkpoint is written
     make_folder(folder)
 
 
@@ -126,6 +126,7 @@ def _check_same_learner(state: TrainingState, saved: SavedState) -> None:
         "seed": (saved.seed, state.setup.seed),
     }
     for key, (theirs, ours) in pairs.items():
+        # Another seed would continue with other batches, and the run would be neither's.
         if theirs != ours:
             raise HoldfastError(f"its {key} is {theirs!r}, this learner's is {ours!r}")
 
@@ -231,6 +232,7 @@ class Checkpoints:
                 continue
             try:
                 beside = load(state, path, tasks)
+            # Only damage leads to the one before. One that does not fit is an error of the user.
             except DamagedCheckpoint as error:
                 advice = "the run resumes from the one before, or from the start"
                 message = str(error).replace("use the one before", advice)

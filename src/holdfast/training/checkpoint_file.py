@@ -72,6 +72,7 @@ def checksum(tensors: Mapping[str, Tensor], text: str = "") -> str:
     digest = hashlib.sha256(text.encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        # As bytes, because NumPy has no bfloat16.
         digest.update(memoryview(tensor.detach().contiguous().flatten().view(torch.uint8).numpy()))
     return digest.hexdigest()
 
@@ -91,6 +92,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, object]]:
     """
     with reading(f"checkpoint {path}", "safetensors"):
         tensors, metadata = _read_safetensors(path)
+        # Other programs write safetensors files, too.
         if "holdfast" not in metadata:
             raise HoldfastError(f"{path} is a safetensors file but not a checkpoint of a learner")
         text = metadata["holdfast"]
@@ -131,7 +133,7 @@ def _parsed(text: str) -> dict[str, object]:
     """Parse the plain values of a checkpoint. What is no such text has no values."""
     try:
         plain = json.loads(text)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # such as text that is nested too deeply
         return {}
     if not isinstance(plain, dict):
         return {}

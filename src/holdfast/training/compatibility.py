@@ -1,4 +1,4 @@
-"""What is checked when a learner is built: parts that do not fit, and arguments without an effect."""
+"""Checks of a new learner: parts that do not fit together, and arguments without an effect."""
 
 from torch import nn
 from torch.optim import Optimizer
@@ -35,7 +35,7 @@ def check_parts(
             or an argument has no effect.
     """
     network = check_model(model)
-    check_ties(network)
+    check_ties(network)  # weights that two modules share must stay shared when the head grows
     check_head(network.head.kind, setup.scenario)
     method.refuse(setup.scenario)
     refuse_idle(setup, optimizer, network)
@@ -58,11 +58,13 @@ def refuse_idle(setup: Setup, optimizer: MakeOptimizer | Optimizer | None, model
     settings = setup.settings
     head = model.head.kind
     is_users_own = optimizer is None or isinstance(optimizer, Optimizer)
+    # epochs=1 cannot be told from leaving it out.
     if settings.steps is not None and settings.epochs != 1:
         raise _no_effect("epochs beside steps", "steps takes the place of epochs; give one of them")
     outputs = f"outputs={settings.outputs!r}"
     if settings.outputs != "seen" and setup.scenario != "class":
         raise _no_effect(outputs, "it chooses among classes of the class scenario")
+    # Outputs of later classes do not exist yet in a head that grows.
     if settings.outputs == "all" and head == "growing":
         raise _no_effect(
             outputs,

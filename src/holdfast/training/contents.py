@@ -1,7 +1,7 @@
 """What a checkpoint may contain, checked before any of it is put into a learner.
 
-A file may be damaged, altered, or made for another learner. All of it is checked against the learner
-that it is loaded into, because a wrong value that gets in would fail much later, or not at all.
+A file may be damaged, altered, or made for another learner. All of it is checked against the
+learner that it is loaded into, because a wrong value that gets in would fail much later, or never.
 """
 
 from collections.abc import Mapping, Sequence
@@ -85,7 +85,7 @@ class About(_Strict):
     optimizers: dict[str, _Optimizer]
     scheduler: dict[str, Any] | None
     scaler: dict[str, Any] | None
-    beside: Any
+    beside: Any  # of whoever saved the learner, who checks it
     tensors: dict[str, str]
 
 
@@ -180,6 +180,7 @@ def check_tasks(names: Sequence[str], loaded: Sequence[str]) -> None:
     Raises:
         HoldfastError: They differ.
     """
+    # `load` may get the tasks so far, or all tasks of the stream.
     both = min(len(names), len(loaded))
     if list(names[:both]) != list(loaded[:both]):
         raise HoldfastError(f"it was trained on the tasks {names[:both]}, but got {loaded[:both]}")

@@ -41,6 +41,7 @@ def cost_after_task(state: TrainingState, steps: int) -> dict[str, float]:
     Returns:
         The seconds by clock, and "steps", "parameters", "method_bytes" and "peak_bytes".
     """
+    # Rounded, because further digits of a clock are noise.
     seconds = {clock: round(value, 5) for clock, value in state.progress.seconds.items()}
     return seconds | {
         "steps": steps,
@@ -79,7 +80,7 @@ def count_parameters(state: TrainingState) -> int:
 
 
 def optimizer_bytes(state: TrainingState) -> int:
-    """Return the bytes of the tensors that the optimizers keep for each weight, such as momentum."""
+    """Return the bytes of the tensors that the optimizers keep per weight, such as momentum."""
     total = 0
     for optimizer in state.optimizers.all().values():
         for of_weight in optimizer.state.values():

@@ -1,4 +1,4 @@
-"""The model on one or two rows before it is trained, so that what it cannot take is said clearly."""
+"""The model on one or two rows before it is trained, so that a failure is explained clearly."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,9 +96,9 @@ def _check_features(forward: Forward, model: Network, features: object, rows: in
         if features.dim():
             last = features.shape[-1]
         raise HoldfastError(
-            f"the model's features must have shape (rows, {width}), because its head reads {width}; "
-            f"got {tuple(features.shape)} for {rows} rows; flatten or pool them, or build the head "
-            f"with features={last}"
+            f"the model's features must have shape (rows, {width}), because its head reads "
+            f"{width}; got {tuple(features.shape)} for {rows} rows; flatten or pool them, or build "
+            f"the head with features={last}"
         )
 
 

@@ -34,6 +34,7 @@ def predict(view: View, x: Tensor, task: int | None = None) -> Tensor:
     method = view.state.method
     with evaluating(view.model):
         inputs = view.prepare(x.to(view.device), augment=False)
+        # Some methods answer without the head, for example by the nearest class mean.
         if method.uses("predict"):
             logits = method.predict(view, inputs, known)
         else:

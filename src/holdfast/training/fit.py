@@ -169,16 +169,20 @@ class _Fitting:
     def _prepare(self) -> None:
         """Make the folders ready, and resume from a checkpoint if there is one."""
         self.tasks = [task.to(self.view.device) for task in self.stream]
+        # A folder that cannot be written would end the run at its first checkpoint.
         if self.checkpoints is not None:
             make_ready(self.checkpoints.folder)
         if self.keep is not None:
             make_ready(self.keep)
+        # Augmentation belongs to the data, unless the user gave the learner another one.
         setup = self.view.setup
         if setup.augment is None:
             setup.augment = self.stream.augment
         resumed = None
         if self.checkpoints is not None:
             resumed = self.checkpoints.resume(self.view.state, list(self.stream.tasks))
+        # A resumed run may have been finished, and then only its results are made again. Without a
+        # checkpoint, a stream on which nothing is left to train is a mistake.
         if resumed is None:
             check_left(self.view, self.stream)
         else:
@@ -219,12 +223,14 @@ class _Fitting:
         every = self.evaluate_every
         if isinstance(every, Sequence):
             every = every[task.index]
+        # A task that is resumed in the middle was scored before.
         if every and not self.view.task_steps:
             self.recorder.zero_shot.append(self._scores_so_far(task)[-1])
         with self.view.state.random.active():  # once per task rather than once per step
             for batch in self.view.batches():
                 self.learner.step(batch)
                 self._after_step(task, steps, every)
+        # The method may train on when it closes the task, which curves do not count.
         self._steps_before += steps
         self.recorder.ends.append(self._steps_before)
         self.learner.end()
@@ -243,6 +249,7 @@ class _Fitting:
         if self.progress is not None:
             self.progress(task, done, steps)
         if every and (done % every == 0 or done == steps):
+            # Each row of curves has an entry for every task, also for those to come.
             later: list[float | None] = [None] * (len(self.tasks) - task.index - 1)
             self.recorder.steps.append(self._steps_before + done)
             self.recorder.scores.append([*self._scores_so_far(task), *later])
@@ -312,8 +319,9 @@ def check(view: View, stream: Stream, evaluate_every: int | Sequence[int] | None
             f"evaluate_every lists {len(evaluate_every)} numbers for {len(stream)} tasks; give one "
             "number, or one per task"
         )
-    range_of(view.setup.scorer)
+    range_of(view.setup.scorer)  # raises an error if the declared range is wrong
     check_begun(view, stream)
     view.head.check_width(view.model, stream.outputs)
+    # Data sets may draw random numbers while their first rows are read.
     with view.state.random.aside("check"):
         check_run(view, stream)

@@ -188,7 +188,7 @@ class Learner:
         return self._stepper.loss(batch)
 
     def edit_gradient(self) -> None:
-        """Add penalties, project and clip the gradient, after `backward()` in a loop of your own."""
+        """Add penalties, project and clip the gradient, after `backward()` in your own loop."""
         self._stepper.edit_gradient()
 
     def after_step(self) -> None:

@@ -60,6 +60,7 @@ def check_kinds(method: nn.Module, saved: Mapping[str, Tensor]) -> None:
         HoldfastError: They do not fit.
     """
     for name, tensor in method.named_buffers():
+        # An index that became a float would select other rows, or fail in the middle of a task.
         if name in saved and not tensor.is_floating_point():
             other = saved[name]
             need(
@@ -136,6 +137,7 @@ def _check_teacher_outputs(teacher: Snapshot, head: Head) -> None:
     """Check the outputs that a teacher has, and those of ended tasks that it notes."""
     outputs = teacher.host["outputs"]
     tasks = teacher.host["tasks"]
+    # `isinstance` would take True for a number.
     need(type(outputs) is int and 0 < outputs <= head.width, "the teacher's outputs are wrong")
     need(type(tasks) is int and 0 < tasks <= len(head.ranges), "the teacher's tasks are wrong")
     ended = dict(teacher.named_states()).get("has_ended")  # of teachers for distillation only

@@ -42,6 +42,7 @@ class Progress:
         Args:
             clock: One of `CLOCKS`.
         """
+        # No `finally`: work that failed is done again, and would count twice.
         start = perf_counter()
         yield
         self.seconds[clock] += perf_counter() - start

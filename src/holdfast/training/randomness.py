@@ -96,14 +96,15 @@ class Randomness:
         # None until the device's generator was seeded, which needs the device.
         self._device: Tensor | None = None
         self._seed_others()
-        self._depth = 0
-        self._is_wide = False
+        self._depth = 0  # how many `active` contexts are open
+        self._is_wide = False  # whether the outermost one exchanges NumPy's and Python's states
 
     def _seed_others(self) -> None:
         """Seed the streams for NumPy's and Python's generators.
 
         NumPy's bit generator itself is exchanged, because reading and writing its state takes 60 µs
-        each. The second normal value that it may keep is dropped on leaving, but checkpoints hold it.
+        each. The second normal value that it may keep is dropped on leaving, but checkpoints hold
+        it.
         """
         self._numpy = np.random.MT19937(self.seed)
         self._normal: float | None = None
@@ -176,6 +177,7 @@ class Randomness:
         """Hold the learner's state of NumPy's and Python's generators inside."""
         python = random.getstate()
         bits = mtrand.get_bit_generator()
+        # The caller's second normal value is lost when the bit generator is exchanged.
         numpy = NUMPY.get_state()
         random.setstate(self._python)
         mtrand.set_bit_generator(self._numpy)
@@ -258,6 +260,7 @@ class Randomness:
             HoldfastError: A state is none of a generator.
         """
         self._host = state["host"].clone()
+        # A checkpoint from the CPU has no state of a device, which then starts from the seed.
         self._device = state.get("device")
         self._seed_others()
         if "numpy" in state:
@@ -314,10 +317,12 @@ def may_draw(augment: object, *modules: nn.Module) -> bool:
     Returns:
         False if all code is that of PyTorch and Holdfast. A step then takes 0.1 ms less.
     """
+    # A lambda or a function of a script has the module of that script.
     if augment is not None and not _is_ours(getattr(augment, "__module__", None)):
         return True
     for root in modules:
         for module in root.modules():
+            # Hooks are functions of anybody, even on a module of PyTorch.
             if module._forward_hooks or module._forward_pre_hooks:
                 return True
             if not _is_ours(type(module).__module__):

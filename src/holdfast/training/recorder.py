@@ -1,4 +1,4 @@
-"""What a run measures while it trains: the scores of every evaluation, and the cost of each task."""
+"""What a run measures while it trains: the scores of each evaluation, and the cost of each task."""
 
 import copy
 from collections.abc import Hashable, Mapping, Sequence
@@ -111,6 +111,7 @@ class Recorder:
             self.cells.append(cell)
             means.setdefault("score", {})[task.name] = cell.score
             if segments:
+                # Labels are output indices, and the stream knows what its user calls them.
                 for label in labels.unique().tolist():
                     segment = str(stream.label_of(task, label))
                     of_class = of_rows[labels == label]
@@ -133,6 +134,7 @@ class Recorder:
         Returns:
             The matrix, or None if there is no cell of this part.
         """
+        # A copy, because the test and the validation matrix start from the same empty one.
         matrix = copy.deepcopy(empty)
         for cell in self.cells:
             if cell.part != part:

@@ -46,7 +46,7 @@ class Records:
             self.send_last_step()
 
     def send_last_step(self) -> None:
-        """Send the record of the newest step unless it was sent, since a task may have few steps."""
+        """Send the record of the newest step unless it was sent: a task may have few steps."""
         record = self._unsent
         self._unsent = None
         if self._log is not None and record is not None:

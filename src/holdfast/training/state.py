@@ -119,10 +119,11 @@ class TrainingState:
             part.reseed(setup.seed, part.name)
         users_parameters = trainable(model)
         model = method.attach(model.to(setup.device))
+        # All outputs compete from the start, so they are open from the start.
         if setup.settings.outputs == "all" and setup.scenario == "class":
             model.head.opened = model.head.width
         scaler = None
-        if setup.precision is torch.float16:
+        if setup.precision is torch.float16:  # bfloat16 has the range of float32
             scaler = torch.amp.GradScaler(setup.device.type)
         optimizers = OptimizerSet(optimizer, setup.settings.schedule, scaler)
         state = cls(model, method, optimizers, setup)
@@ -175,6 +176,7 @@ class TrainingState:
             The task on the device.
         """
         self.tasks.append(task.to(device))
+        # In the domain scenario tasks share their outputs, so the number may stay the same.
         self.progress.seen_outputs = max(self.progress.seen_outputs, task.outputs[1])
         return self.tasks[-1]
 
@@ -288,6 +290,7 @@ class TrainingState:
         Raises:
             HoldfastError: The state does not fit. The learner may then hold a part of it.
         """
+        # PyTorch would load what fits and complain afterwards, so everything is checked before.
         check_model(self.model, saved.model)
         check_hosts(self.method, saved.host)
         self.model.load_state_dict(saved.model)
@@ -312,6 +315,7 @@ class TrainingState:
             names=list(saved.progress.names),
             seconds=dict(saved.progress.seconds),
         )
+        # Last, because optimizers are compared with the parameters that exist now.
         self.optimizers.restore(saved.optimizers, self.parameters())
         self.optimizers.restore_schedule(saved.scheduler)
         self.optimizers.restore_scaler(saved.scaler)
@@ -326,4 +330,5 @@ class TrainingState:
             return
         if theta.shape != self.space.theta.shape:
             raise HoldfastError("its initial weights have another number of parameters")
+        # A copy, because the tensor of the file may be put back a second time.
         self.initial.theta = theta.to(self.setup.device).clone()

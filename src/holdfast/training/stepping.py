@@ -17,7 +17,7 @@ from holdfast.engine.rejoining import rejoined
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Task
-from holdfast.training.preflight import own_batch
+from holdfast.training.own_batch import own_batch
 from holdfast.training.records import Records
 from holdfast.training.update import Needs, Update
 from holdfast.training.view import View
@@ -59,10 +59,10 @@ class Stepper:
             every step wait for the device.
 
         Raises:
-            HoldfastError: No task is being trained, the pair is no batch, or the loss is not finite.
+            HoldfastError: No task is being trained, the pair is no batch, or the loss is NaN.
         """
         state = self._state
-        # Not `Progress.timed`: a context manager takes measurable time in a step of a small network.
+        # Not `Progress.timed`, since a context manager takes measurable time in a short step.
         start = perf_counter()
         with state.random.active(state.draws_widely):
             if self._takes_steps:
@@ -113,8 +113,9 @@ class Stepper:
             return self._loss(self._draw(batch))
 
     def _loss(self, batch: Batch) -> Tensor:
-        """Run the forward pass of a batch, and keep it as the current step until that is finished."""
+        """Compute the loss of a batch, and keep the current step until it is finished."""
         step = self._view.forward(batch)
+        # A criterion takes the place of the cross-entropy, `loss` adds a term to either.
         if "criterion" in self._needs.places:
             loss = self._method.criterion(self._view, step)
         else:
@@ -123,8 +124,10 @@ class Stepper:
             loss = loss + self._method.loss(self._view, step)
         progress = self._state.progress
         step.number = progress.task_steps
+        # Methods see the loss after the step, and its graph would keep all activations alive.
         step.loss = loss.detach()
         self._current = step
+        # Before the backward pass, so that a NaN never reaches the weights on the CPU.
         self._watch.see(step.loss, progress.task_steps, progress.names[-1])
         return loss
 
@@ -133,6 +136,7 @@ class Stepper:
     def _backward(self, batch: Batch) -> Tensor:
         """Run loss and backward pass of a batch, cut into micro-batches if that was asked for."""
         parts = self._view.setup.settings.accumulate
+        # The method has added its rows already, so that each part has its share of them.
         micro_batches = batch.split(parts)
         if len(micro_batches) == 1:
             return self._backward_of(batch, divisor=1.0)
@@ -152,7 +156,7 @@ class Stepper:
         return total
 
     def _backward_of(self, batch: Batch, divisor: float) -> Tensor:
-        """Run the backward pass of the loss of a batch, divided by a number, and return that loss."""
+        """Run the backward pass of a batch whose loss is divided by a number; return that loss."""
         loss = self._loss(batch)
         if divisor != 1.0:
             loss = loss / divisor

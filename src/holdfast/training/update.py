@@ -80,6 +80,7 @@ class Update:
         if self._needs.vector:
             self._edit_gradient(step)
         if self._clip is not None:
+            # `foreach` launches a few kernels for all parameters instead of some for each.
             nn.utils.clip_grad_norm_(view.space.parameters, self._clip, foreach=True)
         if self._needs.delta:
             # The optimizer writes into θ in place, so the values before its step need a copy.

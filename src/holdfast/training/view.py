@@ -110,7 +110,7 @@ class View:
     def batches(self) -> Iterator[Batch]:
         """Read the current task's batches, from the step that was reached so far.
 
-        After a checkpoint from the middle of a task was loaded, these are the batches that are left.
+        If a checkpoint from the middle of a task was loaded, these are the batches that are left.
 
         Raises:
             HoldfastError: No task is being trained.
@@ -191,6 +191,7 @@ class View:
             theta: The weights, θ-shaped. They are copied.
         """
         with torch.no_grad():
+            # The parameters are views of θ, so writing into it changes the network.
             kept = self.space.theta.clone()
             self.space.theta.copy_(theta)
         try:
@@ -308,8 +309,9 @@ class View:
     def _in_play(self, batch: Batch) -> tuple[Tensor, Logits]:
         """Return labels and logits function of `examples_of` for rows of one task."""
         competing = self.forward.competing(batch).of_one_task()
-        if competing is ALL:
+        if competing is ALL:  # Fisher needs a number of outputs, which are those that are open
             competing = Competing.between(0, self.head.opened)
+        # Rows of several tasks come from a memory. Only the task scenario reads the number.
         number = shared_task(batch.task)
         if number is None:
             number = self.tasks[-1].index

@@ -1,4 +1,4 @@
-"""Two warning signs of a training that fails: a loss that is NaN, and a penalty that is too strong."""
+"""Two signs of a training that fails: a loss that is NaN, and a penalty that is too strong."""
 
 import math
 import warnings
@@ -17,8 +17,8 @@ class LossWatch:
     """Stops a run whose loss is NaN or infinite.
 
     Without it, a run would train to its end, and its scores would be those of a broken network. On
-    the CPU each loss is read at once. On an accelerator, reading makes the host wait for the device,
-    so losses are kept and read together.
+    the CPU each loss is read at once. On an accelerator, reading makes the host wait for the
+    device, so losses are kept and read together.
     """
 
     def __init__(self) -> None:
@@ -66,9 +66,9 @@ class LossWatch:
         if math.isfinite(value):
             return
         raise HoldfastError(
-            f"the loss became {value} at step {step} of task {task!r}; likely causes are a learning "
-            "rate that is too large, a strength that makes descent unstable (see the warning, if "
-            "any), or NaN in the inputs; lower the rate or the strength, or set clip"
+            f"the loss became {value} at step {step} of task {task!r}; likely causes are a "
+            "learning rate that is too large, a strength that makes descent unstable (see the "
+            "warning, if any), or NaN in the inputs. Lower the rate or the strength, or set clip"
         )
 
 

@@ -1,0 +1,61 @@
+"""A batch that comes from a loop of the user's, checked before it is trained on."""
+
+from torch import Tensor
+
+from holdfast.errors import HoldfastError
+
+
+def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
+    """Check a batch of a loop of your own.
+
+    Args:
+        batch: A pair of tensors, inputs (N, ...) and labels (N,). Labels are output indices.
+        outputs: The number of outputs that are open.
+
+    Returns:
+        The inputs, and the labels as int64.
+
+    Raises:
+        HoldfastError: It is no such pair. The values of labels on an accelerator are not checked,
+            because the step would wait for it.
+
+    Example:
+        >>> import torch
+        >>> _, labels = own_batch((torch.zeros(2, 3), torch.tensor([0, 1], dtype=torch.int32)), 2)
+        >>> labels.dtype
+        torch.int64
+    """
+    x: object = batch
+    y: object = None
+    if isinstance(batch, tuple | list) and len(batch) == 2:
+        x, y = batch
+    if not isinstance(x, Tensor) or not isinstance(y, Tensor):
+        raise HoldfastError(
+            "a step takes a batch of learner.view.batches(), or a pair of tensors (inputs, "
+            f"labels), got {_described(batch)}"
+        )
+    if y.dim() != 1 or len(x) != len(y) or not len(y):
+        raise HoldfastError(
+            "a batch needs one label for each of its inputs, and at least one row, got inputs of "
+            f"shape {tuple(x.shape)} and labels of shape {tuple(y.shape)}"
+        )
+    if y.is_floating_point() or y.is_complex():
+        raise HoldfastError(f"labels are whole output indices, got {y.dtype}; pass y.long()")
+    if y.device.type == "cpu":
+        least = int(y.min())
+        largest = int(y.max())
+        if least < 0 or largest >= outputs:
+            raise HoldfastError(
+                f"labels are output indices from 0 to {outputs - 1}, got {least} to {largest}; "
+                "task.train.fetch returns such labels, or build the stream with from_arrays"
+            )
+    return x, y.long()
+
+
+def _described(batch: object) -> str:
+    """Describe what was passed instead of a pair."""
+    kind = type(batch).__name__
+    if not isinstance(batch, tuple | list):
+        return f"a {kind} alone"
+    entries = ", ".join(type(entry).__name__ for entry in batch)
+    return f"a {kind} of {entries or 'nothing'}"
