@@ -261,7 +261,7 @@ class Batch:
 def _joined_tasks(tasks: Tensor, more: Tensor) -> Tensor:
     """The tasks of rows and of more rows behind them."""
     number = shared_task(tasks)
-    # If all rows are of one task the tensor goes on to say so, and the network is called with one
+    # If all rows are of one task, the tensor still says so, and the network is called with one
     # number.
     if number is not None and number == shared_task(more):
         return rows_of_task(number, len(tasks) + len(more))

@@ -148,7 +148,7 @@ class Stateful(nn.Module):
         """
         if state is None:
             raise HoldfastError(
-                f"a part of the state of {type(self).__name__} is missing; go on from a checkpoint "
+                f"a part of the state of {type(self).__name__} is missing; resume from a checkpoint "
                 "that has it"
             )
         return state
@@ -171,7 +171,7 @@ class Stateful(nn.Module):
         value = super().get_buffer(target)
         if value is None:
             raise HoldfastError(
-                f"the state of {type(self).__name__} lacks {target!r}; go on from a checkpoint "
+                f"the state of {type(self).__name__} lacks {target!r}; resume from a checkpoint "
                 "that has it"
             )
         return value
