@@ -43,6 +43,7 @@ def repr_builds_it(make: Make, scenario: str) -> None:
         if repr(parsed) != repr(method):
             raise LawBroken(f"{method!r} is parsed as {parsed!r}")
         return
+    # Without a spec, only a repr that depends on more than the arguments can be wrong.
     again = make()
     if repr(again) != repr(method):
         raise LawBroken(f"built again from its arguments it is {again!r}")
@@ -65,6 +66,7 @@ def deterministic(make: Make, scenario: str) -> None:
         raise LawBroken("training moved the global generator")
     torch.rand(3)  # what others do with the global generator must not matter
     require_same(first, state_of(trained(make(), stream)), "two runs")
+    # The check itself must leave no trace in the user's process either.
     torch.set_rng_state(outside)
 
 
@@ -88,6 +90,7 @@ def sums_commute(make: Make, scenario: str) -> None:
                 make() + refused
         return
     for other in _compatible(make()):
+        # All parts are new in both sums, because a part remembers what it was trained on.
         require_same(
             state_of(trained(make() + other, stream)),
             state_of(trained(rebuilt(other) + make(), stream)),
@@ -117,6 +120,7 @@ def resumes(make: Make, scenario: str) -> None:
                 whole.step(batch)
             whole.end()
         resumed = small_learner(make(), stream)
+        # Only the tasks that had begun, because a real run does not know later ones.
         resumed.load(path, tasks=stream.tasks[: SAVED_IN_TASK + 1])
     resumed.train(*stream.tasks[SAVED_IN_TASK:])
     require_same(state_of(whole), state_of(resumed), "saved in the middle and loaded")
@@ -140,6 +144,7 @@ def neutral_is_absent(make: Make, scenario: str) -> None:
         for argument, value in part.declare().neutral:
             off = rebuilt(part, **{argument: value})
             plain = trained(FineTune(), stream)
+            # The state of the method is left out: a memory that is filled but unused is allowed.
             require_same(
                 state_of(plain, with_method=False),
                 state_of(trained(off, stream), with_method=False),
@@ -160,6 +165,7 @@ def neutral_is_absent(make: Make, scenario: str) -> None:
 
 def _compatible(method: Method) -> Iterator[Method]:
     """Yield small methods of different families that can be added to a method."""
+    # A penalty, a memory, a loss and a projection: together they use most hooks.
     for other in (EWC(1.0), ER(30), LwF(0.5), AGEM(30)):
         if other.name in {part.name for part in method.parts}:
             continue

@@ -82,6 +82,7 @@ def _strange(part: Part) -> ArrayPart:
     """Replace inputs by noise and each label by another one of the part."""
     x, y, tasks = part.fetch(torch.arange(len(part)))
     noise = torch.randint(256, x.shape, generator=torch.Generator().manual_seed(0))
+    # The labels of the part in another order, so that each row has a wrong but possible one.
     labels, number = y.unique(return_inverse=True)
     return ArrayPart(noise.to(x.dtype), labels.roll(1)[number], int(tasks[0]))
 
@@ -109,6 +110,7 @@ def task_id_hidden(make: Make, scenario: str) -> None:
     )
     x = torch.cat([first_rows(task, 6) for task in stream.tasks])
     together = learner.predict(x, 0)
+    # In the task scenario the id selects the outputs, as it should.
     if scenario != "task":
         for number in (*range(1, TASKS), None):
             if not torch.equal(together, learner.predict(x, number)):
@@ -142,8 +144,10 @@ def evaluation_changes_nothing(make: Make, scenario: str) -> None:
             watched.step(batch)
             _evaluate(watched, task)
         watched.end()
+        # Between tasks, earlier tasks are evaluated too.
         for ended in stream.tasks[: number + 1]:
             before = state_of(watched)
+            # More than once: noise with a generator of its own leaves the state alone.
             scores = [_evaluate(watched, ended) for _ in range(EVALUATIONS)]
             require_same(before, state_of(watched), "before and after evaluations")
             if any(not torch.equal(scores[0], other) for other in scores[1:]):
@@ -166,6 +170,7 @@ def _refusing_training_mode(model: nn.Module) -> Iterator[None]:
         if module.training:
             raise LawBroken("the network runs in training mode while it is evaluated")
 
+    # On every module, because a method may switch the mode of a part only.
     handles = [module.register_forward_pre_hook(refuse) for module in model.modules()]
     try:
         yield

@@ -14,6 +14,7 @@ from holdfast.models.heads import FITS
 from holdfast.streams import Stream, Task, digits, split
 from holdfast.training import Learner, optimizer
 
+# Growth from the second task to the third shows whether a state is constant or linear.
 TASKS = 3
 Make = Callable[[], Method]  # builds the method under test anew
 Law = Callable[[Make, str], None]  # (make, scenario); raises LawBroken
@@ -60,9 +61,11 @@ def small_learner(
     model = mlp(stream.shape, kind, stream.outputs, hidden=(24, 16), seed=0)
     if not all(part.declare().trains for part in method.parts):
         model.freeze()
+    # Momentum and weight decay move weights that get no gradient, so both optimizers have one.
     rates = {"lr": 1e-3, "weight_decay": 0.1}
     if optimizer_name == "sgd":
         rates = {"lr": 0.02, "momentum": 0.9}
+    # Two epochs, because methods treat the first one in a special way.
     settings: dict[str, Any] = {"scenario": stream.scenario, "batch_size": 64, "epochs": 2}
     return Learner(model, method, optimizer(optimizer_name, **rates), **(settings | options))
 
@@ -111,6 +114,7 @@ def state_of(learner: Learner, with_method: bool = True) -> dict[str, object]:
         Copies of weights, states of random generators, and tensors and plain values of the method,
         by name.
     """
+    # Tensors are copied, because further training changes them in place.
     state: dict[str, object] = {}
     for name, value in learner.model.state_dict().items():
         state[f"model.{name}"] = value.clone()
@@ -122,6 +126,7 @@ def state_of(learner: Learner, with_method: bool = True) -> dict[str, object]:
             state[f"method.{name}"] = value.clone()
         for name, module in learner.method.named_modules():
             if isinstance(module, Stateful):
+                # As text: plain values may be nested, and NaN does not equal itself.
                 state[f"host.{name}"] = repr(module.host)
     return state
 

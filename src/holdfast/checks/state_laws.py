@@ -155,6 +155,7 @@ def still_parts_stay(make: Make, scenario: str) -> None:
     stream = small_stream(scenario)
     learner = small_learner(make(), stream, "adamw")
     isolates = any(part.declare().isolates for part in make().parts)
+    # Rows of the first task: later tasks must not change what it learned.
     x = first_rows(stream.tasks[0], 20)
     outputs = stream.tasks[0].outputs[1]
     first: Tensor | None = None
@@ -190,6 +191,7 @@ def _steps(learner: Learner, task: Task) -> Iterator[dict[str, Tensor]]:
             for name, parameter in learner.model.named_parameters():
                 if parameter.grad is None:
                     still[name] = parameter.detach().clone()
+            # AdamW has moments from earlier steps, and decays what it knows.
             learner.state.optimizers.required.step()
             learner.after_step()
             yield still

@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 class _Divergence(torch.autograd.Function):
-    """The mean divergence with its gradient in closed form: one node of the graph instead of six."""
+    """The mean divergence, its gradient in closed form: one graph node instead of six."""
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, z_old: Tensor, temperature: float) -> Tensor:

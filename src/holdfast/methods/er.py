@@ -19,7 +19,7 @@ from holdfast.methods.view import LearnerView
 
 
 class ER(Replay):
-    """Mixes stored examples into every batch. A good first try in most problems with new classes."""
+    """Mixes stored examples into every batch. Try it first if new classes arrive over time."""
 
     declaration = Declaration(
         family="replay",
