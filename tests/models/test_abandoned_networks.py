@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from helpers import stream
+from holdfast import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.models import Classifier, mlp
 from holdfast.models.attention import Attention
@@ -41,6 +42,16 @@ def test_a_learner_trains_as_if_an_abandoned_one_had_never_been_made(first, last
     again, after = trained(first, last)
     assert torch.equal(weights, again)
     assert torch.equal(following, after)  # no random number was drawn for the abandoned network
+
+
+@pytest.mark.parametrize("spec", [*GROWING, "LatentReplay(20)"])
+@pytest.mark.parametrize("later", ["FineTune()", "HAT()"])
+def test_a_learner_whose_model_went_to_another_one_says_so(spec, later):
+    model = mlp((1, 8, 8), "separate", hidden=(16,), seed=0)
+    first = make_learner(model, spec)
+    make_learner(model, later)
+    with pytest.raises(HoldfastError, match="make a new model for each learner"):
+        first.begin(TASKS[0])
 
 
 def test_an_abandoned_network_does_not_grow():

@@ -36,7 +36,7 @@ class RandomGates(Gated):
         self.seed = seed
         for layer, width in enumerate(self.widths):
             self.register_buffer(f"gate_{layer}", torch.zeros(0, width))  # (tasks, units)
-        self.head.before_open = self._open
+        self.grow_with_tasks(self._open)
 
     def _open(self, task: int) -> None:
         """Draw the gates of a new task."""

@@ -63,7 +63,7 @@ class Adapted(PerTask):
         self.first = first
         self.adapters = 0
         peft()  # is missing now rather than in the middle of a run
-        self.head.before_open = self._open
+        self.grow_with_tasks(self._open)
 
     def _open(self, task: int) -> None:
         """Add the adapter of a task, which alone is trainable, if it has none."""

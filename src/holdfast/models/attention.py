@@ -80,7 +80,7 @@ class Attention(Gated):
         for name, width in zip(self.per_task, self.widths, strict=True):
             # Without a row, because no task has ended.
             self.register_buffer(name, like.new_zeros(0, width))
-        self.head.before_open = self._open
+        self.grow_with_tasks(self._open)
 
     def _open(self, task: int) -> None:
         """Draw the embeddings of another task, and freeze those of the tasks before."""

@@ -1,6 +1,7 @@
 """A classifier: a backbone that gives features, and a head."""
 
 import inspect
+from collections.abc import Callable
 from typing import Self, cast
 
 import torch
@@ -20,6 +21,9 @@ class Classifier(Network):
         backbone: Any module that maps inputs (N, ...) to features (N, D).
         head: The output layer, which reads D features.
 
+    Attributes:
+        grows: Whether the network grows with its tasks.
+
     Example:
         >>> model = Classifier(nn.Flatten(), make_head("fixed", 4, outputs=3))
         >>> model(torch.zeros(2, 2, 2)).shape
@@ -30,6 +34,18 @@ class Classifier(Network):
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.grows = False
+
+    def grow_with_tasks(self, grow: Callable[[int], None]) -> None:
+        """Let the network grow before each task gets its outputs.
+
+        A network that was built around the same head before does not grow any more.
+
+        Args:
+            grow: A method of this network. It takes the number of the task.
+        """
+        self.head.before_open = grow
+        self.grows = True
 
     def freeze(self) -> Self:
         """Keep the backbone's weights and statistics from now on. The head still learns.

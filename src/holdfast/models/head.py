@@ -141,6 +141,22 @@ class Head(nn.Module):
             HoldfastError: The head would grow out of a weight that it shares.
         """
 
+    def check_network(self, network: nn.Module) -> None:
+        """Refuse a network that should grow with the next task, but has lost its place here.
+
+        Args:
+            network: The network whose learner is about to begin a task.
+
+        Raises:
+            HoldfastError: Another learner has been built around the same model since.
+        """
+        grower = getattr(self.before_open, "__self__", None)
+        if getattr(network, "grows", False) and grower is not network:
+            raise HoldfastError(
+                "another learner has been built around the same model since, so this learner's "
+                "network cannot grow with its tasks; make a new model for each learner"
+            )
+
     def state(self) -> dict[str, Any]:
         """The plain numbers that rebuild the head's shape."""
         return {"kind": self.kind, "ranges": self.ranges, "opened": self.opened}

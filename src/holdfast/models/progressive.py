@@ -89,7 +89,7 @@ class Progressive(PerTask):
         self.columns = nn.ModuleList([nn.ModuleList(layers)])
         # The first column has nothing to read.
         self.laterals = nn.ModuleList([nn.ModuleList()])
-        self.head.before_open = self._open
+        self.grow_with_tasks(self._open)
 
     def _open(self, task: int) -> None:
         """Freeze what there is and add the column of a task, if it has none."""

@@ -72,7 +72,7 @@ class Separate(PerTask):
         super().__init__(nn.Identity(), model.head)
         self.need_separate_heads()
         self.networks = nn.ModuleList([model.backbone])
-        self.head.before_open = self._open
+        self.grow_with_tasks(self._open)
 
     def _open(self, task: int) -> None:
         """Freeze what there is and add the network of a task, if it has none."""

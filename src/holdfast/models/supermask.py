@@ -178,7 +178,7 @@ class Supermasks(PerTask):
             # predicts.
             for bank in self.banks:
                 bank.open()
-        self.head.before_open = self._open
+        self.grow_with_tasks(self._open)
 
     def _open(self, task: int) -> None:
         """Freeze the heads of earlier tasks, and draw scores for a task that has none."""

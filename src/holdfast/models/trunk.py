@@ -47,7 +47,7 @@ class Trunk(Classifier):
         super().__init__(nn.Sequential(*children[:cut]), model.head)
         self.top = nn.Sequential(*children[cut:])
         self.frozen_from = frozen_from
-        self.head.before_open = self._open
+        self.grow_with_tasks(self._open)
 
     def _open(self, task: int) -> None:
         """Freeze the trunk if its time has come."""

@@ -31,6 +31,7 @@ def open_task(view: View, task: Task) -> Hooks:
     state = view.state
     # Everything that can be refused is refused before the first change.
     check_next(view, task)
+    view.head.check_network(view.model)
     view.head.check_width(view.model, task.outputs[1])
     with state.random.aside("check"):
         check_task(view, task)
