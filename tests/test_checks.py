@@ -195,7 +195,7 @@ class LearningWhileTested(Double):
 
 
 class NeverSettled(Double):
-    """Evaluation: predicts in training mode, where BatchNorm takes its statistics from test rows."""
+    """Evaluation: predicts in training mode, so BatchNorm uses statistics of the test rows."""
 
     def predict(self, learner, x, task):
         return learner.model.train()(x, task)
@@ -233,7 +233,10 @@ class CountingTheTest(Double):
 
 
 class KnowingByHeart(Double):
-    """Held-out rows: looks its predictions up among the test rows, which are in none of its buffers."""
+    """Held-out rows: looks up its predictions among the test rows.
+
+    It keeps them in a plain attribute, so they are in none of its buffers.
+    """
 
     def __init__(self):
         super().__init__()

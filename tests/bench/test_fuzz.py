@@ -1,4 +1,7 @@
-"""A slice of benchmarks/fuzz.py: whatever is read is read, or refused in one line, and nothing passes wrongly."""
+"""A small part of benchmarks/fuzz.py.
+
+Every altered input must be read or be refused in one line, and none may pass the gate wrongly.
+"""
 
 import sys
 import warnings

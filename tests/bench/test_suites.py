@@ -1,4 +1,8 @@
-"""Suites: shipped ones are what the protocols say; settings of one scenario, sequences, lists for each task, choices among runs."""
+"""Shipped suites agree with the protocols that they are named after.
+
+A suite can also have settings for one scenario alone, sequences of data sets, a list with one value
+per task, and a choice among its runs.
+"""
 
 import pytest
 

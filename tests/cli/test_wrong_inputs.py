@@ -1,4 +1,7 @@
-"""Wrong inputs of commands that need no training: one line that says what to do, and exit code 2."""
+"""Commands that need no training refuse a wrong input.
+
+They print one line that says what to do, and they end with exit code 2.
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""The Fisher diagonal against closed form and against one-example-at-a-time autograd, in all three ways."""
+"""The Fisher diagonal, which the engine computes in three ways.
+
+Each way must agree with the closed form, and with autograd on one example at a time.
+"""
 
 import pytest
 import torch

@@ -1,4 +1,7 @@
-"""The global generator is seeded before every test here, so that none depends on those before it."""
+"""Seed the global generator before every test of this folder.
+
+No test can then depend on the tests that ran before it.
+"""
 
 import pytest
 import torch

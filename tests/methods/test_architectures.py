@@ -1,4 +1,8 @@
-"""Methods that mask, gate, freeze or adapt: their own equations, and old predictions to the byte under AdamW with weight decay."""
+"""Methods that mask, gate, freeze or adapt parts of the network.
+
+Each must follow the equations of its paper. It must also keep old predictions to the byte, even
+under AdamW with weight decay, which moves every parameter that is not protected.
+"""
 
 import pytest
 import torch
@@ -138,7 +142,10 @@ def test_the_attention_of_hat_has_its_gradient_undone():
 
 
 def test_the_scale_of_hat_rises_over_each_epoch():
-    """Equation 3: s = 1 / s_max + (s_max − 1 / s_max) (b − 1) / (B − 1), b the batch of the epoch."""
+    """HAT's Equation 3: s = 1 / s_max + (s_max − 1 / s_max) (b − 1) / (B − 1).
+
+    Here b is the number of the batch in its epoch, and B the number of batches per epoch.
+    """
     s = stream("task")
     ours = learner(s, HAT(scale=50.0), epochs=2, batch_size=64)
     ours.begin(s[0])

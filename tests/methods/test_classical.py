@@ -68,7 +68,10 @@ def full_batch_loss(ours, task):
 
 
 def test_the_path_integral_of_si_is_the_decrease_of_the_loss():
-    """With the whole task in a batch and small steps, Σ ω = L(start) − L(end): the fundamental theorem of calculus."""
+    """By the fundamental theorem of calculus, Σ ω = L(start) − L(end).
+
+    It holds nearly here because a batch is the whole task and the steps are small.
+    """
     s = stream("domain")
     ours = learner(s, SI(1.0), optimizer("sgd", lr=0.01), batch_size=1000, epochs=150)
     ours.begin(s[0])

@@ -1,4 +1,7 @@
-"""What "old" means: the outputs of the classes of tasks that have ended, whatever the head has open."""
+"""What "old" outputs are: those of the classes of ended tasks.
+
+Which other outputs the head has open makes no difference.
+"""
 
 import pytest
 import torch
@@ -119,7 +122,10 @@ def test_replayed_inputs_get_no_label_that_no_ended_task_had():
 
 
 def test_the_logits_of_der_are_those_of_every_open_output():
-    """DER's logits of outputs that are open but new are no fault: they are its way to hold new outputs down."""
+    """DER also stores logits of outputs that are open but new.
+
+    This is no fault, because DER holds new outputs down by these logits.
+    """
     for outputs, known in (("seen", 2), ("all", 10)):
         s = stream("class")
         ours = learner(s, "DER(50)", head="masked", outputs=outputs).train(s[0])

@@ -1,4 +1,8 @@
-"""NCM, SLDA and RanPAC against closed forms and in any order; OML's second-order gradient against plain autograd."""
+"""Methods on frozen features, and meta-learning.
+
+NCM, SLDA and RanPAC must agree with closed forms, in any order of the examples. The second-order
+gradient of OML must agree with plain autograd.
+"""
 
 from collections import OrderedDict
 

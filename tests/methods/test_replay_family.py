@@ -1,4 +1,8 @@
-"""Replay and its relatives: the loss by hand, the choice by brute force, and the corrections of heads."""
+"""Replay and the methods derived from it.
+
+The tests compute the loss by hand and the choice of examples by brute force. They also check the
+corrections of the head's outputs.
+"""
 
 import pytest
 import torch

@@ -66,7 +66,10 @@ def test_a_task_that_some_seeds_did_not_learn_is_named_with_their_number(stuck_a
 
 
 def classes(*tasks):
-    """Two labels per task, given as (score of one, its examples, score and examples of the other)."""
+    """A matrix with two labels per task.
+
+    A task is (score, examples) of the first label, then (score, examples) of the second.
+    """
     m = AccuracyMatrix(range(len(tasks)))
     for j, (a, n, b, k) in enumerate(tasks):
         m.record(j, after=j, score=(a * n + b * k) / (n + k), examples=n + k)

@@ -1,6 +1,7 @@
-"""kill -9, damaged checkpoints, dying workers, a full disk: nothing finished is lost, and the same command gives the same bits.
+"""Runs that meet kill -9, damaged checkpoints, dying workers or a full disk.
 
-The long form is benchmarks/kill_and_resume.py.
+Nothing that was finished may be lost, and the same command must then give the same bits.
+benchmarks/kill_and_resume.py checks the same with many more kills.
 """
 
 import json
@@ -83,7 +84,11 @@ def result(out: Path) -> dict:
 
 
 def test_killed_in_every_delicate_moment_it_ends_with_the_same_bits(tmp_path):
-    """One run, killed while rows enter the memory, a checkpoint is written, the head grows, and in consolidate."""
+    """One run is killed four times.
+
+    It dies while rows enter the memory, while a checkpoint is written, while the head grows, and
+    while the method consolidates.
+    """
     whole, torn = tmp_path / "whole", tmp_path / "torn"
     assert command(*WARNED, "--out", str(whole)).returncode == 0
     for where, nth in (("insert", 12), ("checkpoint", 8), ("head", 4), ("consolidate", 2)):

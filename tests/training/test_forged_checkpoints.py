@@ -1,4 +1,7 @@
-"""Checkpoints that were altered and given a right checksum: refused with the learner unchanged, or harmless."""
+"""Checkpoints that were altered and then given a correct checksum.
+
+The learner must refuse such a file and stay as it was, or the change must be harmless.
+"""
 
 import copy
 import json
@@ -64,7 +67,10 @@ def placed(about, path, value):
 
 
 def refused_or_harmless(s, path):
-    """True if it was refused. Either way the learner trains on, as a fresh one if it was refused."""
+    """Whether the checkpoint was refused.
+
+    The learner trains on either way. If it refused the file, it trains as a fresh learner does.
+    """
     ours, refusal = fresh(s), ""
     try:
         ours.load(path, s.tasks[:2])

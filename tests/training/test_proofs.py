@@ -1,4 +1,8 @@
-"""What everything stands on: the engine is a bare loop, a saved learner goes on to the same bits, sums do not depend on their order."""
+"""What the rest of the library relies on.
+
+The engine computes what a bare loop computes, a saved learner resumes bit for bit, and a sum of
+loss terms does not depend on their order.
+"""
 
 import subprocess
 import sys

@@ -1,4 +1,7 @@
-"""The learner's seed decides whatever draws from the global generators of PyTorch, NumPy and Python."""
+"""The learner's seed decides all draws.
+
+This includes draws from the global generators of PyTorch, NumPy and Python.
+"""
 
 import random
 import warnings

@@ -1,4 +1,7 @@
-"""An optimizer that the user made, with groups of its own: which group new parameters join, and what it holds."""
+"""An optimizer that the user made, with parameter groups of its own.
+
+The tests check which group new parameters join, and which parameters the optimizer holds.
+"""
 
 import pytest
 import torch
