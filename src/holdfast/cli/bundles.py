@@ -58,7 +58,7 @@ def options_of(kind: type[Built], without: str = "", **defaults: object) -> Bund
     return Bundle(tuple(parameters), lambda values: kind(**values))
 
 
-def with_bundles(**bundles: Bundle) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_bundles(**bundles: Bundle[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options of bundles, in place of the parameters of these names.
 
     Args:

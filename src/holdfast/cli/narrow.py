@@ -15,7 +15,7 @@ LEAST = 30  # characters of a line that are always assumed
 HelpFormatter: Any = typer.Context.formatter_class
 
 
-class NarrowFormatter(HelpFormatter):
+class NarrowFormatter(HelpFormatter):  # type: ignore[misc]  # Its type is only known at run time.
     """Writes the description of a long option below it, so that both have room."""
 
     def write_dl(

@@ -220,9 +220,10 @@ def _summed_gradient(use: _Use, delta: Tensor) -> Tensor:
     layer = use.layer
     if isinstance(layer, nn.Linear):
         return delta.T @ use.inputs
-    return conv2d_weight(
+    gradient: Tensor = conv2d_weight(
         use.inputs, layer.weight.shape, delta, layer.stride, layer.padding, layer.dilation
     )
+    return gradient
 
 
 def _close(product: Tensor, expected: Tensor) -> bool:

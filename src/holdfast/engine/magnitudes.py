@@ -145,7 +145,8 @@ def _add_by_vmap(
         # The names are those below `wrapped`.
         named = {f"module.{name}": tensor for name, tensor in (theta | others).items()}
         values = functional_call(wrapped, named, (example[None],))[0]
-        return values.gather(0, k[None])[0]
+        chosen: Tensor = values.gather(0, k[None])[0]
+        return chosen
 
     per_example = vmap(grad(value), in_dims=(None, 0, 0))
     views = space.views(total)

@@ -213,7 +213,8 @@ class Stateful(nn.Module):
         for value in vars(self).values():
             if isinstance(value, Derived):
                 value.forget()
-        return super()._apply(fn, recurse)
+        move: Callable[..., Stateful] = super()._apply
+        return move(fn, recurse)
 
     def carry_vectors(self, old: Layout, new: Layout, device: torch.device) -> None:
         """Move every state that is shaped like θ from an old layout of θ to a new one, by names."""

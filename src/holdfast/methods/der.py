@@ -25,6 +25,7 @@ from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.replay import Replay, stream_rows
 from holdfast.methods.view import LearnerView
+from holdfast.models.own_gradient import applied
 
 
 class _SquaredDistance(torch.autograd.Function):
@@ -60,7 +61,7 @@ def squared_distance(z: Tensor, stored: Tensor) -> Tensor:
         4.0
     """
     # The head may have grown since the last insertion.
-    return _SquaredDistance.apply(z[:, : stored.shape[1]], stored)
+    return applied(_SquaredDistance, z[:, : stored.shape[1]], stored)
 
 
 class DER(Replay):

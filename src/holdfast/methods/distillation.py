@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holdfast.models.own_gradient import applied
+
 
 class _Divergence(torch.autograd.Function):
     """The mean divergence, its gradient in closed form: one graph node instead of six."""
@@ -26,7 +28,8 @@ class _Divergence(torch.autograd.Function):
         gradient[:, : p.shape[1]] -= p
         ctx.save_for_backward(gradient.mul_(1 / (temperature * rows)))
         # entr(p) = −p log p is 0 at p = 0, where p · log p would be NaN.
-        return -(torch.special.entr(p) + p * log_q[:, : p.shape[1]]).sum() / rows
+        divergence: Tensor = -(torch.special.entr(p) + p * log_q[:, : p.shape[1]]).sum() / rows
+        return divergence
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
@@ -49,4 +52,4 @@ def distillation(z: Tensor, z_old: Tensor, temperature: float) -> Tensor:
         >>> round(float(distillation(torch.tensor([[0.0, 2.0]]), torch.zeros(1, 2), 2.0)), 4)
         0.1201
     """
-    return _Divergence.apply(z, z_old, temperature)
+    return applied(_Divergence, z, z_old, temperature)

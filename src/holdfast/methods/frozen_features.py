@@ -99,7 +99,8 @@ class FrozenFeatures(Method):
         features = learner.model.features(x, task)
         # Before the first example there is nothing to compute a readout from.
         if not self.host["examples"]:
-            return learner.head(features, task)
+            logits: Tensor = learner.head(features, task)
+            return logits
         weight, bias = self._readout.get(self.host["examples"], self.readout)
         z = self.expand(features) @ weight.T + bias
         z = z.masked_fill(self.counts == 0, -torch.inf).float()

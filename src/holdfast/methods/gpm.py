@@ -64,7 +64,8 @@ def grown_basis(basis: Tensor, gram: Tensor, threshold: float) -> Tensor:
     if not more:
         return basis
     both = torch.cat([m, vectors.flip(1)[:, :more]], 1)[:, : len(gram)]
-    return torch.linalg.qr(both)[0].to(basis.dtype).contiguous()
+    basis_of_both: Tensor = torch.linalg.qr(both)[0].to(basis.dtype).contiguous()
+    return basis_of_both
 
 
 class GPM(Projection):

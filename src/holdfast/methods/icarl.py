@@ -114,7 +114,8 @@ class iCaRL(Replay):
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, None)
         if not len(self.memory):
-            return learner.head(features, None)
+            logits: Tensor = learner.head(features, None)
+            return logits
         means = self.means(learner)
         # cdist does not exist in half precision.
         exact = torch.promote_types(features.dtype, torch.float32)

@@ -147,4 +147,5 @@ def _largest(factor: Tensor) -> Tensor:
     """Return the largest eigenvalue of a factor."""
     # In float32 at least, because torch has no decomposition of half precision.
     precision = torch.promote_types(factor.dtype, torch.float32)
-    return torch.linalg.eigvalsh(factor.to(precision))[-1]
+    largest: Tensor = torch.linalg.eigvalsh(factor.to(precision))[-1]
+    return largest

@@ -50,7 +50,8 @@ def leading(rows: Tensor, rank: int) -> Tensor:
     top_vectors = vectors[:, -rank:].flip(1)
     # A direction that holds nothing but rounding would be noise of full length.
     keep = top_values > 1e-12 * values[-1].clamp_min(1e-300)
-    return top_vectors[:, keep].to(rows.dtype).T @ rows
+    roots: Tensor = top_vectors[:, keep].to(rows.dtype).T @ rows
+    return roots
 
 
 class LowRankEWC(Method):

@@ -110,7 +110,8 @@ class OML(Replay):
     def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
         features = learner.model.features(x, task)
         if not len(self.memory):
-            return learner.head(features, task)
+            logits: Tensor = learner.head(features, task)
+            return logits
         # The head is learned once for all batches of an evaluation, and anew after each step.
         now = (learner.task_number, learner.task_steps, learner.active)
         head = self._learned_head.get(now, lambda: self._head_learned_from_memory(learner))

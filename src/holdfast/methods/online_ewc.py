@@ -86,7 +86,10 @@ class OnlineEWC(Method):
     @property
     def stiffness(self) -> float:
         """γ λ, decayed once for each boundary after the first."""
-        return self.strength * self.gamma * self.decay ** max(self.host["boundaries"] - 1, 0)
+        strength: float = (
+            self.strength * self.gamma * self.decay ** max(self.host["boundaries"] - 1, 0)
+        )
+        return strength
 
     def penalty(self, learner: LearnerView, g: Tensor) -> None:
         if self.fisher is None or self.anchor is None or not self.strength:

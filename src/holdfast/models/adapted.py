@@ -115,7 +115,8 @@ class Adapted(PerTask):
             layer._active_adapter = active
             layer._disable_adapters = not active
         with _without_shortcut():
-            return self.backbone(x)
+            features: Tensor = self.backbone(x)
+            return features
 
     def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Logits of inputs, as `PerTask.forward`. Adapters that act together need no task."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from holdfast.models.classifier import Classifier
 from holdfast.models.gated import Gated, WeightLayer
+from holdfast.models.own_gradient import applied
 
 STEEPEST = 50.0  # of s e in cosh, which overflows in single precision from 89 on
 LEAST_SLOPE = 1e-30  # of σ: where it underflows to 0, the factor could not undo that
@@ -109,7 +110,7 @@ class Attention(Gated):
         scale = self.largest
         if self.training:
             scale = self.scale
-        attention = [_Attend.apply(e, scale, self.largest) for e in self._embeddings_of(task)]
+        attention = [applied(_Attend, e, scale, self.largest) for e in self._embeddings_of(task)]
         # In training the attention of the last forward pass serves the cost as well.
         self._forwarded = []
         if self.training:

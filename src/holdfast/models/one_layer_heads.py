@@ -63,12 +63,13 @@ class MaskedHead(Head):
         Returns:
             The logits, (N, C), -inf at outputs that are not active.
         """
-        z = self.linear(h)
+        z: Tensor = self.linear(h)
         # A snapshot from before the head grew has a layer with fewer rows.
         width = z.shape[1]
         if isinstance(task, Tensor):
             active = self.active_mask(task)[:, :width].to(z.device)
-            return z.masked_fill(~active, -torch.inf)
+            logits: Tensor = z.masked_fill(~active, -torch.inf)
+            return logits
         keep = self.active(task)
         first = keep.start
         last = min(keep.stop, width)

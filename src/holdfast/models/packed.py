@@ -129,12 +129,14 @@ class Packed(PerTask):
         self._hold_norms()
         # A task in training sees the free weights as well, which are all that it does not own yet.
         if task >= int(self.get_buffer("tasks")):
-            return self.backbone(x)
+            features_in_training: Tensor = self.backbone(x)
+            return features_in_training
         seen: dict[str, Tensor] = {}
         for name, owner in self.owners():
             mask = (owner > 0) & (owner <= task + 1)
             seen[name] = self.backbone.get_parameter(name) * mask
-        return functional_call(self.backbone, seen, (x,))
+        features: Tensor = functional_call(self.backbone, seen, (x,))
+        return features
 
     def capacity(self) -> Capacity:
         """The number of weights, of those that are free, and of those of each task."""

@@ -45,7 +45,8 @@ class PerTask(Classifier):
             The logits, (N, C), -inf at outputs that are not active.
         """
         if isinstance(task, int):
-            return self.head(self.features(x, task), task)
+            of_one_task: Tensor = self.head(self.features(x, task), task)
+            return of_one_task
         if task is None:
             return self._by_all(x)
         numbers = task.unique().tolist()

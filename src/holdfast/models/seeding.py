@@ -26,5 +26,5 @@ def seeded(seed: int | None) -> Iterator[None]:
     # A network would otherwise depend on what was drawn before it.
     with torch.random.fork_rng(devices=[], enabled=seed is not None):
         if seed is not None:
-            torch.random.default_generator.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
         yield

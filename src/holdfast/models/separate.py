@@ -98,7 +98,8 @@ class Separate(PerTask):
         Raises:
             HoldfastError: Not one task is given, or it has not begun.
         """
-        return self.networks[self.one_task(task)](x)
+        features: Tensor = self.networks[self.one_task(task)](x)
+        return features
 
     def capacity(self) -> Networks:
         """The number of networks, of parameters, and of those frozen and trainable."""

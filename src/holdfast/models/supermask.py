@@ -17,6 +17,7 @@ from holdfast.errors import HoldfastError
 from holdfast.models.classifier import Classifier
 from holdfast.models.gated import WeightLayer, gated_backbone, weight_layers
 from holdfast.models.heads import FixedHead, Head, SeparateHead
+from holdfast.models.own_gradient import applied
 from holdfast.models.per_task import PerTask
 from holdfast.models.seeding import seeded
 
@@ -82,16 +83,18 @@ class Masks(nn.Module):
         # `kthvalue` counts from 1, and at least one entry is left out.
         flat = self.scores[task].detach().flatten()
         left_out = max(1, round((1 - self.share) * len(flat)))
-        return flat.kthvalue(left_out).values
+        mask: Tensor = flat.kthvalue(left_out).values
+        return mask
 
     def mask(self, task: int) -> Tensor:
         """True where a task's mask is open, in the shape of the weight."""
-        return self.scores[task].detach() > self.bar(task)
+        mask: Tensor = self.scores[task].detach() > self.bar(task)
+        return mask
 
     def apply_to(self, x: Tensor, task: int) -> Tensor:
         """The layer's outputs for its inputs, under the mask of a task."""
         layer = self.layer
-        weight = _Masked.apply(self.scores[task], layer.weight, self.bar(task))
+        weight = applied(_Masked, self.scores[task], layer.weight, self.bar(task))
         if isinstance(layer, nn.Linear):
             return F.linear(x, weight)
         return F.conv2d(x, weight, None, layer.stride, layer.padding, layer.dilation, layer.groups)

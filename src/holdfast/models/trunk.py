@@ -59,10 +59,11 @@ class Trunk(Classifier):
         """The trunk's output for inputs (N, ...), in evaluation mode and without gradients."""
         mode = self.backbone.training
         # The learner goes on training afterwards, so the mode is put back.
-        h = self.backbone.eval()(x)
+        h: Tensor = self.backbone.eval()(x)
         self.backbone.train(mode)
         return h
 
     def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs, as `Network.features`. The layers do not know the task."""
-        return self.top(self.backbone(x))
+        features: Tensor = self.top(self.backbone(x))
+        return features

@@ -81,7 +81,8 @@ class VAE(nn.Module):
         kl_terms = mean.square() + log_variance.exp() - 1 - log_variance
         kl = kl_terms.sum(1) / 2
         cross_entropy = F.binary_cross_entropy_with_logits(z, x, reduction="none").sum(1)
-        return (cross_entropy + kl) / x.shape[1]
+        images: Tensor = (cross_entropy + kl) / x.shape[1]
+        return images
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
@@ -96,7 +97,8 @@ class VAE(nn.Module):
         """
         z = torch.randn(n, self.latent, generator=generator)
         # The decoder gives logits, of which the sigmoid is the mean of the input.
-        return self.decode(z.to(self.to_latent.weight.device)).sigmoid()
+        images: Tensor = self.decode(z.to(self.to_latent.weight.device)).sigmoid()
+        return images
 
 
 def _layers(widths: Sequence[int]) -> list[nn.Module]:

@@ -1,6 +1,7 @@
 """A backup of a learner in memory, so that a checkpoint that does not fit changes nothing."""
 
 from collections.abc import Collection
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +10,7 @@ from torch.optim import Optimizer
 from holdfast.engine.stateful import Stateful
 from holdfast.training.state import TrainingState
 
-Container = dict | list | set
+Container = dict[Any, Any] | list[Any] | set[Any]
 Attributes = dict[str, object]
 
 

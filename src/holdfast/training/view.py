@@ -141,7 +141,8 @@ class View:
 
     def all_logits(self, features: Tensor) -> Tensor:
         """Return the logits (N, C) of every open output from features (N, D), whatever the task."""
-        return self.state.head(features, None)
+        logits: Tensor = self.state.head(features, None)
+        return logits
 
     def gradient_on(self, batch: Batch, out: Tensor | None = None) -> Tensor:
         """Compute the gradient of the plain loss on other rows than those of the step.
