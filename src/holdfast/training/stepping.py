@@ -92,8 +92,8 @@ class Stepper:
         progress = self._state.progress
         progress.rows_given += len(y)
         rows = Rows.of_task(x.to(device), y.to(device), self._state.task_number)
-        # Memories store rows of the first epoch only. A pair does not say its epoch, so the first
-        # as many rows as the task has count as the first epoch.
+        # Memories store rows of the first epoch only, and a pair does not say its epoch. Rows count
+        # as the first epoch until there were as many as the task has.
         return Batch.of_stream(rows, first_epoch=progress.rows_given <= len(task.train))
 
     # ---- the loss
