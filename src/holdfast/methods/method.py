@@ -23,7 +23,6 @@ __all__ = [
     "EXCLUSIVE",
     "HOOKS",
     "PENALTY_IN_CLASS",
-    "PLACES",
     "Declaration",
     "Method",
     "Phase",
@@ -44,7 +43,6 @@ HOOKS = (
     "after",
     "consolidate",
 )
-PLACES = HOOKS  # the name by which the training step imports them
 # At most one part of a sum may fill these, because each of them decides alone.
 EXCLUSIVE = ("criterion", "gradient", "predict")
 

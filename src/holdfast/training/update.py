@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.engine.batch import Step
-from holdfast.methods.method import PLACES, Method
+from holdfast.methods.method import HOOKS, Method
 from holdfast.training.view import View
 
 
@@ -20,7 +20,7 @@ class Needs:
     """What a method needs from a step.
 
     Attributes:
-        places: The places in which the method acts (`methods.method.PLACES`).
+        places: The hooks in which the method acts (`methods.method.HOOKS`).
         raw_gradient: Whether a copy of the gradient of the losses alone, before penalties, is kept.
         vector: Whether the gradient is needed as the vector g.
         delta: Whether the change of θ that the optimizer made is measured.
@@ -34,7 +34,7 @@ class Needs:
     @classmethod
     def of(cls, method: Method) -> "Needs":
         """Return the needs of a method, which may be a sum of methods."""
-        places = frozenset(place for place in PLACES if method.uses(place))
+        places = frozenset(hook for hook in HOOKS if method.uses(hook))
         declarations = [part.declare() for part in method.parts]
         raw_gradient = any(declaration.raw_gradient for declaration in declarations)
         return cls(
