@@ -148,8 +148,8 @@ class Stateful(nn.Module):
         """
         if state is None:
             raise HoldfastError(
-                f"a part of the state of {type(self).__name__} is missing; resume from a checkpoint "
-                "that has it"
+                f"a part of the state of {type(self).__name__} is missing; resume from a "
+                "checkpoint that has it"
             )
         return state
 

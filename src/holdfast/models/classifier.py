@@ -44,6 +44,7 @@ class Classifier(Network):
         Args:
             grow: A method of this network. It takes the number of the task.
         """
+        # In place of what was there, because only one network can grow with the tasks.
         self.head.before_open = grow
         self.grows = True
 

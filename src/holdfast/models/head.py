@@ -150,6 +150,7 @@ class Head(nn.Module):
         Raises:
             HoldfastError: Another learner has been built around the same model since.
         """
+        # A function that you put there yourself belongs to no network.
         grower = getattr(self.before_open, "__self__", None)
         if getattr(network, "grows", False) and grower is not network:
             raise HoldfastError(
