@@ -3,10 +3,13 @@
     python benchmarks/before_after.py --before REV [--methods "ER(1000)" …] [--threads 1]
     python benchmarks/before_after.py --before REV --write benchmarks/results/before-after.md
 
-The package of the revision REV and that of this checkout are imported side by side, and the package
-of REV a second time as a control: the ratio of REV to itself says what the machine's noise is. Every
-round times a chunk of steps of each of the three, in an order that changes, so that a change of the
-processor's clock meets all of them. All learners are in their second task.
+The script imports the package of the revision REV and that of this checkout side by side, and the
+package of REV a second time as a control. Every round times a chunk of steps of each of the three.
+The order changes from round to round, so that a change of the processor's clock meets all of them.
+All learners are in their second task.
+
+Compare "after / before" with "control", which is the ratio of REV to itself and shows how noisy the
+machine is. Only a ratio that lies outside the noise is a change.
 """
 
 import argparse
@@ -176,7 +179,7 @@ def main() -> None:
     lines = [
         f"Time of a step in microseconds, MLP with {sizes} hidden units on MNIST images, batch "
         f"{options.batch}, {options.threads} thread(s), torch {torch.__version__}. Before: "
-        f"{revision_of(options.before)}. Ratios are medians over {options.rounds} rounds with their "
+        f"{revision_of(options.before)}. Ratios are medians over {options.rounds} rounds, with "
         "quartiles. The control is the earlier package against itself.",
         "",
         "| method | before | after | after / before | control |",

@@ -1,7 +1,11 @@
-"""Eight processes that record two hundred releases each into one ledger: none may be lost, none doubled.
+"""Check that processes which write to one ledger at the same time lose and double nothing.
 
-python benchmarks/ledger_writers.py sqlite:////tmp/ledger.db
-python benchmarks/ledger_writers.py "postgresql+psycopg://postgres@/postgres?host=/run/postgresql"
+    python benchmarks/ledger_writers.py sqlite:////tmp/ledger.db
+    python benchmarks/ledger_writers.py "postgresql+psycopg://postgres@/postgres?host=/run/postgresql"
+
+Eight processes record two hundred releases each. The script prints how many releases are in the
+ledger afterwards, how many were lost or doubled, and the seconds that it took. The exit code is 1
+if a release was lost or doubled.
 """
 
 import argparse

@@ -1,6 +1,10 @@
-"""How long the planner takes to order tasks, and its peak memory, each case in a process of its own.
+"""Measure how long the planner takes to order tasks, and its peak memory.
 
-python benchmarks/ordering_speed.py --write benchmarks/results/ordering-speed.md
+    python benchmarks/ordering_speed.py --write benchmarks/results/ordering-speed.md
+
+Each case is a random matrix, which is planned in a process of its own. Compare the seconds with the
+limit beside them. The last column says which share of the plan's value local search reaches from
+another seed.
 """
 
 import argparse
@@ -23,7 +27,11 @@ CASES = [
 
 
 def one(tasks: int) -> tuple[float, float, float]:
-    """Seconds and peak memory (GB) of ordering random tasks, and the share of the value that local search reaches."""
+    """Order random tasks, and measure it.
+
+    Returns:
+        The seconds, the peak memory in GB, and the share of the value that local search reaches.
+    """
     c = np.random.default_rng(0).normal(size=(tasks, tasks))
     start = time.perf_counter()
     order = best_order(c)

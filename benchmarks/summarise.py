@@ -1,7 +1,12 @@
-"""What a suite gave, as a page of Markdown: the method table, transfer of each task, learning speed and growth of cost where there are any.
+"""Write the results of a suite as a page of Markdown.
 
-holdfast bench three-scenarios
-python benchmarks/summarise.py three-scenarios runs/three-scenarios --write benchmarks/results/three-scenarios.md
+    holdfast bench three-scenarios
+    python benchmarks/summarise.py runs/three-scenarios \\
+        --write benchmarks/results/three-scenarios.md
+
+The page has the method table, and for each scenario the accuracy in the end, the transfer, the
+learning speed and the growth of cost, as far as the suite has measured them. If the folder of the
+page has notes (`three-scenarios.notes.md`), they are added at its end.
 """
 
 import argparse
@@ -86,7 +91,8 @@ def sections(groups: Sequence[Group]) -> list[str]:
             )
         if found := growth(members):
             out += [
-                f"### {scenario} scenario: cost after task 2 → after the last, what fits in between, what is declared",
+                f"### {scenario} scenario: cost after task 2 → after the last, "
+                "what fits in between, what is declared",
                 "",
             ]
             costs: dict[str, list[str]] = {}
@@ -123,7 +129,10 @@ def main() -> None:
     groups = summarise(results)
     seconds = sum(r.cost.seconds.total for r in results)
     version = results[0].versions["torch"]
-    about = f"{len(results)} runs, {seconds / 60:.0f} minutes of one thread in all (evaluation included); torch {version}."
+    about = (
+        f"{len(results)} runs, {seconds / 60:.0f} minutes of one thread in all "
+        f"(evaluation included); torch {version}."
+    )
     name = options.folder.name
     description = [load_suite(name).description, ""] if name in shipped() else []
     lines = [
@@ -135,7 +144,8 @@ def main() -> None:
         about,
     ]
     lines += [
-        "Scores in points, ± half of the 95 % t interval over seeds; time in seconds; = marks ranks that are ties.",
+        "Scores are in points, ± half of the 95 % t interval over seeds. Times are in seconds. "
+        "Ranks that are ties have a =.",
         "",
         markdown(groups),
     ]
