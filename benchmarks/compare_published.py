@@ -1,14 +1,22 @@
-"""Our results beside the published ones, seed by seed.
+"""Compare our results with the published ones, seed by seed.
 
     holdfast bench van-de-ven-2022
-    python benchmarks/compare_published.py van-de-ven-2022 runs/van-de-ven-2022 --write benchmarks/results/van-de-ven-2022.md
+    python benchmarks/compare_published.py van-de-ven-2022 runs/van-de-ven-2022 \\
+        --write benchmarks/results/van-de-ven-2022.md
 
-Cells that differ are run again with 20 seeds, and those means set against the paper's, which are of 20 runs as well:
+A row has the mean in the paper, the results of the authors' code and ours for the same seeds, and
+the interval of the difference. The last column says whether the two agree. Below the table you find
+how many pairs of methods come out in the order of the paper.
 
-    holdfast bench van-de-ven-2022 --scenarios task --methods FineTune,AGEM --seeds 2-21 --out runs/van-de-ven-2022-20
-    python benchmarks/compare_published.py van-de-ven-2022 runs/van-de-ven-2022 --more runs/van-de-ven-2022-20
+If a cell differs, run it again with 20 seeds. The script then sets your mean beside that of the
+paper, which is of 20 runs as well:
 
-Writes the tables, and next to them a JSON file with the row of every seed.
+    holdfast bench van-de-ven-2022 --scenarios task --methods FineTune,AGEM --seeds 2-21 \\
+        --out runs/van-de-ven-2022-20
+    python benchmarks/compare_published.py van-de-ven-2022 runs/van-de-ven-2022 \\
+        --more runs/van-de-ven-2022-20
+
+With `--write`, the script also writes a JSON file next to the page, with one row per run.
 """
 
 import argparse
@@ -21,7 +29,7 @@ from holdfast.results import load_results
 
 
 def rows_of(folder: Path) -> list[dict]:
-    """A row a run: final ACC and BWT in points, seconds."""
+    """One row per run, with final ACC and BWT in points and the seconds of learning."""
     rows = [
         {
             "scenario": r.scenario,
@@ -43,9 +51,10 @@ def rows_of(folder: Path) -> list[dict]:
 def with_more_seeds(rows: list[dict], table: dict) -> list[str]:
     """The means over many seeds against the paper's."""
     lines = [
-        "| scenario | method | seeds | ours, mean ± 95 % interval | paper | authors' code, its seeds | ours, the same seeds |"
+        "| scenario | method | seeds | ours, mean ± 95 % interval | paper "
+        "| authors' code, its seeds | ours, the same seeds |",
+        "|---|---|---|---|---|---|---|",
     ]
-    lines.append("|---|---|---|---|---|---|---|")
     for scenario, label in dict.fromkeys((r["scenario"], r["label"]) for r in rows):
         ours = {
             r["seed"]: r["ACC"] for r in rows if (r["scenario"], r["label"]) == (scenario, label)
@@ -54,13 +63,17 @@ def with_more_seeds(rows: list[dict], table: dict) -> list[str]:
         code = " · ".join(f"{v:.1f}" for _, v in sorted(published.code.items()))
         same = " · ".join(f"{ours[s]:.1f}" for s in sorted(published.code) if s in ours)
         lines.append(
-            f"| {scenario} | {label} | {len(ours)} | {seed_interval(list(ours.values())):.2f} | {published.paper} | {code} | {same} |"
+            f"| {scenario} | {label} | {len(ours)} | {seed_interval(list(ours.values())):.2f} "
+            f"| {published.paper} | {code} | {same} |"
         )
     return lines
 
 
 def order_of_print(rows: list[dict], table: dict) -> list[str]:
-    """Pairs of methods that are more than 3 points apart in print: how many come out in that order, and which do not."""
+    """How many pairs of methods come out in the order of the paper, and which do not.
+
+    Only pairs that are more than 3 points apart in the paper count.
+    """
     lines = []
     for scenario, cells in table.items():
         ours = {
@@ -75,7 +88,8 @@ def order_of_print(rows: list[dict], table: dict) -> list[str]:
         ]
         lines += [
             "",
-            f"{scenario}: of {len(pairs)} pairs more than 3 points apart in print, {len(pairs) - len(wrong)} come out in that order",
+            f"{scenario}: of {len(pairs)} pairs more than 3 points apart in print, "
+            f"{len(pairs) - len(wrong)} come out in that order",
         ]
         lines[-1] += f"; not: {', '.join(wrong)}." if wrong else "."
     return lines
@@ -127,7 +141,8 @@ def main() -> None:
                 else "nothing to compare with"
             )
             lines.append(
-                f"| {scenario} | {label} | {published.paper} | {code} | {mine} | {c.difference:+.2f} ± {c.half_width:.2f} | {verdict} |"
+                f"| {scenario} | {label} | {published.paper} | {code} | {mine} "
+                f"| {c.difference:+.2f} ± {c.half_width:.2f} | {verdict} |"
             )
     agreed, compared = (
         sum(line.endswith(ends) for line in lines)
@@ -145,11 +160,13 @@ def main() -> None:
     print("\n".join(lines))
     if options.write:
         options.write.parent.mkdir(parents=True, exist_ok=True)
-        command = f"`holdfast bench {options.table}`, then `python benchmarks/compare_published.py {options.table} …`"
+        compare = f"python benchmarks/compare_published.py {options.table} …"
+        command = f"`holdfast bench {options.table}`, then `{compare}`"
         note = options.write.with_suffix(".notes.md")
         notes = "\n" + note.read_text() if note.exists() else ""
         options.write.write_text(
-            f"# {options.table}\n\n{command}\n\nFinal average accuracy, %; seeds in ascending order.\n\n"
+            f"# {options.table}\n\n{command}\n\n"
+            "Final average accuracy, %; seeds in ascending order.\n\n"
             + "\n".join(lines)
             + "\n"
             + notes

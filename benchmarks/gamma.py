@@ -1,10 +1,15 @@
-"""OnlineEWC's γ over 20 permuted tasks: how much of the network is held, and how well the next task is still learnt.
+"""Measure how γ of OnlineEWC decides what the network holds and what it can still learn.
 
     python benchmarks/gamma.py --write benchmarks/results/gamma.md
 
-Permuted MNIST in the protocol of the suite buzzega-2020-permuted (MLP of 100-100, SGD 0.1, one epoch, batch 128), strength 1, each task's
-Fisher divided by its largest entry. Saturated: the share of parameters whose running F exceeds 0.01, a hundredth of what the most
-important weight of one task has. Learning accuracy: the score on a task right after it was learnt.
+OnlineEWC learns 20 permutations of MNIST, with several values of γ, in the protocol of the suite
+buzzega-2020-permuted (an MLP with two layers of 100 units, SGD at 0.1, one epoch, batches of 128).
+Its strength is 1, and each task's Fisher information is divided by its largest entry.
+
+"Saturated" is the share of parameters whose running F exceeds 0.01, which is a hundredth of what
+the most important weight of one task has. "Learnt" is the learning accuracy, the score on a task
+right after it was learnt. Read the two together: if most parameters are saturated, the network has
+little freedom left for new tasks, and later tasks may be learnt less well.
 """
 
 import argparse
@@ -50,7 +55,7 @@ def one(gamma: float, seed: int, strength: float) -> dict:
 
 
 def figure(found: dict[float, list[dict]], path: Path) -> None:
-    """Both curves, one line a γ."""
+    """Draw saturation and learning accuracy, with one line per γ."""
     import matplotlib as mpl
 
     mpl.use("Agg")

@@ -54,7 +54,7 @@ RECIPES = (
 
 
 class Standardised(nn.Module):
-    """Pixels in [0, 1] less MNIST's mean, divided by its standard deviation (the authors' figures)."""
+    """Pixels in [0, 1], standardised by the mean and deviation of MNIST that the authors use."""
 
     def forward(self, x: Tensor) -> Tensor:
         return (x - 0.1307) / 0.3081
@@ -142,8 +142,9 @@ def main() -> None:
         head = (
             "# GDumb on Split MNIST: which part of the recipe gives the published figure\n\n"
             f"`python benchmarks/gdumb.py {flags}`\n\n"
-            f"Class-incremental, 4,400 stored examples, {options.passes} passes over the memory; mean "
-            f"and 95 % interval over {options.seeds} seeds.\n\n"
+            "The scenario is class-incremental, with 4,400 stored examples and "
+            f"{options.passes} passes over the memory. Each cell is the mean and 95 % interval "
+            f"over {options.seeds} seeds.\n\n"
         )
         options.write.write_text(head + "\n".join(lines) + "\n")
 

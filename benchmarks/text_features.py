@@ -1,9 +1,11 @@
-"""What the features of texts are worth: hashed, fitted on nothing, against TF-IDF that was fitted on all tasks.
+"""Compare the two kinds of text features: hashed ones, and TF-IDF that was fitted on all tasks.
 
     python benchmarks/text_features.py --data-dir DATA --write benchmarks/results/text-features.md
 
-The ten domains of CLINC150 in the class scenario, an MLP of 256 units, ER(1000), Joint and FineTune, Adam at 0.002, three epochs,
-three seeds; final accuracy over all 150 intents. TF-IDF of all tasks knows words that no task so far has used.
+The table gives the final accuracy over all 150 intents of CLINC150. Its ten domains are learnt in
+the class scenario by an MLP of 256 units, with ER(1000), Joint and FineTune, Adam at 0.002, three
+epochs and three seeds. Hashed features are fitted on nothing. TF-IDF of all tasks knows words that
+no task so far has used, so its rows show what this knowledge of the future is worth.
 """
 
 import argparse
