@@ -1,15 +1,16 @@
-"""How often the gate errs: false passes, false fails, power and indecision, over hard cases of every kind.
+"""Measure how often the gate errs, over hard cases of every kind.
 
     python benchmarks/gate_levels.py --write benchmarks/results/gate-levels.md
 
-A release passes falsely if it passes although a task loses exactly what is allowed (δ), which is the
-hardest of the cases in which it must not pass. It fails falsely if it is called a failure although
-nothing is lost, or, in the columns "at δ", although a task loses exactly δ. Both may happen in at most
-5 of 100 releases. Power is the share of releases without any loss that pass. Every case is decided as
-the gate does it, at a confidence of 95 %: all tasks must show a loss below δ, and a task fails by
-Holm's correction over all tasks. "Old" are the tests of the first version: Tango's (1998) for 0/1
-scores, Student's t for others and for clusters, Welch's for aggregated scores with deviations, and
-Farrington and Manning's (1990) for shares of right answers.
+A release passes falsely if it passes although a task loses exactly what is allowed (δ), which is
+the hardest of the cases in which it must not pass. It fails falsely if it is called a failure
+although nothing is lost, or, in the columns "at δ", although a task loses exactly δ. Both may
+happen in at most 5 of 100 releases. Power is the share of releases without any loss that pass.
+
+Every case is decided as the gate does it, at a confidence of 95 %. All tasks must show a loss below
+δ, and a task fails by Holm's correction over all tasks. "Old" are the tests of the first version:
+Tango's (1998) for 0/1 scores, Student's t for others and for clusters, Welch's for aggregated
+scores with deviations, and Farrington and Manning's (1990) for shares of right answers.
 """
 
 import argparse
@@ -120,7 +121,10 @@ SIGNS = np.array([1.0, -1.0, 0.0])
 
 
 def by_counts(counts: np.ndarray, delta: float, family: int) -> tuple[np.ndarray, np.ndarray]:
-    """p-values of "loses less" near 5 %, and of "loses more" near the level that Holm begins with."""
+    """The p-values of "loses less" and of "loses more".
+
+    They are exact near the levels that decide: 5 %, and the level that Holm begins with.
+    """
     distinct, index = np.unique(counts.reshape(-1, 3), axis=0, return_inverse=True)
     values = np.broadcast_to(SIGNS, distinct.shape)
     ones = np.ones(3)
@@ -131,7 +135,10 @@ def by_counts(counts: np.ndarray, delta: float, family: int) -> tuple[np.ndarray
 
 
 def decided(counts: np.ndarray, delta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Which releases (runs, tasks, 3) pass, and which fail; Holm rejects something exactly if the smallest p does."""
+    """Which releases (runs, tasks, 3) pass, and which fail.
+
+    Holm rejects something exactly if it rejects the smallest p-value, so no other is needed.
+    """
     tasks = counts.shape[1]
     less, more = by_counts(counts, delta, tasks)
     return (less <= ALPHA).all(1), more.min(1) <= ALPHA / tasks
@@ -141,9 +148,11 @@ def zero_one(runs: int, rng: np.random.Generator) -> Section:
     """Scores of 0 and 1, one test set, 1 to 50 tasks."""
     out = Section(
         "Paired scores of 0 and 1",
-        '`discordance` is the share of examples on which the two models differ; "losses" means that all of them are '
-        "losses. False passes: one task loses δ, the others gain a point. At 2δ: one task loses 2δ. The rule on point "
-        "estimates passes a release whose mean accuracy is at most 2 points lower and whose worst task lost at most 5.",
+        "`discordance` is the share of examples on which the two models differ. In rows with "
+        '"losses", all of these examples are losses. For "false passes", one task loses δ and the '
+        'others gain a point. For "at 2δ", one task loses 2δ. The rule on point estimates ("rule") '
+        "passes a release whose mean accuracy is at most 2 points lower and whose worst task lost "
+        "at most 5.",
         [
             *(
                 "δ",
@@ -218,7 +227,8 @@ def zero_one(runs: int, rng: np.random.Generator) -> Section:
 def measured(draw: Draw, delta: float, runs: int, cells: int) -> list[float]:
     """False passes and false fails at δ, power at 0, and the same of the old test.
 
-    `draw(runs, drop)` gives sums, sizes and counts of units: (R, J) each, or sizes and counts of shape (J,).
+    `draw(runs, drop)` gives sums, sizes and counts of units. All have the shape (R, J), or sizes
+    and counts have the shape (J,).
     """
     at, none = list[np.ndarray](), list[np.ndarray]()
     for start in range(0, runs, max(1, BLOCK // cells)):
@@ -259,8 +269,9 @@ def real_scores(runs: int, rng: np.random.Generator) -> Section:
     """Scores between 0 and 1 of independent examples."""
     out = Section(
         "Paired scores between 0 and 1",
-        "Rare large losses: most examples keep their score, a few lose `size`; at δ only losses, at 0 as many gains. "
-        "With noise, every score changes by a normal error of 0.01 as well.",
+        "With rare large losses, most examples keep their score, and a few lose `size`. At δ there "
+        "are only losses, and at 0 there are as many gains. With noise, every score also changes "
+        "by a normal error of 0.01.",
         ["δ", "n", "differences", *MEASURED],
     )
 
@@ -325,9 +336,11 @@ def clusters(runs: int, rng: np.random.Generator) -> Section:
     """Examples that belong together."""
     out = Section(
         "Clusters",
-        "The clusters of each kind: lost as a whole with chance δ (at 0: lost or gained with chance δ/2 each); "
-        "beta-binomial losses with the correlation given; normal effects of a cluster, sd 0.1; the same with sizes of a "
-        "Pareto distribution; and one cluster of 1,000 beside others of 10.",
+        "There are five kinds of clusters. Those of the first kind are lost as a whole with chance "
+        "δ (at 0, they are lost or gained with chance δ/2 each). Those of the second kind have "
+        "beta-binomial losses with the correlation of the row. The others have normal effects of a "
+        "cluster with a deviation of 0.1. They have equal sizes, sizes from a Pareto distribution, "
+        "or are one cluster of 1,000 beside others of 10.",
         ["δ", "clusters", "kind", *MEASURED],
     )
 
@@ -407,12 +420,16 @@ def clusters(runs: int, rng: np.random.Generator) -> Section:
 
 
 def aggregated() -> Section:
-    """Means of both sides without single examples. Computed exactly, over all numbers of right answers."""
+    """Means of both sides without single examples.
+
+    The shares are computed exactly, over all numbers of right answers.
+    """
     out = Section(
         "Aggregated scores",
-        "Independent test sets. Not simulated but computed: the sums over all outcomes with a chance above one in a "
-        'million. "Shares" are of right answers (the champion has the share given); "rare losses" are scores of 0.9 '
-        "with standard deviations, of which the candidate's lose all with chance δ/0.9.",
+        "The test sets are independent. These shares are not simulated but computed, as sums over "
+        'all outcomes with a chance above one in a million. "Shares" are of right answers, and the '
+        'row gives that of the champion. "Rare losses" are scores of 0.9 with standard deviations, '
+        "of which those of the candidate lose all with chance δ/0.9.",
         [
             "δ",
             "champion n",
@@ -489,8 +506,9 @@ def releases(runs: int, rng: np.random.Generator) -> Section:
     """Many hypotheses at once, by the default policy."""
     out = Section(
         "Whole releases",
-        "δ is 2 points. Every segment must be shown to lose less than δ, as the default policy asks. The decisions are "
-        "those of `Gate.decide`, which is asked about eight releases per row as a check.",
+        "δ is 2 points. Every segment must be shown to lose less than δ, as the default policy "
+        "asks. The decisions are those of `Gate.decide`, which is asked about eight releases per "
+        "row as a check.",
         ["case", "false passes", "false fails", "passes", "undecided"],
     )
 
@@ -514,10 +532,9 @@ def releases(runs: int, rng: np.random.Generator) -> Section:
             shape = f"{parts.shape[1]} × {parts.shape[2]} segments of {n}"
             level = [float(fails.mean())] if lost == 0 else [float(passes.mean())]
             false = ["–", float(fails.mean())] if lost == 0 else [float(passes.mean()), "–"]
-            out.add(
-                f"{shape}, discordance 20 %, one loses {100 * lost:g} points", *false, float(passes.mean()),
-                float((~passes & ~fails).mean()), level=level,
-            )  # fmt: skip
+            undecided = float((~passes & ~fails).mean())
+            case = f"{shape}, discordance 20 %, one loses {100 * lost:g} points"
+            out.add(case, *false, float(passes.mean()), undecided, level=level)
     sizes = (40, 100, 400, 1000, 10000)
     for lost in (0.0, 0.02):
         per_size = [
@@ -554,8 +571,14 @@ def releases(runs: int, rng: np.random.Generator) -> Section:
     )
     counts = counts_of(rng, np.array([0.3, *np.zeros(9)]), 0.1, 1000, runs)
     passes, fails = decided(counts[:, 1:], 0.02)
-    out.add("10 tasks of 1,000, one lost and waived", "–", float(fails.mean()), float(passes.mean()),
-            float((~passes & ~fails).mean()), level=[float(fails.mean())])  # fmt: skip
+    out.add(
+        "10 tasks of 1,000, one lost and waived",
+        "–",
+        float(fails.mean()),
+        float(passes.mean()),
+        float((~passes & ~fails).mean()),
+        level=[float(fails.mean())],
+    )
     counts = counts_of(rng, np.array([0.3, 0.02, *np.full(8, -0.01)]), 0.02, 1000, runs)
     passes, _ = decided(counts[:, 1:], 0.02)
     out.add(
@@ -608,8 +631,9 @@ def needed(runs: int, rng: np.random.Generator) -> Section:
     """The number of examples or clusters that the gate says would decide, tried out."""
     out = Section(
         "Numbers that are said to decide",
-        "A sample that decides nothing is drawn, the gate names the number that would (with a chance of 80 % if nothing "
-        "is lost), and samples of that size are drawn from the same truth. The mean over 200 such numbers.",
+        "The script draws a sample, and the gate names the number that would decide (with a chance "
+        "of 80 % if nothing is lost). The script then draws samples of that size from the same "
+        "truth. The last column is the mean over 200 such numbers.",
         ["case", "δ", "said, median", "passes at that number"],
     )
     cases: list[tuple[str, float, Callable[[int], tuple[np.ndarray, np.ndarray]], bool]] = [
@@ -693,14 +717,16 @@ def main() -> None:
     found = list(sections(options.runs))
     worst = max(x for s in found for x in s.level)
     cells = sum(len(s.level) for s in found)
-    # The largest of many cells that are exactly at 5 % exceeds it by chance: three errors are allowed for.
+    # The largest of many cells that are exactly at 5 % exceeds it by chance, so three errors are
+    # allowed for.
     error = 3 * (ALPHA * (1 - ALPHA) / options.runs) ** 0.5
     beyond = sum(x > ALPHA + error for s in found for x in s.level)
     lines = ["# How often the gate errs", "", "`python benchmarks/gate_levels.py`", ""]
     lines += [*(__doc__ or "").split("\n\n", 2)[2].strip().splitlines(), ""]
     lines += [
-        f"{options.runs:,} releases per row, shares in per cent. Of {cells} shares of false decisions the largest is "
-        f"{100 * worst:.2f} %, and {beyond} exceed 5 % by more than three simulation errors ({100 * error:.2f} points).",
+        f"A row is measured on {options.runs:,} releases, and shares are in per cent. Of {cells} "
+        f"shares of false decisions, the largest is {100 * worst:.2f} %, and {beyond} exceed 5 % "
+        f"by more than three simulation errors ({100 * error:.2f} points).",
         "",
     ]
     for s in found:
