@@ -1,14 +1,19 @@
-"""Altered files and texts for everything that Holdfast reads: each must be read, or refused in one line.
+"""Feed altered files and texts to everything that Holdfast reads.
 
     python benchmarks/fuzz.py                     # 100,000 inputs, under 15 minutes on one core
     python benchmarks/fuzz.py --inputs 2000       # a slice, as the tests run it
     python benchmarks/fuzz.py --write             # also write benchmarks/results/fuzz.md
 
-Valid samples of every format are altered at random, by their bytes and by their structure. A fault is any
-exception but HoldfastError, a message of several lines, a refused checkpoint that changed the learner, a
-ledger that reading wrote to, and a candidate that passes the gate although it does not hold what the valid
-one holds. Every target runs in a process of its own, so that a crash of native code is found as well. The
-exit code is 1 if there is a fault; the input is kept and its seed printed.
+The script alters valid samples of every format at random, by their bytes and by their structure.
+Each altered input must be read, or be refused in one line. These are faults:
+
+- an exception that is no HoldfastError, or a message of several lines,
+- a refused checkpoint that has changed the learner,
+- a ledger to which reading has written,
+- a candidate that passes the gate although it lacks what the valid one has.
+
+Every target runs in a process of its own, so that a crash of native code is noticed as well. If
+there is a fault, the script keeps the input, prints its seed, and ends with exit code 1.
 """
 
 import argparse
@@ -119,10 +124,12 @@ def report(rows: dict[str, tuple[Counter[str], list[str], float]], seed: int) ->
         lines.append(_row(name, counts, f"{seconds:.0f}"))
     return f"""# Fuzzing every parser
 
-`python benchmarks/fuzz.py --write` made this table from seed {seed}, with Python {platform.python_version()} on {platform.machine()}.
-*Refused* inputs gave one line that says what is wrong. *Accepted* ones were read with other content than the valid sample, and *same* ones
-with the same content. *Other errors* counts every exception but HoldfastError, crashes, and inputs that took more than {SLOW:.0f} seconds.
-*Wrong passes* counts candidates that passed the gate without holding the examples and scores of the valid candidate.
+`python benchmarks/fuzz.py --write` made this table from seed {seed}, with Python
+{platform.python_version()} on {platform.machine()}. *Refused* inputs gave one line that says what
+is wrong. *Accepted* inputs were read with other content than the valid sample, and *same* inputs
+with the same content. *Other errors* counts every exception but HoldfastError, every crash, and
+every input that took more than {SLOW:.0f} seconds. *Wrong passes* counts candidates that passed the
+gate without the examples and scores of the valid candidate.
 
 | parser | inputs | refused | accepted | same | other errors | wrong passes | seconds |
 |---|---|---|---|---|---|---|---|

@@ -1,10 +1,16 @@
-"""kill -9 at random moments, the same command again, the same bits: matrices, curves and weights against an uninterrupted run.
+"""Kill runs at random moments, repeat the command, and compare the results bit for bit.
 
-    python benchmarks/kill_and_resume.py [--kills 100] [--write benchmarks/results/kill-and-resume.md]
+    python benchmarks/kill_and_resume.py --kills 100 \\
+        --write benchmarks/results/kill-and-resume.md
 
-Half of the kills come at a random moment of the process's life, half some random milliseconds after it entered a stage drawn at random
-(training, a head that grows, consolidation, evaluation, writing a checkpoint). The child is the command line itself, with its stage written
-to one byte of a file.
+Every run is killed with `kill -9` and started again by the same command until it ends. Its accuracy
+matrix, curves, weights and warnings must then equal those of an uninterrupted run. The column "same
+bits" counts the runs for which they do, and the exit code is 1 if any run differs.
+
+Half of the kills come at a random moment of the life of the process. The other half come a random
+number of milliseconds after the process has entered a stage, which is drawn at random: training, a
+head that grows, consolidation, evaluation, or writing a checkpoint. The child process is the
+command line itself. It writes its stage to one byte of a file.
 """
 
 import argparse
@@ -212,7 +218,10 @@ def main() -> None:
         command = (
             f"`python benchmarks/kill_and_resume.py --kills {options.kills} --seed {options.seed}`"
         )
-        compared = "Compared: accuracy matrix, curves, SHA-256 of the weights, warnings. MNIST, 784-100-100, a checkpoint every 0.1 s."
+        compared = (
+            "The accuracy matrix, the curves, the SHA-256 of the weights and the warnings are "
+            "compared. The runs use MNIST, an MLP 784-100-100, and a checkpoint every 0.1 s."
+        )
         options.write.write_text(
             f"# kill -9, the same command again\n\n{command}\n\n{compared}\n\n{rows}\n"
         )

@@ -1,4 +1,7 @@
-"""Results through the gate, and ledgers: a file that was altered must never pass for the valid one."""
+"""Fuzz results that go through the gate, and ledgers.
+
+A file that was altered must never pass for the valid one.
+"""
 
 import json
 import random
@@ -14,7 +17,8 @@ from fuzzing.targets import Case, Outcome, WrongPass, outcome
 from holdfast.errors import HoldfastError
 
 ALL = ("task", "example_id", "score", "cluster", "segment", "label")
-# Columns, and the number of examples of each of two tasks: just so many that one lost example does not pass.
+# Columns, and the number of examples of each of two tasks. The numbers are so small that a
+# candidate with one lost example does not pass.
 TABLES = ((ALL[:3], 150), ((*ALL[:3], "segment"), 300), (ALL, 300))
 FORMS = ("csv", "jsonl", "json", "parquet")
 

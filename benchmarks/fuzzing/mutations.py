@@ -13,16 +13,20 @@ WRONG: list[Any] = [
     "NaN", "1e999", "null", [], [[]], [None], {}, {"": None}, {"a": {"b": []}}, [1] * 300,
 ]  # fmt: skip
 TOKENS = [
-    b"1e999", b"-1e999", b"9" * 400, b"9" * 5000, b"NaN", b"nan", b"inf", b"-0", b"0x1", b"1_0", b"\x00",
-    b"\xff", b"\xed\xa0\x80", b"\\ud800", b"\xef\xbb\xbf", b"\r", b"\n", b'"', b"'", b",", b";", b"\t", b"[", b"]", b"{",
-    b"}", b"(", b")", b"=", b":", b"#", b"null", b"true", b"1970-01-01", b"\xe2\x80\xae", b"*", b"-", b"+ ", b".",
-    b"[" * DEEP, b"(" * 300, b'{"a":' * DEEP, b"-" * DEEP, b"[" * DEEP + b"]" * DEEP, b"a" * 200_000,
+    b"1e999", b"-1e999", b"9" * 400, b"9" * 5000, b"NaN", b"nan", b"inf", b"-0", b"0x1", b"1_0",
+    b"\x00", b"\xff", b"\xed\xa0\x80", b"\\ud800", b"\xef\xbb\xbf", b"\r", b"\n", b'"', b"'",
+    b",", b";", b"\t", b"[", b"]", b"{", b"}", b"(", b")", b"=", b":", b"#", b"null", b"true",
+    b"1970-01-01", b"\xe2\x80\xae", b"*", b"-", b"+ ", b".", b"[" * DEEP, b"(" * 300,
+    b'{"a":' * DEEP, b"-" * DEEP, b"[" * DEEP + b"]" * DEEP, b"a" * 200_000,
 ]  # fmt: skip
 Random = random.Random
 
 
 def altered_bytes(data: bytes, rng: Random, others: Sequence[bytes] = ()) -> bytes:
-    """One to four alterations: bits flipped, parts cut, doubled or moved, tokens or parts of others put in."""
+    """The data with one to four alterations.
+
+    An alteration flips bits, cuts, doubles or moves a part, or puts in a token or a part of others.
+    """
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         data = rng.choice(_ALTERATIONS)(data, rng, others)
     return data
@@ -91,7 +95,10 @@ _ALTERATIONS: tuple[Callable[[bytes, Random, Sequence[bytes]], bytes], ...] = (
 
 
 def altered_value(value: Any, rng: Random) -> Any:
-    """A JSON-like value with one to three places replaced, left out, doubled, or exchanged with others."""
+    """A JSON-like value in which one to three places are altered.
+
+    A place is replaced, left out, doubled, or exchanged with another.
+    """
     out = copy.deepcopy(value)
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         places = [(parent, key) for parent, key in _places(out)]

@@ -1,8 +1,9 @@
 """What is fuzzed: each parser with valid samples, and what happens to an altered one.
 
-A target is a function of a folder that gives another one: random numbers → "refused" (one HoldfastError),
-"accepted" (read, with other content) or "same" (read, with the content of the valid sample). Anything else
-that is raised is a fault; so is `WrongPass`.
+A target is a function of a folder. It returns another function, which takes random numbers, reads
+one altered input, and returns "refused" (it raised one HoldfastError), "accepted" (read, with other
+content) or "same" (read, with the content of the valid sample). Any other exception is a fault, and
+so is `WrongPass`.
 """
 
 import json
@@ -86,7 +87,10 @@ def policies(folder: Path) -> Case:
     path = folder / "gate.toml"
     example = Path(__file__).parents[2] / "examples/release-gate/gate.toml"
     texts = [example.read_bytes(), template("standard").encode(), template("simple").encode()]
-    waiver = '[default]\ndelta = 0.01\n[[waivers]]\ntask = "a"\nreason = "known and accepted"\nexpires = 2030-01-01\n'
+    waiver = (
+        '[default]\ndelta = 0.01\n[[waivers]]\ntask = "a"\nreason = "known and accepted"\n'
+        "expires = 2030-01-01\n"
+    )
     texts += [waiver.encode()]
     values = [tomllib.loads(t.decode()) for t in texts]
 
@@ -111,10 +115,26 @@ def suites(folder: Path) -> Case:
     from holdfast.bench.suites import Suite, load_suite
 
     path = folder / "suite.toml"
-    text = b"""name = "s"\ndescription = "d"\nscenarios = ["class", "task"]\nseeds = [1, 2]
-methods = [{ spec = "FineTune" }, { label = "r", class = "ER(200)", task = "ER(100)", training = { lr = 0.1 } }]
-[data]\nname = "digits"\ntasks = 5\nvalidation = 0.1\n[model]\nhidden = [64, 32]\n[training]\nepochs = 2\nlr = 0.01
-[only.task.training]\nlr = 0.02\n"""
+    # Backslashes at line ends keep the bytes, and so the inputs of a seed, as they are.
+    text = b"""\
+name = "s"
+description = "d"
+scenarios = ["class", "task"]
+seeds = [1, 2]
+methods = [{ spec = "FineTune" }, { label = "r", class = "ER(200)", \
+task = "ER(100)", training = { lr = 0.1 } }]
+[data]
+name = "digits"
+tasks = 5
+validation = 0.1
+[model]
+hidden = [64, 32]
+[training]
+epochs = 2
+lr = 0.01
+[only.task.training]
+lr = 0.02
+"""
     value = tomllib.loads(text.decode())
     valid = Suite(**value)
 
