@@ -1,9 +1,12 @@
-"""The examples of the documentation of diagnostics, each from `holdfast run` and `holdfast diagnose`.
+"""Make the examples of the documentation of diagnostics.
 
-    python benchmarks/diagnostics_figures.py --data-dir DATA --out runs/diagnostics --write docs/diagnostics
+    python benchmarks/diagnostics_figures.py --data-dir DATA --out runs/diagnostics \\
+        --write docs/diagnostics
     python benchmarks/diagnostics_figures.py --write docs/diagnostics --pages
 
-With `--pages`, only the page is written again, from the findings and notes that are beside it.
+Each example is a run of `holdfast run`, followed by `holdfast diagnose`. The script copies the
+figure and the numbers of each diagnostic into the folder of the page, and it writes the page. With
+`--pages`, it only writes the page again, from the findings and notes that are beside it.
 """
 
 import argparse

@@ -1,13 +1,15 @@
-"""What Holdfast computes, as hashes: run it before and after a change that must not change any result.
+"""Record what Holdfast computes, as hashes, and compare it with another revision.
 
-    python benchmarks/golden.py --against HEAD~3      # the same script of another revision, run here and now
+    python benchmarks/golden.py --against HEAD~3  # runs the same script of that revision, here
     python benchmarks/golden.py --against benchmarks/results/golden.json
     python benchmarks/golden.py --write benchmarks/results/golden.json
 
-It trains every method in every scenario that the method allows on the digits, tries the options of the
-learner, resumes a run in the middle of a task, and runs the commands `run`, `bench`, `gate`, `order`,
-`diagnose` and `metrics`. Of each it keeps hashes of the accuracy matrix, the final weights, the state
-of the method and the outputs. It prints "same", or what differs.
+Run it before and after a change that must not change any result. It prints "same", or what differs.
+
+The script trains every method in every scenario that the method allows, on the digits. It also
+tries the options of the learner, resumes a run in the middle of a task, and runs the commands
+`run`, `bench`, `gate`, `order`, `diagnose` and `metrics`. From each of these it keeps hashes of the
+accuracy matrix, the final weights, the state of the method and the outputs.
 
 The bits of a training run depend on the processor and on the version of PyTorch. The file therefore
 names both, and a comparison with a file from elsewhere is refused: compare with a revision instead,
@@ -174,7 +176,7 @@ def of_options() -> Iterator[tuple[str, Any]]:
 
 
 def of_resumed() -> Iterator[tuple[str, Any]]:
-    """A run that is saved in the middle of its second task and goes on in another learner."""
+    """A run that is saved in the middle of its second task, and resumed in another learner."""
     stream = small(split(digits(), 5, "class"))
     for spec in ("ER(40) + LwF(alpha=1.0) + EWC(1.0)", "SI(0.5)", "iCaRL(40)", "GPM()", "HAT()"):
         if parse_method(spec).parts[0].declare().scenarios == ("task",):
@@ -244,7 +246,10 @@ def command(*arguments: str, allowed: tuple[int, ...] = (0,)) -> str:
 
 
 def without_words(value: Any) -> Any:
-    """A result without what may change freely: sentences, paths, times, versions and the machine."""
+    """A result without entries that may change freely.
+
+    These are sentences, paths, times, versions and the machine.
+    """
     if isinstance(value, dict):
         return {key: without_words(v) for key, v in value.items() if not is_volatile(key, v)}
     if isinstance(value, list):

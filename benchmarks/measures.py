@@ -1,12 +1,12 @@
-"""How dense the code is, beside well-kept projects: `make measures`.
+"""Measure how dense the code is, beside well-kept projects: `make measures`.
 
-    python benchmarks/measures.py                  # the package as a whole, and each of its folders
+    python benchmarks/measures.py                  # the package, and each of its folders
     python benchmarks/measures.py --places         # where the limits are exceeded
     python benchmarks/measures.py --other optax=PATH --other river=PATH
     python benchmarks/measures.py --write benchmarks/results/measures.md
 
-Every figure comes from the syntax tree and the tokens of all `.py` files in a folder. A code line is
-a line with at least one token that is neither a comment nor a docstring.
+Every figure comes from the syntax tree and the tokens of all `.py` files in a folder. A code line
+is a line with at least one token that is neither a comment nor a docstring.
 """
 
 import argparse

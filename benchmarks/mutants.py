@@ -1,12 +1,13 @@
-"""Whether the tests notice faults: `make mutants`.
+"""Measure whether the tests notice faults: `make mutants`.
 
     python benchmarks/mutants.py                                   # all of it; takes hours
     python benchmarks/mutants.py --only metrics/transfer.py --per-file 40
     python benchmarks/mutants.py --write benchmarks/results/mutants.md
 
 Each mutant is the package with one small fault: a `<` that became `<=`, a `+` that became `-`, a
-condition that was turned round, a statement that was left out. A mutant is killed if a test fails. A
-mutant that survives shows a behaviour that no test holds, or a change that makes no difference.
+condition that was turned round, or a statement that was left out. A mutant is killed if a test
+fails. A mutant that survives shows a behaviour that no test checks, or a change that makes no
+difference.
 
 First, every test runs once under a profiler, which notes the functions that it calls. A mutant then
 meets the tests that call its function, the fastest first, until one fails. Tests run in processes
@@ -76,8 +77,8 @@ class Mutant:
         line: The line of the fault, from 1.
         start: Where the replaced text begins in the file.
         stop: Where it ends.
-        text: What stands there instead.
-        was: What stood there.
+        text: The text that replaces it.
+        was: The text that it replaces.
     """
 
     path: str
@@ -305,7 +306,10 @@ def function_of(tree: ast.Module, line: int) -> int | None:
 
 
 def tests_of(mutant: Mutant, source: str, calls: dict[str, dict], most_seconds: float) -> list[str]:
-    """The tests that call the mutant's function, the fastest first; those that call its file if none."""
+    """The tests that call the mutant's function, the fastest first.
+
+    If no test calls it, they are the tests that call its file.
+    """
     function = function_of(ast.parse(source), mutant.line)
     exact, near = [], []
     for test, entries in calls["functions"].items():

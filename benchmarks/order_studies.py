@@ -1,10 +1,11 @@
-"""Two studies of the order of tasks on real data.
-
-Does a scheduler beat random orders, and does the plan of a short probe hold?
+"""Make the two studies of the order of tasks on real data.
 
     python benchmarks/order_studies.py --data-dir DATA --out runs/orders --write docs/studies
 
-Finished runs and cases are skipped. With `--pages`, only the pages and figures are written again.
+Does a scheduler beat random orders, and does the plan of a short probe hold? Each case probes the
+pairs of tasks, plans an order, and trains it beside random orders. The bold sentence at the top of
+a page gives the answer, and each case has a table of the gains. The script skips finished runs and
+cases. With `--pages`, it only writes the pages and figures again.
 """
 
 import argparse
@@ -99,7 +100,8 @@ CASES = {  # study → name → settings of the probe, of the verification where
 }
 EARLIER = (
     "*These scores are from before validation examples were drawn once for all tasks of a source, "
-    "and, for texts, from before features were fitted on nothing. They have not been measured again.*"
+    "and, for texts, from before features were fitted on nothing. They have not been measured "
+    "again.*"
 )
 TITLES = {
     "images": "Order of tasks: rotated and permuted MNIST, Fashion-MNIST and small digits",
@@ -110,11 +112,11 @@ QUESTION = (
     "[the order of tasks](../planning.md)."
 )
 METHOD = (
-    "Each case begins with a probe of every ordered pair of tasks (seeds 1 to 3). Then the orders of "
-    "all schedulers, the reverse of the plan and 40 random orders are trained, each with {seeds} fresh "
-    "seeds. Orders are compared by the mean final test score over tasks. The interval of a gain is "
-    "over seeds, for these random orders. It is not corrected for the number of schedulers, so of a "
-    "dozen schedulers some do well by chance."
+    "Each case begins with a probe of every ordered pair of tasks (seeds 1 to 3). Then the orders "
+    "of all schedulers, the reverse of the plan and 40 random orders are trained, each with "
+    "{seeds} fresh seeds. Orders are compared by the mean final test score over tasks. The "
+    "interval of a gain is over seeds, for these random orders. It is not corrected for the number "
+    "of schedulers, so of a dozen schedulers some do well by chance."
 )
 
 
@@ -137,7 +139,11 @@ def study(
     data_dir: str | None,
     jobs: int,
 ) -> Verification:
-    """Probes, plans and verifies one case. A change of the training is the probe's (a shorter one), one of the model the verification's."""
+    """Probe, plan and verify one case.
+
+    A change of the training is for the probe, which is then shorter. A change of the model is for
+    the verification.
+    """
     probed, trained = (
         (changed(settings, change), settings)
         if "training" in change
@@ -165,7 +171,11 @@ def study(
 
 
 def headline(results: dict[str, Verification]) -> str:
-    """The first line: the scheduler that gained most where it beat random orders, with its intervals, and what to do."""
+    """The first line of a page.
+
+    It names the scheduler that gained most where it beat random orders, its gains with their
+    intervals, and what to do.
+    """
     wins: dict[str, list[Interval]] = {}
     for r in results.values():
         for a in r.advantages:
@@ -176,7 +186,10 @@ def headline(results: dict[str, Verification]) -> str:
         max(wins, key=lambda n: sum(v.estimate for v in wins[n]), default=None),
     )
     if best is None or 2 * len(wins[best]) < cases:
-        return "**No scheduler beat random orders in half of the cases: take any order, and spend the time on the method.**"
+        return (
+            "**No scheduler beat random orders in half of the cases: take any order, and spend the "
+            "time on the method.**"
+        )
     gains = ", ".join(
         f"{100 * v.estimate:+.1f} [{100 * v.low:+.1f}, {100 * v.high:+.1f}]" for v in wins[best]
     )

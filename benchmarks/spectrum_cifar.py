@@ -1,12 +1,14 @@
-"""The Fisher spectrum of a small network on CIFAR-10, beside figures that circulate.
+"""Measure the Fisher spectrum of a small network on CIFAR-10, beside figures that circulate.
 
     python benchmarks/spectrum_cifar.py --data-dir DATA --write docs/diagnostics
 
-The network has two convolutions and about 50,000 parameters. The script trains it for a few epochs to
-a test accuracy of about 65 to 70 %. It then computes the 20 largest eigenvalues of the Fisher
-information by Lanczos, for exact labels and for the true ones, and all eigenvalues of the empirical
-one on fewer examples by its Gram matrix. Last, it trains on two tasks of five classes, one after the
-other, and measures which layer brings the first task back.
+The network has two convolutions and about 50,000 parameters. The script trains it for a few epochs,
+to a test accuracy of about 65 to 70 %. It then computes the 20 largest eigenvalues of the Fisher
+information by Lanczos, for exact labels and for the true ones. It computes all eigenvalues of the
+empirical Fisher information by its Gram matrix, on fewer examples. Last, it trains on two tasks of
+five classes, one after the other, and measures which layer brings the first task back.
+
+Look at how few directions hold most of the trace, and in which layers these directions lie.
 """
 
 import argparse
@@ -32,7 +34,10 @@ CIRCULATING = {1: 12.4, 2: 7.1, 5: 1.9, 20: 0.08}
 
 
 class Centred(nn.Module):
-    """Inputs in [0, 1] to about mean 0 and deviation 1: else the largest eigenvalues are those of the mean brightness."""
+    """Bring inputs in [0, 1] to about mean 0 and deviation 1.
+
+    Without this, the largest eigenvalues are those of the mean brightness.
+    """
 
     def forward(self, x):
         return (x - 0.47) / 0.25
@@ -67,7 +72,12 @@ def rows(net: Learner, part, n: int) -> Sample:
 
 
 def forgetting(data_dir: str | None, epochs: int) -> tuple[dict[str, float], float, float]:
-    """Points that each layer brings back, and the first task's score before and after the second."""
+    """Which layers forget the first task while the second is learnt.
+
+    Returns:
+        The score that each layer brings back, and the first task's score before and after the
+        second task.
+    """
     stream = split(named("uoft-cs/cifar10", data_dir), 2, "domain")
     net = learner(stream, "domain", epochs)
     net.train(stream[0])
@@ -109,11 +119,12 @@ def main() -> None:
         "# Fisher spectrum on CIFAR-10",
         "",
         *wrapped(
-            "How many directions in weight space matter for what a network has learnt? The eigenvalues of "
-            "the Fisher information answer this. The network has two convolutions and "
-            f"{exact.parameters:,} parameters, and its test accuracy is {100 * accuracy:.1f} %. The "
-            f"Fisher information is measured on {options.examples:,} examples. The 20 largest "
-            f"eigenvalues of the exact one take {seconds:.0f} s on {torch.get_num_threads()} cores. "
+            "How many directions in weight space matter for what a network has learnt? The "
+            "eigenvalues of the Fisher information answer this. The network has two convolutions "
+            f"and {exact.parameters:,} parameters, and its test accuracy is {100 * accuracy:.1f} "
+            f"%. The Fisher information is measured on {options.examples:,} examples. The 20 "
+            f"largest eigenvalues of the exact one take {seconds:.0f} s on "
+            f"{torch.get_num_threads()} cores. "
             'The column "circulating" has figures that are often quoted.'
         ),
         "",
@@ -121,19 +132,21 @@ def main() -> None:
         "|---|---|---|---|",
     ]
     lines += [
-        f"| λ{k} | {exact.eigenvalues[k - 1]:.3g} | {empirical.eigenvalues[k - 1]:.3g} | {CIRCULATING.get(k, '')} |"
+        f"| λ{k} | {exact.eigenvalues[k - 1]:.3g} | {empirical.eigenvalues[k - 1]:.3g} "
+        f"| {CIRCULATING.get(k, '')} |"
         for k in (1, 2, 3, 5, 10, 20)
     ]
     lines += [
         "",
         *wrapped(
-            f"The trace is {exact.trace:.1f} for the exact and {empirical.trace:.1f} for the empirical "
-            f"Fisher information. The top 20 of {exact.parameters:,} directions "
-            f"({100 * 20 / exact.parameters:.2f} %) hold {100 * exact.share:.0f} % of the exact trace. "
-            f"Of the empirical Fisher information on {options.gram:,} examples (rank at most "
-            f"{options.gram:,}), {gram.directions(0.5)} directions hold half of the trace and "
+            f"The trace is {exact.trace:.1f} for the exact and {empirical.trace:.1f} for the "
+            f"empirical Fisher information. The top 20 of {exact.parameters:,} directions "
+            f"({100 * 20 / exact.parameters:.2f} %) hold {100 * exact.share:.0f} % of the exact "
+            f"trace. Of the empirical Fisher information on {options.gram:,} examples (rank at "
+            f"most {options.gram:,}), {gram.directions(0.5)} directions hold half of the trace and "
             f"{gram.directions(0.9)} hold 90 %, which is "
-            f"{100 * gram.directions(0.9) / exact.parameters:.1f} % of the directions of all parameters."
+            f"{100 * gram.directions(0.9) / exact.parameters:.1f} % of the directions of all "
+            "parameters."
         ),
         "",
         "| layer | mass of the top 20 eigenvectors, % | share of the parameters, % |",
@@ -150,9 +163,9 @@ def main() -> None:
     lines += [
         "",
         *wrapped(
-            "Which layer forgets? With two tasks of five classes on the same outputs, the first task "
-            f"falls from {100 * before:.1f} to {100 * after:.1f} %. These points come back if one layer "
-            "gets its old weights: "
+            "Which layer forgets? With two tasks of five classes on the same outputs, the first "
+            f"task falls from {100 * before:.1f} to {100 * after:.1f} %. These points come back if "
+            "one layer gets its old weights: "
             + ", ".join(f"{n} {100 * v:+.1f}" for n, v in back.items())
             + "."
         ),
