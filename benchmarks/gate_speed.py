@@ -3,8 +3,8 @@
     python benchmarks/gate_speed.py --write benchmarks/results/gate-speed.md
 
 The script runs the whole command `holdfast gate` in a process of its own, so that the time includes
-the start-up. It compares results of 50 tasks, with 1,000,000 and with 100,000 rows per side. Look at
-the median time, which must not exceed the limit beside it, and at the peak memory.
+the start-up. It compares results of 50 tasks, with 1,000,000 and with 100,000 rows per side. The
+median time must not exceed the limit beside it. The table gives the peak memory as well.
 """
 
 import argparse
