@@ -115,7 +115,8 @@ def test_imports_point_one_way(path):
 
 
 def loaded(code: str) -> set[str]:
-    script = f"{code}\nimport sys\nprint('LOADED', *[m for m in {HEAVY!r} + ('numpy',) if m in sys.modules])"
+    names = (*HEAVY, "numpy")
+    script = f"{code}\nimport sys\nprint('LOADED', *[m for m in {names!r} if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
@@ -135,7 +136,13 @@ def test_the_package_shows_and_has_all_of_its_names():
 
 
 def test_help_loads_nothing_heavier_than_numpy():
-    code = "from holdfast.cli.main import run_cli\ntry:\n    run_cli(['--help'])\nexcept SystemExit as e:\n    assert not e.code"
+    code = """
+from holdfast.cli.main import run_cli
+try:
+    run_cli(["--help"])
+except SystemExit as ending:
+    assert not ending.code
+"""
     assert not loaded(code) & set(HEAVY)
 
 

@@ -1,9 +1,11 @@
 """Every shell line that a text of this repository prints is run as it is printed.
 
-Lines of `holdfast` run in one folder per page, one after another, through the same entry point as in a shell. What takes
-seconds runs to its end. What trains (`run`, `bench`, `order`) goes through the whole of the command up to the first step of
-training of its first and its last run, on a fiftieth of a data set of the hub; on pages of results, which name the large
-suites, up to the moment before data are read.
+All lines of `holdfast` on a page run in one folder, one after another, through the same entry point
+as in a shell. Commands that take seconds run to their end.
+
+Commands that train (`run`, `bench`, `order`) would take too long. Their first and their last run go
+as far as the first training step, on a fiftieth of a data set of the hub. Pages of results name the
+large suites, so their commands stop just before they read data.
 """
 
 import os
@@ -34,7 +36,9 @@ PROGRAMS = ("holdfast", "make", "pip", "python", "python3", "git", "docker")
 SHORT = re.compile(r"holdfast( [a-z-]+)*|holdfast [^ ]+ NAME|holdfast gate --(plan|init)|.*…")
 # Lines that cannot run here, with the reason, and where else they are checked.
 ELSEWHERE = {
-    "holdfast gate --champion runs:/": "needs a tracking server; tests/integrations/test_mlflow.py runs it on one",
+    "holdfast gate --champion runs:/": (
+        "needs a tracking server; tests/integrations/test_mlflow.py runs it on one"
+    ),
     "finetuned.csv": "needs the files of the page's own code, in tests/test_docs.py",
     "examples/release-gate": "runs with the example, in tests/examples/test_release_gate.py",
 }
@@ -110,8 +114,11 @@ name = "turns"
 scenarios = ["domain"]
 seeds = [1]
 methods = [{ spec = "FineTune()" }]
-data = { name = "digits", stream = "mixture", pieces = ["digits", "digits:rotate=90", "digits:permute=1"] }
 training = { steps = 2 }
+[data]
+name = "digits"
+stream = "mixture"
+pieces = ["digits", "digits:rotate=90", "digits:permute=1"]
 """
 
 
@@ -278,7 +285,8 @@ def test_a_line_that_fails_would_be_found(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     page = tmp_path / "page.md"
     page.write_text(
-        "Text.\n\n    holdfast gate --champoin a.csv   # a slip\n\nAnd `holdfast run --step 3`, not `holdfast run`.\n"
+        "Text.\n\n    holdfast gate --champoin a.csv   # a slip\n\n"
+        "And `holdfast run --step 3`, not `holdfast run`.\n"
     )
     assert lines_of(page) == ["holdfast gate --champoin a.csv   # a slip", "holdfast run --step 3"]
     assert [code(words_of(line)[1:]) for line in lines_of(page)] == [2, 2]

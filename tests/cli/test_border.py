@@ -153,7 +153,8 @@ def test_sigterm_ends_a_command_at_once_and_closes_what_is_open(tmp_path):
     mark = tmp_path / "closed"
     code = PRINTS.replace(
         "    print(",
-        f"    import pathlib, time\n    try:\n        print('ready', flush=True)\n        time.sleep(60)\n"
+        "    import pathlib, time\n    try:\n        print('ready', flush=True)\n"
+        "        time.sleep(60)\n"
         f"    finally:\n        pathlib.Path({str(mark)!r}).touch()\n    print(",
     )
     process = python(code)

@@ -256,8 +256,8 @@ def test_the_shipped_suites_are_valid_and_their_runs_differ():
 def test_a_suite_file_of_ones_own(capsys, tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(
-        'name = "mine"\nscenarios = ["domain"]\nseeds = [1, 2]\nmethods = [{ spec = "FineTune" }, { label = "replay", '
-        'domain = "ER(20)" }]\n'
+        'name = "mine"\nscenarios = ["domain"]\nseeds = [1, 2]\n'
+        'methods = [{ spec = "FineTune" }, { label = "replay", domain = "ER(20)" }]\n'
         "[model]\nhidden = [8]\n[training]\nepochs = 2\n"
     )
     code, out, err = call(capsys, "bench", str(path), "--jobs", "2", "--out", str(tmp_path / "o"))

@@ -196,7 +196,8 @@ def test_no_shipped_suite_has_a_setting_without_effect(name):
 
 def test_a_suite_with_a_setting_that_no_method_uses_is_refused(capsys, tmp_path):
     (tmp_path / "s.toml").write_text(
-        'name = "s"\nscenarios = ["task"]\nseeds = [1]\nmethods = [{ spec = "FineTune" }]\n[training]\ngroups = "separate"\n'
+        'name = "s"\nscenarios = ["task"]\nseeds = [1]\nmethods = [{ spec = "FineTune" }]\n'
+        '[training]\ngroups = "separate"\n'
     )
     code, _, err = called(capsys, "bench", tmp_path / "s.toml", "--out", tmp_path / "o")
     assert code == 2

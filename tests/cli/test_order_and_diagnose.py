@@ -255,12 +255,13 @@ def test_planning_from_a_matrix_loads_no_torch(tmp_path):
     import subprocess
     import sys
 
-    (tmp_path / "a.csv").write_text("trained,x,y\nx,,-0.1\ny,0.2,\n")
+    matrix, page = tmp_path / "a.csv", tmp_path / "p.html"
+    matrix.write_text("trained,x,y\nx,,-0.1\ny,0.2,\n")
     code = f"""
 import sys
 from holdfast.cli.main import run_cli
 try:
-    run_cli(["order", "plan", "--from", {str(tmp_path / "a.csv")!r}, "--json", "--html", {str(tmp_path / "p.html")!r}])
+    run_cli(["order", "plan", "--from", {str(matrix)!r}, "--json", "--html", {str(page)!r}])
 except SystemExit as done:
     assert not done.code
 print("torch" in sys.modules)

@@ -12,7 +12,14 @@ from holdfast.cli.main import app, run_cli
 SCORES = "task,after,score\nα,α,0.9\nα,b,0.6\nb,b,0.8\n"
 PROBE = "trained,α,b\nα,,-0.1\nb,-0.2,\n"
 AUDIT = "shop,prix,y\né,1,0\nb,2,1\né,3,0\nb,4,1\n"
-SUITE = 'name = "µ"\nscenarios = ["domain"]\nseeds = [1]\nmethods = [{ label = "δ", spec = "FineTune" }]\n[model]\nhidden = [8]\n'
+SUITE = """\
+name = "µ"
+scenarios = ["domain"]
+seeds = [1]
+methods = [{ label = "δ", spec = "FineTune" }]
+[model]
+hidden = [8]
+"""
 COMMANDS = [
     ["--help"],
     ["--version"],

@@ -1,4 +1,7 @@
-"""Every kind of page: self-contained by a policy that browsers enforce, and unharmed by any name."""
+"""Every kind of page that Holdfast writes.
+
+A page must be self-contained, by a policy that browsers enforce, and no name may break it.
+"""
 
 import re
 import shutil
@@ -23,7 +26,10 @@ from holdfast.validation import validated
 BROWSER = (
     shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 )
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'"
+)
 NAME = "a$b^{ \\frac <b>&amp;\"'\x00\x1b[31m\u202e\ufffe中é--> ]]></svg><script>alert(1)</script>"
 PAGES = ("report", "diagnostics", "order plan", "order verify", "gate", "history")
 
@@ -35,7 +41,10 @@ def holdfast(*arguments) -> int:
 
 
 def report_and_diagnostics(out: Path) -> dict[str, str]:
-    """Pages of a run with a sweep, curves and diagnostics; its label is changed to a name from hell."""
+    """Pages of runs with a sweep, curves and diagnostics.
+
+    The label becomes NAME, which has every character that could break a page.
+    """
     base = {
         "scenario": "class",
         "training": {"epochs": 2, "evaluate_every": 20},

@@ -1,4 +1,7 @@
-"""The report: numbers as computed, self-contained, escaped, and without overflow in a real browser."""
+"""The report shows the numbers as they were computed.
+
+It must also be self-contained, escape every name, and not overflow in a real browser.
+"""
 
 import re
 import shutil
@@ -98,9 +101,12 @@ def test_figures_are_axes(groups):
 
 
 PROBE = """<script>addEventListener('load', () => {
-  const free = [...document.querySelectorAll('body *')].filter(e => !e.closest('.scroll, .figure, .map'));
-  const wide = free.filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName).join(',');
-  parent.postMessage('PROBE ' + document.documentElement.scrollWidth + ' ' + innerWidth + ' ' + wide, '*');
+  const all = [...document.querySelectorAll('body *')];
+  const free = all.filter(e => !e.closest('.scroll, .figure, .map'));
+  const wide = free.filter(e => e.getBoundingClientRect().right > innerWidth + 1);
+  const names = wide.map(e => e.tagName).join(',');
+  const scroll = document.documentElement.scrollWidth;
+  parent.postMessage('PROBE ' + scroll + ' ' + innerWidth + ' ' + names, '*');
 })</script>"""
 
 
@@ -113,8 +119,9 @@ def test_nothing_overflows_in_a_browser(groups, tmp_path, width, height):
     page.write_text(text.replace("</body>", PROBE + "</body>"))
     frame = tmp_path / "frame.html"
     frame.write_text(
-        "<!doctype html><pre id=o></pre><script>addEventListener('message', e => { document.getElementById('o').textContent = e.data })"
-        f"</script><iframe src=report.html style='border:0;width:{width}px;height:{height}px'></iframe>"
+        "<!doctype html><pre id=o></pre><script>addEventListener('message', e => "
+        "{ document.getElementById('o').textContent = e.data })</script>"
+        f"<iframe src=report.html style='border:0;width:{width}px;height:{height}px'></iframe>"
     )
     flags = [
         "--headless",

@@ -1,4 +1,8 @@
-"""What a learner offers beyond the step: adopting, saving, schedules, accumulation, precision, warnings, errors."""
+"""What a learner offers beyond the training step.
+
+It adopts models, saves itself, follows schedules, accumulates gradients, trains in other
+precisions, and warns or raises when something is wrong.
+"""
 
 import subprocess
 import sys
@@ -291,7 +295,11 @@ def test_current_outputs_alone_may_compete():
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_memory_does_not_grow_with_the_number_of_steps():
-    """Anything small that stays for every step splits the large free buffers, and the heap grows: once 3 MB a step with this network."""
+    """Steps leave nothing behind.
+
+    Even a small object that is left by every step splits the large free buffers, so that the heap
+    grows. It once grew by 3 MB per step with this network.
+    """
     script = """
 import torch
 from holdfast.models import convnet
@@ -304,7 +312,8 @@ def resident():
 torch.set_num_threads(1)
 x, y = torch.randint(256, (2000, 3, 32, 32), dtype=torch.uint8), torch.arange(2000) % 10
 stream = from_arrays(x, y, torch.zeros(2000), "domain")
-learner = Learner(convnet(stream.shape, "fixed", 10, channels=(16, 32), hidden=22, seed=0), scenario="domain", steps=460)
+network = convnet(stream.shape, "fixed", 10, channels=(16, 32), hidden=22, seed=0)
+learner = Learner(network, scenario="domain", steps=460)
 learner.begin(stream[0])
 with learner.state.random.active():
     for k, batch in enumerate(learner.view.batches()):
