@@ -11,6 +11,8 @@ from holdfast.engine.stateful import Stateful
 from holdfast.training.state import TrainingState
 
 Container = dict[Any, Any] | list[Any] | set[Any]
+# `isinstance` refuses types with parameters, so the check needs the plain classes.
+CONTAINERS = (dict, list, set)
 Attributes = dict[str, object]
 
 
@@ -83,7 +85,7 @@ def _with_copies(attributes: Attributes) -> dict[str, tuple[object, Container | 
     copies: dict[str, tuple[object, Container | None]] = {}
     for name, value in attributes.items():
         content = None
-        if isinstance(value, Container):
+        if isinstance(value, CONTAINERS):
             content = value.copy()
         copies[name] = (value, content)
     return copies
