@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.given import on_line
+from holdfast.cli.command_line import on_line
 from holdfast.errors import HoldfastError
 from holdfast.files import write_text
 from holdfast.text import shown

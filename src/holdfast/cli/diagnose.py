@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.given import note, on_line
+from holdfast.cli.command_line import note, on_line
 from holdfast.cli.lists import split_names
 from holdfast.cli.work import DataDir, Device, check_device
 from holdfast.errors import HoldfastError, one_of

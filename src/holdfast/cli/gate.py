@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from holdfast.cli import gate_options as options
+from holdfast.cli.command_line import note, on_line
 from holdfast.cli.gate_request import MLFLOW, Request
 from holdfast.cli.gate_verdict import deliver, print_verdict
-from holdfast.cli.given import note, on_line
 from holdfast.cli.lists import split_names
 from holdfast.errors import HoldfastError, first_line
 from holdfast.files import write_text

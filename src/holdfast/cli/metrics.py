@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.given import on_line
+from holdfast.cli.command_line import on_line
 from holdfast.cli.printing import make_console, print_table, print_unlearnt
 from holdfast.errors import HoldfastError
 from holdfast.text import safe_name, shown

@@ -8,8 +8,8 @@ import typer
 
 from holdfast.cli import order_options as options
 from holdfast.cli.bundles import options_of, with_bundles
+from holdfast.cli.command_line import note, on_line
 from holdfast.cli.examples import examples
-from holdfast.cli.given import note, on_line
 from holdfast.cli.lists import parse_seeds, split_names
 from holdfast.cli.order_options import Measuring, Running
 from holdfast.cli.work import carry_out, workers

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from holdfast.cli.given import note, on_line
+from holdfast.cli.command_line import note, on_line
 from holdfast.cli.work import Tolerance
 from holdfast.errors import HoldfastError
 from holdfast.files import write_text

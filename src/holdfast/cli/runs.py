@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfast.cli.bundles import options_of, with_bundles
-from holdfast.cli.given import note, on_line
+from holdfast.cli.command_line import note, on_line
 from holdfast.cli.lists import names_or_none, parse_seeds
 from holdfast.cli.settings import SETTINGS_OF_A_RUN
 from holdfast.cli.work import Work, carry_out_and_show

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from holdfast.cli.border import Terminated
-from holdfast.cli.given import note
+from holdfast.cli.command_line import note
 from holdfast.errors import HoldfastError
 
 if TYPE_CHECKING:

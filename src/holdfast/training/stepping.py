@@ -116,11 +116,11 @@ class Stepper:
         """Compute the loss of a batch, and keep the current step until it is finished."""
         step = self._view.forward(batch)
         # A criterion takes the place of the cross-entropy, `loss` adds a term to either.
-        if "criterion" in self._needs.places:
+        if "criterion" in self._needs.hooks:
             loss = self._method.criterion(self._view, step)
         else:
             loss = cross_entropy(step.logits, batch.y, step.competing, batch)
-        if "loss" in self._needs.places:
+        if "loss" in self._needs.hooks:
             loss = loss + self._method.loss(self._view, step)
         progress = self._state.progress
         step.number = progress.task_steps

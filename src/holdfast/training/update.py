@@ -20,13 +20,13 @@ class Needs:
     """What a method needs from a step.
 
     Attributes:
-        places: The hooks in which the method acts (`methods.method.HOOKS`).
+        hooks: The hooks in which the method acts (`methods.method.HOOKS`).
         raw_gradient: Whether a copy of the gradient of the losses alone, before penalties, is kept.
         vector: Whether the gradient is needed as the vector g.
         delta: Whether the change of θ that the optimizer made is measured.
     """
 
-    places: frozenset[str]
+    hooks: frozenset[str]
     raw_gradient: bool
     vector: bool
     delta: bool
@@ -34,14 +34,14 @@ class Needs:
     @classmethod
     def of(cls, method: Method) -> "Needs":
         """Return the needs of a method, which may be a sum of methods."""
-        places = frozenset(hook for hook in HOOKS if method.uses(hook))
+        hooks = frozenset(hook for hook in HOOKS if method.uses(hook))
         declarations = [part.declare() for part in method.parts]
         raw_gradient = any(declaration.raw_gradient for declaration in declarations)
         return cls(
-            places=places,
+            hooks=hooks,
             raw_gradient=raw_gradient,
-            vector=raw_gradient or "penalty" in places or "gradient" in places,
-            delta="update" in places or any(declaration.delta for declaration in declarations),
+            vector=raw_gradient or "penalty" in hooks or "gradient" in hooks,
+            delta="update" in hooks or any(declaration.delta for declaration in declarations),
         )
 
 
@@ -94,9 +94,9 @@ class Update:
             # A copy, because penalties are added to g in place.
             self._raw_gradient = copied(g, self._raw_gradient)
             step.raw_gradient = self._raw_gradient
-        if "penalty" in self._needs.places:
+        if "penalty" in self._needs.hooks:
             method.penalty(self._view, g)
-        if "gradient" in self._needs.places:
+        if "gradient" in self._needs.hooks:
             self._view.space.set_grad(method.gradient(self._view, step, g))
 
     @torch.no_grad()
@@ -116,7 +116,7 @@ class Update:
     def _change(self, step: Step, before: Tensor) -> Tensor:
         """Return the change of θ, edited by the method if it edits changes."""
         space = self._view.space
-        if "update" not in self._needs.places:
+        if "update" not in self._needs.hooks:
             # The copy of θ is no longer needed, so the difference takes its memory.
             return torch.sub(space.theta, before, out=before)
         delta = self._view.state.method.update(self._view, step, space.theta - before)
