@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from holdfast.validation import Strict
 
 MOST = 2**31 - 1  # of anything that is counted
 Positive = Annotated[int, Field(ge=1, le=MOST)]
+# Mark a field with `json_schema_extra=ADDED` if it is newer than results that must stay valid. At
+# its default it is then left out of the hash of a run, because that is what was done before.
+ADDED: dict[str, JsonValue] = {"added": True}
 Count = Annotated[int, Field(ge=0, le=MOST)]
 
 

@@ -13,13 +13,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from holdfast.errors import HoldfastError
-from holdfast.settings import MOST, Positive, Settings
+from holdfast.settings import ADDED, MOST, Positive, Settings
 from holdfast.validation import Strict
 
 # Version of how validation examples are drawn and how texts become features.
 STREAMS = 2
-# Settings of the data that earlier versions did not have.
-ADDED = ("features", "group_column")
 # Data sets without texts. Their streams are the same in all versions.
 IMAGES = (
     "digits",
@@ -100,11 +98,13 @@ class DataConfig(Strict):
     )
     features: Literal["hashed", "tfidf-all-tasks"] = Field(
         "hashed",
+        json_schema_extra=ADDED,
         description="What texts become: hashed pieces of words, or TF-IDF weights that were fitted "
         "on the texts of all tasks.",
     )
     group_column: str | None = Field(
         None,
+        json_schema_extra=ADDED,
         description="Column that says which examples belong together, such as those of one user. "
         "They are set aside for validation together or not at all.",
     )
@@ -224,6 +224,14 @@ class TrainingConfig(Settings):
         return value
 
 
+# The parts of the settings of a run, as they are called in TOML files.
+PARTS: dict[str, type[Strict]] = {
+    "data": DataConfig,
+    "model": ModelConfig,
+    "training": TrainingConfig,
+}
+
+
 class RunConfig(Strict):
     """One run: everything that its result depends on.
 
@@ -295,9 +303,10 @@ class RunConfig(Strict):
             The settings, as they are written to JSON.
         """
         values = self.model_dump(mode="json")
-        for setting in ADDED:
-            if values["data"][setting] == DataConfig.model_fields[setting].default:
-                del values["data"][setting]
+        for part, kind in PARTS.items():
+            for name, field in kind.model_fields.items():
+                if field.json_schema_extra == ADDED and values[part][name] == field.default:
+                    del values[part][name]
         return values
 
     @property
