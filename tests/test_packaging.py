@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src" / "holdfast"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "mlflow-skinny": "mlflow"}
-BROUGHT = {"click": "typer", "typing_extensions": "pydantic"}  # by a package that needs them itself
+# By a package that needs them itself.
+BROUGHT = {"click": "typer", "pydantic_core": "pydantic", "typing_extensions": "pydantic"}
 GIVEN = {
     "polars",
     "lightning",

@@ -59,7 +59,7 @@ def test_every_example_of_a_class_is_in_one_part_of_one_task():
         seen.append(rows)
         x, y, task = t.train.fetch(torch.arange(5))
         assert [s.labels[k] for k in y] == [source.train_y[i] for i in t.train.rows[:5]]
-        assert task == t.index
+        assert task.tolist() == [t.index] * 5
         assert x.dtype == torch.uint8
     assert len(torch.cat(seen).unique()) == len(source.train_y)
 
