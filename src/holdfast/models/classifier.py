@@ -156,11 +156,24 @@ def float_type(model: nn.Module) -> torch.dtype:
         >>> float_type(nn.Linear(2, 2).to(torch.bfloat16))
         torch.bfloat16
     """
+    tensor = first_floating(model)
+    if tensor is None:
+        return torch.get_default_dtype()
+    return tensor.dtype
+
+
+def first_floating(model: nn.Module) -> Tensor | None:
+    """The first floating parameter of a model, or else its first floating buffer; None without any.
+
+    Example:
+        >>> first_floating(nn.Linear(2, 3)).shape
+        torch.Size([3, 2])
+    """
     for tensors in (model.parameters(), model.buffers()):
         for tensor in tensors:
             if tensor.is_floating_point():
-                return tensor.dtype
-    return torch.get_default_dtype()
+                return tensor
+    return None
 
 
 def as_input(x: Tensor, dtype: torch.dtype) -> Tensor:

@@ -5,6 +5,8 @@ Rows of one task are the usual case. Their tensor repeats a single number withou
 whose tasks may differ have an ordinary tensor, even if the numbers happen to be equal.
 """
 
+from functools import lru_cache
+
 import torch
 from torch import Tensor
 
@@ -23,7 +25,13 @@ def rows_of_task(number: int, rows: int) -> Tensor:
         >>> rows_of_task(3, rows=2)
         tensor([3, 3])
     """
-    return torch.tensor(number).expand(rows)
+    return _number(number).expand(rows)
+
+
+@lru_cache(maxsize=1000)
+def _number(number: int) -> Tensor:
+    """The number as a tensor, which is made once, because every batch needs it."""
+    return torch.tensor(number)
 
 
 def shared_task(tasks: Tensor) -> int | None:

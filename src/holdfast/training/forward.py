@@ -9,7 +9,8 @@ from torch import Tensor
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.chunks import MOST_ROWS, bytes_per_row, rows_within
 from holdfast.engine.competing import ALL, Competing
-from holdfast.models.classifier import as_input, float_type
+from holdfast.engine.stateful import Derived
+from holdfast.models.classifier import as_input, first_floating
 from holdfast.streams.row_tasks import shared_task
 from holdfast.streams.task import Part, Task
 from holdfast.training.looking import takes_integers
@@ -30,6 +31,7 @@ class Forward:
         self.state = state
         # Whether the network takes integers as integers. None until the first integers come.
         self._takes_integers: bool | None = None
+        self._first_floating = Derived[Tensor | None]()
         # How many rows are read at once without gradients, by task, part and number of tasks.
         self._rows_at_once: dict[tuple[str, str, int], int] = {}
 
@@ -102,12 +104,22 @@ class Forward:
         """
         if augment and self.setup.augment is not None:
             x = self.setup.augment(x, self.state.augmentation)
-        dtype = float_type(self.state.model)
+        dtype = self._float_type()
         if x.is_floating_point() or x.dtype == torch.uint8:
             return as_input(x, dtype)
         if self.keeps_integers(x[:1]):
             return x
         return x.to(dtype)
+
+    def _float_type(self) -> torch.dtype:
+        """The floating type of the network's inputs, as `float_type` finds it."""
+        # Finding the tensor walks through modules, which takes as long as a small layer. θ is
+        # another tensor if parameters were replaced. If the network is converted, so is the tensor.
+        place = (id(self.state.space.theta), self.state.task_number)
+        tensor = self._first_floating.get(place, lambda: first_floating(self.state.model))
+        if tensor is None:
+            return torch.get_default_dtype()
+        return tensor.dtype
 
     def keeps_integers(self, x: Tensor, outputs: tuple[int, int] = (0, 1)) -> bool:
         """Say whether integer inputs reach the network as integers.
