@@ -131,13 +131,12 @@ def _inverted(
     """
     # A line at x = 0 would run into the pole of 1/s. If the saddle point is too close to 0, a line
     # to the right of it is taken instead.
-    spread = np.sqrt((counts * (factors / (1 - point[:, None] * factors)) ** 2).sum(-1))
+    spread = np.sqrt(_curvature(factors, counts, point))
     beside_pole = np.minimum(0.5 / spread, 0.5 / largest)
     line = np.where(np.abs(point) * spread > 0.5, point, beside_pole)
 
-    inner = 1 - line[:, None] * factors
-    scale = 1 / np.sqrt((counts * (factors / inner) ** 2).sum(-1))  # 1/√K''(x): width of the peak
-    start = -(counts * np.log(inner)).sum(-1)  # K(x): taken out of the integral so that exp is safe
+    scale = 1 / np.sqrt(_curvature(factors, counts, line))  # the width of the peak
+    start = _real_cumulant(factors, counts, line)  # taken out of the integral so that exp is safe
 
     chances = np.empty(len(factors))
     rows_at_once = max(1, LARGEST_BLOCK // (factors.shape[1] * len(_NODES)))
@@ -148,8 +147,23 @@ def _inverted(
         cumulant = _cumulant(factors[part], counts[part], s)
         integrand = (np.exp(cumulant - start[part, None]) / s).real
         slopes = scale[part, None] * np.cosh(_NODES)  # dy/dt
-        chances[part] = np.exp(start[part]) / np.pi * ((integrand * slopes) @ _WEIGHTS)
+        integral = (integrand * slopes) @ _WEIGHTS
+        chances[part] = np.exp(start[part]) / np.pi * integral
     return np.clip(np.where(line > 0, chances, 1 + chances), 0.0, 1.0)
+
+
+def _real_cumulant(factors: np.ndarray, counts: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """Compute K at one real point for each row of factors (..., J); shape (...)."""
+    inner = 1 - point[..., None] * factors
+    total: np.ndarray = -(counts * np.log(inner)).sum(-1)
+    return total
+
+
+def _curvature(factors: np.ndarray, counts: np.ndarray, point: np.ndarray) -> np.ndarray:
+    """Compute K'' at one real point for each row of factors (..., J); shape (...)."""
+    inner = 1 - point[..., None] * factors
+    total: np.ndarray = (counts * (factors / inner) ** 2).sum(-1)
+    return total
 
 
 def _cumulant(factors: np.ndarray, counts: np.ndarray, s: np.ndarray) -> np.ndarray:
@@ -172,9 +186,8 @@ def _lugannani_rice(factors: np.ndarray, counts: np.ndarray, point: np.ndarray) 
 
         P(S ≥ 0) ≈ 1 - Φ(w) + φ(w) · (1/u - 1/w).
     """
-    inner = 1 - point[..., None] * factors
-    cumulant = -(counts * np.log(inner)).sum(-1)  # K(ŝ)
-    curvature = (counts * (factors / inner) ** 2).sum(-1)  # K''(ŝ)
+    cumulant = _real_cumulant(factors, counts, point)
+    curvature = _curvature(factors, counts, point)
     w = np.sign(point) * np.sqrt(np.maximum(-2 * cumulant, 0.0))
     u = point * np.sqrt(curvature)
 

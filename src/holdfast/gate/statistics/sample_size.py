@@ -103,10 +103,7 @@ def _planned(units: Units, limit: float, loss: float) -> tuple[np.ndarray, np.nd
     if changed < FEW_CHANGES:
         # What is rare has hardly been seen yet: add one unit that loses, and one that gains.
         typical = total / count
-        extra = 1 / (count + 2)
-        residual = np.append(residual, [typical, -typical])
-        sizes = np.append(sizes, [typical, typical])
-        shares = np.append(shares * (1 - 2 * extra), [extra, extra])
+        residual, sizes, shares = _with_pair(residual, sizes, shares, typical, 1 / (count + 2))
 
     # The standard error of a sample variance, relative to it, is √((kurtosis - 1) / n).
     variance = float((residual**2) @ shares)
@@ -126,10 +123,18 @@ def _planned(units: Units, limit: float, loss: float) -> tuple[np.ndarray, np.nd
         extra = 0.0
         if size**2 > reached:
             extra = min((wanted - reached) / (size**2 - reached), 0.5)
-        wider = np.append(wider, [size, -size])
-        sizes = np.append(sizes, [size, size])
-        shares = np.append(shares * (1 - extra), [extra / 2, extra / 2])
+        wider, sizes, shares = _with_pair(wider, sizes, shares, size, extra / 2)
     return wider + (loss - limit) * sizes, shares
+
+
+def _with_pair(
+    losses: np.ndarray, sizes: np.ndarray, shares: np.ndarray, size: float, share: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Add a unit that loses all of its size and one that gains it, each with the same share."""
+    both_losses = np.append(losses, [size, -size])
+    both_sizes = np.append(sizes, [size, size])
+    both_shares = np.append(shares * (1 - 2 * share), [share, share])
+    return both_losses, both_sizes, both_shares
 
 
 def _tilted(values: np.ndarray, shares: np.ndarray, targets: np.ndarray) -> np.ndarray:
