@@ -139,3 +139,10 @@ def test_transfer_of_segments():
         m.record("a", after="a", score=before, segment=segment)
         m.record("a", after="b", score=after, segment=segment)
     assert h.segment_transfer(m) == pytest.approx({("a", "old"): 0.05, ("a", "new"): -0.7})
+
+
+@pytest.mark.parametrize("metric", [h.forgetting, h.task_forgetting])
+def test_forgetting_since_an_unknown_point_is_refused(metric):
+    m = AccuracyMatrix.from_array([[0.9, 0.1], [0.7, 0.9]], orientation="after-by-task")
+    with pytest.raises(HoldfastError, match="since"):
+        metric(m, since="yesterday")

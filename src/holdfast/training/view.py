@@ -203,15 +203,7 @@ class View:
 
     @torch.no_grad()
     def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
-        """Compute features in evaluation mode, without augmentation.
-
-        Args:
-            rows: A task, for its training examples in order, or raw inputs (N, ...).
-            task: The number of the task of raw inputs. It is used in the task scenario only.
-
-        Returns:
-            The features, (N, D).
-        """
+        """Compute features in evaluation mode, without augmentation; see `LearnerView.embed`."""
         if isinstance(rows, Task):
             size = self.forward.rows_at_once(rows, "train", rows.train)
             order = torch.arange(len(rows.train)).split(size)
@@ -283,18 +275,7 @@ class View:
     def examples_of(
         self, task: Task, samples: int, generator: torch.Generator
     ) -> tuple[Tensor, Tensor, Logits]:
-        """Draw training examples of a task.
-
-        Args:
-            task: The task.
-            samples: How many. 0 takes all of them, in random order.
-            generator: Draws them.
-
-        Returns:
-            Inputs (N, ...) as the network takes them, labels (N,) as positions among the outputs
-            that compete in the task's loss, and a function (network, inputs) → the logits of these
-            outputs.
-        """
+        """Draw training examples of a task; see `LearnerView.examples_of`."""
         order = torch.randperm(len(task.train), generator=generator)
         if samples:
             order = order[:samples]
