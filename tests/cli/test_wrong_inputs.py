@@ -47,9 +47,9 @@ LEDGER = [
 REPORT = [
     ([], "Missing argument"),
     (["nowhere"], "there is no folder nowhere"),
-    (["folder"], "no result.json found"),
+    (["folder"], "there is no finished run in folder"),
     (["r.csv"], "there is no folder r.csv"),
-    (["folder", "folder"], "no result.json found"),
+    (["folder", "folder"], "there is no finished run in folder"),
     (["folder", "--tolerance", "-1"], "--tolerance must be at least 0"),
     (["folder", "--tolerance", "nan"], "--tolerance must be at least 0"),
 ]

@@ -44,7 +44,7 @@ def _print_remarks(groups: Sequence[Group]) -> None:
     """Print what is weak in a scenario, and the warnings of runs, each once."""
     lines = []
     for group in groups:
-        lines += [f"note: {group.scenario} scenario: {reason}" for reason in group.weak]
+        lines += [f"note: in the {group.scenario} scenario, {reason}" for reason in group.weak]
     for group in groups:
         for result in group.results:
             lines += [f"warning: {warning}" for warning in result.warnings]

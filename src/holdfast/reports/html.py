@@ -250,7 +250,7 @@ def _warnings(groups: Sequence[Group]) -> list[str]:
         first = group.results[0]
         warnings += [f"{group.label} ({group.scenario}): {text}" for text in first.warnings]
     for group in groups:
-        warnings += [f"{group.scenario} scenario: {remark}" for remark in group.weak]
+        warnings += [f"In the {group.scenario} scenario, {remark}" for remark in group.weak]
     for scenario, members in by_scenario(groups).items():
         most = max(len(group.results) for group in members)
         # A group that lost seeds has wider intervals, and may have lost its worst ones.

@@ -67,8 +67,9 @@ def load_results(folders: Iterable[str | Path]) -> list[RunResult]:
         HoldfastError: A folder does not exist or holds no result, or a file cannot be read. The
             message names the file.
     """
+    places = [Path(folder) for folder in folders]
     results = []
-    for folder in map(Path, folders):
+    for folder in places:
         if not folder.is_dir():
             raise HoldfastError(
                 f"there is no folder {folder}; give the --out of a finished run or suite"
@@ -79,7 +80,11 @@ def load_results(folders: Iterable[str | Path]) -> list[RunResult]:
             findings = read_findings(path.parent)
             results.append(result.model_copy(update={"findings": findings}))
     if not results:
-        raise HoldfastError(f"no {RESULT} found; run `holdfast run` or `holdfast bench` first")
+        named = ", ".join(map(str, places)) or "no folder"
+        raise HoldfastError(
+            f"there is no finished run in {named}: expected a {RESULT}; run `holdfast run` "
+            "or `holdfast bench` first"
+        )
     return results
 
 

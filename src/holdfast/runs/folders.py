@@ -1,10 +1,10 @@
 """Where the results of runs lie, and whether they are finished."""
 
-import tempfile
 from functools import cache
 from pathlib import Path
 
 from holdfast.errors import HoldfastError
+from holdfast.files import make_folder
 from holdfast.results.file_names import RESULT, learner_file
 from holdfast.results.storage import read_result
 from holdfast.runs.config import RunConfig
@@ -100,12 +100,6 @@ def check_writable(out: Path) -> None:
         HoldfastError: The folder cannot be made, or no file can be written into it.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        # A file without a name leaves nothing behind, even if the process is killed.
-        with tempfile.TemporaryFile(dir=out):
-            pass
-    except OSError as error:
-        raise HoldfastError(
-            f"the output folder {out} cannot be written: {error.strerror}; "
-            "choose another one with --out"
-        ) from None
+        make_folder(out)
+    except HoldfastError as error:
+        raise HoldfastError(f"{error}; choose another output folder with --out") from None
