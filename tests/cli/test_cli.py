@@ -180,7 +180,7 @@ def test_every_setting_reaches_the_config(capsys, tmp_path):
         (["run", "--seeds", "x"], "expected 3, or 1,2,3"),
         (["run", "--device", "tpu"], "device 'tpu' cannot be used"),
         (["run", "--data", "ylecun/mnist", "--data-dir", "/nowhere"], "does not exist"),
-        (["run", "--out", "/proc/nope"], "cannot be written"),
+        (["run", "--out", "/proc/nope"], "could not be written"),
         (["run", "--order", "1,2"], "each class once"),
         (["bench", "demoo"], "did you mean 'demo'"),
         (["bench", "/nowhere.toml"], "no suite file"),

@@ -217,7 +217,7 @@ def test_a_worker_that_dies_costs_nothing_that_is_finished(tmp_path):
     arguments = [
         *RUN,
         "--epochs",
-        "40",
+        "12",
         "--seeds",
         "1-4",
         "--jobs",
