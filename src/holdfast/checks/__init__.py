@@ -24,7 +24,7 @@ from holdfast.checks.leaks import (
     held_out_rows_change_nothing,
     task_id_hidden,
 )
-from holdfast.checks.parts import Law, LawBroken, rebuilt
+from holdfast.checks.parts import Law, LawBroken, Subject
 from holdfast.checks.state_laws import (
     bytes_as_declared,
     grows,
@@ -71,14 +71,11 @@ def check_method(method: Method | str, scenarios: tuple[str, ...] | None = None)
     """
     tested = parse_method(method) if isinstance(method, str) else method
 
-    def make() -> Method:
-        fresh = [rebuilt(part) for part in tested.parts]
-        return sum(fresh[1:], fresh[0])
-
     for scenario in scenarios or _declared_by_all(tested):
+        subject = Subject(tested, scenario)
         for name, law in LAWS.items():
             try:
-                law(make, scenario)
+                law(subject)
             except LawBroken as broken:
                 where = f"the law “{name}” in the {scenario} scenario"
                 raise LawBroken(f"{tested!r} breaks {where}: {broken}") from None

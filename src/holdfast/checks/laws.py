@@ -9,107 +9,107 @@ import torch
 
 from holdfast.checks.parts import (
     LawBroken,
-    Make,
+    Subject,
     rebuilt,
     require_same,
     small_learner,
-    small_stream,
     state_of,
+    state_without_method,
     trained,
+    without_method,
 )
 from holdfast.errors import HoldfastError
-from holdfast.methods import AGEM, ER, EWC, METHODS, FineTune, LwF, Method, parse_method
+from holdfast.methods import AGEM, ER, EWC, METHODS, LwF, Method, parse_method
 
 # Where `resumes` saves: in the second task, when the method has a past, after some of its steps.
 SAVED_IN_TASK = 1
 SAVED_AT_STEP = 3
+# Sums are trained with many others. In the second task each part has a past and all hooks act.
+SUMMED_TASKS = 2
 
 
-def repr_builds_it(make: Make, scenario: str) -> None:
+def repr_builds_it(subject: Subject) -> None:
     """Check that the repr of an exported method is its spec, so that config, spec and repr agree.
 
     A method of a user's has no spec. It must be the same when it is built again.
 
     Args:
-        make: Builds the method.
-        scenario: Has no effect.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: The repr says something else.
     """
-    method = make()
+    method = subject.method()
     if all(part.name in METHODS for part in method.parts):
         parsed = parse_method(repr(method))
         if repr(parsed) != repr(method):
             raise LawBroken(f"{method!r} is parsed as {parsed!r}")
         return
     # Without a spec, only a repr that depends on more than the arguments can be wrong.
-    again = make()
+    again = subject.method()
     if repr(again) != repr(method):
         raise LawBroken(f"built again from its arguments it is {again!r}")
 
 
-def deterministic(make: Make, scenario: str) -> None:
+def deterministic(subject: Subject) -> None:
     """Check that two runs with one seed leave the same bits, and the global generator alone.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: The runs differ, or training moved the global generator.
     """
-    stream = small_stream(scenario)
+    first = subject.plain_state
+    before = torch.get_rng_state()
+    torch.rand(3)  # what others do with the global generator must not matter
     outside = torch.get_rng_state()
-    first = state_of(trained(make(), stream))
+    second = state_of(trained(subject.method(), subject.stream))
     if not torch.equal(outside, torch.get_rng_state()):
         raise LawBroken("training moved the global generator")
-    torch.rand(3)  # what others do with the global generator must not matter
-    require_same(first, state_of(trained(make(), stream)), "two runs")
+    require_same(first, second, "two runs")
     # The check itself must leave no trace in the user's process either.
-    torch.set_rng_state(outside)
+    torch.set_rng_state(before)
 
 
-def sums_commute(make: Make, scenario: str) -> None:
+def sums_commute(subject: Subject) -> None:
     """Check that a + b trains like b + a, and that an isolating method refuses other parts.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: The order matters, or an isolating method accepts another part.
     """
-    stream = small_stream(scenario)
+    stream = subject.stream
     # A sum is sorted when it is made, and its parts are checked by themselves.
-    if len(make().parts) > 1:
+    if len(subject.method().parts) > 1:
         return
-    if make().declare().isolates:
+    if subject.method().declare().isolates:
         for refused in (ER(30), EWC(1.0)):
             with _expecting_error(f"it isolates tasks but accepts {refused!r} beside it"):
-                make() + refused
+                subject.method() + refused
         return
-    for other in _compatible(make()):
+    for other in _compatible(subject.method()):
         # All parts are new in both sums, because a part remembers what it was trained on.
         require_same(
-            state_of(trained(make() + other, stream)),
-            state_of(trained(rebuilt(other) + make(), stream)),
+            state_of(trained(subject.method() + other, stream, SUMMED_TASKS)),
+            state_of(trained(rebuilt(other) + subject.method(), stream, SUMMED_TASKS)),
             f"its sum with {other!r} in both orders",
         )
 
 
-def resumes(make: Make, scenario: str) -> None:
+def resumes(subject: Subject) -> None:
     """Check that a learner that is saved in the middle of a task resumes bit for bit elsewhere.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: The resumed run ends in another state than the uninterrupted one.
     """
-    stream = small_stream(scenario)
-    whole = small_learner(make(), stream)
+    stream = subject.stream
+    whole = small_learner(subject.method(), stream)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "half.safetensors"
         for number, task in enumerate(stream.tasks):
@@ -119,46 +119,43 @@ def resumes(make: Make, scenario: str) -> None:
                     whole.save(path)
                 whole.step(batch)
             whole.end()
-        resumed = small_learner(make(), stream)
+        resumed = small_learner(subject.method(), stream)
         # Only the tasks that had begun, because a real run does not know later ones.
         resumed.load(path, tasks=stream.tasks[: SAVED_IN_TASK + 1])
     resumed.train(*stream.tasks[SAVED_IN_TASK:])
     require_same(state_of(whole), state_of(resumed), "saved in the middle and loaded")
 
 
-def neutral_is_absent(make: Make, scenario: str) -> None:
+def neutral_is_absent(subject: Subject) -> None:
     """Check that a method at strength 0 leaves weights and generators as FineTune does.
 
     The arguments that switch a method off are those that it declares as `neutral`. The check is
     made for the method alone and in a sum.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: The method has an effect although it is switched off.
     """
-    stream = small_stream(scenario)
-    for part in make().parts:
+    scenario, stream = subject.scenario, subject.stream
+    for part in subject.method().parts:
         for argument, value in part.declare().neutral:
             off = rebuilt(part, **{argument: value})
-            plain = trained(FineTune(), stream)
             # The state of the method is left out: a memory that is filled but unused is allowed.
             require_same(
-                state_of(plain, with_method=False),
-                state_of(trained(off, stream), with_method=False),
+                state_without_method("FineTune()", scenario),
+                without_method(state_of(trained(off, stream))),
                 f"{argument}={value} against FineTune",
             )
             # One sum is enough: `sums_commute` tries the others.
             other = next(_compatible(off), None)
             if other is None:
                 continue
-            alone = trained(rebuilt(other), stream)
-            summed = trained(rebuilt(off) + other, stream)
+            summed = trained(rebuilt(off) + other, stream, SUMMED_TASKS)
             require_same(
-                state_of(alone, with_method=False),
-                state_of(summed, with_method=False),
+                state_without_method(repr(other), scenario, SUMMED_TASKS),
+                without_method(state_of(summed)),
                 f"{argument}={value} beside {other!r}",
             )
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from holdfast.checks.parts import (
     TASKS,
     LawBroken,
-    Make,
+    Subject,
     first_rows,
     require_same,
     same_bits,
@@ -23,6 +23,7 @@ from holdfast.checks.parts import (
     small_stream,
     state_of,
     trained,
+    without_method,
 )
 from holdfast.streams import Task
 from holdfast.streams.task import ArrayPart, Part
@@ -32,22 +33,21 @@ EVALUATIONS = 3  # of the same rows, one after the other
 CLOSE = 1e-5  # kernels for one row and for several may differ by rounding
 
 
-def held_out_rows_change_nothing(make: Make, scenario: str) -> None:
+def held_out_rows_change_nothing(subject: Subject) -> None:
     """Check that weights, state and predictions have no trace of test and validation rows.
 
     The method is trained twice, with the true rows held out and with noise under wrong labels.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: The two learners differ.
     """
-    stream = small_stream(scenario, validation=0.2)
+    stream = small_stream(subject.scenario, validation=0.2)
     strange = replace(stream, tasks=tuple(_beside_strange_rows(task) for task in stream.tasks))
-    one = trained(make(), stream, epochs=1)
-    other = trained(make(), strange, epochs=1)
+    one = trained(subject.method(), stream, epochs=1)
+    other = trained(subject.method(), strange, epochs=1)
     require_same(state_of(one), state_of(other), "trained beside other test and validation rows")
     # The state may hide what it knows, so predictions for the true rows are compared too.
     for task in stream.tasks:
@@ -87,57 +87,54 @@ def _strange(part: Part) -> ArrayPart:
     return ArrayPart(noise.to(x.dtype), labels.roll(1)[number], int(tasks[0]))
 
 
-def task_id_hidden(make: Make, scenario: str) -> None:
+def task_id_hidden(subject: Subject) -> None:
     """Check that names of tasks change nothing, nor do task ids where they are hidden.
 
     Rows are also predicted one by one, because their neighbours would give the task away.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: A name, a hidden task id or a neighbouring row has an effect.
     """
-    stream = small_stream(scenario)
-    learner = trained(make(), stream)
+    stream = subject.stream
     other_names = [replace(task, name=f"other {task.index}") for task in stream.tasks]
-    again = trained(make(), replace(stream, tasks=tuple(other_names)))
+    learner = trained(subject.method(), replace(stream, tasks=tuple(other_names)))
     require_same(
-        state_of(learner, with_method=False),
-        state_of(again, with_method=False),
+        without_method(subject.plain_state),
+        without_method(state_of(learner)),
         "tasks under other names",
     )
     x = torch.cat([first_rows(task, 6) for task in stream.tasks])
     together = learner.predict(x, 0)
     # In the task scenario the id selects the outputs, as it should.
-    if scenario != "task":
+    if subject.scenario != "task":
         for number in (*range(1, TASKS), None):
             if not torch.equal(together, learner.predict(x, number)):
                 raise LawBroken(
-                    f"predictions depend on the task id, which the {scenario} scenario hides"
+                    "predictions depend on the task id, which the "
+                    f"{subject.scenario} scenario hides"
                 )
     single = torch.cat([learner.predict(row[None], 0) for row in x])
     if not torch.allclose(together, single, atol=CLOSE):
         raise LawBroken("a row's prediction depends on the rows beside it")
 
 
-def evaluation_changes_nothing(make: Make, scenario: str) -> None:
+def evaluation_changes_nothing(subject: Subject) -> None:
     """Check that evaluations leave weights, statistics, state and generators alone.
 
     Evaluations happen after each step of one learner and never in another one. Both must end in the
     same state. Evaluations in a row must agree as well.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: An evaluation left a trace, or ran the network in training mode.
     """
-    stream = small_stream(scenario)
-    quiet = trained(make(), stream)
-    watched = small_learner(make(), stream)
+    stream = subject.stream
+    watched = small_learner(subject.method(), stream)
     for number, task in enumerate(stream.tasks):
         watched.begin(task)
         for batch in watched.view.batches():
@@ -153,7 +150,7 @@ def evaluation_changes_nothing(make: Make, scenario: str) -> None:
             if any(not torch.equal(scores[0], other) for other in scores[1:]):
                 raise LawBroken(f"{EVALUATIONS} evaluations in a row differ")
     what = "trained without and with evaluations in between"
-    require_same(state_of(quiet), state_of(watched), what)
+    require_same(subject.plain_state, state_of(watched), what)
 
 
 def _evaluate(learner: Learner, task: Task) -> Tensor:

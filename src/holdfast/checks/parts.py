@@ -1,14 +1,15 @@
 """What the laws are made of: small streams and learners, and what training leaves behind."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from holdfast.engine.stateful import Stateful
-from holdfast.methods import Method
+from holdfast.methods import Method, parse_method
 from holdfast.models import mlp
 from holdfast.models.heads import FITS
 from holdfast.streams import Stream, Task, digits, split
@@ -18,25 +19,58 @@ from holdfast.training import Learner, optimizer
 TASKS = 3
 # Enough for three batches per task, and few enough for a method that takes a step per row.
 EXAMPLES = 1000
-Make = Callable[[], Method]  # builds the method under test anew
-Law = Callable[[Make, str], None]  # (make, scenario); raises LawBroken
+# Fewer for a method that takes a step per row, whose training takes ten times as long.
+EXAMPLES_ROW_BY_ROW = 500
 
 
 class LawBroken(AssertionError):
     """A method breaks a law. The message says which one, in which scenario, and what differed."""
 
 
-def small_stream(scenario: str, validation: float = 0.0) -> Stream:
+@dataclass(frozen=True)
+class Subject:
+    """A method under test in one scenario.
+
+    Attributes:
+        tested: The method. It is never trained itself, but built again from its arguments.
+        scenario: "task", "domain" or "class".
+    """
+
+    tested: Method
+    scenario: str
+
+    def method(self) -> Method:
+        """Build the method again, without any state."""
+        fresh = [rebuilt(part) for part in self.tested.parts]
+        return sum(fresh[1:], fresh[0])
+
+    @cached_property
+    def stream(self) -> Stream:
+        """The stream of the laws that need no validation rows."""
+        row_by_row = any(part.declare().passes.singles for part in self.tested.parts)
+        return small_stream(self.scenario, examples=EXAMPLES_ROW_BY_ROW if row_by_row else EXAMPLES)
+
+    @cached_property
+    def plain_state(self) -> dict[str, object]:
+        """What plain training leaves behind. Several laws compare with it, so it is made once."""
+        return state_of(trained(self.method(), self.stream))
+
+
+Law = Callable[[Subject], None]  # raises LawBroken
+
+
+def small_stream(scenario: str, validation: float = 0.0, examples: int = EXAMPLES) -> Stream:
     """Make a stream of the first tasks of the embedded digits.
 
     Args:
         scenario: "task", "domain" or "class".
         validation: The share of the training rows that become validation rows.
+        examples: The number of digits that the stream is made of, before they are split.
 
     Returns:
         A stream of three tasks.
     """
-    whole = split(digits().limited(EXAMPLES, seed=0), 5, scenario, validation=validation)
+    whole = split(digits().limited(examples, seed=0), 5, scenario, validation=validation)
     return replace(whole, tasks=whole.tasks[:TASKS])
 
 
@@ -105,12 +139,40 @@ def rebuilt(method: Method, **changed: object) -> Method:
     return type(method)(**{**method.arguments, **changed})
 
 
-def state_of(learner: Learner, with_method: bool = True) -> dict[str, object]:
+@lru_cache(maxsize=64)
+def state_without_method(spec: str, scenario: str, tasks: int = TASKS) -> dict[str, object]:
+    """Train an exported method plainly. Other methods at strength 0 are compared with the result.
+
+    Args:
+        spec: The method.
+        scenario: "task", "domain" or "class".
+        tasks: How many tasks are trained.
+
+    Returns:
+        Weights and states of random generators, by name.
+    """
+    return without_method(state_of(trained(parse_method(spec), small_stream(scenario), tasks)))
+
+
+def without_method(state: Mapping[str, object]) -> dict[str, object]:
+    """Take what the method itself keeps out of a state.
+
+    Args:
+        state: What `state_of` collected.
+
+    Returns:
+        Weights and states of random generators, by name.
+    """
+    return {
+        name: value for name, value in state.items() if not name.startswith(("method.", "host."))
+    }
+
+
+def state_of(learner: Learner) -> dict[str, object]:
     """Collect everything that training leaves behind.
 
     Args:
         learner: The learner.
-        with_method: Whether the state of the method is included.
 
     Returns:
         Copies of weights, states of random generators, and tensors and plain values of the method,
@@ -123,13 +185,12 @@ def state_of(learner: Learner, with_method: bool = True) -> dict[str, object]:
     for name, value in learner.state.random.state().items():
         state[f"random.{name}"] = value
     state["augmentation"] = learner.state.augmentation.get_state()
-    if with_method:
-        for name, value in learner.method.state_dict().items():
-            state[f"method.{name}"] = value.clone()
-        for name, module in learner.method.named_modules():
-            if isinstance(module, Stateful):
-                # As text: plain values may be nested, and NaN does not equal itself.
-                state[f"host.{name}"] = repr(module.host)
+    for name, value in learner.method.state_dict().items():
+        state[f"method.{name}"] = value.clone()
+    for name, module in learner.method.named_modules():
+        if isinstance(module, Stateful):
+            # As text: plain values may be nested, and NaN does not equal itself.
+            state[f"host.{name}"] = repr(module.host)
     return state
 
 

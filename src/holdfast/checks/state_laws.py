@@ -7,10 +7,9 @@ from torch import Tensor, nn
 
 from holdfast.checks.parts import (
     LawBroken,
-    Make,
+    Subject,
     first_rows,
     small_learner,
-    small_stream,
     trained,
 )
 from holdfast.engine.memory import Memory
@@ -23,20 +22,19 @@ from holdfast.training import Learner
 OF_TORCH = ("_parameters", "_buffers", "_modules")
 
 
-def grows(make: Make, scenario: str) -> None:
+def grows(subject: Subject) -> None:
     """Check that old rows keep their bits when a task opens outputs.
 
     This concerns the weights and the θ-shaped states of the method. New rows of states are 0.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: An old row changed, or a new row of a state is not 0.
     """
-    stream = small_stream(scenario)
-    learner = trained(make(), stream, 1)
+    stream = subject.stream
+    learner = trained(subject.method(), stream, 1)
     # A method that restarts replaces all weights when a task begins.
     if any(part.declare().restarts for part in learner.method.parts):
         return
@@ -102,34 +100,33 @@ def _corner(old: Tensor) -> tuple[slice, ...]:
     return tuple(slice(0, size) for size in old.shape)
 
 
-def bytes_as_declared(make: Make, scenario: str) -> None:
+def bytes_as_declared(subject: Subject) -> None:
     """Check that the method's state grows with the number of tasks as it declares.
 
     "none" is 0 bytes, "constant" is the same after each task, and "linear" is more after each.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: The bytes grow in another way.
     """
-    stream = small_stream(scenario)
+    stream = subject.stream
     # Where the network itself grows, so does every θ-shaped state. The domain scenario shows the
     # growth with tasks alone. A sum has no declaration of its own.
-    if len(make().parts) > 1:
+    if len(subject.method().parts) > 1:
         return
-    if scenario != "domain" and "domain" in make().declare().scenarios:
+    if subject.scenario != "domain" and "domain" in subject.method().declare().scenarios:
         return
     whole_head = {}
-    if scenario == "class":
+    if subject.scenario == "class":
         whole_head = {"head": "masked", "outputs": "all"}
-    learner = small_learner(make(), stream, epochs=4, **whole_head)
+    learner = small_learner(subject.method(), stream, epochs=4, **whole_head)
     sizes = []
     for task in stream.tasks:
         learner.train(task)
         sizes.append(learner.method.state_bytes())
-    declared = make().declare().memory
+    declared = subject.method().declare().memory
     if declared == "none" and any(sizes):
         raise LawBroken(f"declared to keep nothing, it keeps {sizes} bytes")
     # The first task is left out: some methods keep nothing before they have a past.
@@ -139,22 +136,21 @@ def bytes_as_declared(make: Make, scenario: str) -> None:
         raise LawBroken(f"declared linear, its bytes after each task are {sizes}")
 
 
-def still_parts_stay(make: Make, scenario: str) -> None:
+def still_parts_stay(subject: Subject) -> None:
     """Check that what must not move does not move under AdamW with weight decay.
 
     A parameter without a gradient stays as it is, although momentum or decay could move it. An
     isolating method gives old rows the same predictions bit for bit.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: Something moved.
     """
-    stream = small_stream(scenario)
-    learner = small_learner(make(), stream, "adamw")
-    isolates = any(part.declare().isolates for part in make().parts)
+    stream = subject.stream
+    learner = small_learner(subject.method(), stream, "adamw")
+    isolates = any(part.declare().isolates for part in subject.method().parts)
     # Rows of the first task: later tasks must not change what it learned.
     x = first_rows(stream.tasks[0], 20)
     outputs = stream.tasks[0].outputs[1]
@@ -198,19 +194,18 @@ def _steps(learner: Learner, task: Task) -> Iterator[dict[str, Tensor]]:
     learner.end()
 
 
-def moves_with_its_device(make: Make, scenario: str) -> None:
+def moves_with_its_device(subject: Subject) -> None:
     """Check that all tensors of a method are states, which are moved and saved with it.
 
     Args:
-        make: Builds the method.
-        scenario: The scenario.
+        subject: The method under test in one scenario.
 
     Raises:
         LawBroken: A tensor is hidden in a plain attribute, or is on another device.
     """
-    stream = small_stream(scenario)
+    stream = subject.stream
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    learner = trained(make(), stream, 2, device=device)
+    learner = trained(subject.method(), stream, 2, device=device)
     for path, module in learner.method.named_modules():
         _refuse_hidden_tensors(path, module)
         for name, buffer in module.named_buffers(recurse=False):
