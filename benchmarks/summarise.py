@@ -130,7 +130,7 @@ def main() -> None:
     seconds = sum(r.cost.seconds.total for r in results)
     version = results[0].versions["torch"]
     about = (
-        f"{len(results)} runs, {seconds / 60:.0f} minutes of one thread in all "
+        f"{len(results)} runs, {seconds / 60:.1f} minutes of one thread in all "
         f"(evaluation included); torch {version}."
     )
     name = options.folder.name

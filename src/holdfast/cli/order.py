@@ -12,7 +12,7 @@ from holdfast.cli.command_line import note, on_line
 from holdfast.cli.examples import examples
 from holdfast.cli.lists import parse_seeds, split_names
 from holdfast.cli.order_options import Measuring, Running
-from holdfast.cli.work import carry_out, workers
+from holdfast.cli.work import carry_out, check_device, workers
 from holdfast.errors import HoldfastError, one_of
 from holdfast.text import safe_name
 
@@ -61,8 +61,10 @@ def probe(
     from holdfast.bench.probe_signals import measure_signals
     from holdfast.runs.folders import check_writable
 
-    job = _probing(suite, measuring, running.data_dir)
+    # What can be refused at once is refused before data are read, which may take minutes.
+    check_device(running.device)
     check_writable(out)
+    job = _probing(suite, measuring, running.data_dir)
     carry_out(job.runs(), running.work(out))
     # Signals have no runs of their own, so they are measured after all runs have ended.
     signals = {}

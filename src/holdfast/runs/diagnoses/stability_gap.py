@@ -1,5 +1,6 @@
 """Stability gap: how far do old tasks fall right after a task boundary, before they recover?"""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -26,26 +27,36 @@ def stability_gap(run: KeptRun) -> Finding:
     """
     run.need_a_boundary("stability-gap")
     gaps = {number: _gap_before(run, number) for number in range(1, run.tasks)}
-    # The deepest gap is named, because a mean hides it.
-    worst = max(gaps, key=lambda number: gaps[number].depth)
-    mean_depth = np.mean([gap.depth for gap in gaps.values()])
-    sentence = (
-        f"Right after the boundary to {run.stream[worst].name} the old tasks fall "
-        f"{100 * gaps[worst].depth:.1f} points below where they end (lowest at step "
-        f"{gaps[worst].lowest_at}); over all boundaries {100 * mean_depth:.1f} points on average."
-    )
+    names = {number: run.stream[number].name for number in gaps}
     boundaries = []
     for number, gap in gaps.items():
         boundaries.append(
             {
-                "task": run.stream[number].name,
+                "task": names[number],
                 "steps": gap.steps,
                 "scores": gap.scores,
                 "depth": gap.depth,
                 "at": gap.lowest_at,
             }
         )
-    return Finding.of("stability-gap", sentence, {"boundaries": boundaries})
+    return Finding.of("stability-gap", _sentence(gaps, names), {"boundaries": boundaries})
+
+
+def _sentence(gaps: Mapping[int, StabilityGap], names: Mapping[int, str]) -> str:
+    """Name the deepest gap, because a mean hides it."""
+    worst = max(gaps, key=lambda number: gaps[number].depth)
+    if gaps[worst].depth == 0:
+        # The lowest score is the last one everywhere.
+        return (
+            "There is no stability gap: after every boundary the old tasks are lowest where they "
+            "end. What they lose does not come back."
+        )
+    mean_depth = np.mean([gap.depth for gap in gaps.values()])
+    return (
+        f"Right after the boundary to {names[worst]} the old tasks fall "
+        f"{100 * gaps[worst].depth:.1f} points below where they end (lowest at step "
+        f"{gaps[worst].lowest_at}); over all boundaries {100 * mean_depth:.1f} points on average."
+    )
 
 
 def _gap_before(run: KeptRun, number: int) -> StabilityGap:
