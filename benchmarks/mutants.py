@@ -12,10 +12,15 @@ difference.
 First, every test runs once under a profiler, which notes the functions that it calls. A mutant then
 meets the tests that call its function, the fastest first, until one fails. Tests run in processes
 that are forked from one that has PyTorch loaded, on a copy of the checkout.
+
+The folder `--keep` holds what is known so far, so a run that was stopped goes on where it was. If
+you write a test for a survivor, only changed test files are profiled again, and only the survivors
+and the mutants of changed files meet the tests again.
 """
 
 import argparse
 import ast
+import hashlib
 import json
 import os
 import random
@@ -28,6 +33,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path("src") / "holdfast"
@@ -212,17 +218,17 @@ class Calls:
 
     def __init__(self, package: Path) -> None:
         self._prefix = f"{package}{os.sep}"
-        self.functions: dict[str, list[list[object]]] = {}
+        self.functions: dict[str, list[list[str]]] = {}
         self.seconds: dict[str, float] = {}
 
     def pytest_runtest_protocol(self, item, nextitem) -> None:  # type: ignore[no-untyped-def]
         """Watch a test with its fixtures."""
-        seen: set[tuple[str, int]] = set()
+        seen: set[tuple[str, str]] = set()
 
         def note(frame, event, _argument) -> None:  # type: ignore[no-untyped-def]
             code = frame.f_code
             if event == "call" and code.co_filename.startswith(self._prefix):
-                seen.add((code.co_filename.removeprefix(self._prefix), code.co_firstlineno))
+                seen.add((code.co_filename.removeprefix(self._prefix), code.co_qualname))
 
         from _pytest.runner import runtestprotocol
 
@@ -240,7 +246,8 @@ class Calls:
 def run_tests(tree: Path, arguments: list[str], plugins: list[object], quiet: bool = True) -> int:
     """Run pytest in this process on a copy of the checkout. Meant for a forked child."""
     os.chdir(tree)
-    sys.path.insert(0, str(tree / "src"))
+    # As `python -m pytest` does in this folder, and the package of the copy before any other.
+    sys.path[:0] = [str(tree / "src"), str(tree)]
     os.environ["PYTHONPATH"] = str(tree / "src")
     if quiet:
         silent = os.open(os.devnull, os.O_WRONLY)
@@ -273,36 +280,74 @@ def in_child(seconds: float, work) -> int | None:  # type: ignore[no-untyped-def
 
 
 def mapped(tree: Path, kept: Path) -> dict[str, dict]:
-    """The calls and the seconds of every test, from the file `kept` if it is there."""
-    if not kept.exists():
+    """The calls and the seconds of every test; only files that changed since `kept` run again."""
+    content: dict[str, dict] = {"functions": {}, "seconds": {}, "files": {}}
+    if kept.exists():
+        content = json.loads(kept.read_text())
+    files = {name: digest(tree / name) for name in files_with_tests(tree)}
+    changed = [name for name, now in files.items() if content["files"].get(name) != now]
+    if not changed:
+        return content
+    print(f"profiling the tests of {len(changed)} files", flush=True)
 
-        def watch() -> int:
-            calls = Calls(tree / PACKAGE)
-            doctests = [str(PACKAGE / folder) for folder in FOLDERS]
-            status = run_tests(tree, [*TESTS, *doctests], [calls], quiet=False)
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            kept.write_text(json.dumps({"functions": calls.functions, "seconds": calls.seconds}))
-            return status
+    def watch() -> int:
+        calls = Calls(tree / PACKAGE)
+        status = run_tests(tree, changed, [calls], quiet=False)
+        for part, new in (("functions", calls.functions), ("seconds", calls.seconds)):
+            still = {test: v for test, v in content[part].items() if file_of(test) not in changed}
+            content[part] = still | new
+        content["files"] = files
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(content))
+        return status
 
-        if in_child(6 * 3600, watch) != 0:
-            kept.unlink(missing_ok=True)
-            raise SystemExit("the tests fail without any mutant; mend them first")
-    content: dict[str, dict] = json.loads(kept.read_text())
-    return content
+    # 5: none of the files had a test in it, as those have that only hold doctests without examples.
+    if in_child(6 * 3600, watch) not in (0, 5):
+        kept.unlink(missing_ok=True)
+        raise SystemExit("the tests fail without any mutant; mend them first")
+    again: dict[str, dict] = json.loads(kept.read_text())
+    return again
 
 
-def function_of(tree: ast.Module, line: int) -> int | None:
-    """The first line of the innermost function around a line, as Python's code objects count it."""
-    innermost: ast.AST | None = None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            inside = node.lineno <= line <= (node.end_lineno or node.lineno)
-            if inside and (innermost is None or node.lineno >= innermost.lineno):
-                innermost = node
-    if innermost is None:
-        return None
-    decorators = getattr(innermost, "decorator_list", [])
-    return min([innermost.lineno, *(decorator.lineno for decorator in decorators)])
+def files_with_tests(tree: Path) -> list[str]:
+    """The test files, and the files of the package, which have doctests."""
+    files: list[Path] = []
+    for name in TESTS:
+        place = tree / name
+        files += place.rglob("test_*.py") if place.is_dir() else [place]
+    for folder in FOLDERS:
+        files += (tree / PACKAGE / folder).glob("*.py")
+    return sorted(str(file.relative_to(tree)) for file in files)
+
+
+def file_of(test: str) -> str:
+    """The file of a test."""
+    return test.partition("::")[0]
+
+
+def digest(path: Path) -> str:
+    """The same text for the same content of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def function_of(tree: ast.Module, line: int) -> str | None:
+    """The innermost function around a line, by the name that Python's code objects give it."""
+    innermost: str | None = None
+    pending: list[tuple[ast.AST, str]] = [(tree, "")]
+    while pending:
+        node, prefix = pending.pop()
+        for child in ast.iter_child_nodes(node):
+            inner = prefix
+            if isinstance(child, ast.ClassDef):
+                inner = f"{prefix}{child.name}."
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                name = f"{prefix}{getattr(child, 'name', '<lambda>')}"
+                inner = f"{name}.<locals>."
+                # Deeper functions come later, so that the last one that fits is the innermost.
+                if child.lineno <= line <= (child.end_lineno or child.lineno):
+                    innermost = name
+            pending.append((child, inner))
+    return innermost
 
 
 def tests_of(mutant: Mutant, source: str, calls: dict[str, dict], most_seconds: float) -> list[str]:
@@ -313,10 +358,10 @@ def tests_of(mutant: Mutant, source: str, calls: dict[str, dict], most_seconds: 
     function = function_of(ast.parse(source), mutant.line)
     exact, near = [], []
     for test, entries in calls["functions"].items():
-        lines = [line for path, line in entries if path == mutant.path]
-        if function in lines:
+        called = [name for path, name in entries if path == mutant.path]
+        if function in called:
             exact.append(test)
-        elif lines:
+        elif called:
             near.append(test)
     chosen, total = [], 0.0
     for test in sorted(exact or near, key=calls["seconds"].__getitem__):
@@ -344,6 +389,42 @@ def outcome(tree: Path, mutant: Mutant, tests: list[str]) -> str:
     if status is None:
         return "killed by time"
     return "survived" if status == 0 else "killed"
+
+
+class Known:
+    """What became of mutants so far, in a file.
+
+    A mutant of a file that has changed is a new one. Tests are only added, so one that was killed
+    stays killed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._outcomes: dict[str, str] = {}
+        self._lock = Lock()
+        if path.exists():
+            self._outcomes = json.loads(path.read_text())
+
+    def _key(self, mutant: Mutant) -> str:
+        return f"{digest(ROOT / PACKAGE / mutant.path)} {mutant.start} {mutant}"
+
+    def outcome(self, mutant: Mutant) -> str:
+        """What became of a mutant; empty if it is not known."""
+        return self._outcomes.get(self._key(mutant), "")
+
+    def killed(self, mutant: Mutant) -> bool:
+        """Whether a mutant is known to be killed."""
+        return is_killed(self.outcome(mutant))
+
+    def add(self, mutant: Mutant, what: str) -> None:
+        """Note what became of a mutant."""
+        with self._lock:
+            self._outcomes[self._key(mutant)] = what
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # In one step, because a run of hours may be stopped while it writes.
+            partial = self._path.with_suffix(".partial")
+            partial.write_text(json.dumps(self._outcomes))
+            partial.replace(self._path)
 
 
 def copied_to(folder: Path) -> Path:
@@ -400,19 +481,22 @@ def main() -> None:
         "--seconds", type=float, default=40.0, help="most seconds of tests a mutant"
     )
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--calls", type=Path, default=ROOT / "build" / "calls.json")
+    parser.add_argument("--keep", type=Path, default=ROOT / "build" / "mutants")
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     import torch
 
     torch.set_num_threads(1)
+    known = Known(options.keep / "outcomes.json")
     results: dict[str, list[tuple[Mutant, str]]] = {}
     with tempfile.TemporaryDirectory() as name:
         trees = [copied_to(Path(name) / f"copy-{number}") for number in range(options.jobs)]
-        calls = mapped(trees[0], options.calls)
+        calls = mapped(trees[0], options.keep / "calls.json")
         free = list(trees)
 
         def meet(mutant: Mutant) -> tuple[Mutant, str]:
+            if known.killed(mutant):
+                return mutant, known.outcome(mutant)
             tree = free.pop()
             try:
                 source = (ROOT / PACKAGE / mutant.path).read_text(encoding="utf-8")
@@ -420,6 +504,7 @@ def main() -> None:
                 what = outcome(tree, mutant, tests)
             finally:
                 free.append(tree)
+            known.add(mutant, what)
             if not is_killed(what):
                 print(f"{what}: {mutant}", flush=True)
             return mutant, what
