@@ -98,11 +98,6 @@ CASES = {  # study → name → settings of the probe, of the verification where
         ),
     },
 }
-EARLIER = (
-    "*These scores are from before validation examples were drawn once for all tasks of a source, "
-    "and, for texts, from before features were fitted on nothing. They have not been measured "
-    "again.*"
-)
 TITLES = {
     "images": "Order of tasks: rotated and permuted MNIST, Fashion-MNIST and small digits",
     "clinc": "Order of tasks: the ten domains of CLINC150",
@@ -216,25 +211,18 @@ def table(r: Verification) -> list[str]:
 
 @dataclass(frozen=True)
 class Case:
-    """What a finished case left: all that its part of the page needs.
-
-    `settings` tells which settings it was made with. Results from before this was noted have none;
-    their validation examples were drawn per task, and the page says so.
-    """
+    """What a finished case left: all that its part of the page needs."""
 
     verification: Verification
-    settings: str | None
-    plan: Plan | None
+    plan: Plan
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Case":
         """A case from the file beside the page."""
-        if "verification" not in values:
-            return cls(verification_of(values), None, None)
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "probe.json").write_text(json.dumps(values["probe"]), encoding="utf-8")
             plan = make_plan(read_probe(folder))
-        return cls(verification_of(values["verification"]), values["settings"], plan)
+        return cls(verification_of(values["verification"]), plan)
 
 
 def verification_of(values: dict[str, Any]) -> Verification:
@@ -263,18 +251,14 @@ def section(number: int, name: str, case: str, result: Case, write: Path | None)
     r = result.verification
     random_means = [outcome.mean for outcome in r.outcomes if outcome.scheduler is None]
     lines = ["", f"## {case[0].upper()}{case[1:]}", "", paragraph(r.verdict), ""]
-    if result.settings is None:
-        lines += [paragraph(EARLIER), ""]
     facts = (
         f"Random orders have {100 * np.mean(random_means):.1f} points with a standard deviation of "
         f"{100 * r.spread:.2f}. The first task alone explains {100 * r.first_task:.0f} % of their "
         f"variance ({100 * r.first_task_by_chance:.0f} % by chance)."
     )
-    if result.plan is not None:
-        order = " → ".join(result.plan.order)
-        stays = 100 * (result.plan.stays_best or 0)
-        plan = f"The plan, {order}, stays the best in {stays:.0f} % of resampled probes."
-        facts = f"{plan} {facts}"
+    order = " → ".join(result.plan.order)
+    stays = 100 * (result.plan.stays_best or 0)
+    facts = f"The plan, {order}, stays the best in {stays:.0f} % of resampled probes. {facts}"
     lines += [paragraph(facts), "", *table(r)]
     if write is not None:
         for kind, draw in (("scatter", scatter), ("orders", distribution)):
