@@ -158,12 +158,14 @@ def is_call(node: ast.AST) -> bool:
 
 
 def without_behaviour(tree: ast.Module) -> set[int]:
-    """Nodes that no test should depend on: annotations, docstrings and texts of errors."""
+    """Nodes that no test should depend on: annotations, decorators and texts of errors."""
     ignored: set[int] = set()
     for node in ast.walk(tree):
         left_out: list[ast.AST | None] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             left_out += [node.returns, *node.decorator_list]
+        elif isinstance(node, ast.ClassDef):
+            left_out += node.decorator_list  # such as frozen=True
         elif isinstance(node, ast.arg | ast.AnnAssign):
             left_out.append(node.annotation)
         elif isinstance(node, ast.Raise):

@@ -277,6 +277,8 @@ def timed(chunk: int, step: Callable[[], object], device: str) -> float:
 def endless(learner: Learner) -> Iterator:
     """The task's batches, over and over, each as of its first epoch."""
     while True:
+        # A method that reads every row once is at its end after one pass.
+        learner.state.progress.task_steps = 0
         for batch in learner.view.batches():
             yield replace(batch, first_epoch=True)
 

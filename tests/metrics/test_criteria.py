@@ -29,6 +29,13 @@ def test_diaz_rodriguez_sizes_and_score():
     assert h.diaz_rodriguez_stability(runs, {"A": 1.0}) == pytest.approx(0.9)
 
 
+def test_a_larger_epsilon_raises_computational_efficiency():
+    m = AccuracyMatrix.from_array([[0.9, 0.5], [0.7, 0.8]], orientation="after-by-task")
+    passes = {"pass_operations": [10, 10], "training_operations": [99, 399]}
+    # ε · 10 / 100 and ε · 10 / 400, averaged.
+    assert h.diaz_rodriguez(m, **passes, epsilon=4)["CE"] == pytest.approx((0.4 + 0.1) / 2)
+
+
 def test_a_single_task_has_no_transfer_and_no_remembering():
     d = h.diaz_rodriguez(AccuracyMatrix.from_array([[0.9]], orientation="after-by-task"))
     assert d["A"] == 0.9
