@@ -7,7 +7,7 @@
 Each mutant is the package with one small fault: a `<` that became `<=`, a `+` that became `-`, a
 condition that was turned round, or a statement that was left out. A mutant is killed if a test
 fails. A mutant that survives shows a behaviour that no test checks, or a change that makes no
-difference.
+difference. `explained_mutants.toml` says why for those that make none.
 
 First, every test runs once under a profiler, which notes the functions that it calls. A mutant then
 meets the tests that call its function, the fastest first, until one fails. Tests run in processes
@@ -29,6 +29,7 @@ import signal
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,6 +49,8 @@ TESTS = (
 )
 COPIED = ("src", "tests", "docs", "examples", "benchmarks", "pyproject.toml", "README.md")
 AIMS = {"metrics": 90, "gate/statistics": 90, "planning": 90, "methods": 80}  # per cent killed
+BY_TIME = "killed by time"
+EXPLAINED = Path(__file__).with_name("explained_mutants.toml")
 SECONDS_PER_MUTANT = 120.0  # after which a mutant counts as killed: it made something endless
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -98,8 +101,13 @@ class Mutant:
         """The source of the file with the fault."""
         return source[: self.start] + self.text + source[self.stop :]
 
+    @property
+    def fault(self) -> str:
+        """What was replaced by what."""
+        return f"{short(self.was)} → {short(self.text)}"
+
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {short(self.was)} → {short(self.text)}"
+        return f"{self.path}:{self.line}: {self.fault}"
 
 
 def short(code: str) -> str:
@@ -389,7 +397,7 @@ def outcome(tree: Path, mutant: Mutant, tests: list[str]) -> str:
     finally:
         path.write_text(source, encoding="utf-8")
     if status is None:
-        return "killed by time"
+        return BY_TIME
     return "survived" if status == 0 else "killed"
 
 
@@ -459,18 +467,39 @@ def is_killed(what: str) -> bool:
     return what.startswith("killed")
 
 
+def explanations() -> dict[tuple[str, str], str]:
+    """Why mutants that survive make no difference that a test should see, by file and fault."""
+    content = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))
+    return {(m["file"], m["fault"]): m["reason"] for m in content["mutant"]}
+
+
 def table(results: dict[str, list[tuple[Mutant, str]]]) -> list[str]:
-    """The shares that were killed, and the mutants that were not."""
-    lines = ["| folder | mutants | killed | share | aim |", "|---|---|---|---|---|"]
+    """The shares that were killed, and the mutants that were not, with the reasons."""
+    lines = [
+        "| folder | mutants | killed | of these by time | share | aim |",
+        "|---|---|---|---|---|---|",
+    ]
     for folder, outcomes in results.items():
         killed = sum(is_killed(what) for _, what in outcomes)
+        by_time = sum(what == BY_TIME for _, what in outcomes)
         share = 100 * killed / max(len(outcomes), 1)
         lines.append(
-            f"| {folder} | {len(outcomes)} | {killed} | {share:.0f} % | {AIMS[folder]} % |"
+            f"| {folder} | {len(outcomes)} | {killed} | {by_time} | {share:.0f} % "
+            f"| {AIMS[folder]} % |"
         )
-    lines += ["", "Not killed:", ""]
+    reasons = explanations()
+    equivalent, survivors = [], []
     for outcomes in results.values():
-        lines += [f"- {mutant} ({what})" for mutant, what in outcomes if not is_killed(what)]
+        for mutant, what in outcomes:
+            reason = reasons.get((mutant.path, mutant.fault))
+            if is_killed(what):
+                continue
+            if reason is None:
+                survivors.append(f"- {mutant} ({what})")
+            else:
+                equivalent.append(f"- {mutant}. {reason}")
+    lines += ["", f"{len(survivors)} survived, and should have a test:", "", *survivors]
+    lines += ["", f"{len(equivalent)} survived, and make no difference:", "", *equivalent]
     return lines
 
 
