@@ -10,7 +10,7 @@ figures, which should be near 95 or above. The next two say on which side the in
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -32,9 +32,9 @@ class Table:
     about: str
     rows: list[str] = field(default_factory=list)
 
-    def measure(self, name: str, case: Case, draws: int) -> None:
+    def measure(self, name: str, case: Case, draws: int, seed: int | None = None) -> None:
         """A row: how often the interval of a case holds the truth, and how wide it is."""
-        rng = np.random.default_rng(len(self.rows))
+        rng = np.random.default_rng(len(self.rows) if seed is None else seed)
         inside = below = above = refused = 0
         widths = []
         for _ in range(draws):
@@ -89,6 +89,66 @@ def seeds() -> Table:
             lambda rng, n=n: (h.seed_interval(rng.exponential(size=n)), 1.0),
             4000,
         )
+    return out
+
+
+Seeds = Callable[[np.random.Generator, int], np.ndarray]  # values of n seeds, drawn anew
+
+
+def collapsing(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Accuracies of which one in ten is 0.3 in place of 0.9."""
+    levels = np.where(rng.random(n) < 0.1, 0.3, 0.9)
+    return levels + rng.normal(0, 0.01, n)
+
+
+# What is drawn, its true mean, and its range.
+BOUNDED: dict[str, tuple[Seeds, float, tuple[float, float]]] = {
+    "middle, normal, 0.5 ± 0.05": (lambda rng, n: rng.normal(0.5, 0.05, n), 0.5, (0, 1)),
+    "wide, 0.5 ± 0.35": (lambda rng, n: rng.beta(0.5, 0.5, n), 0.5, (0, 1)),
+    "skewed, 0.8 ± 0.16": (lambda rng, n: rng.beta(4, 1, n), 0.8, (0, 1)),
+    "near the top, 0.98 ± 0.01": (lambda rng, n: rng.beta(196, 4, n), 0.98, (0, 1)),
+    "near the top, skewed, 0.98 ± 0.02": (lambda rng, n: rng.beta(49, 1, n), 0.98, (0, 1)),
+    "near the bottom, 0.02 ± 0.01": (lambda rng, n: rng.beta(4, 196, n), 0.02, (0, 1)),
+    "shares of 360 examples, 0.99": (lambda rng, n: rng.binomial(360, 0.99, n) / 360, 0.99, (0, 1)),
+    "BWT, skewed, −0.2 ± 0.2": (lambda rng, n: -rng.beta(0.6, 2.4, n), -0.2, (-1, 1)),
+    "forgetting near 1, 0.95 ± 0.05": (lambda rng, n: rng.beta(19, 1, n), 0.95, (-1, 1)),
+    "one seed in ten collapses, 0.84": (collapsing, 0.84, (0, 1)),
+}
+
+
+def bounded() -> Table:
+    """The interval that tables show, which stays inside the range, beside Student's t."""
+    out = Table(
+        "Seeds, inside the range of the score: `bounded_seed_interval`",
+        "What tables and reports of runs show. A row names the values and their standard deviation "
+        "over seeds. Below each row is the t interval of the same draws. Draws in which all seeds "
+        "have one value are left out, because tables print them as equal. Two kinds of rows do not "
+        "reach 95 %, and neither does the t interval there: values that are skewed far from the "
+        "ends of the range, and one seed in ten that collapses. Most samples of a few seeds "
+        "contain no such seed, so no interval of them can show it.",
+    )
+    for name, (draw, truth, limits) in BOUNDED.items():
+        for n in (2, 3, 5, 10):
+            for kind in ("", "t interval, "):
+
+                def case(
+                    rng: np.random.Generator,
+                    n: int = n,
+                    kind: str = kind,
+                    draw: Seeds = draw,
+                    truth: float = truth,
+                    limits: tuple[float, float] = limits,
+                ) -> tuple[Interval, float]:
+                    values = draw(rng, n)
+                    found = h.seed_interval(values)
+                    if not kind:
+                        found = h.bounded_seed_interval(values, limits)
+                    if found.all_equal:
+                        return replace(found, low=np.nan, high=np.nan), truth
+                    return found, truth
+
+                # The same seed for both, so that they are compared on the same values.
+                out.measure(f"{kind}{n} seeds, {name}", case, 4000, seed=n)
     return out
 
 
@@ -376,7 +436,7 @@ def main() -> None:
     )
     target = parser.parse_args().write
     lines = [INTRODUCTION]
-    for table in (seeds(), rank_correlations(), *transfers(), matrices()):
+    for table in (seeds(), bounded(), rank_correlations(), *transfers(), matrices()):
         lines += table.text()
     text = "\n".join([*lines, *wilson()])
     if target is None:

@@ -10,16 +10,15 @@ page has notes (`three-scenarios.notes.md`), they are added at its end.
 """
 
 import argparse
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from holdfast.bench.suites import load_suite, shipped
-from holdfast.metrics import Interval, seed_interval
+from holdfast.metrics import Interval, bounded_seed_interval
 from holdfast.reports import markdown
-from holdfast.reports.cells import show_cost
+from holdfast.reports.cells import show_cost, with_bounds
 from holdfast.results import (
     Group,
     find_sweeps,
@@ -33,16 +32,17 @@ from holdfast.results import (
 
 def points(v: Interval, scale: float = 100) -> str:
     """An interval in points."""
-    if math.isnan(v.estimate):
-        return "–"
-    return f"{scale * v.estimate:+.1f}" + (
-        "" if math.isnan(v.high) else f" ± {scale * (v.high - v.estimate):.1f}"
-    )
+    return with_bounds(v.scaled(scale), "+.1f")
 
 
 def _last_rows(g: Group) -> np.ndarray:
     """(runs, tasks): the last row of every matrix."""
     return np.array([m.to_array()[-1] for m in g.matrices])
+
+
+def _score(scores: np.ndarray) -> str:
+    """The mean of an accuracy over seeds, in percent."""
+    return points(bounded_seed_interval(scores, (0, 1))).replace("+", "")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -66,10 +66,7 @@ def sections(groups: Sequence[Group]) -> list[str]:
                 f"### {scenario} scenario: accuracy on each task in the end (%, by position)",
                 "",
             ]
-            last = [
-                [g.label, *(points(seed_interval(c)).replace("+", "") for c in _last_rows(g).T)]
-                for g in members
-            ]
+            last = [[g.label, *(_score(c) for c in _last_rows(g).T)] for g in members]
             out += table(["method", *(str(k + 1) for k in range(tasks + 1))], last)
             out += [f"### {scenario} scenario: transfer of each task (points, by position)", ""]
             out += table(
@@ -144,7 +141,8 @@ def main() -> None:
         about,
     ]
     lines += [
-        "Scores are in points, ± half of the 95 % t interval over seeds. Times are in seconds. "
+        "Scores are in points, ± half of the 95 % interval over seeds, or [its bounds] if its "
+        "sides differ. Times are in seconds. "
         "Ranks that are ties have a =.",
         "",
         markdown(groups),

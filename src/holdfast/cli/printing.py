@@ -67,6 +67,37 @@ def print_table(
     make_console().print(table)
 
 
+def print_in_parts(
+    headings: Sequence[str], rows: Sequence[Sequence[str]], title: str, named: int = 1
+) -> None:
+    """Print a table, in several parts below each other if the terminal is too narrow for one.
+
+    Args:
+        headings: The headings of the columns.
+        rows: The cells of each row.
+        title: A line above the first part.
+        named: The number of columns, from the left, that say what a row is about. The first of them
+            is repeated in every part.
+    """
+    from rich.cells import cell_len
+
+    columns = list(zip(headings, *rows, strict=True))
+    # Besides its text, a column has two blanks and a line. The table has one more line.
+    widths = [max(cell_len(shown(cell)) for cell in column) + 3 for column in columns]
+    room = make_console().width - 1
+    parts = [list(range(named))]
+    for position in range(named, len(columns)):
+        used = sum(widths[other] for other in parts[-1])
+        # A part has at least one column of numbers, however narrow the terminal is.
+        if used + widths[position] > room and parts[-1][-1] >= named:
+            parts.append([0])
+        parts[-1].append(position)
+    for number, part in enumerate(parts):
+        cells = [[row[position] for position in part] for row in rows]
+        heading = title * (number == 0)
+        print_table([headings[position] for position in part], cells, heading, no_wrap=True)
+
+
 def print_unlearnt(warnings: Sequence[str]) -> None:
     """Print what was not learnt so that it stands out, and once what that means.
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from holdfast.cli.printing import make_console, print_table, print_unlearnt
+from holdfast.cli.printing import make_console, print_in_parts, print_table, print_unlearnt
 from holdfast.reports.cells import difference_of, of_seeds, show
 from holdfast.results import (
     MEASURES,
@@ -36,7 +36,7 @@ def print_groups(groups: Sequence[Group]) -> None:
             cells = [show(name, group.values[name]) for name in MEASURES]
             rows.append([group.label, rank, *cells])
         headings = ["method", "rank", *(measure.heading for measure in MEASURES.values())]
-        print_table(headings, rows, title, no_wrap=True)
+        print_in_parts(headings, rows, title, named=2)
     _print_remarks(groups)
 
 
@@ -118,7 +118,7 @@ def print_differences(differences: Sequence[Difference]) -> None:
         rows.append(row)
     title = (
         "second folder minus first (points and seconds; ± half of the paired 95 % interval over "
-        "seeds; equal: the same in all seeds)"
+        "seeds, or [its bounds]; equal: the same in all seeds)"
     )
     headings = ["scenario", "method", "seeds", "ACC", "", "BWT", "", "time", ""]
     # Each difference is followed by what it shows, in words.

@@ -18,6 +18,7 @@ What may be put where:
     detection.py           how well a detector finds task boundaries
     releases.py            transfer over releases that were tested on some of the tasks
     intervals.py           the interval type, and intervals over seeds
+    bounded.py             the interval over seeds that stays inside the range of a score
     transfer_intervals.py  the interval of one task's transfer over test examples
     examples.py            the interval of any metric over test examples
     unchanged.py           what noise alone would show
@@ -42,6 +43,7 @@ from holdfast.metrics.anytime import (
     windowed_plasticity,
     worst_case_accuracy,
 )
+from holdfast.metrics.bounded import bounded_seed_interval
 from holdfast.metrics.criteria import diaz_rodriguez, diaz_rodriguez_stability
 from holdfast.metrics.examples import example_interval
 from holdfast.metrics.intervals import (
@@ -85,6 +87,7 @@ __all__ = [
     "average_incremental_accuracy",
     "backward_transfer",
     "backward_transfer_after",
+    "bounded_seed_interval",
     "cumulative_gain",
     "diaz_rodriguez",
     "diaz_rodriguez_stability",

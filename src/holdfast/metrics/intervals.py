@@ -129,7 +129,8 @@ def seed_interval(values: Iterable[float], confidence: float = 0.95) -> Interval
 
     With the mean x̄ and the sample standard deviation s of n values, the bounds are
     x̄ ± t_{n−1} · s / √n. They assume that the values are normal. They are not cut off at the
-    lowest and highest possible score, so a wide interval may reach beyond them.
+    lowest and highest possible score, so a wide interval may reach beyond them. Tables of runs
+    show `bounded_seed_interval` instead, which stays inside.
 
     Args:
         values: One number per seed, at least one.

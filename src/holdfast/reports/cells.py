@@ -5,6 +5,7 @@ import math
 from holdfast.metrics import Interval
 
 UNKNOWN = "–"
+UNEVEN = 0.1  # share by which the sides of an interval may differ and be printed as ± all the same
 
 
 def show(measure: str, interval: Interval) -> str:
@@ -16,7 +17,7 @@ def show(measure: str, interval: Interval) -> str:
 
     Returns:
         Points (0 to 100) for scores, seconds for times, a whole number for counts, and a dash for
-        what is not known.
+        what is not known. `with_bounds` says how bounds are written.
 
     Example:
         >>> show("ACC", Interval(0.5, 0.4, 0.6, 0.95, "seeds", 5))
@@ -31,8 +32,8 @@ def show(measure: str, interval: Interval) -> str:
     if measure == "bytes":
         return show_bytes(interval.estimate)
     if measure == "seconds":
-        return typeset(interval, ".1f")
-    return typeset(interval.scaled(100), ".1f")
+        return with_bounds(interval, ".1f")
+    return with_bounds(interval.scaled(100), ".1f")
 
 
 def change_in_points(interval: Interval) -> str:
@@ -42,14 +43,14 @@ def change_in_points(interval: Interval) -> str:
         >>> change_in_points(Interval(-0.1, -0.12, -0.08, 0.95, "seeds", 5))
         '−10.0 ± 2.0'
     """
-    return typeset(interval.scaled(100), "+.1f")
+    return with_bounds(interval.scaled(100), "+.1f")
 
 
 def difference_of(measure: str, interval: Interval) -> str:
     """Format a difference of a measure: seconds for times, points for everything else."""
     # A share of a second is no number of points.
     if measure == "seconds":
-        return typeset(interval, "+.1f")
+        return with_bounds(interval, "+.1f")
     return change_in_points(interval)
 
 
@@ -69,6 +70,40 @@ def typeset(interval: Interval, spec: str) -> str:
     return format(interval, spec).replace("-", "−")
 
 
+def with_bounds(interval: Interval, spec: str) -> str:
+    """Format an interval over seeds for the cell of a table.
+
+    Args:
+        interval: The interval.
+        spec: A format of a number, such as ".1f".
+
+    Returns:
+        The estimate with ± half of the interval if its sides are nearly equal (the longer side is
+        given), else with its bounds in brackets. A dash if the estimate is not known.
+
+    Example:
+        >>> with_bounds(Interval(23.0, 8.1, 50.2, 0.95, "seeds", 2), ".1f")
+        '23.0 [8.1, 50.2]'
+        >>> with_bounds(Interval(91.8, 91.21, 92.35, 0.95, "seeds", 5), ".1f")
+        '91.8 ± 0.6'
+    """
+    if math.isnan(interval.estimate):
+        return UNKNOWN
+    # A z keeps numbers that round to zero from being printed as -0.0.
+    signed = spec.replace(".", "z.")
+    text = format(interval.estimate, signed)
+    below = interval.estimate - interval.low
+    above = interval.high - interval.estimate
+    longer = max(below, above)
+    if interval.all_equal:
+        text += " (equal)"
+    elif interval.known and abs(above - below) <= UNEVEN * longer:
+        text += f" ± {format(longer, signed.replace('+', ''))}"
+    elif interval.known:
+        text += f" [{format(interval.low, signed)}, {format(interval.high, signed)}]"
+    return text.replace("-", "−")
+
+
 def of_seeds(seeds: int) -> str:
     """Say what stands behind the numbers of a table, for its heading.
 
@@ -77,7 +112,10 @@ def of_seeds(seeds: int) -> str:
     """
     if seeds == 1:
         return "one seed, so there are no intervals"
-    return "± half of the 95 % interval over seeds; equal: all seeds gave this value"
+    return (
+        "± half of the 95 % interval over seeds, or [its bounds] if its sides differ; "
+        "equal: all seeds gave this value"
+    )
 
 
 def show_bytes(size: float) -> str:

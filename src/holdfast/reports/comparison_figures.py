@@ -4,8 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from holdfast.metrics import Interval
-from holdfast.reports.figures import half_width
+from holdfast.reports.figures import sides
 from holdfast.reports.style import COLOURS, colour, legend_below, new_figure, style
 from holdfast.results.groups import Group
 from holdfast.results.ranking import on_front
@@ -65,14 +67,13 @@ def _trade_off_point(number: int, group: Group, measure: str, is_best: bool, axe
     across = group.values[measure]
     accuracy = group.values["ACC"]
     x = across.estimate
-    half_across = None  # times have no interval here: they differ by the machine, not the seed
+    sides_across = None  # times have no interval here: they differ by the machine, not the seed
     if measure == "BWT":
         x = 100 * across.estimate
-        half_across = half_width(across)
+        sides_across = np.transpose([sides(across)])
     y = 100 * accuracy.estimate
-    axes.errorbar(
-        x, y, half_width(accuracy), half_across, fmt="none", ecolor=colour(number), alpha=0.5
-    )
+    sides_up = np.transpose([sides(accuracy)])
+    axes.errorbar([x], [y], sides_up, sides_across, fmt="none", ecolor=colour(number), alpha=0.5)
     fill = "none"
     if is_best:
         fill = colour(number)
@@ -168,7 +169,7 @@ def _sweep_line(
     axes.errorbar(
         x,
         [100 * value.estimate for value in values],
-        [half_width(value) for value in values],
+        np.transpose([sides(value) for value in values]),
         label=name,
         fmt=form,
         alpha=opacity,

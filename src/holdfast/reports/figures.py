@@ -169,8 +169,8 @@ def transfer_by_task(groups: Sequence[Group], axes: "Axes") -> "Axes":
     """Draw the transfer of each task: the last score minus the score when it was learnt.
 
     Args:
-        groups: Groups of one scenario. Each has one bar per task, in points, with half of the 95 %
-            interval over seeds.
+        groups: Groups of one scenario. Each has one bar per task, in points, with the 95 % interval
+            over seeds.
         axes: Where to draw.
 
     Returns:
@@ -181,9 +181,10 @@ def transfer_by_task(groups: Sequence[Group], axes: "Axes") -> "Axes":
         offset = (number - (len(groups) - 1) / 2) * width
         x = np.arange(len(group.transfers)) + offset
         heights = [100 * transfer.estimate for transfer in group.transfers]
-        bounds = [half_width(transfer) for transfer in group.transfers]
+        bounds = [sides(transfer) for transfer in group.transfers]
         axes.bar(x, heights, width * 0.9, color=colour(number), label=group.label)
-        axes.errorbar(x, heights, bounds, fmt="none", ecolor=INK, elinewidth=0.8, alpha=0.7)
+        both_sides = np.transpose(bounds)  # shape (2, tasks), as matplotlib takes them
+        axes.errorbar(x, heights, both_sides, fmt="none", ecolor=INK, elinewidth=0.8, alpha=0.7)
     axes.axhline(0, color=INK, linewidth=0.8, alpha=0.5)
     tasks = len(groups[0].transfers)
     axes.set_xticks(range(tasks), [str(task + 1) for task in range(tasks)])
@@ -192,7 +193,11 @@ def transfer_by_task(groups: Sequence[Group], axes: "Axes") -> "Axes":
     return axes
 
 
-def half_width(interval: Interval) -> float:
-    """Return half of the width of an interval, in points; 0 if there is no interval."""
-    half = 100 * (interval.high - interval.estimate)
-    return float(np.nan_to_num(half))
+def sides(interval: Interval) -> tuple[float, float]:
+    """Return how far an interval reaches below and above its estimate, in points.
+
+    Both are 0 if there is no interval.
+    """
+    below = 100 * (interval.estimate - interval.low)
+    above = 100 * (interval.high - interval.estimate)
+    return float(np.nan_to_num(below)), float(np.nan_to_num(above))

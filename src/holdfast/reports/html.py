@@ -24,7 +24,8 @@ from holdfast.reports.report_views import (
 )
 from holdfast.reports.saving import to_svg
 from holdfast.results.differences import Difference
-from holdfast.results.groups import MEASURES, Group, by_scenario
+from holdfast.results.groups import Group, by_scenario
+from holdfast.results.measures import MEASURES
 from holdfast.results.record import RunResult
 from holdfast.results.run_settings import SCENARIOS, Scenario
 from holdfast.results.selection import Selection, select

@@ -11,12 +11,13 @@ from holdfast.reports.cells import (
     difference_of,
     show,
     show_cost,
-    typeset,
+    with_bounds,
 )
 from holdfast.results.differences import Difference
-from holdfast.results.groups import MEASURES, Group
+from holdfast.results.groups import Group
 from holdfast.results.growth import growth
 from holdfast.results.learning_speed import learning_speed
+from holdfast.results.measures import MEASURES
 from holdfast.results.ranking import on_front, ranks
 
 FULL_COLOUR = 0.5  # the change of a score at which a cell has its full colour
@@ -189,7 +190,7 @@ def speed_table(groups: Sequence[Group]) -> TextTable:
         steps = UNKNOWN
         if not math.isnan(speed.steps.estimate):
             steps = f"{speed.steps.estimate:+.1f}".replace("-", "−")
-        zero_shot = typeset(speed.zero_shot.scaled(100), ".1f")
+        zero_shot = with_bounds(speed.zero_shot.scaled(100), ".1f")
         rows.append(TextRow(speed.label, [change_in_points(speed.area), steps, zero_shot]))
     return TextTable(["area", "steps to 95 %", "zero-shot"], rows)
 

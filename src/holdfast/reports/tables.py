@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from holdfast.metrics import UNLEARNT_ADVICE
 from holdfast.reports.cells import show
-from holdfast.results.groups import MEASURES, Group, by_scenario
+from holdfast.results.groups import Group, by_scenario
+from holdfast.results.measures import MEASURES
 from holdfast.results.ranking import ranks
 from holdfast.text import shown
 

@@ -6,7 +6,8 @@ those that differ in their seeds alone into groups, and the other functions comp
 - `parts`: the base of all records, and the kinds of values in them.
 - `record`: a run, with its `run_settings`, `cost`, `curves`, and the `finding` of a diagnostic.
 - `file_names`, `storage`: the files of a run, their one reader and their one writer.
-- `groups`: runs of several seeds, and the measures of each; a new measure goes here.
+- `measures`: the numbers of each run, and their intervals; a new measure goes here.
+- `groups`: runs of several seeds.
 - `learnt`: which tasks were learnt at all.
 - `ranking`, `differences`, `learning_speed`, `growth`: groups compared.
 - `sweeps`, `selection`: hyperparameters that vary, and the value that is selected.
@@ -16,9 +17,10 @@ from holdfast.results.cost import DeclaredGrowth, RunCost, Seconds, TaskCost
 from holdfast.results.curves import BoundaryDetection, TrainingCurves
 from holdfast.results.differences import Difference, compare_folders, side_by_side
 from holdfast.results.finding import Finding
-from holdfast.results.groups import MEASURES, Group, by_scenario, summarise
+from holdfast.results.groups import Group, by_scenario, summarise
 from holdfast.results.growth import Growth, fitted_growth, growth
 from holdfast.results.learning_speed import LearningSpeed, learning_speed
+from holdfast.results.measures import MEASURES
 from holdfast.results.ranking import on_front, pareto_front, ranks
 from holdfast.results.record import RunResult
 from holdfast.results.run_settings import DataSettings, RunSettings

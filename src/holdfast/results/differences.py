@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from holdfast.metrics import Interval, paired_seed_interval
+from holdfast.metrics import Interval
 from holdfast.results.groups import Group, rank_in_tables
+from holdfast.results.measures import MEASURES, paired_interval
 from holdfast.results.sweeps import hyperparameters
 
 COMPARED = ("ACC", "BWT", "seconds")
@@ -84,9 +85,11 @@ def _difference(
     """Compare one group in two folders over the seeds that both have."""
     values = {}
     for measure in measures:
-        values[measure] = paired_seed_interval(
+        values[measure] = paired_interval(
             [after.by_seed[seed][measure] for seed in seeds],
             [before.by_seed[seed][measure] for seed in seeds],
+            kind=MEASURES[measure].kind,
+            run=before.results[0],
         )
     warnings = []
     for place, group in (("first", before), ("second", after)):

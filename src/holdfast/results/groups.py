@@ -12,54 +12,16 @@ from holdfast.metrics import (
     AccuracyMatrix,
     Interval,
     forward_transfer,
-    seed_interval,
     segment_transfer,
     summary,
     task_transfer,
 )
 from holdfast.results.learnt import learning_warning
+from holdfast.results.measures import MEASURES, interval_over_seeds
 from holdfast.results.record import RunResult
 from holdfast.results.run_settings import SCENARIOS, Scenario
 
 MIN_INITIALISATIONS = 5  # seeds from which their mean is a better baseline than chance
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A number that is computed for every run.
-
-    Args:
-        heading: Its name at the top of a column.
-        meaning: What it is, in words.
-    """
-
-    heading: str
-    meaning: str
-
-
-MEASURES: dict[str, Measure] = {
-    "ACC": Measure("ACC", "mean accuracy over tasks after the last one"),
-    "BWT": Measure(
-        "BWT",
-        "backward transfer: mean change of a task's accuracy since it was learnt "
-        "(below 0, accuracy was lost)",
-    ),
-    "FWT": Measure(
-        "FWT",
-        "forward transfer: accuracy on a task just before it is trained, above the baseline",
-    ),
-    "forgetting": Measure(
-        "F", "forgetting: mean drop from each task's best accuracy since it was learnt"
-    ),
-    "worst forgetting": Measure(
-        "worst", "worst forgetting: the largest drop of one task since it was learnt"
-    ),
-    "seconds": Measure("time", "seconds of training and consolidation"),
-    "parameters": Measure("parameters", "parameters of the model at the end"),
-    "bytes": Measure(
-        "bytes", "bytes that the method keeps: stored examples, teachers, importances"
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -117,7 +79,8 @@ class Group:
         """
         # By position and not by name, for the same reason as in `task_names`.
         by_run = np.array([list(task_transfer(matrix).values()) for matrix in self.matrices])
-        return [seed_interval(of_task) for of_task in by_run.T]
+        first = self.results[0]
+        return [interval_over_seeds(of_task, "change", first) for of_task in by_run.T]
 
     @property
     def segment_transfers(self) -> dict[str, Interval]:
@@ -132,7 +95,10 @@ class Group:
                 in_run.setdefault(segment, []).append(transfer)
             for segment, transfers in in_run.items():
                 by_segment.setdefault(segment, []).append(float(np.mean(transfers)))
-        return {name: seed_interval(means) for name, means in sorted(by_segment.items())}
+        intervals = {}
+        for name, means in sorted(by_segment.items()):
+            intervals[name] = interval_over_seeds(means, "change", self.results[0])
+        return intervals
 
     @property
     def unlearnt(self) -> str:
@@ -177,8 +143,9 @@ def summarise(results: Sequence[RunResult], confidence: float = 0.95) -> list[Gr
         _refuse_other_tasks(label, runs)
         rows = tuple(_numbers(run, baselines[settings]) for run in runs)
         values = {}
-        for name in MEASURES:
-            values[name] = seed_interval([row[name] for row in rows], confidence)
+        for name, measure in MEASURES.items():
+            of_runs = [row[name] for row in rows]
+            values[name] = interval_over_seeds(of_runs, measure.kind, runs[0], confidence)
         groups.append(
             Group(
                 scenario=runs[0].scenario,

@@ -9,6 +9,7 @@ import numpy as np
 from holdfast.metrics import Interval, learning_speed_transfer, seed_interval
 from holdfast.results.curves import TrainingCurves
 from holdfast.results.groups import Group
+from holdfast.results.measures import interval_over_seeds
 
 FRESH = "FromScratch()"
 QUICK = 0.95  # the score that `steps` counts up to
@@ -55,12 +56,14 @@ def learning_speed(groups: Sequence[Group]) -> list[LearningSpeed]:
             continue
         by_seed = [_speed_of_run(curves[seed], fresh[seed]) for seed in shared]
         areas, steps, zero_shots = zip(*by_seed, strict=True)
+        first = group.results[0]
         speeds.append(
             LearningSpeed(
                 label=group.label,
-                area=seed_interval(areas),
+                area=interval_over_seeds(areas, "change", first),
+                # There is no largest number of steps, so this interval has no limits.
                 steps=seed_interval(steps),
-                zero_shot=seed_interval(zero_shots),
+                zero_shot=interval_over_seeds(zero_shots, "score", first),
             )
         )
     return speeds

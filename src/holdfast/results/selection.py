@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from holdfast.errors import HoldfastError
-from holdfast.metrics import Interval, average_accuracy, forgetting, seed_interval
+from holdfast.metrics import Interval, average_accuracy, forgetting
 from holdfast.results.groups import Group
+from holdfast.results.measures import interval_over_seeds
 from holdfast.results.sweeps import Sweep, hyperparameters, short_name
 
 
@@ -33,9 +34,12 @@ def on_validation(group: Group) -> Validation | None:
         if result.validation is None:
             return None
         matrices.append(result.validation)
+    accuracies = [average_accuracy(matrix) for matrix in matrices]
+    drops = [forgetting(matrix) for matrix in matrices]
+    first = group.results[0]
     return Validation(
-        accuracy=seed_interval([average_accuracy(matrix) for matrix in matrices]),
-        forgetting=seed_interval([forgetting(matrix) for matrix in matrices]),
+        accuracy=interval_over_seeds(accuracies, "score", first),
+        forgetting=interval_over_seeds(drops, "change", first),
     )
 
 
