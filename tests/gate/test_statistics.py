@@ -9,6 +9,7 @@ from scipy.stats import beta, binom, fisher_exact, multinomial
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.statistics import Aggregated, Paired, holm
+from holdfast.gate.statistics.aggregated import _smallest_factor
 from holdfast.gate.statistics.gaffke import p_loses_less
 from holdfast.gate.statistics.gamma_sums import gamma_tail
 from holdfast.gate.statistics.melding import p_difference
@@ -261,6 +262,24 @@ def test_sums_of_one_sign_are_certain():
     assert gamma_tail(np.array([1.0, -1.0]), np.ones(2)) == pytest.approx(0.5)
 
 
+def test_a_sum_with_mean_zero_has_a_close_approximation_too():
+    # P(2 G ≥ H) with G ~ Gamma(1) and H ~ Gamma(2) is E[exp(-H / 2)] = (1 + 1 / 2) ** -2.
+    values, counts = np.array([2.0, -1.0]), np.array([1.0, 2.0])
+    assert gamma_tail(values, counts) == pytest.approx(4 / 9, rel=1e-9)
+    assert gamma_tail(values, counts, near=1e-6) == pytest.approx(4 / 9, rel=0.005)
+    assert gamma_tail(-values, counts, near=1e-6) == pytest.approx(5 / 9, rel=0.005)
+
+
+def test_a_size_that_does_not_occur_completes_no_sample():
+    losses, sizes = np.array([0.0, 0.0]), np.array([1.0, 50.0])
+    p = p_loses_less(losses, sizes, np.array([150.0, 0.0]), 0.02)
+    assert p == pytest.approx(0.98**150)
+
+
+def test_a_model_that_is_always_right_may_have_lost_everything():
+    assert Aggregated((1.0, None, 50), (0.0, None, 50)).p_loses_less(1.0) == 1
+
+
 def test_holm_is_less_strict_than_bonferroni_and_never_stricter_than_no_correction():
     rng = np.random.default_rng(0)
     for _ in range(200):
@@ -297,6 +316,24 @@ def test_the_planned_number_of_examples_has_the_planned_power(evidence, limit, d
             [Aggregated((a, None, n), (b, None, n)).p_loses_less(limit) <= ALPHA for a, b in right]
         )
     assert 0.77 < power < 0.97
+
+
+@pytest.mark.parametrize("threshold", [3e-6, 0.02, 0.4, 0.9, 1.0, 1.1, 2.5, 4.0, 1000.0, 7e8])
+def test_a_plan_finds_the_smallest_factor_whatever_the_number_of_examples_is_now(threshold):
+    asked = []
+
+    def passes(factor):
+        asked.append(factor)
+        return factor >= threshold
+
+    assert _smallest_factor(passes) == pytest.approx(threshold, rel=1e-6)
+    assert passes(_smallest_factor(passes))
+    assert len(asked) < 150
+
+
+def test_a_plan_without_any_hope_ends_at_the_largest_factor():
+    assert 1e9 <= _smallest_factor(lambda factor: False) <= 2e9
+    assert 2e-7 <= _smallest_factor(lambda factor: True) <= 1e-6
 
 
 def test_the_planned_number_of_clusters_has_the_planned_power():

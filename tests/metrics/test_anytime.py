@@ -72,6 +72,13 @@ def test_curves_that_do_not_fit_are_refused(curves, message):
         h.Curves(*curves)
 
 
+def test_learning_curves_may_start_at_any_step():
+    got = h.learning_speed_transfer([100, 110, 130], [0.5, 0.9, 0.9], [0.1, 0.5, 0.9], 0.9)
+    # 0.4 over 10 steps, then from 0.4 to 0 over 20, divided by the 30 steps from 100 to 130.
+    assert got["area"] == pytest.approx((4 + 4) / 30)
+    assert got["steps"] == -20
+
+
 def test_learning_curves_that_do_not_fit_are_refused():
     with pytest.raises(HoldfastError, match="three sequences of one length"):
         h.learning_speed_transfer([0, 1], [0.1, 0.2], [0.1])

@@ -1,12 +1,15 @@
 """The distributions that the gate needs are those of SciPy."""
 
 import itertools
+import math
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from scipy import stats
 
 from holdfast.metrics.distributions import (
+    _stirling,
     beta_cdf,
     beta_quantile,
     normal_cdf,
@@ -55,6 +58,15 @@ def test_a_beta_distribution_of_very_many_examples_is_a_normal_one():
     np.testing.assert_allclose(
         beta_cdf(0.5 + z * deviation, 1e15, 1e15), stats.norm.cdf(z), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("z", [12, 13, 20, 40])
+def test_stirling_s_series_has_all_digits_from_twelve_on(z):
+    # Γ(z) is a factorial here, and its logarithm is taken with 28 digits.
+    pi = Decimal("3.1415926535897932384626433833")
+    log_gamma = Decimal(math.factorial(z - 1)).ln()
+    formula = (Decimal(z) - Decimal("0.5")) * Decimal(z).ln() - z + (2 * pi).ln() / 2
+    assert _stirling(z) == pytest.approx(float(log_gamma - formula), rel=1e-14, abs=0)
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 4, 9.5, 30, 1e3, 1e6])

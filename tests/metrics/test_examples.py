@@ -177,6 +177,26 @@ def test_the_bootstrap_of_one_task_is_the_interval_of_its_transfer():
     assert boot.high == pytest.approx(i.high, abs=0.004)
 
 
+def test_bounds_of_a_maximum_make_up_for_its_bias():
+    """The largest of nine noisy losses is far above 0, though no task has lost anything."""
+    rng = np.random.default_rng(0)
+    m = AccuracyMatrix(range(10))
+    for j in range(10):
+        m.record(j, after=j, results=rng.random(100) < 0.9)
+        if j < 9:
+            m.record(j, after=9, results=rng.random(100) < 0.9)
+    i = h.example_interval(m, h.worst_forgetting, resamples=100)
+    assert i.estimate > 0.05
+    assert -0.3 < i.low < 0
+    # Downwards, a minimum is biased as much.
+    down = h.example_interval(m, lambda x: -h.worst_forgetting(x), resamples=100)
+    assert 0 < down.high < 0.3
+    # A mean has no bias, so only its own noise is in the bounds.
+    mean = h.example_interval(m, h.backward_transfer, resamples=200)
+    error = np.sqrt(0.9 * 0.1 * 2 / 100 / 9)
+    assert mean.high - mean.low == pytest.approx(2 * 1.96 * error, rel=0.2)
+
+
 def test_a_metric_that_is_not_known_is_refused_with_its_reason():
     m = AccuracyMatrix(["a", "b"])
     m.record("a", after="a", results=[1, 0, 1])
@@ -201,6 +221,21 @@ def test_the_same_seed_gives_the_same_bounds():
     m = stream(np.random.default_rng(3), lambda j, k: k % 7)
     one, two = (h.example_interval(m, h.forgetting, resamples=100, seed=5) for _ in range(2))
     assert (one.low, one.high) == (two.low, two.high)
+
+
+def test_results_of_one_of_both_models_are_compared_by_their_counts():
+    m = AccuracyMatrix(["a", "b", "c"])
+    m.record("a", after="a", results=[1] * 80 + [0] * 20)
+    m.record("a", after="c", score=0.6, examples=300)
+    m.record("b", after="b", results=[1] * 50)
+    m.record("b", after="c", results=[1] * 46 + [0] * 4)
+    i = h.transfer_interval(m, "a")
+    assert (i.varies, i.n, i.estimate) == ("examples (unpaired)", 100, pytest.approx(-0.2))
+    # The largest of two normal variables with mean 0 is √((σ₁² + σ₂²) / 2π) on average. The pooled
+    # share of a is 0.65, and 4 of the 50 examples of b changed.
+    unpaired = 0.65 * 0.35 * (1 / 100 + 1 / 300)
+    expected = math.sqrt((unpaired + 4 / 50**2) / (2 * math.pi))
+    assert h.expected_worst_forgetting(m) == pytest.approx(expected, rel=1e-3)
 
 
 def test_expected_worst_forgetting_matches_a_simulation_of_counts_and_of_pairs():

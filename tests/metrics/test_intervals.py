@@ -47,10 +47,19 @@ def test_equal_seeds_say_so_in_place_of_a_width(values):
         (-0.04, 0.0, "-0.01 (-0.04 to +0.00)"),
         (float("nan"), float("nan"), "-0.01"),
         (-0.01, -0.01, "-0.01 (equal)"),
+        (-math.inf, 0.0, "-0.01"),
+        (-0.04, math.inf, "-0.01"),
     ],
 )
 def test_bounds_are_printed_unless_they_are_symmetric(low, high, text):
     assert f"{Interval(-0.01, low, high, 0.95, 'examples', 9):+.2f}" == text
+
+
+def test_narrow_bounds_are_symmetric_only_if_they_are_so_for_their_width():
+    one_sided = Interval(0.5, 0.4994, 0.5004, 0.95, "examples", 9)
+    assert f"{one_sided:.4f}" == "0.5000 (0.4994 to 0.5004)"
+    rounded = Interval(0.3, 0.3 - 1e-3, 0.3 + 1e-3 + 1e-10, 0.95, "seeds", 9)
+    assert f"{rounded:.4f}" == "0.3000 ± 0.0010"
 
 
 def test_points_are_the_same_interval_times_100():

@@ -26,6 +26,14 @@ def test_scores_near_or_below_chance_are_named():
     assert names(m, {"t1": 0.1, "t2": 0.1}) == ["t2"], "tasks without a chance level are left out"
 
 
+def test_tasks_that_cannot_be_judged_are_not_named():
+    m = AccuracyMatrix(["a", "b", "c"], chance={"a": 0.5, "b": 0.5, "c": 1.0})
+    m.record("a", after="a", score=0.5)
+    m.record("b", after="c", score=0.5)
+    m.record("c", after="c", score=1.0)
+    assert names(m) == ["a"], "b was not evaluated after its training, and guessing suffices for c"
+
+
 def test_few_examples_do_not_prove_that_a_task_was_learnt():
     assert names(diagonal(0.8, examples=5), 0.5) == ["t0"]
     assert names(diagonal(0.8, examples=50), 0.5) == []
@@ -60,6 +68,8 @@ def test_a_chance_level_that_cannot_be_is_refused(chance, message):
         diagonal(0.9, chance=chance)
     with pytest.raises(HoldfastError, match="margin"):
         unlearnt(diagonal(0.9), 0.5, margin=1)
+    with pytest.raises(HoldfastError, match="confidence"):
+        unlearnt(diagonal(0.9), 0.5, confidence=95)
 
 
 @pytest.mark.parametrize("chance", [[0.1], [0.1, "x"], 5, [[0.1], 0.2], [0.1, 1e400]])
@@ -76,3 +86,11 @@ def test_the_sentence_names_some_tasks_and_counts_the_others():
     )
     assert text.endswith("and 2 more")
     assert unlearnt_sentence(all_of_them[:1], 7).startswith("1 of 7 tasks was not learnt")
+
+
+def test_the_sentence_adds_the_note_of_each_task():
+    found = [Unlearnt("x", 0.52, 0.5, "in 2 of 3 seeds")]
+    assert unlearnt_sentence(found, 1) == (
+        "1 of 1 tasks was not learnt: "
+        "x (score 0.52 after its training, guessing gives 0.5, in 2 of 3 seeds)"
+    )

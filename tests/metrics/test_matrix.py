@@ -43,6 +43,8 @@ def test_orientation_is_stated_and_kept(m):
     assert np.array_equal(back.to_array(), a, equal_nan=True)
     with pytest.raises(HoldfastError, match="unknown orientation"):
         AccuracyMatrix.from_array([[1.0]], orientation="rows")
+    with pytest.raises(HoldfastError, match="unknown orientation"):
+        m.to_array("rows")
     with pytest.raises(TypeError):
         AccuracyMatrix.from_array([[1.0]])
 
@@ -61,6 +63,18 @@ def test_records_may_hold_arrays_of_results_and_clusters():
     )
     assert m.score("a", after="a") == 0.5
     assert m.clusters["a"].tolist() == ["u", "v"]
+
+
+def test_each_task_keeps_its_own_clusters_in_every_form():
+    m = AccuracyMatrix(["a", "b"])
+    m.record("a", after="a", results=[1, 0], clusters=["u", "v"])
+    m.record("a", after="b", results=[0, 0])
+    m.record("b", after="b", results=[1, 1, 1])
+    labels = {(r["task"], r["after"]): r.get("clusters") for r in m.to_records()}
+    assert labels == {("a", "a"): ["u", "v"], ("a", "b"): ["u", "v"], ("b", "b"): None}
+    again = AccuracyMatrix.from_json(m.to_json())
+    assert again == m
+    assert again.clusters["a"].tolist() == ["u", "v"]
 
 
 def test_not_evaluated_is_nan(m):
@@ -165,6 +179,34 @@ def test_no_json_raises_anything_but_one_clear_error(text):
 
 
 @pytest.mark.parametrize(
+    ("score", "score_range", "advice"),
+    [
+        (1.2, (0, 1), "divide by 100"),
+        (100, (0, 1), "divide by 100"),
+        (100.5, (0, 1), "for another scale"),
+        (-0.5, (0, 1), "for another scale"),
+        (7, (0, 5), "for another scale"),
+    ],
+)
+def test_a_score_out_of_range_is_called_a_percentage_if_it_may_be_one(score, score_range, advice):
+    with pytest.raises(HoldfastError, match=advice):
+        AccuracyMatrix(["a"], score_range=score_range).record("a", after="a", score=score)
+
+
+@pytest.mark.parametrize(
+    ("shape", "untrained", "message"),
+    [
+        ((2, 3), False, r"expected an array of shape \(T, T\), got \(2, 3\)"),
+        ((3, 3), True, r"\(T \+ 1, T\) with the untrained row, got \(3, 3\)"),
+        ((3, 2), False, r"expected an array of shape \(T, T\), got \(3, 2\)"),
+    ],
+)
+def test_an_array_of_another_shape_is_told_which_one_is_expected(shape, untrained, message):
+    with pytest.raises(HoldfastError, match=message):
+        AccuracyMatrix.from_array(np.zeros(shape), orientation="after-by-task", untrained=untrained)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (b"", "at least one task"),
@@ -196,6 +238,17 @@ def test_rows_evaluated_on_other_examples_are_refused():
     m.record("a", after="a", results=[1, 0, 1])
     with pytest.raises(HoldfastError, match="same examples"):
         m.record("a", after="b", results=[1, 0])
+
+
+def test_tasks_and_segments_may_have_test_sets_of_different_sizes():
+    m = AccuracyMatrix(["a", "b"])
+    m.record("a", after="a", results=[1, 0, 1])
+    m.record("b", after="b", results=[1, 0])
+    m.record("a", after="a", results=[1], segment="new")
+    m.record("b", after="b", results=[1, 1, 0, 0], segment="new")
+    assert m.score("b", after="b", segment="new") == 0.5
+    with pytest.raises(HoldfastError, match="segment 'new': got 2 results, but other rows have 1"):
+        m.record("a", after="b", results=[1, 0], segment="new")
 
 
 def test_another_scale_is_possible():
