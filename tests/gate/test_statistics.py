@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from numpy.polynomial.legendre import leggauss
-from scipy.stats import beta, binom, fisher_exact, multinomial
+from scipy.stats import beta, binom, fisher_exact, multinomial, norm
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.statistics import Aggregated, Paired, holm
@@ -13,7 +13,8 @@ from holdfast.gate.statistics.aggregated import _smallest_factor
 from holdfast.gate.statistics.gaffke import p_loses_less
 from holdfast.gate.statistics.gamma_sums import gamma_tail
 from holdfast.gate.statistics.melding import p_difference
-from holdfast.gate.statistics.units import on_a_grid
+from holdfast.gate.statistics.sample_size import _planned, _tilted, units_needed
+from holdfast.gate.statistics.units import Units, on_a_grid
 
 ALPHA = 0.05
 ONE = np.ones(1)
@@ -291,6 +292,9 @@ def test_holm_is_less_strict_than_bonferroni_and_never_stricter_than_no_correcti
             (f.p <= 0.05) == f.rejected == (v <= f.level) for f, v in zip(found, p, strict=True)
         )
     assert holm([], 0.05) == []
+    assert [found.p for found in holm([0.9, 0.4], 0.05)] == [0.9, 0.8]
+    assert [found.p for found in holm([0.9, 0.6, 1.0], 0.05)] == [1, 1, 1]
+    assert holm([0.05], 0.05)[0].rejected, "a p-value that reaches its level is small enough"
 
 
 @pytest.mark.parametrize(
@@ -336,6 +340,66 @@ def test_a_plan_without_any_hope_ends_at_the_largest_factor():
     assert 2e-7 <= _smallest_factor(lambda factor: True) <= 1e-6
 
 
+@pytest.mark.parametrize(
+    ("loss", "limit", "power"), [(0.2, 0.5, 0.8), (0.2, 0.5, 0.5), (0.02, 0.05, 0.9)]
+)
+def test_the_planned_number_of_pure_losses_is_that_of_clopper_and_pearson(loss, limit, power):
+    """Of so many examples the share that is lost is known, so only luck is planned for."""
+    known = Units(np.array([1.0, 0.0]), np.ones(2), 1e12 * np.array([loss, 1 - loss]))
+
+    def passes(n):
+        unlucky = n * loss + norm.ppf(power) * np.sqrt(n * loss * (1 - loss))
+        return unlucky < n * limit and beta.sf(limit, unlucky + 1, n - unlucky) <= ALPHA
+
+    smallest = next(n for n in np.arange(1, 1000, 0.1) if passes(n))
+    # The search goes in steps of 2 %, and its chances are approximations.
+    assert units_needed(known, limit, ALPHA, loss, power) == pytest.approx(
+        smallest, rel=0.05, abs=1
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_planned_units_have_the_assumed_mean_and_a_spread_that_allows_for_chance(seed):
+    rng = np.random.default_rng(seed)
+    sizes = rng.integers(1, 40, 30).astype(float)
+    # Some clusters lose all they have, so a wider spread has to come from more such clusters.
+    losses = sizes * np.where(rng.random(30) < 0.2, 1.0, rng.normal(0, 0.2, 30).clip(-1, 1))
+    excess, shares = _planned(Units(losses, sizes, np.ones(30)), 0.05, 0.01)
+    planned_sizes = np.append(sizes, [sizes.max()] * (len(shares) - 30))
+    assert shares.sum() == pytest.approx(1)
+    assert (shares >= 0).all()
+    assert excess @ shares == pytest.approx((0.01 - 0.05) * (planned_sizes @ shares))
+    residual = losses - losses.sum() / sizes.sum() * sizes
+    variance = (residual**2).mean()
+    error = np.sqrt(((residual**4).mean() / variance**2 - 1) / 30)
+    planned = excess + (0.05 - 0.01) * planned_sizes
+    wanted = variance * (1 + norm.ppf(0.9) * error)
+    assert (planned**2) @ shares == pytest.approx(wanted, rel=2e-3)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_tilted_shares_have_the_means_that_are_asked_for(unit):
+    values = unit * np.array([-0.3, -0.1, 0.2, 1.0])
+    shares = np.array([0.4, 0.3, 0.2, 0.1])
+    targets = unit * np.array([-0.25, -0.01, 0.0, 0.6])
+    tilted = _tilted(values, shares, targets)
+    np.testing.assert_allclose(tilted.sum(1), 1)
+    np.testing.assert_allclose(tilted @ values, targets, atol=1e-9 * unit)
+    # An exponential tilt: log(tilted / share) is a straight line in the values.
+    slopes = np.diff(np.log(tilted / shares), axis=1) / np.diff(values)
+    np.testing.assert_allclose(slopes, slopes[:, :1].repeat(3, 1), atol=1e-6 / unit)
+
+
+def test_planned_clusters_hold_as_many_examples_as_those_at_hand():
+    lost = np.repeat([1.0, 0.0], [30, 270])
+    evidence = Paired(np.ones(300), 1 - lost, np.arange(300) // 6)
+    examples, clusters = evidence.needed(0.3, ALPHA, 0.1, 0.8)
+    assert examples == 6 * clusters
+    # The 30 losses are five whole clusters, so a cluster counts as one example.
+    alone, _ = Paired(np.ones(50), 1 - lost[::6]).needed(0.3, ALPHA, 0.1, 0.8)
+    assert clusters == alone
+
+
 def test_the_planned_number_of_clusters_has_the_planned_power():
     """Twenty clusters of 100 with effects of sd 0.1: the planned number must have its power."""
     rng = np.random.default_rng(2)
@@ -360,5 +424,9 @@ def test_nonsense_is_refused():
         Paired(np.array([0.5, np.nan]), np.ones(2))
     with pytest.raises(HoldfastError, match="at least one example"):
         Aggregated((0.5, None, 0), (0.5, None, 5))
+    with pytest.raises(HoldfastError, match="scores must be numbers from 0 to 1"):
+        Paired(np.ones(2), np.array([0.5, 1.5]))
+    with pytest.raises(HoldfastError, match=r"shapes \(2, 1\) and \(2, 1\)"):
+        Paired(np.ones((2, 1)), np.ones((2, 1)))
     with pytest.raises(HoldfastError, match="one cluster label per example"):
         Paired(np.ones(3), np.ones(3), np.ones(2))

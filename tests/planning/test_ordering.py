@@ -1,15 +1,16 @@
 """The linear ordering problem against brute force, its bounds, and constraints."""
 
 from functools import cache
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
 
 from holdfast.errors import HoldfastError
-from holdfast.planning import Constraints, best_order, order_value
+from holdfast.planning import Constraints, best_order, exact, order_value, paths
 from holdfast.planning.exact import exact_order
-from holdfast.planning.insertion import local_search
+from holdfast.planning.insertion import _moved, _reachable, local_search
+from holdfast.planning.paths import longest_path
 
 
 @cache
@@ -122,3 +123,97 @@ def test_mistakes_in_constraints_are_one_sentence(texts, message):
 def test_too_many_tasks_for_an_exact_order_are_refused():
     with pytest.raises(HoldfastError, match="at most 24"):
         best_order(np.zeros((30, 30)), exact=True)
+
+
+def test_a_limit_of_tasks_is_itself_allowed(monkeypatch):
+    monkeypatch.setattr(exact, "MOST_TASKS", 3)
+    assert exact_order(np.zeros((3, 3)), Constraints.none(3))[1] == 6
+    with pytest.raises(HoldfastError, match="the exact order of 4 tasks"):
+        exact_order(np.zeros((4, 4)), Constraints.none(4))
+
+
+def test_constraints_are_read_as_they_are_written():
+    names = ["A", "B", "C"]
+    assert Constraints.parse(names, ["B last"]).before.tolist() == [
+        [False, True, False],
+        [False, False, False],
+        [False, True, False],
+    ]
+    assert Constraints.parse(names, ["B first"]).before.tolist() == [
+        [False, False, False],
+        [True, False, True],
+        [False, False, False],
+    ]
+    assert Constraints.parse(names, ["A before B", "B before C"]).before[0, 2]
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e12])
+def test_the_unit_of_transfer_changes_neither_the_order_nor_the_number_of_ties(scale):
+    c = np.array([[0.0, 3, 1, 2], [1, 0, 2, 5], [1, 1, 0, 1], [2, 4, 1, 0]])
+    order, ways = exact_order(scale * c, Constraints.none(4))
+    best, count = brute_force(c, Constraints.none(4))
+    assert order_value(c, order) == best
+    assert ways == count < 24
+    assert local_search(scale * c, Constraints.none(4)) == local_search(c, Constraints.none(4))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_local_search_knows_which_moves_the_constraints_allow(seed):
+    rng = np.random.default_rng(seed)
+    names = list("abcdefg")
+    texts = [
+        f"{names[a]} before {names[b]}" for a, b in np.sort(rng.integers(0, 7, (4, 2)), 1) if a < b
+    ]
+    rules = Constraints.parse(names, texts)
+    order = np.array(rules.sorted(rng.random(7)))
+    reachable = _reachable(rules.before[np.ix_(order, order)])
+    for p in range(7):
+        for q in range(7):
+            assert reachable[p, q] == rules.allow(_moved(order, p, q))
+
+
+def path_length(distance, path):
+    return sum(distance[a, b] for a, b in pairwise(path))
+
+
+def random_distance(rng, k):
+    distance = rng.random((k, k))
+    return distance + distance.T - np.diag(2 * distance.diagonal())
+
+
+@pytest.mark.parametrize("texts", [[], ["c before a", "b before d"], ["e last"], ["a first"]])
+def test_the_longest_path_is_the_longest_of_all_that_are_allowed(texts):
+    distance = random_distance(np.random.default_rng(1), 5)
+    rules = Constraints.parse(list("abcde"), texts)
+    longest = max(
+        path_length(distance, order) for order in all_orders(5).tolist() if rules.allow(order)
+    )
+    path = longest_path(distance, rules)
+    assert rules.allow(path)
+    assert path_length(distance, path) == pytest.approx(longest)
+
+
+@pytest.mark.parametrize("texts", [[], ["f last", "e before a", "b before a"]])
+def test_of_many_tasks_the_path_is_the_best_of_those_that_go_to_the_farthest_next(
+    texts, monkeypatch
+):
+    monkeypatch.setattr(paths, "EXACT", 5)
+    distance = random_distance(np.random.default_rng(2), 6)
+    rules = Constraints.parse(list("abcdef"), texts)
+
+    def goes_to_the_farthest(order):
+        for place in range(1, 6):
+            # The tasks from here on whose predecessors are all behind us.
+            free = rules.free(order[place:])
+            if distance[order[place - 1], order[place]] < distance[order[place - 1], free].max():
+                return False
+        return rules.allow(order)
+
+    lengths = [
+        path_length(distance, order)
+        for order in all_orders(6).tolist()
+        if goes_to_the_farthest(order)
+    ]
+    path = longest_path(distance, rules)
+    assert goes_to_the_farthest(path)
+    assert path_length(distance, path) == pytest.approx(max(lengths))

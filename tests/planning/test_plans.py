@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from holdfast.errors import HoldfastError
+from holdfast.metrics import Interval
 from holdfast.planning import (
     SCHEDULERS,
     Constraints,
@@ -19,7 +21,10 @@ from holdfast.planning import (
     read_probe,
     verified,
 )
+from holdfast.planning.correlation import rank_correlation
+from holdfast.planning.outcomes import Advantage, advantages_of
 from holdfast.planning.schedulers import usable
+from holdfast.planning.verdict import judge
 
 NAMES = ("a", "b", "c", "d")
 RNG = np.random.default_rng(0)
@@ -120,8 +125,27 @@ def test_stability_tells_a_clear_plan_from_an_unclear_one():
         make_plan(one, noise=-1)
 
 
-def test_ties_are_counted():
-    assert make_plan(Probe(NAMES, np.zeros((1, 4, 4)))).ties == 24
+def test_ties_are_counted_as_long_as_the_exact_order_is_found(monkeypatch):
+    nothing = Probe(NAMES, np.zeros((1, 4, 4)))
+    assert make_plan(nothing).ties == 24
+    monkeypatch.setattr("holdfast.planning.plan.EXACT", 4)
+    assert make_plan(nothing).ties == 24
+    monkeypatch.setattr("holdfast.planning.plan.EXACT", 3)
+    assert make_plan(nothing).ties is None
+
+
+def test_of_equal_tasks_the_first_comes_first_and_none_are_grouped():
+    nothing = Probe(NAMES, np.zeros((1, 4, 4)))
+    assert make_plan(nothing, "greedy").order == NAMES
+    assert sorted(make_stages(nothing).groups) == [(name,) for name in NAMES]
+
+
+def test_the_five_most_frequent_rivals_are_named_with_their_shares():
+    rivals = make_plan(full_probe(noise=50.0), resamples=100).rivals
+    shares = [share for _, share in rivals]
+    assert len(rivals) == 5
+    assert shares == sorted(shares, reverse=True)
+    assert all(share in np.arange(1, 100) / 100 for share in shares)
 
 
 def test_matrices_from_elsewhere_are_read(tmp_path):
@@ -140,6 +164,9 @@ def test_matrices_from_elsewhere_are_read(tmp_path):
     back = read_probe(tmp_path)
     assert np.array_equal(back.backward, again.backward, equal_nan=True)
     assert np.array_equal(back.signals["sparsity"], again.signals["sparsity"])
+    assert np.array_equal(back.forward, again.forward, equal_nan=True)
+    (tmp_path / "probe.json").write_text(json.dumps(again.to_json() | {"forward": None}))
+    assert read_probe(tmp_path).forward is None
 
 
 @pytest.mark.parametrize(
@@ -181,6 +208,14 @@ def test_mistakes_in_a_matrix_are_one_sentence(tmp_path, text, message):
 def test_a_damaged_probe_is_one_sentence(tmp_path, text):
     (tmp_path / "probe.json").write_text(text)
     with pytest.raises(HoldfastError, match="probe"):
+        read_probe(tmp_path)
+
+
+@pytest.mark.parametrize("part", [{"about": 5}, {"tasks": "ab"}])
+def test_a_probe_with_a_part_of_another_type_is_not_whole(tmp_path, part):
+    probe = Probe(("a", "b"), np.zeros((1, 2, 2)))
+    (tmp_path / "probe.json").write_text(json.dumps(probe.to_json() | part))
+    with pytest.raises(HoldfastError, match="is not a whole probe"):
         read_probe(tmp_path)
 
 
@@ -291,6 +326,62 @@ def test_the_interval_of_rho_holds_its_level_and_the_first_task_explains_what_it
     assert all_first.first_task == pytest.approx(1)
     with pytest.raises(HoldfastError, match="at least three random orders"):
         verified([])
+
+
+@pytest.mark.parametrize("realised", [range(12), [3, 1, 0, 2, 5, 4, 4, 7, 11, 8, 9, 9]])
+@pytest.mark.parametrize("confidence", [0.95, 0.8])
+def test_the_interval_of_rho_is_that_of_bonett_and_wright(realised, confidence):
+    n = 12
+    found = rank_correlation(range(n), realised, confidence)
+    rho = stats.spearmanr(range(n), realised).statistic
+    # The largest ρ below 1 comes from one swap of neighbours: 1 − 12 / (n (n² − 1)).
+    largest = 1 - 12 / (n * (n**2 - 1))
+    middle = math.atanh(min(rho, (1 + largest) / 2))
+    half = stats.norm.ppf((1 + confidence) / 2) * math.sqrt((1 + rho**2 / 2) / (n - 3))
+    assert found.estimate == pytest.approx(rho)
+    assert (found.low, found.high) == pytest.approx(
+        (math.tanh(middle - half), math.tanh(middle + half))
+    )
+
+
+def test_an_order_beats_the_random_ones_below_it_and_half_of_those_that_are_equal():
+    random = [
+        Outcome((name, "x"), 0.0, (value,))
+        for name, value in zip("abcd", (1, 2, 2, 2), strict=True)
+    ]
+    planned = Outcome(("e", "x"), 0.0, (2.0,), "greedy")
+    (advantage,) = advantages_of([*random, planned], random, 0.95)
+    assert advantage.percentile == (1 + 0.5 * 3) / 4
+    assert advantage.gain.estimate == pytest.approx(2 - 7 / 4)
+
+
+def advantage(scheduler, estimate, low, high):
+    gain = Interval(estimate, low, high, 0.95, "seeds", 5)
+    return Advantage(scheduler, ("x", "y"), gain, 0.75, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("rho_low", "gain_low", "start"),
+    [
+        (0.1, 0.01, "Useful here"),
+        (0.1, 0.0, "Partly useful here"),
+        (0.0, 0.01, "Better than random here, but not because of its prediction"),
+        (-0.1, -0.01, "Not shown to be useful here"),
+    ],
+)
+def test_a_plan_is_useful_if_it_ranks_orders_and_beats_random_ones(rho_low, gain_low, start):
+    rho = Interval(0.5, rho_low, 0.8, 0.95, "orders", 40)
+    useful, text = judge("greedy", rho, [advantage("greedy", 0.02, gain_low, 0.03)])
+    assert text.startswith(start)
+    assert useful == (start == "Useful here")
+
+
+@pytest.mark.parametrize(("low", "is_named"), [(0.025, True), (0.015, False), (-0.01, False)])
+def test_another_scheduler_is_named_only_if_it_is_clearly_better_than_the_plan(low, is_named):
+    rho = Interval(0.5, 0.1, 0.8, 0.95, "orders", 40)
+    planned = advantage("greedy", 0.02, 0.01, 0.03)
+    _, text = judge("greedy", rho, [planned, advantage("sparsity", 0.03, low, 0.05)])
+    assert ("that of sparsity gains most" in text) == is_named
 
 
 def test_orders_need_the_same_seeds():
