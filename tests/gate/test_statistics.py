@@ -335,6 +335,12 @@ def test_a_plan_finds_the_smallest_factor_whatever_the_number_of_examples_is_now
     assert len(asked) < 150
 
 
+def test_a_plan_for_good_luck_stops_at_a_candidate_that_is_always_right():
+    evidence = Aggregated((1.0, None, 100), (0.99, None, 100))
+    # With nothing lost in any of n examples, 0.98^n is below 5 % from 149 on.
+    assert 140 <= evidence.needed(0.02, ALPHA, 0.0, 0.3)[0] <= 149
+
+
 def test_a_plan_without_any_hope_ends_at_the_largest_factor():
     assert 1e9 <= _smallest_factor(lambda factor: False) <= 2e9
     assert 2e-7 <= _smallest_factor(lambda factor: True) <= 1e-6

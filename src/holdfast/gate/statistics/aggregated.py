@@ -74,8 +74,9 @@ class Aggregated(Evidence):
             candidates = candidate_count * factor
             error = sqrt(champion_variance / champions + candidate_variance / candidates)
             unlucky_loss = loss + luck * error
-            after = champion_mean - unlucky_loss
-            if unlucky_loss >= limit or not 0 <= after <= 1:
+            # A power below one half plans for good luck, but no mean score is above 1.
+            after = min(champion_mean - unlucky_loss, 1.0)
+            if unlucky_loss >= limit or after < 0:
                 return False
             champion = (champion_mean, champion_sd, champions)
             candidate = (after, candidate_sd, candidates)
