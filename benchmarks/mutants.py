@@ -13,7 +13,7 @@ First, every test runs once under a profiler, which notes the functions that it 
 meets the tests that call its function, the fastest first, until one fails. Tests run in processes
 that are forked from one that has PyTorch loaded, on a copy of the checkout.
 
-The folder `--keep` holds what is known so far, so a run that was stopped goes on where it was. If
+The folder `--keep` holds what is known so far, so a run that was stopped continues. If
 you write a test for a survivor, only changed test files are profiled again, and only the survivors
 and the mutants of changed files meet the tests again.
 """

@@ -32,6 +32,13 @@ class HoldfastError(ValueError):
     """
 
 
+class Unsuitable(HoldfastError):
+    """A method cannot take this network or these inputs, whatever its arguments are.
+
+    The message ends with what to use instead. The learner adds methods that could take them.
+    """
+
+
 class MissingExtra(HoldfastError):
     """An optional package is not installed. The message names the extra that installs it.
 

@@ -175,7 +175,7 @@ def test_no_column_of_a_row_is_dropped_without_a_word():
 
 def test_rows_of_different_shapes_are_refused_in_a_sentence():
     ragged = [(torch.ones(k + 1), k % 2) for k in range(4)]
-    with pytest.raises(HoldfastError, match="inputs of different shapes"):
+    with pytest.raises(HoldfastError, match="different shapes"):
         from_datasets([(ragged, ragged)], "class")[0].train.fetch(torch.arange(4))
 
 

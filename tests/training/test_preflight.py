@@ -222,7 +222,7 @@ def test_a_model_that_returns_no_tensor_or_no_rows_of_features_is_refused():
         def forward(self, x):
             return {"logits": self.fc(self.body(x))}
 
-    refused(learner(Named(), head="fc"), arrays(), "features must be a tensor.*got dict")
+    refused(learner(Named(), head="fc"), arrays(), "the network returned dict")
     sequence = nn.Sequential(nn.Unflatten(1, (2, 4)), nn.Linear(4, 16), nn.Linear(16, 4))
     refused(learner(sequence, head="2"), arrays(), r"must have shape \(rows, 16\).*\(2, 2, 16\)")
 

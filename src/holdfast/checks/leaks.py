@@ -25,6 +25,7 @@ from holdfast.checks.parts import (
     trained,
     without_method,
 )
+from holdfast.named_inputs import need_one_tensor
 from holdfast.streams import Task
 from holdfast.streams.task import ArrayPart, Part
 from holdfast.training import Learner
@@ -80,7 +81,8 @@ def _beside_strange_rows(task: Task) -> Task:
 
 def _strange(part: Part) -> ArrayPart:
     """Replace inputs by noise and each label by another one of the part."""
-    x, y, tasks = part.fetch(torch.arange(len(part)))
+    inputs, y, tasks = part.fetch(torch.arange(len(part)))
+    x = need_one_tensor(inputs, "a law")
     noise = torch.randint(256, x.shape, generator=torch.Generator().manual_seed(0))
     # The labels of the part in another order, so that each row has a wrong but possible one.
     labels, number = y.unique(return_inverse=True)

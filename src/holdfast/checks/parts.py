@@ -12,6 +12,7 @@ from holdfast.engine.stateful import Stateful
 from holdfast.methods import Method, parse_method
 from holdfast.models import mlp
 from holdfast.models.heads import FITS
+from holdfast.named_inputs import need_one_tensor
 from holdfast.streams import Stream, Task, digits, split
 from holdfast.training import Learner, optimizer
 
@@ -240,4 +241,4 @@ def same_bits(one: Tensor, other: Tensor) -> bool:
 
 def first_rows(task: Task, rows: int) -> Tensor:
     """Return the raw inputs of the first test examples of a task, (rows, ...)."""
-    return task.test.fetch(torch.arange(rows))[0]
+    return need_one_tensor(task.test.fetch(torch.arange(rows))[0], "a law")

@@ -10,15 +10,16 @@ from torch import Tensor, nn
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
+from holdfast.models.calling import call_module
+from holdfast.named_inputs import Inputs
 
 # From a module and its inputs, (N, ...), to the logits of the outputs that compete, (N, C).
-Forward = Callable[[nn.Module, Tensor], Tensor]
+Forward = Callable[[nn.Module, Inputs], Tensor]
 
 
-def plain(module: nn.Module, x: Tensor) -> Tensor:
+def plain(module: nn.Module, x: Inputs) -> Tensor:
     """The module's own outputs."""
-    logits: Tensor = module(x)
-    return logits
+    return call_module(module, x)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Sample:
         1.0
     """
 
-    x: Tensor
+    x: Inputs
     y: Tensor
     forward: Forward = plain
 

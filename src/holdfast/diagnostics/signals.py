@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from holdfast.diagnostics.sample import Sample
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Stream, Task
 from holdfast.training import Learner
 
@@ -26,7 +27,7 @@ LEAST = 1e-300  # in place of a sum of 0, which nothing can be divided by
 class HasFeatures(Protocol):
     """A network that can return the features in front of its head."""
 
-    def features(self, x: Tensor, task: int | None, /) -> Tensor:
+    def features(self, x: Inputs, task: int | None, /) -> Tensor:
         """The features of some inputs, (N, D)."""
         ...
 
@@ -99,7 +100,7 @@ def _sample(start: Learner, task: Task, examples: int) -> Sample:
     return Sample(inputs, y.to(start.view.device), _without_task)
 
 
-def _without_task(module: nn.Module, x: Tensor) -> Tensor:
+def _without_task(module: nn.Module, x: Inputs) -> Tensor:
     """The outputs of a network that isn't told the task."""
     logits: Tensor = module(x, None)
     return logits
@@ -216,7 +217,7 @@ def _flat_gradient(start: Learner, value: Tensor, graph: bool = False) -> Tensor
 
 
 @torch.no_grad()
-def _share_of_zeros(start: Learner, x: Tensor) -> float:
+def _share_of_zeros(start: Learner, x: Inputs) -> float:
     """The share of zeros in the last hidden layer."""
     with evaluating(start.model):
         features = cast(HasFeatures, start.model).features(x, None)

@@ -19,7 +19,9 @@ from holdfast.engine.fisher import LABELS, fisher_diagonal, label_weights
 from holdfast.engine.jacobian import gradient_products
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
+from holdfast.engine.terms import parts
 from holdfast.errors import HoldfastError, one_of
+from holdfast.named_inputs import Inputs
 
 WAYS = ("lanczos", "gram")
 TOLERANCE = 1e-4  # of the eigenvectors; the error of an eigenvalue is of its square
@@ -139,9 +141,8 @@ def _weights(space: ParameterSpace, rows: Sample, labels: str, seed: int) -> Ten
     generator = torch.Generator().manual_seed(seed)
     weights = []
     with evaluating(space.module), torch.no_grad():
-        xs = torch.split(rows.x, ROWS_AT_ONCE)
-        ys = torch.split(rows.y, ROWS_AT_ONCE)
-        for x, y in zip(xs, ys, strict=True):
+        for at, x in parts(rows.x, ROWS_AT_ONCE):
+            y = rows.y[at : at + len(x)]
             logits = rows.forward(space.module, x)
             weights.append(label_weights(logits, labels, y, generator))
     return torch.cat(weights)
@@ -163,7 +164,7 @@ def _gram_spectrum(
     """All eigenvalues, from the inner products of the gradients of the examples."""
     label_of = weights.argmax(1)
 
-    def log_probabilities(module: nn.Module, x: Tensor) -> Tensor:
+    def log_probabilities(module: nn.Module, x: Inputs) -> Tensor:
         log_p = rows.forward(module, x).log_softmax(1)
         return log_p.gather(1, label_of[:, None])[:, 0]
 
@@ -205,14 +206,12 @@ class FisherProduct:
         on_device = torch.from_numpy(vector).to(space.theta)
         v = list(space.views(on_device).values())
         total = torch.zeros_like(space.theta)
-        xs = torch.split(self.rows.x, self.chunk)
-        ws = torch.split(self.weights, self.chunk)
         with evaluating(space.module), torch.enable_grad():
-            for x, w in zip(xs, ws, strict=True):
-                total += self._product(x, w, v)
+            for at, x in parts(self.rows.x, self.chunk):
+                total += self._product(x, self.weights[at : at + len(x)], v)
         return total.double().cpu().numpy()
 
-    def _product(self, x: Tensor, w: Tensor, v: list[Tensor]) -> Tensor:
+    def _product(self, x: Inputs, w: Tensor, v: list[Tensor]) -> Tensor:
         """The part of the product that comes from some of the examples."""
         parameters = self.space.parameters
         log_p = self.rows.forward(self.space.module, x).log_softmax(1)

@@ -1,6 +1,7 @@
 """The rows of a step, with their weights in the loss, and what the network made of them."""
 
 from dataclasses import dataclass, field, replace
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from holdfast.engine.competing import Competing
 from holdfast.engine.rows import STREAM, Block, Rows
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs, join_inputs
 from holdfast.streams.row_tasks import rows_of_task, shared_task, tasks_at
 
 __all__ = ["STREAM", "Batch", "Block", "Rows", "Step"]
@@ -21,7 +23,7 @@ class Batch:
     """The rows of one step, in blocks. The first block is the stream's.
 
     Attributes:
-        x: Raw inputs, (B, ...).
+        x: Raw inputs, (B, ...), or several such tensors.
         y: Output indices, (B,).
         task: The number of the task of each row, (B,) on the CPU (see `streams.row_tasks`).
         blocks: Where the rows come from, in their order.
@@ -40,7 +42,7 @@ class Batch:
         [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
-    x: Tensor
+    x: Inputs
     y: Tensor
     task: Tensor
     blocks: tuple[Block, ...]
@@ -124,7 +126,7 @@ class Batch:
             payloads=rows.payloads,
         )
         # Rows that a model generated may have another floating type than those of the stream.
-        x = torch.cat([self.x, rows.x.to(self.x.dtype)])
+        x = join_inputs([self.x, rows.x])
         return replace(
             self,
             x=x,
@@ -287,7 +289,7 @@ class Step:
     """
 
     batch: Batch
-    x: Tensor
+    x: Inputs
     features: Tensor
     logits: Tensor
     competing: Competing
@@ -304,7 +306,13 @@ class Step:
             return slice(0, 0)
         return slice(block.start, block.stop)
 
-    def stream(self, values: Tensor) -> Tensor:
+    @overload
+    def stream(self, values: Tensor) -> Tensor: ...
+
+    @overload
+    def stream(self, values: Inputs) -> Inputs: ...
+
+    def stream(self, values: Inputs) -> Inputs:
         """The stream's rows of values (B, ...) of the batch."""
         # A slice of all rows would cost time in the backward pass.
         if len(self.batch.blocks) == 1:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.engine.snapshot import evaluating
+from holdfast.named_inputs import Inputs, bytes_of
 
 BUDGET = 2**28  # bytes (256 MiB) that the rows of a chunk and what a network makes of them may take
 MOST_ROWS = 2048  # more would not be faster, even for the smallest inputs
@@ -64,7 +65,7 @@ def counting(model: nn.Module) -> Iterator[list[int]]:
 
 
 @torch.no_grad()
-def bytes_per_row(model: nn.Module, forward: Callable[[Tensor], object], rows: Tensor) -> int:
+def bytes_per_row(model: nn.Module, forward: Callable[[Inputs], object], rows: Inputs) -> int:
     """The bytes that a forward pass takes per row: its input, and the outputs of all modules.
 
     Args:
@@ -81,5 +82,5 @@ def bytes_per_row(model: nn.Module, forward: Callable[[Tensor], object], rows: T
     """
     with evaluating(model), counting(model) as sizes:
         forward(rows)
-    total = rows.numel() * rows.element_size() + sum(sizes)
+    total = bytes_of(rows) + sum(sizes)
     return max(1, total // max(len(rows), 1))

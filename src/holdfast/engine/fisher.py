@@ -16,9 +16,10 @@ from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.terms import parts, same_rows
 from holdfast.errors import HoldfastError, one_of
+from holdfast.named_inputs import Inputs
 
 # Takes a module and inputs (N, ...), and gives logits (N, C).
-Forward = Callable[[nn.Module, Tensor], Tensor]
+Forward = Callable[[nn.Module, Inputs], Tensor]
 LABELS = ("auto", "exact", "sampled", "predicted", "empirical")
 EXACT_UP_TO = 256  # outputs; exact takes a backward pass for each, sampled one in all
 MOST_ROWS = 1024  # whose label weights are computed at once
@@ -100,7 +101,7 @@ def label_weights(
 def fisher_diagonal(
     space: ParameterSpace,
     forward: Forward,
-    x: Tensor,
+    x: Inputs,
     y: Tensor | None = None,
     *,
     labels: str = "exact",
@@ -142,7 +143,7 @@ def fisher_diagonal(
         raise HoldfastError("Fisher needs at least one example, got none")
     weights = _weights_of(space.module, forward, x, y, labels, generator)
 
-    def log_p(module: nn.Module, part: Tensor) -> Tensor:
+    def log_p(module: nn.Module, part: Inputs) -> Tensor:
         """The log-probabilities of all labels, (N, C)."""
         return forward(module, part).log_softmax(1)
 
@@ -152,7 +153,7 @@ def fisher_diagonal(
 def _weights_of(
     module: nn.Module,
     forward: Forward,
-    x: Tensor,
+    x: Inputs,
     y: Tensor | None,
     labels: str,
     generator: torch.Generator | None,

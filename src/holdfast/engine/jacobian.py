@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from holdfast.engine.layers import Matrix, Use, matrices, recording, rows_in, rows_out, used
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
+from holdfast.engine.terms import parts
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs
 
-Values = Callable[[nn.Module, Tensor], Tensor]  # (N, ...) → one number per example, (N,)
+Values = Callable[[nn.Module, Inputs], Tensor]  # (N, ...) → one number per example, (N,)
 
 
-def per_example_gradients(space: ParameterSpace, values: Values, x: Tensor) -> Tensor:
+def per_example_gradients(space: ParameterSpace, values: Values, x: Inputs) -> Tensor:
     """Compute the gradient of one number for each example, one example at a time.
 
     The network runs in evaluation mode and keeps its state.
@@ -39,13 +41,13 @@ def per_example_gradients(space: ParameterSpace, values: Values, x: Tensor) -> T
     rows = space.theta.new_zeros(len(x), len(space.theta))
     with evaluating(space.module), torch.enable_grad():
         # vmap would be faster, but it refuses some models and holds all gradients a second time.
-        for row, one in zip(rows, x, strict=True):
+        for (_, one), row in zip(parts(x, 1), rows, strict=True):
             with space.writing_to(row):
-                values(space.module, one[None])[0].backward()
+                values(space.module, one)[0].backward()
     return rows
 
 
-def gradient_products(space: ParameterSpace, values: Values, x: Tensor) -> Tensor:
+def gradient_products(space: ParameterSpace, values: Values, x: Inputs) -> Tensor:
     """Compute the inner products of the gradients of every two examples.
 
     If all trainable parameters belong to linear layers and convolutions, this takes one pass: a
@@ -80,7 +82,7 @@ def gradient_products(space: ParameterSpace, values: Values, x: Tensor) -> Tenso
 def _by_layers(
     space: ParameterSpace,
     values: Values,
-    x: Tensor,
+    x: Inputs,
     layers: Mapping[str, Matrix],
 ) -> Tensor | None:
     """The inner products as sums over layers; None if some layer did not see all examples."""
@@ -114,7 +116,7 @@ def _share(use: Use, delta: Tensor, examples: int) -> Tensor:
     return gradients @ gradients.T
 
 
-def _one_by_one(space: ParameterSpace, values: Values, x: Tensor) -> Tensor:
+def _one_by_one(space: ParameterSpace, values: Values, x: Inputs) -> Tensor:
     """The inner products from the gradients themselves."""
     rows = []
     with evaluating(space.module), torch.enable_grad():

@@ -15,6 +15,7 @@ from holdfast.engine.fisher import Forward, label_weights
 from holdfast.engine.layers import Use, matrices, recording, rows_in, rows_out, used
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.terms import BUDGET, parts, same_rows, terms
+from holdfast.named_inputs import Inputs
 
 Factors = dict[str, tuple[Tensor, Tensor]]  # A and G of each layer, by name
 
@@ -24,7 +25,7 @@ MOST_ROWS = 512  # at once
 def kronecker_factors(
     module: nn.Module,
     forward: Forward,
-    x: Tensor,
+    x: Inputs,
     y: Tensor | None = None,
     *,
     labels: str = "exact",

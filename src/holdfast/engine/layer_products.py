@@ -17,6 +17,7 @@ from holdfast.engine.chunks import bytes_per_row, rows_within
 from holdfast.engine.layers import Calls, Matrix, has_patches, is_plain, patches, recording
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.terms import BUDGET, Magnitude, Objectives, parts, terms
+from holdfast.named_inputs import Inputs
 
 MOST_ROWS = 1024  # at once, in networks of linear layers
 MOST_IMAGES = 64  # at once, with convolutions
@@ -35,7 +36,7 @@ class _Use:
 def add_layer_products(
     space: ParameterSpace,
     objectives: Objectives,
-    x: Tensor,
+    x: Inputs,
     weights: Tensor,
     magnitude: Magnitude,
     total: Tensor,
@@ -173,7 +174,7 @@ def _add(views: dict[int, Tensor], parameter: Tensor | None, value: Tensor) -> N
 def _rows_at_once(
     module: nn.Module,
     objectives: Objectives,
-    x: Tensor,
+    x: Inputs,
     layers: Sequence[Matrix],
 ) -> int:
     """How many examples fit into the budget.

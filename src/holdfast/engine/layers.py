@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.engine.parameters import ParameterSpace
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, Unsuitable
 
 L = TypeVar("L", bound=nn.Module)
 Matrix = nn.Linear | nn.Conv2d
@@ -63,7 +63,7 @@ def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
             kind = type(layer).__name__
             if is_plain(layer):  # then its settings are what is wrong with it
                 kind = str(layer)
-            raise HoldfastError(
+            raise Unsuitable(
                 f"{who} treats linear layers and convolutions (without groups, padded with a "
                 f"number of zeros), but {name or 'the model'} is {kind} with trainable "
                 "parameters; use mlp or convnet, or freeze that layer"

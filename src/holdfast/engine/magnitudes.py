@@ -11,6 +11,8 @@ Squaring the mean gradient of a batch, or taking its absolute value, would be an
 which shrinks with the batch size.
 """
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
@@ -22,6 +24,7 @@ from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.terms import BUDGET, Magnitude, Objectives, parts, terms
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs, as_dict, like
 
 __all__ = ["BUDGET", "Magnitude", "Objectives", "mean_magnitude", "parts", "recording", "terms"]
 
@@ -29,7 +32,7 @@ __all__ = ["BUDGET", "Magnitude", "Objectives", "mean_magnitude", "parts", "reco
 def mean_magnitude(
     space: ParameterSpace,
     objectives: Objectives,
-    x: Tensor,
+    x: Inputs,
     weights: Tensor,
     magnitude: Magnitude,
     *,
@@ -72,7 +75,7 @@ def mean_magnitude(
 def _sum(
     space: ParameterSpace,
     objectives: Objectives,
-    x: Tensor,
+    x: Inputs,
     weights: Tensor,
     magnitude: Magnitude,
     chunk: int,
@@ -104,14 +107,14 @@ def _sum(
 def _add_by_loop(
     space: ParameterSpace,
     objectives: Objectives,
-    x: Tensor,
+    x: Inputs,
     weights: Tensor,
     magnitude: Magnitude,
     total: Tensor,
 ) -> None:
     """Add the sum over all examples to `total`, one example at a time."""
-    for example, weight in zip(x, weights, strict=True):
-        values = objectives(space.module, example[None])[0]
+    for (_, example), weight in zip(parts(x, 1), weights, strict=True):
+        values = objectives(space.module, example)[0]
         for k in weight.nonzero().flatten().tolist():
             # The objectives of an example share their graph.
             grads = torch.autograd.grad(
@@ -123,7 +126,7 @@ def _add_by_loop(
 def _add_by_vmap(
     space: ParameterSpace,
     objectives: Objectives,
-    x: Tensor,
+    x: Inputs,
     weights: Tensor,
     magnitude: Magnitude,
     total: Tensor,
@@ -140,11 +143,12 @@ def _add_by_vmap(
             others[name] = tensor.detach()
     wrapped = _Forwarding(module, objectives)
 
-    def value(theta: dict[str, Tensor], example: Tensor, k: Tensor) -> Tensor:
+    def value(theta: dict[str, Tensor], example: Mapping[str, Tensor], k: Tensor) -> Tensor:
         """Objective number k of one example, as a function of the parameters."""
         # The names are those below `wrapped`.
         named = {f"module.{name}": tensor for name, tensor in (theta | others).items()}
-        values = functional_call(wrapped, named, (example[None],))[0]
+        one = like(x, {name: tensor[None] for name, tensor in example.items()})
+        values = functional_call(wrapped, named, (one,))[0]
         chosen: Tensor = values.gather(0, k[None])[0]
         return chosen
 
@@ -156,7 +160,7 @@ def _add_by_vmap(
     row = 2 * (gradients + activations)
     for at, part in parts(x, rows_within(row, chunk, BUDGET)):
         for objective, weight in terms(weights[at : at + len(part)]):
-            grads = per_example(parameters, part, objective)
+            grads = per_example(parameters, as_dict(part), objective)
             for name, g in grads.items():
                 views[name] += torch.einsum("n,n...->...", weight, magnitude(g))
 
@@ -169,6 +173,6 @@ class _Forwarding(nn.Module):
         self.module = module
         self.run = objectives
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Inputs) -> Tensor:
         """The objectives of inputs."""
         return self.run(self.module, x)

@@ -10,6 +10,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from holdfast.engine.memory_inputs import (
+    SEVERAL,
+    InputBooks,
+    equally_wide,
+    input_columns,
+    inputs_at,
+    note_inputs,
+    padding_of,
+    smallest_type,
+)
 from holdfast.engine.policies import (
     GROWING,
     POLICIES,
@@ -149,13 +159,13 @@ class Memory(Stateful):
         slots = torch.LongTensor(list(places))
         source = torch.LongTensor(list(places.values()))
         end = max(places) + 1
+        note_inputs(self.host, rows.x)
         self._make_room(rows, end)
         device = self._stored("y").device
         to = slots.to(device)
         taken = source.to(rows.y.device)
         for name, value in _columns_of(rows).items():
-            if name.startswith(PAYLOAD):
-                value = self._widened(name, value)
+            value = self._fitted(name, value)
             stored = self._stored(name)
             _check_fit(stored, value)
             stored.index_copy_(0, to, value.index_select(0, taken).to(device))
@@ -173,16 +183,35 @@ class Memory(Stateful):
             room = -(-size // self.capacity) * self.capacity
         columns = _columns_of(rows) | {"task": torch.zeros(0, dtype=torch.long)}
         for name, value in columns.items():
+            if held is not None:
+                value = self.get_buffer(name)
             try:
-                fresh = value.new_zeros((room, *value.shape[1:]))
+                dtype = smallest_type(name, value)
+                fresh = value.new_zeros((room, *value.shape[1:]), dtype=dtype)
             except RuntimeError:  # PyTorch has no error of its own for this
                 raise HoldfastError(
                     f"a memory of {room} examples does not fit into this machine's memory; lower "
                     "the method's capacity"
                 ) from None
             if held is not None:
-                fresh[: len(held)] = self.get_buffer(name)
+                fresh[: len(held)] = value
             self.put(name, fresh)
+
+    @property
+    def _inputs(self) -> InputBooks | None:
+        """What was noted of inputs of several tensors."""
+        books: InputBooks | None = self.host.get("inputs")
+        return books
+
+    def _fitted(self, name: str, value: Tensor) -> Tensor:
+        """Make a column and what is written into it equally wide, and wide enough in type."""
+        if name.startswith(PAYLOAD):
+            return self._widened(name, value)
+        if name.startswith(SEVERAL):
+            filling = padding_of(name, self._inputs)
+            stored, value = equally_wide(self._stored(name), value, filling)
+            self._buffers[name] = stored
+        return value
 
     def _widened(self, name: str, value: Tensor) -> Tensor:
         """Make a stored payload and a new one equally wide, with NaN where no output existed."""
@@ -228,7 +257,7 @@ class Memory(Stateful):
         for name, column in self.payloads().items():
             payloads[name] = column.index_select(0, on_device)
         return Rows(
-            x=self._stored("x").index_select(0, on_device),
+            x=inputs_at(self._buffers, on_device, self._inputs),
             y=self._stored("y").index_select(0, on_device),
             task=self._stored("task").index_select(0, index),
             payloads=payloads,
@@ -299,7 +328,7 @@ class Memory(Stateful):
 def _columns_of(rows: Rows) -> dict[str, Tensor]:
     """The columns of rows by name, without their tasks, which lie on another device."""
     payloads = {f"{PAYLOAD}{name}": value for name, value in rows.payloads.items()}
-    return {"x": rows.x, "y": rows.y} | payloads
+    return input_columns(rows.x) | {"y": rows.y} | payloads
 
 
 def _check_fit(stored: Tensor, value: Tensor) -> None:

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from holdfast.engine.memory import Memory
+from holdfast.engine.memory_inputs import ONE, SEVERAL, InputBooks
 from holdfast.engine.policies import Books, Group
 from holdfast.errors import HoldfastError
 
-COLUMNS = {"x", "y", "task"}  # what every memory with rows has
+COLUMNS = {"y", "task"}  # what every memory with rows has beside its inputs
 
 
 def check_memory(memory: Memory) -> None:
@@ -21,13 +22,33 @@ def check_memory(memory: Memory) -> None:
         HoldfastError: Columns differ in length, or a counter or slot points beyond them.
     """
     columns = {name: column for name, column in memory.named_states() if column is not None}
-    room = _checked_columns(columns)
+    books = memory.host.get("inputs")
+    _check_inputs(books)
+    inputs = {ONE}
+    if books is not None:
+        inputs = {f"{SEVERAL}{number}" for number in range(len(books["names"]))}
+    room = _checked_columns(columns, COLUMNS | inputs)
     _check_counters(memory.host, room)
     if "next" in memory.host or "w" in memory.host:
         _check_reservoir(memory.host)
 
 
-def _checked_columns(columns: Mapping[str, Tensor]) -> int:
+def _check_inputs(books: object) -> None:
+    """Check what a memory has noted of inputs of several tensors, if its inputs are several."""
+    if books is None:
+        return
+    good = isinstance(books, dict) and books.keys() == InputBooks.__annotations__.keys()
+    if good and isinstance(books, dict):
+        names, padding, hidden = books["names"], books["padding"], books["hidden"]
+        lists = isinstance(names, list) and isinstance(hidden, list) and isinstance(padding, dict)
+        good = lists and all(isinstance(name, str) for name in names)
+        good = good and {*padding} <= {*names} and {*hidden} < {*names}
+        good = good and all(isinstance(value, int | float) for value in padding.values())
+    if not good:
+        raise HoldfastError("what its memory notes of the inputs is damaged")
+
+
+def _checked_columns(columns: Mapping[str, Tensor], needed: set[str]) -> int:
     """The length that all columns have, 0 if there are none."""
     lengths = set()
     for column in columns.values():
@@ -35,7 +56,7 @@ def _checked_columns(columns: Mapping[str, Tensor]) -> int:
             lengths.add(len(column))
         else:
             lengths.add(-1)  # a single number is no column, and as long as none
-    if len(lengths) > 1 or (columns and not columns.keys() >= COLUMNS):
+    if len(lengths) > 1 or (columns and not columns.keys() >= needed):
         raise HoldfastError("the columns of its memory differ in length, or some are missing")
     for name in ("y", "task"):
         numbers = columns.get(name)

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.competing import Competing
+from holdfast.named_inputs import join_inputs
 
 
 def rejoined(
@@ -40,7 +41,7 @@ def rejoined(
     last = steps[-1]
     return Step(
         batch=replace(batch, precision=last.batch.precision),
-        x=joined([step.x for step in steps]),
+        x=join_inputs([step.x for step in steps]).index_select(0, back),
         features=joined([step.features for step in steps]),
         logits=joined([step.logits for step in steps]),
         competing=competing,

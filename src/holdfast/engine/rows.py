@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from holdfast.named_inputs import Inputs
 from holdfast.streams.row_tasks import rows_of_task, tasks_at
 
 STREAM = "stream"  # the source of the rows that the stream gives
@@ -17,13 +18,14 @@ class Rows:
     """Examples that go together: raw inputs, labels, tasks, and what was stored beside them.
 
     Attributes:
-        x: Raw inputs, (N, ...), before augmentation. They are uint8 if the source is.
+        x: Raw inputs, (N, ...), or several such tensors, before augmentation. They are uint8 if the
+            source is.
         y: Output indices, (N,).
         task: The number of the task of each row, (N,) on the CPU (see `streams.row_tasks`).
         payloads: Other tensors with one entry per row, by name.
     """
 
-    x: Tensor
+    x: Inputs
     y: Tensor
     task: Tensor
     payloads: Payloads = field(default_factory=dict)
@@ -31,7 +33,7 @@ class Rows:
     @classmethod
     def of_task(
         cls,
-        x: Tensor,
+        x: Inputs,
         y: Tensor,
         number: int,
         payloads: Payloads | None = None,

@@ -14,6 +14,7 @@ from holdfast.engine.layout import Layout
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.stateful import Derived, Stateful
 from holdfast.models.network import Network
+from holdfast.named_inputs import Inputs
 
 WRAPPED = "base_layer"  # where peft's adapters keep the layer that they wrap
 
@@ -145,7 +146,7 @@ class Snapshot(Stateful):
         return then
 
     @torch.no_grad()
-    def forward(self, module: Network, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def forward(self, module: Network, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """The logits that a network gave with the weights of the snapshot.
 
         Args:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from holdfast.named_inputs import Inputs
+
 # Takes a module and inputs (N, ...), and gives (N, K), row n from example n alone.
-Objectives = Callable[[nn.Module, Tensor], Tensor]
+Objectives = Callable[[nn.Module, Inputs], Tensor]
 # torch.square or torch.abs. The magnitude of a product is the product of the magnitudes, which the
 # products of layers rely on.
 Magnitude = Callable[[Tensor], Tensor]
@@ -14,7 +16,7 @@ Magnitude = Callable[[Tensor], Tensor]
 BUDGET = 2**30  # bytes (1 GiB) that the gradients and activations of the examples at once may take
 
 
-def parts(x: Tensor, size: int) -> Iterator[tuple[int, Tensor]]:
+def parts(x: Inputs, size: int) -> Iterator[tuple[int, Inputs]]:
     """Pieces of rows.
 
     Args:
@@ -28,7 +30,7 @@ def parts(x: Tensor, size: int) -> Iterator[tuple[int, Tensor]]:
         yield first, x[first : first + size]
 
 
-def same_rows(y: Tensor | None, first: int, part: Tensor) -> Tensor | None:
+def same_rows(y: Tensor | None, first: int, part: Inputs) -> Tensor | None:
     """The labels of a piece of the examples that starts at row `first`, if there are labels."""
     if y is None:
         return None

@@ -26,6 +26,7 @@ from holdfast.methods.method import Declaration, Method
 from holdfast.methods.outputs import new_outputs
 from holdfast.methods.view import LearnerView
 from holdfast.methods.wa import ONE_HEAD
+from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Subset, Task
 
 
@@ -86,7 +87,7 @@ class BiC(Method):
             self.host["held_for"] = task.index
         return task.with_training(Subset(task.train, order[len(held_out) :].sort().values))
 
-    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Inputs, task: int | None) -> Tensor:
         return self.corrected(learner.model(x, task))
 
     def corrected(self, z: Tensor) -> Tensor:

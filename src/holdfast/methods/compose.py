@@ -15,6 +15,7 @@ from holdfast.methods.method import EXCLUSIVE, Method, Phase
 from holdfast.methods.replay import Replay
 from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
+from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Task
 
 
@@ -72,7 +73,7 @@ class Composite(Method):
             model = part.attach(model)
         return model
 
-    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Inputs, task: int | None) -> Tensor:
         return self._only_user_of("predict").predict(learner, x, task)
 
     def begin(self, learner: LearnerView, task: Task) -> Task:

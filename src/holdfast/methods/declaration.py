@@ -68,6 +68,8 @@ class Declaration:
         parameters: The growth of what it adds to the network.
         time: The growth of the time that training one task takes.
         neutral: Pairs (argument, value) for which the method equals FineTune bit for bit.
+        needs: What the network or the inputs must be, in words. Empty: any. The method refuses
+            others before the first step, and the message lists methods that take them.
         ignores: Settings of a run that it replaces by its own: "training.lr", or only one value of
             a setting: "training.outputs=current".
         keeps: What it remembers of old tasks, for the table of methods.
@@ -100,6 +102,7 @@ class Declaration:
     parameters: str = "none"
     time: str = "constant"
     neutral: tuple[tuple[str, object], ...] = ()
+    needs: str = ""
     ignores: tuple[str, ...] = ()
     keeps: str = "–"
     passes: Passes = ONE_PASS

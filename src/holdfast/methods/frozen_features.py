@@ -20,6 +20,7 @@ from holdfast.errors import HoldfastError
 from holdfast.methods.method import Method
 from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
+from holdfast.named_inputs import Inputs
 
 
 class FrozenFeatures(Method):
@@ -95,7 +96,7 @@ class FrozenFeatures(Method):
         self.counts = counts
         self.sums = sums
 
-    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Inputs, task: int | None) -> Tensor:
         features = learner.model.features(x, task)
         # Before the first example there is nothing to compute a readout from.
         if not self.host["examples"]:

@@ -23,7 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
-from holdfast.errors import HoldfastError, one_of
+from holdfast.errors import Unsuitable, one_of
 from holdfast.methods.declaration import Passes
 from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
@@ -31,8 +31,9 @@ from holdfast.methods.replay import stream_rows
 from holdfast.methods.teacher import Teacher
 from holdfast.methods.view import LearnerView
 from holdfast.models.vae import VAE
+from holdfast.named_inputs import need_one_tensor
 from holdfast.streams.row_tasks import rows_of_task
-from holdfast.streams.task import Task
+from holdfast.streams.task import Stream, Task
 
 
 class GenerativeReplay(Method):
@@ -42,6 +43,7 @@ class GenerativeReplay(Method):
         family="replay",
         paper="Shin et al. 2017",
         summary="replays inputs drawn from a generative model; stores no example",
+        needs="inputs of one tensor with values in [0, 1]",
         keeps="a generator and a teacher, no example",
         passes=Passes(
             words="one pass at the doubled batch + one forward + VAE", rows=2, forwards=(1,)
@@ -102,17 +104,27 @@ class GenerativeReplay(Method):
                 self.add_module(name, self._vae(len(state_dict[last_bias])))
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
+    def check(self, learner: LearnerView, stream: Stream) -> None:
+        for task in stream:
+            self._need_range(learner, task)
+
     def begin(self, learner: LearnerView, task: Task) -> Task:
+        inputs = self._need_range(learner, task)
+        if "now" not in self._modules:
+            self.now = self._vae(inputs).to(learner.device)
+        return task
+
+    def _need_range(self, learner: LearnerView, task: Task) -> int:
+        """Refuse inputs that a VAE cannot draw, by the first rows; return the size of an input."""
         first = torch.arange(min(len(task.train), 100))
-        x = learner.prepare(task.train.fetch(first)[0], augment=False)
+        raw = need_one_tensor(task.train.fetch(first)[0], self.name)
+        x = learner.prepare(raw, augment=False)
         if not 0 <= float(x.min()) <= float(x.max()) <= 1:
-            raise HoldfastError(
+            raise Unsuitable(
                 f"the VAE draws inputs in [0, 1], task {task.name!r} has {x.min():.3g} to "
                 f"{x.max():.3g}; scale them"
             )
-        if "now" not in self._modules:
-            self.now = self._vae(x[0].numel()).to(learner.device)
-        return task
+        return x[0].numel()
 
     def draw(self, learner: LearnerView, batch: Batch) -> Batch:
         if "before" not in self._modules:
@@ -123,8 +135,9 @@ class GenerativeReplay(Method):
         if learner.scenario == "task":
             tasks = torch.arange(size) % old_tasks
         known_tasks = tasks if learner.scenario == "task" else None
-        x = self.before.sample(size, self.generator("replay")).view(size, *batch.x.shape[1:])
-        if batch.x.dtype == torch.uint8:  # drawn rows join the raw ones, which are prepared later
+        raw = need_one_tensor(batch.x, self.name)
+        x = self.before.sample(size, self.generator("replay")).view(size, *raw.shape[1:])
+        if raw.dtype == torch.uint8:  # drawn rows join the raw ones, which are prepared later
             x = (x * 255).round().to(torch.uint8)
         z = self.old.among_ended(learner.model, learner.prepare(x, augment=False), known_tasks)
         payloads = {"logits": z} if self.labels == "soft" else {}
@@ -150,7 +163,7 @@ class GenerativeReplay(Method):
         with torch.enable_grad():
             adam = learner.optimizer_for("vae", self.now, lambda p: torch.optim.Adam(p, self.lr))
             adam.zero_grad()
-            losses = self.now.loss(step.x, self.generator("vae"))
+            losses = self.now.loss(need_one_tensor(step.x, self.name), self.generator("vae"))
             (losses @ step.batch.weights().to(losses.dtype)).backward()
             adam.step()
 

@@ -79,6 +79,7 @@ class GPM(Projection):
         memory="linear",
         time="linear",
         weak=(("class", NOT_IN_CLASS),),
+        needs="linear layers and convolutions as trainable layers",
         keeps="a basis of inputs per layer",
         passes=Passes(words="one pass + two products per layer"),
         small=(

@@ -24,6 +24,7 @@ from holdfast.methods.declaration import Passes
 from holdfast.methods.er import ER
 from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.view import LearnerView
+from holdfast.named_inputs import Inputs, join_inputs
 
 SMALLEST_SCORE = 1e-9  # a score may be 0 (a cosine of −1), but no probability is divided by it
 
@@ -103,14 +104,14 @@ class GSS(ER):
 
     def _cosines(self, learner: LearnerView, new: Rows, stored: Rows) -> Tensor:
         """Compute the cosines between the gradients of new and of stored rows, (N, M)."""
-        x = torch.cat([new.x, stored.x])
+        x = join_inputs([new.x, stored.x])
         y = torch.cat([new.y, stored.y])
         tasks = torch.cat([new.task, stored.task])
         batch = Batch.of_stream(Rows(x, y, tasks))
         competing = learner.competing(batch)
         known_tasks = tasks if learner.scenario == "task" else None
 
-        def losses(module: nn.Module, inputs: Tensor) -> Tensor:
+        def losses(module: nn.Module, inputs: Inputs) -> Tensor:
             return competing.losses(module(inputs, known_tasks), batch.y)
 
         products = gradient_products(learner.space, losses, learner.prepare(batch.x, augment=False))

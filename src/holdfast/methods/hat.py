@@ -45,6 +45,7 @@ class HAT(Method):
         isolates=True,
         memory="none",
         parameters="linear",
+        needs="a sequence of linear layers or convolutions, each followed by ReLU",
         keeps="attention over units per task",
     )
 

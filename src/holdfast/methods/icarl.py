@@ -35,6 +35,7 @@ from holdfast.methods.replay import Replay
 from holdfast.methods.stored import stored_parts
 from holdfast.methods.teacher import Teacher
 from holdfast.methods.view import LearnerView
+from holdfast.named_inputs import Inputs
 from holdfast.streams.task import JoinedPart, Stream, Task
 
 NOT_THERE = reason("classes-one-after-another")
@@ -111,7 +112,7 @@ class iCaRL(Replay):
         losses = F.binary_cross_entropy_with_logits(z, target, reduction="none").sum(1)
         return losses @ step.batch.weights()
 
-    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Inputs, task: int | None) -> Tensor:
         features = learner.model.features(x, None)
         if not len(self.memory):
             logits: Tensor = learner.head(features, None)

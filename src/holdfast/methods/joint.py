@@ -16,6 +16,7 @@ import torch
 
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.view import LearnerView
+from holdfast.named_inputs import bytes_of
 from holdfast.streams.task import JoinedPart, Task
 
 
@@ -25,7 +26,7 @@ class KeepsAllData(Method):
     def begin(self, learner: LearnerView, task: Task) -> Task:
         # All rows are of one size, so the first tells how many bytes the others take.
         inputs, labels, _ = task.train.fetch(torch.tensor([0]))
-        row_bytes = inputs.nbytes + labels.nbytes
+        row_bytes = bytes_of(inputs) + labels.nbytes
         parts = [past.train for past in learner.tasks]  # the current task is the last of them
         self.host["data_bytes"] = row_bytes * sum(len(part) for part in parts)
         return replace(task, train=JoinedPart(parts))

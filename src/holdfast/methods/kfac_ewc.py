@@ -42,6 +42,7 @@ class KFACEWC(Method):
         summary="quadratic penalty with a Kronecker-factored Fisher of each layer",
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
+        needs="linear layers and convolutions as trainable layers",
         keeps="two matrices per layer, one θ-shaped vector",
         passes=Passes(words="one pass + two products per layer"),
         small=("KFACEWC(1.0, samples=200)",),

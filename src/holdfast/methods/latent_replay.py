@@ -26,6 +26,7 @@ from holdfast.methods.view import LearnerView
 from holdfast.models.classifier import need_classifier
 from holdfast.models.network import Network
 from holdfast.models.trunk import Trunk
+from holdfast.named_inputs import Inputs
 
 
 class LatentReplay(Replay):
@@ -37,6 +38,7 @@ class LatentReplay(Replay):
         summary="replays activations of a frozen trunk; stores no raw example",
         stores_examples=True,
         ignores=("training.groups",),  # stored rows have a forward pass of their own anyway,
+        needs="a backbone that is a sequence of layers",
         keeps="activations, no raw input",
         passes=Passes(
             words="one pass + a pass through the top (here: through all)", gradients=(1,)
@@ -113,7 +115,7 @@ class LatentReplay(Replay):
         return Rows(self.latent(learner, rows.x), rows.y.to(learner.device), rows.task)
 
     @torch.no_grad()
-    def latent(self, learner: LearnerView, x: Tensor) -> Tensor:
+    def latent(self, learner: LearnerView, x: Inputs) -> Tensor:
         """Compute what the trunk makes of raw inputs, in evaluation mode, not augmented."""
         # An augmentation would be drawn once, and then be the same in every replay.
         inputs = learner.prepare(x.to(learner.device), augment=False)

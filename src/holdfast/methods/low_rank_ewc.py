@@ -25,6 +25,7 @@ from holdfast.errors import one_of
 from holdfast.methods.declaration import Passes
 from holdfast.methods.method import PENALTY_IN_CLASS, Declaration, Method, at_least
 from holdfast.methods.view import LearnerView, Logits
+from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Task
 
 
@@ -133,7 +134,7 @@ class LowRankEWC(Method):
         largest = roots[0].square().sum() + rest.max()
         learner.warn_if_unstable(self.strength, float(largest))
 
-    def _gradients(self, learner: LearnerView, x: Tensor, y: Tensor, logits: Logits) -> Tensor:
+    def _gradients(self, learner: LearnerView, x: Inputs, y: Tensor, logits: Logits) -> Tensor:
         """Compute J, the gradient of log p at the chosen label of each example, (N, P)."""
         with torch.no_grad(), evaluating(learner.model):
             scores = logits(learner.model, x)

@@ -17,6 +17,7 @@ from holdfast.methods.arguments import at_least, remembering
 from holdfast.methods.declaration import PENALTY_IN_CLASS, Declaration, only_with_task
 from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
+from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Stream, Task
 
 __all__ = [
@@ -185,7 +186,7 @@ class Method(Stateful):
         """
         return model
 
-    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Inputs, task: int | None) -> Tensor:
         """Predict in another way than by the head. Exclusive: one part of a sum may do this.
 
         Args:

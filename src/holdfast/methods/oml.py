@@ -29,6 +29,7 @@ from holdfast.methods.needed import need_single_layer
 from holdfast.methods.replay import Replay, checked_ratio, stream_rows
 from holdfast.methods.view import LearnerView
 from holdfast.models.heads import Head
+from holdfast.named_inputs import Inputs
 
 
 class OML(Replay):
@@ -107,7 +108,7 @@ class OML(Replay):
         excess = probabilities - F.one_hot(y, len(head))
         return head - self.inner_lr / len(y) * excess.T @ features
 
-    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Inputs, task: int | None) -> Tensor:
         features = learner.model.features(x, task)
         if not len(self.memory):
             logits: Tensor = learner.head(features, task)

@@ -37,6 +37,7 @@ class PNN(Method):
         parameters="quadratic",  # each column has laterals from all before it
         time="quadratic",
         ignores=("training.renew_optimizer",),  # each task has parameters of its own
+        needs="an MLP of linear layers with ReLU",
         keeps="a column of layers per task",
         passes=Passes(words="one pass + a forward through each earlier column", forwards=(1,)),
         small=(

@@ -29,6 +29,7 @@ from holdfast.methods.view import LearnerView
 from holdfast.models.classifier import need_classifier
 from holdfast.models.network import Network
 from holdfast.models.supermask import Supermasks
+from holdfast.named_inputs import Inputs, need_one_tensor
 
 
 class SupSup(Method):
@@ -53,6 +54,7 @@ class SupSup(Method):
             "model.frozen",
             "training.renew_optimizer",
         ),
+        needs="a sequence of linear layers or convolutions, each followed by ReLU",
         keeps="scores over the weights per task",
         passes=Passes(words="one pass + selection of the k-th score"),
     )
@@ -81,12 +83,13 @@ class SupSup(Method):
         # The weights are drawn anew, so they depend on the seed of the method, not of the model.
         return Supermasks(need_classifier(model, self.name), self.share, self.seed)
 
-    def predict(self, learner: LearnerView, x: Tensor, task: int | None) -> Tensor:
+    def predict(self, learner: LearnerView, x: Inputs, task: int | None) -> Tensor:
         model = need_wrapper(learner.model, Supermasks, self.name)
         if task is not None:
             logits: Tensor = model(x, task)
             return logits
         # Predictions are made without gradients, but the entropy needs those at α.
+        images = need_one_tensor(x, self.name)
         with torch.enable_grad():
-            inferred = model.infer_task(x)
-        return model.by_task(x, inferred)
+            inferred = model.infer_task(images)
+        return model.by_task(images, inferred)

@@ -8,6 +8,7 @@ from holdfast.engine.stateful import Derived
 from holdfast.methods.outputs import own_outputs
 from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
+from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Task
 
 
@@ -50,7 +51,7 @@ class Teacher(Snapshot):
         # A new mask may take the place in memory of the one before, which is the key.
         self._ended.forget()
 
-    def among_ended(self, network: Network, x: Tensor, task: int | Tensor | None) -> Tensor:
+    def among_ended(self, network: Network, x: Inputs, task: int | Tensor | None) -> Tensor:
         """Compute the teacher's logits, with -inf at outputs whose classes no ended task had.
 
         Args:

@@ -9,7 +9,7 @@ trainable weights, (P,), and "θ-shaped" means of this shape.
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Protocol, overload
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +19,11 @@ from holdfast.engine.competing import Competing
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.models.heads import Head
 from holdfast.models.network import Network
+from holdfast.named_inputs import Inputs
 from holdfast.streams.order import BatchOrder
 from holdfast.streams.task import Task
 
-Logits = Callable[[nn.Module, Tensor], Tensor]  # (network, inputs (N, ...)) → logits (N, C)
+Logits = Callable[[nn.Module, Inputs], Tensor]  # (network, inputs (N, ...)) → logits (N, C)
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], torch.optim.Optimizer]
 
 
@@ -93,7 +94,13 @@ class LearnerView(Protocol):
 
     # ---- forward passes and gradients; none of them changes the network or the course of training
 
-    def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
+    @overload
+    def prepare(self, x: Tensor, augment: bool = True) -> Tensor: ...
+
+    @overload
+    def prepare(self, x: Inputs, augment: bool = True) -> Inputs: ...
+
+    def prepare(self, x: Inputs, augment: bool = True) -> Inputs:
         """Turn raw rows into inputs of the network.
 
         Args:
@@ -110,7 +117,7 @@ class LearnerView(Protocol):
     def all_logits(self, features: Tensor) -> Tensor:
         """Return the logits (B, C) of all open outputs from features (B, D), whatever the task."""
 
-    def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
+    def embed(self, rows: Task | Inputs, task: int | None = None) -> Tensor:
         """Compute features in evaluation mode, without augmentation.
 
         Args:
@@ -141,7 +148,7 @@ class LearnerView(Protocol):
 
     def examples_of(
         self, task: Task, samples: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Logits]:
+    ) -> tuple[Inputs, Tensor, Logits]:
         """Draw training examples of a task.
 
         Args:

@@ -69,6 +69,7 @@ class XdG(Method):
         **only_with_task("gates-need-task"),
         memory="none",  # gates follow from the seed, and θ does not grow
         parameters="none",
+        needs="a sequence of linear layers or convolutions, each followed by ReLU",
         keeps="gates over units per task",
     )
 

@@ -6,6 +6,7 @@ from holdfast.models.classifier import Classifier, classifier_from
 from holdfast.models.convnet import convnet
 from holdfast.models.heads import make_head
 from holdfast.models.mlp import mlp
+from holdfast.models.pooled import Pooled
 from holdfast.models.resnet import resnet18, slim_resnet18
 
 # By the name that settings use. Each takes the shape of one input, the kind of output layer and the
@@ -20,6 +21,7 @@ MODELS: dict[str, Callable[..., Classifier]] = {
 __all__ = [
     "MODELS",
     "Classifier",
+    "Pooled",
     "classifier_from",
     "convnet",
     "make_head",

@@ -15,8 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, MissingExtra
+from holdfast.models.calling import call_module
 from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
+from holdfast.named_inputs import Inputs
 
 
 class Adapted(PerTask):
@@ -93,7 +95,7 @@ class Adapted(PerTask):
 
         return [m for m in self.backbone.modules() if isinstance(m, LoraLayer)]
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs, by the adapter of their task or by all adapters.
 
         Args:
@@ -115,10 +117,9 @@ class Adapted(PerTask):
             layer._active_adapter = active
             layer._disable_adapters = not active
         with _without_shortcut():
-            features: Tensor = self.backbone(x)
-            return features
+            return call_module(self.backbone, x)
 
-    def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def forward(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Logits of inputs, as `PerTask.forward`. Adapters that act together need no task."""
         if self.together:
             return Classifier.forward(self, x, task)

@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, unknown
+from holdfast.models.calling import call_module
 from holdfast.models.heads import Head, make_head
 from holdfast.models.network import Network
+from holdfast.named_inputs import Inputs
 
 HOW_TO_WRAP = "classifier_from(network, head='<name of its last linear layer>', kind='growing')"
 
@@ -18,7 +20,8 @@ class Classifier(Network):
     """The network `head(backbone(x))`. Call it as `model(x, task)`.
 
     Args:
-        backbone: Any module that maps inputs (N, ...) to features (N, D).
+        backbone: Any module that maps inputs (N, ...) to features (N, D). It may take several
+            tensors, and return an object with `logits` (see `call_module`).
         head: The output layer, which reads D features.
 
     Attributes:
@@ -58,10 +61,9 @@ class Classifier(Network):
         self.backbone.requires_grad_(False).eval()
         return self
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs, as `Network.features`. The backbone does not know the task."""
-        features: Tensor = self.backbone(x)
-        return features
+        return call_module(self.backbone, x)
 
 
 def need_classifier(model: Network, who: str) -> Classifier:

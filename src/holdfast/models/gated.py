@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, Unsuitable
 from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
+from holdfast.named_inputs import Inputs, need_one_tensor
 
 WeightLayer = nn.Linear | nn.Conv2d
 
@@ -60,15 +61,15 @@ def gated_backbone(backbone: nn.Module) -> nn.Sequential:
         "got {}; use holdfast.models.mlp or convnet"
     )
     if not isinstance(backbone, nn.Sequential):
-        raise HoldfastError(advice.format(backbone))
+        raise Unsuitable(advice.format(type(backbone).__name__))
     for layer in backbone:
         if not isinstance(layer, PLAIN):
-            raise HoldfastError(advice.format(type(layer).__name__))
+            raise Unsuitable(advice.format(type(layer).__name__))
     layers = len(weight_layers(backbone))
     activations = sum(isinstance(layer, nn.ReLU) for layer in backbone)
     # As many of both is enough: a linear output layer belongs to the head.
     if not layers or activations != layers:
-        raise HoldfastError(advice.format(backbone))
+        raise Unsuitable(advice.format(type(backbone).__name__))
     return backbone
 
 
@@ -96,7 +97,7 @@ class Gated(PerTask):
         self.widths = [units_of(layer) for layer in weight_layers(self.backbone)]
         self.gates = gates
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs under the gates of their tasks.
 
         Args:
@@ -114,16 +115,17 @@ class Gated(PerTask):
                 "the task selects the gates; call model(x, task) with the task's index"
             )
         gates = iter(self.gates(task))
+        h = need_one_tensor(x, "a network with gates")
         for layer in self.backbone:
-            x = layer(x)
+            h = layer(h)
             if isinstance(layer, nn.ReLU):
-                gate = next(gates).to(x.dtype)
-                if x.dim() == 4:  # a gate for each channel, the same at all positions
+                gate = next(gates).to(h.dtype)
+                if h.dim() == 4:  # a gate for each channel, the same at all positions
                     gate = gate[..., None, None]
-                x = x * gate
-        return x
+                h = h * gate
+        return h
 
-    def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def forward(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Logits of inputs, as `PerTask.forward`, but with rows of several tasks in one pass."""
         if task is None:
             return super().forward(x, task)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from holdfast.errors import one_of
+from holdfast.errors import HoldfastError, one_of
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import make_head
 from holdfast.models.seeding import seeded
@@ -46,6 +46,11 @@ def mlp(
     """
     if isinstance(inputs, int):
         inputs = [inputs]
+    if not len(inputs):
+        raise HoldfastError(
+            "an MLP takes one tensor, but the inputs are several (their shape is empty); use a "
+            "module of your own that takes them, and holdfast.models.Classifier around it"
+        )
     # Asked here, because the errors of PyTorch would name no argument of this function.
     positive("the sizes of an input", inputs)
     positive("the hidden layers", hidden)

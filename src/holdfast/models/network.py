@@ -3,6 +3,7 @@
 from torch import Tensor, nn
 
 from holdfast.models.heads import Head
+from holdfast.named_inputs import Inputs
 
 
 class Network(nn.Module):
@@ -18,11 +19,11 @@ class Network(nn.Module):
     # Declared and not made here, because a subclass knows how many features its head reads.
     head: Head
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs.
 
         Args:
-            x: Inputs, (N, ...).
+            x: Inputs, (N, ...), or several such tensors.
             task: The number of the task of all rows, or of each row, (N,) on the CPU. None means
                 that it is unknown.
 
@@ -31,7 +32,7 @@ class Network(nn.Module):
         """
         raise NotImplementedError
 
-    def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def forward(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Logits of inputs.
 
         Args:

@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from holdfast.errors import HoldfastError
+from holdfast.models.calling import arguments_of, call_module, tensor_in
 from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
+from holdfast.named_inputs import Inputs
 
 NORMS = (nn.modules.batchnorm._BatchNorm, nn.GroupNorm, nn.LayerNorm)
 
@@ -112,7 +114,7 @@ class Packed(PerTask):
             if isinstance(layer, NORMS) and self.settled:
                 layer.training = False
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs by the weights that a task sees.
 
         Args:
@@ -129,14 +131,13 @@ class Packed(PerTask):
         self._hold_norms()
         # A task in training sees the free weights as well, which are all that it does not own yet.
         if task >= int(self.get_buffer("tasks")):
-            features_in_training: Tensor = self.backbone(x)
-            return features_in_training
+            return call_module(self.backbone, x)
         seen: dict[str, Tensor] = {}
         for name, owner in self.owners():
             mask = (owner > 0) & (owner <= task + 1)
             seen[name] = self.backbone.get_parameter(name) * mask
-        features: Tensor = functional_call(self.backbone, seen, (x,))
-        return features
+        arguments, named = arguments_of(x)
+        return tensor_in(functional_call(self.backbone, seen, arguments, named))
 
     def capacity(self) -> Capacity:
         """The number of weights, of those that are free, and of those of each task."""

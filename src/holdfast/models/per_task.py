@@ -8,6 +8,7 @@ from torch import Tensor
 from holdfast.errors import HoldfastError
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import SeparateHead
+from holdfast.named_inputs import Inputs
 
 
 class PerTask(Classifier):
@@ -32,7 +33,7 @@ class PerTask(Classifier):
         self.head.range_of(task)
         return task
 
-    def forward(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def forward(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Logits of inputs.
 
         Args:
@@ -55,7 +56,7 @@ class PerTask(Classifier):
         logits = {t: self.forward(x[on_device == t], t) for t in numbers}
         return self._joined(x, task, logits)
 
-    def _by_all(self, x: Tensor) -> Tensor:
+    def _by_all(self, x: Inputs) -> Tensor:
         """The outputs of every task for every row, side by side."""
         numbers = range(len(self.head.ranges))
         own = []
@@ -66,12 +67,12 @@ class PerTask(Classifier):
             own.append(logits[:, first:last])
         return torch.cat(own, 1)
 
-    def _joined(self, x: Tensor, task: Tensor, logits: Mapping[int, Tensor]) -> Tensor:
+    def _joined(self, x: Inputs, task: Tensor, logits: Mapping[int, Tensor]) -> Tensor:
         """The logits of the rows of each task, in the order of the rows."""
         # Under mixed precision, logits are of another type than the inputs.
         dtype = next(iter(logits.values())).dtype
         shape = (len(x), self.head.width)
-        joined = x.new_full(shape, -torch.inf, dtype=dtype)
+        joined = torch.full(shape, -torch.inf, dtype=dtype, device=x.device)
         for number, z in logits.items():
             rows = (task == number).nonzero().flatten().to(x.device)
             # Out of place, because the backward pass needs the tensor as it was.

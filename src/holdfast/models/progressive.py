@@ -18,11 +18,12 @@ from typing import TypedDict, cast
 import torch
 from torch import Tensor, nn
 
-from holdfast.errors import HoldfastError, one_of
+from holdfast.errors import HoldfastError, Unsuitable, one_of
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import SeparateHead
 from holdfast.models.per_task import PerTask
 from holdfast.models.separate import counts
+from holdfast.named_inputs import Inputs, need_one_tensor
 
 LATERALS = ("below", "same")
 
@@ -134,7 +135,7 @@ class Progressive(PerTask):
             below = here
         return below
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """What the head of a task reads.
 
         Args:
@@ -148,7 +149,7 @@ class Progressive(PerTask):
             HoldfastError: Not one task is given, or it has not begun.
         """
         task = self.one_task(task)
-        activities = self._activities(x, task)
+        activities = self._activities(need_one_tensor(x, "a progressive network"), task)
         if self.lateral == "below":
             return torch.cat(activities, 1)
         return activities[task]
@@ -172,8 +173,8 @@ def _linears(layers: nn.Module) -> list[nn.Linear]:
 
 def _first_column(backbone: nn.Module) -> list[nn.Linear]:
     """The layers of an MLP, or an error for another kind of network."""
-    refusal = HoldfastError(
-        "columns are made for MLPs of linear layers with ReLU; expected holdfast.models.mlp"
+    refusal = Unsuitable(
+        "columns are made for MLPs of linear layers with ReLU; use holdfast.models.mlp"
     )
     if not isinstance(backbone, nn.Sequential):
         raise refusal

@@ -5,8 +5,10 @@ from typing import TypedDict
 
 from torch import Tensor, nn
 
+from holdfast.models.calling import call_module
 from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
+from holdfast.named_inputs import Inputs
 
 
 class Counts(TypedDict):
@@ -85,7 +87,7 @@ class Separate(PerTask):
         for old in self.networks[:task]:
             old.eval()
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs by the network of their task.
 
         Args:
@@ -98,8 +100,7 @@ class Separate(PerTask):
         Raises:
             HoldfastError: Not one task is given, or it has not begun.
         """
-        features: Tensor = self.networks[self.one_task(task)](x)
-        return features
+        return call_module(self.networks[self.one_task(task)], x)
 
     def capacity(self) -> Networks:
         """The number of networks, of parameters, and of those frozen and trainable."""

@@ -20,6 +20,7 @@ from holdfast.models.heads import FixedHead, Head, SeparateHead
 from holdfast.models.own_gradient import applied
 from holdfast.models.per_task import PerTask
 from holdfast.models.seeding import seeded
+from holdfast.named_inputs import Inputs, need_one_tensor
 
 
 class _Masked(torch.autograd.Function):
@@ -190,17 +191,18 @@ class Supermasks(PerTask):
             if len(bank.scores) <= task:
                 bank.open()
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs, as `Network.features`. An unknown task has the newest mask."""
         known = _known(task, self._tasks - 1)
         # One bank for each layer with weights. A head's bank comes last and is left over.
         banks = iter(self.banks)
+        h = need_one_tensor(x, "a network with masks")
         for layer in self.backbone:
             if isinstance(layer, nn.Linear | nn.Conv2d):
-                x = next(banks).apply_to(x, known)
+                h = next(banks).apply_to(h, known)
             else:
-                x = layer(x)
-        return x
+                h = layer(h)
+        return h
 
     def infer_task(self, x: Tensor) -> Tensor:
         """Infer the task of each input from the network's outputs alone.

@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, Unsuitable
+from holdfast.models.calling import call_module
 from holdfast.models.classifier import Classifier
+from holdfast.named_inputs import Inputs
 
 
 class Trunk(Classifier):
@@ -31,9 +33,12 @@ class Trunk(Classifier):
     """
 
     def __init__(self, model: Classifier, depth: int, frozen_from: int) -> None:
-        children: list[nn.Module] = []
-        if isinstance(model.backbone, nn.Sequential):
-            children = list(model.backbone)
+        if not isinstance(model.backbone, nn.Sequential):
+            raise Unsuitable(
+                "the trunk is the first layers of a sequence, but the backbone is "
+                f"{type(model.backbone).__name__}; use an nn.Sequential of its layers"
+            )
+        children = list(model.backbone)
         # Where layers (or blocks) with weights are. What lies between has none.
         weighted = [k for k, m in enumerate(children) if list(m.parameters())]
         if not 1 <= depth <= len(weighted):
@@ -55,15 +60,15 @@ class Trunk(Classifier):
             self.freeze()
 
     @torch.no_grad()
-    def latent(self, x: Tensor) -> Tensor:
+    def latent(self, x: Inputs) -> Tensor:
         """The trunk's output for inputs (N, ...), in evaluation mode and without gradients."""
         mode = self.backbone.training
         # The learner goes on training afterwards, so the mode is put back.
-        h: Tensor = self.backbone.eval()(x)
+        h = call_module(self.backbone.eval(), x)
         self.backbone.train(mode)
         return h
 
-    def features(self, x: Tensor, task: int | Tensor | None = None) -> Tensor:
+    def features(self, x: Inputs, task: int | Tensor | None = None) -> Tensor:
         """Features of inputs, as `Network.features`. The layers do not know the task."""
-        features: Tensor = self.top(self.backbone(x))
+        features: Tensor = self.top(call_module(self.backbone, x))
         return features

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from holdfast.diagnostics import Sample
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs
 from holdfast.results.file_names import RESULT, SETTINGS, learner_file
 from holdfast.results.storage import read_json, read_result
 from holdfast.runs.build import build_learner, build_stream
@@ -120,7 +121,7 @@ class KeptRun:
             task_number = task.index
             first, last = task.outputs
 
-        def forward(module: nn.Module, inputs: Tensor) -> Tensor:
+        def forward(module: nn.Module, inputs: Inputs) -> Tensor:
             logits: Tensor = module(inputs, task_number)
             return logits[:, first:last]
 

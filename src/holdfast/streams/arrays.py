@@ -5,26 +5,27 @@ training examples. If you pass `groups`, all examples of a group are on the same
 in all tasks, so neither test nor validation sees relatives of training examples.
 """
 
-from collections.abc import Sized
+from collections.abc import Mapping, Sized
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
+import torch
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs
 from holdfast.streams.arguments import whole
 from holdfast.streams.build import Piece, build
 from holdfast.streams.columns import check_groups, column_of, marked_test_rows
 from holdfast.streams.held_out import codes, held_out
-from holdfast.streams.inputs import input_rows
 from holdfast.streams.labels import distinct, label_array, warn_if_measured
+from holdfast.streams.several_inputs import inputs_of, several_of
 from holdfast.streams.source import Source
 from holdfast.streams.task import Augment, Stream
 from holdfast.streams.types import Values
 
 
 def from_arrays(
-    x: Values,
+    x: Values | Mapping[str, Values] | tuple[Values, ...],
     y: Values,
     task: Values,
     scenario: str,
@@ -32,6 +33,8 @@ def from_arrays(
     test: float | Values = 0.2,
     validation: float = 0.0,
     groups: Values | None = None,
+    padding: Mapping[str, float] | None = None,
+    aside: Mapping[str, Values] | None = None,
     numbering: str = "label",
     seed: int = 0,
     augment: Augment | None = None,
@@ -40,13 +43,20 @@ def from_arrays(
     """Make a stream from arrays, with one task for each distinct value of `task`.
 
     Args:
-        x: Inputs, (N, ...): integers (token ids), floats, booleans, or uint8 (pixels).
+        x: Inputs, (N, ...): integers (token ids), floats, booleans, or uint8 (pixels). If the
+            network takes several inputs, pass a mapping of their names to arrays (what a tokenizer
+            returns), or a tuple of arrays.
         y: Labels, (N,): whole numbers, booleans or text.
         task: The task of each example, (N,). Tasks come in the order of their first example.
         scenario: What the model knows when it is asked: "task", "domain" or "class".
         test: The share of each task and label to test on, in (0, 1), or a boolean mask, (N,).
         validation: The share of the training examples to set aside, in [0, 1). 0: none.
         groups: The user, patient or image of each example, (N,). None: examples are unrelated.
+        padding: The value that fills short sequences, by the name of the input. That input may then
+            be a list of sequences of several lengths, and each batch is as long as its longest. A
+            tokenizer's mask is filled with 0. None: no input is a sequence of several lengths.
+        aside: Values that stay with each example but do not reach the network, by name, each
+            (N, ...), such as a weight or a number. None: none.
         numbering: How the domain scenario numbers outputs: by "label", or by "position" in a task.
         seed: The seed of the cuts.
         augment: A random change of whole batches in training. None: no change.
@@ -60,8 +70,9 @@ def from_arrays(
         ('a', 'b', 'c', 'd')
     """
     whole("seed", seed)
+    examples = _checked(x, y, task, groups, padding, aside)
     return build(
-        _pieces(_checked(x, y, task, groups), test, seed),
+        _pieces(examples, test, seed),
         scenario,
         validation=validation,
         seed=seed,
@@ -75,7 +86,7 @@ def from_arrays(
 class _Examples:
     """Arrays of equal length whose values have been checked."""
 
-    inputs: Tensor
+    inputs: Inputs
     labels: np.ndarray
     tasks: np.ndarray
     groups: np.ndarray | None
@@ -88,13 +99,21 @@ class _Examples:
         return groups
 
 
-def _checked(x: Values, y: Values, task: Values, groups: Values | None) -> _Examples:
+def _checked(
+    x: Values | Mapping[str, Values] | tuple[Values, ...],
+    y: Values,
+    task: Values,
+    groups: Values | None,
+    padding: Mapping[str, float] | None = None,
+    aside: Mapping[str, Values] | None = None,
+) -> _Examples:
     """The arrays as Holdfast takes them, after all of them have been checked."""
     # The columns are small and hold most mistakes, so they are checked first.
     labels = label_array(y)
     tasks = column_of(task, "tasks")
-    _check_lengths(x, labels, tasks)
-    inputs = input_rows(x)
+    for part in (several_of(x) or {"": x}).values():
+        _check_lengths(part, labels, tasks)
+    inputs = inputs_of(x, padding, aside)
     if groups is None:
         return _Examples(inputs, labels, tasks, groups=None)
     relatives = column_of(groups, "groups")
@@ -102,7 +121,7 @@ def _checked(x: Values, y: Values, task: Values, groups: Values | None) -> _Exam
     return _Examples(inputs, labels, tasks, relatives)
 
 
-def _check_lengths(x: Values, labels: np.ndarray, tasks: np.ndarray) -> None:
+def _check_lengths(x: object, labels: np.ndarray, tasks: np.ndarray) -> None:
     """Refuse inputs that have no rows to count, and columns of different lengths."""
     # NumPy would wrap a sparse matrix in an array of one object.
     if hasattr(x, "toarray"):
@@ -134,9 +153,9 @@ def _pieces(examples: _Examples, test: float | Values, seed: int) -> list[Piece]
         train_rows = np.flatnonzero(belongs & ~tested)
         test_rows = np.flatnonzero(belongs & tested)
         source = Source(
-            train_x=examples.inputs[train_rows],
+            train_x=examples.inputs[torch.from_numpy(train_rows)],
             train_y=examples.labels[train_rows],
-            test_x=examples.inputs[test_rows],
+            test_x=examples.inputs[torch.from_numpy(test_rows)],
             test_y=examples.labels[test_rows],
             name=f"task {task}",
             groups=examples.groups_of(train_rows),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from holdfast.errors import HoldfastError, one_of
 from holdfast.streams.arguments import check_validation, whole
@@ -100,7 +101,8 @@ def assemble(
     shape: tuple[int, ...] = ()
     if len(first_test):  # else the stream refuses the task with an error of its own
         x, _, _ = first_test.fetch(torch.tensor([0]))
-        shape = tuple(x.shape[1:])
+        if isinstance(x, Tensor):  # several tensors have no shape in common
+            shape = tuple(x.shape[1:])
     return Stream(
         tasks=tuple(tasks),
         scenario=scenario,

@@ -1,7 +1,8 @@
 """Examples of a map-style data set, read row by row through PyTorch's DataLoader."""
 
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -9,15 +10,64 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs, NamedInputs
 from holdfast.streams.inputs import input_tensor
 from holdfast.streams.parts import Examples
 from holdfast.streams.row_tasks import rows_of_task
+from holdfast.streams.several_inputs import as_inputs, several_of, stacked
 from holdfast.streams.types import Label, LabelledRows
 
 if TYPE_CHECKING:
     from torch.utils.data import Dataset
 
-SHOWN_SHAPES = 3  # different shapes of inputs that an error lists
+# Makes a batch of the inputs of some rows.
+Collate = Callable[[list[Any]], object]
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How the inputs of rows become a batch.
+
+    Args:
+        padding: The value that fills short sequences, by the name of the input. None: all inputs
+            have one shape.
+        collate: Makes a batch of a list of inputs. None: they are stacked.
+    """
+
+    padding: Mapping[str, float] | None = None
+    collate: Collate | None = None
+
+    def batch(self, inputs: list[object], where: str) -> Inputs:
+        """Make a batch of the inputs of some rows.
+
+        Args:
+            inputs: One input per row: an array, or a mapping or tuple of arrays.
+            where: What messages call the rows.
+
+        Returns:
+            The batch.
+
+        Raises:
+            HoldfastError: The inputs do not fit together.
+        """
+        if self.collate is not None:
+            batch = as_inputs(self.collate(inputs))
+            if isinstance(batch, NamedInputs) and self.padding:
+                batch = NamedInputs(batch.tensors, self.padding, batch.positional)
+            return batch
+        if several_of(inputs[0]) is None and not self.padding:
+            rows = [input_tensor(x) for x in inputs]
+            return stacked(rows, None, f"the inputs of {where}")
+        # An input that is one array has the name of the first of a tuple.
+        parts = [several_of(x) or {"0": x} for x in inputs]
+        columns: dict[str, Tensor] = {}
+        for name in parts[0]:
+            if any(name not in part for part in parts):
+                raise HoldfastError(f"some rows of {where} have no input {name!r}; give all one")
+            values = [input_tensor(part[name]) for part in parts]
+            filling = (self.padding or {}).get(name)
+            columns[name] = stacked(values, filling, f"the inputs {name!r} of {where}")
+        return NamedInputs(columns, self.padding, not isinstance(inputs[0], Mapping))
 
 
 class DatasetPart:
@@ -29,6 +79,7 @@ class DatasetPart:
         lookup: Label → output number. None: labels are output numbers already.
         rows: The numbers of the rows that belong to the part. None: all of them.
         workers: Worker processes that read ahead. 0: rows are read in the training process.
+        batching: How a batch is made of inputs. None: they are stacked.
 
     Example:
         >>> rows = [(torch.ones(2), "a"), (torch.zeros(2), "b")]
@@ -44,7 +95,9 @@ class DatasetPart:
         lookup: Mapping[Label, int] | None = None,
         rows: Sequence[int] | np.ndarray | None = None,
         workers: int = 0,
+        batching: "Batching | None" = None,
     ) -> None:
+        self.batching = batching or Batching()
         self.dataset = dataset
         self.task = task
         self.lookup = lookup
@@ -86,21 +139,14 @@ class DatasetPart:
         """This part itself: its rows are read on the CPU, and batches are moved one by one."""
         return self
 
-    def _collate(self, rows: Sequence[Sequence[object]]) -> tuple[Tensor, Tensor]:
+    def _collate(self, rows: Sequence[Sequence[object]]) -> tuple[Inputs, Tensor]:
         """The inputs and the output numbers of some rows, as one batch."""
-        inputs = [input_tensor(row[0]) for row in rows]
-        # torch.stack would refuse them too, but without naming the task.
-        shapes = {tuple(x.shape) for x in inputs}
-        if len(shapes) > 1:
-            raise HoldfastError(
-                f"the rows of task number {self.task} have inputs of different shapes, such as "
-                f"{sorted(shapes)[:SHOWN_SHAPES]}; pad or resize them in the data set"
-            )
+        inputs = self.batching.batch([row[0] for row in rows], f"task number {self.task}")
         # Labels come as tensors, NumPy scalars or plain values, but the lookup knows plain values.
         labels = [plain_value(row[1]) for row in rows]
         if self.lookup is None:
-            return torch.stack(inputs), torch.tensor(labels)
-        return torch.stack(inputs), torch.tensor(_outputs(labels, self.lookup))
+            return inputs, torch.tensor(labels)
+        return inputs, torch.tensor(_outputs(labels, self.lookup))
 
 
 def plain_value(value: object) -> Any:

@@ -9,6 +9,7 @@ from torch.utils.data import TensorDataset
 
 from holdfast.errors import HoldfastError
 from holdfast.streams.dataset_part import plain_value
+from holdfast.streams.inputs import input_tensor
 from holdfast.streams.labels import label_array
 from holdfast.streams.types import Key, LabelledRows, MapStyle
 
@@ -30,10 +31,11 @@ class PairedRows:
 
     Args:
         dataset: A data set whose rows are tuples or dicts.
-        columns: The positions or names of input and label in each row.
+        columns: The positions or names of input and label in each row. A list of them gives several
+            inputs, by name if they have names.
     """
 
-    def __init__(self, dataset: MapStyle, columns: tuple[Key, Key]) -> None:
+    def __init__(self, dataset: MapStyle, columns: tuple[Key | Sequence[Key], Key]) -> None:
         self.dataset = dataset
         self.columns = columns
 
@@ -44,10 +46,17 @@ class PairedRows:
         # Tuples and dicts are read alike: by position or by name.
         row = cast(Mapping[Key, object], self.dataset[index])
         input_column, label_column = self.columns
-        return row[input_column], row[label_column]
+        if isinstance(input_column, int | str):
+            return row[input_column], row[label_column]
+        inputs: object = {str(name): row[name] for name in input_column}
+        if all(isinstance(position, int) for position in input_column):
+            inputs = tuple(input_tensor(row[position]) for position in input_column)
+        return inputs, row[label_column]
 
 
-def labelled_rows(dataset: MapStyle, columns: tuple[Key, Key] | None) -> LabelledRows:
+def labelled_rows(
+    dataset: MapStyle, columns: tuple[Key | Sequence[Key], Key] | None
+) -> LabelledRows:
     """Read a data set as (input, label) pairs.
 
     Args:
@@ -85,9 +94,11 @@ def labelled_rows(dataset: MapStyle, columns: tuple[Key, Key] | None) -> Labelle
     return cast(LabelledRows, dataset)
 
 
-def _check_columns(row: object, columns: tuple[Key, Key]) -> None:
+def _check_columns(row: object, columns: tuple[Key | Sequence[Key], Key]) -> None:
     """Refuse columns that rows don't have, before a run stops at the first batch."""
-    for column in columns:
+    inputs, label = columns
+    names_of_inputs = [inputs] if isinstance(inputs, int | str) else list(inputs)
+    for column in [*names_of_inputs, label]:
         try:
             cast(Mapping[Key, object], row)[column]
         except (KeyError, IndexError, TypeError):

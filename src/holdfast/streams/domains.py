@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import need_one_tensor, shape_of
 from holdfast.streams.arguments import whole
 from holdfast.streams.build import Piece, build
 from holdfast.streams.source import Source
@@ -47,7 +48,7 @@ def permuted(
     """
     whole("tasks", tasks, 1)
     # A permutation moves every value of an input, across rows, columns and channels.
-    size = int(np.prod(source.train_x.shape[1:]))
+    size = int(np.prod(need_one_tensor(source.train_x, "permuted").shape[1:]))
     permutations = [random_permutation(seed, number, size) for number in range(tasks)]
     transforms: list[Transform | None] = [Permute(values) for values in permutations]
     if first_identity:
@@ -111,10 +112,11 @@ def rotated(
 
 def _angles(source: Source, tasks: int, degrees: Sequence[float] | None, seed: int) -> list[float]:
     """The angle of each task in degrees: those that are given, else random ones."""
-    if source.train_x.dim() < 3:
+    images = need_one_tensor(source.train_x, "rotated")
+    if images.dim() < 3:
         raise HoldfastError(
             "rotation needs images (N, H, W) or (N, C, H, W), got inputs of shape "
-            f"{tuple(source.train_x.shape)}"
+            f"{tuple(images.shape)}"
         )
     whole("tasks", tasks, 1)
     if degrees is None:
@@ -201,7 +203,7 @@ def _sequence_pieces(
 ) -> list[Piece]:
     """A piece for each data set of a sequence."""
     # One network learns all tasks, so it needs inputs of one shape.
-    shapes = {tuple(source.train_x.shape[1:]) for source in sources}
+    shapes = {shape_of(source.train_x) for source in sources}
     if len(shapes) > 1:
         raise HoldfastError(
             "all data sets of a sequence need inputs of one shape, got the shapes "

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs, NamedInputs
 
 LARGEST_EXACT = 2**24  # float32 holds every integer up to here exactly
 LARGEST_FLOAT32 = torch.finfo(torch.float32).max
@@ -103,8 +104,12 @@ def input_rows(x: object, what: str = "inputs") -> Tensor:
     return tensor
 
 
-def refuse_unfinite(x: Tensor, what: str) -> None:
+def refuse_unfinite(x: Inputs, what: str) -> None:
     """Refuse NaN, infinity, and values beyond float32; the error names the first such example."""
+    if isinstance(x, NamedInputs):
+        for name, tensor in x.tensors.items():
+            refuse_unfinite(tensor, f"{what} ({name})")
+        return
     if not x.is_floating_point():
         return
     if x.dtype == torch.float64:

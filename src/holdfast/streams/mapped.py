@@ -5,8 +5,9 @@ is built, which finds the classes of each task and checks all labels before trai
 pass the labels instead, a row with any other label stops the run when it is read.
 """
 
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from holdfast.errors import HoldfastError
 from holdfast.streams.arguments import check_validation, whole
 from holdfast.streams.build import NO_VALIDATION, assemble
 from holdfast.streams.columns import check_groups, column_of
-from holdfast.streams.dataset_part import DatasetPart
+from holdfast.streams.dataset_part import Batching, Collate, DatasetPart
 from holdfast.streams.dataset_rows import labelled_rows, labels_of
 from holdfast.streams.held_out import held_out_of_all, refuse_straddling
 from holdfast.streams.labels import distinct
@@ -33,7 +34,9 @@ def from_datasets(
     *,
     names: Sequence[str] | None = None,
     labels: Sequence[Sequence[Label]] | None = None,
-    columns: tuple[Key, Key] | None = None,
+    columns: tuple[Key | Sequence[Key], Key] | None = None,
+    padding: Mapping[str, float] | None = None,
+    collate: Collate | None = None,
     validation: float = 0.0,
     groups: Sequence[GroupPair] | None = None,
     numbering: str = "label",
@@ -48,7 +51,12 @@ def from_datasets(
         scenario: What the model knows when it is asked: "task", "domain" or "class".
         names: The names of the tasks. None: task 0, task 1, ...
         labels: The labels of each task, which saves reading all labels first. None: read them.
-        columns: The names or positions of input and label in rows of more than two values.
+        columns: The names or positions of input and label in rows of more than two values. A list
+            of names or positions in place of the input gives a network several inputs.
+        padding: The value that fills short sequences, by the name of the input. None: all inputs
+            have one shape.
+        collate: Makes a batch of the inputs of some rows: a tensor, a mapping or a tuple of
+            tensors. None: they are stacked.
         validation: The share of the training examples to set aside, in [0, 1). 0: none.
         groups: One (training, test) pair of columns per task that relate rows. None: unrelated.
         numbering: How the domain scenario numbers outputs: by "label", or by "position" in a task.
@@ -66,12 +74,13 @@ def from_datasets(
     whole("seed", seed)
     _check_lengths(datasets, names=names, labels=labels, groups=groups)
     pairs = _pairs(datasets, names, columns)
+    batching = Batching(padding, collate)
     task_labels = _labels(pairs, labels, scenario, numbering, validation)
     numbers = number_outputs(task_labels.classes, scenario, numbering)
     masks = _validation_masks(pairs, task_labels.train, groups, validation, seed)
     tasks = []
     for number, (pair, mask) in enumerate(zip(pairs, masks, strict=True)):
-        tasks.append(_task(number, pair, numbers, mask, workers))
+        tasks.append(_task(number, pair, numbers, mask, workers, batching))
     return assemble(tasks, numbers, scenario, numbering, name="datasets")
 
 
@@ -110,7 +119,7 @@ def _check_lengths(datasets: Sequence[object], **lists: Sized | None) -> None:
 def _pairs(
     datasets: Sequence[tuple[MapStyle, MapStyle]],
     names: Sequence[str] | None,
-    columns: tuple[Key, Key] | None,
+    columns: tuple[Key | Sequence[Key], Key] | None,
 ) -> list[_Pair]:
     """The rows of every task as (input, label) pairs."""
     if names is None:
@@ -187,24 +196,26 @@ def _task(
     numbers: OutputNumbers,
     held_out: np.ndarray | None,
     workers: int,
+    batching: Batching,
 ) -> Task:
     """Make a task of a pair; `held_out` marks its validation rows, if there are any."""
     # Labels are translated when rows are read, because the rows are not in memory.
     lookup = numbers.lookups[number]
-    train = DatasetPart(pair.train, number, lookup, workers=workers)
+    make = partial(DatasetPart, task=number, lookup=lookup, workers=workers, batching=batching)
+    train = make(pair.train)
     validation = None
     if held_out is not None:
         if not held_out.any():
             raise HoldfastError(f"task {pair.name!r}: {NO_VALIDATION}")
         train_rows = np.flatnonzero(~held_out)
         validation_rows = np.flatnonzero(held_out)
-        train = DatasetPart(pair.train, number, lookup, train_rows, workers)
-        validation = DatasetPart(pair.train, number, lookup, validation_rows, workers)
+        train = make(pair.train, rows=train_rows)
+        validation = make(pair.train, rows=validation_rows)
     return Task(
         index=number,
         name=pair.name,
         train=train,
-        test=DatasetPart(pair.test, number, lookup, workers=workers),
+        test=make(pair.test),
         outputs=numbers.ranges[number],
         validation=validation,
         competing=numbers.competing(number),

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import need_one_tensor
 from holdfast.streams.domains import sequence
 from holdfast.streams.source import Source
 from holdfast.streams.task import Stream
@@ -56,7 +57,7 @@ def mixture(
         if piece.source_name not in by_name:
             by_name[piece.source_name] = find(piece.source_name)
     sources = [by_name[piece.source_name] for piece in described]
-    shape = tuple(sources[0].train_x.shape[1:])
+    shape = _shape_of(sources[0])
     return sequence(
         [_resized(source, shape) for source in sources],
         scenario,
@@ -119,7 +120,7 @@ def _transform(piece: _Described, shape: tuple[int, ...]) -> Transform | None:
 
 def _resized(source: Source, shape: tuple[int, ...]) -> Source:
     """The source with images (C, H, W) of another size, bilinearly."""
-    old_shape = tuple(source.train_x.shape[1:])
+    old_shape = _shape_of(source)
     if old_shape == shape:
         return source
     if len(old_shape) != 3 or old_shape[0] != shape[0]:
@@ -133,4 +134,10 @@ def _resized(source: Source, shape: tuple[int, ...]) -> Source:
             x, F.interpolate(x.float(), shape[1:], mode="bilinear", align_corners=False)
         )
 
-    return replace(source, train_x=resize(source.train_x), test_x=resize(source.test_x))
+    train, test = (need_one_tensor(x, "a mixture") for x in (source.train_x, source.test_x))
+    return replace(source, train_x=resize(train), test_x=resize(test))
+
+
+def _shape_of(source: Source) -> tuple[int, ...]:
+    """The shape of one input."""
+    return tuple(need_one_tensor(source.train_x, "a mixture").shape[1:])

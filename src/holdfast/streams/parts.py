@@ -9,12 +9,14 @@ from torch import Tensor
 from torch.utils.weak import WeakIdKeyDictionary
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs, NamedInputs, join_inputs, trimmed
 from holdfast.streams.inputs import refuse_unfinite
 from holdfast.streams.row_tasks import rows_of_task
 from holdfast.streams.types import Transform
 
-# Raw inputs (N, ...), output numbers (N,), and task numbers (N,), these on the CPU.
-Examples = tuple[Tensor, Tensor, Tensor]
+# Raw inputs (N, ...) or several such tensors, output numbers (N,), and task numbers (N,), these on
+# the CPU.
+Examples = tuple[Inputs, Tensor, Tensor]
 
 ROWS_AT_ONCE = 2048  # rows that go through a fixed transform at once, to bound its memory
 
@@ -61,7 +63,7 @@ class ArrayPart:
     """Examples in tensors, in memory or memory-mapped.
 
     Args:
-        x: Raw inputs, (M, ...).
+        x: Raw inputs, (M, ...), or several such tensors.
         y: The output number of each example of the part, (N,).
         task: The number of the task.
         rows: Which rows of `x` the examples are, (N,). None: all of them, in order.
@@ -80,7 +82,7 @@ class ArrayPart:
 
     def __init__(
         self,
-        x: Tensor,
+        x: Inputs,
         y: Tensor,
         task: int,
         rows: Tensor | None = None,
@@ -115,7 +117,7 @@ class ArrayPart:
         rows = index
         if self.rows is not None:
             rows = self.rows.index_select(0, index)
-        x = self.x.index_select(0, rows.to(self.x.device))
+        x = trimmed(self.x.index_select(0, rows.to(self.x.device)))
         if self.transform is not None:
             x = self.transform(x)
         return x, self.y.index_select(0, index), rows_of_task(self.task, len(index))
@@ -126,7 +128,7 @@ class ArrayPart:
         if rows is None:
             rows = torch.arange(len(self.y), device=self.y.device)
         chunks = torch.split(rows.to(self.x.device), ROWS_AT_ONCE)
-        self.x = torch.cat([transform(self.x.index_select(0, chunk)) for chunk in chunks])
+        self.x = join_inputs([transform(self.x.index_select(0, chunk)) for chunk in chunks])
         self.rows = None
         self.transform = None
         self.keep = False
@@ -149,8 +151,15 @@ class ArrayPart:
 _copies: MutableMapping[Tensor, dict[str, Tensor]] = WeakIdKeyDictionary()
 
 
-def _on_device(x: Tensor, device: torch.device | str) -> Tensor:
-    """The tensor on the device; tasks that share a tensor also share its copy."""
+def _on_device(x: Inputs, device: torch.device | str) -> Inputs:
+    """The inputs on the device; tasks that share a tensor also share its copy."""
+    if isinstance(x, NamedInputs):
+        return x.map(lambda tensor: _copy_on(tensor, device))
+    return _copy_on(x, device)
+
+
+def _copy_on(x: Tensor, device: torch.device | str) -> Tensor:
+    """The copy of a tensor on the device; the tensor itself if it is there."""
     if x.device == torch.device(device):
         return x
     by_device = _copies.setdefault(x, {})
@@ -183,7 +192,7 @@ class JoinedPart:
         """Read the examples of these numbers, grouped by part; see `Part.fetch`."""
         # `ends` has the number after the last row of each part, so it tells the part of a row.
         part_of = torch.bucketize(index, self.ends, right=True)
-        inputs: list[Tensor] = []
+        inputs: list[Inputs] = []
         outputs: list[Tensor] = []
         tasks: list[Tensor] = []
         for number in torch.unique(part_of).tolist():
@@ -195,7 +204,7 @@ class JoinedPart:
             inputs.append(x)
             outputs.append(y)
             tasks.append(task)
-        return torch.cat(inputs), torch.cat(outputs), torch.cat(tasks)
+        return join_inputs(inputs), torch.cat(outputs), torch.cat(tasks)
 
     def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[Examples]:
         """Read one batch after the other; see `Part.batches`."""

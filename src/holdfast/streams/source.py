@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs
 from holdfast.streams.arguments import whole
 from holdfast.streams.inputs import refuse_unfinite
 from holdfast.streams.labels import distinct, label_array
@@ -19,9 +19,9 @@ class Source:
     """A labelled data set, from which functions such as `split` and `permuted` make tasks.
 
     Args:
-        train_x: Raw training inputs, (N, ...).
+        train_x: Raw training inputs, (N, ...), or several such tensors.
         train_y: Their labels, (N,): whole numbers or text.
-        test_x: Raw test inputs, (M, ...).
+        test_x: Raw test inputs, (M, ...), or several such tensors.
         test_y: Their labels, (M,).
         name: What messages call the data set; streams are named after it.
         label_groups: Label → name of the group of labels that it belongs to (for intents, their
@@ -42,9 +42,9 @@ class Source:
         ['cat', 'dog']
     """
 
-    train_x: Tensor
+    train_x: Inputs
     train_y: np.ndarray
-    test_x: Tensor
+    test_x: Inputs
     test_y: np.ndarray
     name: str = "data"
     label_groups: Mapping[Label, str] | None = None
@@ -60,7 +60,7 @@ class Source:
         object.__setattr__(self, "train_y", train_y)
         object.__setattr__(self, "test_y", test_y)
 
-    def _check_side(self, x: Tensor, y: np.ndarray, groups: np.ndarray | None, side: str) -> None:
+    def _check_side(self, x: Inputs, y: np.ndarray, groups: np.ndarray | None, side: str) -> None:
         """Refuse training or test examples that don't fit together or are not finite."""
         if len(x) != len(y):
             raise HoldfastError(

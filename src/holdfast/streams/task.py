@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,8 +25,9 @@ __all__ = [
 
 SCENARIOS = ("task", "domain", "class")
 
-# A random change of a whole batch, (N, ...) → (N, ...), drawn from the generator it is given.
-Augment = Callable[[Tensor, torch.Generator], Tensor]
+# A random change of a whole batch, (N, ...) → (N, ...), drawn from the generator it is given. It
+# takes and returns one tensor, or `NamedInputs` if inputs are several.
+Augment = Callable[[Any, torch.Generator], Any]
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,8 @@ class Stream:
         tasks: The tasks, at least one, with different names.
         scenario: What the model knows when it is asked: "task", "domain" or "class".
         outputs: The number of outputs of the network over all tasks.
-        shape: The shape of one input, without the dimension of examples.
+        shape: The shape of one input, without the dimension of examples. It is empty if inputs are
+            several tensors.
         labels: The label of each output.
         augment: A random change of whole batches in training. None: no change.
         name: The name of the stream.

@@ -1,7 +1,7 @@
 """The types of what users bring: labels, values, frames and map-style data sets."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from numpy.typing import ArrayLike
 from torch import Tensor
@@ -15,8 +15,9 @@ Label = int | str
 # One value, or one row of values, per example: an array, a tensor, a Series or a list.
 Values = Tensor | ArrayLike | Sequence[object]
 
-# A fixed change of raw inputs, (N, ...) → (N, ...), which is the same whenever a row is read.
-Transform = Callable[[Tensor], Tensor]
+# A fixed change of raw inputs, (N, ...) → (N, ...), which is the same whenever a row is read. It
+# takes and returns one tensor, or `NamedInputs` if inputs are several.
+Transform = Callable[[Any], Any]
 
 # What picks a value out of a row: a position in a tuple, or the name of a column.
 Key = int | str

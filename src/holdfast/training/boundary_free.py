@@ -16,6 +16,7 @@ from torch import Tensor
 from holdfast.engine.batch import Batch, Rows
 from holdfast.errors import HoldfastError
 from holdfast.metrics.detection import Detection, detection
+from holdfast.named_inputs import Inputs, join_inputs
 from holdfast.streams.drift import Detector
 from holdfast.streams.row_tasks import rows_of_task
 from holdfast.streams.task import Examples, Stream, Task
@@ -44,9 +45,9 @@ class Recent:
     def __init__(self, capacity: int, task: int) -> None:
         self.capacity = capacity
         self.task = task
-        self._batches: deque[tuple[Tensor, Tensor]] = deque()
+        self._batches: deque[tuple[Inputs, Tensor]] = deque()
 
-    def add(self, x: Tensor, y: Tensor) -> None:
+    def add(self, x: Inputs, y: Tensor) -> None:
         """Take the next batch, and drop the oldest if the others are enough.
 
         Args:
@@ -72,7 +73,7 @@ class Recent:
 
     def fetch(self, index: Tensor) -> Examples:
         """Return the rows at these places, the oldest row being number 0."""
-        x = torch.cat([inputs for inputs, _ in self._batches])
+        x = join_inputs([inputs for inputs, _ in self._batches])
         y = torch.cat([labels for _, labels in self._batches])
         on_device = index.to(y.device)
         return (
@@ -162,7 +163,7 @@ class BoundaryFree:
         self.steps = 0
         self._rows: Recent | None = None  # of the current segment, if one has begun
 
-    def step(self, x: Tensor, y: Tensor, first_epoch: bool = True) -> None:
+    def step(self, x: Inputs, y: Tensor, first_epoch: bool = True) -> None:
         """Learn one batch. A boundary may be declared after it.
 
         Args:

@@ -11,25 +11,13 @@ from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError, first_line
 from holdfast.models.network import Network
 from holdfast.models.per_task import PerTask
+from holdfast.named_inputs import Inputs, described, types_of
 from holdfast.streams.task import Task
 from holdfast.training.forward import Forward
 from holdfast.training.looking import looking
 
 
-def described(x: Tensor) -> str:
-    """Describe the shape and the type of inputs, for messages.
-
-    Args:
-        x: Inputs (N, ...).
-
-    Example:
-        >>> described(torch.zeros(2, 3))
-        'of shape (3,) and type float32'
-    """
-    return f"of shape {tuple(x.shape[1:])} and type {str(x.dtype).removeprefix('torch.')}"
-
-
-def try_model(forward: Forward, task: Task, x: Tensor) -> None:
+def try_model(forward: Forward, task: Task, x: Inputs) -> None:
     """Run the model on a few rows, and say in one sentence what is wrong with it or them.
 
     Args:
@@ -65,7 +53,7 @@ def try_model(forward: Forward, task: Task, x: Tensor) -> None:
 
 
 @contextmanager
-def _explained(attempt: str, inputs: Tensor) -> Iterator[None]:
+def _explained(attempt: str, inputs: Inputs) -> Iterator[None]:
     """Turn what a model raises into one sentence."""
     try:
         yield
@@ -73,7 +61,7 @@ def _explained(attempt: str, inputs: Tensor) -> Iterator[None]:
         raise
     except Exception as error:  # a user's network fails in any way
         raise HoldfastError(
-            f"{attempt} (passed as {inputs.dtype}): {first_line(error)}; check its first layer "
+            f"{attempt} (passed as {types_of(inputs)}): {first_line(error)}; check its first layer "
             "against the shape of an input, and its parameters for one device and type"
         ) from error
 
@@ -109,7 +97,7 @@ def _shape(value: object) -> str:
     return type(value).__name__
 
 
-def try_single_row(forward: Forward, task: Task, x: Tensor) -> None:
+def try_single_row(forward: Forward, task: Task, x: Inputs) -> None:
     """Run a single row in training mode if there is BatchNorm, so that its warning comes now.
 
     Args:
@@ -121,7 +109,7 @@ def try_single_row(forward: Forward, task: Task, x: Tensor) -> None:
     with looking(forward.state, task.outputs) as model:
         if not has_batch_norm(model):
             return
-        row = forward.prepare(x[:1].to(forward.setup.device), augment=False)
+        row = forward.prepare(x[slice(1)].to(forward.setup.device), augment=False)
         hooks = take_single_rows(model)
         try:
             with torch.no_grad(), forward.casting():

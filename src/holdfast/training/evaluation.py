@@ -5,13 +5,14 @@ from torch import Tensor
 
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Part, Task
 from holdfast.training.scoring import Accuracy, scores_of
 from holdfast.training.view import View
 
 
 @torch.no_grad()
-def predict(view: View, x: Tensor, task: int | None = None) -> Tensor:
+def predict(view: View, x: Inputs, task: int | None = None) -> Tensor:
     """Compute the logits of raw inputs in evaluation mode.
 
     Args:

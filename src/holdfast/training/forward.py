@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -11,6 +12,7 @@ from holdfast.engine.chunks import MOST_ROWS, bytes_per_row, rows_within
 from holdfast.engine.competing import ALL, Competing
 from holdfast.engine.stateful import Derived
 from holdfast.models.classifier import as_input, first_floating
+from holdfast.named_inputs import Inputs, NamedInputs, join_inputs
 from holdfast.streams.row_tasks import shared_task
 from holdfast.streams.task import Part, Task
 from holdfast.training.looking import takes_integers
@@ -76,7 +78,7 @@ class Forward:
         steps = [self(block) for block in batch.blockwise()]
         return Step(
             batch=batch,
-            x=torch.cat([step.x for step in steps]),
+            x=join_inputs([step.x for step in steps]),
             features=torch.cat([step.features for step in steps]),
             logits=torch.cat([step.logits for step in steps]),
             competing=self.competing(batch),
@@ -91,20 +93,29 @@ class Forward:
 
     # ---- inputs
 
-    def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
+    @overload
+    def prepare(self, x: Tensor, augment: bool = True) -> Tensor: ...
+
+    @overload
+    def prepare(self, x: Inputs, augment: bool = True) -> Inputs: ...
+
+    def prepare(self, x: Inputs, augment: bool = True) -> Inputs:
         """Turn raw rows into inputs of the network.
 
         Args:
-            x: Raw rows (N, ...) on the device.
+            x: Raw rows (N, ...) on the device, or several such tensors.
             augment: Whether they are augmented, as in training, if the learner augments.
 
         Returns:
             uint8 as numbers in [0, 1], and floats in the floating type of the network. Integers
             stay integers if the network takes them (an embedding), otherwise they become floats.
+            Among several tensors integers always stay integers: they are ids and masks.
         """
         if augment and self.setup.augment is not None:
             x = self.setup.augment(x, self.state.augmentation)
         dtype = self._float_type()
+        if isinstance(x, NamedInputs):
+            return x.map(lambda tensor: as_input(tensor, dtype))
         if x.is_floating_point() or x.dtype == torch.uint8:
             return as_input(x, dtype)
         if self.keeps_integers(x[:1]):

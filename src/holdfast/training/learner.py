@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from holdfast.errors import HoldfastError
-from holdfast.methods.finetune import FineTune
-from holdfast.methods.method import Method
+from holdfast.methods import FineTune, Method, parse_method
 from holdfast.methods.view import MakeOptimizer
 from holdfast.settings import Settings
+from holdfast.streams.several_inputs import as_inputs
 from holdfast.streams.task import Augment, Stream, Task
 from holdfast.training import checkpoint
 from holdfast.training.batches import order_of_phase, read
@@ -42,7 +42,7 @@ class Learner:
     Args:
         model: A classifier, such as `models.mlp` or `models.classifier_from` make. It is trained
             in place.
-        method: The method. None trains without any protection against forgetting (`FineTune`).
+        method: The method, or its spec such as "ER(500)". None trains without any (`FineTune`).
         optimizer: A function from parameters to an optimizer, such as `optimizer("sgd", lr=0.1)`,
             or an optimizer, or None if you step one yourself.
         scenario: "task", "domain" or "class".
@@ -80,7 +80,7 @@ class Learner:
     def __init__(
         self,
         model: nn.Module,
-        method: Method | None = None,
+        method: Method | str | None = None,
         optimizer: MakeOptimizer | Optimizer | None = SGD,
         *,
         scenario: str,
@@ -92,7 +92,7 @@ class Learner:
         log_every: int = 100,
         **settings: object,
     ) -> None:
-        self.method = method or FineTune()
+        self.method = parse_method(method) if isinstance(method, str) else method or FineTune()
         self.setup = Setup(
             scenario=scenario,
             settings=validated(Settings, **settings),
@@ -197,17 +197,17 @@ class Learner:
 
     # ---- answers
 
-    def predict(self, x: Tensor, task: int | None = None) -> Tensor:
+    def predict(self, x: object, task: int | None = None) -> Tensor:
         """Compute the logits of raw inputs in evaluation mode.
 
         Args:
-            x: Raw inputs (N, ...).
+            x: Raw inputs (N, ...), or several such tensors: a mapping of their names, or a tuple.
             task: The number of the task, from 0. Only the task scenario uses it, and needs it.
 
         Returns:
             Logits (N, C), with -inf at outputs that are not in play.
         """
-        return predict(self.view, x, task)
+        return predict(self.view, as_inputs(x), task)
 
     def evaluate(self, task: Task, part: str = "test", chunk: int | None = None) -> Tensor:
         """Score each example of a task.

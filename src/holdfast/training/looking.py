@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from holdfast.engine.snapshot import evaluating
 from holdfast.models.network import Network
+from holdfast.named_inputs import Inputs
 from holdfast.training.state import TrainingState
 
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
@@ -54,7 +55,7 @@ def _with_first_task(model: Network, outputs: tuple[int, int]) -> Network:
     return twin
 
 
-def takes_integers(state: TrainingState, x: Tensor, outputs: tuple[int, int] = (0, 1)) -> bool:
+def takes_integers(state: TrainingState, x: Inputs, outputs: tuple[int, int] = (0, 1)) -> bool:
     """Say whether integer inputs reach the network as integers, which are then indices.
 
     They do if the network has an embedding, or runs on them. Otherwise they are numbers, and become

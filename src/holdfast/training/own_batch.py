@@ -1,15 +1,20 @@
 """A batch that comes from a loop of the user's, checked before it is trained on."""
 
+from collections.abc import Mapping
+
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs, NamedInputs, tensors_of
+from holdfast.streams.several_inputs import as_inputs
 
 
-def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
+def own_batch(batch: object, outputs: int) -> tuple[Inputs, Tensor]:
     """Check a batch of a loop of your own.
 
     Args:
-        batch: A pair of tensors, inputs (N, ...) and labels (N,). Labels are output indices.
+        batch: A pair, inputs (N, ...) and labels (N,). Inputs may be several tensors, as a mapping
+            or a tuple. Labels are output indices.
         outputs: The number of outputs that are open.
 
     Returns:
@@ -29,7 +34,9 @@ def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
     y: object = None
     if isinstance(batch, tuple | list) and len(batch) == 2:
         x, y = batch
-    if not isinstance(x, Tensor) or not isinstance(y, Tensor):
+    if isinstance(x, Mapping | tuple):
+        x = as_inputs(x)
+    if not isinstance(x, Tensor | NamedInputs) or not isinstance(y, Tensor):
         raise HoldfastError(
             "a step takes a batch of learner.view.batches(), or a pair of tensors (inputs, "
             f"labels), got {_described(batch)}"
@@ -37,7 +44,7 @@ def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
     if y.dim() != 1 or len(x) != len(y) or not len(y):
         raise HoldfastError(
             "a batch needs one label for each of its inputs, and at least one row, got inputs of "
-            f"shape {tuple(x.shape)} and labels of shape {tuple(y.shape)}"
+            f"shape {_shape(x)} and labels of shape {tuple(y.shape)}"
         )
     if y.is_floating_point() or y.is_complex():
         raise HoldfastError(f"labels are whole output indices, got {y.dtype}; pass y.long()")
@@ -50,6 +57,11 @@ def own_batch(batch: object, outputs: int) -> tuple[Tensor, Tensor]:
                 "task.train.fetch returns such labels, or build the stream with from_arrays"
             )
     return x, y.long()
+
+
+def _shape(x: Inputs) -> str:
+    """Describe the shape of inputs with their dimension of rows."""
+    return ", ".join(str(tuple(tensor.shape)) for tensor in tensors_of(x))
 
 
 def _described(batch: object) -> str:

@@ -12,9 +12,19 @@ from torch import Tensor
 
 from holdfast.engine.memory import GROWING, Memory
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import (
+    Inputs,
+    bytes_of,
+    described,
+    need_one_tensor,
+    shape_of,
+    tensors_of,
+    types_of,
+)
 from holdfast.streams.inputs import refuse_inexact
 from holdfast.streams.task import ArrayPart, Part, Stream, Task
-from holdfast.training.dry_run import described, try_model, try_single_row
+from holdfast.training.alternatives import naming_alternatives
+from holdfast.training.dry_run import try_model, try_single_row
 from holdfast.training.view import View
 
 PARTS = ("train", "validation", "test")
@@ -37,17 +47,18 @@ def check_run(view: View, stream: Stream) -> None:
         view.order(task)  # each task needs a number of epochs, and at least one batch
     _check_outputs(view, stream)
     for part in view.state.method.parts:
-        part.check(view, stream)
+        with naming_alternatives(part, view.scenario):
+            part.check(view, stream)
     rows = {task.name: _first_rows(task) for task in stream}
     _check_kinds(rows)
     _check_capacity(view, stream, rows)
     _check_model(view)
     # One try for each kind of input, since tasks of the same kind give the same answer.
-    tried: set[tuple[torch.dtype, tuple[int, ...]]] = set()
+    tried: set[tuple[str, tuple[object, ...]]] = set()
     for task in stream:
         x = rows[task.name]
         _check_integers(view, task, x)
-        kind = (x.dtype, tuple(x.shape[1:]))
+        kind = (types_of(x), shape_of(x))
         if kind not in tried:
             tried.add(kind)
             try_model(view.forward, task, x)
@@ -138,7 +149,7 @@ def _check_width(view: View, outputs: int) -> None:
 # ---- inputs
 
 
-def _first_rows(task: Task) -> Tensor:
+def _first_rows(task: Task) -> Inputs:
     """Return two training rows of a task (one if it has one), after a look at its other parts."""
     # Two, because a network that drops the dimension of rows may pass with a single one.
     x = task.train.fetch(torch.arange(min(2, len(task.train))))[0]
@@ -147,7 +158,7 @@ def _first_rows(task: Task) -> Tensor:
         if part is None or not len(part):
             continue
         other = part.fetch(torch.arange(1))[0]
-        if other.shape[1:] != x.shape[1:] or _kind(other.dtype) != _kind(x.dtype):
+        if shape_of(other) != shape_of(x) or _kinds(other) != _kinds(x):
             raise HoldfastError(
                 f"the {name} inputs of task {task.name!r} are {described(other)}, its training "
                 f"inputs {described(x)}; give all of its parts one shape and type"
@@ -167,34 +178,42 @@ def _kind(dtype: torch.dtype) -> str:
     return "integers"
 
 
-def _check_kinds(rows: dict[str, Tensor]) -> None:
+def _kinds(x: Inputs) -> list[str]:
+    """Return the kind of numbers of each tensor of inputs."""
+    return [_kind(tensor.dtype) for tensor in tensors_of(x)]
+
+
+def _check_kinds(rows: dict[str, Inputs]) -> None:
     """Refuse tasks that mix bytes, integers and floats, since stored rows share one type."""
     first = next(iter(rows))
-    first_type = rows[first].dtype
+    kinds = _kinds(rows[first])
     for name, x in rows.items():
-        if _kind(x.dtype) != _kind(first_type):
+        if isinstance(x, Tensor) != isinstance(rows[first], Tensor) or _kinds(x) != kinds:
             raise HoldfastError(
-                f"the inputs of task {name!r} are {_kind(x.dtype)} ({x.dtype}), those of task "
-                f"{first!r} are {_kind(first_type)} ({first_type}); give all tasks one type"
+                f"the inputs of task {name!r} are {' and '.join(_kinds(x))} ({types_of(x)}), those "
+                f"of task {first!r} are {' and '.join(kinds)} ({types_of(rows[first])}); give all "
+                "tasks one type"
             )
 
 
-def _check_integers(view: View, task: Task, x: Tensor) -> None:
+def _check_integers(view: View, task: Task, x: Inputs) -> None:
     """Refuse integers that a model would get as floats which cannot hold them."""
-    if _kind(x.dtype) != "integers":
+    # Among several tensors integers are ids and masks, which reach the network as they are.
+    if not isinstance(x, Tensor) or _kind(x.dtype) != "integers":
         return
     if view.forward.keeps_integers(x.to(view.device), task.outputs):
         return
     for name in PARTS:
         part = getattr(task, name)
         if isinstance(part, ArrayPart):
-            refuse_inexact(part.x, f"the {name} inputs of task {task.name!r}")
+            inputs = need_one_tensor(part.x, f"the {name} part of task {task.name!r}")
+            refuse_inexact(inputs, f"the {name} inputs of task {task.name!r}")
 
 
 # ---- memory
 
 
-def _check_capacity(view: View, stream: Stream, rows: dict[str, Tensor]) -> None:
+def _check_capacity(view: View, stream: Stream, rows: dict[str, Inputs]) -> None:
     """Refuse memories larger than the machine, and tasks whose rows one memory cannot hold."""
     memories = [part for part in view.state.method.modules() if isinstance(part, Memory)]
     if not memories:
@@ -202,14 +221,14 @@ def _check_capacity(view: View, stream: Stream, rows: dict[str, Tensor]) -> None
     first = next(iter(rows))
     x = rows[first]
     for name, other in rows.items():
-        if other.shape[1:] != x.shape[1:]:
+        if shape_of(other) != shape_of(x):
             raise HoldfastError(
                 "the method stores examples, which need one shape, but inputs of task "
-                f"{first!r} have shape {tuple(x.shape[1:])} and those of task {name!r} "
-                f"{tuple(other.shape[1:])}; resize them"
+                f"{first!r} have shape {shape_of(x)} and those of task {name!r} "
+                f"{shape_of(other)}; resize them"
             )
     total = sum(len(task.train) for task in stream)
-    bytes_per_row = x[0].numel() * x.element_size()
+    bytes_per_row = bytes_of(x) // len(x)
     available = _memory_of(view.device)
     for memory in memories:
         capacity = memory.capacity

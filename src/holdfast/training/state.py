@@ -16,6 +16,7 @@ from holdfast.methods.view import MakeOptimizer
 from holdfast.models.heads import Head
 from holdfast.models.network import Network
 from holdfast.streams.task import Task
+from holdfast.training.alternatives import naming_alternatives
 from holdfast.training.contents import check_model
 from holdfast.training.initial_weights import InitialWeights
 from holdfast.training.method_checks import check_hosts, check_kinds, check_method
@@ -118,7 +119,8 @@ class TrainingState:
         for part in method.parts:
             part.reseed(setup.seed, part.name)
         users_parameters = trainable(model)
-        model = method.attach(model.to(setup.device))
+        with naming_alternatives(method, setup.scenario):
+            model = method.attach(model.to(setup.device))
         # All outputs compete from the start, so they are open from the start.
         if setup.settings.outputs == "all" and setup.scenario == "class":
             model.head.opened = model.head.width

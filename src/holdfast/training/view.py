@@ -6,6 +6,7 @@ nothing: weights, statistics of BatchNorm and random generators are afterwards a
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import overload
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,7 @@ from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.methods.view import Logits, MakeOptimizer
 from holdfast.models.heads import Head
+from holdfast.named_inputs import Inputs, join_inputs
 from holdfast.streams.order import BatchOrder
 from holdfast.streams.row_tasks import shared_task
 from holdfast.streams.task import Task
@@ -131,7 +133,13 @@ class View:
 
     # ---- forward passes and gradients
 
-    def prepare(self, x: Tensor, augment: bool = True) -> Tensor:
+    @overload
+    def prepare(self, x: Tensor, augment: bool = True) -> Tensor: ...
+
+    @overload
+    def prepare(self, x: Inputs, augment: bool = True) -> Inputs: ...
+
+    def prepare(self, x: Inputs, augment: bool = True) -> Inputs:
         """Turn raw rows (N, ...) into inputs of the network (see `Forward.prepare`)."""
         return self.forward.prepare(x, augment)
 
@@ -202,7 +210,7 @@ class View:
                 self.space.theta.copy_(kept)
 
     @torch.no_grad()
-    def embed(self, rows: Task | Tensor, task: int | None = None) -> Tensor:
+    def embed(self, rows: Task | Inputs, task: int | None = None) -> Tensor:
         """Compute features in evaluation mode, without augmentation; see `LearnerView.embed`."""
         if isinstance(rows, Task):
             size = self.forward.rows_at_once(rows, "train", rows.train)
@@ -265,7 +273,7 @@ class View:
         """
         x, _, logits = self.examples_of(task, samples, generator)
 
-        def half_norm(module: nn.Module, part: Tensor) -> Tensor:
+        def half_norm(module: nn.Module, part: Inputs) -> Tensor:
             return logits(module, part).square().sum(1, keepdim=True) / 2
 
         # There is one "output" per row, the half norm, and its weight in the mean is 1.
@@ -274,7 +282,7 @@ class View:
 
     def examples_of(
         self, task: Task, samples: int, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor, Logits]:
+    ) -> tuple[Inputs, Tensor, Logits]:
         """Draw training examples of a task; see `LearnerView.examples_of`."""
         order = torch.randperm(len(task.train), generator=generator)
         if samples:
@@ -284,7 +292,7 @@ class View:
         for x, y, _ in task.train.batches(order.split(CHUNK)):
             inputs.append(self.prepare(x.to(self.device), augment=False))
             labels.append(y.to(self.device))
-        x = torch.cat(inputs)
+        x = join_inputs(inputs)
         y = torch.cat(labels)
         return x, *self._in_play(Batch.of_stream(Rows.of_task(x, y, task.index)))
 
@@ -299,7 +307,7 @@ class View:
             number = self.tasks[-1].index
         known = self.setup.known_task(number)
 
-        def logits(module: nn.Module, part: Tensor) -> Tensor:
+        def logits(module: nn.Module, part: Inputs) -> Tensor:
             return competing.of(module(part, known))
 
         return competing.position(batch.y), logits

@@ -12,6 +12,7 @@ from holdfast.diagnostics import (
     random_label_loss,
     weight_norm,
 )
+from holdfast.named_inputs import Inputs
 from holdfast.results import Finding
 from holdfast.runs.kept import KeptRun
 
@@ -70,7 +71,7 @@ def _measures(run: KeptRun, tasks: int) -> dict[str, float]:
     first = run.rows(learner, run.stream[0])
     outputs = _outputs(run)
 
-    def narrow(module: nn.Module, x: Tensor) -> Tensor:
+    def narrow(module: nn.Module, x: Inputs) -> Tensor:
         return first.forward(module, x)[:, :outputs]
 
     return {
