@@ -519,6 +519,7 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
+    equivalent = explanations()
     known = Known(options.keep / "outcomes.json")
     results: dict[str, list[tuple[Mutant, str]]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -528,6 +529,9 @@ def main() -> None:
 
         def meet(mutant: Mutant) -> tuple[Mutant, str]:
             if known.killed(mutant):
+                return mutant, known.outcome(mutant)
+            # Survivors take the longest, and no test can kill one that makes no difference.
+            if (mutant.path, mutant.fault) in equivalent and known.outcome(mutant):
                 return mutant, known.outcome(mutant)
             tree = free.pop()
             try:
