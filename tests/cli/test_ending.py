@@ -12,6 +12,7 @@ import pytest
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="needs /proc to find processes"
 )
+CHECKPOINT = "checkpoint.safetensors"
 SUITE = """
 name = "long"
 scenarios = ["class"]
@@ -45,6 +46,13 @@ def gone(group: int, seconds: float) -> bool:
     while in_group(group) and time.monotonic() < deadline:
         time.sleep(0.1)
     return not in_group(group)
+
+
+def wait_for_checkpoint(folder: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not list(folder.rglob(CHECKPOINT)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list(folder.rglob(CHECKPOINT))
 
 
 @pytest.fixture
@@ -94,9 +102,11 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_sigterm_ends_a_command_with_its_workers_and_closes_its_pipes(start, name):
+def test_sigterm_ends_a_command_with_its_workers_and_closes_its_pipes(start, name, tmp_path):
     process = start(*COMMANDS[name])
     assert len(in_group(process.pid)) > 2, "it has workers"
+    if "--checkpoint-every" in COMMANDS[name]:
+        wait_for_checkpoint(tmp_path)
     sent = time.monotonic()
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(
@@ -107,6 +117,8 @@ def test_sigterm_ends_a_command_with_its_workers_and_closes_its_pipes(start, nam
     assert gone(process.pid, 5), in_group(process.pid)
     assert "ended by SIGTERM" in err
     assert "Traceback" not in err, err[-6000:]
+    if "--checkpoint-every" in COMMANDS[name]:
+        assert list(tmp_path.rglob(CHECKPOINT)), "what was kept stays"
 
 
 def test_sigterm_in_a_run_without_workers_ends_it_too(start):
@@ -123,16 +135,6 @@ def test_workers_end_with_a_parent_that_had_no_chance_to_end_them(start):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=20)
     assert gone(process.pid, 15), in_group(process.pid)
-
-
-def test_what_was_finished_or_checkpointed_stays(start, tmp_path):
-    process = start(*COMMANDS["bench"])
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.rglob("checkpoint.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert list(tmp_path.rglob("checkpoint.safetensors"))
 
 
 def test_ctrl_c_of_a_terminal_reaches_the_workers_too_and_prints_no_traceback(start):
