@@ -42,7 +42,7 @@ def bounded_seed_interval(
 
     Example:
         >>> f"{bounded_seed_interval([0.18, 0.28], (0, 1)):.2f}"
-        '0.23 (0.01 to 0.91)'
+        '0.23 (0.01 to 0.92)'
         >>> f"{seed_interval([0.18, 0.28]):.2f}"
         '0.23 ± 0.64'
 
