@@ -89,10 +89,12 @@ app.command(
     )
 )(bench)
 app.command(
+    cls=InSections,
     epilog=examples(
         "holdfast report runs/demo --out report.html",
         "holdfast report runs/before runs/after",
-    )
+        "holdfast report runs/demo --pivot --columns ACC,BWT --latex table.tex",
+    ),
 )(report)
 app.command(epilog=examples("holdfast methods"))(methods)
 app.command(

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli.bundles import options_of, with_bundles
 from holdfast.cli.command_line import note, on_line
+from holdfast.cli.table_options import Tables
 from holdfast.cli.work import Tolerance
 from holdfast.errors import HoldfastError
-from holdfast.files import write_text
 from holdfast.text import safe_name
 
 if TYPE_CHECKING:
@@ -31,17 +32,6 @@ Merge = Annotated[
         "--merge", help="With two folders: treat them as one set of runs, and compare nothing."
     ),
 ]
-Markdown = Annotated[
-    bool, typer.Option("--markdown", help="Also print the table of methods as Markdown.")
-]
-Latex = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Also write the table of methods as LaTeX to this file."),
-]
-Csv = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="Also write the table of methods as CSV to this file."),
-]
 Figures = Annotated[
     Path | None,
     typer.Option(
@@ -50,6 +40,7 @@ Figures = Annotated[
 ]
 
 
+@with_bundles(tables=options_of(Tables))
 def report(
     context: typer.Context,
     folders: Folders,
@@ -57,10 +48,9 @@ def report(
     title: Title = "Holdfast report",
     merge: Merge = False,
     tolerance: Tolerance = 5.0,
-    markdown: Markdown = False,
-    latex: Latex = None,
-    csv: Csv = None,
     figures: Figures = None,
+    *,
+    tables: Tables,
 ) -> None:
     """Write a page about finished runs, or compare two.
 
@@ -73,9 +63,11 @@ def report(
     # One folder, or three, are never compared.
     if merge and len(folders) != 2:
         note([f"--merge has no effect: there is no comparison with {len(folders)} folders"])
-    groups, differences = _read(folders, merge)
+    tables.check()
+    groups, differences = _read(folders, merge, tables)
     _note_idle(context, groups)
-    _write_tables(groups, markdown, latex, csv)
+    note(tables.idle())
+    tables.write(groups)
     # Drawing takes seconds, so it is asked for.
     if figures is not None:
         from holdfast.reports.figure_list import save_all
@@ -92,15 +84,17 @@ def report(
     print(f"report: {safe_name(str(page))}")
 
 
-def _read(folders: Sequence[Path], merge: bool) -> "tuple[list[Group], list[Difference]]":
+def _read(
+    folders: Sequence[Path], merge: bool, tables: Tables
+) -> "tuple[list[Group], list[Difference]]":
     """Read runs, and compare them if they are in two folders."""
     from holdfast.results import compare_folders, load_results, side_by_side, summarise
 
     if len(folders) != 2 or merge:
-        return summarise(load_results(folders)), []
+        return tables.chosen(summarise(load_results(folders))), []
     # Read together, runs of the same settings would be pooled instead of compared.
-    first = summarise(load_results(folders[:1]))
-    second = summarise(load_results(folders[1:]))
+    first = tables.chosen(summarise(load_results(folders[:1])))
+    second = tables.chosen(summarise(load_results(folders[1:])))
     differences = compare_folders(first, second)
     if not differences:
         names = " and ".join(safe_name(str(folder)) for folder in folders)
@@ -119,18 +113,3 @@ def _note_idle(context: typer.Context, groups: "Sequence[Group]") -> None:
     selections = [select(sweep, 1.0) for sweep in find_sweeps(groups)]
     if on_line(context, "tolerance") and not any(selections):
         note(["--tolerance has no effect: it is for selections from a sweep with validation data"])
-
-
-def _write_tables(
-    groups: "Sequence[Group]", markdown: bool, latex: Path | None, csv: Path | None
-) -> None:
-    """Write the table of methods in the formats that were asked for."""
-    from holdfast import reports
-
-    # The table ends with a line break of its own.
-    if markdown:
-        print(reports.markdown(groups), end="")
-    if latex is not None:
-        write_text(latex, reports.latex(groups))
-    if csv is not None:
-        write_text(csv, reports.as_csv(groups))

@@ -6,6 +6,7 @@ from statistics import median
 
 from holdfast.cli.printing import make_console, print_in_parts, print_table, print_unlearnt
 from holdfast.reports.cells import difference_of, of_seeds, show
+from holdfast.reports.layout import as_pivot, known_columns
 from holdfast.results import (
     MEASURES,
     Difference,
@@ -38,6 +39,28 @@ def print_groups(groups: Sequence[Group]) -> None:
         headings = ["method", "rank", *(measure.heading for measure in MEASURES.values())]
         print_in_parts(headings, rows, title, named=2)
     _print_remarks(groups)
+
+
+def print_pivot(
+    groups: Sequence[Group], columns: Sequence[str] = ("ACC",), reference: Sequence[str] = ()
+) -> None:
+    """Print one row per method, with the scenarios and the sizes of the memory side by side.
+
+    Args:
+        groups: The groups, in the order of the rows.
+        columns: Headings of measures.
+        reference: Labels of methods that are no competitors.
+    """
+    layout = as_pivot(groups, known_columns(columns), reference)
+    rows = []
+    for row in layout.rows:
+        # Bold type is lost in a log, so the best numbers have a star there.
+        cells = [f"{cell.text} *" if cell.best else f"{cell.text}  " for cell in row.cells]
+        rows.append([row.name, *cells])
+    headings = ["method", *(heading.text for heading in layout.headings)]
+    named = [f"{scenario} scenario" for scenario in layout.scenarios]
+    print_in_parts(headings, rows, ", ".join(named))
+    make_console().print(layout.note.replace("Bold", "*"))
 
 
 def _print_remarks(groups: Sequence[Group]) -> None:

@@ -1,4 +1,12 @@
-"""Intervals over seeds that stay inside the range of the score."""
+"""Intervals over seeds that stay inside the range of the score.
+
+Student's t interval may reach beyond the range, most of all with two or three seeds. The one here
+is the t interval of the mean on the logit scale. Near the ends of the range, where values over
+seeds are skewed, it holds its level better than the t interval. Neither of them holds it if values
+are skewed far from the ends, such as a BWT of -0.2 that most seeds do not reach, or if one seed in
+ten collapses, because few seeds rarely show the collapse. benchmarks/results/interval-levels.md has
+the figures.
+"""
 
 import math
 from collections.abc import Iterable
@@ -16,14 +24,9 @@ def bounded_seed_interval(
 ) -> Interval:
     """Compute the mean over seeds with an interval that lies inside the range of the score.
 
-    Student's t interval may reach beyond the range, most of all with two or three seeds. This one
-    takes the t interval of the mean on the logit scale instead. With the mean m as a share of the
-    range and h half of the width of the t interval, also as a share, the bounds are the shares
-    whose logit is logit(m) ± h / (m (1 − m)). The interval is longer on the side that has more
-    room. Near the ends of the range, where values over seeds are skewed, it holds its level better
-    than the t interval (benchmarks/results/interval-levels.md has the figures). Neither of them
-    holds it if values are skewed far from the ends, such as a BWT of -0.2 that most seeds do not
-    reach, or if one seed in ten collapses, because few seeds rarely show the collapse.
+    With the mean m as a share of the range and h half of the width of Student's t interval, also as
+    a share, the bounds are the shares whose logit is logit(m) ± h / (m (1 − m)). The interval is
+    longer on the side that has more room.
 
     Args:
         values: One number per seed, at least one.
@@ -37,8 +40,7 @@ def bounded_seed_interval(
         for an unknown value and for equal values.
 
     Raises:
-        HoldfastError: There is no value, a value lies outside of the bounds, or `confidence` is not
-            in (0, 1).
+        HoldfastError: There is no value, one lies outside of the bounds, or `confidence` is wrong.
 
     Example:
         >>> f"{bounded_seed_interval([0.18, 0.28], (0, 1)):.2f}"
@@ -50,7 +52,7 @@ def bounded_seed_interval(
         E. L. Korn and B. I. Graubard (1998), Confidence intervals for proportions with small
         expected number of positive counts estimated from survey data. Survey Methodology 24(2).
     """
-    measured = [float(value) for value in values]
+    measured = list(values)
     symmetric = seed_interval(measured, confidence)
     _refuse_outside(measured, bounds)
     if not symmetric.known or symmetric.all_equal:

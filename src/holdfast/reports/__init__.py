@@ -1,7 +1,8 @@
 """Tables, figures and pages from finished results. No PyTorch, and no new computations.
 
 - `cells`: numbers as text.
-- `tables`: the table of methods as Markdown, LaTeX and CSV.
+- `layout`: the columns and cells of the table of methods, as a list or a pivot.
+- `tables`, `latex`: the table of methods as Markdown, CSV and LaTeX.
 - `style`: the look of figures. `saving`: figures as files, and as SVG for pages.
 - `figures`, `comparison_figures`: figures of groups of runs.
 - `finding_figures`, `finding_numbers`: figures of diagnostics, and the numbers that they need.
@@ -13,6 +14,7 @@
 """
 
 from holdfast.reports.html import write_report
-from holdfast.reports.tables import as_csv, latex, markdown
+from holdfast.reports.latex import latex
+from holdfast.reports.tables import as_csv, markdown
 
 __all__ = ["as_csv", "latex", "markdown", "write_report"]

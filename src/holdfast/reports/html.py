@@ -9,6 +9,7 @@ from holdfast.metrics import UNLEARNT_ADVICE
 from holdfast.reports.cells import of_seeds
 from holdfast.reports.diagnostics import DrawnFinding, drawn
 from holdfast.reports.figure_list import OF_SCENARIOS, ScenarioResults
+from holdfast.reports.layout import Layout, as_pivot, heading_rows
 from holdfast.reports.page import page
 from holdfast.reports.report_views import (
     HeatTable,
@@ -93,6 +94,8 @@ def render(
         description=description,
         scenarios=[_section(scenario, members[scenario], tolerance) for scenario in present],
         measures=MEASURES,
+        pivot=_pivot(groups),
+        heading_rows=heading_rows,
         differences=[difference_row(difference) for difference in differences],
         data=_unique(result.config.data_set.description for result in results),
         settings=_settings(results),
@@ -103,6 +106,14 @@ def render(
         warnings=_warnings(groups),
         diagnosed=_diagnosed(groups),
     )
+
+
+def _pivot(groups: Sequence[Group]) -> Layout | None:
+    """Put scenarios and sizes of the memory side by side; None if there is one column alone."""
+    layout = as_pivot(groups)
+    if len(layout.headings) < 2 or len(layout.rows) < 2:
+        return None
+    return layout
 
 
 def _unique(texts: Iterable[str]) -> list[str]:

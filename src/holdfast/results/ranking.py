@@ -1,11 +1,13 @@
 """Which groups are better than others: ranks with ties, and the Pareto front."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
+from holdfast.metrics import Interval
 from holdfast.results.groups import Group
+from holdfast.results.measures import MEASURES
 
 
 def ranks(groups: Sequence[Group], measure: str = "ACC") -> list[str]:
@@ -37,6 +39,48 @@ def ranks(groups: Sequence[Group], measure: str = "ACC") -> list[str]:
             text = f"{tie}{place}"
         texts.append(text)
     return texts
+
+
+def best(
+    groups: Sequence[Group], measure: str = "ACC", reference: Collection[str] = ()
+) -> list[bool]:
+    """Find the groups than which no other one is clearly better: those of rank 1, with all ties.
+
+    A group is clearly better than another one if its interval lies wholly on the better side.
+
+    Args:
+        groups: Groups of one scenario.
+        measure: A key of `MEASURES`. If it has no better side, no group is best.
+        reference: Labels of groups that are no competitors, such as an upper bound. They are never
+            best, and no group is worse because of them.
+
+    Returns:
+        Whether each group is among the best. Groups without an interval are not, unless no group
+        has one because there is one seed. Then the best estimates are.
+    """
+    better = MEASURES[measure].best
+    competitors = [group for group in groups if better and group.label not in reference]
+    intervals = {id(group): group.values[measure] for group in competitors}
+    if not any(interval.known for interval in intervals.values()):
+        estimates = {key: interval.estimate for key, interval in intervals.items()}
+        known = [estimate for estimate in estimates.values() if not math.isnan(estimate)]
+        # The extreme of no estimates is not needed, because no group has one to compare.
+        extreme = {"highest": max, "lowest": min}.get(better, max)(known, default=math.nan)
+        return [estimates.get(id(group)) == extreme for group in groups]
+    return [
+        id(group) in intervals and _is_unbeaten(intervals[id(group)], intervals.values(), better)
+        for group in groups
+    ]
+
+
+def _is_unbeaten(interval: Interval, others: Iterable[Interval], better: str) -> bool:
+    """Check that no other interval lies wholly on the better side of a known one."""
+    if not interval.known:
+        return False
+    # Comparisons with an unknown bound are false, so such a group beats none.
+    if better == "lowest":
+        return not any(other.high < interval.low for other in others)
+    return not any(other.low > interval.high for other in others)
 
 
 def pareto_front(points: Sequence[Sequence[float]]) -> list[bool]:
