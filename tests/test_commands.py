@@ -101,6 +101,10 @@ def fill(folder: Path) -> None:
         champion.to_parquet(folder / f"{name}.parquet")
     for name in ("b", "candidate"):
         candidate.to_parquet(folder / f"{name}.parquet")
+    # Suites of the pages, which say in their first line what their file is called.
+    suites = (ROOT / "docs" / "suites.md").read_text()
+    for name, text in re.findall(r"```toml\n# (\S+\.toml)\n(.*?)```", suites, re.S):
+        (folder / name).write_text(text)
     (folder / "scores.csv").write_text("task,after,score\na,a,0.9\na,b,0.6\nb,b,0.8\n")
     (folder / "matrix.csv").write_text("trained,A,B,C\nA,,-0.1,0.0\nB,-0.2,,0.1\nC,0.05,0.1,\n")
     shop = rng.integers(0, 3, 90)
@@ -129,7 +133,7 @@ def finished(tmp_path_factory) -> Path:
     run = ["run", "--method", "FineTune()", "--tasks", "2", "--steps", "2"]
     for name in ("demo", "er"):
         assert code([*run, "--keep-checkpoints", "--out", str(folder / name)]) == 0
-    for name in ("before", "after", "a", "b", "digits", "mnist-to-fashion"):
+    for name in ("before", "after", "a", "b", "digits", "mine", "mnist-to-fashion"):
         (folder / name).symlink_to(folder / "demo")
     (folder / "turns.toml").write_text(PROBE)
     assert (

@@ -1,7 +1,7 @@
 """Settings as classes of validated fields, and their mistakes as one sentence."""
 
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -51,18 +51,32 @@ def validated(kind: type[Kind], **values: Any) -> Kind:
 
 def explain(error: ValidationError, kind: type[BaseModel]) -> str:
     """The first mistake of a config: where it is, what was expected, and what came."""
-    errors = error.errors()
+    errors = _typing_errors_first(error.errors())
     field = _names_in(errors[0]["loc"])[:2]
     same_field = [e for e in errors if _names_in(e["loc"])[: len(field)] == field]
     # If a field allows several types, each is reported. The one that fitted furthest says most.
     first = max(same_field, key=lambda e: len(e["loc"]))
     where = ".".join(_names_in(first["loc"])) or kind.__name__
     if first["type"] == "extra_forbidden":
-        return str(unknown("setting", where, _fields_beside(kind, first["loc"])))
+        # Compared by its last name, it is close to the one that was meant.
+        name = str(first["loc"][-1])
+        text = str(unknown("setting", name, _fields_beside(kind, first["loc"])))
+        return text.replace(repr(name), repr(where), 1)
     if first["type"] == "literal_error":
         allowed = re.findall(r"'([^']*)'", first["ctx"]["expected"])
         return str(unknown(where, first["input"], allowed))
     return describe(first, where)
+
+
+def _typing_errors_first(errors: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Put an unknown name before a missing one: that it is mistyped is why the other is missing."""
+    if errors[0]["type"] != "missing":
+        return errors
+    beside = errors[0]["loc"][:-1]
+    unknown_names = [
+        one for one in errors if one["type"] == "extra_forbidden" and one["loc"][:-1] == beside
+    ]
+    return unknown_names + errors
 
 
 def describe(mistake: ErrorDetails, place: str) -> str:
@@ -124,6 +138,11 @@ def _in_plain_words(message: str) -> str:
 def _fields_beside(kind: Any, path: tuple[int | str, ...]) -> list[str]:
     """The names of the fields at the place where an unknown one was given."""
     for step in path[:-1]:
+        # The number of an entry leads from a list to what is in it.
+        if isinstance(step, int):
+            kind = next(iter(get_args(kind)), None)
+            continue
         field = getattr(kind, "model_fields", {}).get(step)
         kind = getattr(field, "annotation", None)
-    return list(getattr(kind, "model_fields", {}))
+    fields = getattr(kind, "model_fields", {})
+    return [field.alias or name for name, field in fields.items()]

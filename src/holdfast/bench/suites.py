@@ -1,15 +1,15 @@
 """Suites: runs that belong together, shipped with the package or read from a TOML file."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Iterator
-from importlib.resources import files
-from pathlib import Path
+from contextlib import contextmanager
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from holdfast.errors import HoldfastError, reading, unknown
+from holdfast.bench.entries import PER_TASK, PLACEHOLDER, MethodEntry, Some, check_names
+from holdfast.bench.extending import EXTENDS, EXTENDS_MEANING, INHERITED, read_suite, shipped
+from holdfast.errors import HoldfastError, unknown
 from holdfast.runs.config import (
     DataConfig,
     ModelConfig,
@@ -18,21 +18,20 @@ from holdfast.runs.config import (
     Seed,
     TrainingConfig,
 )
+from holdfast.settings import Positive
 from holdfast.validation import Strict, validated
+
+__all__ = ["MethodEntry", "Suite", "in_suite", "load_suite", "shipped"]
 
 LONGEST_NAME = (
     100  # characters; file systems allow 255 bytes, and names have up to two per character
 )
 # Slashes would name another folder, and control characters cannot be typed.
 NO_FOLDER_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
-SHIPPED = "shipped"  # the folder of the package that holds the suites
 EVERY = "every"  # among the methods of a suite: all that are not named
 BASELINE = "FineTune"  # what all methods are compared with
 PREFERRED = ("domain", "class", "task")  # the scenario in which "every" puts a method, if it can
 Part = Literal["data", "model", "training"]
-Spec = Annotated[str, Field(min_length=1)]
-# Some settings of a part. `RunConfig` checks them when a run is made of them.
-Some = dict[str, object]
 
 
 def _folder_name(name: str) -> str:
@@ -50,78 +49,17 @@ def _folder_name(name: str) -> str:
 FolderName = Annotated[str, AfterValidator(_folder_name)]
 
 
-class MethodEntry(Strict):
-    """A method in a suite.
-
-    Args:
-        label: What tables call it. None: its spec.
-        training: Training settings of its runs, which replace those of the suite.
-        model: Settings of the network in its runs, which replace those of the suite.
-        spec: The method, for all scenarios.
-        task: The method in the task scenario. Without `spec`, a scenario may be left out.
-        domain: The method in the domain scenario.
-        class_: The method in the class scenario. It is called `class` in files.
-
-    Example:
-        >>> MethodEntry(label="replay", task="ER(10)").spec_for("class") is None
-        True
-    """
-
-    label: str | None = None
-    training: Some = {}
-    model: Some = {}
-    spec: Spec | None = None
-    task: Spec | None = None
-    domain: Spec | None = None
-    class_: Spec | None = Field(None, alias="class")
-
-    @model_validator(mode="after")
-    def _one_form(self) -> "MethodEntry":
-        """Refuse an entry with one spec and several, or with none."""
-        # Either all scenarios have one spec, or each that takes part has its own.
-        if (self.spec is None) == (not self._by_scenario()):
-            raise ValueError("give either spec, or some of task, domain, class")
-        return self
-
-    def _by_scenario(self) -> dict[str, str]:
-        """The specs of the scenarios that have one of their own."""
-        specs = {"task": self.task, "domain": self.domain, "class": self.class_}
-        return {scenario: spec for scenario, spec in specs.items() if spec is not None}
-
-    def specs(self) -> set[str]:
-        """The specs of the entry in all scenarios."""
-        specs = set(self._by_scenario().values())
-        if self.spec is not None:
-            specs.add(self.spec)
-        return specs
-
-    def names(self) -> set[str]:
-        """List what a user may call the entry: its label, its specs, and the names of methods.
-
-        Example:
-            >>> sorted(MethodEntry(label="replay", spec="ER(10)").names())
-            ['ER', 'ER(10)', 'replay']
-        """
-        specs = self.specs()
-        # A sum has no name of its own.
-        names = specs | {spec.partition("(")[0] for spec in specs if "+" not in spec}
-        if self.label:
-            names.add(self.label)
-        return names
-
-    def spec_for(self, scenario: str) -> str | None:
-        """Give the spec in a scenario, or None if the method does not take part in it."""
-        return self.spec or self._by_scenario().get(scenario)
-
-
 class Suite(Strict):
     """Runs that belong together: methods × scenarios × seeds.
 
     Args:
         name: The name, which is also that of the folder of results.
+        extends: Always None, because `load_suite` reads what a file inherits.
         description: What the suite is for.
         scenarios: The scenarios.
         seeds: The seeds.
+        memory: The sizes of the memory, in examples. A method with `{memory}` in its spec takes
+            part once for each of them.
         methods: The methods. The word "every" among them stands for each method of the package that
             no other entry names.
         data: Which examples, and how they become tasks.
@@ -136,24 +74,61 @@ class Suite(Strict):
         [('FineTune', 1), ('FineTune', 2)]
     """
 
-    name: FolderName
-    description: str = ""
-    scenarios: list[Scenario]
-    seeds: list[Seed]
-    methods: list[MethodEntry]
-    data: DataConfig = DataConfig()
-    model: ModelConfig = ModelConfig()
-    training: TrainingConfig = TrainingConfig()
-    only: dict[Scenario, dict[Part, Some]] = {}
+    name: FolderName = Field(
+        description="Name of the suite, which is also that of the folder of its results."
+    )
+    extends: None = Field(None, description=EXTENDS_MEANING)
+    description: str = Field("", description="What the suite is for, as a sentence.")
+    scenarios: list[Scenario] = Field(
+        description="The scenarios: some of task, domain and class. Each of them is run."
+    )
+    seeds: list[Seed] = Field(description="The seeds, each of which makes a run of every method.")
+    memory: list[Positive] = Field(
+        [],
+        description="Sizes of the memory, in examples. A method with `{memory}` in its spec takes "
+        "part once for each of them, and `{memory_per_task}` is the size divided by the number of "
+        "tasks.",
+    )
+    methods: list[MethodEntry] = Field(
+        description='The methods, each a table of its own. The word "every" among them stands for '
+        'each method of Holdfast that no other entry names, and the word "inherited" for those of '
+        "the suite that this one extends."
+    )
+    data: DataConfig = Field(DataConfig(), description="Which examples, and how they become tasks.")
+    model: ModelConfig = Field(ModelConfig(), description="Which network.")
+    training: TrainingConfig = Field(TrainingConfig(), description="How it is trained.")
+    only: dict[Scenario, dict[Part, Some]] = Field(
+        {},
+        description="Settings for one scenario alone, in tables such as `[only.class.training]`. "
+        "They come before those for all scenarios.",
+    )
 
     @field_validator("methods", mode="before")
     @classmethod
     def _every_method(cls, entries: object) -> object:
         """Put the methods that "every" stands for in its place."""
-        if not isinstance(entries, list) or EVERY not in entries:
+        if not isinstance(entries, list):
+            return entries
+        if INHERITED in entries:
+            raise HoldfastError(
+                f'"{INHERITED}" among the methods stands for those of another suite, but this one '
+                f'extends none; add a line such as {EXTENDS} = "demo"'
+            )
+        if EVERY not in entries:
             return entries
         named = [entry for entry in entries if entry != EVERY]
         return [*named, *_other_methods(validated(MethodEntry, **entry) for entry in named)]
+
+    @field_validator("only")
+    @classmethod
+    def _known_names(
+        cls, only: dict[Scenario, dict[Part, Some]]
+    ) -> dict[Scenario, dict[Part, Some]]:
+        """Refuse names that are no settings, although their values are checked later."""
+        for scenario, parts in only.items():
+            for part, settings in parts.items():
+                check_names(part, settings, f"[only.{scenario}.{part}]:")
+        return only
 
     def has_method(self, name: str) -> bool:
         """Check whether a name is that of some method of the suite."""
@@ -200,13 +175,29 @@ class Suite(Strict):
                 # Some methods are for some scenarios only.
                 if spec is None:
                     continue
-                settings = self._settings(scenario, entry)
-                for seed in self.seeds:
-                    config = validated(
-                        RunConfig, **settings, scenario=scenario, method=spec, seed=seed
-                    )
-                    # "()" says nothing to a reader of a table.
-                    yield entry.label or config.method.replace("()", ""), config
+                try:
+                    yield from self._runs_of(scenario, entry, spec)
+                except HoldfastError as error:
+                    name = entry.label or spec
+                    raise HoldfastError(
+                        f"method {name!r} in the {scenario} scenario: {error}"
+                    ) from None
+
+    def _runs_of(
+        self, scenario: Scenario, entry: MethodEntry, spec: str
+    ) -> Iterator[tuple[str, RunConfig]]:
+        """The runs of a method in a scenario: one per size of its memory and seed."""
+        settings = self._settings(scenario, entry)
+        tasks = 1
+        if f"{{{PER_TASK}}}" in spec:
+            tasks = validated(DataConfig, **settings["data"]).tasks
+        for label, filled in entry.with_sizes(spec, self.memory, tasks):
+            for seed in self.seeds:
+                config = validated(
+                    RunConfig, **settings, scenario=scenario, method=filled, seed=seed
+                )
+                # "()" says nothing to a reader of a table.
+                yield label or config.method.replace("()", ""), config
 
     def _settings(self, scenario: Scenario, entry: MethodEntry) -> dict[Part, Some]:
         """The settings of a run: those of its method before those of its scenario, then of all."""
@@ -235,7 +226,9 @@ def _other_methods(named: Iterable[MethodEntry]) -> list[dict[str, object]]:
     known: set[str] = set()
     for entry in named:
         for spec in entry.specs():
-            known.update(part.name for part in parse_method(spec).parts)
+            # Any size will do, because only the names of the methods are read.
+            sized = PLACEHOLDER.sub("1", spec)
+            known.update(part.name for part in parse_method(sized).parts)
     entries: list[dict[str, object]] = []
     for name, method in METHODS.items():
         declared = method.declaration
@@ -251,19 +244,8 @@ def _other_methods(named: Iterable[MethodEntry]) -> list[dict[str, object]]:
     return entries
 
 
-def shipped() -> list[str]:
-    """List the names of the suites in the package.
-
-    Example:
-        >>> "demo" in shipped()
-        True
-    """
-    names = [file.name for file in files("holdfast.bench").joinpath(SHIPPED).iterdir()]
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
-
-
 def load_suite(name: str) -> Suite:
-    """Load a suite.
+    """Load a suite, with everything that it inherits from the one that it extends.
 
     Args:
         name: The name of a suite in the package (see `shipped`), or the path of a TOML file.
@@ -278,30 +260,30 @@ def load_suite(name: str) -> Suite:
         >>> load_suite("demo").scenarios
         ['task', 'domain', 'class']
     """
-    # The names of shipped suites have no suffix, so a file can never be taken for one of them.
-    if name.endswith(".toml"):
-        with reading(f"suite {name}", "TOML"):
-            content = _bytes_of(Path(name))
-            try:
-                return _suite(content)
-            except HoldfastError as error:
-                # A mistake such as "seeds is missing" says too little without the file.
-                raise HoldfastError(f"suite {name}: {error}") from None
-    if name not in shipped():
-        raise unknown("suite", name, shipped())
-    file = files("holdfast.bench").joinpath(SHIPPED, f"{name}.toml")
-    return _suite(file.read_bytes())
+    with in_suite(name):
+        return validated(Suite, **read_suite(name))
 
 
-def _bytes_of(path: Path) -> bytes:
-    """Read a file of the user, or say which suites need no file."""
-    if not path.is_file():
-        raise HoldfastError(
-            f"there is no suite file {path}; shipped suites: {', '.join(shipped())}"
-        )
-    return path.read_bytes()
+@contextmanager
+def in_suite(name: str) -> Iterator[None]:
+    """Name the file of a suite in front of mistakes that are found in it.
 
+    Args:
+        name: What the user called the suite. The names of shipped suites are left out, because
+            their mistakes are not the user's.
 
-def _suite(content: bytes) -> Suite:
-    """Check the content of a TOML file."""
-    return validated(Suite, **tomllib.loads(content.decode()))
+    Yields:
+        Nothing.
+
+    Raises:
+        HoldfastError: A mistake was found.
+    """
+    try:
+        yield
+    except HoldfastError as error:
+        text = str(error)
+        # A file that cannot be read is named by its reader.
+        if not name.endswith(".toml") or name in text:
+            raise
+        # A mistake such as "seeds is missing" says too little without the file.
+        raise HoldfastError(f"suite {name}: {text}") from None

@@ -83,10 +83,12 @@ app.command(
     ),
 )(run)
 app.command(
+    cls=InSections,
     epilog=examples(
         "holdfast bench --list",
         "holdfast bench demo --seeds 1-3 --out runs/demo",
-    )
+        "holdfast bench --new mysuite.toml",
+    ),
 )(bench)
 app.command(
     cls=InSections,

@@ -11,6 +11,17 @@ from holdfast.cli.bundles import options_of, with_bundles
 from holdfast.cli.command_line import note, on_line
 from holdfast.cli.lists import names_or_none, parse_seeds
 from holdfast.cli.settings import SETTINGS_OF_A_RUN
+from holdfast.cli.suite_files import (
+    ListSuites,
+    NewSuite,
+    PrintSchema,
+    ShowSuite,
+    begin_suite,
+    list_suites,
+    print_schema,
+    refuse_beside,
+    show_suite,
+)
 from holdfast.cli.work import Work, carry_out_and_show
 from holdfast.errors import HoldfastError
 
@@ -44,7 +55,6 @@ Validation = Annotated[
     ),
 ]
 SuiteFolder = Annotated[Path | None, typer.Option(help=f"{FOLDER} [default: runs/SUITE]")]
-ListSuites = Annotated[bool, typer.Option("--list", help="List the shipped suites, and end.")]
 
 
 @with_bundles(settings=SETTINGS_OF_A_RUN, work=options_of(Work, without="out"))
@@ -89,39 +99,37 @@ def bench(
     work: Work,
     out: SuiteFolder = None,
     list_: ListSuites = False,
+    new: NewSuite = None,
+    show: ShowSuite = False,
+    schema: PrintSchema = False,
 ) -> None:
     """Compare methods over scenarios and seeds.
 
     Use this to choose a method, or to check a change of your own. A suite names data, methods,
-    scenarios and seeds in a TOML file, and several come with Holdfast. You get a table per scenario
-    and an HTML report. Give the same command again to continue runs that were interrupted.
+    scenarios and seeds in a TOML file, and several come with Holdfast. `--new` writes one to start
+    from. You get a table per scenario and an HTML report. Give the same command again to continue
+    runs that were interrupted.
     """
+    if new is not None:
+        refuse_beside(context, "--new")
+        begin_suite(new)
+        return
+    if schema:
+        refuse_beside(context, "--schema")
+        print_schema()
+        return
     if list_ or not suite:
         list_suites(context)
         return
     chosen = choose_from_suite(suite, methods, scenarios, seeds, validation)
+    if show:
+        taken = ("suite", "methods", "scenarios", "seeds", "validation")
+        refuse_beside(context, "--show", taken)
+        show_suite(chosen)
+        return
     runs = runs_of_suite(context, chosen, sweep or ())
     work = replace(work, out=out or work.out / chosen.name)
     carry_out_and_show(runs, work, chosen.name, chosen.description)
-
-
-def list_suites(context: typer.Context) -> None:
-    """Print the shipped suites.
-
-    Raises:
-        HoldfastError: The user also gave an option, which the list has no use for.
-    """
-    from holdfast.bench.suites import load_suite, shipped
-
-    without_effect = [name for name in context.params if name not in ("suite", "list_")]
-    others = on_line(context, *without_effect)
-    if others:
-        raise HoldfastError(
-            f"{others[0]} has no effect on the list of suites; to run one, give its name, "
-            f"such as holdfast bench demo {others[0]} …, without --list"
-        )
-    for name in shipped():
-        print(f"{name:20} {load_suite(name).description}")
 
 
 def choose_from_suite(
@@ -144,14 +152,15 @@ def choose_from_suite(
         HoldfastError: There is no such suite, it has settings without effect, or an option names
             what the suite does not have.
     """
-    from holdfast.bench.suites import load_suite
+    from holdfast.bench.suites import in_suite, load_suite
     from holdfast.runs.config import DataConfig
     from holdfast.runs.options import refuse_idle
     from holdfast.validation import validated
 
     suite = load_suite(name)
     # The suite is judged as its author wrote it: a method that is left out may use a setting.
-    refuse_idle([config for _, config in suite.runs()])
+    with in_suite(name):
+        refuse_idle([config for _, config in suite.runs()])
     if seeds is not None:
         suite = suite.model_copy(update={"seeds": parse_seeds(seeds)})
     suite = suite.only_these(names_or_none(methods), names_or_none(scenarios))

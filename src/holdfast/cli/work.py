@@ -207,9 +207,19 @@ def _results_of(runs: Sequence[tuple[str, "RunConfig"]], out: Path) -> "list[Run
 
 def _show(groups: Sequence["Group"], results: "Sequence[RunResult]", matrix: bool) -> None:
     """Print the tables of finished runs."""
-    from holdfast.cli.tables import print_detection, print_groups, print_growth, print_matrix
+    from holdfast.cli.tables import (
+        print_detection,
+        print_groups,
+        print_growth,
+        print_matrix,
+        print_pivot,
+    )
+    from holdfast.reports.layout import memory_sizes
 
     print_groups(groups)
+    # Only a suite compares sizes of memories. Those of one method are a sweep.
+    if not matrix and memory_sizes(groups):
+        print_pivot(groups)
     print_detection(results)
     print_growth(groups)
     if matrix:

@@ -111,7 +111,7 @@ def render(
 def _pivot(groups: Sequence[Group]) -> Layout | None:
     """Put scenarios and sizes of the memory side by side; None if there is one column alone."""
     layout = as_pivot(groups)
-    if len(layout.headings) < 2 or len(layout.rows) < 2:
+    if len(layout.headings) < 2:
         return None
     return layout
 
