@@ -327,3 +327,34 @@ def test_an_mlp_for_several_tensors_is_refused():
 
 def test_one_tensor_streams_are_as_they_were():
     assert stream("class")[0].train.fetch(torch.arange(1))[0].shape == (1, 1, 8, 8)
+
+
+class Recurrent(nn.Module):
+    """An LSTM's output at the last token of each text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(40, 8)
+        self.lstm = nn.LSTM(8, 12, batch_first=True)
+
+    def forward(self, input_ids, attention_mask):
+        outputs, _ = self.lstm(self.embedding(input_ids))
+        return outputs[torch.arange(len(outputs)), attention_mask.sum(1) - 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("method", ["EWC(1)", "MAS(1)", "DER(20)", "OGD(10)", "iCaRL(20)"])
+def test_lstms_train_in_every_floating_type(method, dtype):
+    s = text_stream()
+    torch.manual_seed(0)
+    model = Classifier(Recurrent(), make_head("masked", 12, s.outputs)).to(dtype)
+    learner = Learner(model, method, optimizer("adam", lr=0.02), scenario="class", epochs=1)
+    learner.train(*s.tasks[:2])
+    assert learner.model.head.linear.weight.dtype == dtype
+    assert bool(learner.view.space.theta.isfinite().all())
+
+
+def test_adapters_on_a_network_without_linear_layers_name_other_methods():
+    model = Classifier(Recurrent(), make_head("separate", 12))
+    with pytest.raises(HoldfastError, match=r"has none; .* or a method that takes it: "):
+        Learner(model, "LoRA()", scenario="task")

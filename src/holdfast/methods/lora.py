@@ -60,6 +60,7 @@ class LoRA(Adapters):
         memory="none",
         parameters="linear",
         ignores=("training.renew_optimizer",),  # each task has parameters of its own,
+        needs="a backbone with linear layers",
         keeps="a low-rank adapter per task",
     )
 

@@ -33,6 +33,7 @@ class OLoRA(Adapters):
         parameters="linear",
         time="linear",
         weak=(("class", "the head's old rows compete without old examples; add ER"),),
+        needs="a backbone with linear layers",
         keeps="a low-rank adapter per task",
     )
     together = True

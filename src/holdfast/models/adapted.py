@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from holdfast.errors import HoldfastError, MissingExtra
+from holdfast.errors import HoldfastError, MissingExtra, Unsuitable
 from holdfast.models.calling import call_module
 from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
@@ -55,8 +55,8 @@ class Adapted(PerTask):
         # attention layer does.
         self.targets = [n for n, m in model.backbone.named_modules() if type(m) is nn.Linear]
         if not self.targets:
-            raise HoldfastError(
-                "adapters sit on linear layers, this backbone has none; use an MLP, "
+            raise Unsuitable(
+                "adapters sit on linear layers, but this backbone has none; use an MLP, "
                 "a transformer, or LatentReplay"
             )
         self.rank = rank
