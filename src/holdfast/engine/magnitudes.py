@@ -11,6 +11,7 @@ Squaring the mean gradient of a batch, or taking its absolute value, would be an
 which shrinks with the batch size.
 """
 
+import warnings
 from collections.abc import Mapping
 
 import torch
@@ -94,7 +95,11 @@ def _sum(
         total.zero_()
     if way in (None, "vmap"):
         try:
-            _add_by_vmap(space, objectives, x, weights, magnitude, total, chunk)
+            with warnings.catch_warnings():
+                # For operators without a batching rule, vmap takes one example after the other.
+                # That is what the next way would do, so there is nothing for the user to change.
+                warnings.filterwarnings("ignore", message="There is a performance drop")
+                _add_by_vmap(space, objectives, x, weights, magnitude, total, chunk)
             return total
         except RuntimeError:  # vmap refuses data-dependent control flow and some operators
             if way == "vmap":
