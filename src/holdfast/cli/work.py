@@ -178,7 +178,8 @@ def carry_out_and_show(
     results = _results_of(runs, work.out)
     groups = summarise(results)
     _show(groups, results, matrix)
-    _show_selections(groups, work.tolerance / 100)
+    # A suite names its sizes of a memory to compare them, and need not select one.
+    _show_selections(groups, work.tolerance / 100, is_sweep=matrix)
     page = work.out / "report.html"
     try:
         write_report(groups, page, title, description, work.tolerance / 100)
@@ -226,16 +227,16 @@ def _show(groups: Sequence["Group"], results: "Sequence[RunResult]", matrix: boo
         print_matrix(groups[0])
 
 
-def _show_selections(groups: Sequence["Group"], tolerance: float) -> None:
-    """Print which value of each sweep is selected on validation data."""
+def _show_selections(groups: Sequence["Group"], tolerance: float, is_sweep: bool) -> None:
+    """Print which value of each sweep is selected on validation data, or why a sweep has none."""
     from holdfast.results import find_sweeps, select
 
     for sweep in find_sweeps(groups):
         selection = select(sweep, tolerance)
-        if selection is None:
-            print(f"no selection for {sweep.method}: no validation data; add --validation 0.1")
-        else:
+        if selection is not None:
             print(f"selected: {selection.sentence()}")
+        elif is_sweep:
+            print(f"no selection for {sweep.method}: no validation data; add --validation 0.1")
 
 
 def check_device(device: str) -> None:
