@@ -6,6 +6,8 @@ that rewrite a terminal, or passwords that belong in no log. `shown` removes the
 """
 
 import re
+from collections.abc import Sequence
+from html import escape
 
 _PLANES = range(0x10000, 0x110000, 0x10000)  # where the supplementary planes of Unicode start
 # These are control characters, line separators, changes of direction, invisible characters, and
@@ -45,6 +47,8 @@ _NAMED = re.compile(
 )
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:/{1,3}")
 HIDDEN = "***"
+TABLE_STYLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
+CELL_STYLE = "text-align:right;padding:0 0.6em"
 
 
 def shown(text: str) -> str:
@@ -182,3 +186,45 @@ def percent(share: float | None, decimals: int = 2) -> str:
     if share is None:
         return "–"
     return f"{100 * share:.{decimals}f}"
+
+
+def html_table(headings: Sequence[str], rows: Sequence[Sequence[str]], caption: str = "") -> str:
+    """Write a small table as HTML, for notebooks.
+
+    It has no script and no colours of its own, so it fits light and dark pages.
+
+    Args:
+        headings: The headings of the columns. None: there are none.
+        rows: The cells of each row, of which the first names the row.
+        caption: A line above the table.
+
+    Returns:
+        A `table` element in which every text is escaped.
+
+    Example:
+        >>> html_table([], [["a<b", "1"]])  # doctest: +ELLIPSIS
+        '<table ...><tbody><tr><th ...>a&lt;b</th><td ...>1</td></tr></tbody></table>'
+    """
+    parts = [f'<table style="{TABLE_STYLE}">']
+    if caption:
+        parts.append(f'<caption style="text-align:left">{escape(shown(caption))}</caption>')
+    if headings:
+        cells = "".join(f'<th scope="col">{escape(shown(cell))}</th>' for cell in headings)
+        parts.append(f"<thead><tr>{cells}</tr></thead>")
+    parts.append("<tbody>")
+    for name, *values in rows:
+        first = f'<th scope="row" style="text-align:left">{escape(shown(name))}</th>'
+        cells = "".join(f'<td style="{CELL_STYLE}">{escape(shown(cell))}</td>' for cell in values)
+        parts.append(f"<tr>{first}{cells}</tr>")
+    return "".join([*parts, "</tbody></table>"])
+
+
+def hours(seconds: float) -> str:
+    """Write a time as hours, minutes and seconds.
+
+    Example:
+        >>> hours(3725.4)
+        '1:02:05'
+    """
+    whole = max(round(seconds), 0)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"

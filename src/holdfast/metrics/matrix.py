@@ -15,7 +15,7 @@ import numpy as np
 
 from holdfast.errors import one_of, reading
 from holdfast.files import write_text
-from holdfast.metrics import forms, values
+from holdfast.metrics import forms, tables, values
 from holdfast.metrics.cells import Cell, Key, Record, checked_cell
 from holdfast.metrics.values import OF_ACCURACY, ScoreRange
 
@@ -197,8 +197,8 @@ class AccuracyMatrix:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, AccuracyMatrix) and self.to_json() == other.to_json()
 
-    def __repr__(self) -> str:
-        return f"AccuracyMatrix({len(self.tasks)} tasks, {len(self.cells)} cells)"
+    __repr__ = tables.as_text
+    _repr_html_ = tables.as_html  # in notebooks
 
     # ---- from and to other forms
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from holdfast.errors import HoldfastError, one_of, unknown
 from holdfast.streams.parts import ArrayPart, Examples, JoinedPart, Part, Subset
 from holdfast.streams.types import Label
+from holdfast.text import html_table, shown
 
 __all__ = [
     "SCENARIOS",
@@ -23,6 +24,8 @@ __all__ = [
     "Task",
 ]
 
+MOST_SHOWN = 12  # tasks that the `repr` of a stream lists
+LONGEST_NAME = 30  # characters of the name of a task there
 SCENARIOS = ("task", "domain", "class")
 
 # A random change of a whole batch, (N, ...) → (N, ...), drawn from the generator it is given. It
@@ -53,6 +56,12 @@ class Task:
     validation: Part | None = None
     competing: Tensor | None = None
     labels: tuple[Label, ...] = ()
+
+    def __repr__(self) -> str:
+        return (
+            f"Task({self.name!r}, number {self.index + 1}, {len(self.train):,} training and "
+            f"{len(self.test):,} test rows, outputs {self.outputs[0]} to {self.outputs[1] - 1})"
+        )
 
     def with_training(self, part: Part) -> "Task":
         """The same task with other training examples."""
@@ -113,6 +122,38 @@ class Stream:
             _refuse_empty(task.train, task.name, "training")
             _refuse_empty(task.test, task.name, "test")
 
+    def __repr__(self) -> str:
+        lines = [self._title()]
+        for name, *counts in self._rows():
+            lines.append(f"  {name}: {', '.join(counts)}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        headings = ["task", "training rows", "test rows", "classes"]
+        rows = [[name, *(text.split()[0] for text in counts)] for name, *counts in self._rows()]
+        return html_table(headings, rows, self._title())
+
+    def _title(self) -> str:
+        """Write what kind of stream it is, in one line."""
+        shape = " × ".join(map(str, self.shape)) or "of several tensors"
+        return (
+            f"Stream {shown(self.name)!r}: {len(self)} task{'s' * (len(self) != 1)}, "
+            f"{self.scenario} scenario, {self.outputs} outputs, inputs {shape}"
+        )
+
+    def _rows(self) -> Iterator[list[str]]:
+        """Write the name and the sizes of each task, of which a long stream shows the first."""
+        for task in self.tasks[:MOST_SHOWN]:
+            classes = len(task.labels) or len(range(*task.outputs))
+            yield [
+                _cut(task.name),
+                f"{len(task.train):,} training rows",
+                f"{len(task.test):,} test rows",
+                f"{classes} class{'es' * (classes != 1)}",
+            ]
+        if len(self) > MOST_SHOWN:
+            yield ["…", f"{len(self) - MOST_SHOWN} more tasks"]
+
     def __len__(self) -> int:
         return len(self.tasks)
 
@@ -141,6 +182,14 @@ class Stream:
         if self.by_position:
             return task.labels[output]
         return self.labels[output]
+
+
+def _cut(name: str) -> str:
+    """Write the name of a task, cut if it is long."""
+    text = shown(name)
+    if len(text) <= LONGEST_NAME:
+        return text
+    return f"{text[: LONGEST_NAME - 1]}…"
 
 
 def _refuse_empty(part: Part, task: str, what: str) -> None:
