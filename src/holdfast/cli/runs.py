@@ -75,10 +75,13 @@ def run(
     """
     from holdfast.bench.sweep import distinct_runs, parse_sweep, swept
     from holdfast.runs.config import RunConfig
+    from holdfast.runs.defaults import filled_in, with_defaults
     from holdfast.validation import validated
 
-    configs = [validated(RunConfig, **settings, seed=seed) for seed in parse_seeds(seeds)]
     sweeps = [parse_sweep(text) for text in sweep or ()]
+    given = [validated(RunConfig, **settings, seed=seed) for seed in parse_seeds(seeds)]
+    configs = [with_defaults(config, [name for name, _ in sweeps]) for config in given]
+    note(line for line in [filled_in(given[0], configs[0])] if line)
     runs = distinct_runs([pair for config in configs for pair in swept(config, sweeps)])
     check_settings(context, [config for _, config in runs], bool(sweeps))
     method = settings.get("method", RunConfig.model_fields["method"].default)
