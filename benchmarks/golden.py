@@ -24,6 +24,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -361,6 +362,8 @@ SECTIONS = {
 def computed(sections: list[str]) -> dict[str, Any]:
     """All hashes, with the machine and the versions that they hold for."""
     torch.set_num_threads(1)
+    # These runs are too short to learn much, which is no matter here.
+    warnings.filterwarnings("ignore", message=".*not learnt|nothing was learnt")
     results = {name: value for section in sections for name, value in SECTIONS[section]()}
     return {"machine": machine(), "torch": torch.__version__, "hashes": results}
 

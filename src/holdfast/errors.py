@@ -39,6 +39,10 @@ class Unsuitable(HoldfastError):
     """
 
 
+class UnlearntWarning(UserWarning):
+    """A warning that tasks of a run were not learnt, so that nothing can be said of forgetting."""
+
+
 class MissingExtra(HoldfastError):
     """An optional package is not installed. The message names the extra that installs it.
 

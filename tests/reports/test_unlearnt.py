@@ -7,9 +7,9 @@ import pytest
 
 from holdfast.cli.metrics import print_summary
 from holdfast.cli.tables import print_differences, print_groups
-from holdfast.metrics import UNLEARNT_ADVICE, AccuracyMatrix, Interval
+from holdfast.metrics import UNLEARNT_ADVICE, UNLEARNT_MEANS, AccuracyMatrix, Interval
 from holdfast.reports import as_csv, latex, markdown, write_report
-from holdfast.results import Difference, compare_folders, load_results, summarise
+from holdfast.results import Difference, advice_on, compare_folders, load_results, summarise
 from holdfast.results.learnt import chance_levels
 from holdfast.runs.carry_out import run_all
 from holdfast.runs.config import RunConfig
@@ -35,14 +35,19 @@ def test_every_table_and_page_begins_with_the_warning(stuck_and_learnt, tmp_path
     stuck, learnt = stuck_and_learnt
     said = stuck[0].unlearnt
     assert "not learnt: " in said or "nothing was learnt: " in said
+    advice = advice_on(stuck)
+    assert advice[0] == UNLEARNT_MEANS
+    assert any("the learning rate 1e-09 is far below" in line for line in advice)
     print_groups(stuck)
     shown = capsys.readouterr().out
-    assert shown.startswith(f"WARNING: {said}\n{UNLEARNT_ADVICE}\n")
-    assert markdown(stuck).startswith(f"Warning: {said}.\n\n{UNLEARNT_ADVICE}\n\n| scenario")
-    assert latex(stuck).startswith(f"% Warning: {said}.\n% {UNLEARNT_ADVICE}\n\\begin")
+    assert shown.startswith("\n".join([f"WARNING: {said}", *advice]))
+    assert markdown(stuck).startswith("\n\n".join([f"Warning: {said}.", *advice, "| scenario"]))
+    comments = "\n% ".join([f"% Warning: {said}.", *advice])
+    assert latex(stuck).startswith(f"{comments}\n\\begin")
     assert next(csv.DictReader(io.StringIO(as_csv(stuck))))["warning"] == said
     page = write_report(stuck, tmp_path / "r.html").read_text()
-    assert page.index(UNLEARNT_ADVICE) < page.index("<table")
+    assert page.index("is far below") < page.index("<table")
+    assert page.count("is far below") == 1, "causes are no warnings of the run beside"
     print_differences(compare_folders(learnt, stuck))
     assert capsys.readouterr().out.startswith(f"WARNING: second folder: {said}\n")
 
@@ -53,7 +58,13 @@ def test_what_was_learnt_is_shown_without_a_warning(stuck_and_learnt, tmp_path, 
     print_groups(learnt)
     assert "WARNING" not in capsys.readouterr().out
     assert "Warning" not in markdown(learnt) + latex(learnt)
-    assert UNLEARNT_ADVICE not in write_report(learnt, tmp_path / "r.html").read_text()
+    assert UNLEARNT_MEANS not in write_report(learnt, tmp_path / "r.html").read_text()
+
+
+def test_results_without_causes_get_what_may_be_said_without_knowing_more(stuck_and_learnt):
+    stuck, _ = stuck_and_learnt
+    earlier = [result.model_copy(update={"warnings": []}) for result in stuck[0].results]
+    assert advice_on(summarise(earlier)) == [UNLEARNT_ADVICE]
 
 
 def test_a_task_that_some_seeds_did_not_learn_is_named_with_their_number(stuck_and_learnt):

@@ -12,7 +12,7 @@ from holdfast.cli.command_line import note, on_line
 from holdfast.cli.examples import examples
 from holdfast.cli.lists import parse_seeds, split_names
 from holdfast.cli.order_options import Measuring, Running
-from holdfast.cli.work import carry_out, check_device, workers
+from holdfast.cli.work import carry_out, check_device, warn_of_unlearnt, workers
 from holdfast.errors import HoldfastError, one_of
 from holdfast.text import safe_name
 
@@ -81,6 +81,8 @@ def probe(
         )
     from holdfast.cli.order_printing import print_transfers
 
+    # Transfer between tasks that were never learnt is measured, but means nothing.
+    warn_of_unlearnt(job.runs(), out)
     print_transfers(job.assemble(out, signals))
     print(f"probe: {safe_name(str(out))}")
 
@@ -238,6 +240,7 @@ def verify(
     folder = out or _folder_of(source)
     check_writable(folder)
     carry_out(job.runs(), running.work(folder))
+    warn_of_unlearnt(job.runs(), folder)
     _conclude(job, source, folder, constraint or [], transfer_to)
 
 

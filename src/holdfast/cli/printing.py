@@ -98,11 +98,12 @@ def print_in_parts(
         print_table([headings[position] for position in part], cells, heading, no_wrap=True)
 
 
-def print_unlearnt(warnings: Sequence[str]) -> None:
+def print_unlearnt(warnings: Sequence[str], advice: Sequence[str] = ()) -> None:
     """Print what was not learnt so that it stands out, and once what that means.
 
     Args:
         warnings: A sentence about each matrix that has tasks at the level of guessing.
+        advice: What follows the warnings. Empty: what may be said without knowing more.
     """
     from holdfast.metrics import UNLEARNT_ADVICE
 
@@ -110,4 +111,5 @@ def print_unlearnt(warnings: Sequence[str]) -> None:
     for line in warnings:
         console.print(f"WARNING: {shown(line)}", style="bold yellow", soft_wrap=True)
     if warnings:
-        console.print(UNLEARNT_ADVICE, soft_wrap=True)
+        for line in advice or [UNLEARNT_ADVICE]:
+            console.print(shown(line), soft_wrap=True)

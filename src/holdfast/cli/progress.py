@@ -1,29 +1,32 @@
-"""Progress of runs on stderr: a bar with a time estimate on a terminal, plain lines elsewhere."""
+"""Progress of runs on stderr: a bar and the running runs on a terminal, plain lines elsewhere."""
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from holdfast.text import hours
+
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.console import Console, ConsoleOptions, RenderResult
 
     from holdfast.runs.config import RunConfig
+    from holdfast.runs.pulses import Moment
 
-EVERY = 0.2  # seconds between updates inside a run
-# Runs of a suite differ in length, so a time estimate needs the last ten minutes.
-ESTIMATE_OVER = 600.0
-TITLE = "{task.description:<48.48}"  # a fixed width keeps the bar in its place
+PER_SECOND = 2  # how often the display is drawn, so that its clock moves in long phases
+LOG_EVERY = 30.0  # seconds between lines in a log, besides those of ended tasks and runs
+MOST_SHOWN = 8  # runs that are shown at a time
 
-Tell = Callable[[str, float, int], None]  # label, tasks done so far, tasks of the run
+Tell = Callable[[str, "RunConfig", "Moment"], None]  # a run and the moment that it has reached
 Ended = Iterable[tuple[str, "RunConfig", float]]  # label, settings and seconds of each run
 
 
 class Display(Protocol):
     """What shows progress."""
 
-    def inside(self, label: str, tasks_done: float, tasks: int) -> None:
-        """Show how far a run is that this process trains itself."""
+    def inside(self, label: str, config: "RunConfig", moment: "Moment") -> None:
+        """Show how far a run is."""
 
     def ended(self, label: str, config: "RunConfig", seconds: float) -> None:
         """Show that a run has ended."""
@@ -34,7 +37,7 @@ def follow(start: Callable[[Tell], Ended], total: int, done: int) -> None:
 
     Args:
         start: Starts the runs and yields each as it ends. It is given a function to call inside
-            runs, with the label of the run, the number of tasks done and the number of all tasks.
+            runs, with the label and the settings of the run and the moment that it has reached.
         total: The number of all runs.
         done: How many of them were finished before, and are skipped.
     """
@@ -43,7 +46,7 @@ def follow(start: Callable[[Tell], Ended], total: int, done: int) -> None:
     if done == total:
         return
     if sys.stderr.isatty():
-        _follow_with_bar(start, total - done)
+        _follow_on_terminal(start, total - done)
         return
     lines = _Lines(total, done)
     _show(start, lines)
@@ -56,21 +59,22 @@ def _show(start: Callable[[Tell], Ended], display: Display) -> None:
 
 
 class _Lines:
-    """A line for every task and every run, for logs and pipes."""
+    """A line for every task and every run, and one now and then in long tasks."""
 
     def __init__(self, total: int, done: int) -> None:
         self.total = total
         self.done = done
-        self.last_shown = 0
+        self.tasks_shown: dict[str, int] = {}  # the tasks of each running run that have ended
+        self.next_line = time.monotonic() + LOG_EVERY
 
-    def inside(self, label: str, tasks_done: float, tasks: int) -> None:
+    def inside(self, label: str, config: "RunConfig", moment: "Moment") -> None:
         """Print a line after each task but the last, whose line is that of the run."""
-        whole = int(tasks_done)
-        if whole == self.last_shown:
-            return
-        self.last_shown = whole
-        if 0 < whole < tasks:
-            self._print(self.done + 1, f"{label}: {whole} of {tasks} tasks")
+        ended = moment.number - 1
+        if ended > self.tasks_shown.get(config.hash, 0):
+            self.tasks_shown[config.hash] = ended
+            self._print(self.done + 1, f"{label}: {ended} of {moment.tasks} tasks")
+        elif time.monotonic() >= self.next_line:
+            self._print(self.done + 1, f"{label}: {moment}")
 
     def ended(self, label: str, config: "RunConfig", seconds: float) -> None:
         """Print a line after each run."""
@@ -80,62 +84,129 @@ class _Lines:
 
     def _print(self, number: int, text: str) -> None:
         """Print a line with the number of a run, at once."""
+        self.next_line = time.monotonic() + LOG_EVERY
         print(f"[{number}/{self.total}] {text}", file=sys.stderr, flush=True)
 
 
-class _Bar:
-    """A bar that moves with the tasks of runs."""
+@dataclass
+class _Total:
+    """The steps of all runs, as far as they are known.
 
-    def __init__(self, bar: "Progress", total: int) -> None:
-        self.bar = bar
-        self.total = total
+    Example:
+        >>> total = _Total(runs=4)
+        >>> total.by_run = {"a": (50, 50), "b": (10, 150)}
+        >>> total.done, total.steps, total.is_known
+        (60, 400, False)
+    """
+
+    runs: int
+
+    def __post_init__(self) -> None:
+        self.by_run: dict[str, tuple[int, int]] = {}  # steps done, and all steps
+
+    @property
+    def done(self) -> int:
+        """The steps done in all runs."""
+        return sum(done for done, _ in self.by_run.values())
+
+    @property
+    def steps(self) -> int:
+        """The steps of all runs. One that has not begun counts as long as the others on average."""
+        known = sum(steps for _, steps in self.by_run.values())
+        return round(known / max(len(self.by_run), 1) * self.runs)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether all runs have begun."""
+        return len(self.by_run) == self.runs
+
+
+class _Board:
+    """A bar over the steps of all runs, the time, and a line for each running run."""
+
+    def __init__(self, runs: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.runs = runs
+        self.total = _Total(runs)
+        self.running: dict[str, tuple[str, Moment]] = {}
         self.done = 0
-        self.last_update = 0.0
-        self.job = bar.add_task(f"0 of {total} runs", total=total)
+        self.clock = clock
+        self.began = clock()
+        self.first: float | None = None  # when the first run was seen
+        self.steps_before = 0  # of interrupted runs, in an earlier process
 
-    def inside(self, label: str, tasks_done: float, tasks: int) -> None:
-        """Move the bar, but not so often that drawing costs time."""
-        now = time.monotonic()
-        if now - self.last_update > EVERY:
-            self.last_update = now
-            self._update(self.done + tasks_done / tasks, label)
+    def inside(self, label: str, config: "RunConfig", moment: "Moment") -> None:
+        """Take the moment that a run has reached."""
+        key = config.hash
+        # Processes take seconds to start, in which no step is done.
+        if self.first is None:
+            self.first = self.clock()
+        if key not in self.total.by_run:
+            # Steps of an earlier process took none of this one's time.
+            self.steps_before += moment.done
+        self.total.by_run[key] = (min(moment.done, moment.total), moment.total)
+        self.running[key] = (f"{label}, {config.scenario}, seed {config.seed}", moment)
 
     def ended(self, label: str, config: "RunConfig", seconds: float) -> None:
-        """Move the bar to the end of a run."""
+        """Take out a run that has ended."""
+        key = config.hash
         self.done += 1
-        self._update(self.done, f"{label}, {config.scenario}, seed {config.seed}")
+        self.running.pop(key, None)
+        # A run that trains nothing is never seen inside.
+        _, steps = self.total.by_run.get(key, (0, 0))
+        if steps:
+            self.total.by_run[key] = (steps, steps)
 
-    def _update(self, completed: float, text: str) -> None:
-        """Draw the bar."""
-        title = f"{self.done} of {self.total} runs; {text}"
-        self.bar.update(self.job, completed=completed, description=title)
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """Draw the board."""
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+
+        steps = max(self.total.steps, 1)
+        row = Table.grid(padding=(0, 1), expand=True)
+        row.add_column(no_wrap=True)
+        row.add_column(ratio=1)
+        row.add_column(no_wrap=True, justify="right")
+        bar = ProgressBar(total=steps, completed=self.total.done)
+        row.add_row(
+            f"{self.done} of {self.runs} runs", bar, f"{100 * self.total.done // steps:3} %"
+        )
+        yield row
+        yield Text(self._times(), no_wrap=True, overflow="ellipsis")
+        for line in self._lines():
+            # A label may hold [brackets], which are no style in a `Text`.
+            yield Text(line, no_wrap=True, overflow="ellipsis")
+
+    def _times(self) -> str:
+        """Write the steps, the time so far and the time left."""
+        now = self.clock()
+        about = "" if self.total.is_known else "about "
+        parts = [f"{hours(now - self.began)} so far"]
+        new = self.total.done - self.steps_before
+        if self.first is None:
+            parts.append("starting")
+        elif new > 0:
+            left = (now - self.first) * (self.total.steps - self.total.done) / new
+            parts.append(f"about {hours(left)} left")
+        if self.total.steps:
+            parts.append(f"step {self.total.done:,} of {about}{self.total.steps:,}")
+        return ", ".join(parts)
+
+    def _lines(self) -> Iterator[str]:
+        """Write a line for each running run."""
+        for label, moment in list(self.running.values())[:MOST_SHOWN]:
+            yield f"  {label}: {moment}"
+        if len(self.running) > MOST_SHOWN:
+            yield f"  and {len(self.running) - MOST_SHOWN} more"
 
 
-def _follow_with_bar(start: Callable[[Tell], Ended], total: int) -> None:
-    """Carry out runs under a bar, and leave a line about all of them."""
+def _follow_on_terminal(start: Callable[[Tell], Ended], total: int) -> None:
+    """Carry out runs under a board, and leave a line about all of them."""
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.live import Live
 
-    columns = (
-        # A label may hold [brackets], which are no style here.
-        TextColumn(TITLE, markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    began = time.monotonic()
+    board = _Board(total)
     console = Console(stderr=True)
-    with Progress(*columns, console=console, speed_estimate_period=ESTIMATE_OVER) as bar:
-        display = _Bar(bar, total)
-        _show(start, display)
-        seconds = time.monotonic() - began
-        bar.update(display.job, description=f"{display.done} runs in {seconds:.0f} s")
+    with Live(board, console=console, refresh_per_second=PER_SECOND, transient=True):
+        _show(start, board)
+    console.print(f"{board.done} runs in {time.monotonic() - board.began:.0f} s", highlight=False)

@@ -146,6 +146,8 @@ def _help(name: str, declared: FieldInfo, form: Form) -> str:
     sentences = [declared.description or ""]
     if form.items:
         sentences.append(f"Give {LISTS.get(name, ANY_LIST)}.")
+    elif form.words and form.scalars:
+        sentences.append(f"Give a number, or {', '.join(form.words)}.")
     elif form.words:
         sentences.append(f"One of {', '.join(form.words)}.")
     default = _shown_default(name, declared.default)

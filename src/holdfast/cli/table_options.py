@@ -165,6 +165,7 @@ class Tables:
         from holdfast import reports
         from holdfast.cli.printing import print_unlearnt
         from holdfast.cli.tables import print_pivot
+        from holdfast.results import advice_on
         from holdfast.results.memory_sizes import chosen
 
         columns = names_or_none(self.columns)
@@ -174,7 +175,8 @@ class Tables:
         if self.markdown:
             print(reports.markdown(groups, columns, self.pivot, reference), end="")
         elif self.pivot:
-            print_unlearnt([group.unlearnt for group in groups if group.unlearnt])
+            unlearnt = [group.unlearnt for group in groups if group.unlearnt]
+            print_unlearnt(unlearnt, advice_on(groups))
             print_pivot(groups, columns or ["ACC"], reference)
         if self.latex is not None:
             text = reports.latex(

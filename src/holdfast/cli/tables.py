@@ -13,6 +13,7 @@ from holdfast.results import (
     Group,
     Growth,
     RunResult,
+    advice_on,
     by_scenario,
     growth,
     ranks,
@@ -27,7 +28,7 @@ def print_groups(groups: Sequence[Group]) -> None:
         groups: The groups, in the order of the rows.
     """
     # This comes first, because forgetting of a task that was never learnt means nothing.
-    print_unlearnt([group.unlearnt for group in groups if group.unlearnt])
+    print_unlearnt([group.unlearnt for group in groups if group.unlearnt], advice_on(groups))
     for scenario, members in by_scenario(groups).items():
         seeds = len(members[0].results)
         plural = "s" * (seeds != 1)
@@ -68,9 +69,10 @@ def _print_remarks(groups: Sequence[Group]) -> None:
     lines = []
     for group in groups:
         lines += [f"note: in the {group.scenario} scenario, {reason}" for reason in group.weak]
+    lines += [f"note: {group.found_rates}" for group in groups if group.found_rates]
     for group in groups:
         for result in group.results:
-            lines += [f"warning: {warning}" for warning in result.warnings]
+            lines += [f"warning: {warning}" for warning in result.remarks]
     console = make_console()
     # Runs that differ in their seeds alone have the same warnings.
     for line in dict.fromkeys(lines):

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,9 +14,11 @@ from holdfast.cli.command_line import note
 from holdfast.errors import HoldfastError
 
 if TYPE_CHECKING:
+    from holdfast.cli.progress import Ended, Tell
     from holdfast.results import Group, RunResult
     from holdfast.runs.config import RunConfig
 
+MOST_WARNINGS = 3  # lines about tasks that were not learnt, for runs that have no table
 AGAIN = "Give the same command again to finish the rest."
 Jobs = Annotated[
     int,
@@ -110,7 +112,7 @@ def carry_out(runs: Sequence[tuple[str, "RunConfig"]], work: Work) -> None:
         note([f"the data changed after {changed} of the runs finished; these are trained again"])
     done = len(there) - changed
 
-    def start(tell: Callable[[str, float, int], None]) -> Iterable[tuple[str, "RunConfig", float]]:
+    def start(tell: "Tell") -> "Ended":
         return run_all(
             runs,
             work.out,
@@ -134,6 +136,23 @@ def carry_out(runs: Sequence[tuple[str, "RunConfig"]], work: Work) -> None:
             file=sys.stderr,
         )
         raise
+
+
+def warn_of_unlearnt(runs: Sequence[tuple[str, "RunConfig"]], out: Path) -> None:
+    """Print a warning if finished runs have tasks that were not learnt.
+
+    Args:
+        runs: The label and the settings of each run.
+        out: The folder for results.
+    """
+    from holdfast.cli.printing import print_unlearnt
+    from holdfast.results import advice_on, summarise
+
+    groups = summarise(_results_of(runs, out))
+    lines = [group.unlearnt for group in groups if group.unlearnt]
+    if len(lines) > MOST_WARNINGS:
+        lines[MOST_WARNINGS:] = [f"the same in {len(lines) - MOST_WARNINGS} more runs"]
+    print_unlearnt(lines, advice_on(groups))
 
 
 def workers(jobs: int) -> int:

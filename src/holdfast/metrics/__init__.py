@@ -53,7 +53,13 @@ from holdfast.metrics.intervals import (
     wilson_interval,
 )
 from holdfast.metrics.learning_speed import learning_speed_transfer
-from holdfast.metrics.learnt import UNLEARNT_ADVICE, Unlearnt, unlearnt, unlearnt_sentence
+from holdfast.metrics.learnt import (
+    UNLEARNT_ADVICE,
+    UNLEARNT_MEANS,
+    Unlearnt,
+    unlearnt,
+    unlearnt_sentence,
+)
 from holdfast.metrics.matrix import UNTRAINED, AccuracyMatrix
 from holdfast.metrics.overview import summary
 from holdfast.metrics.retention import (
@@ -77,6 +83,7 @@ from holdfast.metrics.unchanged import expected_worst_forgetting
 
 __all__ = [
     "UNLEARNT_ADVICE",
+    "UNLEARNT_MEANS",
     "UNTRAINED",
     "AccuracyMatrix",
     "Curves",

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from holdfast.errors import HoldfastError
-from holdfast.metrics.distributions import beta_cdf
+from holdfast.metrics.distributions import beta_cdf, student_quantile
 from holdfast.metrics.intervals import check_confidence
 from holdfast.metrics.matrix import AccuracyMatrix
 from holdfast.metrics.values import chance_levels
 
 MARGIN = 0.1  # share of the way from chance to the highest score that a learnt task must reach
 NAMED = 5  # how many tasks a warning names
+UNLEARNT_MEANS = "Backward transfer and forgetting say nothing about a task that was not learnt."
 UNLEARNT_ADVICE = (
-    "Backward transfer and forgetting say nothing about a task that was not learnt. Likely causes "
+    f"{UNLEARNT_MEANS} Likely causes "
     "are the learning rate (too low, or so high that training diverged), too few epochs, inputs "
     "that are not normalised, and a method that is set to hold the weights too firmly."
 )
@@ -49,7 +50,8 @@ def unlearnt(
     A task counts as learnt if two things hold: its score R[j, j] is above chance by at least
     `margin` of the way from chance to the highest score, and so many right answers would be rare
     under guessing. The second is an exact one-sided binomial test, if the number of examples is
-    known.
+    known. Scores that are more than right or wrong have no such distance, so the lower end of the
+    one-sided t interval of their mean must lie above chance, if the matrix has their `results`.
 
     Args:
         m: The accuracy matrix.
@@ -101,6 +103,8 @@ def _is_learnt(
     # If guessing reaches the highest score, no score is better than guessing.
     if cell is None or chance >= high:
         return True
+    if cell.results is not None and not np.isin(cell.results, (low, high)).all():
+        return _mean_is_above(cell.results, chance, confidence)
     # Both as shares of the score range, so that they are shares of right answers.
     share = (cell.score - low) / (high - low)
     guessed_share = (chance - low) / (high - low)
@@ -109,6 +113,15 @@ def _is_learnt(
     if not cell.examples:
         return True
     return _is_rare_under_guessing(share, guessed_share, cell.examples, 1 - confidence)
+
+
+def _mean_is_above(scores: np.ndarray, chance: float, confidence: float) -> bool:
+    """Test whether the one-sided t interval of a mean lies above the level of guessing."""
+    if len(scores) < 2:
+        return float(scores.mean()) > chance
+    error = float(scores.std(ddof=1)) / np.sqrt(len(scores))
+    lowest = float(scores.mean()) - student_quantile(confidence, len(scores) - 1) * error
+    return bool(lowest > chance)
 
 
 def _is_rare_under_guessing(share: float, chance: float, examples: int, level: float) -> bool:

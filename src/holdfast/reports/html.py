@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.files import write_page
-from holdfast.metrics import UNLEARNT_ADVICE
 from holdfast.reports.cells import of_seeds
 from holdfast.reports.diagnostics import DrawnFinding, drawn
 from holdfast.reports.figure_list import OF_SCENARIOS, ScenarioResults
@@ -25,7 +24,7 @@ from holdfast.reports.report_views import (
 )
 from holdfast.reports.saving import to_svg
 from holdfast.results.differences import Difference
-from holdfast.results.groups import Group, by_scenario
+from holdfast.results.groups import Group, advice_on, by_scenario
 from holdfast.results.measures import MEASURES
 from holdfast.results.record import RunResult
 from holdfast.results.run_settings import SCENARIOS, Scenario
@@ -101,7 +100,7 @@ def render(
         settings=_settings(results),
         seeds=sorted({result.seed for result in results}),
         unlearnt=[group.unlearnt for group in groups if group.unlearnt],
-        unlearnt_advice=UNLEARNT_ADVICE,
+        unlearnt_advice=advice_on(groups),
         intervals=of_seeds(max(len(group.results) for group in groups)),
         warnings=_warnings(groups),
         diagnosed=_diagnosed(groups),
@@ -260,7 +259,8 @@ def _warnings(groups: Sequence[Group]) -> list[str]:
     for group in groups:
         # The runs of a group differ in their seeds alone, so one of them speaks for all.
         first = group.results[0]
-        warnings += [f"{group.label} ({group.scenario}): {text}" for text in first.warnings]
+        warnings += [f"{group.label} ({group.scenario}): {text}" for text in first.remarks]
+    warnings += [group.found_rates for group in groups if group.found_rates]
     for group in groups:
         warnings += [f"In the {group.scenario} scenario, {remark}" for remark in group.weak]
     for scenario, members in by_scenario(groups).items():

@@ -5,9 +5,9 @@ import io
 import math
 from collections.abc import Collection, Sequence
 
-from holdfast.metrics import UNLEARNT_ADVICE, Interval
+from holdfast.metrics import Interval
 from holdfast.reports.layout import COLUMNS, Layout, as_list, as_pivot, known_columns
-from holdfast.results.groups import Group
+from holdfast.results.groups import Group, advice_on
 from holdfast.results.measures import MEASURES
 from holdfast.text import shown
 
@@ -24,9 +24,7 @@ def warnings_about(groups: Sequence[Group]) -> list[str]:
         One line for each such group and one of advice. Empty if everything was learnt.
     """
     warnings = [f"Warning: {shown(group.unlearnt)}." for group in groups if group.unlearnt]
-    if warnings:
-        warnings.append(UNLEARNT_ADVICE)
-    return warnings
+    return [*warnings, *map(shown, advice_on(groups))]
 
 
 def markdown(

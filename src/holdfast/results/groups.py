@@ -9,6 +9,8 @@ import numpy as np
 
 from holdfast.errors import HoldfastError
 from holdfast.metrics import (
+    UNLEARNT_ADVICE,
+    UNLEARNT_MEANS,
     AccuracyMatrix,
     Interval,
     forward_transfer,
@@ -109,6 +111,21 @@ class Group:
         return f"{self.label}, {self.scenario} scenario: {warning}"
 
     @property
+    def causes(self) -> list[str]:
+        """Why tasks were probably not learnt, in the first run that says something of it."""
+        # Other seeds have the same causes with other figures.
+        of_runs = [result.causes for result in self.results if result.causes]
+        return of_runs[0] if of_runs else []
+
+    @property
+    def found_rates(self) -> str:
+        """The learning rates that were found, if the setting was "auto"; "" otherwise."""
+        rates = {f"{result.found_lr:g}" for result in self.results if result.found_lr is not None}
+        if not rates:
+            return ""
+        return f"{self.label}, {self.scenario} scenario: lr=auto found {', '.join(sorted(rates))}"
+
+    @property
     def weak(self) -> list[str]:
         """What speaks against the method in this scenario."""
         # Every seed repeats the same remarks.
@@ -157,6 +174,35 @@ def summarise(results: Sequence[RunResult], confidence: float = 0.95) -> list[Gr
             )
         )
     return sorted(groups, key=rank_in_tables)
+
+
+def advice_on(groups: Sequence[Group]) -> list[str]:
+    """Say what it means that tasks were not learnt, and why they probably were not.
+
+    Args:
+        groups: All groups of a table.
+
+    Returns:
+        Sentences with a full stop; none if every task of every group was learnt.
+    """
+    unlearnt = [group for group in groups if group.unlearnt]
+    if not unlearnt:
+        return []
+    labels_of: dict[str, list[str]] = {}
+    for group in unlearnt:
+        for cause in group.causes:
+            labels_of.setdefault(cause, []).append(group.label)
+    # Results of earlier versions, and matrices from elsewhere, name no cause.
+    if not labels_of:
+        return [UNLEARNT_ADVICE]
+    lines = [UNLEARNT_MEANS]
+    for cause, labels in labels_of.items():
+        # With one method in the table, its name says nothing.
+        names = ""
+        if len(groups) > 1:
+            names = f" ({', '.join(dict.fromkeys(labels))})"
+        lines.append(f"Likely cause{names}: {cause}.")
+    return lines
 
 
 def by_scenario(groups: Sequence[Group]) -> dict[Scenario, list[Group]]:

@@ -26,6 +26,8 @@ from holdfast.results.finding import Finding
 from holdfast.results.parts import Name, Part, Plain, Text
 from holdfast.results.run_settings import RunSettings, Scenario
 
+LIKELY_CAUSE = "likely cause: "  # the start of a warning that says why a task was not learnt
+
 
 def _matrix(value: object) -> AccuracyMatrix:
     """Take an accuracy matrix, or make one from its JSON form."""
@@ -70,7 +72,8 @@ class RunResult(Part):
         weights: Digest of the weights at the end.
         weak: What speaks against the result, such as a method that does not suit the scenario.
         detection: How task boundaries were found, if none was announced.
-        warnings: Warnings of the run.
+        warnings: Warnings of the run, and the likely causes if tasks were not learnt.
+        found_lr: The learning rate that was found, if the setting was "auto".
         findings: What `holdfast diagnose` found. It has a file of its own.
     """
 
@@ -99,6 +102,7 @@ class RunResult(Part):
     weak: list[Text] = []
     detection: BoundaryDetection | None = None
     warnings: list[Text]
+    found_lr: Annotated[float, Field(gt=0)] | None = None
     # Not part of the file: they are found later, by another command.
     findings: tuple[Finding, ...] = Field((), exclude=True)
 
@@ -126,6 +130,21 @@ class RunResult(Part):
         """The method, as a specification such as "ER(200)"."""
         return self.config.method
 
+    @property
+    def causes(self) -> list[str]:
+        """Why tasks were probably not learnt, and what to change."""
+        start = len(LIKELY_CAUSE)
+        return [text[start:] for text in self.warnings if text.startswith(LIKELY_CAUSE)]
+
+    @property
+    def remarks(self) -> list[str]:
+        """The warnings of the run without the causes of what was not learnt."""
+        return [text for text in self.warnings if not text.startswith(LIKELY_CAUSE)]
+
     def to_json(self) -> dict[str, JsonValue]:
         """Return the result as the plain values of its file."""
-        return self.model_dump(mode="json", by_alias=True)
+        values = self.model_dump(mode="json", by_alias=True)
+        # Without a search, the file is as earlier versions wrote it.
+        if self.found_lr is None:
+            del values["found_lr"]
+        return values

@@ -170,7 +170,7 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
 def _optimizer(config: RunConfig) -> MakeOptimizer:
     """The optimizer of a run. Only SGD has a momentum to set."""
     training = config.training
-    options = {"lr": training.lr, "weight_decay": training.weight_decay}
+    options: dict[str, object] = {"lr": training.lr, "weight_decay": training.weight_decay}
     if training.optimizer == "sgd":
         options["momentum"] = training.momentum
     return optimizer(training.optimizer, **options)

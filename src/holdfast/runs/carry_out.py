@@ -1,8 +1,10 @@
 """Many runs, one after another or over worker processes. What is finished stays and is skipped."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError
 from holdfast.results.file_names import RESULT, SETTINGS
@@ -11,7 +13,15 @@ from holdfast.runs.config import RunConfig
 from holdfast.runs.execute import CHECKPOINT_EVERY, Tell, execute
 from holdfast.runs.folders import check_writable, finished, outdated, run_folder
 from holdfast.runs.preflight import refuse_early
+from holdfast.runs.pulses import PulseFiles, write_pulse
 from holdfast.runs.workers import over_workers
+
+if TYPE_CHECKING:
+    from holdfast.training.display import Moment
+
+
+# Called with the label and the settings of a run, and with the moment that it has reached.
+TellRun = Callable[[str, RunConfig, "Moment"], None]
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,7 @@ class Job:
     label: str
     config: RunConfig
     conditions: Conditions
+    pulse: Path | None = None  # the file that a worker writes its progress into
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ def run_all(
     jobs: int = 1,
     data_dir: str | None = None,
     device: str = "cpu",
-    tell: Tell | None = None,
+    tell: TellRun | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     keep: bool = False,
 ) -> Iterator[tuple[str, RunConfig, float]]:
@@ -85,7 +96,7 @@ def run_all(
         jobs: The number of worker processes, each with one thread. With 1, this process trains.
         data_dir: The folder of data sets. None: that of the environment.
         device: The device to train on.
-        tell: Called inside a run that this process trains, to show progress.
+        tell: Called from time to time with a run and the moment that it has reached.
         checkpoint_every: The time between checkpoints, in seconds.
         keep: Whether the learner is kept after every task in the folder of the run, for `diagnose`.
 
@@ -115,7 +126,7 @@ def run_all(
 
 
 def _finished_runs(
-    waiting: Sequence[Job], jobs: int, tell: Tell | None
+    waiting: Sequence[Job], jobs: int, tell: TellRun | None
 ) -> Iterator[tuple[str, RunConfig, float]]:
     """Carry out jobs; raise the mistakes of those that failed when all have ended."""
     mistakes = []
@@ -143,14 +154,25 @@ def _first_of(mistakes: Sequence[str], out: Path) -> HoldfastError:
     )
 
 
-def _outcomes(waiting: Sequence[Job], jobs: int, tell: Tell | None) -> Iterator[Outcome]:
+def _outcomes(waiting: Sequence[Job], jobs: int, tell: TellRun | None) -> Iterator[Outcome]:
     """Carry out jobs in this process or over worker processes."""
-    if jobs > 1:
-        # `tell` cannot be called from another process.
+    if jobs == 1 or len(waiting) == 1:
+        for job in waiting:
+            yield _carried_out(job, None if tell is None else partial(tell, job.label, job.config))
+        return
+    if tell is None:
         yield from over_workers(_carried_out, [(job,) for job in waiting], jobs)
         return
-    for job in waiting:
-        yield _carried_out(job, tell)
+    # `tell` cannot be called from another process, so workers leave their moments in files.
+    with PulseFiles() as pulses:
+        jobs_of = {pulses.path(number): job for number, job in enumerate(waiting)}
+        tasks = [(replace(job, pulse=path),) for path, job in jobs_of.items()]
+
+        def look() -> None:
+            for path, moment in pulses.read(jobs_of):
+                tell(jobs_of[path].label, jobs_of[path].config, moment)
+
+        yield from over_workers(_carried_out, tasks, jobs, look)
 
 
 def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
@@ -160,6 +182,8 @@ def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
 
     conditions = job.conditions
     folder = run_folder(conditions.out, job.config)
+    if job.pulse is not None:
+        tell = partial(write_pulse, job.pulse)
     try:
         with settled():
             # While a run is not finished, this file says which run the checkpoints are of.

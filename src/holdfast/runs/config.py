@@ -30,6 +30,7 @@ IMAGES = (
 LARGEST_SEED = 2**32 - 1
 Scenario = Literal["task", "domain", "class"]
 Whole = Annotated[int, Field(ge=0, le=MOST)]
+Rate = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
 
 
@@ -201,7 +202,11 @@ class TrainingConfig(Settings):
     optimizer: Literal["sgd", "adam", "adamw"] = Field(
         "sgd", description="Optimizer to train with."
     )
-    lr: float = Field(0.01, gt=0, description="Learning rate of the optimizer.")
+    lr: Rate | Literal["auto"] = Field(
+        0.01,
+        description="Learning rate of the optimizer. With auto, it is found on training examples "
+        "of the first task, and is the same for all methods.",
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     weight_decay: float = Field(0.0, ge=0, description="Weight decay of the optimizer.")
     boundaries: Literal["known", "never", "adwin", "page-hinkley"] = Field(

@@ -3,24 +3,30 @@
 import sys
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.errors import HoldfastError, UnlearntWarning
 from holdfast.results import RunResult
+from holdfast.results.record import LIKELY_CAUSE
 from holdfast.runs.config import RunConfig
 from holdfast.runs.recording import record_of
 
 if TYPE_CHECKING:
-    from holdfast.streams.task import Stream, Task
+    from holdfast.streams.task import Stream
     from holdfast.training import Learner, Run
     from holdfast.training.checkpoint import Checkpoints
+    from holdfast.training.display import Moment, Watch
 
+AUTO = "auto"  # the learning rate that is found on the first task
 CHECKPOINT_EVERY = 30.0  # seconds
 # Classes, counted in every task, up to which each gets scores of its own. With more of them, a
 # result would consist of little else.
 MOST_SEGMENTS = 50
-# Called in a run with its label, the number of tasks done (with a fraction), and that of all tasks.
-Tell = Callable[[str, float, int], None]
+# Called from time to time in a run, with the moment that it has reached.
+Tell = Callable[["Moment"], None]
 
 
 def execute(
@@ -40,7 +46,7 @@ def execute(
         label: The method as tables call it.
         data_dir: The folder of data sets. None: that of the environment.
         device: The device to train on.
-        tell: Called after every step to show progress.
+        tell: Called from time to time with how far the run has come.
         folder: The folder for checkpoints. A run that was killed continues from the newest one.
             None: no checkpoint is written.
         checkpoint_every: The time between checkpoints, in seconds.
@@ -60,13 +66,14 @@ def execute(
         stream = build_stream(config, data_dir)
         learner = build_learner(config, stream, device)
         checkpoints = _checkpoints(folder, checkpoint_every, caught)
-        progress = _progress(tell, label, len(stream))
+        watch = _watch(tell, learner, stream)
         kept_in = folder if keep else None
-        run = _train(config, stream, learner, progress, checkpoints, kept_in)
+        run = _train(config, stream, learner, watch, checkpoints, kept_in)
+        causes = _causes(config, stream, run, device)
     # The user should know that a checkpoint was damaged, but the result is none the worse for it.
     for message in _about_checkpoints(caught):
         print(f"holdfast: {message}", file=sys.stderr, flush=True)
-    messages = _messages_so_far(checkpoints, caught)
+    messages = [*_messages_so_far(checkpoints, caught), *causes]
     return record_of(
         config, label, stream, learner, run, data_dir=data_dir, device=device, warnings=messages
     )
@@ -99,7 +106,7 @@ def _train(
     config: RunConfig,
     stream: "Stream",
     learner: "Learner",
-    progress: "Callable[[Task, int, int], None] | None",
+    watch: "Watch | bool",
     checkpoints: "Checkpoints | None",
     kept_in: Path | None,
 ) -> "Run":
@@ -113,30 +120,44 @@ def _train(
         detector = None
         if boundaries != "never":
             detector = Detector(boundaries)
-        return fit_boundary_free(learner, stream, detector, progress=progress)
+        return fit_boundary_free(learner, stream, detector, progress=watch)
     # A segment is a class of a task.
     classes = sum(len(task.labels) for task in stream)
     return learner.fit(
         stream,
         evaluate_every=config.training.evaluate_every,
         segments=classes <= MOST_SEGMENTS,
-        progress=progress,
+        progress=watch,
         checkpoints=checkpoints,
         keep=kept_in,
     )
 
 
-def _progress(
-    tell: Tell | None, label: str, tasks: int
-) -> "Callable[[Task, int, int], None] | None":
-    """Turn the progress within a task into that of the run."""
+def _causes(config: RunConfig, stream: "Stream", run: "Run", device: str) -> list[str]:
+    """Say why tasks were probably not learnt, as warnings of the result."""
+    from holdfast.runs.build import build_learner
+    from holdfast.training.causes import likely_causes
+
+    known = run.learning
+    if known is None or not known.trains:
+        return []
+    # What a search would have found costs little beside the run, and often is the answer.
+    if config.training.lr != AUTO:
+        training = config.training.model_copy(update={"lr": AUTO})
+        searcher = build_learner(config.model_copy(update={"training": training}), stream, device)
+        searcher.setup.augment = stream.augment
+        with suppress(HoldfastError):
+            known = replace(known, suggested=searcher.rate.find(stream[0]).lr)
+    return [f"{LIKELY_CAUSE}{cause}" for cause in likely_causes(known)]
+
+
+def _watch(tell: Tell | None, learner: "Learner", stream: "Stream") -> "Watch | bool":
+    """Make what is told of each step, or False if nobody wants to know."""
+    from holdfast.training.display import Pulse
+
     if tell is None:
-        return None
-
-    def progress(task: "Task", step: int, steps: int) -> None:
-        tell(label, task.index + step / steps, tasks)
-
-    return progress
+        return False
+    return Pulse(tell, {task.index: learner.view.order(task).steps for task in stream})
 
 
 def _about_the_run(caught: Sequence[warnings.WarningMessage]) -> list[str]:
@@ -146,7 +167,8 @@ def _about_the_run(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     messages = []
     for warning in caught:
         is_ours = issubclass(warning.category, UserWarning)
-        if is_ours and not issubclass(warning.category, CheckpointWarning):
+        # What was not learnt is found again in the scores, and its causes are warnings already.
+        if is_ours and not issubclass(warning.category, CheckpointWarning | UnlearntWarning):
             messages.append(str(warning.message))
     return messages
 

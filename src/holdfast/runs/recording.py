@@ -10,7 +10,7 @@ from holdfast import __version__
 from holdfast.results.cost import DeclaredGrowth, RunCost
 from holdfast.results.curves import BoundaryDetection, TrainingCurves
 from holdfast.results.parts import Plain, as_json
-from holdfast.results.record import RunResult
+from holdfast.results.record import LIKELY_CAUSE, RunResult
 from holdfast.results.run_settings import RunSettings
 from holdfast.runs.config import STREAMS, RunConfig
 from holdfast.runs.folders import contents
@@ -69,9 +69,19 @@ def record_of(
         "weights": _weights_digest(learner),
         "weak": weaknesses(config),
         "detection": _detection(run),
-        "warnings": sorted(warnings),
+        # Causes keep their order, in which the likeliest comes first.
+        "warnings": sorted(warnings, key=_without_cause),
     }
+    if config.training.lr == "auto":
+        values["found_lr"] = learner.state.optimizers.first_rate
     return RunResult.model_validate(values)
+
+
+def _without_cause(warning: str) -> str:
+    """Return what a warning is sorted by: all likely causes are alike."""
+    if warning.startswith(LIKELY_CAUSE):
+        return LIKELY_CAUSE
+    return warning
 
 
 def _weights_digest(learner: "Learner") -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from joblib.externals.loky import ProcessPoolExecutor
 
 GRACE = 3.0  # seconds for workers to end after they were told to
+LOOK_INTO_RUNS = 0.5  # seconds between looks at how far workers are
 LOOK_EVERY = 1.0  # seconds between looks at whether the parent is alive
 # One thread per worker: torch is told so by the run, libraries below NumPy read these.
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -24,7 +25,10 @@ Result = TypeVar("Result")
 
 
 def over_workers(
-    function: Callable[..., Result], tasks: Sequence[tuple[object, ...]], jobs: int
+    function: Callable[..., Result],
+    tasks: Sequence[tuple[object, ...]],
+    jobs: int,
+    look: Callable[[], None] | None = None,
 ) -> Iterator[Result]:
     """Call a function on every task, over worker processes.
 
@@ -35,6 +39,7 @@ def over_workers(
         function: A function of the top level of a module.
         tasks: The arguments of each call.
         jobs: Number of worker processes; with 1 the calls are made in this process.
+        look: Called about twice per second while workers are busy. None: nothing is.
 
     Yields:
         What the calls return, in the order in which they end.
@@ -55,7 +60,7 @@ def over_workers(
     executor = _pool(min(jobs, len(tasks)))
     done = False
     try:
-        yield from _as_they_end(executor, function, tasks, jobs)
+        yield from _as_they_end(executor, function, tasks, jobs, look)
         done = True
     except BrokenProcessPool:
         raise HoldfastError(
@@ -85,6 +90,7 @@ def _as_they_end(
     function: Callable[..., Result],
     tasks: Sequence[tuple[object, ...]],
     jobs: int,
+    look: Callable[[], None] | None,
 ) -> Iterator[Result]:
     """Call a function on every task in the workers of a pool; yield each result as it is there."""
     from joblib.externals.loky import FIRST_COMPLETED, wait
@@ -96,7 +102,10 @@ def _as_they_end(
         # worker while it is killed.
         while waiting and len(running) < jobs:
             running.add(executor.submit(function, *waiting.pop(0)))
-        ended, running = wait(running, return_when=FIRST_COMPLETED)
+        pause = None if look is None else LOOK_INTO_RUNS
+        ended, running = wait(running, timeout=pause, return_when=FIRST_COMPLETED)
+        if look is not None:
+            look()
         yield from (future.result() for future in ended)
 
 

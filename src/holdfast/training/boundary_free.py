@@ -7,7 +7,8 @@ detector counts to the new segment.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import torch
@@ -21,9 +22,12 @@ from holdfast.streams.drift import Detector
 from holdfast.streams.row_tasks import rows_of_task
 from holdfast.streams.task import Examples, Stream, Task
 from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
+from holdfast.training.display import ShowProgress, Watch
 from holdfast.training.evaluation import predict
-from holdfast.training.fit import Run, Trains, check
+from holdfast.training.fit import Trains, check
 from holdfast.training.recorder import Recorder, empty_matrix
+from holdfast.training.run import Run
+from holdfast.training.showing import watch_for
 
 
 class Recent:
@@ -91,7 +95,7 @@ class Recent:
         return self
 
 
-@dataclass
+@dataclass(repr=False)
 class BoundaryFreeRun(Run):
     """The results of a run without announced boundaries, beside those of any run.
 
@@ -226,7 +230,7 @@ def fit_boundary_free(
     detector: Detector | None = None,
     *,
     recent: int = 1000,
-    progress: Callable[[Task, int, int], None] | None = None,
+    progress: bool | ShowProgress | Watch | None = None,
 ) -> BoundaryFreeRun:
     """Train on the tasks of a stream without announcing where they end.
 
@@ -237,7 +241,7 @@ def fit_boundary_free(
         stream: The tasks.
         detector: Declares boundaries. With None, nothing is consolidated before the end.
         recent: How many of the newest rows the method consolidates on.
-        progress: Called as `progress(task, step, steps)` after every step.
+        progress: Whether and how steps are shown, as in `fit`.
 
     Raises:
         HoldfastError: The stream does not fit the learner.
@@ -252,12 +256,15 @@ def fit_boundary_free(
     tasks = [task.to(view.device) for task in stream]
     reset_peak(view.device)
     recorder.evaluate(view, stream, None, tasks)
-    for task in tasks:
-        _train(feed, online, task, progress)
-        recorder.ends.append(feed.steps)
-        means = recorder.evaluate(view, stream, task.name, tasks)
-        learner.records.evaluated(view.state.progress, means)
-        recorder.by_task.append(cost_after_task(view.state, view.order(task).steps))
+    watch = watch_for(progress, {task.index: view.order(task).steps for task in tasks})
+    with closing(watch):
+        for task in tasks:
+            _train(feed, online, task, watch)
+            recorder.ends.append(feed.steps)
+            watch.phase(task, "evaluation")
+            means = recorder.evaluate(view, stream, task.name, tasks)
+            learner.records.evaluated(view.state.progress, means)
+            recorder.by_task.append(cost_after_task(view.state, view.order(task).steps))
     feed.end()
     recorder.peak = peak(view.device)
     empty = empty_matrix(view, stream)
@@ -268,6 +275,7 @@ def fit_boundary_free(
         declared=feed.declared,
         true=recorder.ends[:-1],  # the end of the stream is no boundary between tasks
         online=online.accuracy,
+        **recorder.of_learning(view, tasks),
     )
 
 
@@ -284,12 +292,7 @@ class _Online:
         return self.right / max(self.rows, 1)
 
 
-def _train(
-    feed: BoundaryFree,
-    online: _Online,
-    task: Task,
-    progress: Callable[[Task, int, int], None] | None,
-) -> None:
+def _train(feed: BoundaryFree, online: _Online, task: Task, watch: Watch) -> None:
     """Feed the batches of one true task, each of which is first answered and then learnt."""
     view = feed.learner.view
     order = view.order(task)
@@ -300,8 +303,7 @@ def _train(
         online.right += int((predict(view, x).argmax(1) == y.to(view.device)).sum())
         online.rows += len(y)
         feed.step(x, y, first_epoch=epochs.popleft() == 0)
-        if progress is not None:
-            progress(task, feed.steps - steps_before, order.steps)
+        watch.step(task, feed.steps - steps_before, order.steps)
 
 
 def _noting_epochs(order: Iterable[tuple[Tensor, int]], epochs: deque[int]) -> Iterator[Tensor]:

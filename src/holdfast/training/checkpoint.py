@@ -97,6 +97,9 @@ def load(state: TrainingState, path: Path, tasks: list[Task]) -> object:
         else:
             state.optimizers.forget()  # it is made when the first task begins
         state.restore(saved)
+        # The checkpoint holds the learning rate that was found before its first task.
+        if names and state.optimizers.unknown_rate is not None:
+            state.optimizers.settle(state.optimizers.first_rate)
         if saved.active:
             state.phase = Resuming(saved, source)
         else:

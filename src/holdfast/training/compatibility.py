@@ -10,6 +10,7 @@ from holdfast.models.classifier import check_model
 from holdfast.models.heads import check_head
 from holdfast.models.network import Network
 from holdfast.models.ties import check_ties
+from holdfast.training.optimizers import AutoRate
 from holdfast.training.setup import Setup
 
 
@@ -39,6 +40,11 @@ def check_parts(
     check_head(network.head.kind, setup.scenario)
     method.refuse(setup.scenario)
     refuse_idle(setup, optimizer, network)
+    trains = all(part.declare().trains for part in method.parts)
+    if isinstance(optimizer, AutoRate) and not trains:
+        raise _no_effect(
+            "lr='auto'", f"{method!r} trains no weights, so no learning rate is looked for"
+        )
     return network
 
 

@@ -4,29 +4,31 @@ A run may be killed at any time. The same call then resumes it from its newest c
 the results that an uninterrupted run would have given.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
 
 from holdfast.engine.batch import Batch
-from holdfast.errors import HoldfastError
-from holdfast.metrics import AccuracyMatrix, Curves
+from holdfast.errors import HoldfastError, UnlearntWarning
 from holdfast.results.file_names import learner_file
 from holdfast.streams.task import Stream, Task
+from holdfast.training.causes import Losses
 from holdfast.training.checkpoint import Checkpoints, make_ready, save
-from holdfast.training.cost import CostOfRun, cost_after_task, cost_of_run, peak, reset_peak
+from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
+from holdfast.training.display import ShowProgress, Silent, Watch, consolidation_of
 from holdfast.training.evaluation import rehearse, scores
 from holdfast.training.preflight import check_run
 from holdfast.training.recorder import Recorder, empty_matrix
 from holdfast.training.records import Records
+from holdfast.training.run import Run
 from holdfast.training.scoring import range_of
+from holdfast.training.showing import watch_for
 from holdfast.training.succession import check_begun, check_left
 from holdfast.training.view import View
-
-ShowProgress = Callable[[Task, int, int], None]  # (task, step within it, its steps)
 
 
 class Trains(Protocol):
@@ -50,28 +52,6 @@ class Trains(Protocol):
         """End the task."""
 
 
-@dataclass
-class Run:
-    """The results of a run.
-
-    Attributes:
-        matrix: The score of every task after every task, on test examples.
-        cost: Seconds, parameters and bytes.
-        curves: Scores during training, if they were asked for.
-        outputs_exist: Whether every task's outputs exist before it is trained. If not, forward
-            transfer is NaN.
-        validation: The matrix on validation examples, if the stream has them.
-        zero_shot: With curves, the score of each task before its first step.
-    """
-
-    matrix: AccuracyMatrix
-    cost: CostOfRun
-    curves: Curves | None = None
-    outputs_exist: bool = True
-    validation: AccuracyMatrix | None = None
-    zero_shot: list[float] = field(default_factory=list)
-
-
 def fit(
     learner: Trains,
     stream: Stream,
@@ -80,7 +60,7 @@ def fit(
     untrained: bool | None = None,
     keep_results: bool = False,
     segments: bool = False,
-    progress: ShowProgress | None = None,
+    progress: bool | ShowProgress | Watch | None = None,
     checkpoints: str | Path | Checkpoints | None = None,
     keep: str | Path | None = None,
 ) -> Run:
@@ -99,13 +79,19 @@ def fit(
             scenario, since in the others it has no outputs yet.
         keep_results: Keep the score of each example.
         segments: Score each class of a task as well.
-        progress: Called as `progress(task, step, steps)` after every step.
+        progress: Whether the task, the step, the speed and the time left are shown on stderr: a
+            line that moves on a terminal and in a notebook, a line every 10 seconds in a log. None
+            shows them in an interactive session only. A function is called as
+            `progress(task, step, steps)` after every step instead.
         checkpoints: A folder. A killed run resumes from there bit for bit if you call `fit` again
             on a fresh learner. They stay until `Checkpoints(folder).clear()`.
         keep: A folder that gets a file of the learner after every task, for diagnostics.
 
     Raises:
         HoldfastError: Something does not fit. What can be known is refused before the first step.
+
+    Warns:
+        UnlearntWarning: Tasks were not learnt. The message says which, and why probably.
     """
     fitting = _Fitting(
         learner=learner,
@@ -117,7 +103,10 @@ def fit(
         checkpoints=_as_checkpoints(checkpoints),
         keep=None if keep is None else Path(keep),
     )
-    return fitting.run(untrained)
+    run = fitting.run(untrained)
+    if run.warning:
+        warnings.warn(run.warning, UnlearntWarning, stacklevel=2)
+    return run
 
 
 def _as_checkpoints(checkpoints: str | Path | Checkpoints | None) -> Checkpoints | None:
@@ -136,13 +125,14 @@ class _Fitting:
     evaluate_every: int | Sequence[int] | None
     keep_results: bool
     segments: bool
-    progress: ShowProgress | None
+    progress: bool | ShowProgress | Watch | None
     checkpoints: Checkpoints | None
     keep: Path | None
 
     def __post_init__(self) -> None:
         self.view = self.learner.view
         self.recorder = Recorder()
+        self.watch: Watch = Silent()
         self.tasks: list[Task] = []
         self.shares_outputs = self.stream.scenario == "domain"
         self._steps_before = 0  # steps of the tasks before the current one
@@ -159,10 +149,18 @@ class _Fitting:
         if self.shares_outputs and untrained is not False:
             self._score_untrained()
         first = True
-        for task in self._tasks_left():
-            self._train(task, first)
-            first = False
+        self.watch = watch_for(self.progress, self._planned())
+        try:
+            for task in self._tasks_left():
+                self._train(task, first)
+                first = False
+        finally:
+            self.watch.close()
         return self._results()
+
+    def _planned(self) -> dict[int, int]:
+        """Return the steps of each task, which its method may still change."""
+        return {task.index: self.view.order(task).steps for task in self.tasks}
 
     # ---- before the first step
 
@@ -226,19 +224,23 @@ class _Fitting:
         # A task that is resumed in the middle was scored before.
         if every and not self.view.task_steps:
             self.recorder.zero_shot.append(self._scores_so_far(task)[-1])
+        losses = Losses(first=not self.view.task_steps)
         with self.view.state.random.active():  # once per task rather than once per step
             for batch in self.view.batches():
-                self.learner.step(batch)
+                losses.see(self.learner.step(batch))
                 self._after_step(task, steps, every)
+        self.recorder.losses.append(losses.ends())
         # The method may train on when it closes the task, which curves do not count.
         self._steps_before += steps
         self.recorder.ends.append(self._steps_before)
+        self.watch.phase(task, consolidation_of(self.view.state.method))
         self.learner.end()
         if self.keep is not None:
             save(self.view.state, learner_file(self.keep, task.index + 1))
         tasks = self.tasks
         if not self.shares_outputs:
             tasks = self.tasks[: task.index + 1]
+        self.watch.phase(task, "evaluation")
         self._score(task.name, tasks)
         self.recorder.by_task.append(cost_after_task(self.view.state, steps))
         self._write_if_due()
@@ -246,8 +248,7 @@ class _Fitting:
     def _after_step(self, task: Task, steps: int, every: int | None) -> None:
         """Show the progress, and evaluate or write a checkpoint if it is time for it."""
         done = self.view.task_steps
-        if self.progress is not None:
-            self.progress(task, done, steps)
+        self.watch.step(task, done, steps)
         if every and (done % every == 0 or done == steps):
             # Each row of curves has an entry for every task, also for those to come.
             later: list[float | None] = [None] * (len(self.tasks) - task.index - 1)
@@ -295,6 +296,7 @@ class _Fitting:
             outputs_exist=self.shares_outputs,
             validation=recorder.matrix("validation", empty),
             zero_shot=recorder.zero_shot,
+            **recorder.of_learning(self.view, self.tasks),
         )
 
 

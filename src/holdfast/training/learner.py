@@ -17,14 +17,16 @@ from holdfast.methods import FineTune, Method, parse_method
 from holdfast.methods.view import MakeOptimizer
 from holdfast.settings import Settings
 from holdfast.streams.several_inputs import as_inputs
-from holdfast.streams.task import Augment, Stream, Task
+from holdfast.streams.task import Augment, Task
 from holdfast.training import checkpoint
 from holdfast.training.batches import order_of_phase, read
 from holdfast.training.compatibility import check_parts
+from holdfast.training.describing import described
 from holdfast.training.evaluation import predict, scores
-from holdfast.training.fit import Run, fit
+from holdfast.training.fit import fit as fit_stream
 from holdfast.training.opening import Hooks, close_task, open_task, resume_task
 from holdfast.training.optimizers import optimizer as named_optimizer
+from holdfast.training.rate_search import RateFinder, untouched_copy
 from holdfast.training.records import Records
 from holdfast.training.scoring import Scorer, accuracy
 from holdfast.training.setup import Log, Setup
@@ -65,6 +67,7 @@ class Learner:
         state: What training changes, and a checkpoint holds: weights, optimizers, progress.
         view: The learner as its method sees it (`methods.view.LearnerView`).
         records: What is sent to `log`.
+        rate: Finds the learning rate of an optimizer with `lr="auto"`.
 
     Example:
         >>> from holdfast.methods import ER
@@ -104,26 +107,27 @@ class Learner:
             log_every=log_every,
         )
         network = check_parts(self.setup, model, self.method, optimizer)
+        untouched = untouched_copy(network, optimizer)  # the method may wrap the network
         self.state = TrainingState.assembled(network, self.method, optimizer, self.setup)
         self.model = self.state.model
         self.view = View(self.setup, self.state)
         self.records = Records(self.setup)
+        self.rate = RateFinder(untouched, self.setup, self.state)
         self._stepper = Stepper(self.view, self.records)
         self._hooks: Hooks = []  # of the current task
 
-    # ---- a task
+    def __repr__(self) -> str:
+        return described(self.state)
 
     def begin(self, task: Task) -> None:
         """Open the outputs of the next task, let the method prepare, and make the optimizer.
 
         If a checkpoint from the middle of a task was loaded, that task is resumed where it was.
 
-        Args:
-            task: The next task of the stream.
-
         Raises:
             HoldfastError: It is not the task's turn, or it cannot be trained.
         """
+        self.rate.settle(task)
         phase = self.state.phase
         if isinstance(phase, InTask):
             current = self.state.progress.names[-1]
@@ -163,11 +167,7 @@ class Learner:
             self.end()
         return self
 
-    def fit(self, stream: Stream, **options: Any) -> Run:
-        """Train on every task of a stream, and evaluate after each (see `training.fit.fit`)."""
-        return fit(self, stream, **options)
-
-    # ---- a step
+    fit = fit_stream  # trains on every task of a stream, and evaluates after each
 
     def step(self, batch: OwnBatch) -> Tensor:
         """Take one training step.

@@ -10,7 +10,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from holdfast.errors import HoldfastError
 from holdfast.methods.view import MakeOptimizer
 from holdfast.training.optimizer_state import SavedOptimizer, restore_optimizer, saved_optimizer
-from holdfast.training.optimizers import check_moves, schedule, swap_parameters
+from holdfast.training.optimizers import AutoRate, check_moves, schedule, swap_parameters
 
 # The names of optimizers in checkpoints: that of the learner, and those of parts of methods.
 MAIN = "main"
@@ -64,6 +64,28 @@ class OptimizerSet:
                 "outputs, unless you passed optimizer=None"
             )
         return self.main
+
+    @property
+    def unknown_rate(self) -> AutoRate | None:
+        """The optimizer whose learning rate must be found before the first task, or None."""
+        if isinstance(self._make, AutoRate):
+            return self._make
+        return None
+
+    @property
+    def first_rate(self) -> float:
+        """The learning rate of the first group before a schedule lowers it."""
+        group = self.required.param_groups[0]
+        return float(group.get("initial_lr", group["lr"]))
+
+    def settle(self, rate: float) -> None:
+        """Use a learning rate that was found, if it was unknown.
+
+        Args:
+            rate: The learning rate.
+        """
+        if self.unknown_rate is not None:
+            self._make = self.unknown_rate.at(rate)
 
     @property
     def learning_rate(self) -> float:

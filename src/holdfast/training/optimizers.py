@@ -1,6 +1,7 @@
 """Optimizers and learning-rate schedules by name, and optimizers that follow a changing network."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,12 +12,46 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 from holdfast.engine.parameters import carry_rows
 from holdfast.errors import HoldfastError, unknown
+from holdfast.training.parameter_homes import home_of
 
 Factory = Callable[[Iterable[nn.Parameter]], Optimizer]
 Group = dict[str, Any]  # a parameter group of PyTorch: "params" and the options
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 SCHEDULES = ("constant", "cosine", "step")
-HEAD = "head"  # the name of the head in every network
+AUTO = "auto"  # the learning rate that the learner finds itself
+USUAL_RATES = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001}
+
+
+@dataclass(frozen=True)
+class AutoRate:
+    """An optimizer whose learning rate the learner finds before its first task.
+
+    `optimizer(name, lr="auto")` makes it.
+
+    Args:
+        name: "sgd", "adam" or "adamw".
+        options: The other options of PyTorch's class of that name.
+
+    Example:
+        >>> AutoRate("adam", {}).start
+        0.001
+    """
+
+    name: str
+    options: dict[str, object]
+
+    @property
+    def start(self) -> float:
+        """The usual rate of the optimizer, from which the search starts."""
+        return USUAL_RATES[self.name]
+
+    def at(self, lr: float) -> Factory:
+        """Return a function that makes the optimizer with a learning rate."""
+        return _with_options(self.name, {**self.options, "lr": lr})
+
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
+        """Make the optimizer with its usual rate, which a learner replaces before it trains."""
+        return self.at(self.start)(parameters)
 
 
 def optimizer(name: str = "sgd", **options: object) -> Factory:
@@ -24,8 +59,9 @@ def optimizer(name: str = "sgd", **options: object) -> Factory:
 
     Args:
         name: "sgd", "adam" or "adamw".
-        **options: Options of PyTorch's class of that name, such as `lr`. The fused kernel is used,
-            which moves all parameters in one call, unless you pass `fused=False`.
+        **options: Options of PyTorch's class of that name, such as `lr`. With `lr="auto"`, the
+            learner finds a rate before its first task (`training.rate_search`). The fused kernel is
+            used, which moves all parameters in one call, unless you pass `fused=False`.
 
     Returns:
         The function, for the argument `optimizer` of a learner.
@@ -40,6 +76,15 @@ def optimizer(name: str = "sgd", **options: object) -> Factory:
     """
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
+    if options.get("lr") == AUTO:
+        auto = AutoRate(name, {key: value for key, value in options.items() if key != "lr"})
+        auto.at(auto.start)  # raises an error if another option is wrong
+        return auto
+    return _with_options(name, options)
+
+
+def _with_options(name: str, options: dict[str, object]) -> Factory:
+    """Return a function that makes an optimizer, once its options are checked."""
     kind: Callable[..., Optimizer] = OPTIMIZERS[name]
     # With dampening, the first step of a parameter differs from later ones. The fused kernel knows
     # only one kind for all parameters, which is wrong once a head has grown.
@@ -262,50 +307,3 @@ def _join(group: Group, name: str, parameter: nn.Parameter) -> None:
     group["params"].append(parameter)
     if "param_names" in group:
         group["param_names"].append(name)
-
-
-def home_of(
-    name: str, homes: Mapping[str, int], groups: Sequence[Mapping[str, Sequence[object]]]
-) -> int:
-    """Choose the group that a new parameter joins.
-
-    It is the group of the parameter that is nearest in the module tree: the weight of the layer
-    beside it for a weight, the bias for a bias. If no parameter is in the same part of the network,
-    a parameter of the head joins the group that was empty, because a head may have no parameter
-    when an optimizer is made. Otherwise it joins the group of all parameters of its kind (weight or
-    bias), or the first group if they are in several.
-
-    Args:
-        name: The name of the new parameter.
-        homes: The numbers of the groups of the other parameters, by name.
-        groups: The groups of the optimizer.
-
-    Returns:
-        The number of the group.
-
-    Example:
-        >>> homes = {"net.0.weight": 0, "net.0.bias": 1, "head.0.weight": 2, "head.0.bias": 3}
-        >>> groups = [{"params": [0]}] * 4
-        >>> home_of("head.1.weight", homes, groups), home_of("head.1.bias", homes, groups)
-        (2, 3)
-    """
-    # Of several that are equally near, the newest counts.
-    nearest = max(reversed(list(homes)), key=partial(_nearness, name), default="")
-    shared_parts, _ = _nearness(name, nearest)
-    if shared_parts:
-        return homes[nearest]
-    empty = [number for number, group in enumerate(groups) if not group["params"]]
-    if empty and name.split(".")[0] == HEAD:
-        return empty[0]
-    kind = name.rpartition(".")[2]
-    of_kind = {number for other, number in homes.items() if other.rpartition(".")[2] == kind}
-    if len(of_kind) == 1:
-        return of_kind.pop()
-    return 0
-
-
-def _nearness(name: str, other: str) -> tuple[int, int]:
-    """Count how many parts of two names agree: from the start, and in all."""
-    agree = [a == b for a, b in zip(name.split("."), other.split("."), strict=False)]
-    from_start = [*agree, False].index(False)
-    return from_start, sum(agree)

@@ -3,16 +3,18 @@
 import copy
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
-from holdfast.metrics import AccuracyMatrix, Curves
+from holdfast.metrics import AccuracyMatrix, Curves, Unlearnt, unlearnt
 from holdfast.streams.task import Stream, Task
+from holdfast.training.causes import Learning, learning_of
 from holdfast.training.contents import need
 from holdfast.training.evaluation import scores
+from holdfast.training.guessing import guess_level
 from holdfast.training.scoring import Accuracy, range_of
 from holdfast.training.view import View
 
@@ -39,6 +41,27 @@ class Cell(NamedTuple):
     results: list[float] | None
 
 
+class NearGuessing(NamedTuple):
+    """A task whose score just after its training is that of guessing.
+
+    Attributes:
+        task: The name of the task.
+        score: Its score.
+        level: The score of guessing.
+    """
+
+    task: str
+    score: float
+    level: float
+
+
+class OfLearning(TypedDict):
+    """What a run says of tasks that were not learnt (see `Run`)."""
+
+    unlearnt: tuple[Unlearnt, ...]
+    learning: Learning | None
+
+
 @dataclass
 class Recorder:
     """The measurements of a run so far, as plain values that its checkpoints keep.
@@ -51,6 +74,9 @@ class Recorder:
         zero_shot: The score of each task once its outputs exist, before its first step.
         by_task: The cost after each task.
         peak: The peak memory of the run in bytes.
+        losses: For each task, the loss of its first step (None if it was resumed later) and the
+            mean loss of its last steps.
+        unlearnt: The tasks that were not learnt.
     """
 
     cells: list[Cell] = field(default_factory=list)
@@ -60,6 +86,8 @@ class Recorder:
     zero_shot: list[float] = field(default_factory=list)
     by_task: list[dict[str, float]] = field(default_factory=list)
     peak: int = 0
+    losses: list[tuple[float | None, float]] = field(default_factory=list)
+    unlearnt: list[NearGuessing] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, object]:
         """Return plain values for a checkpoint."""
@@ -110,6 +138,8 @@ class Recorder:
             cell = _cell("test", task.name, after, None, of_rows, keep_results)
             self.cells.append(cell)
             means.setdefault("score", {})[task.name] = cell.score
+            if after == task.name:
+                self._judge(view, task, of_rows, labels)
             if segments:
                 # Labels are output indices, and the stream knows what its user calls them.
                 for label in labels.unique().tolist():
@@ -123,6 +153,18 @@ class Recorder:
                 self.cells.append(cell)
                 means.setdefault("validation", {})[task.name] = cell.score
         return means
+
+    def _judge(self, view: View, task: Task, of_rows: Tensor, labels: Tensor) -> None:
+        """Note a task that has just been trained and was not learnt."""
+        try:
+            level = guess_level(view, task, of_rows, labels)
+        except HoldfastError:
+            # A scorer of the user may refuse logits that no network gives.
+            return
+        matrix = AccuracyMatrix([task.name], score_range=range_of(view.setup.scorer))
+        matrix.record(task.name, after=task.name, results=of_rows.double().numpy())
+        for found in unlearnt(matrix, level):
+            self.unlearnt.append(NearGuessing(task.name, found.score, found.chance))
 
     def matrix(self, part: str, empty: AccuracyMatrix) -> AccuracyMatrix | None:
         """Put the cells of one part into a copy of an empty matrix.
@@ -154,6 +196,22 @@ class Recorder:
         if not matrix.cells:
             return None
         return matrix
+
+    def of_learning(self, view: View, tasks: Sequence[Task]) -> "OfLearning":
+        """Return what a run says of tasks that were not learnt, as arguments of `Run`.
+
+        Args:
+            view: The learner, after the run.
+            tasks: All tasks.
+        """
+        found = tuple(Unlearnt(near.task, near.score, near.level) for near in self.unlearnt)
+        if not found:
+            return {"unlearnt": (), "learning": None}
+        names = [task.name for task in tasks]
+        place = names.index(self.unlearnt[0].task)
+        # A learner that was trained before this run has tasks without recorded losses.
+        losses = self.losses[place] if len(self.losses) == len(tasks) else ()
+        return {"unlearnt": found, "learning": learning_of(view, tasks[place], losses)}
 
     def curves(self, tasks: Sequence[str]) -> Curves | None:
         """Return the scores that were taken during training, or None if none were.

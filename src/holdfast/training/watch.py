@@ -13,6 +13,10 @@ from holdfast.errors import HoldfastError
 CHECK_EVERY = 50
 
 
+class DivergedTraining(HoldfastError):
+    """A loss that is no finite number."""
+
+
 class LossWatch:
     """Stops a run whose loss is NaN or infinite.
 
@@ -65,7 +69,7 @@ class LossWatch:
         """Refuse a loss that is no finite number."""
         if math.isfinite(value):
             return
-        raise HoldfastError(
+        raise DivergedTraining(
             f"the loss became {value} at step {step} of task {task!r}; likely causes are a "
             "learning rate that is too large, a strength that makes descent unstable (see the "
             "warning, if any), or NaN in the inputs. Lower the rate or the strength, or set clip"
