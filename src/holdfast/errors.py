@@ -21,6 +21,7 @@ EXTRAS = {
     "adapters": ("peft",),
     "drift": ("river",),
     "text": ("sklearn",),
+    "encoder": ("transformers",),
 }
 
 

@@ -29,6 +29,7 @@
 # mapped          your own map-style data sets
 # blurry          blurry task boundaries
 # drift           detectors of unannounced task boundaries
+# own_data        your own folders of images and table files
 # augment         random changes of batches in training
 # order           the order of batches
 
@@ -41,6 +42,7 @@ from holdfast.streams.inputs import to_float
 from holdfast.streams.mapped import from_datasets
 from holdfast.streams.mixture import mixture
 from holdfast.streams.order import BatchOrder
+from holdfast.streams.own_data.from_files import from_folder, from_table
 from holdfast.streams.source import Source
 from holdfast.streams.sources import digits, named
 from holdfast.streams.split import grouped, split
@@ -57,7 +59,9 @@ __all__ = [
     "digits",
     "from_arrays",
     "from_datasets",
+    "from_folder",
     "from_frame",
+    "from_table",
     "grouped",
     "mixture",
     "named",

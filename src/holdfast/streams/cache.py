@@ -83,13 +83,13 @@ def _save(place: Path, arrays: Mapping[str, np.ndarray], name: str, notes: Notes
             for part, array in arrays.items():
                 np.save(fresh / f"{part}.npy", array)
             (fresh / ABOUT).write_text(json.dumps(about), encoding="utf-8")
-            _move(fresh, place)
+            move_into_place(fresh, place)
     finally:
         # After the move there is nothing left here; after an error, the half that was written.
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _move(fresh: Path, place: Path) -> None:
+def move_into_place(fresh: Path, place: Path) -> None:
     """Move a complete folder to its place, unless another process has been faster."""
     try:
         fresh.rename(place)

@@ -182,7 +182,8 @@ def _check_column(frame: "pd.DataFrame", column: str) -> None:
     if getattr(dtype, "kind", "O") not in "fiub":
         raise HoldfastError(
             f"input columns must be numeric, but {column!r} has dtype {dtype}; encode it as "
-            "numbers, or name the columns to use with inputs="
+            "numbers, name the columns to use with inputs=, or use from_table, which encodes text, "
+            "categories and dates"
         )
     _refuse_missing(frame, column)
 

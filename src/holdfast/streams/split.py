@@ -133,6 +133,29 @@ def class_order(labels: Sequence[Label], seed: int) -> list[Label]:
     return [labels[number] for number in np.argsort(positions)]
 
 
+def first_classes(
+    labels: Sequence[Label],
+    tasks: int | Sequence[int],
+    order: Sequence[Label] | int | None = None,
+    first: int = 0,
+) -> list[Label]:
+    """Return the classes of the task that `split` makes first.
+
+    Args:
+        labels: The classes of the data set, sorted.
+        tasks: As in `split`.
+        order: As in `split`.
+        first: The number of the task that is learned first, which a task order may change.
+
+    Example:
+        >>> first_classes(["a", "b", "c"], [1, 2], first=1)
+        ['b', 'c']
+    """
+    sizes = _sizes(len(labels), tasks)
+    start = sum(sizes[:first])
+    return _classes(labels, order)[start : start + sum(sizes[first : first + 1])]
+
+
 def _classes(labels: Sequence[Label], order: Sequence[Label] | int | None) -> list[Label]:
     """The classes in the order in which they are cut into tasks."""
     if order is None:

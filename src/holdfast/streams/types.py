@@ -54,3 +54,12 @@ class ToPandas(Protocol):
     def to_pandas(self) -> "pd.DataFrame":
         """The same rows and columns as a pandas frame."""
         ...
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """A table of any library that offers its columns by the Arrow PyCapsule protocol."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A capsule with the table."""
+        ...

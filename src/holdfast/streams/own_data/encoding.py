@@ -1,0 +1,204 @@
+"""Columns as inputs of a network: what is fitted sees the training rows of the first task alone.
+
+| role | inputs |
+|---|---|
+| number | the number, with mean 0 and deviation 1 over the training rows of the first task |
+| date | years since the beginning of 2000, scaled as numbers are |
+| boolean | 0 or 1 |
+| category | one input for each of the 100 most frequent values in those rows, one for all others |
+| text | all texts of a row together: hashed pieces of words, TF-IDF, or a sentence encoder |
+
+With `missing="flag"`, each number and date has a second input that is 1 if it is missing, and each
+category has one more value. A missing number is 0, which is the mean if numbers are scaled.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from holdfast.errors import HoldfastError
+from holdfast.streams.inputs import LARGEST_FLOAT32
+from holdfast.streams.own_data.cache import kept
+from holdfast.streams.own_data.options import Options
+from holdfast.streams.own_data.roles import Role
+from holdfast.streams.own_data.sentence_encoder import encoded_texts
+from holdfast.streams.own_data.table import Table
+from holdfast.streams.own_data.values import booleans, dates, missing_in, numbers
+from holdfast.streams.text import text_features
+
+MOST_CATEGORIES = 100
+SECONDS_PER_YEAR = 365.25 * 24 * 3600
+ENCODED = ("number", "date", "boolean", "category", "text")
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Which rows may be fitted on.
+
+    Args:
+        first: The mask of the training rows of the first task, (N,).
+        trained: The mask of all training rows, (N,), for features that are called after them.
+    """
+
+    first: np.ndarray
+    trained: np.ndarray
+
+
+def encode(table: Table, roles: Mapping[str, Role], fit: Fitted, options: Options) -> Tensor:
+    """Turn the columns of a table into inputs.
+
+    Args:
+        table: The table, without missing values unless they are to be flagged.
+        roles: Column → role.
+        fit: Which rows may be fitted on.
+        options: How columns are encoded.
+
+    Returns:
+        One row of inputs per row of the table, (N, D), float32.
+
+    Raises:
+        HoldfastError: There is no input column, or a value can't be encoded.
+    """
+    blocks = []
+    texts = []
+    for column, role in roles.items():
+        if role.kind == "text":
+            texts.append(column)
+        elif role.kind in ENCODED:
+            blocks.append(_block(table, column, role.kind, fit.first, options))
+    if texts:
+        blocks.append(_texts(table, texts, fit, options))
+    if not blocks:
+        raise HoldfastError(
+            f"{table.name} has no input column beside those with another use; add columns, or "
+            "give one of those that are not used a role"
+        )
+    # A single block may be mapped from the disk, and joining would copy it.
+    if len(blocks) == 1:
+        return torch.from_numpy(blocks[0])
+    return torch.from_numpy(np.concatenate(blocks, axis=1))
+
+
+def _block(table: Table, column: str, kind: str, fit: np.ndarray, options: Options) -> np.ndarray:
+    """The inputs of one column, (N, K), float32."""
+    if kind == "category":
+        return _categories(table, column, fit, options)
+    if kind == "boolean":
+        return _flagged(booleans(table, column), options)
+    values = numbers(table, column) if kind == "number" else _years(table, column)
+    return _flagged(_scaled(values, table, column, fit, options), options)
+
+
+def _years(table: Table, column: str) -> np.ndarray:
+    """Dates as years since the beginning of 2000, NaN where one is missing."""
+    times = dates(table, column, None).to_numpy()
+    seconds = (times - np.datetime64("2000-01-01")) / np.timedelta64(1, "s")
+    return np.asarray(seconds, dtype=np.float64) / SECONDS_PER_YEAR
+
+
+def _scaled(
+    values: np.ndarray, table: Table, column: str, fit: np.ndarray, options: Options
+) -> np.ndarray:
+    """Numbers with the mean and the deviation of the fitted rows taken out of them."""
+    if options.scale == "none":
+        too_large = np.abs(values) > LARGEST_FLOAT32
+        if too_large.any():
+            raise table.wrong(column, int(too_large.argmax()), "is too large; scale it first")
+        return values
+    seen = values[fit & ~np.isnan(values)]
+    # Without any value in the first task there is nothing to fit.
+    if not len(seen):
+        return values
+    deviation = float(seen.std())
+    if deviation == 0:
+        deviation = 1.0  # a constant says nothing about the scale
+    return np.asarray((values - seen.mean()) / deviation)
+
+
+def _flagged(values: np.ndarray, options: Options) -> np.ndarray:
+    """A column of numbers, and beside it the flags of missing ones if they are wanted."""
+    missing = np.isnan(values)
+    plain = np.where(missing, 0, values).astype(np.float32)
+    if options.missing != "flag":
+        return plain[:, None]
+    return np.stack([plain, missing.astype(np.float32)], axis=1)
+
+
+def _categories(table: Table, column: str, fit: np.ndarray, options: Options) -> np.ndarray:
+    """One input for each category of the fitted rows, one for all others, one for missing ones."""
+    values = table.column(column)
+    texts = category_texts(table, column)
+    missing = missing_in(values, "category")
+    known = known_categories(texts[fit & ~missing])
+    place_of = {category: place for place, category in enumerate(known)}
+    places = np.array([place_of.get(text, len(known)) for text in texts])
+    places[missing] = len(known) + 1
+    width = len(known) + 1 + (options.missing == "flag")
+    return np.asarray(np.eye(len(known) + 2, dtype=np.float32)[places][:, :width])
+
+
+def category_texts(table: Table, column: str) -> np.ndarray:
+    """The values of a column of categories as texts, (N,)."""
+    return np.array([str(value).strip() for value in table.column(column)], dtype=object)
+
+
+def known_categories(texts: np.ndarray) -> list[str]:
+    """The categories that get an input of their own, in the order of the alphabet."""
+    counts = Counter(texts.tolist())
+    by_frequency = sorted(counts, key=lambda text: (-counts[text], text))
+    return sorted(by_frequency[:MOST_CATEGORIES])
+
+
+def _texts(table: Table, columns: Sequence[str], fit: Fitted, options: Options) -> np.ndarray:
+    """The inputs of all texts of each row, (N, K), float32."""
+    texts = row_texts(table, columns)
+    if options.encoder is not None:
+        return encoded_texts(texts, options.encoder)
+    if options.features == "hashed":
+        return _hashed(texts)
+    rows = fit.first
+    if options.features == "tfidf-all-tasks":
+        rows = fit.trained
+    fitted = [text for text, is_fitted in zip(texts, rows, strict=True) if is_fitted]
+    # The function fits on the first list and applies the weights to the second.
+    _, features = text_features(fitted, texts, "tfidf-all-tasks")
+    return features
+
+
+def row_texts(table: Table, columns: Sequence[str]) -> list[str]:
+    """The texts of each row, joined. A missing one is empty.
+
+    Raises:
+        HoldfastError: A value is no text; the message names its row.
+    """
+    parts = []
+    for column in columns:
+        values = table.column(column)
+        missing = missing_in(values, "text")
+        for position, value in enumerate(values):
+            if not isinstance(value, str) and not missing[position]:
+                raise table.wrong(
+                    column, position, "is no text; give the column another role, such as category"
+                )
+        parts.append(["" if gone else str(v) for v, gone in zip(values, missing, strict=True)])
+    return ["\n".join(row) for row in zip(*parts, strict=True)]
+
+
+def _hashed(texts: Sequence[str]) -> np.ndarray:
+    """Hashed pieces of words, which are kept because thousands of texts take seconds."""
+    content = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
+
+    def fill(file: Path) -> dict[str, object]:
+        features, _ = text_features(texts, texts[:1], "hashed")
+        np.save(file, features)
+        return {}
+
+    features, _ = kept("texts", ["hashed", content], fill)
+    return features
