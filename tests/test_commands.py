@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from PIL import Image
 
 from holdfast.cli.main import app, run_cli
 from holdfast.runs.execute import execute
@@ -75,7 +76,8 @@ def first_steps(runs, out, *, data_dir=None, device="cpu", **rest):
     for label, config in {c.hash: (label, c) for label, c in (runs[0], runs[-1])}.values():
         # Small data sets would have classes of one example, of which none can be held out.
         fraction = 0.1 if config.data.stream == "mixture" else 0.02
-        small = {} if config.data.sets == {"digits"} else {"fraction": fraction}
+        is_small = config.data.sets == {"digits"} or config.data.content
+        small = {} if is_small else {"fraction": fraction}
         fast = config.model_copy(update={"data": config.data.model_copy(update=small)})
         with pytest.raises(FirstStep):
             execute(fast, label, data_dir, device, tell=stop)
@@ -111,6 +113,19 @@ def fill(folder: Path) -> None:
     serve = pd.DataFrame({"price": rng.normal(size=90)})
     serve.to_parquet(folder / "serve.parquet")
     serve.assign(shop=shop, fraud=shop % 2).to_parquet(folder / "train.parquet")
+    own_data(folder, rng)
+
+
+def own_data(folder: Path, rng: np.random.Generator) -> None:
+    """A table of sales and a folder of images, as a user may have them."""
+    days = pd.date_range("2026-01-01", periods=180, freq="8h").strftime("%Y-%m-%d")
+    table = {"sold": days, "price": rng.normal(size=180), "label": rng.integers(0, 2, 180)}
+    pd.DataFrame(table).to_csv(folder / "sales.csv", index=False)
+    for name in ("cat", "dog"):
+        (folder / "photos" / name).mkdir(parents=True)
+        for number in range(6):
+            pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
 
 
 PROBE = """

@@ -13,6 +13,7 @@ from holdfast import __version__
 from holdfast.cli.advise import advise
 from holdfast.cli.border import at_border
 from holdfast.cli.bundles import InSections
+from holdfast.cli.data import app as data
 from holdfast.cli.diagnose import diagnose
 from holdfast.cli.examples import examples
 from holdfast.cli.gate import gate, leave_no_old_verdict
@@ -134,6 +135,7 @@ app.command(
         "holdfast metrics scores.csv --score-range 0,100",
     )
 )(metrics)
+app.add_typer(data, name="data")
 app.add_typer(order, name="order")
 
 

@@ -1,6 +1,7 @@
 """`holdfast order`: measure the transfer between tasks, plan their order, verify the plan."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from holdfast.cli.command_line import note, on_line
 from holdfast.cli.examples import examples
 from holdfast.cli.lists import parse_seeds, split_names
 from holdfast.cli.order_options import Measuring, Running
+from holdfast.cli.settings import DATA_OF_A_PROBE, data_settings
 from holdfast.cli.work import carry_out, check_device, warn_of_unlearnt, workers
 from holdfast.errors import HoldfastError, one_of
 from holdfast.text import safe_name
@@ -44,12 +46,13 @@ app = typer.Typer(
         "holdfast order probe --suite orders-images --fraction 0.1 --seeds 1-5 --out probe",
     )
 )
-@with_bundles(measuring=options_of(Measuring), running=options_of(Running))
+@with_bundles(data=DATA_OF_A_PROBE, measuring=options_of(Measuring), running=options_of(Running))
 def probe(
     suite: options.Suite,
     measuring: Measuring,
     out: options.ProbeOut = Path("probe"),
     *,
+    data: dict[str, object],
     running: Running,
 ) -> None:
     """Measure how tasks affect each other.
@@ -64,7 +67,7 @@ def probe(
     # What can be refused at once is refused before data are read, which may take minutes.
     check_device(running.device)
     check_writable(out)
-    job = _probing(suite, measuring, running.data_dir)
+    job = _probing(suite, data_settings(data), measuring, running.data_dir)
     carry_out(job.runs(), running.work(out))
     # Signals have no runs of their own, so they are measured after all runs have ended.
     signals = {}
@@ -87,8 +90,11 @@ def probe(
     print(f"probe: {safe_name(str(out))}")
 
 
-def _probing(suite_name: str, measuring: Measuring, data_dir: str | None) -> "ProbeRuns":
+def _probing(
+    suite_name: str, data: Mapping[str, object], measuring: Measuring, data_dir: str | None
+) -> "ProbeRuns":
     """Decide what is to be run, and refuse options that contradict each other."""
+    from holdfast.bench.own_data import with_data
     from holdfast.bench.probe_runs import ProbeRuns
     from holdfast.bench.probe_settings import base_config, task_names
     from holdfast.bench.suites import load_suite
@@ -97,7 +103,7 @@ def _probing(suite_name: str, measuring: Measuring, data_dir: str | None) -> "Pr
 
     # Names are checked before data are read, which may take minutes.
     one_of("estimator", measuring.estimator, ESTIMATORS)
-    suite = load_suite(suite_name)
+    suite = with_data(load_suite(suite_name), data)
     seeds = parse_seeds(measuring.seeds)
     refuse_idle([config for _, config in suite.runs()])
     # The settings without shortening are kept for `verify --transfer-to full`.

@@ -1,6 +1,6 @@
 """`holdfast run` and `holdfast bench`: make runs from options, carry them out, show the results."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +10,7 @@ import typer
 from holdfast.cli.bundles import options_of, with_bundles
 from holdfast.cli.command_line import note, on_line
 from holdfast.cli.lists import names_or_none, parse_seeds
-from holdfast.cli.settings import SETTINGS_OF_A_RUN
+from holdfast.cli.settings import DATA_OF_A_SUITE, SETTINGS_OF_A_RUN, data_settings
 from holdfast.cli.suite_files import (
     ListSuites,
     NewSuite,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from holdfast.bench.suites import Suite
     from holdfast.runs.config import RunConfig
 
+OF_DATA = tuple(option.name for option in DATA_OF_A_SUITE.parameters)
 SEEDS = typer.Option(help="Seeds, each of which makes a run: 3, or 1,2,3, or 1-5.")
 FOLDER = "Folder for results. Runs that are finished in it are skipped."
 Sweep = Annotated[
@@ -89,7 +90,7 @@ def run(
     carry_out_and_show(runs, replace(work, out=out), title, "", matrix=True)
 
 
-@with_bundles(work=options_of(Work, without="out", jobs=0))
+@with_bundles(settings=DATA_OF_A_SUITE, work=options_of(Work, without="out", jobs=0))
 def bench(
     context: typer.Context,
     suite: SuiteName = "",
@@ -99,6 +100,7 @@ def bench(
     sweep: Sweep = None,
     validation: Validation = None,
     *,
+    settings: dict[str, object],
     work: Work,
     out: SuiteFolder = None,
     list_: ListSuites = False,
@@ -124,9 +126,10 @@ def bench(
     if list_ or not suite:
         list_suites(context)
         return
-    chosen = choose_from_suite(suite, methods, scenarios, seeds, validation)
+    data = data_settings(settings)
+    chosen = choose_from_suite(suite, methods, scenarios, seeds, validation, data)
     if show:
-        taken = ("suite", "methods", "scenarios", "seeds", "validation")
+        taken = ("suite", "methods", "scenarios", "seeds", "validation", *OF_DATA)
         refuse_beside(context, "--show", taken)
         show_suite(chosen)
         return
@@ -141,6 +144,7 @@ def choose_from_suite(
     scenarios: str | None,
     seeds: str | None,
     validation: float | None,
+    data: Mapping[str, object],
 ) -> "Suite":
     """Load a suite and change what the options of `holdfast bench` change.
 
@@ -150,17 +154,19 @@ def choose_from_suite(
         scenarios: The scenarios to keep. None: all.
         seeds: The seeds. None: those of the suite.
         validation: The share of the training examples to set aside. None: that of the suite.
+        data: Settings of other data. Empty: those of the suite.
 
     Raises:
         HoldfastError: There is no such suite, it has settings without effect, or an option names
             what the suite does not have.
     """
+    from holdfast.bench.own_data import with_data
     from holdfast.bench.suites import in_suite, load_suite
     from holdfast.runs.config import DataConfig
     from holdfast.runs.options import refuse_idle
     from holdfast.validation import validated
 
-    suite = load_suite(name)
+    suite = with_data(load_suite(name), data)
     # The suite is judged as its author wrote it: a method that is left out may use a setting.
     with in_suite(name):
         refuse_idle([config for _, config in suite.runs()])

@@ -4,7 +4,7 @@ No option is listed here. The name, type, default and meaning of each come from 
 `holdfast.runs.config`. The tables below hold only what looks different on a command line.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
@@ -17,11 +17,19 @@ from holdfast.cli.bundles import Bundle, parameter
 from holdfast.cli.lists import LONGEST_SHOWN, is_whole, split_names
 from holdfast.errors import HoldfastError
 from holdfast.runs.config import RunConfig
+from holdfast.runs.own_settings import OwnData
 
 # Settings without an option of their own, and why.
-NO_OPTION = {"seed": "--seeds gives one or several, and each of them makes a run"}
+NO_OPTION = {
+    "seed": "--seeds gives one or several, and each of them makes a run",
+    "content": "it is computed from the files",
+}
 # What to write for a list.
 LISTS = {
+    "classes": "tasks such as cat+dog,car+bus",
+    "text": "columns such as title,body",
+    "inputs": "columns such as age,price",
+    "roles": "roles such as zip=category,id=unused",
     "then": "names such as ylecun/mnist,digits",
     "sizes": "sizes such as 5,3,2",
     "order": "sorted, seed, or classes such as 3,1,4",
@@ -32,6 +40,7 @@ LISTS = {
     "evaluate_every": "a whole number, or one per task such as 50,100",
 }
 ANY_LIST = "values with commas between them"
+OWN_DATA = "Your own data"  # the section of the help for settings that only those have
 # Switches whose two positions both have a name. The others only have one that turns them on.
 SWITCHES = {"shuffle": "--shuffle/--in-order"}
 
@@ -188,11 +197,27 @@ def option_name(part: str, name: str) -> str:
     return name
 
 
-def _settings_of_a_run() -> Bundle[dict[str, object]]:
-    """Make the options of `RunConfig`. They build its values, without those that are not given."""
+def _section(part: str, name: str) -> str:
+    """The section of the help that has a setting."""
+    if part == "data" and name in OwnData.model_fields:
+        return OWN_DATA
+    return part.capitalize() or "Method"
+
+
+def _options(without: Collection[str] = (), only: str = "") -> Bundle[dict[str, object]]:
+    """Make the options of `RunConfig`. They build its values, without those that are not given.
+
+    Args:
+        without: Options that the command has itself or has no use for.
+        only: A part of the settings, such as "data". Empty: all.
+    """
     parameters = []
-    for part, name, declared in _settings(RunConfig):
+    # Sections come in the order of their first options, and the usual settings come first.
+    settings = sorted(_settings(RunConfig), key=lambda one: _section(*one[:2]) == OWN_DATA)
+    for part, name, declared in settings:
         option = option_name(part, name)
+        if option in without or (only and part != only):
+            continue
         form = form_of(declared.annotation)
         spelling = [f"--{option.replace('_', '-')}"]
         if option in SWITCHES:
@@ -200,11 +225,17 @@ def _settings_of_a_run() -> Bundle[dict[str, object]]:
         shown = typer.Option(
             *spelling,
             help=_help(option, declared, form),
-            rich_help_panel=part.capitalize() or "Method",
+            rich_help_panel=_section(part, name),
         )
         # By default an option is None, so that the run's hash and checks know what was given.
         parameters.append(parameter(option, Annotated[form.typer_type | None, shown], None))
     return Bundle(tuple(parameters), _values)
+
+
+def data_settings(settings: Mapping[str, object]) -> dict[str, object]:
+    """The settings of the data among those that options give."""
+    data = settings.get("data")
+    return dict(data) if isinstance(data, dict) else {}
 
 
 def _values(given: Mapping[str, object]) -> dict[str, object]:
@@ -213,7 +244,7 @@ def _values(given: Mapping[str, object]) -> dict[str, object]:
     parts: dict[str, dict[str, object]] = {}
     for part, name, declared in _settings(RunConfig):
         option = option_name(part, name)
-        if given[option] is None:
+        if given.get(option) is None:
             continue
         value = read(option, form_of(declared.annotation), given[option])
         if part:
@@ -223,4 +254,9 @@ def _values(given: Mapping[str, object]) -> dict[str, object]:
     return values | parts
 
 
-SETTINGS_OF_A_RUN = _settings_of_a_run()
+SETTINGS_OF_A_RUN = _options()
+# A command that looks at data names them by an argument.
+DATA_OF_A_RUN = _options(without=("data",), only="data")
+# A suite has data of its own, which these replace. The commands have the options left out here.
+DATA_OF_A_SUITE = _options(without=("validation",), only="data")
+DATA_OF_A_PROBE = _options(without=("fraction",), only="data")

@@ -20,6 +20,8 @@ class DataSettings(Part):
         stream: How its tasks are made, such as "split".
         tasks: The number of tasks.
         then: The data sets after the first one of a sequence.
+        task: The column that makes tasks, if one does.
+        every: How long a window of time is.
     """
 
     # The stream is no literal, because a later version may have another kind of stream.
@@ -27,6 +29,8 @@ class DataSettings(Part):
     stream: Name
     tasks: Count
     then: list[Name] = []
+    task: Name | None = None
+    every: Name | Count = "month"
 
     @property
     def description(self) -> str:
@@ -39,6 +43,9 @@ class DataSettings(Part):
         # A sequence has one task per data set, so its number of tasks says nothing new.
         if self.stream == "sequence":
             return names
+        # Only the data know how many tasks their rows make.
+        if self.stream in ("column", "windows"):
+            return f"{names}, one task per {self.task or self.every}"
         return f"{names}, {self.stream} into {self.tasks} tasks"
 
 

@@ -10,7 +10,9 @@ from holdfast.methods import parse_method
 from holdfast.methods.view import MakeOptimizer
 from holdfast.models import MODELS
 from holdfast.models.heads import FITS
-from holdfast.runs.config import DataConfig, RunConfig
+from holdfast.runs.config import RunConfig
+from holdfast.runs.data_config import DataConfig
+from holdfast.runs.own_data import class_split, own_source, own_stream
 from holdfast.settings import Settings
 from holdfast.streams import (
     Stream,
@@ -24,7 +26,6 @@ from holdfast.streams import (
     split,
 )
 from holdfast.streams.source import Source
-from holdfast.streams.types import Label
 from holdfast.training import Learner, optimizer
 
 
@@ -66,6 +67,8 @@ def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
         "seed": config.seed,
         "task_order": data.task_order or None,
     }
+    if data.by_rows:
+        return own_stream(config)
     # Its pieces name their data sets themselves, so the data set of the run is not read.
     if data.stream == "mixture":
         return mixture(data.pieces, named, scenario, **shared)
@@ -73,8 +76,8 @@ def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
     if data.stream == "sequence":
         return sequence([source, *map(named, data.then)], scenario, **shared)
     if data.stream == "split":
-        order = _class_order(data, config.seed)
-        return split(source, data.sizes or data.tasks, scenario, order=order, **shared)
+        sizes, order = class_split(data, source.labels, config.seed)
+        return split(source, sizes, scenario, order=order, **shared)
     _refuse_options_of_split(data)
     if data.stream == "grouped":
         return grouped(source, scenario, **shared)
@@ -86,22 +89,16 @@ def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
 def _source(config: RunConfig, data_dir: str | Path | None, name: str) -> Source:
     """Read a data set, and take the share of its training examples that the run uses."""
     data = config.data
-    source = sources.named(name, data_dir, features=data.features, groups=data.group_column)
+    if name in data.content:
+        source = own_source(config, name)
+    else:
+        source = sources.named(name, data_dir, features=data.features, groups=data.group_column)
     whole = len(source.train_y)
     wanted = round(data.fraction * (data.examples or whole))
     # A copy of all examples would only need more memory.
     if wanted == whole:
         return source
     return source.limited(wanted, config.seed)
-
-
-def _class_order(data: DataConfig, seed: int) -> Sequence[Label] | int | None:
-    """The order of the classes of a split stream, as `split` takes it."""
-    if data.order == "sorted":
-        return None
-    if data.order == "seed":
-        return seed
-    return list(data.order)
 
 
 def _refuse_options_of_split(data: DataConfig) -> None:

@@ -7,160 +7,24 @@ one.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from holdfast.errors import HoldfastError
-from holdfast.settings import ADDED, MOST, Positive, Settings
+from holdfast.runs.data_config import STREAMS, DataConfig
+from holdfast.runs.own_settings import without_places
+from holdfast.settings import ADDED, Positive, Settings
 from holdfast.validation import Strict
 
-# Version of how validation examples are drawn and how texts become features.
-STREAMS = 2
-# Data sets without texts. Their streams are the same in all versions.
-IMAGES = (
-    "digits",
-    "ylecun/mnist",
-    "zalando-datasets/fashion_mnist",
-    "uoft-cs/cifar10",
-    "uoft-cs/cifar100",
-)
+# What others import from here, with the settings of the data from a file of their own.
+__all__ = ["PARTS", "DataConfig", "ModelConfig", "RunConfig", "TrainingConfig"]
+
 # Libraries that take a seed accept 32 bits.
 LARGEST_SEED = 2**32 - 1
 Scenario = Literal["task", "domain", "class"]
-Whole = Annotated[int, Field(ge=0, le=MOST)]
 Rate = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-
-
-class DataConfig(Strict):
-    """Which examples a run trains on, and how they become tasks.
-
-    Example:
-        >>> DataConfig(stream="sequence", then=["ylecun/mnist"]).tasks
-        2
-    """
-
-    name: str = Field(
-        "digits",
-        description="Data set: digits, which comes with the package, or a name of the Hugging Face "
-        "hub, such as ylecun/mnist, whose files are in --data-dir.",
-    )
-    stream: Literal["split", "permuted", "rotated", "sequence", "mixture", "grouped"] = Field(
-        "split", description="How the data set becomes tasks."
-    )
-    pieces: list[str] = Field(
-        [],
-        description="Tasks of a mixture. Each is a data set as it is, turned by an angle in "
-        "degrees, or with its pixels permuted by a seed.",
-    )
-    task_order: list[Whole] = Field(
-        [],
-        description="Numbers of the tasks to learn, in this order. "
-        "By default all tasks are learned in their own order.",
-    )
-    then: list[str] = Field(
-        [],
-        description="Data sets after the first one, for --stream sequence. Each becomes one task.",
-    )
-    # The bound keeps a mistyped number from filling the memory with tasks.
-    tasks: int = Field(5, ge=1, le=100_000, description="Number of tasks.")
-    sizes: list[Positive] = Field(
-        [],
-        description="Number of classes of each task of a split stream, if the tasks differ. "
-        "By default all tasks have as many.",
-    )
-    blurry: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Share of each task's training examples that moves to the other tasks, from 0 "
-        "up to 1.",
-    )
-    order: Literal["sorted", "seed"] | list[str | int] = Field(
-        "sorted",
-        description="Order of the classes of a split stream. With seed, each seed shuffles them.",
-    )
-    examples: Positive | None = Field(
-        None,
-        description="Number of training examples to use, as many of each class. "
-        "By default all are used.",
-    )
-    fraction: float = Field(
-        1.0, gt=0, le=1, description="Share of the training examples of each class to use."
-    )
-    validation: float = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Share of the training examples to set aside for validation, which a --sweep "
-        "needs to select a value.",
-    )
-    features: Literal["hashed", "tfidf-all-tasks"] = Field(
-        "hashed",
-        json_schema_extra=ADDED,
-        description="What texts become: hashed pieces of words, or TF-IDF weights that were fitted "
-        "on the texts of all tasks.",
-    )
-    group_column: str | None = Field(
-        None,
-        json_schema_extra=ADDED,
-        description="Column that says which examples belong together, such as those of one user. "
-        "They are set aside for validation together or not at all.",
-    )
-
-    @property
-    def sets(self) -> set[str]:
-        """The names of the data sets that are read."""
-        # A piece is a data set, and after a colon what is done to it.
-        if self.stream == "mixture":
-            return {piece.partition(":")[0] for piece in self.pieces}
-        return {self.name, *self.then}
-
-    @property
-    def versioned(self) -> bool:
-        """Whether the stream depends on `STREAMS`, through validation examples or texts."""
-        return self.validation > 0 or not self.sets <= set(IMAGES)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _one_task_per_entry(cls, values: Any) -> Any:
-        """Take the number of tasks from the list that makes them, and refuse another number."""
-        # Something else than a table of settings is refused by pydantic itself.
-        if not isinstance(values, dict):
-            return values
-        lists = {}
-        for key in ("sizes", "pieces", "then"):
-            lists[key] = values.get(key) or []
-            if not isinstance(lists[key], list | tuple):
-                # The check of the field itself says what is wrong.
-                return values
-        _refuse_list_of_other_stream(values.get("stream"), lists)
-        for key, entries in lists.items():
-            if not entries:
-                continue
-            # The first data set of a sequence is a task as well.
-            tasks = len(entries) + (key == "then")
-            if values.get("tasks", tasks) != tasks:
-                raise HoldfastError(
-                    f"data.{key} makes {tasks} tasks, but data.tasks is {values['tasks']}; "
-                    "leave data.tasks out"
-                )
-            values = values | {"tasks": tasks}
-        return values
-
-
-def _refuse_list_of_other_stream(stream: object, lists: Mapping[str, object]) -> None:
-    """Raise an error if a list and the kind of stream that it is for are not given together."""
-    for key, its_stream, entries in (
-        ("pieces", "mixture", "tasks of a mixture"),
-        ("then", "sequence", "data sets after the first of a sequence"),
-    ):
-        if (stream == its_stream) != bool(lists[key]):
-            raise HoldfastError(
-                f"data.{key} lists the {entries}; give stream={its_stream!r} and {key} together"
-            )
 
 
 class ModelConfig(Strict):
@@ -310,8 +174,9 @@ class RunConfig(Strict):
         values = self.model_dump(mode="json")
         for part, kind in PARTS.items():
             for name, field in kind.model_fields.items():
-                if field.json_schema_extra == ADDED and values[part][name] == field.default:
-                    del values[part][name]
+                is_new = field.json_schema_extra == ADDED
+                if is_new and values[part].get(name) == field.default:
+                    values[part].pop(name, None)
         return values
 
     @property
@@ -322,6 +187,7 @@ class RunConfig(Strict):
         hash, so that results on other examples are not taken for results of this run.
         """
         values = self.plain()
+        values["data"] = without_places(values["data"])
         if self.data.versioned:
             values["streams"] = STREAMS
         # Sorted keys, so that a field may move within its class. 64 bits are enough to tell runs

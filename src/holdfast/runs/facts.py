@@ -88,8 +88,8 @@ class Facts:
     @property
     def one_task(self) -> bool:
         """Whether the stream certainly has one task."""
-        # The labels of a grouped stream decide how many tasks it has.
-        if self.data.stream == "grouped":
+        # The labels of a grouped stream decide how many tasks it has, and so do rows.
+        if self.data.stream == "grouped" or self.data.by_rows:
             return False
         return (len(self.data.task_order) or self.data.tasks) == 1
 

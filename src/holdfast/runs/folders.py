@@ -72,12 +72,26 @@ def contents(config: RunConfig, data_dir: str | None) -> dict[str, str]:
     Returns:
         The digests by name, without data sets that have no files there.
     """
-    digests = {}
+    digests: dict[str, str] = {}
     for name in sorted(config.data.sets):
-        digest = _content(name, data_dir)
+        # Only the data sets of the hub are in the data folder.
+        if name in config.data.content:
+            digest = _own_content(name)
+        else:
+            digest = _content(name, data_dir)
         if digest is not None:
             digests[name] = digest
     return digests
+
+
+def _own_content(name: str) -> str | None:
+    """The digest of the user's own data, or None if they are not there."""
+    from holdfast.streams.own_data.files import digest_of
+
+    path = Path(name).expanduser()
+    if not path.exists():
+        return None
+    return digest_of(path)
 
 
 # The runs of a suite share data sets, whose files take seconds to read.

@@ -53,6 +53,11 @@ def refuse_other_count(config: RunConfig, tasks: int) -> None:
     epochs = config.training.epochs
     # With a task order, the number of tasks is that of the listed ones.
     asked_for = "tasks" in data.model_fields_set and not data.task_order
+    if asked_for and data.by_rows and data.tasks != tasks:
+        raise HoldfastError(
+            f"data.tasks is {data.tasks}, but the rows of {data.name} make {tasks} tasks; leave "
+            "data.tasks out"
+        )
     if asked_for and data.stream == "grouped" and data.tasks != tasks:
         raise HoldfastError(
             f"data.tasks is {data.tasks}, but the labels of {data.name} have {tasks} groups, and "

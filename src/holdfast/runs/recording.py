@@ -12,7 +12,8 @@ from holdfast.results.curves import BoundaryDetection, TrainingCurves
 from holdfast.results.parts import Plain, as_json
 from holdfast.results.record import LIKELY_CAUSE, RunResult
 from holdfast.results.run_settings import RunSettings
-from holdfast.runs.config import STREAMS, RunConfig
+from holdfast.runs.config import RunConfig
+from holdfast.runs.data_config import STREAMS
 from holdfast.runs.folders import contents
 
 if TYPE_CHECKING:

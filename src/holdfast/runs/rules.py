@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.methods import Method
-from holdfast.runs.config import IMAGES
+from holdfast.runs.data_config import IMAGES
 from holdfast.runs.facts import Facts, value_of
+from holdfast.runs.own_settings import OwnData
 
 # Values that say what happens anyway. Nobody is misled by them, so they are never refused.
 OFF: dict[str, object] = {
@@ -86,11 +87,38 @@ RULES = (
         "with a data set of texts",
         lambda run: not run.data.sets <= set(IMAGES),
     ),
-    # Without validation examples nothing is held out, so nothing can be kept together.
+    # Without validation examples nothing is held out, so nothing can be kept together. Of own data
+    # the test examples are drawn, too.
     Rule(
         ("data.group_column",),
         "with data.validation above 0, where it says which examples stay together",
-        lambda run: run.data.validation > 0,
+        lambda run: run.data.validation > 0 or run.data.own,
+    ),
+    # The data sets of the hub are decoded as they are.
+    Rule(
+        tuple(f"data.{name}" for name in OwnData.model_fields if name != "classes"),
+        "with your own data: a folder of images or a table file in data.name",
+        lambda run: run.data.own,
+    ),
+    Rule(
+        ("data.every", "data.time_format"),
+        "with data.time, a column of dates",
+        lambda run: run.data.time is not None,
+    ),
+    Rule(
+        ("data.classes",),
+        "with data.stream='split'; other streams have classes of their own",
+        lambda run: run.data.stream == "split",
+    ),
+    Rule(
+        ("data.features",),
+        "without data.encoder, which takes its place",
+        lambda run: run.data.encoder is None,
+    ),
+    Rule(
+        ("data.test",),
+        "without data.test_column, which says which rows are test rows",
+        lambda run: run.data.test_column is None,
     ),
     # Examples that leave a task need another one to move to.
     Rule(

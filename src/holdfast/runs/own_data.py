@@ -1,0 +1,116 @@
+"""From the settings of a run to the user's own data as sources and streams."""
+
+from collections.abc import Sequence
+
+from holdfast.errors import HoldfastError
+from holdfast.runs.config import RunConfig
+from holdfast.runs.data_config import DataConfig
+from holdfast.runs.own_settings import options_of
+from holdfast.streams.build import build
+from holdfast.streams.own_data.examples import Examples, limited, open_examples
+from holdfast.streams.own_data.files import digest_of, existing
+from holdfast.streams.own_data.folders import read_path
+from holdfast.streams.own_data.from_files import listed_order
+from holdfast.streams.source import Source
+from holdfast.streams.split import first_classes
+from holdfast.streams.task import Stream
+from holdfast.streams.types import Label
+
+
+def own_examples(data: DataConfig, name: str) -> Examples:
+    """Read the user's own data.
+
+    Args:
+        data: The settings of the data.
+        name: The path of one of its data sets.
+
+    Raises:
+        HoldfastError: The files changed after the settings were made, or hold a mistake.
+    """
+    if digest_of(existing(name)) != data.content[name]:
+        raise HoldfastError(
+            f"the files of {name} changed after this run was set up; give the command again, or "
+            "restore the files"
+        )
+    options = options_of(data, data.features, data.group_column)
+    return open_examples(read_path(name), options, data.task_classes)
+
+
+def own_source(config: RunConfig, name: str) -> Source:
+    """Read the user's own data as a source, from which streams are cut by class.
+
+    Args:
+        config: The settings of the run.
+        name: The path of the data.
+    """
+    data = config.data
+    examples = own_examples(data, name)
+    # In the other streams the first task has all classes.
+    if data.stream != "split":
+        return examples.source()
+    sizes, order = class_split(data, examples.classes, config.seed)
+    return examples.source(first_classes(examples.classes, sizes, order, _first_task(data)))
+
+
+def own_stream(config: RunConfig) -> Stream:
+    """Build a stream whose tasks a column of the user's own data makes.
+
+    Args:
+        config: The settings of the run.
+
+    Raises:
+        HoldfastError: The data are not the user's own, or their tasks can't be learned.
+    """
+    data = config.data
+    if data.name not in data.content:
+        raise HoldfastError(
+            f"data.task and data.time need your own data, but data.name is {data.name!r}; name a "
+            "folder or a table file"
+        )
+    examples = own_examples(data, data.name)
+    trained = int((~examples.tested).sum())
+    if (data.examples or 0) > trained:
+        raise HoldfastError(
+            f"{data.name} has {trained} training rows, but data.examples asks for {data.examples}; "
+            "ask for fewer"
+        )
+    share = data.fraction * (data.examples or trained) / trained
+    return build(
+        limited(examples.pieces(_first_task(data)), share, config.seed),
+        config.scenario,
+        validation=data.validation,
+        seed=config.seed,
+        name=examples.table.name,
+        task_order=data.task_order or None,
+    )
+
+
+def _first_task(data: DataConfig) -> int:
+    """The number of the task that is learned first."""
+    if data.task_order:
+        return data.task_order[0]
+    return 0
+
+
+def class_split(
+    data: DataConfig, labels: Sequence[Label], seed: int
+) -> tuple[int | list[int], Sequence[Label] | int | None]:
+    """Say how the classes of a split stream become tasks, as `split` takes it.
+
+    Args:
+        data: The settings of the data.
+        labels: The labels of the data set.
+        seed: The seed of the run.
+
+    Returns:
+        The number of tasks or the number of classes of each, and the order of the classes.
+    """
+    if data.classes:
+        listed = data.task_classes
+        return [len(classes) for classes in listed], listed_order(labels, listed)
+    sizes = data.sizes or data.tasks
+    if data.order == "sorted":
+        return sizes, None
+    if data.order == "seed":
+        return sizes, seed
+    return sizes, list(data.order)
