@@ -10,12 +10,14 @@ run, which its files then hold as if the user had given them.
 from collections.abc import Collection, Mapping
 from typing import Literal
 
-from holdfast.runs.config import IMAGES, DataConfig, RunConfig
+from holdfast.runs.config import RunConfig
+from holdfast.runs.data_config import IMAGES, DataConfig
 from holdfast.runs.facts import Facts
 from holdfast.runs.options import given_settings, missing
 from holdfast.validation import validated
 
 Kind = Literal["images", "texts"]
+TABLE_ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".json", ".ndjson")
 # Values that differ from those of `TrainingConfig`, by the kind of the data.
 DEFAULTS: Mapping[Kind, Mapping[str, object]] = {
     "images": {},
@@ -44,6 +46,9 @@ def kind_of(data: DataConfig) -> Kind:
         ('images', 'texts')
     """
     if data.sets & set(IMAGES):
+        return "images"
+    # Tables have inputs of the size of texts' features, and folders mostly hold images.
+    if data.own and not any(ending in data.name.lower() for ending in TABLE_ENDINGS):
         return "images"
     return "texts"
 
