@@ -54,8 +54,8 @@ def _parsed(spec: str, what: str) -> ast.expr:
     """Parse a spec as an expression, without evaluating it."""
     try:
         with warnings.catch_warnings():
-            # Python warns of such text as "1if"; the message of the error below suffices.
-            warnings.simplefilter("ignore", SyntaxWarning)
+            # Python warns of such text as "1if" and "'\\d'"; the message of an error suffices.
+            warnings.simplefilter("ignore")
             return ast.parse(spec.strip(), mode="eval").body
     except SyntaxError as error:
         raise HoldfastError(f"{what} cannot be read ({error.msg}); expected {FORM}") from None
