@@ -220,6 +220,9 @@ def test_an_adapter_is_a_low_rank_change_of_its_layer():
 
 def test_o_lora_adds_its_adapters_up_and_pushes_them_apart():
     s = stream("domain")
+    ours = learner(s, OLoRA(0.5, rank=2, freeze="start"))
+    ours.begin(s[0])
+    assert ours.method.loss(ours.view, None) == 0, "the first adapter has none before it"
     ours = learner(s, OLoRA(0.5, rank=2, freeze="start")).train(s[0])
     ours.begin(s[1])
     step = ours.view.forward(next(ours.view.batches()))

@@ -153,6 +153,27 @@ def test_oml_takes_a_head_without_a_bias():
     assert ours.predict(batch.x).shape == (32, 2)
 
 
+@pytest.mark.parametrize("spec", ["NCM()", "SLDA()", "RanPAC(50)", "iCaRL(40)", "OML(40)"])
+@pytest.mark.parametrize("head", ["growing", "masked"])
+def test_a_class_of_which_nothing_was_seen_is_never_predicted(spec, head):
+    s = stream("class")
+    model = mlp(s.shape, head, s.outputs, hidden=(32, 16), seed=0)
+    method = parse_method(spec)
+    if not method.declare().trains:
+        model.freeze()
+    ours = Learner(model, method, SGD, scenario="class", batch_size=64, steps=3).train(s[0])
+    x = ours.view.prepare(s[1].test.fetch(torch.arange(20))[0])
+    z = ours.method.predict(ours.view, x, None)
+    assert z.shape == (20, ours.view.head.width)
+    assert z.argmax(1).max() < 2
+    # The head has grown for the classes of the second task, but no step was taken on them.
+    ours.begin(s[1])
+    z = ours.method.predict(ours.view, x, None)
+    assert z.argmax(1).max() < (4 if spec.startswith("OML") else 2)
+    assert not torch.isnan(z).any()
+    assert not torch.isposinf(z).any()
+
+
 @pytest.mark.parametrize("spec", ["HAT()", "KFACEWC(1.0)", "GPM()", "SI(1.0)", "LwF()", "OGD()"])
 def test_a_frozen_backbone_stays_as_it_is_under_methods_of_every_kind(spec):
     s = split(digits(), 5, "task")

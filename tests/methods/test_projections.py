@@ -6,7 +6,7 @@ import torch
 from helpers import ADAMW, learner, stream
 from holdfast import HoldfastError
 from holdfast.engine.batch import Batch
-from holdfast.methods import GPM, MER, OGD, LaMAML
+from holdfast.methods import GPM, MER, OGD, LaMAML, gem
 from holdfast.methods.gpm import grown_basis
 from holdfast.methods.ogd import extended
 from holdfast.models import slim_resnet18
@@ -164,3 +164,11 @@ def test_la_maml_learns_lower_rates_where_gradients_disagree():
         second = ours.view.gradient_on(batch)
     ours.step(batch)
     assert torch.allclose(ours.method.offset, 0.1 * second * first, atol=1e-7)
+
+
+def test_gem_leaves_a_gradient_alone_that_is_orthogonal_to_those_of_the_past():
+    g = torch.tensor([1.0, 0.0, 0.0])
+    past = torch.tensor([[0.0, 1.0, 0.0], [2.0, 0.0, 1.0]])
+    assert torch.equal(gem.project(g, past, strength=0.5), g)
+    against = torch.tensor([1.0, -1e-3, 0.0])
+    assert not torch.equal(gem.project(against, past, strength=0.5), against)

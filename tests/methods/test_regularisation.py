@@ -101,6 +101,34 @@ def test_kfac_warns_by_the_curvature_of_all_tasks_together():
     assert warned_by[-1] == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.parametrize("spec", ["MAS(0.3)", "EWC(0.3)", "OnlineEWC(0.3)"])
+def test_a_spring_warns_by_the_curvature_that_its_penalty_has(spec):
+    s = stream("domain")
+    ours = learner(s, spec, steps=3)
+    warned_by = []
+    ours.view.warn_if_unstable = lambda strength, largest: warned_by.append(strength * largest)
+    ours.train(s[0])
+    ours.begin(s[1])
+    g = torch.zeros_like(ours.view.space.theta)
+    # The gradient of a quadratic is its curvature times the way from its minimum, here 1.
+    with torch.no_grad():
+        ours.view.space.theta.add_(1)
+    ours.method.penalty(ours.view, g)
+    assert float(g.max()) > 0
+    assert warned_by[-1] == pytest.approx(float(g.max()), rel=1e-4)
+
+
+def test_the_leading_directions_are_those_that_the_rows_have():
+    row = torch.tensor([3.0, 0.0, 4.0])
+    for scale in (1.0, 1e-8, 1e8):
+        found = leading(scale * row.repeat(4, 1), 3)
+        assert found.shape == (1, 3), "four equal rows have one direction"
+        torch.testing.assert_close(found.abs(), 2 * scale * row[None])
+    assert leading(torch.zeros(2, 3), 2).shape == (0, 3)
+    two = leading(torch.diag(torch.tensor([1.0, 2.0, 3.0])), 2)
+    torch.testing.assert_close(two.abs(), torch.tensor([[0.0, 0.0, 3.0], [0.0, 2.0, 0.0]]))
+
+
 def test_kfac_refuses_what_it_has_no_factors_for():
     s = stream("domain")
     from holdfast.training import Learner

@@ -86,6 +86,16 @@ def test_agem_takes_off_what_goes_against_the_reference(where):
     assert cut
 
 
+@pytest.mark.parametrize("balance", ["rows", "task"])
+def test_agem_takes_as_many_reference_rows_from_each_task_if_it_is_told_to(balance):
+    run = record(f"AGEM(30, balance={balance!r})", epochs=3)
+    counts = [moment.sampled[0].task.bincount() for moment in run.lessons[2].moments]
+    assert all(len(of_task) == 2 for of_task in counts)
+    assert all(int(of_task.sum()) in (4, 5, 6) for of_task in counts)
+    is_balanced = all(int(of_task[0]) == int(of_task[1]) for of_task in counts)
+    assert is_balanced == (balance == "task")
+
+
 @pytest.mark.parametrize("where", ["gradient", "step"])
 def test_ogd_leaves_the_span_of_stored_logit_gradients(where):
     run, stored = record(f"OGD(15, project={where!r})"), []

@@ -188,6 +188,11 @@ def test_kfac_ewc_is_half_the_trace_form_of_mean_and_summed_factors():
         state["anchor"], state["tasks"] = w, t + 1
 
     assert follow(run, lambda v: 2.0 / 2 * penalty(v), end) < EXACT
+    # After the third task nothing is trained, but its factors are the first mean of three.
+    method = run.learner.method
+    for number, layer in enumerate(method.host["layers"]):
+        torch.testing.assert_close(method.inputs[number], a[layer])
+        torch.testing.assert_close(method.outputs[number], g[layer])
 
 
 def test_low_rank_ewc_keeps_the_leading_pairs_and_the_diagonal_of_the_rest():
