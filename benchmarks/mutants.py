@@ -468,10 +468,18 @@ def is_killed(what: str) -> bool:
     return what.startswith("killed")
 
 
-def explanations() -> dict[tuple[str, str], str]:
-    """Why mutants that survive make no difference that a test should see, by file and fault."""
+def explanation(mutant: Mutant) -> str | None:
+    """Why a mutant makes no difference that a test should see; None if nobody has said so.
+
+    Where a file has the same fault in several lines, `code` is a part of the line that is meant.
+    """
     content = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))
-    return {(m["file"], m["fault"]): m["reason"] for m in content["mutant"]}
+    line = (ROOT / PACKAGE / mutant.path).read_text(encoding="utf-8").splitlines()[mutant.line - 1]
+    for known in content["mutant"]:
+        is_meant = (known["file"], known["fault"]) == (mutant.path, mutant.fault)
+        if is_meant and known.get("code", "") in line:
+            return str(known["reason"])
+    return None
 
 
 def table(results: dict[str, list[tuple[Mutant, str]]]) -> list[str]:
@@ -488,13 +496,12 @@ def table(results: dict[str, list[tuple[Mutant, str]]]) -> list[str]:
             f"| {folder} | {len(outcomes)} | {killed} | {by_time} | {share:.0f} % "
             f"| {AIMS[folder]} % |"
         )
-    reasons = explanations()
     equivalent, survivors = [], []
     for outcomes in results.values():
         for mutant, what in outcomes:
-            reason = reasons.get((mutant.path, mutant.fault))
             if is_killed(what):
                 continue
+            reason = explanation(mutant)
             if reason is None:
                 survivors.append(f"- {mutant} ({what})")
             else:
@@ -519,7 +526,6 @@ def main() -> None:
     import torch
 
     torch.set_num_threads(1)
-    equivalent = explanations()
     known = Known(options.keep / "outcomes.json")
     results: dict[str, list[tuple[Mutant, str]]] = {}
     with tempfile.TemporaryDirectory() as name:
@@ -531,7 +537,7 @@ def main() -> None:
             if known.killed(mutant):
                 return mutant, known.outcome(mutant)
             # Survivors take the longest, and no test can kill one that makes no difference.
-            if (mutant.path, mutant.fault) in equivalent and known.outcome(mutant):
+            if known.outcome(mutant) and explanation(mutant):
                 return mutant, known.outcome(mutant)
             tree = free.pop()
             try:

@@ -252,6 +252,13 @@ def test_many_values_on_a_grid_keep_their_mean_and_only_gain_spread():
     assert evidence.p_loses_less(0.001) == pytest.approx(every, rel=0.01)
 
 
+@pytest.mark.parametrize(("distinct", "kept"), [(16, 16), (17, 17), (512, 512), (513, 512)])
+def test_few_losses_are_remembered_and_very_many_are_put_on_a_grid(distinct, kept):
+    units = Units.of_examples(np.geomspace(0.01, 1, distinct))
+    assert len(units.losses) == kept
+    assert units.is_small == (distinct <= 16)
+
+
 def test_sums_of_one_sign_are_certain():
     assert gamma_tail(np.array([1.0, 2.0]), np.ones(2)) == 1
     assert gamma_tail(np.array([-1.0, -2.0]), np.ones(2)) == 0
@@ -428,8 +435,10 @@ def test_nonsense_is_refused():
         Paired(np.ones(3), np.ones(4))
     with pytest.raises(HoldfastError, match="scores must be numbers from 0 to 1"):
         Paired(np.array([0.5, np.nan]), np.ones(2))
-    with pytest.raises(HoldfastError, match="at least one example"):
-        Aggregated((0.5, None, 0), (0.5, None, 5))
+    for score in ((0.5, None, 0), (1.5, None, 5), (-0.1, None, 5), (0.5, -0.1, 5)):
+        with pytest.raises(HoldfastError, match="a mean from 0 to 1, a standard deviation of at"):
+            Aggregated(score, (0.5, None, 5))
+    assert Aggregated((1.0, 0.0, 1), (0.0, 0.0, 1)).change == -1, "the least that there can be"
     with pytest.raises(HoldfastError, match="scores must be numbers from 0 to 1"):
         Paired(np.ones(2), np.array([0.5, 1.5]))
     with pytest.raises(HoldfastError, match=r"shapes \(2, 1\) and \(2, 1\)"):
