@@ -110,8 +110,8 @@ class Interrupted(Exception):
 
 
 def interrupt_after(tasks):
-    def tell(label, tasks_done, total):
-        if tasks_done >= tasks:
+    def tell(moment):
+        if moment.number - 1 + moment.step / moment.steps >= tasks:
             raise Interrupted
 
     return tell
@@ -125,7 +125,7 @@ def test_warnings_of_every_part_of_a_run_are_kept_however_often_it_is_interrupte
         model={"hidden": [16]},
     )
     whole = execute(config, "x", None, "cpu")
-    assert len(whole.warnings) == 5
+    assert len(whole.remarks) == 5
     for tasks in (1.5, 2.5, 3.5):
         with pytest.raises(Interrupted):
             execute(

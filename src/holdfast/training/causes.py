@@ -29,34 +29,40 @@ class Losses:
     """The losses at both ends of the training of a task.
 
     Args:
-        first: Whether the next loss is that of the first step of the task.
+        kept: What `kept` returned in the process that began the task. Empty: it begins here.
 
     Example:
-        >>> losses = Losses(first=True)
+        >>> losses = Losses()
         >>> for value in (3.0, 2.0, 1.0):
         ...     losses.see(torch.tensor(value))
-        >>> losses.ends()
-        (3.0, 2.0)
+        >>> losses.ends(), losses.kept()
+        ((3.0, 2.0), [3.0, 3.0, 2.0, 1.0])
     """
 
-    def __init__(self, first: bool) -> None:
-        self._is_first = first
-        self._first: Tensor | None = None
-        self._last: deque[Tensor] = deque(maxlen=LAST_STEPS)
+    def __init__(self, kept: Sequence[float] = ()) -> None:
+        self._first: Tensor | float | None = None
+        self._last: deque[Tensor | float] = deque(kept[1:], maxlen=LAST_STEPS)
+        if kept:
+            self._first = kept[0]
 
     def see(self, loss: Tensor) -> None:
         """Take the loss of a step. It is not read, because that would wait for the device."""
-        if self._is_first:
+        if self._first is None:
             self._first = loss
-            self._is_first = False
         self._last.append(loss)
 
+    def kept(self) -> list[float]:
+        """Return the first loss and the last ones as plain numbers, for a checkpoint."""
+        if self._first is None:
+            return []
+        return [float(self._first), *map(float, self._last)]
+
     def ends(self) -> tuple[float | None, float]:
-        """Return the loss of the first step, if it was seen, and the mean loss of the last ones."""
-        first = None if self._first is None else float(self._first)
-        if not self._last:
-            return first, 0.0
-        return first, float(torch.stack(list(self._last)).double().mean())
+        """Return the loss of the first step, or None without steps, and the mean of the last."""
+        if self._first is None:
+            return None, 0.0
+        last = [float(loss) for loss in self._last]
+        return float(self._first), sum(last) / len(last)
 
 
 @dataclass(frozen=True)

@@ -132,6 +132,7 @@ class _Fitting:
     def __post_init__(self) -> None:
         self.view = self.learner.view
         self.recorder = Recorder()
+        self.losses = Losses()
         self.watch: Watch = Silent()
         self.tasks: list[Task] = []
         self.shares_outputs = self.stream.scenario == "domain"
@@ -224,12 +225,14 @@ class _Fitting:
         # A task that is resumed in the middle was scored before.
         if every and not self.view.task_steps:
             self.recorder.zero_shot.append(self._scores_so_far(task)[-1])
-        losses = Losses(first=not self.view.task_steps)
+        # A resumed task continues with its losses from before, so that its causes are the same.
+        self.losses = Losses(self.recorder.in_task if self.view.task_steps else ())
         with self.view.state.random.active():  # once per task rather than once per step
             for batch in self.view.batches():
-                losses.see(self.learner.step(batch))
+                self.losses.see(self.learner.step(batch))
                 self._after_step(task, steps, every)
-        self.recorder.losses.append(losses.ends())
+        self.recorder.losses.append(self.losses.ends())
+        self.losses = Losses()
         # The method may train on when it closes the task, which curves do not count.
         self._steps_before += steps
         self.recorder.ends.append(self._steps_before)
@@ -276,6 +279,7 @@ class _Fitting:
         """Write a checkpoint if it is time for one."""
         if self.checkpoints is not None and self.checkpoints.due():
             self._note_peak()
+            self.recorder.in_task = self.losses.kept()
             self.checkpoints.write(self.view.state, self.recorder)
 
     def _note_peak(self) -> None:

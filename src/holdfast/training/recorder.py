@@ -74,8 +74,8 @@ class Recorder:
         zero_shot: The score of each task once its outputs exist, before its first step.
         by_task: The cost after each task.
         peak: The peak memory of the run in bytes.
-        losses: For each task, the loss of its first step (None if it was resumed later) and the
-            mean loss of its last steps.
+        losses: For each task, the loss of its first step and the mean loss of its last steps.
+        in_task: The losses of the current task so far (see `Losses.kept`).
         unlearnt: The tasks that were not learnt.
     """
 
@@ -87,6 +87,7 @@ class Recorder:
     by_task: list[dict[str, float]] = field(default_factory=list)
     peak: int = 0
     losses: list[tuple[float | None, float]] = field(default_factory=list)
+    in_task: list[float] = field(default_factory=list)
     unlearnt: list[NearGuessing] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, object]:
