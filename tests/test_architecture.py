@@ -16,6 +16,7 @@ ALLOWED = {  # layer → what it may import
     "validation": {"errors"},
     "settings": {"errors", "validation"},
     "named_inputs": {"errors"},
+    "own_code": {"errors"},
     "advice": {"errors"},
     "gate": {"errors", "metrics"},
     "ledger": {"errors", "metrics", "gate"},
@@ -65,10 +66,11 @@ ALLOWED = {  # layer → what it may import
         "reports",
         "runs",
         "bench",
+        "checks",
         "methods",
     },
 }
-LEAVES = {"text", "files", "validation", "settings"}  # every layer may use them
+LEAVES = {"text", "files", "validation", "settings", "own_code"}  # every layer may use them
 # Every layer that needs PyTorch may use it: what inputs of several tensors are.
 TORCH_LEAVES = {"named_inputs"}
 NO_TORCH = (

@@ -122,7 +122,9 @@ class MethodEntry(Strict):
         """
         specs = self.specs()
         # A sum has no name of its own.
-        names = specs | {spec.partition("(")[0] for spec in specs if "+" not in spec}
+        classes = {spec.partition("(")[0] for spec in specs if "+" not in spec}
+        # What comes before a colon is the module of a class of the user's.
+        names = specs | classes | {name.rpartition(":")[2] for name in classes}
         if self.label:
             names.add(self.label)
         return names

@@ -190,6 +190,8 @@ def parts_of(spec: str) -> list["Method"]:
 def _places_of(name: str, parts: Sequence["Method"]) -> list[int]:
     """The places of the parts that have an argument: `capacity`, or `ER.capacity` for one."""
     owner, dot, argument = name.rpartition(".")
+    # A class of the user's may be named with its module, as in a spec.
+    owner = owner.rpartition(":")[2]
     places = []
     for place, part in enumerate(parts):
         if argument in part.signature() and (not dot or part.name == owner):

@@ -23,6 +23,7 @@ import typer.main
 
 from holdfast.cli.narrow import fit_help
 from holdfast.errors import HoldfastError, MissingExtra, extra_of, first_line
+from holdfast.own_code import current_folder_importable, explained, fault_of
 from holdfast.text import shown, without_secrets
 
 MISTAKE = 2
@@ -68,14 +69,14 @@ def at_border(
 
     Raises:
         SystemExit: Always, with one of these exit codes: 0 if the command has succeeded, 1 if the
-            gate did not pass, 2 for a mistake in the input or the use, 3 for a fault of the
-            program, 130 if Ctrl-C and 143 if SIGTERM has ended it.
+            gate did not pass or a method breaks a law, 2 for a mistake in the input or the use, 3
+            for a fault of the program, 130 if Ctrl-C and 143 if SIGTERM has ended it.
     """
     _prepare_streams()
     line = list(arguments or ())
     if arguments is None:
         line = sys.argv[1:]
-    with _ended_by_sigterm():
+    with _ended_by_sigterm(), current_folder_importable():
         code = _exit_code_of(command, line, refused)
     # A full disk may show only now, because Python collects output before it writes it.
     try:
@@ -115,6 +116,8 @@ def _exit_code_of(command: typer.Typer, line: list[str], refused: Refused | None
 
 def _unexpected(error: Exception) -> int:
     """Tell a missing package and an output that cannot be written from a fault of the program."""
+    if fault_of(error) is not None:
+        return complain(f"a method of your own failed: {explained(error)}")
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").split(".")[0]
         extra = extra_of(package)

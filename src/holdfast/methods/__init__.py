@@ -44,6 +44,7 @@ from holdfast.methods.o_lora import OLoRA
 from holdfast.methods.ogd import OGD
 from holdfast.methods.oml import OML
 from holdfast.methods.online_ewc import OnlineEWC
+from holdfast.methods.own import code_of
 from holdfast.methods.packnet import PackNet
 from holdfast.methods.pnn import PNN
 from holdfast.methods.presets import PRESETS
@@ -52,7 +53,7 @@ from holdfast.methods.rwalk import RWalk
 from holdfast.methods.separate_networks import SeparateNetworks
 from holdfast.methods.si import SI
 from holdfast.methods.slda import SLDA
-from holdfast.methods.spec import parse_method
+from holdfast.methods.spec import named_class, parse_method
 from holdfast.methods.supsup import SupSup
 from holdfast.methods.wa import WA
 from holdfast.methods.xdg import XdG
@@ -104,7 +105,9 @@ __all__ = [
     "SeparateNetworks",
     "SupSup",
     "XdG",
+    "code_of",
     "iCaRL",
+    "named_class",
     "parse_method",
 ]
 

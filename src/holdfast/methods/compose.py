@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from holdfast.engine.batch import Batch, Step
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import EXCLUSIVE, Method, Phase
+from holdfast.methods.naming import spec_name
 from holdfast.methods.replay import Replay
 from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
@@ -44,7 +45,8 @@ class Composite(Method):
             ER(500) + LwF(alpha=1.0)
         """
         super().__init__()
-        ordered = sorted(parts, key=repr)
+        # Without modules, so that the order is the same wherever a class of the user's is found.
+        ordered = sorted(parts, key=lambda part: part.written(part.name))
         _refuse_impossible(ordered)
         _share_memories(ordered)
         self.members = nn.ModuleList(ordered)
@@ -119,6 +121,12 @@ def _refuse_impossible(parts: list[Method]) -> None:
     names = [part.name for part in parts]
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
+        kinds = sorted({spec_name(type(part)) for part in parts if part.name == repeated[0]})
+        if len(kinds) > 1:
+            raise HoldfastError(
+                f"{' and '.join(kinds)} are classes of the same name, by which a learner tells the "
+                "parts of a sum apart; rename one of them"
+            )
         # The name of a part is also the source of its rows and the seed of its random numbers.
         raise HoldfastError(
             f"{repeated[0]} is in the sum twice; give it once, with the sum of the strengths"

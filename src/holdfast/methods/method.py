@@ -15,6 +15,7 @@ from holdfast.engine.stateful import Stateful
 from holdfast.errors import HoldfastError
 from holdfast.methods.arguments import at_least, remembering
 from holdfast.methods.declaration import PENALTY_IN_CLASS, Declaration, only_with_task
+from holdfast.methods.naming import spec_name
 from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
 from holdfast.named_inputs import Inputs
@@ -94,6 +95,11 @@ class Method(Stateful):
     summed: ClassVar[Callable[[list["Method"]], "Method"]]
     arguments: dict[str, Any]
 
+    def __init__(self) -> None:
+        """Set up what all methods have. A class without arguments needs no constructor."""
+        super().__init__()
+        self.arguments = {}
+
     def __init_subclass__(cls, **rest: Any) -> None:
         super().__init_subclass__(**rest)
         if "__init__" in cls.__dict__:
@@ -132,17 +138,19 @@ class Method(Stateful):
         return cls.declaration.typical or f"{cls.__name__}()"
 
     def __repr__(self) -> str:
+        return self.written(spec_name(type(self)))
+
+    def written(self, name: str) -> str:
+        """Write a call of `name` with the arguments of this instance, as in a spec."""
         shown = []
-        # A class without a constructor of its own has no recorded arguments.
-        arguments = getattr(self, "arguments", {})
-        for position, (name, parameter) in enumerate(self.signature().items()):
-            value = arguments.get(name, parameter.default)
-            if parameter.default is parameter.empty:
+        for position, (argument, parameter) in enumerate(self.signature().items()):
+            value = self.arguments.get(argument, parameter.default)
+            if parameter.default is parameter.empty and parameter.kind != parameter.KEYWORD_ONLY:
                 shown.append(repr(value))
             elif position == 0 or value != parameter.default:
                 # A first argument is shown even at its default, since it is what people compare.
-                shown.append(f"{name}={value!r}")
-        return f"{self.name}({', '.join(shown)})"
+                shown.append(f"{argument}={value!r}")
+        return f"{name}({', '.join(shown)})"
 
     def __add__(self, other: "Method") -> "Method":
         return Method.summed([*self.parts, *other.parts])

@@ -149,7 +149,7 @@ def summarise(results: Sequence[RunResult], confidence: float = 0.95) -> list[Gr
     """
     members_of: dict[tuple[str, str, str, str], list[RunResult]] = {}
     # Sorted first, so that groups do not depend on the order in which files were read.
-    for result in sorted(results, key=_place):
+    for result in sorted(_told_apart(results), key=_place):
         key = (result.scenario, _settings(result), result.label, result.method)
         members_of.setdefault(key, []).append(result)
     # All methods together know the untrained scores best, so this is not done within a group.
@@ -203,6 +203,20 @@ def advice_on(groups: Sequence[Group]) -> list[str]:
             names = f" ({', '.join(dict.fromkeys(labels))})"
         lines.append(f"Likely cause{names}: {cause}.")
     return lines
+
+
+def _told_apart(results: Sequence[RunResult]) -> list[RunResult]:
+    """Give versions of an own method labels of their own, if it was edited between runs."""
+    versions: dict[tuple[str, str], set[str]] = {}
+    for result in results:
+        versions.setdefault((result.label, result.method), set()).add(result.config.version)
+    labelled = []
+    for result in results:
+        if len(versions[result.label, result.method]) > 1:
+            label = f"{result.label}, source {result.config.version}"
+            result = result.model_copy(update={"label": label})
+        labelled.append(result)
+    return labelled
 
 
 def by_scenario(groups: Sequence[Group]) -> dict[Scenario, list[Group]]:

@@ -1,5 +1,6 @@
 """The settings of a run, as far as tables, figures and pages read them."""
 
+import hashlib
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, JsonValue, ValidationError, field_validator
@@ -9,6 +10,7 @@ from holdfast.results.parts import Count, Name, Part, Text
 from holdfast.validation import explain
 
 Scenario = Literal["task", "domain", "class"]
+VERSION = 6  # letters of a digest that tables show
 SCENARIOS: tuple[Scenario, ...] = ("task", "domain", "class")  # the order of tables and pages
 
 
@@ -95,7 +97,16 @@ class RunSettings(Part):
         """The settings that have names of their own, by the part that they belong to."""
         return {"data": self.data, "model": self.model, "training": self.training}
 
+    @property
+    def version(self) -> str:
+        """A few letters that tell versions of an own method apart; "" for built-in methods."""
+        code = (self.model_extra or {}).get("code")
+        if not isinstance(code, dict):
+            return ""
+        # Any of the modules may have been edited.
+        return hashlib.sha256(repr(sorted(code.items())).encode()).hexdigest()[:VERSION]
+
     def shared(self) -> dict[str, JsonValue]:
         """Everything but the seed and the method, which is what compared runs have in common."""
-        # Methods are compared with each other, and seeds make up a group.
-        return self.model_dump(exclude={"seed", "method"})
+        # Methods are compared with each other, whatever their code, and seeds make up a group.
+        return self.model_dump(exclude={"seed", "method", "code"})

@@ -177,6 +177,7 @@ def _outcomes(waiting: Sequence[Job], jobs: int, tell: TellRun | None) -> Iterat
 
 def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
     """Carry out one run. A mistake is part of the outcome, so that it does not stop the others."""
+    from holdfast.runs.own_faults import blaming_own_method
     from holdfast.runs.processes import settled
     from holdfast.training.checkpoint import Checkpoints
 
@@ -185,7 +186,7 @@ def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
     if job.pulse is not None:
         tell = partial(write_pulse, job.pulse)
     try:
-        with settled():
+        with settled(), blaming_own_method(job.config):
             # While a run is not finished, this file says which run the checkpoints are of.
             write_json(folder / SETTINGS, job.config.plain())
             result = execute(

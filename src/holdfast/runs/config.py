@@ -7,12 +7,14 @@ one.
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_serializer, model_validator
 
 from holdfast.errors import HoldfastError
 from holdfast.runs.data_config import STREAMS, DataConfig
+from holdfast.runs.own_method import checked_code
 from holdfast.runs.own_settings import without_places
 from holdfast.settings import ADDED, Positive, Settings
 from holdfast.validation import Strict
@@ -111,6 +113,8 @@ class RunConfig(Strict):
         scenario: "task", "domain" or "class".
         method: The spec of the method, such as "ER(500) + LwF()".
         seed: The seed of everything that is random.
+        code: Digests of the modules of an own method. They follow from it, and are only given in
+            the file of a run, whose source must still be the same.
 
     Example:
         >>> RunConfig(method="ER(500)", seed=3).method
@@ -129,10 +133,24 @@ class RunConfig(Strict):
         "FineTune",
         # The default is written in the canonical way too.
         validate_default=True,
-        description='Continual-learning method, such as "ER(500) + LwF()". '
-        "`holdfast methods` lists them.",
+        description='Continual-learning method, such as "ER(500) + LwF()", or mine:Pull(0.1) for '
+        "the class Pull in mine.py. `holdfast methods` lists them.",
     )
     seed: Seed = Field(0, description="Seed of everything that is random.")
+    code: dict[str, str] = Field({}, description="What the source of an own method is known by.")
+
+    @model_validator(mode="after")
+    def _know_the_code(self) -> "RunConfig":
+        """Note the source of own methods, which is no setting that was given."""
+        object.__setattr__(self, "code", checked_code(self.method, self.code))
+        # Settings that are made of these may have another method.
+        self.model_fields_set.discard("code")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_empty_code(self, plain: Callable[[object], dict[str, Any]]) -> dict[str, Any]:
+        """Leave out what built-in methods do not have, as the files of earlier versions do."""
+        return {name: value for name, value in plain(self).items() if name != "code" or value}
 
     @model_validator(mode="after")
     def _boundaries_of_a_domain_stream(self) -> "RunConfig":

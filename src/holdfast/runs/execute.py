@@ -12,6 +12,7 @@ from holdfast.errors import HoldfastError, UnlearntWarning
 from holdfast.results import RunResult
 from holdfast.results.record import LIKELY_CAUSE
 from holdfast.runs.config import RunConfig
+from holdfast.runs.own_method import checked_code
 from holdfast.runs.recording import record_of
 
 if TYPE_CHECKING:
@@ -56,10 +57,13 @@ def execute(
         The result.
 
     Raises:
-        HoldfastError: The settings do not go together, or a file could not be written.
+        HoldfastError: The settings do not go together, a file could not be written, or the source
+            of an own method was edited since the settings were made.
     """
     from holdfast.runs.build import build_learner, build_stream
 
+    # A worker process imports an own method by itself, perhaps after an edit.
+    checked_code(config.method, config.code)
     with warnings.catch_warnings(record=True) as caught:
         # Every warning belongs to the result, also one that this process has shown before.
         warnings.simplefilter("always", UserWarning)

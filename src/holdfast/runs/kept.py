@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -168,16 +169,22 @@ def _only_run_in(folder: Path) -> Path:
 
 def _summary(folder: Path) -> str:
     """Say in a few words which run a folder holds."""
-    config = _settings_of(folder)
-    return f"{config.method}, {config.scenario}, seed {config.seed}"
+    # Without checks, because the user may choose a run whose method can be imported here.
+    values = _stored_settings(folder)
+    return f"{values.get('method')}, {values.get('scenario')}, seed {values.get('seed')}"
 
 
 def _settings_of(folder: Path) -> RunConfig:
     """Read the settings of a run: its own file while it is not finished, else its result."""
+    return validated(RunConfig, **_stored_settings(folder))
+
+
+def _stored_settings(folder: Path) -> dict[str, Any]:
+    """Read the values of the settings of a run."""
     own = folder / SETTINGS
     if not own.exists():
-        return validated(RunConfig, **read_result(folder / RESULT).config.model_dump())
+        return read_result(folder / RESULT).config.model_dump()
     values = read_json(own)
     if not isinstance(values, dict):
         raise HoldfastError(f"{own} does not hold the settings of a run; delete it and run again")
-    return validated(RunConfig, **values)
+    return values

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError
 from holdfast.runs.config import RunConfig
+from holdfast.runs.own_faults import blaming_own_method
 
 if TYPE_CHECKING:
     from holdfast.streams.task import Stream
@@ -34,8 +35,9 @@ def refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:
         if key not in streams:
             streams[key] = build_stream(config, data_dir)
             refuse_other_count(config, len(streams[key]))
-        learner = build_learner(config, streams[key])
-        check(learner.view, streams[key], config.training.evaluate_every)
+        with blaming_own_method(config):
+            learner = build_learner(config, streams[key])
+            check(learner.view, streams[key], config.training.evaluate_every)
 
 
 def refuse_other_count(config: RunConfig, tasks: int) -> None:

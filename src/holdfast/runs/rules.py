@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from holdfast.methods import Method
+from holdfast.methods.naming import spec_name
 from holdfast.runs.data_config import IMAGES
 from holdfast.runs.facts import Facts, value_of
 from holdfast.runs.own_settings import OwnData
@@ -235,7 +236,8 @@ class Argument:
 
     def concerns(self, part: Method) -> bool:
         """Check whether a method has the argument, with another value than its default."""
-        if self.method not in ("", part.name) or self.name not in part.signature():
+        # An own class may have the name of a built-in method, and not its arguments.
+        if self.method not in ("", spec_name(type(part))) or self.name not in part.signature():
             return False
         return bool(part.arguments[self.name] != part.signature()[self.name].default)
 

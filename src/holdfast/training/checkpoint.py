@@ -123,8 +123,12 @@ def restore_again(state: TrainingState, phase: Resuming) -> None:
 
 def _check_same_learner(state: TrainingState, saved: SavedState) -> None:
     """Refuse a checkpoint of another method, another scenario or another seed."""
+    method = repr(state.method)
+    # Earlier versions wrote a class of the user's without its module, as notebooks still do.
+    if saved.spec == " + ".join(part.written(part.name) for part in state.method.parts):
+        method = saved.spec
     pairs = {
-        "method": (saved.spec, repr(state.method)),
+        "method": (saved.spec, method),
         "scenario": (saved.scenario, state.setup.scenario),
         "seed": (saved.seed, state.setup.seed),
     }
