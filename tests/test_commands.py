@@ -107,6 +107,9 @@ def fill(folder: Path) -> None:
     suites = (ROOT / "docs" / "suites.md").read_text()
     for name, text in re.findall(r"```toml\n# (\S+\.toml)\n(.*?)```", suites, re.S):
         (folder / name).write_text(text)
+    page = (ROOT / "docs" / "methods.md").read_text()
+    (folder / "mine.py").write_text(re.findall(r"```python\n(.*?)```", page, re.S)[0])
+    (folder / "compare.toml").write_text(re.findall(r"```toml\n(.*?)```", page, re.S)[0])
     (folder / "scores.csv").write_text("task,after,score\na,a,0.9\na,b,0.6\nb,b,0.8\n")
     (folder / "matrix.csv").write_text("trained,A,B,C\nA,,-0.1,0.0\nB,-0.2,,0.1\nC,0.05,0.1,\n")
     shop = rng.integers(0, 3, 90)

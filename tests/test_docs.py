@@ -73,7 +73,11 @@ def test_the_loop_of_the_readme_runs():
 
 
 def test_the_method_of_the_docs_keeps_the_laws():
-    exec(compile(blocks(ROOT / "docs" / "methods.md")[0], "methods.md", "exec"), {})
+    from holdfast import check_method
+
+    names: dict[str, type] = {}
+    exec(compile(blocks(ROOT / "docs" / "methods.md")[0], "methods.md", "exec"), names)
+    check_method(names["PullToStart"](0.1))
 
 
 def test_the_table_of_methods_is_that_of_their_declarations():

@@ -61,7 +61,15 @@ REPORT = [
         *((["metrics", *arguments], message) for arguments, message in METRICS),
         *LEDGER,
         *((["report", *arguments], message) for arguments, message in REPORT),
-        (["methods", "more"], "unexpected extra argument"),
+        (["methods", "more"], "unknown method 'more'"),
+        (["methods", "ER", "more"], "unexpected extra argument"),
+        (["methods", "ER", "--markdown"], "leave the name out"),
+        (["check-method"], "Missing argument"),
+        (["check-method", "more"], "unknown method 'more'"),
+        (["check-method", "ER(5)", "--scenarios", "task,day"], "unknown scenario 'day'"),
+        (["new-method"], "Missing argument"),
+        (["new-method", "my method"], "cannot be the name of a class"),
+        (["new-method", "MyPull", "--family", "x"], "unknown family 'x'"),
     ],
 )
 def test_a_wrong_input_is_one_line_and_exit_code_2(

@@ -1,6 +1,7 @@
 """What the laws are made of: small streams and learners, and what training leaves behind."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -9,11 +10,16 @@ import torch
 from torch import Tensor
 
 from holdfast.engine.stateful import Stateful
+from holdfast.errors import one_of
 from holdfast.methods import Method, parse_method
+from holdfast.methods.declaration_checks import check_declaration
+from holdfast.methods.naming import is_built_in, spec_name
 from holdfast.models import mlp
 from holdfast.models.heads import FITS
 from holdfast.named_inputs import need_one_tensor
+from holdfast.own_code import remember
 from holdfast.streams import Stream, Task, digits, split
+from holdfast.streams.task import SCENARIOS
 from holdfast.training import Learner, optimizer
 
 # Growth from the second task to the third shows whether a state is constant or linear.
@@ -58,6 +64,62 @@ class Subject:
 
 
 Law = Callable[[Subject], None]  # raises LawBroken
+
+
+@dataclass(frozen=True)
+class Passed:
+    """A law that a method keeps in one scenario.
+
+    Attributes:
+        scenario: "task", "domain" or "class".
+        law: The name of the law.
+        seconds: How long the check took.
+
+    Example:
+        >>> print(Passed("class", "bytes are as declared", 0.123))
+        class     0.12 s  bytes are as declared
+    """
+
+    scenario: str
+    law: str
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"{self.scenario:6} {self.seconds:7.2f} s  {self.law}"
+
+
+def subjects(method: Method | str, scenarios: Sequence[str] | None = None) -> list[Subject]:
+    """List what is to be checked of a method: one subject per scenario.
+
+    Args:
+        method: The method, or its spec.
+        scenarios: The scenarios. None: all that every part of the method declares.
+
+    Raises:
+        HoldfastError: The spec cannot be read, a declaration is wrong, or there is no such
+            scenario.
+    """
+    tested = method
+    if isinstance(tested, str):
+        tested = parse_method(tested)
+    for part in tested.parts:
+        if not is_built_in(type(part)):
+            check_declaration(type(part), spec_name(type(part)))
+            remember(type(part).__module__)
+    declared = set.intersection(*(set(part.declare().scenarios) for part in tested.parts))
+    chosen = [one_of("scenario", name, SCENARIOS) for name in scenarios or sorted(declared)]
+    return [Subject(tested, scenario) for scenario in chosen]
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let PyTorch compute with one thread, for the block."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def small_stream(scenario: str, validation: float = 0.0, examples: int = EXAMPLES) -> Stream:

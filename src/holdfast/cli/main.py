@@ -13,6 +13,7 @@ from holdfast import __version__
 from holdfast.cli.advise import advise
 from holdfast.cli.border import at_border
 from holdfast.cli.bundles import InSections
+from holdfast.cli.check_method import check_method
 from holdfast.cli.data import app as data
 from holdfast.cli.diagnose import diagnose
 from holdfast.cli.examples import examples
@@ -20,6 +21,7 @@ from holdfast.cli.gate import gate, leave_no_old_verdict
 from holdfast.cli.ledger import history, record
 from holdfast.cli.methods import methods
 from holdfast.cli.metrics import metrics
+from holdfast.cli.new_method import new_method
 from holdfast.cli.order import app as order
 from holdfast.cli.report import report
 from holdfast.cli.runs import bench, run
@@ -99,7 +101,18 @@ app.command(
         "holdfast report runs/demo --pivot --columns ACC,BWT --latex table.tex",
     ),
 )(report)
-app.command(epilog=examples("holdfast methods"))(methods)
+app.command(epilog=examples("holdfast methods", "holdfast methods ER"))(methods)
+app.command(
+    epilog=examples(
+        "holdfast new-method PullToZero",
+        "holdfast new-method MyReplay --family replay",
+    )
+)(new_method)
+app.command(
+    epilog=examples(
+        'holdfast check-method "mine:PullToStart(0.1)" --scenarios task',
+    )
+)(check_method)
 app.command(
     epilog=examples(
         "holdfast advise --no-task-id --new-classes --store 200",
