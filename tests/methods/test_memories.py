@@ -88,6 +88,21 @@ def test_a_generator_can_be_saved_within_the_first_task():
     assert fresh.state_dict().keys() == saved.keys()
 
 
+def test_the_generator_of_inputs_is_trained_with_the_network():
+    s = stream("class")
+    ours = learner(s, GenerativeReplay((16,), 4, lr=0.01), steps=20)
+    ours.begin(s[0])
+    x = ours.view.prepare(s[0].train.fetch(torch.arange(64))[0])
+
+    def loss():
+        return float(ours.method.now.loss(x, torch.Generator().manual_seed(0)).detach().mean())
+
+    before = loss()
+    for batch in ours.view.batches():
+        ours.step(batch)
+    assert loss() < 0.8 * before
+
+
 def test_the_limit_of_ogd_is_the_bytes_of_the_basis_that_is_used():
     s = stream("domain")
     # Of five tasks, the last is followed by none that its gradients would restrain.
