@@ -56,7 +56,7 @@ def test_evaluation_intervals_of_each_task():
         ({"training": {"batch_size": 5000, "drop_last": True}}, "drop_last leaves no batch"),
         (
             {"method": "PNN", "scenario": "task", "model": {"name": "convnet"}},
-            "expected holdfast.models.mlp",
+            "use holdfast.models.mlp",
         ),
         ({"model": {"head": "fixed"}}, "contradicts the class scenario"),
         ({"method": "PNN"}, "does not apply to the class scenario"),
