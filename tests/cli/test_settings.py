@@ -7,10 +7,17 @@ from holdfast.cli.main import app
 from holdfast.cli.settings import LISTS, NO_OPTION, SETTINGS_OF_A_RUN, Form, form_of, read
 from holdfast.errors import HoldfastError
 from holdfast.runs.config import DataConfig, ModelConfig, RunConfig, TrainingConfig
+from holdfast.runs.data_config import IMAGES, TEXTS
 from holdfast.settings import Settings
+from holdfast.streams.decoding import NAMED
 
 PARTS = {"data": DataConfig, "model": ModelConfig, "training": TrainingConfig}
-EVERY_SETTING = [(part, name) for part, kind in PARTS.items() for name in kind.model_fields]
+EVERY_SETTING = [
+    (part, name)
+    for part, kind in PARTS.items()
+    for name in kind.model_fields
+    if name not in NO_OPTION
+]
 
 
 def run_options():
@@ -90,3 +97,7 @@ def test_an_empty_list_is_refused_where_it_means_nothing(name, text):
 
 def test_a_network_without_hidden_layers_can_be_asked_for():
     assert read("hidden", form_of(ModelConfig.model_fields["hidden"].annotation), "") == []
+
+
+def test_every_data_set_known_by_name_is_of_images_or_of_texts():
+    assert {*IMAGES, *TEXTS} - {"digits"} == set(NAMED)

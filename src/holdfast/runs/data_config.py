@@ -12,6 +12,7 @@ from holdfast.settings import ADDED, MOST, Positive
 # Version of how validation examples are drawn and how texts become features.
 STREAMS = 2
 # Data sets without texts. Their streams are the same in all versions.
+TEXTS = ("PolyAI/banking77", "clinc/clinc_oos")  # data sets of texts that are known by name
 IMAGES = (
     "digits",
     "ylecun/mnist",

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from holdfast.runs.config import RunConfig
-from holdfast.runs.data_config import IMAGES, DataConfig
+from holdfast.runs.data_config import TEXTS, DataConfig
 from holdfast.runs.facts import Facts
 from holdfast.runs.options import given_settings, missing
 from holdfast.validation import validated
@@ -45,12 +45,12 @@ def kind_of(data: DataConfig) -> Kind:
         >>> kind_of(DataConfig()), kind_of(DataConfig(name="PolyAI/banking77"))
         ('images', 'texts')
     """
-    if data.sets & set(IMAGES):
-        return "images"
-    # Tables have inputs of the size of texts' features, and folders mostly hold images.
-    if data.own and not any(ending in data.name.lower() for ending in TABLE_ENDINGS):
-        return "images"
-    return "texts"
+    if data.own:
+        # Tables have inputs of the size of texts' features, and folders mostly hold images.
+        is_table = any(ending in data.name.lower() for ending in TABLE_ENDINGS)
+        return "texts" if is_table else "images"
+    # An unknown name is refused later, and then nothing should have been said of its kind.
+    return "texts" if data.sets <= set(TEXTS) else "images"
 
 
 def with_defaults(config: RunConfig, swept: Collection[str] = ()) -> RunConfig:
