@@ -99,7 +99,7 @@ def test_a_batch_of_several_tasks_and_none():
 
 
 def test_what_it_cannot_grow_is_refused():
-    with pytest.raises(HoldfastError, match=r"expected holdfast\.models\.mlp"):
+    with pytest.raises(HoldfastError, match=r"use holdfast\.models\.mlp"):
         Progressive(convnet((1, 8, 8), "separate"), "below")
     with pytest.raises(HoldfastError, match="expected head 'separate', got 'masked'"):
         Progressive(mlp(4, "masked", 4), "below")
