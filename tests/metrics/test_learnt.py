@@ -42,6 +42,11 @@ def test_few_examples_do_not_prove_that_a_task_was_learnt():
 
 def test_another_scale_is_judged_alike():
     assert names(diagonal(52, 99, examples=500, score_range=(0, 100)), 50) == ["t0"]
+    # From −5 to 5, with guessing at 0: 0.4 is 8 % of the way to 5, and 0.6 is 12 %.
+    assert names(diagonal(0.4, 0.6, -3.0, score_range=(-5, 5)), 0) == ["t0", "t2"]
+    assert names(diagonal(12.2, 13.5, score_range=(10, 20)), 12) == ["t0"]
+    # Guessing at 0.4 gets 8 of 10 right in 1 % of cases, and 5 of 10 in 37 %.
+    assert names(diagonal(18, 15, examples=10, score_range=(10, 20)), 14) == ["t1"]
 
 
 def test_a_matrix_keeps_its_chance_levels_and_old_files_read_without():
