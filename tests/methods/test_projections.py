@@ -9,7 +9,7 @@ from holdfast.engine.batch import Batch
 from holdfast.methods import GPM, MER, OGD, LaMAML, gem
 from holdfast.methods.gpm import grown_basis
 from holdfast.methods.ogd import extended
-from holdfast.models import slim_resnet18
+from holdfast.models import mlp, slim_resnet18
 from holdfast.training import Learner, optimizer
 
 SMALL = optimizer("sgd", lr=1e-3)
@@ -57,6 +57,21 @@ def test_ogd_refuses_a_basis_beyond_its_limit_before_the_first_step():
     with pytest.raises(HoldfastError, match="lower samples"):
         ours.fit(s)
     assert not ours.state.progress.names
+
+
+def test_ogd_takes_exactly_the_bytes_of_its_limit():
+    """What the first check lets pass, no later boundary refuses."""
+    s = stream("domain", tasks=2)
+    plain = learner(s, "FineTune()", SMALL, steps=1)
+    needed = 3 * len(s) * plain.view.space.theta.nbytes
+    ours = learner(s, OGD(3, limit_bytes=needed), SMALL, steps=1)
+    ours.fit(s)
+    assert ours.method.basis.nbytes == needed
+    with pytest.raises(HoldfastError, match=r"for each of 2 tasks \(the whole stream\)"):
+        learner(s, OGD(3, limit_bytes=needed - 1), SMALL, steps=1).fit(s)
+    twice_as_wide = mlp(s.shape, "fixed", s.outputs, hidden=(32, 16), seed=0).double()
+    with pytest.raises(HoldfastError, match="lower samples"):
+        Learner(twice_as_wide, OGD(3, limit_bytes=needed), SMALL, scenario="domain").fit(s)
 
 
 def test_projecting_the_step_holds_under_adam_with_decay():

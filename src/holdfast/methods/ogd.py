@@ -104,12 +104,12 @@ class OGD(Projection):
         self.basis = self.vector_state()  # (K, P): the vectors v
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
-        # Nothing is projected after the last task, but a stream of one task needs no basis at all.
-        self._refuse_beyond_limit(len(stream) - 1, learner, f"{len(stream)} tasks")
+        # The last task too is stored at its end, because another one may follow.
+        self._refuse_beyond_limit(len(stream), learner, "the whole stream")
 
     def _refuse_beyond_limit(self, tasks: int, learner: LearnerView, tasks_known: str) -> None:
         """Refuse a number of tasks whose basis would take more than `limit_bytes`."""
-        needed = self.samples * tasks * learner.space.theta.numel() * 4
+        needed = self.samples * tasks * learner.space.theta.nbytes
         if needed > self.limit_bytes:
             raise HoldfastError(
                 f"OGD would store {self.samples} gradients of {learner.space.numel:,} numbers for "
