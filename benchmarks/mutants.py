@@ -364,7 +364,8 @@ def function_of(tree: ast.Module, line: int) -> str | None:
 def tests_of(mutant: Mutant, source: str, calls: dict[str, dict], most_seconds: float) -> list[str]:
     """The tests that call the mutant's function, the fastest first.
 
-    If no test calls it, they are the tests that call its file.
+    If no test calls it, they are the tests that call its file. If none does, as with code that runs
+    only when its file is imported, they are the fastest of all tests.
     """
     function = function_of(ast.parse(source), mutant.line)
     exact, near = [], []
@@ -375,7 +376,8 @@ def tests_of(mutant: Mutant, source: str, calls: dict[str, dict], most_seconds: 
         elif called:
             near.append(test)
     chosen, total = [], 0.0
-    for test in sorted(exact or near, key=calls["seconds"].__getitem__):
+    tests = exact or near or list(calls["functions"])
+    for test in sorted(tests, key=calls["seconds"].__getitem__):
         total += calls["seconds"][test]
         if chosen and total > most_seconds:
             break

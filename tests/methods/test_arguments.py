@@ -1,89 +1,10 @@
-"""The arguments of constructors: their defaults, and the ends of their ranges."""
+"""The arguments of constructors at the ends of their ranges, and what is no number."""
 
 import pytest
 
 from holdfast.errors import HoldfastError
-from holdfast.methods import METHODS, PRESETS, parse_method
+from holdfast.methods import parse_method
 from holdfast.methods.arguments import at_least
-
-# A spec in an old result file leaves its defaults out, so a default that changes would give the
-# file another meaning.
-DEFAULTS = {
-    "AGEM": "reference=0, memory='reservoir', insert='stream', project='gradient', "
-    "balance='rows', store=None",
-    "BiC": "capacity=200, share=0.1",
-    "Cumulative": "",
-    "DER": "alpha=0.5, batch=0",
-    "DERpp": "alpha=0.5, beta=0.5, batch=0, draws=2",
-    "ER": "ratio=0.5, weights='mean', memory='reservoir', insert='stream', balance='rows', "
-    "store=None",
-    "ERACE": "ratio=0.5, memory='reservoir', insert='stream', store=None",
-    "EWC": "samples=1000, labels='auto', decay=1.0",
-    "FineTune": "",
-    "FromScratch": "",
-    "GDumb": "",
-    "GEM": "strength=0.5, ridge=0.001, batch=0",
-    "GPM": "threshold=0.97, samples=300, project='gradient'",
-    "GSS": "compare=10, ratio=0.5",
-    "GenerativeReplay": "hidden=(400, 400), latent=100, labels='hard', temperature=2.0, lr=0.001",
-    "HAT": "strength=0.75, scale=400.0",
-    "Joint": "",
-    "KFACEWC": "samples=1000, labels='auto'",
-    "LaMAML": "alpha=0.1, rate=0.1, inner=5, ratio=0.5, clip=2.0",
-    "LatentReplay": "depth=1, ratio=0.5, freeze='first', memory='class_balanced'",
-    "LoRA": "rank=8, alpha=16.0, freeze='first'",
-    "LowRankEWC": "rank=10, samples=200, labels='sampled'",
-    "LwF": "alpha=1.0, temperature=2.0, outputs='old', t_squared=True, weight='one'",
-    "MAS": "samples=1000",
-    "MER": "rows=9, batches=1, beta=0.03, gamma=1.0",
-    "MIR": "candidates=50, rows=0, memory='reservoir', insert='stream', store=None",
-    "NCM": "",
-    "OGD": "samples=200, project='gradient', limit_bytes=2000000000.0",
-    "OLoRA": "strength=0.5, rank=8, alpha=16.0, freeze='first'",
-    "OML": "inner_lr=0.1, inner=5, ratio=0.5",
-    "OnlineEWC": "gamma=1.0, samples=1000, labels='auto', decay=1.0, normalize=False",
-    "PNN": "lateral='below'",
-    "PackNet": "tasks=None, share=0.5, epochs=1",
-    "RWalk": "alpha=0.9, window=10, epsilon=0.001",
-    "RanPAC": "projection=2000, ridge=1.0",
-    "SI": "xi=0.1, gradient='task', clamp='none'",
-    "SLDA": "shrinkage=0.0001",
-    "SeparateNetworks": "",
-    "SupSup": "share=0.5",
-    "WA": "lengthen=False",
-    "XdG": "gated=0.8",
-    "iCaRL": "temperature=1.0, memory='herding'",
-}
-PRESETS_IN_FULL = {
-    "ER_LwF": "ER(500) + LwF(alpha=1.0)",
-    "ER_LwF_EWC": "ER(500) + EWC(10.0) + LwF(alpha=1.0)",
-    "DERpp_BiC": "BiC(capacity=200) + DERpp(500)",
-}
-
-
-def test_every_method_and_preset_is_listed_here():
-    assert set(METHODS) == set(DEFAULTS)
-    assert set(PRESETS) == set(PRESETS_IN_FULL)
-
-
-@pytest.mark.parametrize("name", DEFAULTS)
-def test_defaults_stay_what_old_specs_mean(name):
-    signature = METHODS[name].signature().values()
-    optional = [f"{p.name}={p.default!r}" for p in signature if p.default is not p.empty]
-    assert ", ".join(optional) == DEFAULTS[name]
-    needed = ", ".join(f"{p.name}=50" for p in signature if p.default is p.empty)
-    in_full = ", ".join(filter(None, [needed, DEFAULTS[name]]))
-    assert (
-        parse_method(f"{name}({needed})").arguments == parse_method(f"{name}({in_full})").arguments
-    )
-
-
-@pytest.mark.parametrize("name", PRESETS)
-def test_presets_stay_what_old_specs_mean(name):
-    assert repr(PRESETS[name]()) == PRESETS_IN_FULL[name]
-
-
-# ---- the ends of ranges
 
 SMALL = 1e-12  # the least value of what must be above 0
 # The spec, the least value that is taken, and a value below that is refused.
@@ -179,6 +100,14 @@ def test_a_share_is_taken_up_to_the_ends_of_its_range(spec, taken, refused):
     for value in refused:
         with pytest.raises(HoldfastError, match=f"got {value}"):
             parse_method(spec.format(value))
+
+
+def test_der_plus_plus_draws_once_or_twice():
+    for draws in (1, 2):
+        assert parse_method(f"DERpp(9, draws={draws})").arguments["draws"] == draws
+    for draws in (0, 3):
+        with pytest.raises(HoldfastError, match=f"draws must be 1 or 2, got {draws}"):
+            parse_method(f"DERpp(9, draws={draws})")
 
 
 def test_an_argument_that_is_no_number_is_refused_by_its_name():

@@ -11,21 +11,13 @@ import torch
 from torch import nn
 
 from helpers import HEADS, stream
-from holdfast.advice import reason
 from holdfast.engine.memory import Memory
-from holdfast.methods import METHODS, Declaration, Method, parse_method
-from holdfast.methods.declaration import only_with_task
+from holdfast.methods import METHODS, Method, parse_method
 from holdfast.models import mlp
 from holdfast.streams.task import ArrayPart
 from holdfast.training import Learner, optimizer
 
 BATCH = 64
-# By the papers: these know nothing of tasks, or take them only where their paper has them.
-WITHOUT_BOUNDARIES = {
-    *("FineTune", "ER", "ERACE", "DER", "DERpp", "GSS", "MIR", "MER", "LaMAML", "OML"),
-    *("NCM", "SLDA", "RanPAC"),
-}
-WITH_TASK_ID = {"HAT", "LoRA", "PNN", "PackNet", "SeparateNetworks", "XdG"}
 # XdG shares its weights. SupSup shares none, and infers the task.
 ISOLATING = {"HAT", "LoRA", "PNN", "PackNet", "SeparateNetworks", "SupSup"}
 
@@ -52,42 +44,9 @@ def usual_scenario(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_needs_boundaries_and_task_ids_only_if_its_paper_does(name):
+def test_a_method_isolates_tasks_only_if_its_paper_does(name):
     declared = own_part(METHODS[name].typical_spec(), name).declare()
-    assert declared.boundaries == (name not in WITHOUT_BOUNDARIES)
-    assert declared.task_id == (name in WITH_TASK_ID)
     assert declared.isolates == (name in ISOLATING)
-    assert declared.edits_weights == (name == "WA")
-
-
-@pytest.mark.parametrize("policy", ["herding", "coreset"])
-def test_a_memory_that_ranks_whole_tasks_needs_boundaries(policy):
-    assert not parse_method("ER(40)").declare().boundaries
-    assert parse_method(f"ER(40, memory={policy!r})").declare().boundaries
-
-
-@pytest.mark.parametrize("policy", ["per_class", "per_task", "herding_per_class"])
-def test_a_memory_whose_capacity_counts_per_group_grows(policy):
-    assert parse_method("ER(40)").declare().memory == "constant"
-    assert parse_method(f"ER(40, memory={policy!r})").declare().memory == "linear"
-
-
-def test_what_a_declaration_leaves_out_is_the_usual_case():
-    plain = Declaration("family", "–", "summary")
-    assert plain.scenarios == ("task", "domain", "class")
-    assert (plain.boundaries, plain.labels, plain.trains) == (True, True, True)
-    rare = ("task_id", "stores_examples", "restarts", "isolates", "edits_weights", "delta")
-    assert not any(getattr(plain, field) for field in (*rare, "raw_gradient"))
-    assert (plain.memory, plain.parameters, plain.time) == ("constant", "none", "constant")
-    assert (plain.passes.rows, plain.passes.singles) == (1, 0)
-    told = Declaration("family", "–", "summary", **only_with_task("gates-need-task"))
-    assert told.task_id
-    assert told.scenarios == ("task",)
-    why = reason("gates-need-task")
-    assert dict(told.refused) == {"domain": why, "class": why}
-
-
-# ---- what they do
 
 
 @pytest.mark.parametrize("name", METHODS)

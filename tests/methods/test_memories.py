@@ -6,7 +6,7 @@ import torch
 from helpers import learner, stream
 from holdfast import HoldfastError
 from holdfast.engine.memory import Memory
-from holdfast.methods import MER, OGD, GenerativeReplay
+from holdfast.methods import MER, GenerativeReplay
 from holdfast.methods.stored import check_capacity, refuse_larger
 
 
@@ -101,14 +101,3 @@ def test_the_generator_of_inputs_is_trained_with_the_network():
     for batch in ours.view.batches():
         ours.step(batch)
     assert loss() < 0.8 * before
-
-
-def test_the_limit_of_ogd_is_the_bytes_of_the_basis_that_is_used():
-    s = stream("domain")
-    # Of five tasks, the last is followed by none that its gradients would restrain.
-    numbers = 3 * 4 * learner(s).view.space.theta.numel()
-    enough = learner(s, OGD(3, limit_bytes=4 * numbers))
-    enough.method.check(enough.view, s)
-    short = learner(s, OGD(3, limit_bytes=4 * numbers - 1))
-    with pytest.raises(HoldfastError, match="for each of 4 tasks"):
-        short.method.check(short.view, s)
