@@ -14,6 +14,8 @@ from holdfast.errors import HoldfastError
 from holdfast.results.run_settings import DataSettings
 from holdfast.runs.build import build_stream
 from holdfast.runs.config import RunConfig
+from holdfast.runs.data_config import DataConfig
+from holdfast.runs.defaults import kind_of
 from holdfast.validation import validated
 
 
@@ -122,6 +124,13 @@ def test_a_suite_takes_the_data_of_its_file_or_those_of_options():
     assert {config.data.name for _, config in demo.runs()} == {"photos"}
     with pytest.raises(HoldfastError, match=r"--image-size describes other data.*--data"):
         with_data(load_suite("demo"), {"image_size": 8})
+
+
+def test_the_defaults_of_training_follow_what_a_folder_holds(tmp_path):
+    (tmp_path / "tables").mkdir()
+    sales().to_csv(tmp_path / "tables" / "train.csv", index=False)
+    kinds = {name: kind_of(DataConfig(name=name)) for name in ("tables", "sales.csv", "photos")}
+    assert kinds == {"tables": "texts", "sales.csv": "texts", "photos": "images"}
 
 
 def test_pages_say_what_makes_the_tasks():

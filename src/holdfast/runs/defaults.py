@@ -8,6 +8,7 @@ run, which its files then hold as if the user had given them.
 """
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Literal
 
 from holdfast.runs.config import RunConfig
@@ -17,7 +18,6 @@ from holdfast.runs.options import given_settings, missing
 from holdfast.validation import validated
 
 Kind = Literal["images", "texts"]
-TABLE_ENDINGS = (".csv", ".tsv", ".parquet", ".pq", ".json", ".ndjson")
 # Values that differ from those of `TrainingConfig`, by the kind of the data.
 DEFAULTS: Mapping[Kind, Mapping[str, object]] = {
     "images": {},
@@ -46,11 +46,18 @@ def kind_of(data: DataConfig) -> Kind:
         ('images', 'texts')
     """
     if data.own:
-        # Tables have inputs of the size of texts' features, and folders mostly hold images.
-        is_table = any(ending in data.name.lower() for ending in TABLE_ENDINGS)
-        return "texts" if is_table else "images"
+        return "images" if _holds_images(data.name) else "texts"
     # An unknown name is refused later, and then nothing should have been said of its kind.
     return "texts" if data.sets <= set(TEXTS) else "images"
+
+
+def _holds_images(name: str) -> bool:
+    """Whether the user's own data are images. Tables have inputs of the size of texts' features."""
+    from holdfast.streams.own_data.files import IMAGES as ENDINGS
+    from holdfast.streams.own_data.files import files_in, suffix_of
+
+    folder = Path(name).expanduser()
+    return folder.is_dir() and any(suffix_of(file) in ENDINGS for file in files_in(folder))
 
 
 def with_defaults(config: RunConfig, swept: Collection[str] = ()) -> RunConfig:
