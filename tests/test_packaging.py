@@ -26,7 +26,8 @@ GIVEN = {
     "polars",
     "lightning",
     "transformers",
-}  # imported only if the user hands over their objects
+    "pytest",
+}  # imported only if the user hands over their objects, or tests with them
 
 BLOCKED = """
 import sys
