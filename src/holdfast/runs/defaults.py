@@ -17,11 +17,13 @@ from holdfast.runs.facts import Facts
 from holdfast.runs.options import given_settings, missing
 from holdfast.validation import validated
 
-Kind = Literal["images", "texts"]
+Kind = Literal["images", "texts", "tables"]
+FOR_ROWS: Mapping[str, object] = {"optimizer": "adam", "lr": 0.001, "epochs": 5}
 # Values that differ from those of `TrainingConfig`, by the kind of the data.
 DEFAULTS: Mapping[Kind, Mapping[str, object]] = {
     "images": {},
-    "texts": {"optimizer": "adam", "lr": 0.001, "epochs": 5},
+    "texts": FOR_ROWS,
+    "tables": FOR_ROWS,  # a table of your own may hold texts, numbers, or both
 }
 # A default is used unless one of these settings was given: rates of two optimizers do not compare,
 # momentum belongs to SGD, and the steps take the place of the epochs.
@@ -39,20 +41,20 @@ def kind_of(data: DataConfig) -> Kind:
         data: The settings of the data.
 
     Returns:
-        "images" or "texts". A stream of both counts as images.
+        "images", "texts" or "tables". A stream of images and texts counts as images.
 
     Example:
         >>> kind_of(DataConfig()), kind_of(DataConfig(name="PolyAI/banking77"))
         ('images', 'texts')
     """
     if data.own:
-        return "images" if _holds_images(data.name) else "texts"
+        return "images" if _holds_images(data.name) else "tables"
     # An unknown name is refused later, and then nothing should have been said of its kind.
     return "texts" if data.sets <= set(TEXTS) else "images"
 
 
 def _holds_images(name: str) -> bool:
-    """Whether the user's own data are images. Tables have inputs of the size of texts' features."""
+    """Whether the user's own data are images, and not tables."""
     from holdfast.streams.own_data.files import IMAGES as ENDINGS
     from holdfast.streams.own_data.files import files_in, suffix_of
 
