@@ -129,6 +129,13 @@ def own_data(folder: Path, rng: np.random.Generator) -> None:
         for number in range(6):
             pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
+    (folder / "shop").mkdir()
+    items = {"photo": [], "price": rng.normal(size=12), "label": ["shoe", "hat"] * 6}
+    for number in range(12):
+        items["photo"].append(f"{number}.png")
+        pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(folder / "shop" / f"{number}.png")
+    pd.DataFrame(items).to_csv(folder / "shop" / "items.csv", index=False)
 
 
 PROBE = """

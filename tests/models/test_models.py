@@ -11,7 +11,8 @@ from holdfast.models import MODELS, classifier_from, make_head, mlp
 @pytest.mark.parametrize("name", MODELS)
 def test_every_network_gives_logits_and_the_same_weights_for_a_seed(name):
     shape, state = (3, 16, 16), torch.get_rng_state()
-    a, b, c = (MODELS[name](shape, "fixed", 4, seed=k) for k in (0, 0, 1))
+    inputs = {"image": shape} if name == "branches" else shape
+    a, b, c = (MODELS[name](inputs, "fixed", 4, seed=k) for k in (0, 0, 1))
     assert torch.equal(state, torch.get_rng_state())
     x = torch.rand(2, *shape)
     assert a.eval()(x).shape == (2, 4)

@@ -312,7 +312,7 @@ def test_missing_values_are_refused_dropped_or_flagged(tmp_path):
             r"row 1, column 'label': '0.5' is a measurement",
         ),
         ("label\nx\ny\nx\ny\n", {}, "has no input column"),
-        ("age,file,label\n" + "1,a.png,x\n2,b.png,y\n" * 9, {}, "does not say where they are"),
+        ("age,file,label\n" + "1,a.png,x\n2,b.png,y\n" * 9, {}, "is no file in the folder"),
     ],
 )
 def test_a_mistake_in_a_table_is_named(tmp_path, text, options, message):

@@ -16,6 +16,7 @@ from holdfast.errors import HoldfastError
 from holdfast.text import shown
 
 if TYPE_CHECKING:
+    from holdfast.runs.column_facts import ColumnFacts
     from holdfast.runs.data_overview import Overview, TaskRows
 
 WIDTH = 80  # characters of a line
@@ -96,18 +97,12 @@ def _print(found: "Overview") -> None:
     """Print an overview, at most 80 characters wide."""
     for line in _headline(found):
         _wrapped(line)
-    if found.columns:
-        rows = [
-            [
-                _short(column.name),
-                column.role,
-                str(column.missing or ""),
-                str(column.distinct),
-                _short(column.reason),
-            ]
-            for column in found.columns
-        ]
-        print_table(["column", "role", "missing", "distinct", "why"], rows, left=(0, 1, 4))
+    names = list(dict.fromkeys(column.data for column in found.columns))
+    for name in names:
+        # The data of a sequence or a mixture may be several tables.
+        if len(names) > 1:
+            print(f"columns of {shown(name)}:")
+        _print_columns([column for column in found.columns if column.data == name])
     if found.tasks:
         _print_tasks(found.tasks)
         _print_classes(found.tasks)
@@ -121,21 +116,40 @@ def _print(found: "Overview") -> None:
         print("Nothing looks wrong.")
 
 
+def _print_columns(columns: "Sequence[ColumnFacts]") -> None:
+    """Print what each column of a table is used for."""
+    rows = []
+    for column in columns:
+        counts = [str(column.missing or ""), str(column.distinct)]
+        rows.append([_short(column.name), column.role, *counts, _short(column.reason)])
+    print_table(["column", "role", "missing", "distinct", "why"], rows, left=(0, 1, 4))
+
+
 def _headline(found: "Overview") -> list[str]:
     """Say what the data are, and which scenarios they fit."""
     name = shown(found.data)
     lines = [f"{name}: no scenario fits"]
     if found.scenario is not None:
         classes = len({one.label for task in found.tasks for one in task.classes})
-        shape = "×".join(map(str, found.shape))
+        shape = _size(found.shape)
+        if found.inputs:
+            shape = ", ".join(f"{name} {_size(size)}" for name, size in found.inputs.items())
         tasks = "1 task" if len(found.tasks) == 1 else f"{len(found.tasks)} tasks"
         lines = [
             f"{name} ({found.stream}): {tasks}, {classes} classes, inputs {shape}, "
             f"in the {found.scenario} scenario"
         ]
+    # A mistake in the data is the same in every scenario.
+    if found.scenario is None and len(set(found.refused.values())) == 1:
+        return lines
     for scenario, reason in found.refused.items():
         lines.append(f"The {scenario} scenario does not fit: {shown(reason)}.")
     return lines
+
+
+def _size(shape: "Sequence[int]") -> str:
+    """Write the shape of an input."""
+    return "×".join(map(str, shape))
 
 
 def _print_tasks(tasks: "Sequence[TaskRows]") -> None:

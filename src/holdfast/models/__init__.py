@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from holdfast.models.branches import branches
 from holdfast.models.classifier import Classifier, classifier_from
 from holdfast.models.convnet import convnet
 from holdfast.models.heads import make_head
@@ -9,10 +10,11 @@ from holdfast.models.mlp import mlp
 from holdfast.models.pooled import Pooled
 from holdfast.models.resnet import resnet18, slim_resnet18
 
-# By the name that settings use. Each takes the shape of one input, the kind of output layer and the
-# number of outputs.
+# By the name that settings use. Each takes the shape of one input (or its shapes by name), the kind
+# of output layer and the number of outputs.
 MODELS: dict[str, Callable[..., Classifier]] = {
     "mlp": mlp,
+    "branches": branches,
     "convnet": convnet,
     "resnet18": resnet18,
     "slim_resnet18": slim_resnet18,
@@ -22,6 +24,7 @@ __all__ = [
     "MODELS",
     "Classifier",
     "Pooled",
+    "branches",
     "classifier_from",
     "convnet",
     "make_head",

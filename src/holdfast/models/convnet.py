@@ -44,16 +44,34 @@ def convnet(
     image(inputs, "convnet", least=2 ** len(channels))
     positive("the channels and hidden units", [*channels, hidden])
     with seeded(seed):
-        depth = inputs[0]
-        layers: list[nn.Module] = []
-        for filters in channels:
-            # Padding keeps the size, so that pooling alone halves it.
-            convolution = nn.Conv2d(depth, filters, 3, padding=1)
-            layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
-            depth = filters
-        body = nn.Sequential(*layers, nn.Flatten())
-        # Measured rather than computed, because pooling rounds odd sizes down.
-        with torch.no_grad():
-            width = body(torch.zeros(1, *inputs)).shape[1]
+        body, width = convolutions(inputs, channels)
         backbone = nn.Sequential(*body, nn.Linear(width, hidden), nn.ReLU())
         return Classifier(backbone, make_head(head, hidden, outputs))
+
+
+def convolutions(inputs: Sequence[int], channels: Sequence[int]) -> tuple[nn.Sequential, int]:
+    """Make 3×3 convolutions, each with ReLU and 2×2 max-pooling.
+
+    Args:
+        inputs: The shape of an image, (channels, height, width).
+        channels: The number of channels of each convolution.
+
+    Returns:
+        The layers, whose output is flattened, and the number of features that they give.
+
+    Example:
+        >>> convolutions((1, 28, 28), (16, 32))[1]
+        1568
+    """
+    depth = inputs[0]
+    layers: list[nn.Module] = []
+    for filters in channels:
+        # Padding keeps the size, so that pooling alone halves it.
+        convolution = nn.Conv2d(depth, filters, 3, padding=1)
+        layers += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
+        depth = filters
+    body = nn.Sequential(*layers, nn.Flatten())
+    # Measured rather than computed, because pooling rounds odd sizes down.
+    with torch.no_grad():
+        width = body(torch.zeros(1, *inputs)).shape[1]
+    return body, width

@@ -48,8 +48,9 @@ def mlp(
         inputs = [inputs]
     if not len(inputs):
         raise HoldfastError(
-            "an MLP takes one tensor, but the inputs are several (their shape is empty); use a "
-            "module of your own that takes them, and holdfast.models.Classifier around it"
+            "an MLP takes one tensor, but the inputs are several (their shape is empty); use "
+            "holdfast.models.branches, which has a branch for each, or a module of your own with "
+            "holdfast.models.Classifier around it"
         )
     # Asked here, because the errors of PyTorch would name no argument of this function.
     positive("the sizes of an input", inputs)

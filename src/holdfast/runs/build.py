@@ -1,6 +1,7 @@
 """From the settings of a run to its stream and its learner."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypedDict
@@ -12,7 +13,7 @@ from holdfast.models import MODELS
 from holdfast.models.heads import FITS
 from holdfast.runs.config import RunConfig
 from holdfast.runs.data_config import DataConfig
-from holdfast.runs.own_data import class_split, own_source, own_stream
+from holdfast.runs.own_data import class_split, own_examples, own_sets, own_source, own_stream
 from holdfast.settings import Settings
 from holdfast.streams import (
     Stream,
@@ -25,8 +26,13 @@ from holdfast.streams import (
     sources,
     split,
 )
+from holdfast.streams.own_data.examples import Examples
+from holdfast.streams.own_data.unfitted import held_out_rows, unnumbered
+from holdfast.streams.several_inputs import shapes_of
 from holdfast.streams.source import Source
 from holdfast.training import Learner, optimizer
+
+BRANCHES = "branches"  # the network that takes several inputs
 
 
 class Shared(TypedDict):
@@ -59,16 +65,30 @@ def build_stream(config: RunConfig, data_dir: str | Path | None = None) -> Strea
 
 def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
     """Build the stream before examples move between its tasks."""
+    if config.data.by_rows:
+        return own_stream(config)
+    whole = {name: own_examples(config.data, name) for name in own_sets(config.data)}
+    if config.data.validation and whole:
+        # Nothing may be fitted on validation rows, so they are found out before inputs are encoded.
+        numbered = {}
+        for number, (name, examples) in enumerate(whole.items()):
+            numbered[name] = replace(examples, numbered=number)
+        stream = _of_sources(config, partial(_source, config, data_dir, numbered))
+        for number, (name, examples) in enumerate(whole.items()):
+            rows = held_out_rows(stream, number, len(examples))
+            whole[name] = replace(examples, unfitted=rows)
+    return _of_sources(config, partial(_source, config, data_dir, whole))
+
+
+def _of_sources(config: RunConfig, named: Callable[[str], Source]) -> Stream:
+    """Build a stream from data sets that are read by their names."""
     data = config.data
     scenario = config.scenario
-    named = partial(_source, config, data_dir)
     shared: Shared = {
         "validation": data.validation,
         "seed": config.seed,
         "task_order": data.task_order or None,
     }
-    if data.by_rows:
-        return own_stream(config)
     # Its pieces name their data sets themselves, so the data set of the run is not read.
     if data.stream == "mixture":
         return mixture(data.pieces, named, scenario, **shared)
@@ -86,13 +106,17 @@ def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
     return rotated(source, data.tasks, scenario, **shared)
 
 
-def _source(config: RunConfig, data_dir: str | Path | None, name: str) -> Source:
+def _source(
+    config: RunConfig, data_dir: str | Path | None, own: Mapping[str, Examples], name: str
+) -> Source:
     """Read a data set, and take the share of its training examples that the run uses."""
     data = config.data
-    if name in data.content:
-        source = own_source(config, name)
+    if name in own:
+        source = own_source(config, own[name])
     else:
         source = sources.named(name, data_dir, features=data.features, groups=data.group_column)
+        if any(examples.numbered is not None for examples in own.values()):
+            source = unnumbered(source)
     whole = len(source.train_y)
     wanted = round(data.fraction * (data.examples or whole))
     # A copy of all examples would only need more memory.
@@ -141,8 +165,9 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
     if model.name == "mlp":
         mlp_only = {"hidden": model.hidden, "init": model.init}
     make = MODELS[model.name]
+    shape = _input_shape(model.name, stream)
     try:
-        network = make(stream.shape, head, stream.outputs, seed=config.seed, **mlp_only)
+        network = make(shape, head, stream.outputs, seed=config.seed, **mlp_only)
     # PyTorch has no error of its own for a lack of memory on the CPU.
     except (RuntimeError, MemoryError):
         layers = mlp_only.get("hidden", "")
@@ -162,6 +187,29 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
         # By their declaration, so that a new setting of the learner needs no line here.
         **{name: getattr(training, name) for name in Settings.model_fields},
     )
+
+
+def _input_shape(network: str, stream: Stream) -> object:
+    """The shape of one input, or the shapes of several by name, as the network takes them.
+
+    Raises:
+        HoldfastError: The network takes one input and there are several, or the other way around.
+    """
+    shapes = shapes_of(stream)
+    if network == BRANCHES:
+        if stream.shape:
+            raise HoldfastError(
+                "the network branches is for inputs of several tensors, but these are one tensor "
+                f"of shape {stream.shape}; give --separate-inputs (data.separate_inputs) for your "
+                "own data, or choose another --model"
+            )
+        return shapes
+    if not stream.shape:
+        raise HoldfastError(
+            f"the network {network} takes one tensor, but the inputs are {', '.join(shapes)}; give "
+            "--model branches (model.name), or leave --separate-inputs (data.separate_inputs) out"
+        )
+    return stream.shape
 
 
 def _optimizer(config: RunConfig) -> MakeOptimizer:

@@ -27,6 +27,7 @@ class ColumnFacts:
         reason: Why.
         missing: The number of rows without a value.
         distinct: The number of different values.
+        data: The name of the data set that has the column.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ColumnFacts:
     reason: str
     missing: int
     distinct: int
+    data: str
 
 
 def column_facts(examples: Examples) -> tuple[ColumnFacts, ...]:
@@ -43,7 +45,16 @@ def column_facts(examples: Examples) -> tuple[ColumnFacts, ...]:
         values = examples.read.column(name)
         missing = missing_in(values, role.kind)
         texts = {str(value) for value in values[~missing]}
-        facts.append(ColumnFacts(name, role.kind, role.reason, int(missing.sum()), len(texts)))
+        facts.append(
+            ColumnFacts(
+                name,
+                role.kind,
+                role.reason,
+                missing=int(missing.sum()),
+                distinct=len(texts),
+                data=examples.table.name,
+            )
+        )
     return tuple(facts)
 
 

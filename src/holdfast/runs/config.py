@@ -22,6 +22,8 @@ from holdfast.validation import Strict
 # What others import from here, with the settings of the data from a file of their own.
 __all__ = ["PARTS", "DataConfig", "ModelConfig", "RunConfig", "TrainingConfig"]
 
+# Version of what is fitted on your own data, such as the mean of a column, beside validation rows.
+FITTING = 2
 # Libraries that take a seed accept 32 bits.
 LARGEST_SEED = 2**32 - 1
 Scenario = Literal["task", "domain", "class"]
@@ -37,8 +39,8 @@ class ModelConfig(Strict):
         'mlp'
     """
 
-    name: Literal["mlp", "convnet", "resnet18", "slim_resnet18"] = Field(
-        "mlp", description="Network to train."
+    name: Literal["mlp", "convnet", "resnet18", "slim_resnet18", "branches"] = Field(
+        "mlp", description="Network to train. The last one is for --separate-inputs."
     )
     hidden: list[Positive] = Field(
         [256, 256], description="Number of units of each hidden layer of the MLP."
@@ -208,6 +210,8 @@ class RunConfig(Strict):
         values["data"] = without_places(values["data"])
         if self.data.versioned:
             values["streams"] = STREAMS
+        if self.data.own and self.data.validation > 0:
+            values["fitting"] = FITTING
         # Sorted keys, so that a field may move within its class. 64 bits are enough to tell runs
         # apart, and keep paths short.
         text = json.dumps(values, sort_keys=True)

@@ -8,12 +8,14 @@ from dataclasses import asdict, dataclass, field
 import torch
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import tensors_of
 from holdfast.results.run_settings import SCENARIOS
 from holdfast.runs.build import build_stream
 from holdfast.runs.column_facts import ColumnFacts, column_facts, row_warnings
 from holdfast.runs.config import RunConfig
-from holdfast.runs.own_data import own_examples
+from holdfast.runs.own_data import own_examples, own_sets
 from holdfast.streams.parts import ROWS_AT_ONCE
+from holdfast.streams.several_inputs import shapes_of
 from holdfast.streams.task import Examples, Part, Stream, Task
 from holdfast.streams.types import Label
 from holdfast.text import shown
@@ -56,7 +58,8 @@ class Overview:
         scenario: The scenario in which the tasks are shown. None: the data fit none.
         refused: Scenario → why the data do not fit it.
         tasks: The tasks in their order.
-        shape: The shape of one input.
+        shape: The shape of one input. It is empty if inputs are several tensors.
+        inputs: The shape of each of several inputs, by its name.
         columns: The columns of a table of the user. Empty: there is no table.
         unreadable: The images that can't be read, with the reason.
         duplicates: The number of test rows whose inputs are those of a training row.
@@ -69,6 +72,7 @@ class Overview:
     refused: dict[str, str]
     tasks: tuple[TaskRows, ...] = ()
     shape: tuple[int, ...] = ()
+    inputs: dict[str, tuple[int, ...]] = field(default_factory=dict)
     columns: tuple[ColumnFacts, ...] = ()
     unreadable: tuple[str, ...] = ()
     duplicates: int = 0
@@ -95,12 +99,10 @@ def overview(config: RunConfig, scenario: str | None, data_dir: str | None = Non
         HoldfastError: The data can't be read at all; the message says why.
     """
     data = config.data
-    own = _Own()
-    if data.name in data.content and data.stream not in ("mixture", "sequence"):
-        # Rows with mistakes are left out here, so that everything else can be shown.
-        if data.missing == "refuse":
-            config = config.model_copy(update={"data": data.model_copy(update={"missing": "drop"})})
-        own = _own(config, refused=data.missing == "refuse")
+    # Rows with mistakes are left out here, so that everything else can be shown.
+    if data.own and data.missing == "refuse":
+        config = config.model_copy(update={"data": data.model_copy(update={"missing": "drop"})})
+    own = _own(config, refused=data.missing == "refuse")
     tried = _tried(config, scenario, data_dir)
     stream = tried.stream
     tasks: tuple[TaskRows, ...] = ()
@@ -117,6 +119,7 @@ def overview(config: RunConfig, scenario: str | None, data_dir: str | None = Non
         refused=tried.refused,
         tasks=tasks,
         shape=() if stream is None else stream.shape,
+        inputs={} if stream is None or stream.shape else shapes_of(stream),
         columns=own.columns,
         unreadable=own.unreadable,
         duplicates=duplicates,
@@ -135,11 +138,22 @@ class _Own:
 
 
 def _own(config: RunConfig, refused: bool) -> _Own:
-    """Look at the columns and rows of the user's own data."""
-    examples = own_examples(config.data, config.data.name)
-    columns = column_facts(examples)
-    said = row_warnings(examples, columns, refused)
-    return _Own(columns, tuple(examples.unreadable), tuple(said))
+    """Look at the columns and rows of each of the user's own data sets."""
+    columns: list[ColumnFacts] = []
+    unreadable: list[str] = []
+    said: list[str] = []
+    names = own_sets(config.data)
+    for name in names:
+        examples = own_examples(config.data, name)
+        facts = column_facts(examples)
+        warned = row_warnings(examples, facts, refused)
+        # Of several data sets, each sentence says which it is about.
+        if len(names) > 1:
+            warned = [f"{shown(name)}: {sentence}" for sentence in warned]
+        columns += facts
+        unreadable += examples.unreadable
+        said += warned
+    return _Own(tuple(columns), tuple(unreadable), tuple(said))
 
 
 @dataclass(frozen=True)
@@ -197,11 +211,10 @@ def _task_rows(stream: Stream, task: Task) -> TaskRows:
 def _digests(part: Part) -> Iterator[bytes]:
     """A digest of the inputs of each row."""
     for inputs, _, _ in _chunks(part):
-        # What a run reads is one tensor; several by name come from Python alone.
-        if not isinstance(inputs, torch.Tensor):
-            continue
-        for row in inputs.numpy():
-            yield hashlib.blake2b(row.tobytes(), digest_size=16).digest()
+        tensors = [tensor.numpy() for tensor in tensors_of(inputs)]
+        for row in zip(*tensors, strict=True):
+            content = b"".join(part.tobytes() for part in row)
+            yield hashlib.blake2b(content, digest_size=16).digest()
 
 
 def _duplicates(stream: Stream) -> int:

@@ -48,18 +48,22 @@ def kind_of(data: DataConfig) -> Kind:
         ('images', 'texts')
     """
     if data.own:
-        return "images" if _holds_images(data.name) else "tables"
+        images_alone = _holds_images(data.name) and not data.separate_inputs
+        return "images" if images_alone else "tables"
     # An unknown name is refused later, and then nothing should have been said of its kind.
     return "texts" if data.sets <= set(TEXTS) else "images"
 
 
 def _holds_images(name: str) -> bool:
     """Whether the user's own data are images, and not tables."""
+    from holdfast.streams.own_data.digests import images_named_in
     from holdfast.streams.own_data.files import IMAGES as ENDINGS
     from holdfast.streams.own_data.files import files_in, suffix_of
 
-    folder = Path(name).expanduser()
-    return folder.is_dir() and any(suffix_of(file) in ENDINGS for file in files_in(folder))
+    path = Path(name).expanduser()
+    if path.is_file():
+        return bool(images_named_in(path))
+    return any(suffix_of(file) in ENDINGS for file in files_in(path))
 
 
 def with_defaults(config: RunConfig, swept: Collection[str] = ()) -> RunConfig:

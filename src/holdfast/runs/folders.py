@@ -86,7 +86,7 @@ def contents(config: RunConfig, data_dir: str | None) -> dict[str, str]:
 
 def _own_content(name: str) -> str | None:
     """The digest of the user's own data, or None if they are not there."""
-    from holdfast.streams.own_data.files import digest_of
+    from holdfast.streams.own_data.digests import digest_of
 
     path = Path(name).expanduser()
     if not path.exists():

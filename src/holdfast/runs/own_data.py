@@ -7,14 +7,20 @@ from holdfast.runs.config import RunConfig
 from holdfast.runs.data_config import DataConfig
 from holdfast.runs.own_settings import options_of
 from holdfast.streams.build import build
+from holdfast.streams.own_data.digests import digest_of
 from holdfast.streams.own_data.examples import Examples, limited, open_examples
-from holdfast.streams.own_data.files import digest_of, existing
+from holdfast.streams.own_data.files import existing
 from holdfast.streams.own_data.folders import read_path
 from holdfast.streams.own_data.from_files import listed_order
 from holdfast.streams.source import Source
 from holdfast.streams.split import first_classes
 from holdfast.streams.task import Stream
 from holdfast.streams.types import Label
+
+
+def own_sets(data: DataConfig) -> list[str]:
+    """List the paths of the user's own data among the data sets of a run, in order."""
+    return sorted(data.sets & data.content.keys())
 
 
 def own_examples(data: DataConfig, name: str) -> Examples:
@@ -36,15 +42,14 @@ def own_examples(data: DataConfig, name: str) -> Examples:
     return open_examples(read_path(name), options, data.task_classes)
 
 
-def own_source(config: RunConfig, name: str) -> Source:
-    """Read the user's own data as a source, from which streams are cut by class.
+def own_source(config: RunConfig, examples: Examples) -> Source:
+    """Make a source of the user's own data, from which streams are cut by class.
 
     Args:
         config: The settings of the run.
-        name: The path of the data.
+        examples: The data.
     """
     data = config.data
-    examples = own_examples(data, name)
     # In the other streams the first task has all classes.
     if data.stream != "split":
         return examples.source()
@@ -75,14 +80,20 @@ def own_stream(config: RunConfig) -> Stream:
             "ask for fewer"
         )
     share = data.fraction * (data.examples or trained) / trained
-    return build(
-        limited(examples.pieces(_first_task(data)), share, config.seed),
-        config.scenario,
-        validation=data.validation,
-        seed=config.seed,
-        name=examples.table.name,
-        task_order=data.task_order or None,
-    )
+
+    def made(examples: Examples) -> Stream:
+        return build(
+            limited(examples.pieces(_first_task(data)), share, config.seed),
+            config.scenario,
+            validation=data.validation,
+            seed=config.seed,
+            name=examples.table.name,
+            task_order=data.task_order or None,
+        )
+
+    if data.validation:
+        examples = examples.fitted_beside(made)
+    return made(examples)
 
 
 def _first_task(data: DataConfig) -> int:

@@ -34,6 +34,7 @@ SAME_NAMES = (
     "test_column",
     "image_size",
     "color",
+    "separate_inputs",
 )
 
 
@@ -135,6 +136,12 @@ class OwnData(Strict):
         json_schema_extra=ADDED,
         description="Colours of images. With auto, they are RGB if any image has colours.",
     )
+    separate_inputs: bool = Field(
+        False,
+        json_schema_extra=ADDED,
+        description="Keep images, texts and other columns apart, for the network branches, which "
+        "has a branch for each of them.",
+    )
     # Filled in by `completed`, so that the hash of a run depends on what the files hold.
     content: dict[str, str] = Field(
         {},
@@ -215,7 +222,8 @@ def _content(values: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, s
     encoder = values.get("encoder")
     if not suspects and not encoder:
         return {}
-    from holdfast.streams.own_data.files import digest_of, existing, is_own
+    from holdfast.streams.own_data.digests import digest_of
+    from holdfast.streams.own_data.files import existing, is_own
 
     digests: dict[str, str] = {}
     for name in suspects:

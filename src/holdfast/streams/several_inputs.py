@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
-from holdfast.named_inputs import Inputs, NamedInputs, padded
+from holdfast.named_inputs import Inputs, NamedInputs, as_dict, padded
 from holdfast.streams.inputs import input_rows, input_tensor, refuse_unfinite
+from holdfast.streams.task import Stream
 from holdfast.streams.types import Values
 
 
@@ -165,3 +166,25 @@ def as_inputs(x: object) -> Inputs:
             f"{type(x).__name__}"
         )
     return NamedInputs(tensors, positional=not isinstance(x, Mapping))
+
+
+def shapes_of(stream: Stream) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor of one input, by its name.
+
+    Args:
+        stream: The stream. Its inputs that no network gets are left out.
+
+    Returns:
+        The shapes, without the dimension of examples. One tensor alone has an empty name.
+
+    Example:
+        >>> from holdfast.streams import from_arrays
+        >>> x = {"row": np.zeros((4, 3)), "age": np.zeros((4, 1))}
+        >>> shapes_of(from_arrays(x, [0, 1, 0, 1], [0] * 4, "class", test=0.5))
+        {'row': (3,), 'age': (1,)}
+    """
+    inputs, _, _ = stream[0].test.fetch(torch.tensor([0]))
+    tensors = as_dict(inputs)
+    if isinstance(inputs, NamedInputs):
+        tensors = inputs.for_network
+    return {name: tuple(tensor.shape[1:]) for name, tensor in tensors.items()}

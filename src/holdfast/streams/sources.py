@@ -94,7 +94,9 @@ def named(
     if folder is not None and (folder / name).is_dir():
         return cached(str(folder / name), how, _content_key(folder / name))
     if name not in NAMED:
-        raise unknown("data set", name, {DIGITS, *NAMED, *_names_in(folder)})
+        # A mistyped path looks like a name of the hub, which has a slash as well.
+        error = unknown("data set", name, {DIGITS, *NAMED, *_names_in(folder)})
+        raise HoldfastError(f"{error}; there is no file or folder of that name here either")
     return cached(name, how, f"hub {name}")
 
 

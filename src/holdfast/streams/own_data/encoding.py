@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from holdfast.errors import HoldfastError
 from holdfast.streams.inputs import LARGEST_FLOAT32
 from holdfast.streams.own_data.cache import kept
 from holdfast.streams.own_data.options import Options
@@ -36,6 +35,9 @@ from holdfast.streams.text import text_features
 MOST_CATEGORIES = 100
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
 ENCODED = ("number", "date", "boolean", "category", "text")
+# The names of inputs of a table that are kept apart.
+COLUMNS = "columns"
+TEXT = "text"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,9 @@ class Fitted:
     trained: np.ndarray
 
 
-def encode(table: Table, roles: Mapping[str, Role], fit: Fitted, options: Options) -> Tensor:
+def encode(
+    table: Table, roles: Mapping[str, Role], fit: Fitted, options: Options
+) -> dict[str, Tensor]:
     """Turn the columns of a table into inputs.
 
     Args:
@@ -61,10 +65,11 @@ def encode(table: Table, roles: Mapping[str, Role], fit: Fitted, options: Option
         options: How columns are encoded.
 
     Returns:
-        One row of inputs per row of the table, (N, D), float32.
+        `COLUMNS` and `TEXT`, of which one may be missing: one row of inputs per row of the table,
+        (N, D), float32.
 
     Raises:
-        HoldfastError: There is no input column, or a value can't be encoded.
+        HoldfastError: A value can't be encoded.
     """
     blocks = []
     texts = []
@@ -73,17 +78,12 @@ def encode(table: Table, roles: Mapping[str, Role], fit: Fitted, options: Option
             texts.append(column)
         elif role.kind in ENCODED:
             blocks.append(_block(table, column, role.kind, fit.first, options))
+    inputs = {}
+    if blocks:
+        inputs[COLUMNS] = torch.from_numpy(np.concatenate(blocks, axis=1))
     if texts:
-        blocks.append(_texts(table, texts, fit, options))
-    if not blocks:
-        raise HoldfastError(
-            f"{table.name} has no input column beside those with another use; add columns, or "
-            "give one of those that are not used a role"
-        )
-    # A single block may be mapped from the disk, and joining would copy it.
-    if len(blocks) == 1:
-        return torch.from_numpy(blocks[0])
-    return torch.from_numpy(np.concatenate(blocks, axis=1))
+        inputs[TEXT] = torch.from_numpy(_texts(table, texts, fit, options))
+    return inputs
 
 
 def _block(table: Table, column: str, kind: str, fit: np.ndarray, options: Options) -> np.ndarray:

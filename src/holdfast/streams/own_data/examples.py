@@ -1,6 +1,6 @@
 """Labels, tasks, test rows and inputs of a user's own data, from which streams are made."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs, NamedInputs
 from holdfast.streams.build import Piece
 from holdfast.streams.labels import distinct, warn_if_measured
 from holdfast.streams.own_data.cut import test_rows
@@ -18,10 +19,14 @@ from holdfast.streams.own_data.missing import without_missing
 from holdfast.streams.own_data.options import Options
 from holdfast.streams.own_data.roles import Role, decide_roles, label_column
 from holdfast.streams.own_data.table import Table
-from holdfast.streams.own_data.values import as_dates, as_numbers, labels
-from holdfast.streams.own_data.windows import RowTasks, windows
+from holdfast.streams.own_data.unfitted import held_out_rows
+from holdfast.streams.own_data.values import labels
+from holdfast.streams.own_data.windows import RowTasks, row_tasks
 from holdfast.streams.source import Source
+from holdfast.streams.task import Stream
 from holdfast.streams.types import Label
+
+IMAGE = "image"  # the name of images among inputs that are kept apart
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,10 @@ class Examples:
         groups: The group of each row, (N,). None: rows are unrelated.
         images: The images of the rows. None: the inputs are columns of the table.
         rows: The number of each row among the images, (N,).
+        unfitted: The mask of training rows on which nothing may be fitted, (N,), because they are
+            validation rows. None: there are none.
+        numbered: A number that stands for the inputs together with the number of each row, so that
+            a stream shows which rows it sets aside. None: inputs are encoded.
     """
 
     table: Table
@@ -51,6 +60,8 @@ class Examples:
     groups: np.ndarray | None
     images: Images | None
     rows: np.ndarray
+    unfitted: np.ndarray | None = None
+    numbered: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -74,21 +85,65 @@ class Examples:
         """The distinct labels of the training rows, in order."""
         return distinct(self.labels[~self.tested])
 
-    def inputs(self, first: np.ndarray) -> Tensor:
-        """The inputs of all rows, (N, ...).
+    def inputs(self, first: np.ndarray) -> Inputs:
+        """The inputs of all rows, (N, ...), or several such tensors.
 
         Args:
             first: The mask of the rows of the first task, whose training rows may be fitted on.
+
+        Raises:
+            HoldfastError: There is no input column, a value can't be encoded, or inputs are to be
+                kept apart, but there is one kind of them.
         """
+        if self.numbered is not None:
+            rows = torch.arange(len(self))
+            return torch.stack([torch.full_like(rows, self.numbered), rows], dim=1)
+        tensors = {}
         if self.images is not None:
-            pixels = torch.from_numpy(self.images.pixels)
-            # All rows in their order are the array itself, which stays on the disk.
-            if len(self.rows) == len(pixels):
-                return pixels
-            return pixels[torch.from_numpy(self.rows)]
-        trained = ~self.tested
-        fit = Fitted(first=trained & first, trained=trained)
-        return encode(self.table, self.roles, fit, self.options)
+            tensors[IMAGE] = self._pixels(self.images)
+        if self.images is None or self.options.separate_inputs:
+            trained = ~self.tested
+            if self.unfitted is not None:
+                trained &= ~self.unfitted
+            fit = Fitted(first=trained & first, trained=trained)
+            tensors |= encode(self.table, self.roles, fit, self.options)
+        if not tensors:
+            raise HoldfastError(
+                f"{self.table.name} has no input column beside those with another use; add "
+                "columns, or give one of those that are not used a role"
+            )
+        if self.options.separate_inputs:
+            return self._apart(tensors)
+        # A single tensor may be mapped from the disk, and joining would copy it.
+        if len(tensors) == 1:
+            return next(iter(tensors.values()))
+        return torch.cat(list(tensors.values()), dim=1)
+
+    def _pixels(self, images: Images) -> Tensor:
+        """The images of all rows, (N, C, H, W)."""
+        pixels = torch.from_numpy(images.pixels)
+        # All rows in their order are the array itself, which stays on the disk.
+        if len(self.rows) == len(pixels):
+            return pixels
+        return pixels[torch.from_numpy(self.rows)]
+
+    def _apart(self, tensors: Mapping[str, Tensor]) -> NamedInputs:
+        """Inputs of several tensors, after checking that they are several."""
+        if len(tensors) > 1:
+            return NamedInputs(tensors)
+        raise HoldfastError(
+            f"{self.table.name} has inputs of one kind ({', '.join(tensors)}), so there is nothing "
+            "to keep apart; leave separate_inputs out, or add columns, texts or images"
+        )
+
+    def fitted_beside(self, make: Callable[["Examples"], Stream]) -> "Examples":
+        """The same examples, of which nothing is fitted on the validation rows of a stream.
+
+        Args:
+            make: Makes the stream of examples.
+        """
+        numbered = make(replace(self, numbered=0))
+        return replace(self, unfitted=held_out_rows(numbered, 0, len(self)))
 
     def source(self, first: Collection[Label] | None = None) -> Source:
         """The data as one source, for tasks of classes.
@@ -141,7 +196,7 @@ class Examples:
             "rows out"
         )
 
-    def _source(self, name: str, inputs: Tensor, belongs: np.ndarray) -> Source:
+    def _source(self, name: str, inputs: Inputs, belongs: np.ndarray) -> Source:
         """Some rows as a source."""
         train = np.flatnonzero(belongs & ~self.tested)
         test = np.flatnonzero(belongs & self.tested)
@@ -159,7 +214,7 @@ class Examples:
         )
 
 
-def taken(inputs: Tensor, rows: np.ndarray) -> Tensor:
+def taken(inputs: Inputs, rows: np.ndarray) -> Inputs:
     """Some rows of the inputs: as a view if they follow each other, else as a copy."""
     if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
         return inputs[int(rows[0]) : int(rows[-1]) + 1]
@@ -259,36 +314,6 @@ def _without_broken(table: Table, images: Images) -> Table:
     if not kept.any():
         raise HoldfastError(f"no image of {table.name} can be read")
     return table.only(kept).noted(f"{len(images.broken)} images can't be read and are left out")
-
-
-def row_tasks(table: Table, options: Options) -> RowTasks | None:
-    """The tasks of the rows, if a column says them.
-
-    Tasks by column come in the order of their numbers or dates if all of them are such, and
-    otherwise in the order of their first row.
-    """
-    if options.time is not None:
-        return windows(table, options.time, options)
-    if options.task is None:
-        return None
-    values = table.column(options.task)
-    of_row = np.array([str(value).strip() for value in values], dtype=object)
-    names = list(dict.fromkeys(of_row))
-    return RowTasks(tuple(_in_order(names)), of_row)
-
-
-def _in_order(names: list[str]) -> list[str]:
-    """Names of tasks by number or date, if all of them are one or the other."""
-    import pandas as pd
-
-    series = pd.Series(names, dtype=object)
-    numbers = as_numbers(series)
-    if np.isfinite(numbers).all():
-        return [names[place] for place in np.argsort(numbers, kind="stable")]
-    times = as_dates(series)
-    if times.notna().all():
-        return [names[place] for place in np.argsort(times.to_numpy(), kind="stable")]
-    return names
 
 
 def limited(pieces: Sequence[Piece], share: float, seed: int) -> list[Piece]:

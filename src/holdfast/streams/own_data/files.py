@@ -1,11 +1,9 @@
-"""Which files are a user's own data, and a digest by which changed data are recognised."""
+"""Which files are a user's own data."""
 
-import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
-from holdfast.errors import HoldfastError, reading
+from holdfast.errors import HoldfastError
 from holdfast.streams.decoding import NAMED
 from holdfast.text import safe_name
 
@@ -14,10 +12,6 @@ COMPRESSED = (".gz", ".bz2", ".xz")
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
 # How a path begins that can't be the name of a data set on the hub.
 PATH_STARTS = (".", "/", "~")
-# What a file looked like when it was read: its path, its size, and the time of its last change.
-Signature = tuple[tuple[str, int, int], ...]
-
-_digests: dict[Signature, str] = {}
 
 
 def is_own(name: str) -> bool:
@@ -86,47 +80,3 @@ def files_in(folder: Path) -> list[Path]:
 def _hidden(name: str) -> bool:
     """Whether a file or folder is one that systems leave behind, and not a part of the data."""
     return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
-
-
-def digest_of(path: Path, endings: Sequence[str] = (*TABLES, *IMAGES)) -> str:
-    """Compute a digest of the names and the contents of the files of data.
-
-    Args:
-        path: A table file, or a folder.
-        endings: The endings of the files in a folder that count. Empty: all files count.
-
-    Returns:
-        The digest. It depends neither on where the data are nor on when they were written. The
-        files are read once per process as long as their sizes and times stay the same.
-
-    Raises:
-        HoldfastError: A file can't be read.
-    """
-    with reading(f"data {safe_name(str(path))}", "files"):
-        files = [path]
-        if path.is_dir():
-            files = [file for file in files_in(path) if not endings or suffix_of(file) in endings]
-        signature = _signature(files)
-        if signature not in _digests:
-            _digests[signature] = _content(path, files)
-        return _digests[signature]
-
-
-def _signature(files: list[Path]) -> Signature:
-    """What tells whether files changed since they were read."""
-    marks = []
-    for file in files:
-        status = file.stat()
-        marks.append((str(file.absolute()), status.st_size, status.st_mtime_ns))
-    return tuple(marks)
-
-
-def _content(path: Path, files: list[Path]) -> str:
-    """The digest of files, each with its name below the folder of the data."""
-    base = path.parent if path.is_file() else path
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.relative_to(base).as_posix()}\0".encode("utf-8", "surrogateescape"))
-        with file.open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
-    return digest.hexdigest()

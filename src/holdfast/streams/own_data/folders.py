@@ -44,7 +44,8 @@ def read_path(location: str | Path) -> Table:
     """
     path = existing(location)
     if path.is_file():
-        return read_table(path)
+        # Columns with names of images mean files beside the table.
+        return replace(read_table(path), folder=path.parent, origin=path)
     files = files_in(path)
     tables = [file for file in files if file.parent == path and suffix_of(file) in TABLES]
     images = [file for file in files if suffix_of(file) in IMAGES]
@@ -52,7 +53,7 @@ def read_path(location: str | Path) -> Table:
     if tables:
         table = _of_tables(tables, name)
         if images:
-            return replace(table, folder=path)
+            return replace(table, folder=path, origin=path)
         return table
     if not images:
         raise HoldfastError(f"the folder {name} holds no image and no table; {LAYOUT}")
@@ -103,8 +104,13 @@ def join(tables: Sequence[Table], name: str) -> Table:
     frames = [table.frame[tables[0].columns] for table in tables]
     parts = tuple(part for table in tables for part in table.parts)
     notes = tuple(note for table in tables for note in table.notes)
-    joined = pd.concat(frames, ignore_index=True)
-    return Table(joined, name, parts=parts, as_text=as_text.pop(), notes=notes)
+    joined = Table(
+        pd.concat(frames, ignore_index=True), name, parts, as_text=as_text.pop(), notes=notes
+    )
+    folders = {table.folder for table in tables}
+    if len(folders) == 1:
+        return replace(joined, folder=folders.pop())
+    return joined
 
 
 def sides_of(names: Sequence[str]) -> list[str] | None:
@@ -167,7 +173,7 @@ def _of_images(path: Path, images: Sequence[Path], name: str) -> Table:
         columns[FOLDER] = [folder[0] for folder in folders]
     columns[LABEL] = [folder[-1] for folder in folders]
     table = checked(pd.DataFrame(columns, dtype=object), name, as_text=True)
-    return replace(table, sides=side_of_row, folder=path)
+    return replace(table, sides=side_of_row, folder=path, origin=path)
 
 
 def _check_depth(images: Sequence[Path], folders: Sequence[tuple[str, ...]], path: Path) -> None:

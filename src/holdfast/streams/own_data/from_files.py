@@ -53,7 +53,8 @@ def from_table(
             None: by position for tasks of classes, as `split` does, else by label.
         seed: The seed of the validation draw.
         **options: What the columns are: label, task, time, every, time_format, text, inputs, roles,
-            missing, scale, features, encoder, groups; see `own_data.options.Options`.
+            missing, scale, features, encoder, groups, separate_inputs; see
+            `own_data.options.Options`.
 
     Raises:
         HoldfastError: A value is missing or wrong. The message names its file, row and column.
@@ -92,7 +93,7 @@ def from_folder(
     `classes` and `tasks`.
 
     Args:
-        folder: The folder.
+        folder: The folder, or the table in it that names the images.
         scenario: What the model knows when it is asked: "task", "domain" or "class".
         classes: The classes of each task, such as [["cat", "dog"], ["car"]].
         tasks: The number of tasks of equally many classes.
@@ -101,11 +102,12 @@ def from_folder(
         numbering: As in `from_table`.
         seed: The seed of the validation draw.
         augment: A random change of whole batches in training. None: no change.
-        **options: What the images and columns are: image_size, color, label, task, time, every,
-            time_format, roles, missing, groups; see `own_data.options.Options`.
+        **options: What the images and columns are: image_size, color, and what `from_table` takes;
+            see `own_data.options.Options`.
 
     Returns:
-        The stream, whose inputs are uint8, (channels, image_size, image_size).
+        The stream, whose inputs are uint8, (channels, image_size, image_size), or with
+        `separate_inputs` several tensors, of which the images are called "image".
 
     Raises:
         HoldfastError: The folder has another layout, or an image can't be read. The message names
@@ -155,18 +157,24 @@ def own_stream(
             "by lists of classes (classes), or by the number of tasks of equally many classes "
             f"(tasks); {sum(ways)} are given"
         )
-    if examples.tasks is not None:
-        name = examples.table.name
-        numbering = numbering or "label"
-        return build(examples.pieces(), scenario, name=name, numbering=numbering, **making)
-    sizes: int | list[int] = tasks or 0
-    order = None
-    if classes:
-        sizes = [len(listed) for listed in classes]
-        order = listed_order(examples.classes, classes)
-    source = examples.source(first_classes(examples.classes, sizes, order))
-    numbering = numbering or "position"
-    return split(source, sizes, scenario, order=order, numbering=numbering, **making)
+
+    def made(examples: Examples) -> Stream:
+        if examples.tasks is not None:
+            name = examples.table.name
+            by = numbering or "label"
+            return build(examples.pieces(), scenario, name=name, numbering=by, **making)
+        sizes: int | list[int] = tasks or 0
+        order = None
+        if classes:
+            sizes = [len(listed) for listed in classes]
+            order = listed_order(examples.classes, classes)
+        source = examples.source(first_classes(examples.classes, sizes, order))
+        by = numbering or "position"
+        return split(source, sizes, scenario, order=order, numbering=by, **making)
+
+    if making.get("validation"):
+        examples = examples.fitted_beside(made)
+    return made(examples)
 
 
 def listed_order(labels: Sequence[Label], classes: Sequence[Sequence[Label]]) -> list[Label]:

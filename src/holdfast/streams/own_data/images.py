@@ -16,7 +16,7 @@ import numpy as np
 
 from holdfast.errors import HoldfastError, first_line, require
 from holdfast.streams.own_data.cache import kept
-from holdfast.streams.own_data.files import digest_of
+from holdfast.streams.own_data.digests import digest_of
 from holdfast.streams.own_data.options import Options
 from holdfast.streams.own_data.table import Table
 from holdfast.text import safe_name
@@ -70,7 +70,7 @@ def read_images(table: Table, column: str, options: Options) -> Images:
     paths = _paths(table, column)
     names = [str(value).strip() for value in table.frame[column]]
     order = hashlib.sha256(json.dumps(names).encode()).hexdigest()
-    content = digest_of(Path(table.folder or "."))
+    content = digest_of(table.origin or table.folder or Path())
     size = options.image_size
 
     def fill(file: Path) -> dict[str, object]:

@@ -15,21 +15,6 @@ TEXT_FEATURES = ("hashed", "tfidf-first-task", "tfidf-all-tasks")
 COLORS = ("auto", "rgb", "grayscale")
 
 
-class FolderOptions(TypedDict, total=False):
-    """What `from_folder` takes about the images and their table, by the names of `Options`."""
-
-    label: str | None
-    task: str | None
-    time: str | None
-    every: str | int
-    time_format: str | None
-    roles: Mapping[str, str]
-    missing: str
-    groups: str | None
-    image_size: int
-    color: str
-
-
 class TableOptions(TypedDict, total=False):
     """What `from_table` takes about the columns of the table, by the names of `Options`."""
 
@@ -46,6 +31,14 @@ class TableOptions(TypedDict, total=False):
     features: str
     encoder: str | Path | None
     groups: str | None
+    separate_inputs: bool
+
+
+class FolderOptions(TableOptions, total=False):
+    """What `from_folder` takes about the images and their table, by the names of `Options`."""
+
+    image_size: int
+    color: str
 
 
 @dataclass(frozen=True)
@@ -71,6 +64,8 @@ class Options:
         groups: The column that relates rows. None: rows are unrelated.
         image_size: The width and height to which images are resized, in pixels.
         color: "rgb", "grayscale", or "auto" for RGB if any image has colours.
+        separate_inputs: Whether images, texts and other columns are inputs of their own ("image",
+            "text" and "columns"), for a network with a branch for each, instead of one tensor.
 
     Raises:
         HoldfastError: A value is not allowed, or two of them contradict each other.
@@ -97,6 +92,7 @@ class Options:
     groups: str | None = None
     image_size: int = 32
     color: str = "auto"
+    separate_inputs: bool = False
 
     def __post_init__(self) -> None:
         for column, role in self.roles.items():

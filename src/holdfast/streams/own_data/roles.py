@@ -7,20 +7,18 @@ The rules read the first 1,000 values alone, so rows that are added later change
 2. Values that are true or false are booleans.
 3. Numbers are numbers, unless one begins with a zero as codes do (01309).
 4. Dates as ISO 8601 has them are dates.
-5. Names of images are images, and then no other column is an input.
+5. Names of images are images, and then no other column is an input unless inputs are separate.
 6. Texts with more than three words on average are texts, and all others are categories.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from holdfast.errors import HoldfastError
 from holdfast.streams.dataset_rows import LABEL_NAMES
-from holdfast.streams.own_data.files import IMAGES
 from holdfast.streams.own_data.options import Options
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.values import (
@@ -28,6 +26,7 @@ from holdfast.streams.own_data.values import (
     TRUTHS,
     as_dates,
     as_numbers,
+    image_names,
     is_code,
     missing_in,
 )
@@ -190,9 +189,9 @@ def _are_numbers(table: Table, column: str, values: "Column") -> bool:
 
 def _of_texts(table: Table, values: "Column") -> Role:
     """The role of texts: names of images, texts or categories."""
-    texts = [str(value) for value in values]
-    if all(Path(text.strip()).suffix.lower() in IMAGES for text in texts):
+    if image_names(values):
         return Role("image", "names of images")
+    texts = [str(value) for value in values]
     words = float(np.mean([len(text.split()) for text in texts]))
     if words > WORDS:
         return Role("text", f"{words:.1f} words on average")
@@ -200,28 +199,31 @@ def _of_texts(table: Table, values: "Column") -> Role:
 
 
 def _images_alone(roles: dict[str, Role], table: Table, options: Options) -> dict[str, Role]:
-    """Leave the other inputs out if there are images, and refuse images without a folder."""
+    """Leave other inputs out beside images in one tensor, and refuse images without a folder."""
     images = [column for column, role in roles.items() if role.kind == "image"]
     if not images:
         return roles
     if table.folder is None:
         raise HoldfastError(
-            f"{table.name}: column {images[0]!r} names images, but a single file does not say "
-            "where they are; put the table into the folder of the images, and give that folder"
+            f"{table.name}: column {images[0]!r} names images, but data in memory or in two "
+            "folders do not say where they are; write one table to a file in the folder of the "
+            "images, and give its path"
         )
     if len(images) > 1:
         raise HoldfastError(
             f"{table.name}: the columns {', '.join(images)} name images, but an example has one; "
             f"give the others the role unused, such as {images[1]}=unused"
         )
+    if options.separate_inputs:
+        return roles
     alone = {}
     for column, role in roles.items():
         if role.kind in ("number", "boolean", "category", "date", "text"):
             if column in options.roles or column in options.text or column in options.inputs:
                 raise HoldfastError(
-                    f"column {column!r} can't be an input beside the images of {images[0]!r}, "
-                    "because a network of this package takes images alone; leave one of them out "
-                    "with the role unused"
+                    f"column {column!r} can't be in one tensor with the images of {images[0]!r}; "
+                    "keep them apart with separate_inputs (--separate-inputs), or leave one of "
+                    "them out with the role unused"
                 )
             role = Role("unused", "the images are the inputs")
         alone[column] = role

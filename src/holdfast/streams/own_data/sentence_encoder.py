@@ -16,7 +16,7 @@ from torch import Tensor
 
 from holdfast.errors import HoldfastError, reading, require
 from holdfast.streams.own_data.cache import kept
-from holdfast.streams.own_data.files import digest_of
+from holdfast.streams.own_data.digests import digest_of
 from holdfast.text import safe_name
 
 AT_ONCE = 32  # texts per forward pass

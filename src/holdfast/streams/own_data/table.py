@@ -19,26 +19,57 @@ LONGEST_VALUE = 60  # characters of a value in a message
 
 
 @dataclass(frozen=True)
+class FileRows:
+    """The rows of one file.
+
+    Args:
+        name: The name of the file.
+        rows: The number of its rows.
+        lines: The number of the line of each row, counting from 1. Empty: they are not known.
+    """
+
+    name: str
+    rows: int
+    lines: tuple[int, ...] = ()
+
+    def place(self, row: int) -> str:
+        """Say where a row is, counting from 1 as people do.
+
+        Args:
+            row: The number of the row in the file, from 0.
+
+        Example:
+            >>> FileRows("a.jsonl", 2, (1, 3)).place(1)
+            'a.jsonl, row 2 (line 3)'
+        """
+        if not self.lines:
+            return f"{self.name}, row {row + 1}"
+        return f"{self.name}, row {row + 1} (line {self.lines[row]})"
+
+
+@dataclass(frozen=True)
 class Table:
     """Rows of examples with named columns.
 
     Args:
         frame: The rows. Its index counts them as they were read, and keeps the count if some go.
         name: What messages call the data.
-        parts: The name and the number of rows of each file, in the order of the rows.
+        parts: The rows of each file, in the order of the rows.
         as_text: Whether every value is a text, as in a CSV file, so that numbers must be parsed.
         sides: "train" or "test" for each row, if files or folders say so. None: they do not.
-        folder: The folder in which file names of images begin. None: there are no images.
+        folder: The folder in which file names of images begin. None: it is not known.
+        origin: The file or folder that was read, if it is one. None: there are several, or none.
         added: Columns that the files do not have, such as the name of the file of each row.
         notes: What the user should know of the reading, in whole sentences.
     """
 
     frame: "pd.DataFrame"
     name: str
-    parts: tuple[tuple[str, int], ...]
+    parts: tuple[FileRows, ...]
     as_text: bool = False
     sides: np.ndarray | None = None
     folder: Path | None = None
+    origin: Path | None = None
     added: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -67,10 +98,10 @@ class Table:
             position: The number of the row in the frame, from 0.
         """
         row = int(self.frame.index[position])
-        for name, rows in self.parts:
-            if row < rows:
-                return f"{name}, row {row + 1}"
-            row -= rows
+        for part in self.parts:
+            if row < part.rows:
+                return part.place(row)
+            row -= part.rows
         return f"{self.name}, row {row + 1}"
 
     def wrong(self, column: str, position: int, expected: str) -> HoldfastError:

@@ -6,12 +6,13 @@ import gzip
 import json
 import lzma
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
 from holdfast.errors import HoldfastError, reading, require
 from holdfast.streams.own_data.files import TABLES, suffix_of
-from holdfast.streams.own_data.table import Table
+from holdfast.streams.own_data.table import FileRows, Table
 from holdfast.streams.types import ArrowStream, ToPandas
 from holdfast.text import safe_name
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 SEPARATORS = (",", ";", "\t", "|")
 LONGEST_FIELD = 2**31 - 1  # characters
+BEGINNING = 2**20  # characters that tell what a file holds
+FEW_ROWS = 1000  # rows of a Parquet file that do so
+PARQUET = (".parquet", ".pq")
+LINE = "line"  # the name of an index that counts the lines of a file
 OPENERS: dict[str, Callable[..., object]] = {
     ".gz": gzip.open,
     ".bz2": bz2.open,
@@ -50,7 +55,10 @@ def read_table(path: Path) -> Table:
             frame = read(path)
         except UnicodeDecodeError:
             raise HoldfastError(f"{name} {NOT_UTF8}") from None
-    return checked(frame, name, as_text=form == "CSV")
+    table = checked(frame, name, as_text=form == "CSV")
+    if frame.index.name == LINE:
+        return replace(table, parts=(FileRows(name, len(table), tuple(frame.index)),))
+    return table
 
 
 def table_of(frame: object, name: str = "the frame") -> Table:
@@ -76,6 +84,26 @@ def table_of(frame: object, name: str = "the frame") -> Table:
     )
 
 
+def beginning(path: Path) -> str:
+    """The first characters of a table file as text, or the first rows of a Parquet file.
+
+    Raises:
+        HoldfastError: The file can't be read.
+    """
+    with reading(safe_name(path.name), "a table file"):
+        if suffix_of(path) in PARQUET:
+            require("parquet", "pyarrow")
+            from pyarrow.parquet import ParquetFile
+
+            batch = next(ParquetFile(path).iter_batches(batch_size=FEW_ROWS), None)
+            return "" if batch is None else str(batch.to_pydict())
+        try:
+            with _opened(path) as file:
+                return file.read(BEGINNING)
+        except UnicodeDecodeError:
+            raise HoldfastError(f"{safe_name(path.name)} {NOT_UTF8}") from None
+
+
 def checked(frame: "pd.DataFrame", name: str, as_text: bool = False) -> Table:
     """Make a table of a frame, after checking its rows and the names of its columns."""
     if not len(frame):
@@ -89,7 +117,7 @@ def checked(frame: "pd.DataFrame", name: str, as_text: bool = False) -> Table:
             )
     plain = frame.reset_index(drop=True)
     plain.columns = columns
-    return Table(plain, name, parts=((name, len(plain)),), as_text=as_text)
+    return Table(plain, name, (FileRows(name, len(plain)),), as_text=as_text)
 
 
 def _csv(path: Path) -> "pd.DataFrame":
@@ -149,7 +177,10 @@ def _parquet(path: Path) -> "pd.DataFrame":
 
 def _json_lines(path: Path) -> "pd.DataFrame":
     """A file with one JSON object per line."""
+    import pandas as pd
+
     records = []
+    numbers = []
     for number, line in enumerate(_text(path).split("\n"), 1):
         if not line.strip():
             continue
@@ -160,7 +191,11 @@ def _json_lines(path: Path) -> "pd.DataFrame":
         if not isinstance(record, dict):
             raise ValueError(f'line {number} is not a JSON object such as {{"label": 1}}')
         records.append(record)
-    return _of_records(records)
+        numbers.append(number)
+    frame = _of_records(records)
+    # Empty lines are no rows, so that the number of a row is not that of its line.
+    frame.index = pd.Index(numbers, name=LINE)
+    return frame
 
 
 def _json(path: Path) -> "pd.DataFrame":

@@ -1,11 +1,13 @@
 """The values of a column as numbers, dates or labels, and what is said of those that are not."""
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.streams.own_data.files import IMAGES
 from holdfast.streams.own_data.table import Table
 
 if TYPE_CHECKING:
@@ -103,6 +105,24 @@ def booleans(table: Table, column: str) -> np.ndarray:
             "category",
         )
     return read
+
+
+def image_names(values: "Column") -> list[str]:
+    """Read a column of names of images.
+
+    Args:
+        values: The column.
+
+    Returns:
+        The names; none if some value is something else.
+    """
+    present = values[~missing_in(values, "text")]
+    names = [value.strip() for value in present if isinstance(value, str)]
+    if len(names) < len(present):
+        return []
+    if all(Path(name).suffix.lower() in IMAGES for name in names):
+        return names
+    return []
 
 
 def is_code(values: "Column") -> bool:

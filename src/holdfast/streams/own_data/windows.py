@@ -1,4 +1,4 @@
-"""Tasks by time: windows of a calendar period, or of a number of rows."""
+"""Tasks of rows: by a column, or by time in windows of a period or of a number of rows."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ import numpy as np
 
 from holdfast.streams.own_data.options import Options
 from holdfast.streams.own_data.table import Table
-from holdfast.streams.own_data.values import dates, numbers
+from holdfast.streams.own_data.values import as_dates, as_numbers, dates, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,6 +29,36 @@ class RowTasks:
     names: tuple[str, ...]
     of_row: np.ndarray
     notes: tuple[str, ...] = ()
+
+
+def row_tasks(table: Table, options: Options) -> RowTasks | None:
+    """The tasks of the rows, if a column says them.
+
+    Tasks by column come in the order of their numbers or dates if all of them are such, and
+    otherwise in the order of their first row.
+    """
+    if options.time is not None:
+        return windows(table, options.time, options)
+    if options.task is None:
+        return None
+    values = table.column(options.task)
+    of_row = np.array([str(value).strip() for value in values], dtype=object)
+    names = list(dict.fromkeys(of_row))
+    return RowTasks(tuple(_in_order(names)), of_row)
+
+
+def _in_order(names: list[str]) -> list[str]:
+    """Names of tasks by number or date, if all of them are one or the other."""
+    import pandas as pd
+
+    series = pd.Series(names, dtype=object)
+    numbers = as_numbers(series)
+    if np.isfinite(numbers).all():
+        return [names[place] for place in np.argsort(numbers, kind="stable")]
+    times = as_dates(series)
+    if times.notna().all():
+        return [names[place] for place in np.argsort(times.to_numpy(), kind="stable")]
+    return names
 
 
 def windows(table: Table, column: str, options: Options) -> RowTasks:
