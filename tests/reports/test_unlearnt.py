@@ -124,3 +124,23 @@ def test_the_summary_gives_bounds_or_the_reason_why_there_are_none(capsys):
     assert "no interval for b: the number of test examples is not known" in shown
     print_summary(m, None)
     assert "--chance" in capsys.readouterr().out
+
+
+def test_a_method_is_to_blame_if_its_neighbours_learn_with_the_same_settings(stuck_and_learnt):
+    stuck, learnt = stuck_and_learnt
+    # As if other methods had learnt with the settings with which this one did not.
+    others = []
+    for label in ("A", "B", "C", "D"):
+        config = stuck[0].results[0].config.model_copy(update={"method": f"{label}()"})
+        update = {"config": config, "label": label}
+        others += [result.model_copy(update=update) for result in learnt[0].results]
+    advice = advice_on(summarise([*stuck[0].results, *others]))
+    assert len(advice) == 2
+    assert "(FineTune): A, B, C and 1 more learnt the same tasks" in advice[1]
+    # Other settings say nothing about these.
+    advice = advice_on([*stuck, *learnt])
+    assert any("the learning rate 1e-09 is far below" in line for line in advice)
+    # Nor do methods that did not learn either.
+    twin = [r.model_copy(update={"label": "A", "seed": 9}) for r in stuck[0].results[:1]]
+    advice = advice_on(summarise([*stuck[0].results, *twin]))
+    assert any("the learning rate 1e-09 is far below" in line for line in advice)

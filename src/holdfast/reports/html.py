@@ -23,8 +23,9 @@ from holdfast.reports.report_views import (
     transfer_table,
 )
 from holdfast.reports.saving import to_svg
+from holdfast.results.causes import advice_on
 from holdfast.results.differences import Difference
-from holdfast.results.groups import Group, advice_on, by_scenario
+from holdfast.results.groups import Group, by_scenario
 from holdfast.results.measures import MEASURES
 from holdfast.results.record import RunResult
 from holdfast.results.run_settings import SCENARIOS, Scenario

@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 
 from holdfast.metrics import Interval
 from holdfast.reports.layout import COLUMNS, Layout, as_list, as_pivot, known_columns
-from holdfast.results.groups import Group, advice_on
+from holdfast.results.causes import advice_on
+from holdfast.results.groups import Group
 from holdfast.results.measures import MEASURES
 from holdfast.text import shown
 

@@ -13,11 +13,12 @@ those that differ in their seeds alone into groups, and the other functions comp
 - `sweeps`, `selection`: hyperparameters that vary, and the value that is selected.
 """
 
+from holdfast.results.causes import advice_on
 from holdfast.results.cost import DeclaredGrowth, RunCost, Seconds, TaskCost
 from holdfast.results.curves import BoundaryDetection, TrainingCurves
 from holdfast.results.differences import Difference, compare_folders, side_by_side
 from holdfast.results.finding import Finding
-from holdfast.results.groups import Group, advice_on, by_scenario, summarise
+from holdfast.results.groups import Group, by_scenario, summarise
 from holdfast.results.growth import Growth, fitted_growth, growth
 from holdfast.results.learning_speed import LearningSpeed, learning_speed
 from holdfast.results.measures import MEASURES

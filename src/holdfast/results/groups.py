@@ -9,8 +9,6 @@ import numpy as np
 
 from holdfast.errors import HoldfastError
 from holdfast.metrics import (
-    UNLEARNT_ADVICE,
-    UNLEARNT_MEANS,
     AccuracyMatrix,
     Interval,
     forward_transfer,
@@ -133,6 +131,13 @@ class Group:
         return list(dict.fromkeys(remarks))
 
 
+def same_settings(first: Group, second: Group) -> bool:
+    """Tell whether two groups differ in nothing but their methods and their seeds."""
+    return first.scenario == second.scenario and _settings(first.results[0]) == _settings(
+        second.results[0]
+    )
+
+
 def summarise(results: Sequence[RunResult], confidence: float = 0.95) -> list[Group]:
     """Put runs that differ in their seeds alone into groups.
 
@@ -174,35 +179,6 @@ def summarise(results: Sequence[RunResult], confidence: float = 0.95) -> list[Gr
             )
         )
     return sorted(groups, key=rank_in_tables)
-
-
-def advice_on(groups: Sequence[Group]) -> list[str]:
-    """Say what it means that tasks were not learnt, and why they probably were not.
-
-    Args:
-        groups: All groups of a table.
-
-    Returns:
-        Sentences with a full stop; none if every task of every group was learnt.
-    """
-    unlearnt = [group for group in groups if group.unlearnt]
-    if not unlearnt:
-        return []
-    labels_of: dict[str, list[str]] = {}
-    for group in unlearnt:
-        for cause in group.causes:
-            labels_of.setdefault(cause, []).append(group.label)
-    # Results of earlier versions, and matrices from elsewhere, name no cause.
-    if not labels_of:
-        return [UNLEARNT_ADVICE]
-    lines = [UNLEARNT_MEANS]
-    for cause, labels in labels_of.items():
-        # With one method in the table, its name says nothing.
-        names = ""
-        if len(groups) > 1:
-            names = f" ({', '.join(dict.fromkeys(labels))})"
-        lines.append(f"Likely cause{names}: {cause}.")
-    return lines
 
 
 def _told_apart(results: Sequence[RunResult]) -> list[RunResult]:

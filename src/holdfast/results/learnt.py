@@ -71,6 +71,24 @@ def _commonest_share(matrix: AccuracyMatrix, task: Hashable, labels: Sequence[st
     return max(counts) / whole.examples
 
 
+def unlearnt_by_place(results: Sequence[RunResult]) -> dict[int, list[Unlearnt]]:
+    """Find the tasks that were not learnt, by their positions.
+
+    Args:
+        results: Runs of one method that differ in their seeds. They may give tasks other names.
+
+    Returns:
+        Position of the task → what each seed that did not learn it shows.
+    """
+    by_place: dict[int, list[Unlearnt]] = {}
+    for result in results:
+        matrix = result.matrix
+        levels = chance_levels(matrix, result.scenario, float(result.chance))
+        for task in unlearnt(matrix, levels):
+            by_place.setdefault(matrix.tasks.index(task.task), []).append(task)
+    return by_place
+
+
 def learning_warning(results: Sequence[RunResult]) -> str:
     """Warn about tasks that were not learnt.
 
@@ -80,13 +98,7 @@ def learning_warning(results: Sequence[RunResult]) -> str:
     Returns:
         One sentence without a full stop; "" if all tasks were learnt.
     """
-    # By position, since seeds may give the tasks other names.
-    by_place: dict[int, list[Unlearnt]] = {}
-    for result in results:
-        matrix = result.matrix
-        levels = chance_levels(matrix, result.scenario, float(result.chance))
-        for task in unlearnt(matrix, levels):
-            by_place.setdefault(matrix.tasks.index(task.task), []).append(task)
+    by_place = unlearnt_by_place(results)
     if not by_place:
         return ""
     merged = [_over_seeds(place, by_place[place], len(results)) for place in sorted(by_place)]
