@@ -139,6 +139,12 @@ BROKEN = {
     PULL.replace("neutral=", 'scenarios="task", neutral='): r"a tuple, such as \('task',\)",
     PULL.replace("neutral=", "scenarios=(), neutral="): "scenarios is empty",
     PULL.replace("neutral=", 'scenarios=("tasks",), neutral='): "did you mean 'task'",
+    PULL.replace(
+        "neutral=", 'refused=(("tasks", "why"),), neutral='
+    ): "scenario in refused 'tasks': did you mean 'task'",
+    PULL.replace(
+        "neutral=", 'weak=(("clas", "why"),), neutral='
+    ): "scenario in weak 'clas': did you mean 'class'",
     PULL.replace("neutral=", 'memory="constnt", neutral='): "did you mean 'constant'",
     PULL.replace("neutral=", 'unused=("draws",), neutral='): "did you mean 'draw'",
     PULL.replace('(("strength", 0),)', '("strength",)'): "must consist of pairs",

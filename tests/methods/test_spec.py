@@ -53,6 +53,13 @@ def test_what_is_no_method_is_one_clear_error(spec, message):
     assert len(str(error.value)) < 1500
 
 
+def test_a_spec_may_have_as_many_characters_as_the_message_says():
+    longest = "ER(5)".ljust(10_000)
+    assert repr(parse_method(longest)) == "ER(5)"
+    with pytest.raises(HoldfastError, match="has 10001 characters; a spec may have 10000"):
+        parse_method(longest + " ")
+
+
 def test_every_accepted_spec_can_be_read_again():
     for spec in ("ER(500) + LwF(2)", "GenerativeReplay(hidden=[8, 4])", "EWC(1e300)", "PackNet"):
         again = repr(parse_method(spec))

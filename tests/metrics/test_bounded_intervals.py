@@ -73,6 +73,15 @@ def test_a_value_outside_of_its_range_is_refused():
     assert bounded_seed_interval([1 + 1e-15, 0.9], (0, 1)).high <= 1 + 1e-9
 
 
+def test_a_value_may_leave_its_range_by_rounding_alone():
+    """Rounding is a billionth of the value, or of 1 if the value is smaller."""
+    for value, highest in ((-1e-9, 1), (1e6 + 9e-4, 1e6)):
+        assert bounded_seed_interval([value, highest / 2], (0, highest)).known
+    for value, highest in ((-2e-9, 1), (1 + 2e-9, 1), (1e6 + 2e-3, 1e6)):
+        with pytest.raises(HoldfastError, match="lies outside of its range"):
+            bounded_seed_interval([value, highest / 2], (0, highest))
+
+
 def test_near_the_top_it_holds_the_level_that_students_interval_loses():
     rng = np.random.default_rng(0)
     held = {"bounded": 0, "student": 0}

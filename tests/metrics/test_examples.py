@@ -77,11 +77,11 @@ def test_counts_alone_give_the_bounds_of_the_gate_and_say_that_they_are_unpaired
 
 
 @pytest.mark.parametrize("score", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("clusters", [None, np.arange(200) // 20])
+@pytest.mark.parametrize("clusters", [None, np.arange(200) // 20, np.arange(200) // 100])
 def test_no_change_in_the_sample_is_not_taken_for_certainty(score, clusters):
     same = np.full(200, score)
     i = h.transfer_interval(two_rows(same, same, clusters), "a")
-    units = 200 if clusters is None else 10
+    units = 200 if clusters is None else len(set(clusters))
     exact = 1 - 0.025 ** (1 / units)  # the largest share of which none may well be seen
     assert i.low == pytest.approx(-exact, rel=0.02)
     assert i.high == pytest.approx(exact, rel=0.02)
@@ -94,6 +94,18 @@ def test_another_scale_gives_the_same_interval_in_its_units():
     one = h.transfer_interval(two_rows(before, after), "a")
     ten = h.transfer_interval(two_rows(10 * before - 5, 10 * after - 5, score_range=(-5, 5)), "a")
     assert (ten.low, ten.high) == pytest.approx((10 * one.low, 10 * one.high), rel=1e-6)
+
+
+def test_another_scale_gives_the_same_unpaired_interval_in_its_units():
+    found = []
+    for before, after, score_range in ((0.8, 0.6, (0, 1)), (4.0, 2.0, (-4, 6))):
+        m = AccuracyMatrix(["a", "b"], score_range=score_range)
+        m.record("a", after="a", score=before, examples=50)
+        m.record("a", after="b", score=after, examples=50)
+        found.append(h.transfer_interval(m, "a"))
+    one, ten = found
+    assert (ten.low, ten.high) == pytest.approx((10 * one.low, 10 * one.high), rel=1e-6)
+    assert one.low < ten.estimate / 10 < one.high
 
 
 def test_clusters_count_for_what_they_are_however_often_they_repeat_an_example():
