@@ -244,7 +244,7 @@ def test_the_learner_stays_small():
     from holdfast.training import Learner
 
     public = [name for name in vars(Learner) if not name.startswith("_")]
-    assert len(public) <= 12, public
+    assert len(public) <= 13, public
     assert len((SRC / "training" / "learner.py").read_text().splitlines()) <= 250
 
 

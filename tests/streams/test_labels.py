@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.utils.data import TensorDataset
 
-from holdfast import HoldfastError, Learner
+from holdfast import HoldfastError, Learner, parse_method
 from holdfast.models import mlp
 from holdfast.streams import Source, from_arrays, from_datasets, from_frame, sequence, split
 from holdfast.streams.labels import label_array
@@ -190,17 +190,33 @@ def test_a_test_label_may_be_trained_in_another_month_of_the_domain_scenario_alo
             from_datasets(parts, scenario)
 
 
-def test_a_period_that_brings_no_new_class_is_refused_with_advice_that_works():
+def test_a_period_of_known_classes_keeps_their_outputs():
     y = [0, 1] * 10 + [2, 3] * 10 + [0, 1] * 10
-    t = np.repeat([1, 2, 3], 20)
-    x = np.eye(4, dtype=np.float32)[y]
-    with pytest.raises(HoldfastError, match=r"'3' brings none.*scenario='domain'.*same task value"):
+    s = from_arrays(np.eye(4, dtype=np.float32)[y], y, np.repeat([1, 2, 3], 20), "class")
+    assert s.outputs == 4
+    assert [task.outputs for task in s] == [(0, 2), (0, 4), (0, 4)]
+    assert s["3"].competing.tolist() == [0, 1]
+    learner = Learner(mlp(s.shape, "growing", seed=0), parse_method("ER(20)"), scenario="class")
+    assert learner.fit(s).matrix.tasks == ("1", "2", "3")
+
+
+def test_periods_that_never_bring_a_new_class_are_refused_with_advice_that_works():
+    y = [0, 1] * 20
+    t = np.repeat([1, 2], 20)
+    x = np.eye(2, dtype=np.float32)[y]
+    with pytest.raises(HoldfastError, match=r"'1'. has all of them.*scenario='domain'"):
         from_arrays(x, y, t, "class")
     s = from_arrays(x, y, t, "domain")
-    assert s.outputs == 4
-    assert Learner(mlp(s.shape, "fixed", 4, seed=0), scenario="domain").fit(s).matrix.tasks == (
+    assert s.outputs == 2
+    assert Learner(mlp(s.shape, "fixed", 2, seed=0), scenario="domain").fit(s).matrix.tasks == (
         "1",
         "2",
-        "3",
     )
-    assert len(from_arrays(x, y, np.where(t == 3, 2, t), "class")) == 2
+    assert (
+        len(
+            from_arrays(
+                np.eye(4)[[*y, 2, 2, 3, 3]], [*y, 2, 2, 3, 3], [*t, 3, 3, 3, 3], "class", test=0.5
+            )
+        )
+        == 3
+    )

@@ -78,7 +78,7 @@ from holdfast.streams import (
         (lambda: from_arrays([["a"], ["b"]], [0, 1], [0, 0], "class"), "must be numbers"),
         (
             lambda: from_arrays(np.zeros((8, 1)), [0, 1] * 4, [0] * 4 + [1] * 4, "class"),
-            "brings none",
+            "first task .'0'. has all of them",
         ),
         (
             lambda: from_arrays(

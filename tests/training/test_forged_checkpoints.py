@@ -6,13 +6,16 @@ The learner must refuse such a file and stay as it was, or the change must be ha
 import copy
 import json
 
+import pandas as pd
 import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from helpers import ADAMW, learner, same, stream, weights
+from holdfast import Learner
 from holdfast.errors import HoldfastError
+from holdfast.models import mlp
 from holdfast.training.checkpoint_file import checksum
 from holdfast.training.contents import forms
 
@@ -120,7 +123,9 @@ def test_no_wrong_plain_value_gets_in_or_raises_anything_else(saved, tmp_path):
     s, tensors, about = saved
     places = [
         p
-        for p in leaves({k: v for k, v in about.items() if k not in ("beside", "tensors")})
+        for p in leaves(
+            {k: v for k, v in about.items() if k not in ("beside", "tensors", "learner")}
+        )
         if "layout" not in p or len(p) < 7
     ]
     refusals = accepted = 0
@@ -131,6 +136,29 @@ def test_no_wrong_plain_value_gets_in_or_raises_anything_else(saved, tmp_path):
             else:
                 accepted += 1
     assert refusals > 5 * accepted, (refusals, accepted)
+
+
+def test_no_wrong_value_of_a_whole_learner_raises_anything_but_a_refusal(tmp_path):
+    frame = pd.DataFrame({"a": range(20), "b": ["x", "y"] * 10, "label": ["u", "v"] * 10})
+    ours = Learner(mlp(4, "growing", hidden=[4], seed=0), "ER(9)", ADAMW, scenario="class")
+    ours.learn(frame, name="nov")
+    ours.save(tmp_path / "a")
+    with safe_open(tmp_path / "a", "pt") as file:
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        about = json.loads(file.metadata()["holdfast"])
+    places = [("learner", *place) for place in leaves(about["learner"])]
+    refusals = 0
+    for k, place in enumerate(places):
+        for value in WRONG[k % 3 :: 3]:
+            path = forged(tmp_path / "b", tensors, placed(about, place, value))
+            try:
+                # What a file may say is used, as by whoever gets it.
+                back = Learner.load(path)
+                back.learn(frame.assign(label=["v", "w"] * 10), name="dec", progress=False)
+                back.predict(frame)
+            except HoldfastError:
+                refusals += 1
+    assert refusals > len(places)
 
 
 def damaged(tensors, name):

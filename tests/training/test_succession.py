@@ -95,7 +95,7 @@ def test_a_task_that_has_not_ended_is_named():
 @pytest.mark.parametrize(
     ("scenario", "advice"),
     [
-        ("class", "to a later task that also has a new class"),
+        ("class", r"a further task with another name, or append them with learner\.learn"),
         ("domain", "a further task with another name"),
         ("task", "outputs of its own"),
     ],

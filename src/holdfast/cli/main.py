@@ -18,6 +18,7 @@ from holdfast.cli.data import app as data
 from holdfast.cli.diagnose import diagnose
 from holdfast.cli.examples import examples
 from holdfast.cli.gate import gate, leave_no_old_verdict
+from holdfast.cli.learn import learn, predict
 from holdfast.cli.ledger import history, record
 from holdfast.cli.methods import methods
 from holdfast.cli.metrics import metrics
@@ -93,6 +94,19 @@ app.command(
         "holdfast bench --new mysuite.toml",
     ),
 )(bench)
+app.command(
+    cls=InSections,
+    epilog=examples(
+        'holdfast learn --model model.hf --data 2026-11/ --method "ER(200)"',
+        "holdfast learn --model model.hf --data 2026-12/",
+    ),
+)(learn)
+app.command(
+    epilog=examples(
+        "holdfast predict --model model.hf --data 2026-12/",
+        "holdfast predict --model model.hf --data photos/ --out labels.csv",
+    )
+)(predict)
 app.command(
     cls=InSections,
     epilog=examples(

@@ -205,13 +205,17 @@ def _section(part: str, name: str) -> str:
     return part.capitalize() or "Method"
 
 
-def _options(without: Collection[str] = (), only: str = "") -> Bundle[dict[str, object]]:
+def _options(
+    without: Collection[str] = (), only: str = "", spelled: Mapping[str, str] | None = None
+) -> Bundle[dict[str, object]]:
     """Make the options of `RunConfig`. They build its values, without those that are not given.
 
     Args:
         without: Options that the command has itself or has no use for.
         only: A part of the settings, such as "data". Empty: all.
+        spelled: Options that have another name in this command.
     """
+    other_names = dict(spelled or {})
     parameters = []
     # Sections come in the order of their first options, and the usual settings come first.
     settings = sorted(_settings(RunConfig), key=lambda one: _section(*one[:2]) == OWN_DATA)
@@ -220,7 +224,8 @@ def _options(without: Collection[str] = (), only: str = "") -> Bundle[dict[str, 
         if option in without or (only and part != only):
             continue
         form = form_of(declared.annotation)
-        spelling = [f"--{option.replace('_', '-')}"]
+        name_here = other_names.get(option, option)
+        spelling = [f"--{name_here.replace('_', '-')}"]
         if option in SWITCHES:
             spelling = [SWITCHES[option]]
         shown = typer.Option(
@@ -229,8 +234,12 @@ def _options(without: Collection[str] = (), only: str = "") -> Bundle[dict[str, 
             rich_help_panel=_section(part, name),
         )
         # By default an option is None, so that the run's hash and checks know what was given.
-        parameters.append(parameter(option, Annotated[form.typer_type | None, shown], None))
-    return Bundle(tuple(parameters), _values)
+        parameters.append(parameter(name_here, Annotated[form.typer_type | None, shown], None))
+    here = {name_here: option for option, name_here in other_names.items()}
+    return Bundle(
+        tuple(parameters),
+        lambda given: _values({here.get(name, name): value for name, value in given.items()}),
+    )
 
 
 def data_settings(settings: Mapping[str, object]) -> dict[str, object]:
@@ -258,6 +267,15 @@ def _values(given: Mapping[str, object]) -> dict[str, object]:
 SETTINGS_OF_A_RUN = _options()
 # A command that looks at data names them by an argument.
 DATA_OF_A_RUN = _options(without=("data",), only="data")
+# A month of data is one task, whose path and model file the command names itself.
+OF_A_MONTH = _options(
+    without=(
+        *("data", "stream", "pieces", "task_order", "then", "tasks", "sizes", "order", "blurry"),
+        *("examples", "fraction", "validation", "task", "time", "every", "time_format", "classes"),
+        *("boundaries", "evaluate_every"),
+    ),
+    spelled={"model": "network"},
+)
 # A suite has data of its own, which these replace. The commands have the options left out here.
 DATA_OF_A_SUITE = _options(without=("validation",), only="data")
 DATA_OF_A_PROBE = _options(without=("fraction",), only="data")

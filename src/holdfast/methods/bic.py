@@ -107,8 +107,9 @@ class BiC(Method):
         missing = learner.head.width - len(self.scale)
         self.scale = F.pad(self.scale, (0, missing), value=1.0)
         self.shift = F.pad(self.shift, (0, missing))
-        # In the first task all classes are new, so none is at a disadvantage.
-        if not first:
+        # In the first task all classes are new, so none is at a disadvantage. A task of known
+        # classes that came back has none to correct.
+        if not first or first == last:
             return
         rows = self.memory.everything()
         z = learner.head(learner.embed(rows.x), None)[:, :last].double()

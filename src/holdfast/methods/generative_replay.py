@@ -105,7 +105,8 @@ class GenerativeReplay(Method):
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def check(self, learner: LearnerView, stream: Stream) -> None:
-        for task in stream:
+        # The tasks that have begun were checked then, and their examples may be gone.
+        for task in list(stream)[len(learner.tasks) :]:
             self._need_range(learner, task)
 
     def begin(self, learner: LearnerView, task: Task) -> Task:

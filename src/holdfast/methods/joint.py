@@ -17,11 +17,16 @@ import torch
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.view import LearnerView
 from holdfast.named_inputs import bytes_of
-from holdfast.streams.task import JoinedPart, Task
+from holdfast.streams.task import JoinedPart, Stream, Task
 
 
 class KeepsAllData(Method):
     """Base of methods that train on the data of all tasks so far (abstract)."""
+
+    def check(self, learner: LearnerView, stream: Stream) -> None:
+        for past in learner.tasks:
+            # A learner that was loaded from its file alone has no old data, and a row tells so.
+            past.train.fetch(torch.tensor([0]))
 
     def begin(self, learner: LearnerView, task: Task) -> Task:
         # All rows are of one size, so the first tells how many bytes the others take.

@@ -64,8 +64,8 @@ class WA(Method):
     def consolidate(self, learner: LearnerView, task: Task) -> None:
         first, last = new_outputs(learner, task)
         weight = need_single_layer(learner.head, self.name).linear.weight
-        # The first task has no old rows to be compared with.
-        if not first:
+        # The first task has no old rows to be compared with, and one of known classes no new ones.
+        if not first or first == last:
             return
         length = weight.norm(dim=1)
         old, new = length[:first].mean(), length[first:last].mean()

@@ -8,6 +8,7 @@ from holdfast.models.convnet import convnet
 from holdfast.models.heads import make_head
 from holdfast.models.mlp import mlp
 from holdfast.models.pooled import Pooled
+from holdfast.models.recipes import rebuildable
 from holdfast.models.resnet import resnet18, slim_resnet18
 
 # By the name that settings use. Each takes the shape of one input (or its shapes by name), the kind
@@ -29,6 +30,7 @@ __all__ = [
     "convnet",
     "make_head",
     "mlp",
+    "rebuildable",
     "resnet18",
     "slim_resnet18",
 ]

@@ -10,6 +10,7 @@ from holdfast.errors import HoldfastError
 from holdfast.models.classifier import Classifier
 from holdfast.models.convnet import convolutions
 from holdfast.models.heads import make_head
+from holdfast.models.recipes import rebuildable
 from holdfast.models.seeding import seeded
 from holdfast.models.sizes import image, positive
 
@@ -52,6 +53,7 @@ class Joined(nn.Module):
         return features
 
 
+@rebuildable
 def branches(
     inputs: Mapping[str, Sequence[int]],
     head: str,

@@ -11,6 +11,7 @@ from holdfast.errors import HoldfastError, unknown
 from holdfast.models.calling import call_module
 from holdfast.models.heads import Head, make_head
 from holdfast.models.network import Network
+from holdfast.models.recipes import rebuildable
 from holdfast.named_inputs import Inputs
 
 HOW_TO_WRAP = "classifier_from(network, head='<name of its last linear layer>', kind='growing')"
@@ -95,6 +96,7 @@ def need_classifier(model: Network, who: str) -> Classifier:
     return model
 
 
+@rebuildable
 def classifier_from(
     module: nn.Module,
     head: str,

@@ -7,10 +7,12 @@ from torch import nn
 
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import make_head
+from holdfast.models.recipes import rebuildable
 from holdfast.models.seeding import seeded
 from holdfast.models.sizes import image, positive
 
 
+@rebuildable
 def convnet(
     inputs: Sequence[int],
     head: str,

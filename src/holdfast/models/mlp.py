@@ -8,12 +8,14 @@ from torch import nn
 from holdfast.errors import HoldfastError, one_of
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import make_head
+from holdfast.models.recipes import rebuildable
 from holdfast.models.seeding import seeded
 from holdfast.models.sizes import positive
 
 INITS = ("default", "xavier")
 
 
+@rebuildable
 def mlp(
     inputs: int | Sequence[int],
     head: str,

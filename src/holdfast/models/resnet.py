@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import make_head
+from holdfast.models.recipes import rebuildable
 from holdfast.models.seeding import seeded
 from holdfast.models.sizes import image, positive
 
@@ -60,6 +61,7 @@ class _Stem(nn.Module):
         return F.relu(self.norm(self.conv(x)))
 
 
+@rebuildable
 def resnet18(
     inputs: Sequence[int],
     head: str,
@@ -105,6 +107,7 @@ def resnet18(
         return Classifier(body, make_head(head, depth, outputs))
 
 
+@rebuildable
 def slim_resnet18(
     inputs: Sequence[int],
     head: str,

@@ -65,8 +65,8 @@ def number_outputs(
         The outputs of all tasks.
 
     Raises:
-        HoldfastError: A task of the class scenario brings no new label, or labels can't be numbered
-            by position because tasks have different numbers of them.
+        HoldfastError: No later task of the class scenario brings a new label, or labels can't be
+            numbered by position because tasks have different numbers of them.
 
     Example:
         >>> months = [("jan", ["ham", "spam"]), ("feb", ["phish", "spam"])]
@@ -151,18 +151,21 @@ def _by_first_appearance(tasks: Sequence[NamedLabels]) -> OutputNumbers:
     lookups: list[dict[Label, int]] = []
     ranges: list[tuple[int, int]] = []
     output_of: dict[Label, int] = {}
-    for name, labels in tasks:
+    bringing = 0  # tasks with a new class
+    for _, labels in tasks:
         # Labels that were seen in earlier tasks keep their output.
         outputs_before = len(output_of)
         for label in labels:
             output_of.setdefault(label, len(output_of))
-        if len(output_of) == outputs_before:
-            raise HoldfastError(
-                f"the class scenario needs a new class in every task, but task {name!r} brings "
-                "none, because earlier tasks have all of its classes. If its rows are later data "
-                "of known classes, use scenario='domain', where all tasks share the outputs. "
-                "Otherwise give its rows the same task value as a task that brings a new class"
-            )
+        bringing += len(output_of) > outputs_before
         lookups.append({label: output_of[label] for label in labels})
         ranges.append((0, len(output_of)))
+    # Classes may come back, but if none is ever new, the tasks differ in something else.
+    if len(tasks) > 1 and bringing == 1:
+        raise HoldfastError(
+            "the class scenario is for streams that bring new classes, but the first task "
+            f"({tasks[0][0]!r}) has all of them. If the later rows are new data of known classes, "
+            "use scenario='domain', where all tasks share the outputs. Otherwise give rows of new "
+            "classes task values of their own"
+        )
     return OutputNumbers(lookups, ranges, list(output_of))

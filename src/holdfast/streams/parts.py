@@ -246,3 +246,39 @@ class Subset:
     def to(self, device: torch.device | str) -> "Subset":
         """The same examples on `device`."""
         return Subset(self.part.to(device), self.rows)
+
+
+class AbsentPart:
+    """Examples with which a task was learnt, and which are not at hand any more.
+
+    Args:
+        rows: How many they were.
+        reason: The message for whoever wants to read them.
+
+    Example:
+        >>> len(AbsentPart(200, "the training examples of task 'a' were not kept"))
+        200
+    """
+
+    def __init__(self, rows: int, reason: str) -> None:
+        self.rows = rows
+        self.reason = reason
+
+    def __len__(self) -> int:
+        return self.rows
+
+    def fetch(self, index: Tensor) -> Examples:
+        """Refuse to read examples.
+
+        Raises:
+            HoldfastError: Always.
+        """
+        raise HoldfastError(self.reason)
+
+    def batches(self, order: Iterable[Tensor], seed: int = 0, first: int = 0) -> Iterator[Examples]:
+        """Refuse to read examples, as `fetch` does."""
+        raise HoldfastError(self.reason)
+
+    def to(self, device: torch.device | str) -> "AbsentPart":
+        """The same, because there is nothing to move."""
+        return self

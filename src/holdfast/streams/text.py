@@ -1,10 +1,14 @@
 """Texts as vectors of fixed length: hashed pieces of words, or TF-IDF fitted on all tasks."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from holdfast.errors import HoldfastError, MissingExtra, one_of
+
+if TYPE_CHECKING:
+    from sklearn.feature_extraction.text import TfidfVectorizer
 
 FEATURES = ("hashed", "tfidf-all-tasks")
 HASHED_COLUMNS = 2048
@@ -40,21 +44,102 @@ def text_features(
     one_of("features", features, FEATURES)
     _refuse_missing(train, "training")
     _refuse_missing(test, "test")
+    if features == "hashed":
+        return hashed(train), hashed(test)
+    words, features_of_train = _fitted(train)
+    return features_of_train, words.transform(test).toarray()
+
+
+def hashed(texts: Sequence[object]) -> np.ndarray:
+    """Count hashed pieces of the words of texts.
+
+    Args:
+        texts: The texts.
+
+    Returns:
+        (N, 2048), float32, with rows of length 1.
+
+    Raises:
+        MissingExtra: scikit-learn is not installed.
+    """
     try:
-        from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+        from sklearn.feature_extraction.text import HashingVectorizer
     except ImportError:
         raise MissingExtra("scikit-learn", "text") from None
-    if features == "hashed":
-        # Hashing has no vocabulary, so nothing of later tasks can enter the features.
-        pieces = HashingVectorizer(
-            n_features=HASHED_COLUMNS, analyzer="char_wb", ngram_range=(3, 5), dtype=np.float32
-        )
-        return pieces.transform(train).toarray(), pieces.transform(test).toarray()
-    # The vocabulary and the weights come from the training texts of all tasks.
-    words = TfidfVectorizer(
-        max_features=TFIDF_WORDS, ngram_range=(1, 2), sublinear_tf=True, dtype=np.float32
+    # Hashing has no vocabulary, so nothing of later tasks can enter the features.
+    pieces = HashingVectorizer(
+        n_features=HASHED_COLUMNS, analyzer="char_wb", ngram_range=(3, 5), dtype=np.float32
     )
-    return words.fit_transform(train).toarray(), words.transform(test).toarray()
+    counted: np.ndarray = pieces.transform(texts).toarray()
+    return counted
+
+
+class Words(NamedTuple):
+    """TF-IDF that was fitted: what it counts, and the weight of each.
+
+    Attributes:
+        known: Words and pairs of words, in the order of the features.
+        weights: Their inverse document frequencies.
+    """
+
+    known: list[str]
+    weights: list[float]
+
+
+def fit_words(texts: Sequence[object]) -> Words:
+    """Fit TF-IDF of the 2,000 most frequent words and pairs of words.
+
+    Raises:
+        MissingExtra: scikit-learn is not installed.
+    """
+    vectorizer, _ = _fitted(texts)
+    places: dict[str, int] = vectorizer.vocabulary_
+    known = sorted(places, key=places.__getitem__)
+    return Words(known, [float(weight) for weight in vectorizer.idf_])
+
+
+def weigh_words(words: Words, texts: Sequence[object]) -> np.ndarray:
+    """Apply TF-IDF that was fitted, perhaps in another process.
+
+    Args:
+        words: What was fitted.
+        texts: The texts.
+
+    Returns:
+        (N, words), float32. The rows are the same to the bit as those of the vectorizer that was
+        fitted.
+
+    Example:
+        >>> words = fit_words(["pay my bill", "pay now"])
+        >>> weigh_words(words, ["pay", "fly"]).sum(1).tolist()
+        [1.0, 0.0]
+    """
+    vectorizer = _vectorizer(words.known)
+    vectorizer.idf_ = np.array(words.weights, dtype=np.float32)
+    features: np.ndarray = vectorizer.transform(texts).toarray()
+    return features
+
+
+def _fitted(texts: Sequence[object]) -> "tuple[TfidfVectorizer, np.ndarray]":
+    """Fit TF-IDF, and return it with the features of the texts."""
+    vectorizer = _vectorizer(None)
+    return vectorizer, vectorizer.fit_transform(texts).toarray()
+
+
+def _vectorizer(known: list[str] | None) -> "TfidfVectorizer":
+    """Make TF-IDF over words that are known, or over those that it will be fitted on."""
+    try:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+    except ImportError:
+        raise MissingExtra("scikit-learn", "text") from None
+    most = TFIDF_WORDS if known is None else None
+    return TfidfVectorizer(
+        vocabulary=known,
+        max_features=most,
+        ngram_range=(1, 2),
+        sublinear_tf=True,
+        dtype=np.float32,
+    )
 
 
 def _refuse_missing(texts: Sequence[object], side: str) -> None:

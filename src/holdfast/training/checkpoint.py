@@ -5,11 +5,12 @@ A run keeps its newest two checkpoints, because the newest may be damaged.
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, first_line, require
 from holdfast.files import make_folder
@@ -29,8 +30,25 @@ class CheckpointWarning(UserWarning):
     """A warning about a checkpoint's file, which says nothing about the result of the run."""
 
 
+@dataclass(frozen=True)
+class More:
+    """What a file holds besides the state of a learner.
+
+    Args:
+        tensors: Tensors by their names in the file.
+        learner: What makes it a whole learner (`training.later.records`).
+    """
+
+    tensors: Mapping[str, Tensor]
+    learner: Mapping[str, object]
+
+
 def save(
-    state: TrainingState, path: Path, beside: object = None, before: Path | None = None
+    state: TrainingState,
+    path: Path,
+    beside: object = None,
+    before: Path | None = None,
+    more: More | None = None,
 ) -> None:
     """Write a checkpoint as one step, so that a crash leaves the file from before.
 
@@ -39,11 +57,16 @@ def save(
         path: The file. Missing parent folders are made.
         beside: Plain values (JSON) to keep with the learner.
         before: Where the file from before is kept. By default it is replaced.
+        more: What the file is to hold besides. None: it can only be loaded into a learner that was
+            built with the same arguments.
 
     Raises:
         HoldfastError: The file could not be written. The one from before is still there.
     """
     tensors, plain = state.saved().to_file()
+    if more is not None:
+        tensors = {**tensors, **more.tensors}
+        plain = {**plain, "learner": more.learner}
     checkpoint_file.write(path, tensors, {**plain, "beside": beside}, before)
 
 
@@ -77,9 +100,37 @@ def load(state: TrainingState, path: Path, tasks: list[Task]) -> object:
         HoldfastError: The file is no checkpoint, or does not fit this learner.
     """
     tensors, plain = checkpoint_file.read(path)
-    source = f"checkpoint {path}"
+    return put(state, f"checkpoint {path}", tensors, plain, tasks).beside
+
+
+def put(
+    state: TrainingState,
+    source: str,
+    tensors: Mapping[str, Tensor],
+    plain: Mapping[str, object],
+    tasks: list[Task],
+    check: Callable[[contents.About], None] | None = None,
+) -> contents.About:
+    """Restore a learner from the content of a checkpoint, as `load` does.
+
+    Args:
+        state: The state of the learner.
+        source: What messages call the checkpoint.
+        tensors: Its tensors by name.
+        plain: Its plain values.
+        tasks: The tasks so far, or all of them, in order.
+        check: Checks what else the checkpoint holds, before the learner is touched.
+
+    Returns:
+        The plain values, checked.
+
+    Raises:
+        HoldfastError: It does not fit this learner, which then stays as it was.
+    """
     with _unchanged_on_failure(state, source):
         about = contents.check_about(plain, tensors)
+        if check is not None:
+            check(about)
         saved = SavedState.from_file(tensors, about)
         _check_same_learner(state, saved)
         names = saved.progress.names
@@ -104,7 +155,7 @@ def load(state: TrainingState, path: Path, tasks: list[Task]) -> object:
             state.phase = Resuming(saved, source)
         else:
             state.phase = Between()
-    return about.beside
+    return about
 
 
 def restore_again(state: TrainingState, phase: Resuming) -> None:

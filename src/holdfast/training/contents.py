@@ -14,7 +14,7 @@ from holdfast.errors import HoldfastError
 from holdfast.validation import describe
 
 FORMAT = 3
-PREFIXES = ("model.", "method.", "random.", "optimizer.")
+PREFIXES = ("model.", "method.", "random.", "optimizer.", "kept.")
 SINGLE = ("augmentation", "initial")
 # Larger whole numbers are not exact in the float64 that other JSON readers use.
 Count = Annotated[int, Field(ge=0, lt=2**53)]
@@ -87,6 +87,8 @@ class About(_Strict):
     scaler: dict[str, Any] | None
     beside: Any  # of whoever saved the learner, who checks it
     tensors: dict[str, str]
+    # What `Learner.load` needs besides, which `training.later.records` checks.
+    learner: dict[str, Any] | None = None
 
 
 def forms(tensors: Mapping[str, Tensor]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from holdfast.training.checkpoint import Checkpoints, make_ready, save
 from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
 from holdfast.training.display import ShowProgress, Silent, Watch, consolidation_of
 from holdfast.training.evaluation import rehearse, scores
+from holdfast.training.later.history import History
 from holdfast.training.preflight import check_run
 from holdfast.training.recorder import Recorder, empty_matrix
 from holdfast.training.records import Records
@@ -41,6 +42,10 @@ class Trains(Protocol):
     @property
     def records(self) -> Records:
         """What is sent to the user's logger."""
+
+    @property
+    def history(self) -> History:
+        """What it has learnt so far."""
 
     def begin(self, task: Task) -> None:
         """Begin a task."""
@@ -293,8 +298,10 @@ class _Fitting:
         self._note_peak()
         recorder = self.recorder
         empty = empty_matrix(self.view, self.stream)
+        matrix = recorder.matrix("test", empty) or empty
+        self.learner.history.measured(matrix)
         return Run(
-            matrix=recorder.matrix("test", empty) or empty,
+            matrix=matrix,
             curves=recorder.curves([task.name for task in self.stream]),
             cost=cost_of_run(self.view.state, recorder.peak, recorder.by_task),
             outputs_exist=self.shares_outputs,

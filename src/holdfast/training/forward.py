@@ -11,6 +11,7 @@ from holdfast.engine.batch import Batch, Step
 from holdfast.engine.chunks import MOST_ROWS, bytes_per_row, rows_within
 from holdfast.engine.competing import ALL, Competing
 from holdfast.engine.stateful import Derived
+from holdfast.methods.outputs import own_outputs
 from holdfast.models.classifier import as_input, first_floating
 from holdfast.named_inputs import Inputs, NamedInputs, join_inputs
 from holdfast.streams.row_tasks import shared_task
@@ -177,13 +178,8 @@ class Forward:
         """
         tasks = self.state.tasks
         by_task = torch.zeros(len(tasks), self.state.head.width, dtype=torch.bool)
-        first = 0
         for number, task in enumerate(tasks):
-            if task.competing is None:
-                by_task[number, first : task.outputs[1]] = True
-            else:
-                by_task[number, task.competing] = True
-            first = task.outputs[1]
+            by_task[number, own_outputs(task)] = True
         mask = by_task[batch.task]
         stored = slice(batch.blocks[0].stop, None)
         mask[stored, : self.state.progress.seen_outputs] = True

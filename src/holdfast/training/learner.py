@@ -4,10 +4,6 @@
 from top to bottom, and `opening` to see what happens between two tasks.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -16,14 +12,18 @@ from holdfast.errors import HoldfastError
 from holdfast.methods import FineTune, Method, parse_method
 from holdfast.methods.view import MakeOptimizer
 from holdfast.settings import Settings
-from holdfast.streams.several_inputs import as_inputs
 from holdfast.streams.task import Augment, Task
-from holdfast.training import checkpoint
 from holdfast.training.batches import order_of_phase, read
 from holdfast.training.compatibility import check_parts
 from holdfast.training.describing import described
-from holdfast.training.evaluation import predict, scores
+from holdfast.training.evaluation import scores
 from holdfast.training.fit import fit as fit_stream
+from holdfast.training.later.answers import predict as predict_any
+from holdfast.training.later.history import History
+from holdfast.training.later.learning import learn as learn_data
+from holdfast.training.later.loading import Load
+from holdfast.training.later.origin import Origin
+from holdfast.training.later.whole_file import save as save_whole
 from holdfast.training.opening import Hooks, close_task, open_task, resume_task
 from holdfast.training.optimizers import optimizer as named_optimizer
 from holdfast.training.rate_search import RateFinder, untouched_copy
@@ -66,6 +66,7 @@ class Learner:
         setup: The arguments: scenario, seed, device, settings.
         state: What training changes, and a checkpoint holds: weights, optimizers, progress.
         view: The learner as its method sees it (`methods.view.LearnerView`).
+        history: The tasks, labels and scores so far, also of earlier processes.
         records: What is sent to `log`.
         rate: Finds the learning rate of an optimizer with `lr="auto"`.
 
@@ -108,9 +109,11 @@ class Learner:
         )
         network = check_parts(self.setup, model, self.method, optimizer)
         untouched = untouched_copy(network, optimizer)  # the method may wrap the network
+        origin = Origin.of(network, optimizer)
         self.state = TrainingState.assembled(network, self.method, optimizer, self.setup)
         self.model = self.state.model
         self.view = View(self.setup, self.state)
+        self.history = History(self.setup, self.state, origin)
         self.records = Records(self.setup)
         self.rate = RateFinder(untouched, self.setup, self.state)
         self._stepper = Stepper(self.view, self.records)
@@ -195,19 +198,11 @@ class Learner:
         """Edit the change of θ, let the method observe, and count, after your optimizer's step."""
         self._stepper.after_step()
 
+    learn = learn_data  # appends new data of any kind as a task, or as several
+
     # ---- answers
 
-    def predict(self, x: object, task: int | None = None) -> Tensor:
-        """Compute the logits of raw inputs in evaluation mode.
-
-        Args:
-            x: Raw inputs (N, ...), or several such tensors: a mapping of their names, or a tuple.
-            task: The number of the task, from 0. Only the task scenario uses it, and needs it.
-
-        Returns:
-            Logits (N, C), with -inf at outputs that are not in play.
-        """
-        return predict(self.view, as_inputs(x), task)
+    predict = predict_any  # logits of tensors, or the names of labels
 
     def evaluate(self, task: Task, part: str = "test", chunk: int | None = None) -> Tensor:
         """Score each example of a task.
@@ -224,27 +219,5 @@ class Learner:
 
     # ---- checkpoints
 
-    def save(self, path: str | Path, beside: object = None) -> None:
-        """Write everything that is needed to resume bit for bit into one file, without pickle.
-
-        Args:
-            path: The file. It is replaced only once the new one is whole.
-            beside: Plain values (JSON) to keep with the learner.
-        """
-        checkpoint.save(self.state, Path(path), beside)
-
-    def load(self, path: str | Path, tasks: Sequence[Task] = ()) -> Any:
-        """Restore what `save` wrote into a learner that was built with the same arguments.
-
-        Args:
-            path: The file.
-            tasks: The tasks so far, or all of them, for methods that read old data (`Joint`).
-
-        Returns:
-            What was kept beside the learner.
-
-        Raises:
-            HoldfastError: The file is damaged or does not fit. The learner then stays as it was.
-        """
-        on_device = [task.to(self.setup.device) for task in tasks]
-        return checkpoint.load(self.state, Path(path), on_device)
+    save = save_whole  # one file, which also holds what `Learner.load` needs
+    load = Load()  # of the class: a new learner from a file. Of a learner: restores it.

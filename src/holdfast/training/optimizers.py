@@ -107,6 +107,28 @@ def _made(
     return fill_momentum(kind(parameters, **options))
 
 
+def named_as(make: object) -> dict[str, Any] | None:
+    """Write down a function that `optimizer` returned, so that another process can make it again.
+
+    Args:
+        make: What a learner got as its optimizer.
+
+    Returns:
+        The arguments of `optimizer`, or None for anything else.
+
+    Example:
+        >>> named_as(optimizer("adam", lr=0.1))
+        {'name': 'adam', 'fused': True, 'lr': 0.1}
+    """
+    if isinstance(make, AutoRate):
+        return {"name": make.name, **make.options, "lr": AUTO}
+    if not isinstance(make, partial) or make.func is not _made:
+        return None
+    kind, options = make.args
+    name = next(name for name, known in OPTIMIZERS.items() if known is kind)
+    return {"name": name, **options}
+
+
 def fill_momentum(opt: Optimizer) -> Optimizer:
     """Give zero momentum to parameters that have none yet, in fused SGD without dampening.
 

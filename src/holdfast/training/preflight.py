@@ -158,7 +158,7 @@ def _first_rows(task: Task) -> Inputs:
         if part is None or not len(part):
             continue
         other = part.fetch(torch.arange(1))[0]
-        if shape_of(other) != shape_of(x) or _kinds(other) != _kinds(x):
+        if shape_of(other) != shape_of(x) or kinds_of(other) != kinds_of(x):
             raise HoldfastError(
                 f"the {name} inputs of task {task.name!r} are {described(other)}, its training "
                 f"inputs {described(x)}; give all of its parts one shape and type"
@@ -178,7 +178,7 @@ def _kind(dtype: torch.dtype) -> str:
     return "integers"
 
 
-def _kinds(x: Inputs) -> list[str]:
+def kinds_of(x: Inputs) -> list[str]:
     """Return the kind of numbers of each tensor of inputs."""
     return [_kind(tensor.dtype) for tensor in tensors_of(x)]
 
@@ -186,13 +186,13 @@ def _kinds(x: Inputs) -> list[str]:
 def _check_kinds(rows: dict[str, Inputs]) -> None:
     """Refuse tasks that mix bytes, integers and floats, since stored rows share one type."""
     first = next(iter(rows))
-    kinds = _kinds(rows[first])
+    kinds = kinds_of(rows[first])
     for name, x in rows.items():
-        if isinstance(x, Tensor) != isinstance(rows[first], Tensor) or _kinds(x) != kinds:
+        if isinstance(x, Tensor) != isinstance(rows[first], Tensor) or kinds_of(x) != kinds:
             raise HoldfastError(
-                f"the inputs of task {name!r} are {' and '.join(_kinds(x))} ({types_of(x)}), those "
-                f"of task {first!r} are {' and '.join(kinds)} ({types_of(rows[first])}); give all "
-                "tasks one type"
+                f"the inputs of task {name!r} are {' and '.join(kinds_of(x))} ({types_of(x)}), "
+                f"those of task {first!r} are {' and '.join(kinds)} ({types_of(rows[first])}); "
+                "give all tasks one type"
             )
 
 

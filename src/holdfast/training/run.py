@@ -50,7 +50,7 @@ class Run:
             facts.append(("WARNING", self.warning))
         values = summary(self.matrix)
         unit = self.matrix.score_range
-        facts += [(name, _number(values[name], unit)) for name in ("ACC", "BWT")]
+        facts += [(name, number(values[name], unit)) for name in ("ACC", "BWT")]
         return [*facts, ("time", f"{sum(self.cost['seconds'].values()):.1f} s")]
 
     @property
@@ -70,7 +70,7 @@ class Run:
         return ". ".join([*sentences, "Backward transfer says nothing about such tasks"])
 
 
-def _number(value: float, score_range: tuple[float, float]) -> str:
+def number(value: float, score_range: tuple[float, float]) -> str:
     """Write a score or a change of one, in points if scores are accuracies."""
     if score_range == (0.0, 1.0):
         return f"{100 * value:.1f} points"

@@ -5,12 +5,15 @@ from holdfast.streams.task import Stream, Task
 from holdfast.training.state import InTask
 from holdfast.training.view import View
 
-ADVICE = "continue with the stream that it was trained on, in the same order, or make a new learner"
+ADVICE = (
+    "continue with the stream that it was trained on, in the same order, append new tasks with "
+    "learner.learn(data), or make a new learner"
+)
 # How to train again on the data of a task that was learnt, by scenario.
 AGAIN = {
     "class": (
-        "To train on its classes again, give their examples to a later task that also has a new "
-        "class, or pass them to step((x, y)) while a later task is being trained"
+        "To train on its classes again, put their examples into the stream as a further task with "
+        "another name, or append them with learner.learn(data)"
     ),
     "domain": (
         "To train on its data again, put them into the stream as a further task with another name"
@@ -95,7 +98,8 @@ def check_left(view: View, stream: Stream) -> None:
     if len(view.state.progress.names) == len(stream) and not view.state.active:
         raise HoldfastError(
             f"the learner has learnt all {len(stream)} tasks of the stream, so nothing is left to "
-            "train; score it with evaluate(task), or make a new learner"
+            "train; score it with evaluate(task), append new data with learner.learn(data), or "
+            "make a new learner"
         )
 
 

@@ -18,5 +18,6 @@
 # sentence_encoder   texts as vectors of a pretrained network
 # encoding           columns as inputs of a network
 # cache              arrays on disk that take long to make
+# reader             what was decided on the first data, applied to later ones
 # examples           labels, tasks and inputs of all rows
 # from_files         streams from all of these

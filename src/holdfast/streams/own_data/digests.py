@@ -14,6 +14,7 @@ from holdfast.text import safe_name
 # What a file looked like when it was read: its path, its size, and the time of its last change.
 Signature = tuple[tuple[str, int, int], ...]
 
+SHORT = 16  # hexadecimal digits of the digest of a single file
 _digests: dict[Signature, str] = {}
 _images: dict[Signature, list[Path]] = {}
 
@@ -33,14 +34,40 @@ def digest_of(path: Path, endings: Sequence[str] = (*TABLES, *IMAGES)) -> str:
         HoldfastError: A file can't be read.
     """
     with reading(f"data {safe_name(str(path))}", "files"):
-        if path.is_dir():
-            files = [file for file in files_in(path) if not endings or suffix_of(file) in endings]
-        else:
-            files = [path, *images_named_in(path)]
+        files = _files_of(path, endings)
         signature = _signature(files)
         if signature not in _digests:
             _digests[signature] = _content(path, files)
         return _digests[signature]
+
+
+def digests_of(path: Path) -> dict[str, str]:
+    """Compute a digest of each file of data, so that a changed one can be named later.
+
+    Args:
+        path: As in `digest_of`.
+
+    Returns:
+        Name as seen from the folder of the data → the first hexadecimal digits of its digest.
+
+    Raises:
+        HoldfastError: A file can't be read.
+    """
+    base = path if path.is_dir() else path.parent
+    digests = {}
+    with reading(f"data {safe_name(str(path))}", "files"):
+        for file in _files_of(path, (*TABLES, *IMAGES)):
+            with file.open("rb") as handle:
+                digest = hashlib.file_digest(handle, "sha256").hexdigest()
+            digests[Path(os.path.relpath(file, base)).as_posix()] = digest[:SHORT]
+    return digests
+
+
+def _files_of(path: Path, endings: Sequence[str]) -> list[Path]:
+    """The files of data."""
+    if path.is_dir():
+        return [file for file in files_in(path) if not endings or suffix_of(file) in endings]
+    return [path, *images_named_in(path)]
 
 
 def images_named_in(table: Path) -> list[Path]:

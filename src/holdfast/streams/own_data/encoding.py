@@ -16,13 +16,15 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from holdfast.errors import HoldfastError
+from holdfast.named_inputs import Inputs, NamedInputs
 from holdfast.streams.inputs import LARGEST_FLOAT32
 from holdfast.streams.own_data.cache import kept
 from holdfast.streams.own_data.options import Options
@@ -30,7 +32,7 @@ from holdfast.streams.own_data.roles import Role
 from holdfast.streams.own_data.sentence_encoder import encoded_texts
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.values import booleans, dates, missing_in, numbers
-from holdfast.streams.text import text_features
+from holdfast.streams.text import Words, fit_words, hashed, weigh_words
 
 MOST_CATEGORIES = 100
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
@@ -53,15 +55,74 @@ class Fitted:
     trained: np.ndarray
 
 
-def encode(
-    table: Table, roles: Mapping[str, Role], fit: Fitted, options: Options
+@dataclass(frozen=True)
+class Encoding:
+    """What was fitted on the first data, and is applied to all others.
+
+    Args:
+        scales: Mean and deviation of each number and date that is scaled. A column without any
+            value on the fitted rows has none.
+        categories: The values of each category that have an input of their own.
+        words: TF-IDF of the texts. None: texts have another encoding, or there are none.
+    """
+
+    scales: dict[str, tuple[float, float]] = field(default_factory=dict)
+    categories: dict[str, list[str]] = field(default_factory=dict)
+    words: Words | None = None
+
+
+def fitted(table: Table, roles: Mapping[str, Role], fit: Fitted, options: Options) -> Encoding:
+    """Fit what the encoding of columns needs to know of the data.
+
+    Args:
+        table: The table.
+        roles: Column → role.
+        fit: Which rows may be fitted on.
+        options: How columns are encoded.
+
+    Raises:
+        HoldfastError: A value can't be encoded.
+    """
+    encoding = Encoding()
+    for column, role in roles.items():
+        if role.kind == "category":
+            values = category_texts(table, column)
+            missing = missing_in(table.column(column), "category")
+            encoding.categories[column] = known_categories(values[fit.first & ~missing])
+        elif role.kind in ("number", "date") and options.scale != "none":
+            measured = _measured(table, column, role.kind)
+            seen = measured[fit.first & ~np.isnan(measured)]
+            # Without any value in the first task there is nothing to fit.
+            if len(seen):
+                encoding.scales[column] = _scale(seen)
+    texts = _text_columns(roles)
+    if not texts or options.encoder is not None or options.features == "hashed":
+        return encoding
+    rows = fit.first
+    if options.features == "tfidf-all-tasks":
+        rows = fit.trained
+    pairs = zip(row_texts(table, texts), rows, strict=True)
+    words = fit_words([text for text, is_fitted in pairs if is_fitted])
+    return Encoding(encoding.scales, encoding.categories, words)
+
+
+def _scale(seen: np.ndarray) -> tuple[float, float]:
+    """The mean and the deviation of numbers."""
+    deviation = float(seen.std())
+    if deviation == 0:
+        deviation = 1.0  # a constant says nothing about the scale
+    return float(seen.mean()), deviation
+
+
+def encoded(
+    table: Table, roles: Mapping[str, Role], encoding: Encoding, options: Options
 ) -> dict[str, Tensor]:
-    """Turn the columns of a table into inputs.
+    """Turn the columns of a table into inputs by what was fitted before.
 
     Args:
         table: The table, without missing values unless they are to be flagged.
-        roles: Column → role.
-        fit: Which rows may be fitted on.
+        roles: Column → role, as when the encoding was fitted.
+        encoding: What was fitted.
         options: How columns are encoded.
 
     Returns:
@@ -72,28 +133,76 @@ def encode(
         HoldfastError: A value can't be encoded.
     """
     blocks = []
-    texts = []
     for column, role in roles.items():
-        if role.kind == "text":
-            texts.append(column)
-        elif role.kind in ENCODED:
-            blocks.append(_block(table, column, role.kind, fit.first, options))
+        if role.kind in ENCODED and role.kind != "text":
+            blocks.append(_block(table, column, role.kind, encoding, options))
+    texts = _text_columns(roles)
     inputs = {}
     if blocks:
         inputs[COLUMNS] = torch.from_numpy(np.concatenate(blocks, axis=1))
     if texts:
-        inputs[TEXT] = torch.from_numpy(_texts(table, texts, fit, options))
+        inputs[TEXT] = torch.from_numpy(_texts(row_texts(table, texts), encoding, options))
     return inputs
 
 
-def _block(table: Table, column: str, kind: str, fit: np.ndarray, options: Options) -> np.ndarray:
+def combined(tensors: Mapping[str, Tensor], name: str, options: Options) -> Inputs:
+    """Put the inputs of images, columns and texts together, or keep them apart.
+
+    Args:
+        tensors: The inputs by their kind.
+        name: What messages call the data.
+        options: Whether inputs are kept apart.
+
+    Raises:
+        HoldfastError: There are no inputs, or inputs of one kind are to be kept apart.
+    """
+    if not tensors:
+        raise HoldfastError(
+            f"{name} has no input column beside those with another use; add columns, or give one "
+            "of those that are not used a role"
+        )
+    if options.separate_inputs:
+        if len(tensors) > 1:
+            return NamedInputs(tensors)
+        raise HoldfastError(
+            f"{name} has inputs of one kind ({', '.join(tensors)}), so there is nothing to keep "
+            "apart; leave separate_inputs out, or add columns, texts or images"
+        )
+    # A single tensor may be mapped from the disk, and joining would copy it.
+    if len(tensors) == 1:
+        return next(iter(tensors.values()))
+    return torch.cat(list(tensors.values()), dim=1)
+
+
+def _text_columns(roles: Mapping[str, Role]) -> list[str]:
+    """The columns of text."""
+    return [column for column, role in roles.items() if role.kind == "text"]
+
+
+def _block(
+    table: Table, column: str, kind: str, encoding: Encoding, options: Options
+) -> np.ndarray:
     """The inputs of one column, (N, K), float32."""
     if kind == "category":
-        return _categories(table, column, fit, options)
+        return _categories(table, column, encoding.categories[column], options)
     if kind == "boolean":
         return _flagged(booleans(table, column), options)
-    values = numbers(table, column) if kind == "number" else _years(table, column)
-    return _flagged(_scaled(values, table, column, fit, options), options)
+    values = _measured(table, column, kind)
+    if options.scale == "none":
+        too_large = np.abs(values) > LARGEST_FLOAT32
+        if too_large.any():
+            raise table.wrong(column, int(too_large.argmax()), "is too large; scale it first")
+    elif column in encoding.scales:
+        mean, deviation = encoding.scales[column]
+        values = np.asarray((values - mean) / deviation)
+    return _flagged(values, options)
+
+
+def _measured(table: Table, column: str, kind: str) -> np.ndarray:
+    """A column of numbers or dates as numbers, (N,), float64, NaN where one is missing."""
+    if kind == "number":
+        return numbers(table, column)
+    return _years(table, column)
 
 
 def _years(table: Table, column: str) -> np.ndarray:
@@ -101,25 +210,6 @@ def _years(table: Table, column: str) -> np.ndarray:
     times = dates(table, column, None).to_numpy()
     seconds = (times - np.datetime64("2000-01-01")) / np.timedelta64(1, "s")
     return np.asarray(seconds, dtype=np.float64) / SECONDS_PER_YEAR
-
-
-def _scaled(
-    values: np.ndarray, table: Table, column: str, fit: np.ndarray, options: Options
-) -> np.ndarray:
-    """Numbers with the mean and the deviation of the fitted rows taken out of them."""
-    if options.scale == "none":
-        too_large = np.abs(values) > LARGEST_FLOAT32
-        if too_large.any():
-            raise table.wrong(column, int(too_large.argmax()), "is too large; scale it first")
-        return values
-    seen = values[fit & ~np.isnan(values)]
-    # Without any value in the first task there is nothing to fit.
-    if not len(seen):
-        return values
-    deviation = float(seen.std())
-    if deviation == 0:
-        deviation = 1.0  # a constant says nothing about the scale
-    return np.asarray((values - seen.mean()) / deviation)
 
 
 def _flagged(values: np.ndarray, options: Options) -> np.ndarray:
@@ -131,12 +221,10 @@ def _flagged(values: np.ndarray, options: Options) -> np.ndarray:
     return np.stack([plain, missing.astype(np.float32)], axis=1)
 
 
-def _categories(table: Table, column: str, fit: np.ndarray, options: Options) -> np.ndarray:
+def _categories(table: Table, column: str, known: Sequence[str], options: Options) -> np.ndarray:
     """One input for each category of the fitted rows, one for all others, one for missing ones."""
-    values = table.column(column)
     texts = category_texts(table, column)
-    missing = missing_in(values, "category")
-    known = known_categories(texts[fit & ~missing])
+    missing = missing_in(table.column(column), "category")
     place_of = {category: place for place, category in enumerate(known)}
     places = np.array([place_of.get(text, len(known)) for text in texts])
     places[missing] = len(known) + 1
@@ -156,20 +244,13 @@ def known_categories(texts: np.ndarray) -> list[str]:
     return sorted(by_frequency[:MOST_CATEGORIES])
 
 
-def _texts(table: Table, columns: Sequence[str], fit: Fitted, options: Options) -> np.ndarray:
+def _texts(texts: Sequence[str], encoding: Encoding, options: Options) -> np.ndarray:
     """The inputs of all texts of each row, (N, K), float32."""
-    texts = row_texts(table, columns)
     if options.encoder is not None:
         return encoded_texts(texts, options.encoder)
-    if options.features == "hashed":
-        return _hashed(texts)
-    rows = fit.first
-    if options.features == "tfidf-all-tasks":
-        rows = fit.trained
-    fitted = [text for text, is_fitted in zip(texts, rows, strict=True) if is_fitted]
-    # The function fits on the first list and applies the weights to the second.
-    _, features = text_features(fitted, texts, "tfidf-all-tasks")
-    return features
+    if encoding.words is not None:
+        return weigh_words(encoding.words, texts)
+    return _hashed(texts)
 
 
 def row_texts(table: Table, columns: Sequence[str]) -> list[str]:
@@ -196,8 +277,7 @@ def _hashed(texts: Sequence[str]) -> np.ndarray:
     content = hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()
 
     def fill(file: Path) -> dict[str, object]:
-        features, _ = text_features(texts, texts[:1], "hashed")
-        np.save(file, features)
+        np.save(file, hashed(texts))
         return {}
 
     features, _ = kept("texts", ["hashed", content], fill)

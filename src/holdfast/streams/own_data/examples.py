@@ -1,6 +1,6 @@
 """Labels, tasks, test rows and inputs of a user's own data, from which streams are made."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
-from holdfast.named_inputs import Inputs, NamedInputs
+from holdfast.named_inputs import Inputs
 from holdfast.streams.build import Piece
 from holdfast.streams.labels import distinct, warn_if_measured
 from holdfast.streams.own_data.cut import test_rows
-from holdfast.streams.own_data.encoding import Fitted, encode
+from holdfast.streams.own_data.encoding import Encoding, Fitted, combined, encoded, fitted
 from holdfast.streams.own_data.images import Images, read_images
 from holdfast.streams.own_data.missing import without_missing
 from holdfast.streams.own_data.options import Options
@@ -48,6 +48,7 @@ class Examples:
             validation rows. None: there are none.
         numbered: A number that stands for the inputs together with the number of each row, so that
             a stream shows which rows it sets aside. None: inputs are encoded.
+        encoding: What was fitted on other data before. None: it is fitted on these.
     """
 
     table: Table
@@ -62,6 +63,7 @@ class Examples:
     rows: np.ndarray
     unfitted: np.ndarray | None = None
     numbered: int | None = None
+    encoding: Encoding | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -102,22 +104,22 @@ class Examples:
         if self.images is not None:
             tensors[IMAGE] = self._pixels(self.images)
         if self.images is None or self.options.separate_inputs:
-            trained = ~self.tested
-            if self.unfitted is not None:
-                trained &= ~self.unfitted
-            fit = Fitted(first=trained & first, trained=trained)
-            tensors |= encode(self.table, self.roles, fit, self.options)
-        if not tensors:
-            raise HoldfastError(
-                f"{self.table.name} has no input column beside those with another use; add "
-                "columns, or give one of those that are not used a role"
-            )
-        if self.options.separate_inputs:
-            return self._apart(tensors)
-        # A single tensor may be mapped from the disk, and joining would copy it.
-        if len(tensors) == 1:
-            return next(iter(tensors.values()))
-        return torch.cat(list(tensors.values()), dim=1)
+            tensors |= encoded(self.table, self.roles, self.fitted(first), self.options)
+        return combined(tensors, self.table.name, self.options)
+
+    def fitted(self, first: np.ndarray) -> Encoding:
+        """What the encoding of columns knows of the data.
+
+        Args:
+            first: The mask of the rows of the first task, whose training rows may be fitted on.
+        """
+        if self.encoding is not None:
+            return self.encoding
+        trained = ~self.tested
+        if self.unfitted is not None:
+            trained &= ~self.unfitted
+        fit = Fitted(first=trained & first, trained=trained)
+        return fitted(self.table, self.roles, fit, self.options)
 
     def _pixels(self, images: Images) -> Tensor:
         """The images of all rows, (N, C, H, W)."""
@@ -126,15 +128,6 @@ class Examples:
         if len(self.rows) == len(pixels):
             return pixels
         return pixels[torch.from_numpy(self.rows)]
-
-    def _apart(self, tensors: Mapping[str, Tensor]) -> NamedInputs:
-        """Inputs of several tensors, after checking that they are several."""
-        if len(tensors) > 1:
-            return NamedInputs(tensors)
-        raise HoldfastError(
-            f"{self.table.name} has inputs of one kind ({', '.join(tensors)}), so there is nothing "
-            "to keep apart; leave separate_inputs out, or add columns, texts or images"
-        )
 
     def fitted_beside(self, make: Callable[["Examples"], Stream]) -> "Examples":
         """The same examples, of which nothing is fitted on the validation rows of a stream.

@@ -67,7 +67,7 @@ def read_images(table: Table, column: str, options: Options) -> Images:
         MissingExtra: Pillow is not installed.
     """
     require("train", "PIL")
-    paths = _paths(table, column)
+    paths = paths_in(table, column)
     names = [str(value).strip() for value in table.frame[column]]
     order = hashlib.sha256(json.dumps(names).encode()).hexdigest()
     content = digest_of(table.origin or table.folder or Path())
@@ -81,8 +81,42 @@ def read_images(table: Table, column: str, options: Options) -> Images:
     return Images(pixels, {int(row): str(reason) for row, reason in broken.items()})
 
 
-def _paths(table: Table, column: str) -> list[Path]:
-    """The files that a column names."""
+def decoded(paths: Sequence[Path], size: int, channels: int) -> np.ndarray:
+    """Decode images without the cache, to answer for them once.
+
+    Args:
+        paths: The images.
+        size: The width and the height of the result.
+        channels: 1 for grayscale, 3 for RGB.
+
+    Returns:
+        (N, channels, size, size), uint8.
+
+    Raises:
+        HoldfastError: An image does not exist or can't be read; the message names it.
+        MissingExtra: Pillow is not installed.
+    """
+    require("train", "PIL")
+    pixels = np.empty((len(paths), channels, size, size), dtype=np.uint8)
+    for number, path in enumerate(paths):
+        name = safe_name(str(path))
+        if not path.is_file():
+            raise HoldfastError(f"there is no image {name}; correct the name, or leave it out")
+        try:
+            pixels[number] = _pixels(path, size, channels)
+        except Exception as error:  # decoders have errors of many kinds
+            raise HoldfastError(
+                f"the image {name} can't be read ({first_line(error)}); replace it, or leave it out"
+            ) from None
+    return pixels
+
+
+def paths_in(table: Table, column: str) -> list[Path]:
+    """The files that a column names.
+
+    Raises:
+        HoldfastError: A file does not exist; the message names the row.
+    """
     folder = table.folder or Path()
     paths = []
     for position, value in enumerate(table.column(column)):
