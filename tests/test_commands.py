@@ -124,11 +124,12 @@ def own_data(folder: Path, rng: np.random.Generator) -> None:
     days = pd.date_range("2026-01-01", periods=180, freq="8h").strftime("%Y-%m-%d")
     table = {"sold": days, "price": rng.normal(size=180), "label": rng.integers(0, 2, 180)}
     pd.DataFrame(table).to_csv(folder / "sales.csv", index=False)
-    for name in ("cat", "dog"):
-        (folder / "photos" / name).mkdir(parents=True)
+    folders = {"photos": ("cat", "dog"), "2026-11": ("cat", "dog"), "2026-12": ("dog", "owl")}
+    for place in [folder / month / name for month in folders for name in folders[month]]:
+        place.mkdir(parents=True)
         for number in range(6):
             pixels = rng.integers(0, 255, (8, 8, 3), dtype=np.uint8)
-            Image.fromarray(pixels).save(folder / "photos" / name / f"{number}.png")
+            Image.fromarray(pixels).save(place / f"{number}.png")
     (folder / "shop").mkdir()
     items = {"photo": [], "price": rng.normal(size=12), "label": ["shoe", "hat"] * 6}
     for number in range(12):
