@@ -55,7 +55,7 @@ PER_FILE = {"metrics": 10, "gate/statistics": 10, "planning": 10, "methods": 5} 
 AIMS = {"metrics": 90, "gate/statistics": 90, "planning": 90, "methods": 80}  # per cent killed
 BY_TIME = "killed by time"
 EXPLAINED = Path(__file__).with_name("explained_mutants.toml")
-SECONDS_PER_MUTANT = 120.0  # after which a mutant counts as killed: it made something endless
+SECONDS_PER_MUTANT = 180.0  # after which a mutant counts as killed: it made something endless
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
     ast.Sub: ast.Add,
@@ -530,7 +530,10 @@ def table(results: dict[str, list[tuple[Mutant, str]]]) -> list[str]:
                 survivors.append(f"- {mutant} ({what})")
             else:
                 equivalent.append(f"- {mutant}. {reason}")
-    lines += ["", f"{len(survivors)} survived, and should have a test:", "", *survivors]
+    if survivors:
+        lines += ["", f"{len(survivors)} survived, and should have a test:", "", *survivors]
+    else:
+        lines += ["", "No mutant survived that should have a test."]
     lines += ["", f"{len(equivalent)} survived, and make no difference:", "", *equivalent]
     return lines
 
