@@ -55,6 +55,13 @@ PER_FILE = {"metrics": 10, "gate/statistics": 10, "planning": 10, "methods": 5} 
 AIMS = {"metrics": 90, "gate/statistics": 90, "planning": 90, "methods": 80}  # per cent killed
 BY_TIME = "killed by time"
 EXPLAINED = Path(__file__).with_name("explained_mutants.toml")
+INTRODUCTION = (
+    "# Do the tests notice faults?",
+    "",
+    "`benchmarks/mutants.py` made this table. Each mutant is the package with one small fault, and",
+    "it is killed if a test fails. The mutants of each file are a random sample.",
+    "",
+)
 SECONDS_PER_MUTANT = 180.0  # after which a mutant counts as killed: it made something endless
 OPERATORS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Add: ast.Sub,
@@ -588,7 +595,7 @@ def main() -> None:
     lines = table(results)
     print("\n".join(lines))
     if options.write:
-        options.write.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options.write.write_text("\n".join([*INTRODUCTION, *lines]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
