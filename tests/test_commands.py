@@ -156,7 +156,8 @@ pieces = ["digits", "digits:rotate=90", "digits:permute=1"]
 def finished(tmp_path_factory) -> Path:
     """Runs that texts take for granted, of two steps a task, and a probe of three orders."""
     folder = tmp_path_factory.mktemp("finished")
-    run = ["run", "--method", "FineTune()", "--tasks", "2", "--steps", "2"]
+    small = ["--tasks", "2", "--steps", "2", "--hidden", "16"]
+    run = ["run", "--method", "FineTune()", *small]
     for name in ("demo", "er"):
         assert code([*run, "--keep-checkpoints", "--out", str(folder / name)]) == 0
     for name in ("before", "after", "a", "b", "digits", "mine", "mnist-to-fashion"):
@@ -214,13 +215,22 @@ def prepare(folder: Path, finished: Path, monkeypatch) -> None:
     monkeypatch.chdir(folder)
 
 
+# Lines that depend on nothing but finished runs, take seconds, and are printed on several pages.
+ONCE = {"holdfast diagnose runs/er"}
+RAN: set[str] = set()
+
+
 def check_line(where: str, line: str, capsys) -> None:
     """Run a line. A verdict that fails is as good as a pass, because the files are made up."""
+    if line in RAN:
+        return
     words = words_of(line)
     ended = code(words[1:])
     said = capsys.readouterr()
     verdict = words[1] == "gate" and ended == 1 and said.out.startswith("fail")
     assert ended == 0 or verdict, f"{where}: {line}\n{said.err}{said.out}"
+    if line in ONCE:
+        RAN.add(line)
 
 
 def commands_of(group, path=("holdfast",)):

@@ -3,13 +3,11 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from forked import started
 from holdfast.bench.suites import load_suite, shipped
 from holdfast.cli.lists import parse_seeds
 from holdfast.cli.main import run_cli
@@ -260,7 +258,7 @@ def test_a_suite_file_of_ones_own(capsys, tmp_path):
         'methods = [{ spec = "FineTune" }, { label = "replay", domain = "ER(20)" }]\n'
         "[model]\nhidden = [8]\n[training]\nepochs = 2\n"
     )
-    code, out, err = call(capsys, "bench", str(path), "--jobs", "2", "--out", str(tmp_path / "o"))
+    code, out, err = call(capsys, "bench", str(path), "--jobs", "1", "--out", str(tmp_path / "o"))
     assert code == 0, err
     assert "replay" in out
     assert len(list((tmp_path / "o").rglob("result.json"))) == 4
@@ -339,36 +337,17 @@ def test_a_half_written_result_is_run_again_and_a_foreign_one_is_named(capsys, t
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "holdfast.cli.main",
-        "run",
-        "--seeds",
-        "1-40",
-        "--epochs",
-        "20",
-        "--hidden",
-        "64",
-        "--out",
-        str(tmp_path),
-    ]
-    process = subprocess.Popen(
-        command,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-    deadline = time.monotonic() + 60
-    while len(list(Path(tmp_path).rglob("result.json"))) < 2 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "of 40 runs are finished and kept" in err
-    assert "Traceback" not in err
-    assert 2 <= len(list(Path(tmp_path).rglob("result.json"))) < 40
+    training = ["--epochs", "20", "--hidden", "64"]
+    with started("run", "--seeds", "1-40", *training, "--out", str(tmp_path)) as running:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.rglob("result.json"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        os.kill(running.pid, signal.SIGINT)
+        done = running.ended(30)
+    assert done.returncode == 130
+    assert "of 40 runs are finished and kept" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert 2 <= len(list(tmp_path.rglob("result.json"))) < 40
 
 
 def test_results_do_not_depend_on_the_number_of_workers(capsys, tmp_path):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from forked import started
+
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="needs /proc to find processes"
 )
@@ -56,92 +58,91 @@ def wait_for_checkpoint(folder: Path, seconds: float = 60) -> None:
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Starts a command in a process group of its own, and waits until its workers train."""
+def folder(tmp_path):
+    """The folder in which a command runs, with the suite that takes long."""
     (tmp_path / "long.toml").write_text(SUITE)
-    started = []
+    return tmp_path
 
-    def begin(*arguments: str, trains: bool = True) -> subprocess.Popen:
-        command = [
-            sys.executable,
-            "-m",
-            "holdfast.cli.main",
-            *arguments,
-            "--out",
-            str(tmp_path / "o"),
-        ]
-        process = subprocess.Popen(
-            command,
-            cwd=tmp_path,
-            start_new_session=True,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        started.append(process)
-        deadline = time.monotonic() + 60
-        while (
-            trains
-            and len(list(tmp_path.rglob("o/*/config.json"))) < 2
-            and time.monotonic() < deadline
-        ):
-            time.sleep(0.1)
-        return process
 
-    yield begin
-    for process in started:
-        if in_group(process.pid):
-            os.killpg(process.pid, signal.SIGKILL)
+def wait_for_workers(folder: Path, group: int, number: int = 2, seconds: float = 60) -> None:
+    """Wait until as many runs have begun as there are workers."""
+    deadline = time.monotonic() + seconds
+    while len(list(folder.rglob("o/*/config.json"))) < number and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert len(in_group(group)) > number, "it has workers"
 
 
 COMMANDS = {
-    "bench": ("bench", "long.toml", "--jobs", "2", "--checkpoint-every", "0.5"),
-    "run": ("run", "--epochs", "2000", "--seeds", "1-4", "--jobs", "2"),
-    "order probe": ("order", "probe", "--suite", "long.toml", "--jobs", "2", "--seeds", "1"),
+    "bench": ("bench", "long.toml", "--jobs", "2", "--checkpoint-every", "0.5", "--out", "o"),
+    "run": ("run", "--epochs", "2000", "--seeds", "1-4", "--jobs", "2", "--out", "o"),
+    "order probe": (
+        *("order", "probe", "--suite", "long.toml", "--jobs", "2", "--seeds", "1", "--out", "o"),
+    ),
 }
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_sigterm_ends_a_command_with_its_workers_and_closes_its_pipes(start, name, tmp_path):
-    process = start(*COMMANDS[name])
-    assert len(in_group(process.pid)) > 2, "it has workers"
-    if "--checkpoint-every" in COMMANDS[name]:
-        wait_for_checkpoint(tmp_path)
-    sent = time.monotonic()
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(
-        timeout=20
-    )  # ends once every process has closed the pipes, as `| tee` would
-    assert process.returncode == 143, err
-    assert time.monotonic() - sent < 10
-    assert gone(process.pid, 5), in_group(process.pid)
+def test_sigterm_ends_a_command_with_its_workers_and_closes_its_pipes(folder):
+    """This process is started as a shell does it, and not forked from another one."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "holdfast.cli.main", *COMMANDS["bench"]],
+        cwd=folder,
+        start_new_session=True,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        wait_for_workers(folder, process.pid)
+        wait_for_checkpoint(folder)
+        sent = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        # This ends once every process has closed the pipes, as `| tee` would.
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == 143, err
+        assert time.monotonic() - sent < 10
+        assert gone(process.pid, 5), in_group(process.pid)
+    finally:
+        if in_group(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
     assert "ended by SIGTERM" in err
     assert "Traceback" not in err, err[-6000:]
-    if "--checkpoint-every" in COMMANDS[name]:
-        assert list(tmp_path.rglob(CHECKPOINT)), "what was kept stays"
+    assert list(folder.rglob(CHECKPOINT)), "what was kept stays"
 
 
-def test_sigterm_in_a_run_without_workers_ends_it_too(start):
-    process = start("run", "--epochs", "2000", "--jobs", "1", trains=False)
-    time.sleep(4)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 143
-    assert gone(process.pid, 5)
+def test_sigterm_ends_the_workers_of_a_probe_too(folder):
+    with started(*COMMANDS["order probe"], folder=folder) as running:
+        wait_for_workers(folder, running.pid)
+        os.kill(running.pid, signal.SIGTERM)
+        done = running.ended(20)
+        assert gone(running.pid, 5), in_group(running.pid)
+    assert done.returncode == 143, done.stderr
+    assert "ended by SIGTERM" in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr[-6000:]
 
 
-def test_workers_end_with_a_parent_that_had_no_chance_to_end_them(start):
-    process = start(*COMMANDS["bench"])
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=20)
-    assert gone(process.pid, 15), in_group(process.pid)
+def test_sigterm_in_a_run_without_workers_ends_it_too(folder):
+    with started("run", "--epochs", "2000", "--jobs", "1", "--out", "o", folder=folder) as running:
+        while not list(folder.rglob("o/*/config.json")):
+            time.sleep(0.1)
+        os.kill(running.pid, signal.SIGTERM)
+        assert running.ended(20).returncode == 143
+        assert gone(running.pid, 5)
 
 
-def test_ctrl_c_of_a_terminal_reaches_the_workers_too_and_prints_no_traceback(start):
-    process = start(*COMMANDS["bench"])
-    os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert "interrupted" in err
-    assert "Traceback" not in err, err[-6000:]
-    assert gone(process.pid, 5)
+def test_workers_end_with_a_parent_that_had_no_chance_to_end_them(folder):
+    with started(*COMMANDS["bench"], folder=folder) as running:
+        wait_for_workers(folder, running.pid)
+        os.kill(running.pid, signal.SIGKILL)
+        assert running.ended(20).returncode == -signal.SIGKILL
+        assert gone(running.pid, 15), in_group(running.pid)
+
+
+def test_ctrl_c_of_a_terminal_reaches_the_workers_too_and_prints_no_traceback(folder):
+    with started(*COMMANDS["run"], folder=folder) as running:
+        wait_for_workers(folder, running.pid)
+        os.killpg(running.pid, signal.SIGINT)
+        done = running.ended(20)
+        assert gone(running.pid, 5)
+    assert done.returncode == 130, done.stderr
+    assert "interrupted" in done.stderr
+    assert "Traceback" not in done.stderr, done.stderr[-6000:]

@@ -8,6 +8,8 @@ from holdfast.cli.main import run_cli
 from holdfast.planning import read_probe
 from holdfast.reports import write_report
 from holdfast.results import load_results, summarise
+from holdfast.runs.diagnoses import DIAGNOSTICS
+from holdfast.runs.kept import KeptRun
 
 SUITE = """
 name = "turns"
@@ -292,7 +294,31 @@ def kept(request, tmp_path_factory):
     return out
 
 
-def test_a_run_is_diagnosed_and_its_report_shows_it(kept, capsys):
+def result_of(kept):
+    return json.loads(next(kept.glob("*/result.json")).read_text())
+
+
+def check_findings(kept, values):
+    """Check what can be known about the numbers of a run without computing them again."""
+    cells = result_of(kept)["matrix"]["cells"]
+    diagonal = [c["score"] for c in cells if c["task"] == c["after"] and c["segment"] is None]
+    assert values["saturation"]["learnt"] == pytest.approx(diagonal), (
+        "checkpoints are those of the run"
+    )
+    assert values["stability-gap"]["boundaries"][-1]["steps"][-1] == 40
+    assert values["spectrum"]["share"] <= 1.0001
+
+
+@pytest.mark.parametrize("kept", ["task", "domain"], indirect=True)
+def test_a_run_is_diagnosed_in_the_other_scenarios_too(kept):
+    run = KeptRun(kept, examples=100)
+    findings = {name: find(run) for name, find in DIAGNOSTICS.items()}
+    assert all(finding.sentence and finding.what == name for name, finding in findings.items())
+    check_findings(kept, {name: finding.numbers for name, finding in findings.items()})
+
+
+@pytest.mark.parametrize("kept", ["class"], indirect=True)
+def test_the_report_of_a_diagnosed_run_shows_what_was_found(kept, capsys):
     code, out, err = call(capsys, "diagnose", kept, "--examples", "100")
     assert code == 0, err
     folder = next(kept.glob("*/diagnostics.json")).parent
@@ -307,17 +333,10 @@ def test_a_run_is_diagnosed_and_its_report_shows_it(kept, capsys):
         "entropy",
         "stability-gap",
     ]
-    assert [f["what"] for f in found] == names
+    assert [f["what"] for f in found] == names == list(DIAGNOSTICS)
     assert all(f["sentence"] in out for f in found)
     assert {p.stem for p in (folder / "diagnostics").glob("*.png")} == set(names)
-    values = {f["what"]: f["numbers"] for f in found}
-    learnt = json.loads((folder / "result.json").read_text())["matrix"]["cells"]
-    diagonal = [c["score"] for c in learnt if c["task"] == c["after"] and c["segment"] is None]
-    assert values["saturation"]["learnt"] == pytest.approx(diagonal), (
-        "checkpoints are those of the run"
-    )
-    assert values["stability-gap"]["boundaries"][-1]["steps"][-1] == 40
-    assert values["spectrum"]["share"] <= 1.0001
+    check_findings(kept, {f["what"]: f["numbers"] for f in found})
     page = write_report(summarise(load_results([kept])), kept / "r.html").read_text()
     assert "Diagnostics: ER(50)" in page
     assert found[0]["sentence"] in page

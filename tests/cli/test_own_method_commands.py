@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from forked import ended as forked
 from holdfast.checks import LAWS, LawBroken, check_law, check_method, laws_kept
 from holdfast.checks.parts import subjects
 from holdfast.checks.testing import law_tests
@@ -244,6 +245,14 @@ def test_law_tests_has_one_test_per_law_scenario_and_method():
 # ---- a new method
 
 
+# What `python -m pytest` does: the current folder is searched first.
+PYTEST = """
+import os, pytest, sys
+sys.path.insert(0, os.getcwd())
+sys.exit(pytest.main(sys.argv[1:]))
+"""
+
+
 def test_a_new_method_is_printed_with_commands_that_run(folder, capsys):
     code, out, _ = call(capsys, "new-method", "MyPull")
     assert code == 0
@@ -251,9 +260,8 @@ def test_a_new_method_is_printed_with_commands_that_run(folder, capsys):
     check, test, run = (line.strip() for line in out.splitlines()[1:])
     assert call(capsys, *check.replace('"', "").split()[1:])[0] == 0
     words = test.split()
-    done = subprocess.run(
-        [sys.executable, *words[1:], "-p", "no:cacheprovider"], capture_output=True, text=True
-    )
+    assert words[:3] == ["python", "-m", "pytest"]
+    done = forked(*words[3:], "-p", "no:cacheprovider", script=PYTEST)
     assert f"{3 * len(LAWS)} passed" in done.stdout, done.stdout + done.stderr
     assert call(capsys, *run.replace('"', "").split()[1:], "--steps", "2")[0] == 0
     # Nothing is overwritten, not even if only one of the two files is there.

@@ -1,5 +1,6 @@
 """Every command prints on terminals that are not UTF-8."""
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,24 @@ PATHS = [
 ]
 
 
+# Runs command lines one after another in one process, each with files for what it prints. Streams
+# and arguments are those that Python made for the encoding of this process.
+ONE_AFTER_ANOTHER = """
+import json, os, sys
+from holdfast.cli.main import run_cli
+
+for number, line in enumerate(json.loads(sys.argv[1])):
+    for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
+        os.dup2(os.open(f"{number}.{name}", os.O_WRONLY | os.O_CREAT), stream.fileno())
+    try:
+        run_cli(line)
+    except SystemExit as done:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        open(f"{number}.code", "w").write(str(done.code or 0))
+"""
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_every_command_ends_well_without_a_traceback(tmp_path, encoding):
     files = {"m.csv": SCORES, "p.csv": PROBE, "t.csv": AUDIT, "µ.toml": SUITE}
@@ -59,12 +78,14 @@ def test_every_command_ends_well_without_a_traceback(tmp_path, encoding):
         "PYTHONCOERCECLOCALE": "0",
         "PYTHONIOENCODING": encoding,
     }
-    for arguments in COMMANDS:
-        command = [sys.executable, "-m", "holdfast.cli.main", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, env=os.environ | plain, capture_output=True)
-        assert done.returncode == 0, (arguments, done.stderr[-2000:])
-        assert b"Traceback" not in done.stderr
-        assert done.stdout.decode(encoding, "strict")
+    lines = json.dumps(COMMANDS, ensure_ascii=False)
+    command = [sys.executable, "-c", ONE_AFTER_ANOTHER, lines]
+    subprocess.run(command, cwd=tmp_path, env=os.environ | plain, check=True)
+    for number, arguments in enumerate(COMMANDS):
+        said = (tmp_path / f"{number}.err").read_bytes()
+        assert (tmp_path / f"{number}.code").read_text() == "0", (arguments, said[-2000:])
+        assert b"Traceback" not in said
+        assert (tmp_path / f"{number}.out").read_bytes().decode(encoding, "strict"), arguments
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])

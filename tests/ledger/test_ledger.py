@@ -4,10 +4,11 @@ It is append-only and idempotent, and takes several writers and a kill in the mi
 """
 
 import json
+import os
 import signal
-import subprocess
 import sys
 import time
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pandas as pd
 import pytest
 from ledger_helpers import NASTY, call, code_of, results
 
+from forked import Running, started
 from holdfast.errors import HoldfastError
 from holdfast.gate import Gate, Policy
 from holdfast.ledger import Ledger, history, sides
@@ -79,30 +81,29 @@ for k in range({count}):
 """
 
 
-def writer(url: str, name: str, count: int) -> subprocess.Popen:
-    code = WRITER.format(
-        path=[str(Path(__file__).parent), *sys.path], url=url, name=name, count=count
-    )
-    return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+def writer(url: str, name: str, count: int) -> AbstractContextManager[Running]:
+    """A process that records releases; it is killed at the end of the context."""
+    path = [str(Path(__file__).parent), *sys.path]
+    return started(script=WRITER.format(path=path, url=url, name=name, count=count))
 
 
 def test_no_record_of_several_writers_is_lost_or_doubled(url):
     """Eight writers that also create the tables; the benchmark does 8 × 200."""
-    writers = [writer(url, f"w{k}", 8) for k in range(8)]
-    for w in writers:
-        w.communicate(timeout=120)
-    assert [w.returncode for w in writers] == [0] * 8
+    with ExitStack() as all_end:
+        writers = [all_end.enter_context(writer(url, f"w{k}", 8)) for k in range(8)]
+        ends = [running.ended() for running in writers]
+    assert [end.returncode for end in ends] == [0] * 8, [end.stderr for end in ends]
     names = [r.release for r in Ledger(url).releases("m")]
     assert sorted(names) == sorted(f"w{k}-{i}" for k in range(8) for i in range(8))
 
 
 def test_a_writer_that_is_killed_leaves_whole_releases_only(url):
-    process = writer(url, "w", 500)
-    for _ in range(5):
-        process.stdout.readline()
-    time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with writer(url, "w", 500) as running:
+        while running.printed.count("\n") < 5:
+            time.sleep(0.02)
+        time.sleep(0.05)
+        os.kill(running.pid, signal.SIGKILL)
+        assert running.ended().returncode == -signal.SIGKILL
     found = Ledger(url).releases("m")
     assert 5 <= len(found) < 500
     assert [r.release for r in found] == [f"w-{k}" for k in range(len(found))]

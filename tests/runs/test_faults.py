@@ -6,10 +6,7 @@ benchmarks/kill_and_resume.py checks the same with many more kills.
 
 import json
 import os
-import resource
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tests.helpers import learner, same, stream, weights
 
+from forked import ended, started
 from holdfast.errors import HoldfastError
 from holdfast.training.checkpoint import Checkpoints
 from holdfast.training.checkpoint_file import DamagedCheckpoint, read
@@ -66,18 +64,6 @@ RUN = ["run", "--method", "ER(40) + EWC(1)", *SETTINGS]
 WARNED = ["run", "--method", "ER(40) + EWC(300)", *SETTINGS]  # strong enough for a warning
 
 
-def command(
-    *arguments: str, limit: int | None = None, script: str | None = None
-) -> subprocess.CompletedProcess:
-    program = (
-        [sys.executable, "-c", script] if script else [sys.executable, "-m", "holdfast.cli.main"]
-    )
-    cap = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None
-    return subprocess.run(
-        [*program, *arguments], capture_output=True, text=True, timeout=120, preexec_fn=cap
-    )
-
-
 def result(out: Path) -> dict:
     found = json.loads(next(out.rglob("result.json")).read_text())
     return {k: found[k] for k in ("matrix", "curves", "weights", "warnings")}
@@ -90,15 +76,15 @@ def test_killed_in_every_delicate_moment_it_ends_with_the_same_bits(tmp_path):
     while the method consolidates.
     """
     whole, torn = tmp_path / "whole", tmp_path / "torn"
-    assert command(*WARNED, "--out", str(whole)).returncode == 0
+    assert ended(*WARNED, "--out", str(whole)).returncode == 0
     for where, nth in (("insert", 12), ("checkpoint", 8), ("head", 4), ("consolidate", 2)):
-        done = command(
+        done = ended(
             where, str(nth), *WARNED, "--checkpoint-every", "0", "--out", str(torn), script=DYING
         )
         assert done.returncode == -signal.SIGKILL, done.stderr
         assert not list(torn.rglob("result.json"))
         assert list(torn.rglob("checkpoint.safetensors"))
-    assert command(*WARNED, "--checkpoint-every", "0", "--out", str(torn)).returncode == 0
+    assert ended(*WARNED, "--checkpoint-every", "0", "--out", str(torn)).returncode == 0
     assert result(torn) == result(whole)
     assert any(
         "unstable" in w for w in result(whole)["warnings"]
@@ -183,8 +169,8 @@ def test_what_is_no_checkpoint_is_refused(tmp_path):
 
 def test_a_full_disk_stops_with_a_message_and_keeps_what_is_finished(tmp_path):
     """A limit on the size of files gives the same errors as a disk without room."""
-    assert command(*RUN, "--seeds", "1", "--out", str(tmp_path)).returncode == 0
-    full = command(
+    assert ended(*RUN, "--seeds", "1", "--out", str(tmp_path)).returncode == 0
+    full = ended(
         *RUN, "--seeds", "1-3", "--checkpoint-every", "0", "--out", str(tmp_path), limit=20_000
     )
     assert full.returncode == 2
@@ -193,7 +179,7 @@ def test_a_full_disk_stops_with_a_message_and_keeps_what_is_finished(tmp_path):
     assert "finished runs are kept" in full.stderr
     assert len(list(tmp_path.rglob("result.json"))) == 1
     assert not [p for p in tmp_path.rglob(".*") if p.is_file()]
-    again = command(*RUN, "--seeds", "1-3", "--out", str(tmp_path))
+    again = ended(*RUN, "--seeds", "1-3", "--out", str(tmp_path))
     assert again.returncode == 0
     assert "1 of 3 runs are finished already" in again.stderr
 
@@ -227,28 +213,25 @@ def test_a_worker_that_dies_costs_nothing_that_is_finished(tmp_path):
         "--out",
         str(tmp_path),
     ]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "holdfast.cli.main", *arguments],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.rglob("result.json")) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.kill(children(process.pid)[0], signal.SIGKILL)
-    _, error = process.communicate(timeout=60)
-    assert process.returncode == 2, error
-    assert b"a worker process died" in error
-    assert b"Traceback" not in error
+    with started(*arguments) as running:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.rglob("result.json")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os.kill(children(running.pid)[0], signal.SIGKILL)
+        broken = running.ended()
+    assert broken.returncode == 2, broken.stderr
+    assert "a worker process died" in broken.stderr
+    assert "Traceback" not in broken.stderr
     kept = len(list(tmp_path.rglob("result.json")))
     assert kept >= 1
-    again = command(*arguments)
+    # In one process, because where runs were carried out is no part of what they are.
+    again = ended(*arguments, "--jobs", "1")
     assert again.returncode == 0, again.stderr
     assert f"{kept} of 4 runs are finished already" in again.stderr
 
 
 def test_a_run_that_fails_does_not_stop_the_others(tmp_path):
-    done = command(*RUN, "--sweep", "lr=0.05,1e30", "--out", str(tmp_path))
+    done = ended(*RUN, "--sweep", "lr=0.05,1e30", "--out", str(tmp_path))
     assert done.returncode == 2
     assert "the loss became" in done.stderr
     assert "lr=1e+30" in done.stderr

@@ -313,16 +313,17 @@ torch.set_num_threads(1)
 x, y = torch.randint(256, (2000, 3, 32, 32), dtype=torch.uint8), torch.arange(2000) % 10
 stream = from_arrays(x, y, torch.zeros(2000), "domain")
 network = convnet(stream.shape, "fixed", 10, channels=(16, 32), hidden=22, seed=0)
-learner = Learner(network, scenario="domain", steps=460)
+learner = Learner(network, scenario="domain", steps=220)
 learner.begin(stream[0])
 with learner.state.random.active():
     for k, batch in enumerate(learner.view.batches()):
         learner.step(batch)
-        if k == 150:
+        if k == 119:
             before = resident()
 print(resident() - before)
 """
+    # In a process of its own from the start: in a forked one, the heap hides such growth.
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert float(done.stdout) < 150
+    assert float(done.stdout) < 100

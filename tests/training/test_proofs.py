@@ -4,8 +4,6 @@ The engine computes what a bare loop computes, a saved learner resumes bit for b
 loss terms does not depend on their order.
 """
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from forked import ended
 from helpers import ADAMW, SGD, learner, same, stream, weights
 from holdfast.models import mlp
 from holdfast.streams import BatchOrder, to_float
@@ -128,7 +127,8 @@ def test_a_grown_composed_learner_goes_on_to_the_same_bits_in_another_process(
         begun=2,
         out=str(tmp_path / "there.safetensors"),
     )
-    subprocess.run([sys.executable, "-c", code], check=True)
+    there = ended(script=code)
+    assert there.returncode == 0, there.stderr
     there = learner(s, method)
     there.load(tmp_path / "there.safetensors", tasks=s.tasks[:3])
     assert same(weights(ours.model), weights(there.model))
