@@ -13,7 +13,7 @@ from torch import nn
 
 from helpers import learner, same, stream, weights
 from holdfast import HoldfastError, Learner, optimizer
-from holdfast.models import classifier_from, mlp, rebuildable
+from holdfast.models import branches, classifier_from, mlp, rebuildable
 from holdfast.streams import Stream, digits, split
 from holdfast.streams.own_data.folders import read_path
 from holdfast.streams.own_data.options import Options
@@ -90,6 +90,19 @@ def test_learning_after_save_and_load_gives_the_bits_of_learning_without_leaving
     assert same(weights(left.model), weights(stayed.model))
     assert left.history.matrix == month.matrix
     assert np.isfinite(month.matrix.to_array(untrained=False)[np.tril_indices(3)]).all()
+
+
+def test_a_rate_that_was_found_and_a_narrow_precision_come_back(tmp_path):
+    s = stream("class")
+    auto = optimizer("adam", lr="auto")
+    stayed = learner(s, "ER(40)", auto, steps=3, precision="bfloat16", schedule="cosine")
+    stayed.learn(s[0])
+    stayed.save("a.hf")
+    left = Learner.load("a.hf")
+    for one in (stayed, left):
+        one.learn(s[1])
+    assert same(weights(left.model), weights(stayed.model))
+    assert left.state.optimizers.first_rate == stayed.state.optimizers.first_rate
 
 
 @pytest.mark.parametrize("scenario", ["class", "task", "domain"])
@@ -198,7 +211,7 @@ def test_the_domain_scenario_refuses_unknown_labels_by_name_before_the_first_ste
 def test_tasks_of_the_task_scenario_have_outputs_of_their_own():
     ours = fresh(scenario="task")
     ours.learn(rows(0, 1), name="nov")
-    ours.learn(rows(1, 2, 3), name="dec")
+    assert ours.learn(rows(1, 2, 3), name="dec").new_labels == ["dog", "elk", "owl"]
     assert [task.outputs for task in ours.state.tasks] == [(0, 2), (2, 5)]
     x, y = rows(2, 3)
     assert ours.predict(torch.tensor(x), 1, names=True) == y.tolist()
@@ -280,6 +293,38 @@ def test_a_table_is_encoded_as_the_first_one_was(tmp_path, features):
     assert x[0, 1:4].tolist() == [0, 0, 1]
     back.learn("2026-12.csv", label="bought")
     assert set(back.predict(later.drop(columns="bought"))) <= {"yes", "no"}
+
+
+def test_columns_may_come_in_another_order_and_uses_are_never_inputs():
+    frame = sales(0).drop(columns="said").assign(side=["train", "train", "test", "train"] * 10)
+    ours = Learner(mlp(4, "fixed", 2, seed=0), scenario="domain")
+    ours.learn(frame, name="nov", label="bought", test="side", groups=None)
+    x = ours.state.tasks[0].train.fetch(torch.arange(3))[0]
+    turned = frame[["bought", "side", "shop", "price"]].assign(extra=1.5)
+    ours.learn(turned, name="dec", test="side")
+    assert torch.equal(ours.state.tasks[1].train.fetch(torch.arange(3))[0], x)
+    ours.learn(turned, name="jan")  # the column that marked test rows is no input
+    assert ours.state.tasks[2].train.fetch(torch.arange(3))[0].shape == x.shape
+    with pytest.raises(HoldfastError, match="'shop' of the frame is an input of this learner"):
+        ours.learn(turned, name="feb", test="shop")
+
+
+def test_images_with_columns_are_learnt_and_answered_for(tmp_path):
+    photos(tmp_path / "nov", "cat", "dog")
+    table = {"file": [], "age": [], "label": []}
+    for name in ("cat", "dog"):
+        for k in range(8):
+            for column, value in zip(table, (f"{name}/{k}.png", k, name), strict=True):
+                table[column].append(value)
+    pd.DataFrame(table).to_csv("nov/rows.csv", index=False)
+    shapes = {"image": (3, 8, 8), "columns": (1,)}
+    ours = Learner(branches(shapes, "growing", hidden=8, seed=0), "ER(9)", scenario="class")
+    ours.learn("nov", image_size=8, separate_inputs=True)
+    ours.save("model.hf")
+    back = Learner.load("model.hf")
+    assert back.predict("nov") == ours.predict("nov/rows.csv")
+    assert len(back.predict("nov")) == 16
+    assert back.learn("nov/rows.csv", name="dec").returned == ["cat", "dog"]
 
 
 def test_mistakes_in_later_data_are_named_before_anything_is_trained(tmp_path):

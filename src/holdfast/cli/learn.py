@@ -112,17 +112,22 @@ def learn(
 
 def _show(learnt: "Learnt") -> None:
     """Print the matrix and what follows from it."""
+    from holdfast.metrics import unlearnt_sentence
     from holdfast.metrics.tables import cells_of
 
     headings, rows = cells_of(learnt.matrix)
-    print_in_parts(headings, rows, "accuracy in percent on each task, after each task")
+    print("accuracy in percent on each task, after each task")
+    print_in_parts(headings, rows, "")
     for what, labels in (("new labels", learnt.new_labels), ("known labels", learnt.returned)):
         if labels:
             print(f"{what}: {shown(', '.join(map(str, labels)))}")
     for fact, value in learnt.facts():
         if fact != "WARNING":
             print(f"{fact}: {shown(value)}")
-    print_unlearnt([learnt.warning] if learnt.warning else [])
+    found = learnt.run.unlearnt
+    if found:
+        sentence = unlearnt_sentence(found, len(learnt.matrix.tasks))
+        print_unlearnt([sentence], [f"likely cause: {cause}" for cause in learnt.run.causes])
 
 
 def predict(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import torch
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, UnlearntWarning
 from holdfast.files import make_folder, write_text
 from holdfast.runs.build import build_learner
 from holdfast.runs.config import PARTS, RunConfig
@@ -191,17 +192,23 @@ def learn_month(learner: Learner, month: Month, given: Mapping[str, Any]) -> Lea
     first: dict[str, Any] = {}
     if learner.history.reader is None:
         first = {name: getattr(options, name) for name in LearnOptions.__annotations__}
-    learnt = learner.learn(
-        month.data,
-        name=month.name,
-        label=options.label,
-        test=options.test_column or options.test,
-        keep_test=month.keep_test,
-        skip_lost_tests=month.skip_lost_tests,
-        progress=True,
-        **first,
-    )
-    learner.save(month.file, beside)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        learnt = learner.learn(
+            month.data,
+            name=month.name,
+            label=options.label,
+            test=options.test_column or options.test,
+            keep_test=month.keep_test,
+            skip_lost_tests=month.skip_lost_tests,
+            progress=True,
+            **first,
+        )
+        learner.save(month.file, beside)
+    for warning in caught:
+        # What was not learnt is a part of the result already.
+        if not issubclass(warning.category, UnlearntWarning):
+            learnt.notes.append(str(warning.message))
     return learnt
 
 

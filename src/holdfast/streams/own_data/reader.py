@@ -25,7 +25,7 @@ from holdfast.streams.own_data.folders import read_path
 from holdfast.streams.own_data.images import decoded, paths_in
 from holdfast.streams.own_data.missing import without_missing
 from holdfast.streams.own_data.options import ROLES, Options
-from holdfast.streams.own_data.roles import Role
+from holdfast.streams.own_data.roles import Role, label_column
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.table_files import table_of
 from holdfast.streams.own_data.values import image_names
@@ -79,26 +79,31 @@ class Reader:
         Raises:
             HoldfastError: A column is missing, or a value is wrong. The message names its place.
         """
-        label = own.label or self.options.label
-        uses = (label, own.test_column)
-        roles = {name: kind for name, kind in self.roles.items() if kind in ROLES}
         for name in self.inputs_of:
             table.column(name)  # the error names the columns that there are
-        for name in table.columns:
-            # A column that the first data did not have has no place among the inputs.
-            if name not in self.roles:
-                roles[name] = "unused"
-        used = {name: kind for name, kind in roles.items() if name in table.columns}
-        options = replace(
+        named = replace(
             self.options,
-            label=label,
+            label=own.label or self.options.label,
             test=own.test,
             test_column=own.test_column,
-            text=(),
-            inputs=(),
-            roles={name: kind for name, kind in used.items() if name not in uses},
         )
-        return replace(open_examples(table, options), encoding=self.encoding)
+        label = label_column(table, named)
+        # A column that is no input and has no use, such as one that the first data did not have,
+        # must not become an input by the rules.
+        roles = {name: "unused" for name in table.columns if name not in self.inputs_of}
+        roles |= {name: role.kind for name, role in self.inputs_of.items()}
+        for used in (label, own.test_column, self.options.groups):
+            if used in self.inputs_of:
+                raise HoldfastError(
+                    f"column {used!r} of {table.name} is an input of this learner, so it can't be "
+                    "the label or say which rows are test rows; name another column"
+                )
+            roles.pop(used or "", None)
+        options = replace(named, label=label, text=(), inputs=(), roles=roles)
+        examples = open_examples(table, options)
+        # In the order of the first data, whatever order the columns have here.
+        ordered = {name: examples.roles[name] for name in self.inputs_of} | examples.roles
+        return replace(examples, roles=ordered, encoding=self.encoding)
 
     def inputs(self, data: object) -> Inputs:
         """Read data without labels, to answer for them.

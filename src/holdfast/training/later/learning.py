@@ -187,7 +187,8 @@ class _Month:
         for task in self.new.tasks:
             task = named(task, taken, len(taken))
             for label in task.labels:
-                is_new = numbering.brings_new(label)
+                # In the task scenario every task has outputs of its own.
+                is_new = numbering.brings_new(label) or self.view.scenario == "task"
                 (self.new_labels if is_new else self.returned).append(label)
             if self.new.by_position:
                 outputs = numbering.by_position(task.labels)

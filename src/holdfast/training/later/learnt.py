@@ -17,7 +17,8 @@ class Learnt:
 
     Attributes:
         tasks: Their names.
-        new_labels: Labels that no task had before. They have new outputs.
+        new_labels: Labels with new outputs: those that no task had before, and in the task scenario
+            all.
         returned: Labels that earlier tasks had. They keep their outputs.
         run: The matrix of all tasks so far, the cost, and what was not learnt.
         notes: What the user should know, in whole sentences.

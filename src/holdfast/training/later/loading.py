@@ -19,6 +19,7 @@ from holdfast.methods import Method
 from holdfast.methods.view import MakeOptimizer
 from holdfast.streams.task import Augment, Task
 from holdfast.training import checkpoint, checkpoint_file, contents
+from holdfast.training.checkpoint_file import DamagedCheckpoint
 from holdfast.training.later.origin import network_of, optimizer_of
 from holdfast.training.later.records import WholeLearner
 from holdfast.training.later.whole_file import Past, Saves, past_of
@@ -122,7 +123,11 @@ def load_new(kind: type[Kind], path: str | Path, **handed: Unpack[Handed]) -> Ki
     Raises:
         HoldfastError: The file is damaged, or something that it does not hold was not handed over.
     """
-    tensors, plain = checkpoint_file.read(Path(path))
+    try:
+        tensors, plain = checkpoint_file.read(Path(path))
+    except DamagedCheckpoint as error:
+        advice = "restore it from a copy, or learn its months again"
+        raise DamagedCheckpoint(str(error).replace("use the one before", advice)) from None
     try:
         about = contents.check_about(plain, tensors)
         past = past_of(about, tensors)
