@@ -3,16 +3,15 @@
 import json
 import os
 import shlex
-import subprocess
-import sys
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from forked import ended
 from holdfast import Learner, optimizer
-from holdfast.cli.main import run_cli
 from holdfast.models import mlp
 from holdfast.streams import digits
 
@@ -34,9 +33,19 @@ FIRST = (
     "learn --model model.hf --data 2026-11 --method 'ER(200)' --epochs 10 --batch-size 32 "
     "--optimizer adam --lr 0.001 --image-size 8 --hidden 64"
 )
+KILLS = """
+import os, signal
+from holdfast.methods import Declaration, Method
+class Kills(Method):
+    declaration = Declaration("regularisation", "–", "kills its process")
+    def after(self, learner, step):
+        if learner.task_number == 1 and learner.task_steps == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
 SERVE = """
-import json
+import json, torch
 from holdfast import Learner
+torch.set_num_threads(1)
 print(json.dumps(Learner.load("model.hf").predict("unseen")))
 """
 
@@ -65,8 +74,8 @@ def put(folder, x, rows) -> None:
         Image.fromarray(image).save(folder / f"{row:05}.png")
 
 
-def other_process(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+def other_process(*arguments: str, script: str | None = None) -> str:
+    done = ended(*arguments, script=script)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -80,7 +89,7 @@ def test_a_month_is_learnt_and_served_in_processes_that_have_the_file_alone(mont
     stayed = ours.learn("2026-12")
     os.rename("2026-11", "gone")  # nothing of the first month is read again
 
-    told = json.loads(other_process("-c", MONTH))
+    told = json.loads(other_process(script=MONTH))
     (first, unknown), (kept, learnt) = told["matrix"]
     assert min(first, kept, learnt) > 0.8
     assert np.isnan(unknown)
@@ -91,24 +100,37 @@ def test_a_month_is_learnt_and_served_in_processes_that_have_the_file_alone(mont
     assert told["weights"] == float(ours.state.space.theta.double().sum())
     assert told["matrix"] == pytest.approx(stayed.matrix.to_array(untrained=False), nan_ok=True)
 
-    answers = json.loads(other_process("-c", SERVE))
+    answers = json.loads(other_process(script=SERVE))
     assert np.mean(np.array(answers) == np.array(months)) > 0.8
 
 
-def test_the_commands_do_the_same_in_processes_of_their_own(months, capsys):
-    with pytest.raises(SystemExit) as ended:
-        run_cli(shlex.split(FIRST))
-    assert not ended.value.code
-    assert "new labels: digit 0, digit 1, digit 2" in capsys.readouterr().out
+def test_the_commands_do_the_same_in_processes_of_their_own(months):
+    said = other_process(*shlex.split(FIRST))
+    assert "new labels: digit 0, digit 1, digit 2" in said
     os.rename("2026-11", "gone")
-    command = ["learn", "--model", "model.hf", "--data", "2026-12"]
-    said = other_process("-m", "holdfast.cli.main", *command)
+    said = other_process("learn", "--model", "model.hf", "--data", "2026-12")
     assert "new labels: digit 3, digit 4\nknown labels: digit 0" in said
     assert "BWT: -" in said or "BWT: 0" in said
-    with pytest.raises(SystemExit) as ended:
-        run_cli(["predict", "--model", "model.hf", "--data", "unseen", "--out", "answers.csv"])
-    assert not ended.value.code
+    other_process("predict", "--model", "model.hf", "--data", "unseen", "--out", "answers.csv")
     lines = Path("answers.csv").read_text().splitlines()
     assert lines[0] == "file,label,score"
     labels = [line.split(",")[1] for line in lines[1:]]
     assert np.mean(np.array(labels) == np.array(months)) > 0.8
+
+
+def test_kill_9_and_a_full_disk_leave_the_file_as_it_was(months):
+    Path("killing.py").write_text(KILLS)
+    first = FIRST.replace("'ER(200)'", "killing:Kills")
+    other_process(*shlex.split(first))
+    before = Path("model.hf").read_bytes()
+    second = ("learn", "--model", "model.hf", "--data", "2026-12")
+    assert ended(*second).returncode == -signal.SIGKILL
+    assert Path("model.hf").read_bytes() == before
+    Path("killing.py").write_text(KILLS.replace("learner.task_number == 1", "False"))
+    done = ended(*second, limit=len(before) // 2)
+    assert done.returncode == 2
+    assert "model.hf" in done.stderr
+    assert Path("model.hf").read_bytes() == before
+    assert [path.name for path in Path().glob(".model*")] == []
+    other_process(*second)
+    assert Path("model.hf").read_bytes() != before

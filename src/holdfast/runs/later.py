@@ -17,6 +17,7 @@ from holdfast.runs.config import PARTS, RunConfig
 from holdfast.runs.defaults import filled_in, with_defaults
 from holdfast.runs.options import refuse_idle
 from holdfast.runs.own_settings import options_of
+from holdfast.runs.processes import settled
 from holdfast.streams.own_data.files import is_own
 from holdfast.streams.task import Stream
 from holdfast.text import safe_name
@@ -178,6 +179,8 @@ def _written(value: object) -> str:
 def learn_month(learner: Learner, month: Month, given: Mapping[str, Any]) -> Learnt:
     """Learn a month of data, and replace the file of the learner once the new one is whole.
 
+    It trains with one thread, as a run does, so that the result does not depend on the machine.
+
     Args:
         learner: The learner, from `open_learner`.
         month: The data, and how they are learnt.
@@ -192,7 +195,7 @@ def learn_month(learner: Learner, month: Month, given: Mapping[str, Any]) -> Lea
     first: dict[str, Any] = {}
     if learner.history.reader is None:
         first = {name: getattr(options, name) for name in LearnOptions.__annotations__}
-    with warnings.catch_warnings(record=True) as caught:
+    with settled(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         learnt = learner.learn(
             month.data,
@@ -246,7 +249,8 @@ def answers_of(
             "answers without knowing the task; leave it out"
         )
     what, rows = row_names(learner.history, data)
-    return what, list(zip(rows, answers(learner, data, number), strict=True))
+    with settled():
+        return what, list(zip(rows, answers(learner, data, number), strict=True))
 
 
 def write_answers(path: Path | None, what: str, rows: Sequence[tuple[str, Answer]]) -> str:
