@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from helpers import learner, same, stream, weights
+from holdfast.errors import HoldfastError
 from holdfast.methods import METHODS, Declaration, FineTune, Method, parse_method
 from holdfast.methods.teacher import Teacher
 from holdfast.methods.view import LearnerView
@@ -126,6 +127,20 @@ def test_a_task_may_bring_a_single_row_to_all_data(spec):
     ours = learner(s, spec, steps=1).train(s[0], s[1].with_training(ArrayPart(x, y, 1)))
     row_bytes = 8 * 8 + 8  # pixels of one byte, and a label
     assert ours.method.state_bytes() == row_bytes * (len(s[0].train) + 1)
+
+
+@pytest.mark.parametrize("spec", ["Joint()", "Cumulative()"])
+def test_a_task_that_needs_lost_data_is_refused_before_it_begins(spec, tmp_path):
+    x, y = torch.eye(8).repeat(2, 1), torch.arange(8).repeat(2)
+    ours = Learner(mlp(8, "growing", 2, seed=0), spec, scenario="class", steps=1)
+    ours.learn((x[y < 2], y[y < 2]), name="nov")
+    ours.save(tmp_path / "one.hf")
+    loaded = Learner.load(tmp_path / "one.hf")
+    # A task that had begun would have to be ended before another.
+    for _ in range(2):
+        with pytest.raises(HoldfastError, match="examples of task 'nov' are not at hand"):
+            loaded.learn((x, y), name="dec")
+        assert [task.name for task in loaded.state.tasks] == ["nov"]
 
 
 def test_a_teacher_knows_all_ended_tasks_even_if_nobody_asked_after_each():
