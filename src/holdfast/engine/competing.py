@@ -82,6 +82,21 @@ class Competing:
             return y
         return y - self.first
 
+    def columns(self, targets: Tensor, width: int) -> Tensor:
+        """Targets (B, K) of all outputs as columns of those that `of` returns.
+
+        Args:
+            targets: The targets, whose columns are outputs. There may be more than `width`.
+            width: The number of outputs of the network.
+
+        Returns:
+            As many columns as `of` returns, NaN where an output does not compete in a row.
+        """
+        present = targets[:, :width]
+        if self.mask is not None:
+            return present.masked_fill(~self.mask[:, : present.shape[1]], torch.nan)
+        return self.of(present)
+
     def losses(self, logits: Tensor, y: Tensor) -> Tensor:
         """The cross-entropy of each row, (B,), for logits (B, C) and output indices (B,)."""
         return F.cross_entropy(self.of(logits), self.position(y), reduction="none")

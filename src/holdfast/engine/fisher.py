@@ -7,22 +7,26 @@ import warnings
 from collections.abc import Callable
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.engine.chunks import bytes_per_row, rows_within
 from holdfast.engine.magnitudes import mean_magnitude
+from holdfast.engine.objective import CLASSIFICATION, LABELS, Objective
 from holdfast.engine.parameters import ParameterSpace
+from holdfast.engine.rows import Rows
 from holdfast.engine.snapshot import evaluating
-from holdfast.engine.terms import parts, same_rows
+from holdfast.engine.terms import parts
 from holdfast.errors import HoldfastError, one_of
-from holdfast.named_inputs import Inputs
+from holdfast.named_inputs import Inputs, NamedInputs, as_dict, like
+from holdfast.streams.row_tasks import rows_of_task
+
+__all__ = ["LABELS", "chosen_labels", "fisher_diagonal", "label_terms", "label_weights"]
 
 # Takes a module and inputs (N, ...), and gives logits (N, C).
 Forward = Callable[[nn.Module, Inputs], Tensor]
-LABELS = ("auto", "exact", "sampled", "predicted", "empirical")
 EXACT_UP_TO = 256  # outputs; exact takes a backward pass for each, sampled one in all
 MOST_ROWS = 1024  # whose label weights are computed at once
+COEFFICIENTS = "holdfast: coefficients"  # the name of numbers that travel with the inputs
 
 
 def chosen_labels(labels: str, outputs: int) -> str:
@@ -80,22 +84,36 @@ def label_weights(
         >>> label_weights(torch.tensor([[0.0, 2.0]]), "predicted", None, None)
         tensor([[0., 1.]])
     """
-    # The weights are constants: the gradient is taken of log p alone.
-    p = logits.detach().softmax(1)
-    labels = chosen_labels(labels, p.shape[1])
+    rows = None
+    if y is not None:
+        rows = Rows.of_task(logits, y, 0)
+    return label_terms(CLASSIFICATION, logits.detach(), labels, rows, generator)
+
+
+def label_terms(
+    objective: Objective,
+    outputs: Tensor,
+    labels: str,
+    rows: Rows | None,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """The weights of an exact Fisher information, or the coefficients of one at chosen targets.
+
+    Args:
+        objective: What the network is trained for.
+        outputs: The outputs that compete, (N, K), without a graph.
+        labels: One of `LABELS`.
+        rows: The rows, with targets as `Objective.targets` returns them. None: not known.
+        generator: A generator on the CPU, for `sampled`. None takes PyTorch's own.
+
+    Returns:
+        (N, K): the weights of the squared gradients of `Objective.fisher_values` for `exact`,
+        otherwise the coefficients of their gradients.
+    """
+    labels = chosen_labels(labels, outputs.shape[1])
     if labels == "exact":
-        return p
-    if labels == "sampled":
-        # On the CPU in double precision, so that a seed gives the same labels on every device.
-        drawn = torch.multinomial(p.cpu().double(), 1, generator=generator)
-        label = drawn.to(p.device).flatten()
-    elif labels == "predicted":
-        label = p.argmax(1)
-    elif y is not None:
-        label = y
-    else:
-        raise HoldfastError("labels='empirical' needs the true labels y, got None; pass y=")
-    return F.one_hot(label, p.shape[1]).to(p.dtype)
+        return objective.fisher_weights(outputs)
+    return objective.fisher_coefficients(outputs, labels, rows, generator)
 
 
 def fisher_diagonal(
@@ -108,6 +126,8 @@ def fisher_diagonal(
     chunk: int = 128,
     way: str | None = None,
     generator: torch.Generator | None = None,
+    objective: Objective = CLASSIFICATION,
+    tasks: Tensor | None = None,
 ) -> Tensor:
     """Compute the diagonal of the Fisher information over some examples.
 
@@ -118,11 +138,15 @@ def fisher_diagonal(
         forward: Runs the network on inputs (N, ...), and gives the logits (N, C) of the outputs
             that compete.
         x: The examples, (N, ...), at least one.
-        y: The labels, as positions among the outputs that compete, (N,), for `empirical`.
+        y: The labels, as positions among the outputs that compete, (N,), for `empirical`. For
+            other objectives, the targets of these outputs, (N, K).
         labels: Which labels the expectation over y takes, as in `label_weights`.
         chunk: The most examples whose gradients are made at once.
         way: How gradients are made, as in `mean_magnitude`. None takes the fastest that applies.
         generator: A generator on the CPU, for `labels="sampled"`.
+        objective: What the network is trained for, which says which distribution p is.
+        tasks: The number of the task of each row, (N,) on the CPU, for a loss of your own. None:
+            they are all of task 0.
 
     Returns:
         The diagonal, a θ-shaped vector.
@@ -141,28 +165,98 @@ def fisher_diagonal(
     one_of("Fisher labels", labels, LABELS)
     if not len(x):
         raise HoldfastError("Fisher needs at least one example, got none")
-    weights = _weights_of(space.module, forward, x, y, labels, generator)
-
-    def log_p(module: nn.Module, part: Inputs) -> Tensor:
-        """The log-probabilities of all labels, (N, C)."""
-        return forward(module, part).log_softmax(1)
-
-    return mean_magnitude(space, log_p, x, weights, torch.square, chunk=chunk, way=way)
-
-
-def _weights_of(
-    module: nn.Module,
-    forward: Forward,
-    x: Inputs,
-    y: Tensor | None,
-    labels: str,
-    generator: torch.Generator | None,
-) -> Tensor:
-    """The weight of each label's term for all examples, (N, C)."""
-    weights = []
-    with evaluating(module), torch.no_grad():
-        row = bytes_per_row(module, lambda part: forward(module, part), x[:1])
+    if tasks is None:
+        tasks = rows_of_task(0, len(x))
+    if labels == "auto":
+        labels = chosen_labels(labels, _outputs_of(space.module, forward, x))
+    terms = []
+    with evaluating(space.module), torch.no_grad():
+        row = bytes_per_row(space.module, lambda part: forward(space.module, part), x[:1])
         for at, part in parts(x, rows_within(row, MOST_ROWS)):
-            truth = same_rows(y, at, part)
-            weights.append(label_weights(forward(module, part), labels, truth, generator))
-    return torch.cat(weights)
+            outputs = forward(space.module, part)
+            some = rows_at(x, y, at, len(part), tasks)
+            terms.append(label_terms(objective, outputs, labels, some, generator))
+    weights = torch.cat(terms)
+
+    def values(module: nn.Module, part: Inputs) -> Tensor:
+        """The functions of the outputs whose gradients are squared, (N, K)."""
+        return objective.fisher_values(forward(module, part), labels)
+
+    if labels != "exact":
+        if not _one_each(weights):
+            return _of_sums(space, values, x, weights, chunk, way)
+        weights = weights.square()
+    return mean_magnitude(space, values, x, weights, torch.square, chunk=chunk, way=way)
+
+
+def _outputs_of(module: nn.Module, forward: Forward, x: Inputs) -> int:
+    """The number of outputs that compete."""
+    with evaluating(module), torch.no_grad():
+        return forward(module, x[:1]).shape[1]
+
+
+def rows_at(
+    x: Inputs, y: Tensor | None, first: int, size: int, tasks: Tensor | None = None
+) -> Rows | None:
+    """Some examples with their targets; None if there are no targets.
+
+    Args:
+        x: All examples, (N, ...).
+        y: Their targets, (N,) or (N, K), or None.
+        first: The place of the first example that is taken.
+        size: How many are taken.
+        tasks: The number of the task of each row, (N,). None: they are all of task 0.
+    """
+    if y is None:
+        return None
+    if tasks is None:
+        tasks = rows_of_task(0, len(x))
+    last = first + size
+    return Rows(x[first:last], y[first:last], tasks[first:last])
+
+
+def squared_terms(values: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+    """Turn a gradient that is a sum over outputs into functions whose gradients are squared.
+
+    Args:
+        values: What is differentiated for each example, (N, K).
+        coefficients: The coefficient of each gradient, (N, K).
+
+    Returns:
+        Functions (N, K') and the weights of their squared gradients, (N, K'). K' is 1 unless each
+        example has one output at most, which is faster left as it is.
+    """
+    if _one_each(coefficients):
+        return values, coefficients.square()
+    sums = (values * coefficients).sum(1, keepdim=True)
+    return sums, torch.ones_like(sums)
+
+
+def _one_each(coefficients: Tensor) -> bool:
+    """Whether the gradient of each example is that of one output at most."""
+    return bool((coefficients.count_nonzero(1) <= 1).all())
+
+
+def _of_sums(
+    space: ParameterSpace,
+    values: Forward,
+    x: Inputs,
+    coefficients: Tensor,
+    chunk: int,
+    way: str | None,
+) -> Tensor:
+    """The diagonal if the gradient of a row is a sum over several outputs.
+
+    A square of a sum is no sum of squares, so there is one function per row. Its coefficients
+    travel with the inputs, because the rows are read in pieces and one by one.
+    """
+    joined = NamedInputs(as_dict(x) | {COEFFICIENTS: coefficients})
+
+    def weighted(module: nn.Module, part: Inputs) -> Tensor:
+        """Σ_k c[n, k] of the values of each row, (N, 1)."""
+        tensors = dict(as_dict(part))
+        of_rows = tensors.pop(COEFFICIENTS)
+        return (values(module, like(x, tensors)) * of_rows).sum(1, keepdim=True)
+
+    ones = torch.ones(len(x), 1, device=coefficients.device)
+    return mean_magnitude(space, weighted, joined, ones, torch.square, chunk=chunk, way=way)

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.engine.chunks import bytes_per_row, rows_within
-from holdfast.engine.fisher import Forward, label_weights
+from holdfast.engine.fisher import Forward, chosen_labels, label_terms, rows_at, squared_terms
 from holdfast.engine.layers import Use, matrices, recording, rows_in, rows_out, used
+from holdfast.engine.objective import CLASSIFICATION, Objective
 from holdfast.engine.snapshot import evaluating
-from holdfast.engine.terms import BUDGET, parts, same_rows, terms
+from holdfast.engine.terms import BUDGET, parts, terms
 from holdfast.named_inputs import Inputs
 
 Factors = dict[str, tuple[Tensor, Tensor]]  # A and G of each layer, by name
@@ -31,6 +32,7 @@ def kronecker_factors(
     labels: str = "exact",
     generator: torch.Generator | None = None,
     who: str = "KFAC",
+    objective: Objective = CLASSIFICATION,
 ) -> Factors:
     """Approximate the Fisher information of each layer by a Kronecker product A ⊗ G.
 
@@ -48,6 +50,7 @@ def kronecker_factors(
         labels: As in `fisher_diagonal`.
         generator: Draws the labels for `labels="sampled"`.
         who: The name of the method, for messages.
+        objective: What the network is trained for.
 
     Returns:
         A and G of each layer that took part, by name.
@@ -67,9 +70,15 @@ def kronecker_factors(
     with evaluating(module):
         for at, part in parts(x, rows_within(inputs_and_gradients, MOST_ROWS, BUDGET)):
             with torch.enable_grad(), recording(list(layers.values())) as seen:
-                log_p = forward(module, part).log_softmax(1)
-            weights = label_weights(log_p, labels, same_rows(y, at, part), generator)
-            _join(sums, _sums(log_p, weights, list(used(seen, layers))))
+                outputs = forward(module, part)
+                labels = chosen_labels(labels, outputs.shape[1])
+                values = objective.fisher_values(outputs, labels)
+                some = rows_at(x, y, at, len(part))
+                # Log-probabilities describe the same distribution as the outputs do.
+                weights = label_terms(objective, values.detach(), labels, some, generator)
+                if labels != "exact":
+                    values, weights = squared_terms(values, weights)
+            _join(sums, _sums(values, weights, list(used(seen, layers))))
     examples = len(x)
     return {name: (a / examples, g / examples) for name, (a, g) in sums.items()}
 
@@ -84,12 +93,12 @@ def _join(sums: Factors, more: Factors) -> None:
             sums[name] = (a, g)
 
 
-def _sums(log_p: Tensor, weights: Tensor, uses: list[Use]) -> Factors:
+def _sums(values: Tensor, weights: Tensor, uses: list[Use]) -> Factors:
     """The factors of each layer, summed over some examples.
 
     Args:
-        log_p: The log-probabilities of the examples, (N, C).
-        weights: The weight of each label, (N, C).
+        values: What is differentiated for each example, (N, K), such as log-probabilities.
+        weights: The weight of the squared gradient of each, (N, K).
         uses: The layers that took part.
     """
     sums = {}
@@ -99,7 +108,7 @@ def _sums(log_p: Tensor, weights: Tensor, uses: list[Use]) -> Factors:
         sums[use.name] = (rows.T @ rows, torch.zeros(()))
     outputs = [use.output for use in uses]
     for label, share in terms(weights):
-        chosen = log_p.gather(1, label[:, None]).sum()
+        chosen = values.gather(1, label[:, None]).sum()
         deltas = torch.autograd.grad(chosen, outputs, retain_graph=True)
         for use, delta in zip(uses, deltas, strict=True):
             a, g = sums[use.name]

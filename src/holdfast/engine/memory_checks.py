@@ -60,8 +60,12 @@ def _checked_columns(columns: Mapping[str, Tensor], needed: set[str]) -> int:
         raise HoldfastError("the columns of its memory differ in length, or some are missing")
     for name in ("y", "task"):
         numbers = columns.get(name)
-        if numbers is not None and (numbers.dim() != 1 or numbers.is_floating_point()):
-            raise HoldfastError(f"the column {name} of its memory is no list of whole numbers")
+        if numbers is None or (numbers.dim() == 1 and not numbers.is_floating_point()):
+            continue
+        # Targets of other objectives than classification are rows of numbers.
+        if name == "y" and numbers.dim() == 2 and numbers.is_floating_point():
+            continue
+        raise HoldfastError(f"the column {name} of its memory is no list of whole numbers")
     return max(lengths, default=0)
 
 

@@ -32,6 +32,8 @@ POLICIES = (
     "coreset",
     "placed",
 )
+# These sort rows by their labels, which must be output indices.
+BY_LABEL = ("class_balanced", "per_class", "herding", "herding_per_class")
 # Rows are chosen at a boundary among all examples of a task, not from a stream.
 RANKED = ("herding", "herding_per_class", "coreset")
 # The capacity counts for each group, so that the memory grows with the number of groups.

@@ -38,6 +38,7 @@ class BiC(Method):
         paper="Wu et al. 2019",
         summary="corrects the new classes' logits on a balanced held-out sample; "
         "beside replay or distillation",
+        classification_only="corrects the logits of new classes against those of old ones",
         scenarios=("class",),
         refused=(("domain", ONE_HEAD), ("task", ONE_HEAD)),
         stores_examples=True,

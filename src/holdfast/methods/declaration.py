@@ -70,6 +70,8 @@ class Declaration:
         neutral: Pairs (argument, value) for which the method equals FineTune bit for bit.
         needs: What the network or the inputs must be, in words. Empty: any. The method refuses
             others before the first step, and the message lists methods that take them.
+        classification_only: Why it works with one label per example alone, as the end of a sentence
+            that begins with "it". Empty: it takes any objective.
         ignores: Settings of a run that it replaces by its own: "training.lr", or only one value of
             a setting: "training.outputs=current".
         keeps: What it remembers of old tasks, for the table of methods.
@@ -103,6 +105,7 @@ class Declaration:
     time: str = "constant"
     neutral: tuple[tuple[str, object], ...] = ()
     needs: str = ""
+    classification_only: str = ""
     ignores: tuple[str, ...] = ()
     keeps: str = "–"
     passes: Passes = ONE_PASS

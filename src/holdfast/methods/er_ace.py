@@ -31,6 +31,7 @@ class ERACE(Replay):
         family="replay",
         paper="Caccia et al. 2022",
         summary="replay; new rows compete among the incoming classes alone",
+        classification_only="leaves classes that a batch lacks out of its loss",
         scenarios=("class",),
         refused=(
             ("domain", reason("all-classes-in-every-task")),

@@ -34,6 +34,7 @@ class GDumb(Replay):
         family="baseline",
         paper="Prabhu et al. 2020",
         summary="trains anew on a balanced memory; what any use of the stream must beat",
+        classification_only="keeps as many examples of each class",
         stores_examples=True,
         restarts=True,
         keeps="examples",

@@ -23,9 +23,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
+from holdfast.engine.distillation import distillation
 from holdfast.errors import Unsuitable, one_of
 from holdfast.methods.declaration import Passes
-from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
 from holdfast.methods.replay import stream_rows
 from holdfast.methods.teacher import Teacher
@@ -43,6 +43,7 @@ class GenerativeReplay(Method):
         family="replay",
         paper="Shin et al. 2017",
         summary="replays inputs drawn from a generative model; stores no example",
+        classification_only="labels what it draws with the most likely class",
         needs="inputs of one tensor with values in [0, 1]",
         keeps="a generator and a teacher, no example",
         passes=Passes(

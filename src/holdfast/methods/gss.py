@@ -107,12 +107,13 @@ class GSS(ER):
         x = join_inputs([new.x, stored.x])
         y = torch.cat([new.y, stored.y])
         tasks = torch.cat([new.task, stored.task])
-        batch = Batch.of_stream(Rows(x, y, tasks))
+        rows = Rows(x, y, tasks)
+        batch = Batch.of_stream(rows)
         competing = learner.competing(batch)
         known_tasks = tasks if learner.scenario == "task" else None
 
         def losses(module: nn.Module, inputs: Inputs) -> Tensor:
-            return competing.losses(module(inputs, known_tasks), batch.y)
+            return learner.objective.losses(module(inputs, known_tasks), rows, competing)
 
         products = gradient_products(learner.space, losses, learner.prepare(batch.x, augment=False))
         length = products.diagonal().clamp_min(1e-30).sqrt()

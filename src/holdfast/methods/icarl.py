@@ -48,6 +48,7 @@ class iCaRL(Replay):
         family="replay",
         paper="Rebuffi et al. 2017",
         summary="nearest mean of exemplars, on features kept by distillation",
+        classification_only="predicts the class of the nearest mean of exemplars",
         scenarios=("class",),
         refused=(("domain", NOT_THERE), ("task", NOT_THERE)),
         stores_examples=True,

@@ -112,6 +112,7 @@ class KFACEWC(Method):
             labels=self.labels,
             generator=self.generator(),
             who=self.name,
+            objective=learner.objective,
         )
         for layer, (inner, outer) in factors.items():
             self._merge(layer, inner, outer)

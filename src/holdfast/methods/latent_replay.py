@@ -88,7 +88,8 @@ class LatentReplay(Replay):
 
     def criterion(self, learner: LearnerView, step: Step) -> Tensor:
         weights = step.batch.weights()
-        new_loss = step.competing.losses(step.logits, step.batch.y) @ weights
+        new = Rows(step.x, step.batch.y, step.batch.task)
+        new_loss = learner.objective.losses(step.logits, new, step.competing) @ weights
         new_rows = stream_rows(step.batch)
         size = share_to_rows(self.ratio, new_rows)
         if not size or not len(self.memory):
@@ -108,7 +109,7 @@ class LatentReplay(Replay):
         # Only the layers above the trunk, because that is where stored activations enter.
         features = self._trunk(learner).top(rows.x)
         logits = learner.head(features, task)
-        return learner.competing(batch).losses(logits, batch.y).mean()
+        return learner.objective.losses(logits, rows, learner.competing(batch)).mean()
 
     def kept(self, learner: LearnerView, rows: Rows) -> Rows:
         """Return raw rows with their activations in place of the inputs."""

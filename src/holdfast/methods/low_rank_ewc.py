@@ -16,10 +16,10 @@ eigenvectors of a matrix with `rank` + N rows.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from holdfast.engine.fisher import label_weights
 from holdfast.engine.jacobian import per_example_gradients
+from holdfast.engine.rows import Rows
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import one_of
 from holdfast.methods.declaration import Passes
@@ -136,13 +136,18 @@ class LowRankEWC(Method):
 
     def _gradients(self, learner: LearnerView, x: Inputs, y: Tensor, logits: Logits) -> Tensor:
         """Compute J, the gradient of log p at the chosen label of each example, (N, P)."""
+        objective = learner.objective
         with torch.no_grad(), evaluating(learner.model):
-            scores = logits(learner.model, x)
-            weights = label_weights(scores, self.labels, y, self.generator())
-        # The rows are differentiated one after the other, each at its own label.
-        label_of_row = iter(weights.argmax(1))
-        return per_example_gradients(
-            learner.space,
-            lambda model, one: logits(model, one).log_softmax(1)[:, next(label_of_row)],
-            x,
-        )
+            outputs = logits(learner.model, x)
+            rows = Rows.of_task(x, y, learner.task_number)
+            c = objective.fisher_coefficients(outputs, self.labels, rows, self.generator())
+        # The rows are differentiated one after the other, each at its own target.
+        of_row = iter(c)
+
+        def log_p(model: nn.Module, one: Inputs) -> Tensor:
+            """A function with the gradient of log p at the target of the next row, (1,)."""
+            values = objective.fisher_values(logits(model, one), self.labels)
+            chosen: Tensor = (values * next(of_row)).sum(1)
+            return chosen
+
+        return per_example_gradients(learner.space, log_p, x)

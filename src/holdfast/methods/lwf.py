@@ -28,7 +28,6 @@ from holdfast.engine.batch import Step
 from holdfast.engine.competing import Competing
 from holdfast.errors import one_of
 from holdfast.methods.declaration import Passes
-from holdfast.methods.distillation import distillation
 from holdfast.methods.method import Declaration, Method, at_least
 from holdfast.methods.teacher import Teacher
 from holdfast.methods.view import LearnerView
@@ -104,7 +103,9 @@ class LwF(Method):
         terms = []
         for number in range(learner.task_number):
             own = slice(*learner.head.range_of(number))
-            terms.append(distillation(logits[:, own], old_logits[:, own], self.temperature))
+            terms.append(
+                learner.objective.divergence(logits[:, own], old_logits[:, own], self.temperature)
+            )
         return torch.stack(terms).sum()
 
     def _over_shared_outputs(self, learner: LearnerView, step: Step, old_logits: Tensor) -> Tensor:
@@ -115,10 +116,10 @@ class LwF(Method):
             student = logits.index_select(1, ended)
             teacher = old_logits.index_select(1, ended)
         else:
-            # The two may differ in width: `distillation` gives missing outputs probability 0.
+            # The two may differ in width: outputs that the teacher lacks get probability 0.
             student = Competing.between(0, learner.head.opened).of(logits)
             teacher = Competing.between(0, self.teacher.outputs).of(old_logits)
-        return distillation(student, teacher, self.temperature)
+        return learner.objective.divergence(student, teacher, self.temperature)
 
     def _scale(self, old_tasks: int) -> float:
         """Return what the divergence is multiplied by: α, with T² and t − 1 if asked for."""

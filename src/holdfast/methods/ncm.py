@@ -23,6 +23,7 @@ class NCM(FrozenFeatures):
         family="frozen features",
         paper="Mensink et al. 2013",
         summary="nearest class mean on features of a frozen backbone",
+        classification_only="predicts the class of the nearest mean",
         boundaries=False,  # sums need none
         trains=False,
         keeps="a mean per class",

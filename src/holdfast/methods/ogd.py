@@ -61,6 +61,7 @@ class OGD(Projection):
         family="optimisation",
         paper="Farajtabar et al. 2020",
         summary="projects the gradient off the stored gradients of old examples' logits",
+        classification_only="stores the gradient of the true label's logit",
         memory="linear",  # a vector as long as θ for each sample of each task
         time="linear",
         weak=(

@@ -39,6 +39,7 @@ class OML(Replay):
         family="meta-learning",
         paper="Javed & White 2019",
         summary="meta-learns a representation on which the head learns without interference",
+        classification_only="descends on the cross-entropy in closed form",
         scenarios=("class", "domain"),
         refused=(("task", "its inner loop trains one head for all tasks; use LaMAML or ER"),),
         boundaries=False,  # examples enter the memory as they come

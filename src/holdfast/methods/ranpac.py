@@ -30,6 +30,7 @@ class RanPAC(FrozenFeatures):
         family="frozen features",
         paper="McDonnell et al. 2023",
         summary="ridge regression on random projections of frozen features, one pass",
+        classification_only="fits one column per class to labels",
         boundaries=False,  # sums need none
         trains=False,
         keeps="sums of projected features",

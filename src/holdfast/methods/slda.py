@@ -27,6 +27,7 @@ class SLDA(FrozenFeatures):
         family="frozen features",
         paper="Hayes & Kanan 2020",
         summary="linear discriminant analysis on features of a frozen backbone, one pass",
+        classification_only="predicts the class of the nearest mean",
         boundaries=False,  # sums need none
         trains=False,
         keeps="sums of features",

@@ -39,6 +39,7 @@ class SupSup(Method):
         family="architecture",
         paper="Wortsman et al. 2020",
         summary="a mask over fixed random weights for every task; infers the task if it is hidden",
+        classification_only="finds the task of an input by the entropy of class probabilities",
         scenarios=("task", "domain"),
         refused=(
             (

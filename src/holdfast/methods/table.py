@@ -7,7 +7,7 @@ from holdfast.methods.declaration import Declaration
 from holdfast.methods.method import Method
 from holdfast.streams.task import SCENARIOS
 
-HEADINGS = ("method", "family", "keeps", "scenarios", "needs boundaries", "paper")
+HEADINGS = ("method", "family", "keeps", "scenarios", "objectives", "needs boundaries", "paper")
 # Families in the order in which a reader should meet them.
 FAMILIES = (
     "baseline",
@@ -28,7 +28,7 @@ def markdown_table() -> str:
 
     Example:
         >>> print(markdown_table().splitlines()[2])
-        | `Cumulative()` | baseline | all data | all | yes | – |
+        | `Cumulative()` | baseline | all data | all | any | yes | – |
     """
     lines = [_row(HEADINGS), "|---" * len(HEADINGS) + "|"]
     by_family = sorted(METHODS.items(), key=lambda item: (_place(item[1]), item[0]))
@@ -39,6 +39,7 @@ def markdown_table() -> str:
             declared.family,
             declared.keeps,
             _scenarios(declared),
+            "classification" if declared.classification_only else "any",
             ("no", "yes")[declared.boundaries],
             declared.paper,
         )

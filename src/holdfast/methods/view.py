@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch
 from holdfast.engine.competing import Competing
+from holdfast.engine.objective import Objective
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.models.heads import Head
 from holdfast.models.network import Network
@@ -51,6 +52,10 @@ class LearnerView(Protocol):
     @property
     def scenario(self) -> str:
         """The scenario: "task", "domain" or "class"."""
+
+    @property
+    def objective(self) -> Objective:
+        """What the network is trained for: its loss, and what its outputs mean."""
 
     # ---- how far training has come
 
@@ -158,8 +163,8 @@ class LearnerView(Protocol):
 
         Returns:
             Inputs (N, ...) as the network takes them, labels (N,) as positions among the outputs
-            that compete in the task's loss, and a function (network, inputs) → the logits of these
-            outputs.
+            that compete in the task's loss (or the targets (N, K) of these outputs), and a function
+            (network, inputs) → the logits of these outputs.
         """
 
     # ---- how much each weight matters

@@ -35,6 +35,7 @@ class WA(Method):
         paper="Zhao et al. 2020",
         summary="scales the head's new rows to the length of the old; beside replay or "
         "distillation",
+        classification_only="compares the weights of new classes with those of old ones",
         scenarios=("class",),
         refused=(("domain", ONE_HEAD), ("task", ONE_HEAD)),
         edits_weights=True,  # so that a teacher in the same sum copies the aligned rows
