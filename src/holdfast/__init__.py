@@ -21,8 +21,11 @@ __version__ = "0.1.0"
 _HOMES = {  # name → the module that it comes from
     "AccuracyMatrix": "holdfast.metrics",
     "Batch": "holdfast.engine.batch",
+    "Custom": "holdfast.engine.objectives",
     "HoldfastError": "holdfast.errors",
     "Learner": "holdfast.training",
+    "Multilabel": "holdfast.engine.objectives",
+    "Regression": "holdfast.engine.objectives",
     "Run": "holdfast.training",
     "Settings": "holdfast.settings",
     "Step": "holdfast.engine.batch",

@@ -12,13 +12,14 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
-from holdfast.errors import HoldfastError, first_line
+from holdfast.errors import HoldfastError, first_line, unknown
 
 DIGEST = 16  # hexadecimal digits of a digest, as of the hash of a run
 DEBUG = "HOLDFAST_DEBUG"
@@ -82,6 +83,34 @@ def import_own(name: str) -> ModuleType:
         raise _import_failed(name, error) from error
     remember(name)
     return module_found
+
+
+def import_function(name: str) -> Callable[..., Any]:
+    """Import a function of the user.
+
+    Args:
+        name: The name of its module, a colon, and its name, such as "mine:huber".
+
+    Returns:
+        The function, or whatever else can be called.
+
+    Raises:
+        HoldfastError: There is no such module or function.
+    """
+    module_name, colon, path = name.partition(":")
+    if not (module_name and colon and path):
+        raise HoldfastError(
+            f"{name!r} names no function; expected its module, a colon and its name, such as "
+            "mine:huber for the function huber in mine.py"
+        )
+    module = import_own(module_name)
+    found: object = getattr(module, path, None)
+    if found is None:
+        known = [key for key, value in vars(module).items() if callable(value)]
+        raise unknown(f"function of the module {module_name}", path, known)
+    if not callable(found):
+        raise HoldfastError(f"{name} is a {type(found).__name__}; expected a function")
+    return found
 
 
 def _no_module(name: str) -> HoldfastError:
@@ -193,13 +222,13 @@ def _short(file: str) -> str:
 
 # By class and not by module, because a module that is loaded again has new classes.
 @cache
-def source_digest(kind: type) -> str:
-    """Compute a digest of the source of the module that defines a class.
+def source_digest(kind: Callable[..., Any]) -> str:
+    """Compute a digest of the source of the module that defines a class or a function.
 
     It is computed once, so that it belongs to the code that runs and not to a later edit.
 
     Args:
-        kind: The class.
+        kind: The class or the function.
 
     Returns:
         A digest of the source, or of the file if the module was compiled without one.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, one_of
 from holdfast.named_inputs import Inputs
 from holdfast.streams.arguments import whole
 from holdfast.streams.build import Piece, build
@@ -20,6 +20,8 @@ from holdfast.streams.held_out import codes, held_out
 from holdfast.streams.labels import distinct, label_array, warn_if_measured
 from holdfast.streams.several_inputs import inputs_of, several_of
 from holdfast.streams.source import Source
+from holdfast.streams.target_build import TargetExamples, build_targets
+from holdfast.streams.targets import read_targets
 from holdfast.streams.task import Augment, Stream
 from holdfast.streams.types import Values
 
@@ -39,6 +41,7 @@ def from_arrays(
     seed: int = 0,
     augment: Augment | None = None,
     name: str = "arrays",
+    objective: str = "classification",
 ) -> Stream:
     """Make a stream from arrays, with one task for each distinct value of `task`.
 
@@ -46,7 +49,8 @@ def from_arrays(
         x: Inputs, (N, ...): integers (token ids), floats, booleans, or uint8 (pixels). If the
             network takes several inputs, pass a mapping of their names to arrays (what a tokenizer
             returns), or a tuple of arrays.
-        y: Labels, (N,): whole numbers, booleans or text.
+        y: Labels, (N,): whole numbers, booleans or text. For another `objective`, targets (see
+            there).
         task: The task of each example, (N,). Tasks come in the order of their first example.
         scenario: What the model knows when it is asked: "task", "domain" or "class".
         test: The share of each task and label to test on, in (0, 1), or a boolean mask, (N,).
@@ -61,6 +65,10 @@ def from_arrays(
         seed: The seed of the cuts.
         augment: A random change of whole batches in training. None: no change.
         name: The name of the stream.
+        objective: What is learnt. With "multilabel", `y` has 0 and 1 for each example and label,
+            (N, K), or one list of label names per example. With "regression" it has numbers, (N,)
+            or (N, K), and with "custom" the targets of your own loss, (N, K). NaN stands for what
+            is not known. Columns of a DataFrame name the outputs.
 
     Raises:
         HoldfastError: The data can't be learned as they are; the message says why.
@@ -70,6 +78,22 @@ def from_arrays(
         ('a', 'b', 'c', 'd')
     """
     whole("seed", seed)
+    one_of("objective", objective, ("classification", "multilabel", "regression", "custom"))
+    if objective != "classification":
+        if numbering != "label":
+            raise HoldfastError("numbering has no effect without labels; leave it out")
+        targets = read_targets(y, objective)
+        inputs, tasks, relatives = _columns(x, len(targets), task, groups, padding, aside)
+        return build_targets(
+            TargetExamples(inputs, targets, tasks, relatives),
+            scenario,
+            objective,
+            test=_share_or_mask(test, len(targets)),
+            validation=validation,
+            seed=seed,
+            augment=augment,
+            name=name,
+        )
     examples = _checked(x, y, task, groups, padding, aside)
     return build(
         _pieces(examples, test, seed),
@@ -110,18 +134,31 @@ def _checked(
     """The arrays as Holdfast takes them, after all of them have been checked."""
     # The columns are small and hold most mistakes, so they are checked first.
     labels = label_array(y)
-    tasks = column_of(task, "tasks")
-    for part in (several_of(x) or {"": x}).values():
-        _check_lengths(part, labels, tasks)
-    inputs = inputs_of(x, padding, aside)
-    if groups is None:
-        return _Examples(inputs, labels, tasks, groups=None)
-    relatives = column_of(groups, "groups")
-    check_groups(relatives, len(labels))
+    inputs, tasks, relatives = _columns(x, len(labels), task, groups, padding, aside)
     return _Examples(inputs, labels, tasks, relatives)
 
 
-def _check_lengths(x: object, labels: np.ndarray, tasks: np.ndarray) -> None:
+def _columns(
+    x: Values | Mapping[str, Values] | tuple[Values, ...],
+    examples: int,
+    task: Values,
+    groups: Values | None,
+    padding: Mapping[str, float] | None,
+    aside: Mapping[str, Values] | None,
+) -> tuple[Inputs, np.ndarray, np.ndarray | None]:
+    """The inputs, tasks and groups of examples, after all of them have been checked."""
+    tasks = column_of(task, "tasks")
+    for part in (several_of(x) or {"": x}).values():
+        _check_lengths(part, examples, tasks)
+    inputs = inputs_of(x, padding, aside)
+    if groups is None:
+        return inputs, tasks, None
+    relatives = column_of(groups, "groups")
+    check_groups(relatives, examples)
+    return inputs, tasks, relatives
+
+
+def _check_lengths(x: object, examples: int, tasks: np.ndarray) -> None:
     """Refuse inputs that have no rows to count, and columns of different lengths."""
     # NumPy would wrap a sparse matrix in an array of one object.
     if hasattr(x, "toarray"):
@@ -133,12 +170,12 @@ def _check_lengths(x: object, labels: np.ndarray, tasks: np.ndarray) -> None:
             "inputs must be an array, a tensor or a list with one row per example, got "
             f"{type(x).__name__}"
         )
-    if not len(x) == len(labels) == len(tasks):
+    if not len(x) == examples == len(tasks):
         raise HoldfastError(
-            f"inputs, labels and tasks must have equal lengths, got {len(x)} inputs, {len(labels)} "
+            f"inputs, labels and tasks must have equal lengths, got {len(x)} inputs, {examples} "
             f"labels and {len(tasks)} tasks"
         )
-    if not len(labels):
+    if not examples:
         raise HoldfastError("there are no examples, because the arrays are empty")
 
 
@@ -169,15 +206,23 @@ def _pieces(examples: _Examples, test: float | Values, seed: int) -> list[Piece]
 
 def _test_rows(examples: _Examples, test: float | Values, seed: int) -> np.ndarray:
     """The mask of the test examples: a share drawn within each task and label, or those marked."""
+    share = _share_or_mask(test, len(examples.labels))
+    if isinstance(share, np.ndarray):
+        return share
+    # A number for each pair of task and label: the share holds within each pair.
+    labels = codes(examples.labels)
+    pairs = codes(examples.tasks) * (len(labels) + 1) + labels
+    return held_out(pairs, share, seed, examples.groups)
+
+
+def _share_or_mask(test: float | Values, examples: int) -> float | np.ndarray:
+    """The share of test examples, or the mask (N,) that marks them."""
     # True is a number to Python, but as a share it can only be a mistake.
     if isinstance(test, bool) or not isinstance(test, float | int | np.number):
-        return marked_test_rows(test, len(examples.labels))
+        return marked_test_rows(test, examples)
     share = float(test)
     if not 0 < share < 1:
         raise HoldfastError(
             f"test must be a share in (0, 1), or one boolean per example, got {test}"
         )
-    # A number for each pair of task and label: the share holds within each pair.
-    labels = codes(examples.labels)
-    pairs = codes(examples.tasks) * (len(labels) + 1) + labels
-    return held_out(pairs, share, seed, examples.groups)
+    return share

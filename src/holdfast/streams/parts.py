@@ -64,7 +64,7 @@ class ArrayPart:
 
     Args:
         x: Raw inputs, (M, ...), or several such tensors.
-        y: The output number of each example of the part, (N,).
+        y: The output number of each example of the part, (N,), or floating targets, (N, K).
         task: The number of the task.
         rows: Which rows of `x` the examples are, (N,). None: all of them, in order.
         transform: A fixed change of the inputs, such as a permutation. None: no change.
@@ -99,7 +99,8 @@ class ArrayPart:
                 f"expected one label per example, got {rows_used} examples and {len(y)} labels"
             )
         self.x = x
-        self.y = y.long()
+        # Targets of several labels, and measurements, are rows of numbers.
+        self.y = y if y.is_floating_point() else y.long()
         self.task = task
         self.rows = rows
         self.transform = transform

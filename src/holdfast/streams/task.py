@@ -90,6 +90,8 @@ class Stream:
         augment: A random change of whole batches in training. None: no change.
         name: The name of the stream.
         by_position: Whether output k means label number k of each task, under any name.
+        objective: What its targets are for: "classification" for one label per example, otherwise
+            "multilabel", "regression" or "custom" for rows of numbers.
 
     Raises:
         HoldfastError: The scenario is unknown, two tasks share a name, or a task has no training
@@ -110,6 +112,7 @@ class Stream:
     augment: Augment | None = None
     name: str = "stream"
     by_position: bool = False
+    objective: str = "classification"
 
     def __post_init__(self) -> None:
         one_of("scenario", self.scenario, SCENARIOS)
@@ -144,12 +147,16 @@ class Stream:
     def _rows(self) -> Iterator[list[str]]:
         """Write the name and the sizes of each task, of which a long stream shows the first."""
         for task in self.tasks[:MOST_SHOWN]:
-            classes = len(task.labels) or len(range(*task.outputs))
+            outputs = len(task.labels) or len(range(*task.outputs))
+            # Targets that are rows of numbers have outputs, but no classes.
+            kind, several = "output", "outputs"
+            if self.objective == "classification":
+                kind, several = "class", "classes"
             yield [
                 _cut(task.name),
                 f"{len(task.train):,} training rows",
                 f"{len(task.test):,} test rows",
-                f"{classes} class{'es' * (classes != 1)}",
+                f"{outputs} {kind if outputs == 1 else several}",
             ]
         if len(self) > MOST_SHOWN:
             yield ["…", f"{len(self) - MOST_SHOWN} more tasks"]

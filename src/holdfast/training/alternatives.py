@@ -9,12 +9,13 @@ from holdfast.methods import METHODS, Method
 SHOWN = 6  # methods that a message names
 
 
-def alternatives(method: Method, scenario: str) -> list[str]:
-    """Find methods that take any network and any inputs.
+def alternatives(method: Method, scenario: str, classification: bool = True) -> list[str]:
+    """Find methods that take any network and any inputs, or any objective.
 
     Args:
         method: The method that does not.
         scenario: The scenario, which the others must allow.
+        classification: Whether the objective is classification, which every method takes.
 
     Returns:
         Names of methods of the same families, or of all families if there is none.
@@ -24,11 +25,16 @@ def alternatives(method: Method, scenario: str) -> list[str]:
         >>> alternatives(HAT(), "task")
         ['PackNet', 'SeparateNetworks']
     """
-    families = {part.declare().family for part in method.parts if part.declare().needs}
+    families = set()
+    for part in method.parts:
+        declared = part.declare()
+        if declared.needs or not classification:
+            families.add(declared.family)
     fitting = []
     for name, other in METHODS.items():
         declared = other.declaration
-        if not declared.needs and scenario in declared.scenarios:
+        fits = classification or not declared.classification_only
+        if fits and not declared.needs and scenario in declared.scenarios:
             fitting.append((name, declared.family in families))
     of_family = sorted(name for name, related in fitting if related)
     return of_family or sorted(name for name, _ in fitting)
@@ -49,8 +55,13 @@ def naming_alternatives(method: Method, scenario: str) -> Iterator[None]:
     try:
         yield
     except Unsuitable as error:
-        names = alternatives(method, scenario)
-        listed = ", ".join(names[:SHOWN])
-        if len(names) > SHOWN:
-            listed += " and others"
-        raise HoldfastError(f"{error}, or a method that takes it: {listed}") from None
+        names = shortened(alternatives(method, scenario))
+        raise HoldfastError(f"{error}, or a method that takes it: {names}") from None
+
+
+def shortened(names: list[str]) -> str:
+    """List the first names of methods for a message."""
+    listed = ", ".join(names[:SHOWN])
+    if len(names) > SHOWN:
+        listed += " and others"
+    return listed

@@ -247,6 +247,11 @@ def fit_boundary_free(
         HoldfastError: The stream does not fit the learner.
     """
     view = learner.view
+    if not view.objective.takes_labels:
+        raise HoldfastError(
+            "training without announced boundaries counts right answers, and "
+            f"objective={view.objective.name!r} has none; announce the tasks with fit"
+        )
     check(view, stream, None)
     if view.setup.augment is None:
         view.setup.augment = stream.augment

@@ -3,6 +3,9 @@
 from torch import nn
 from torch.optim import Optimizer
 
+from holdfast.engine.memory import Memory
+from holdfast.engine.objective import Classification
+from holdfast.engine.policies import BY_LABEL
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Method
 from holdfast.methods.view import MakeOptimizer
@@ -10,6 +13,7 @@ from holdfast.models.classifier import check_model
 from holdfast.models.heads import check_head
 from holdfast.models.network import Network
 from holdfast.models.ties import check_ties
+from holdfast.training.alternatives import alternatives, shortened
 from holdfast.training.optimizers import AutoRate
 from holdfast.training.setup import Setup
 
@@ -39,6 +43,7 @@ def check_parts(
     check_ties(network)  # weights that two modules share must stay shared when the head grows
     check_head(network.head.kind, setup.scenario)
     method.refuse(setup.scenario)
+    refuse_objective(setup, method)
     refuse_idle(setup, optimizer, network)
     trains = all(part.declare().trains for part in method.parts)
     if isinstance(optimizer, AutoRate) and not trains:
@@ -46,6 +51,35 @@ def check_parts(
             "lr='auto'", f"{method!r} trains no weights, so no learning rate is looked for"
         )
     return network
+
+
+def refuse_objective(setup: Setup, method: Method) -> None:
+    """Refuse a method that needs one label per example, for an objective that has none.
+
+    Args:
+        setup: The other arguments of the learner.
+        method: Its method.
+
+    Raises:
+        HoldfastError: The message says why, and names other methods.
+    """
+    objective = setup.objective
+    plain = isinstance(objective, Classification)
+    for part in method.parts:
+        why = part.declare().classification_only
+        if why and not plain:
+            names = shortened(alternatives(part, setup.scenario, classification=False))
+            raise HoldfastError(
+                f"{part.name} does not work with objective={objective.name!r}: it {why}; use "
+                f"objective='classification', or a method that takes any objective: {names}"
+            )
+    for memory in method.modules():
+        if isinstance(memory, Memory) and memory.policy in BY_LABEL and not objective.takes_labels:
+            raise HoldfastError(
+                f"a {memory.policy} memory sorts examples by their label, and with "
+                f"objective={objective.name!r} they have none; use memory='reservoir' or "
+                "memory='ring'"
+            )
 
 
 def refuse_idle(setup: Setup, optimizer: MakeOptimizer | Optimizer | None, model: Network) -> None:

@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
+from holdfast.engine.batch import Batch, Rows
+from holdfast.engine.objectives import Custom
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
 from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Part, Task
-from holdfast.training.scoring import Accuracy, scores_of
+from holdfast.training.scoring import Accuracy, scores_of, scores_whole_set
 from holdfast.training.view import View
 
 
@@ -21,7 +23,8 @@ def predict(view: View, x: Inputs, task: int | None = None) -> Tensor:
         task: The number of the task, from 0. Only the task scenario uses it.
 
     Returns:
-        Logits (N, C), with -inf at outputs that are not in play.
+        Logits (N, C), with -inf at outputs that are not in play. For regression, predictions in the
+        unit of the targets.
 
     Raises:
         HoldfastError: The task scenario needs the number of the task, and there is none.
@@ -43,7 +46,7 @@ def predict(view: View, x: Inputs, task: int | None = None) -> Tensor:
     # Outputs of classes that did not come yet may be open, but no example is one of them.
     if view.scenario == "class" and view.seen_outputs < logits.shape[1]:
         logits[:, view.seen_outputs :] = -torch.inf
-    return logits
+    return view.objective.answers(logits)
 
 
 def scores(
@@ -61,7 +64,8 @@ def scores(
             bytes, at most 2,048.
 
     Returns:
-        Scores (N,) and labels as output indices (N,), on the CPU, in the order of the part.
+        Scores (N,) and labels as output indices (N,), or targets (N, K), on the CPU, in the order
+        of the part. If the scorer scores whole sets, only the mean of the scores is one.
 
     Raises:
         HoldfastError: The task has no such part, or the scorer fails.
@@ -74,32 +78,42 @@ def scores(
     timed = view.state.progress.timed("evaluation")
     # Data sets and scorers of the user may draw random numbers, so they get a stream of their own.
     aside = view.state.random.aside("evaluation", task.name, part)
+    scorer = view.setup.scorer
     of_chunks: list[Tensor] = []
     labels: list[Tensor] = []
     with timed, aside:
         size = chunk or view.forward.rows_at_once(task, part, rows)
         order = torch.arange(len(rows)).split(size)
         for x, y, _ in rows.batches(order, view.setup.seed):
-            logits = predict(view, x, task.index)
-            of_chunks.append(scores_of(view.setup.scorer, logits, y.to(view.device)))
+            answers = predict(view, x, task.index)
+            if scores_whole_set(scorer):
+                of_chunks.append(answers.cpu())
+            else:
+                of_chunks.append(scores_of(scorer, answers, y.to(view.device)))
             labels.append(y.cpu())
-    return torch.cat(of_chunks), torch.cat(labels)
+        targets = torch.cat(labels)
+        if scores_whole_set(scorer):
+            return scores_of(scorer, torch.cat(of_chunks), targets), targets
+    return torch.cat(of_chunks), targets
 
 
 @torch.no_grad()
 def rehearse(view: View, task: Task) -> None:
-    """Score a few test examples before the first step, since a run must not fail at its end.
+    """Try a scorer and a loss of the user before the first step, on a few examples.
 
-    The network's own logits are used, because some methods predict only after they have seen data.
-    The learner and its random streams stay as they were.
+    A run must not fail at its end. The network's own logits are used, because some methods predict
+    only after they have seen data. The learner and its random streams stay as they were.
 
     Args:
         view: The learner.
         task: The task that is being trained.
 
     Raises:
-        HoldfastError: The scorer fails, or returns something else than one number per example.
+        HoldfastError: The scorer or the loss fails, or returns something else than one number per
+            example.
     """
+    if isinstance(view.objective, Custom):
+        _try_loss(view, task)
     if isinstance(view.setup.scorer, Accuracy):
         return
     # Not as many rows as outputs: a score per output would have the same shape as one per row.
@@ -110,4 +124,14 @@ def rehearse(view: View, task: Task) -> None:
     with view.state.random.aside("rehearsal"), evaluating(view.model):
         x, y, _ = task.test.fetch(torch.arange(min(rows, len(task.test))))
         logits = view.model(view.prepare(x.to(view.device), augment=False), known)
-        scores_of(view.setup.scorer, logits, y.to(view.device))
+        scores_of(view.setup.scorer, view.objective.answers(logits), y.to(view.device))
+
+
+def _try_loss(view: View, task: Task) -> None:
+    """Compute the user's loss of a few training examples."""
+    with view.state.random.aside("rehearsal"), evaluating(view.model):
+        x, y, tasks = task.train.fetch(torch.arange(min(5, len(task.train))))
+        batch = Batch.of_stream(Rows(x.to(view.device), y.to(view.device), tasks))
+        step = view.forward(batch)
+        rows = Rows(step.x, batch.y, batch.task)
+        view.objective.losses(step.logits, rows, step.competing)

@@ -29,6 +29,7 @@ from holdfast.training.run import Run
 from holdfast.training.scoring import range_of
 from holdfast.training.showing import watch_for
 from holdfast.training.succession import check_begun, check_left
+from holdfast.training.target_checks import warn_of_scale
 from holdfast.training.view import View
 
 
@@ -146,6 +147,7 @@ class _Fitting:
     def run(self, untrained: bool | None) -> Run:
         """Carry out the whole run."""
         check(self.view, self.stream, self.evaluate_every)
+        warn_of_scale(self.view.objective, self.stream[0].train)
         if untrained and not self.shares_outputs:
             raise HoldfastError(
                 f"untrained=True has no effect in the {self.stream.scenario} scenario, in which an "

@@ -16,7 +16,8 @@ def guess_level(view: View, task: Task, of_rows: Tensor, labels: Tensor) -> floa
     more. In the class scenario the commonest label counts only if the right answers are those of
     one label, since a model that tells the classes of all tasks apart may well score less on one of
     them. For another scorer it is the score of one vector of logits for all examples: the logarithm
-    of the share of each label, or equal logits for all classes so far in the class scenario.
+    of the share of each label, or equal logits for all classes so far in the class scenario. For
+    other objectives it is the best answer that is the same for all examples.
 
     Args:
         view: The learner, just after it has learnt the task.
@@ -47,10 +48,9 @@ def _constant_score(view: View, task: Task, labels: Tensor) -> float:
     """Score one vector of logits on all examples."""
     first, last = task.outputs
     logits = torch.full((view.head.width,), -torch.inf)
-    if view.scenario == "class":
+    if view.scenario == "class" and view.objective.takes_labels:
         logits[first:last] = 0.0
     else:
-        counts = labels.bincount(minlength=view.head.width)
-        logits = (counts / len(labels)).log()
-    rows = logits.expand(len(labels), -1).to(view.device)
+        logits = view.objective.constant_answer(labels, view.head.width)
+    rows = view.objective.answers(logits.expand(len(labels), -1)).to(view.device)
     return float(scores_of(view.setup.scorer, rows, labels.to(view.device)).double().mean())

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from holdfast.engine.objectives import Objective, OwnLoss, make_objective
 from holdfast.errors import HoldfastError
 from holdfast.methods import FineTune, Method, parse_method
 from holdfast.methods.view import MakeOptimizer
@@ -15,6 +16,7 @@ from holdfast.settings import Settings
 from holdfast.streams.task import Augment, Task
 from holdfast.training.batches import order_of_phase, read
 from holdfast.training.compatibility import check_parts
+from holdfast.training.default_scorers import default_scorer
 from holdfast.training.describing import described
 from holdfast.training.evaluation import scores
 from holdfast.training.fit import fit as fit_stream
@@ -28,7 +30,7 @@ from holdfast.training.opening import Hooks, close_task, open_task, resume_task
 from holdfast.training.optimizers import optimizer as named_optimizer
 from holdfast.training.rate_search import RateFinder, untouched_copy
 from holdfast.training.records import Records
-from holdfast.training.scoring import Scorer, accuracy
+from holdfast.training.scoring import Scorer
 from holdfast.training.setup import Log, Setup
 from holdfast.training.state import InTask, Resuming, TrainingState
 from holdfast.training.stepping import OwnBatch, Stepper
@@ -48,11 +50,15 @@ class Learner:
         optimizer: A function from parameters to an optimizer, such as `optimizer("sgd", lr=0.1)`,
             or an optimizer, or None if you step one yourself.
         scenario: "task", "domain" or "class".
+        objective: What to train for: "classification", "multilabel", "regression", "custom" with
+            your `loss`, or one of `engine.objectives`.
+        loss: (outputs, targets, rows) → losses (B,), for "custom".
         augment: (raw examples, generator) → examples. None uses that of the stream of `fit`.
         seed: Decides the order of the examples, the method's choices, and everything that draws
             random numbers.
         device: Where to train. The model is moved there.
-        scorer: (logits, labels) → one score per example, higher is better (`training.scoring`).
+        scorer: (answers, targets) → one score per example, higher is better (`training.scoring`).
+            None takes that of the objective.
         log: Receives a dict every `log_every` steps, at the end of a task, and after evaluations.
         log_every: Steps between two such dicts, at least 1.
         **settings: How to train: `epochs`, `batch_size` and so on (`holdfast.Settings`).
@@ -88,22 +94,26 @@ class Learner:
         optimizer: MakeOptimizer | Optimizer | None = SGD,
         *,
         scenario: str,
+        objective: Objective | str = "classification",
+        loss: OwnLoss | None = None,
         augment: Augment | None = None,
         seed: int = 0,
         device: torch.device | str = "cpu",
-        scorer: Scorer = accuracy,
+        scorer: Scorer | None = None,
         log: Log | None = None,
         log_every: int = 100,
         **settings: object,
     ) -> None:
         self.method = parse_method(method) if isinstance(method, str) else method or FineTune()
+        goal = make_objective(objective, loss)
         self.setup = Setup(
             scenario=scenario,
+            objective=goal,
             settings=validated(Settings, **settings),
             seed=seed,
             device=torch.device(device),
             augment=augment,
-            scorer=scorer,
+            scorer=scorer or default_scorer(goal),
             log=log,
             log_every=log_every,
         )

@@ -9,16 +9,17 @@ from holdfast.named_inputs import Inputs, NamedInputs, tensors_of
 from holdfast.streams.several_inputs import as_inputs
 
 
-def own_batch(batch: object, outputs: int) -> tuple[Inputs, Tensor]:
+def own_batch(batch: object, outputs: int, labels: bool = True) -> tuple[Inputs, Tensor]:
     """Check a batch of a loop of your own.
 
     Args:
         batch: A pair, inputs (N, ...) and labels (N,). Inputs may be several tensors, as a mapping
             or a tuple. Labels are output indices.
         outputs: The number of outputs that are open.
+        labels: Whether targets are output indices. If not, they are rows of numbers, (N, K).
 
     Returns:
-        The inputs, and the labels as int64.
+        The inputs, and the labels as int64, or the targets.
 
     Raises:
         HoldfastError: It is no such pair. The values of labels on an accelerator are not checked,
@@ -41,6 +42,8 @@ def own_batch(batch: object, outputs: int) -> tuple[Inputs, Tensor]:
             "a step takes a batch of learner.view.batches(), or a pair of tensors (inputs, "
             f"labels), got {_described(batch)}"
         )
+    if not labels:
+        return x, _checked_targets(x, y, outputs)
     if y.dim() != 1 or len(x) != len(y) or not len(y):
         raise HoldfastError(
             "a batch needs one label for each of its inputs, and at least one row, got inputs of "
@@ -57,6 +60,19 @@ def own_batch(batch: object, outputs: int) -> tuple[Inputs, Tensor]:
                 "task.train.fetch returns such labels, or build the stream with from_arrays"
             )
     return x, y.long()
+
+
+def _checked_targets(x: Inputs, y: Tensor, outputs: int) -> Tensor:
+    """Check targets that are rows of numbers."""
+    if y.dim() != 2 or len(x) != len(y) or not len(y) or y.shape[1] < outputs:
+        raise HoldfastError(
+            "a batch needs a row of targets for each of its inputs, with a number for each of the "
+            f"{outputs} outputs, got inputs of shape {_shape(x)} and targets of shape "
+            f"{tuple(y.shape)}; pass y[:, None] if there is one target"
+        )
+    if not y.is_floating_point():
+        raise HoldfastError(f"targets are floating numbers, got {y.dtype}; pass y.float()")
+    return y
 
 
 def _shape(x: Inputs) -> str:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from holdfast.engine.memory import GROWING, Memory
+from holdfast.engine.objectives import Custom, Objective
 from holdfast.errors import HoldfastError
 from holdfast.named_inputs import (
     Inputs,
@@ -25,6 +26,7 @@ from holdfast.streams.inputs import refuse_inexact
 from holdfast.streams.task import ArrayPart, Part, Stream, Task
 from holdfast.training.alternatives import naming_alternatives
 from holdfast.training.dry_run import try_model, try_single_row
+from holdfast.training.target_checks import check_values
 from holdfast.training.view import View
 
 PARTS = ("train", "validation", "test")
@@ -108,6 +110,7 @@ def _batch_sizes(view: View, rows: int) -> set[int]:
 
 def _check_outputs(view: View, stream: Stream) -> None:
     """Refuse outputs or labels that do not fit the stream, and streams too wide for the head."""
+    _check_objective(view.objective, stream)
     for task in stream:
         first, last = task.outputs
         if not 0 <= first < last <= stream.outputs:
@@ -115,8 +118,36 @@ def _check_outputs(view: View, stream: Stream) -> None:
                 f"task {task.name!r} uses outputs {first} to {last - 1}, but the stream has "
                 f"{stream.outputs}; build the stream with one of holdfast.streams"
             )
-        _check_labels(task)
+        _check_targets(view.objective, stream, task)
     _check_width(view, stream.outputs)
+
+
+def _check_objective(objective: Objective, stream: Stream) -> None:
+    """Refuse a stream for another objective. A loss of the user's own may be for any targets."""
+    if isinstance(objective, Custom) or objective.name == stream.objective:
+        return
+    raise HoldfastError(
+        f"the stream has targets for {stream.objective}, but the learner trains for "
+        f"{objective.name}; pass objective={stream.objective!r} to the learner"
+    )
+
+
+def _check_targets(objective: Objective, stream: Stream, task: Task) -> None:
+    """Refuse targets that do not fit the objective, if they can be seen without reading data."""
+    if objective.takes_labels:
+        _check_labels(task)
+    for name in PARTS:
+        part: Part | None = getattr(task, name)
+        if not isinstance(part, ArrayPart) or not len(part.y):
+            continue
+        if part.y.is_floating_point() == objective.takes_labels:
+            kind = "rows of numbers" if part.y.is_floating_point() else "one label per example"
+            raise HoldfastError(
+                f"the targets of task {task.name!r} ({name}) are {kind}, which does not fit "
+                f"objective={objective.name!r}; build the stream and the learner with the same "
+                "objective"
+            )
+        check_values(objective, part.y, f"task {task.name!r} ({name})", stream.labels)
 
 
 def _check_labels(task: Task) -> None:
@@ -124,7 +155,7 @@ def _check_labels(task: Task) -> None:
     for name in PARTS:
         part: Part | None = getattr(task, name)
         # Other parts read files, and looking at all labels could take longer than the training.
-        if not isinstance(part, ArrayPart) or not len(part.y):
+        if not isinstance(part, ArrayPart) or not len(part.y) or part.y.is_floating_point():
             continue
         least = int(part.y.min())
         largest = int(part.y.max())

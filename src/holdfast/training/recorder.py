@@ -15,7 +15,7 @@ from holdfast.training.causes import Learning, learning_of
 from holdfast.training.contents import need
 from holdfast.training.evaluation import scores
 from holdfast.training.guessing import guess_level
-from holdfast.training.scoring import Accuracy, range_of
+from holdfast.training.scoring import Accuracy, range_of, scores_whole_set
 from holdfast.training.view import View
 
 
@@ -127,30 +127,33 @@ class Recorder:
             stream: The stream, which knows the names of labels.
             after: The last task learnt, or None if none was.
             tasks: The tasks to score.
-            segments: Score each class of each task as well.
-            keep_results: Keep the score of each example.
+            segments: Score each class of each task as well, if examples have one label each.
+            keep_results: Keep the score of each example, if it has one of its own.
 
         Returns:
             The mean scores by task, under "score" for test parts and "validation" for those.
         """
+        # Of a score of a whole set, the numbers per example are no scores, and no interval of their
+        # mean would hold.
+        keep = keep_results and not scores_whole_set(view.setup.scorer)
         means: dict[str, dict[str, float]] = {}
         for task in tasks:
             of_rows, labels = scores(view, task, "test")
-            cell = _cell("test", task.name, after, None, of_rows, keep_results)
+            cell = _cell("test", task.name, after, None, of_rows, keep)
             self.cells.append(cell)
             means.setdefault("score", {})[task.name] = cell.score
             if after == task.name:
                 self._judge(view, task, of_rows, labels)
-            if segments:
+            if segments and view.objective.takes_labels:
                 # Labels are output indices, and the stream knows what its user calls them.
                 for label in labels.unique().tolist():
                     segment = str(stream.label_of(task, label))
                     of_class = of_rows[labels == label]
-                    cell = _cell("test", task.name, after, segment, of_class, keep_results)
+                    cell = _cell("test", task.name, after, segment, of_class, keep)
                     self.cells.append(cell)
             if task.validation is not None:
                 of_rows, _ = scores(view, task, "validation")
-                cell = _cell("validation", task.name, after, None, of_rows, keep_results)
+                cell = _cell("validation", task.name, after, None, of_rows, keep)
                 self.cells.append(cell)
                 means.setdefault("validation", {})[task.name] = cell.score
         return means
@@ -163,7 +166,10 @@ class Recorder:
             # A scorer of the user may refuse logits that no network gives.
             return
         matrix = AccuracyMatrix([task.name], score_range=range_of(view.setup.scorer))
-        matrix.record(task.name, after=task.name, results=of_rows.double().numpy())
+        if scores_whole_set(view.setup.scorer):
+            matrix.record(task.name, after=task.name, score=float(of_rows.double().mean()))
+        else:
+            matrix.record(task.name, after=task.name, results=of_rows.double().numpy())
         for found in unlearnt(matrix, level):
             self.unlearnt.append(NearGuessing(task.name, found.score, found.chance))
 

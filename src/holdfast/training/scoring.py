@@ -1,9 +1,14 @@
 """Scorers: the score of each example, from its logits and its label.
 
 A scorer is any callable `scorer(logits, y)` of logits (N, C) and labels (N,), which are output
-indices. It returns one score per example, (N,), and a higher score is better. If its scores lie in
-a known range, it declares the range in an attribute, `scorer.score_range = (0.0, 100.0)`. Tables
-and intervals use it.
+indices. For other objectives than classification it gets answers (N, C) and targets (N, K). It
+returns one score per example, (N,), and a higher score is better. If its scores lie in a known
+range, it declares the range in an attribute, `scorer.score_range = (0.0, 100.0)`. Tables and
+intervals use it.
+
+Some scores, such as R², belong to a whole set of examples. Their scorers say so by an attribute,
+`whole_set = True`. They then get all examples at once, and the mean of what they return is the
+score of the set (see `training.set_scores`).
 """
 
 import math
@@ -11,6 +16,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import final
 
+import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError, first_line
@@ -18,6 +24,7 @@ from holdfast.errors import HoldfastError, first_line
 Scorer = Callable[[Tensor, Tensor], Tensor]  # (logits (N, C), labels (N,)) → scores (N,)
 # What a scorer that declares nothing may return. Sums over many examples stay finite.
 UNKNOWN_RANGE = (-1e30, 1e30)
+ROUNDING = 1e-6  # by which the mean of numbers per example may pass the range of a score
 EXPECTED = "expected a tensor of shape (N,): one finite number per example, higher is better"
 
 
@@ -106,6 +113,14 @@ def range_of(scorer: Scorer) -> tuple[float, float]:
     return low, high
 
 
+def scores_whole_set(scorer: Scorer) -> bool:
+    """Whether a scorer needs all examples at once, and only its mean is a score."""
+    declaring = scorer
+    if isinstance(scorer, partial) and not hasattr(scorer, "whole_set"):
+        declaring = scorer.func
+    return bool(getattr(declaring, "whole_set", False))
+
+
 def scores_of(scorer: Scorer, logits: Tensor, y: Tensor) -> Tensor:
     """Run a scorer, and check what it returns.
 
@@ -137,15 +152,26 @@ def scores_of(scorer: Scorer, logits: Tensor, y: Tensor) -> Tensor:
             f"the scorer {name} failed on {arguments}: {first_line(error)}"
         ) from error
     scores = _per_example(name, returned, y)
+    if scores_whole_set(scorer):
+        scores = _rounded_into_range(scorer, scores)
     _check_range(scorer, scores)
     return scores
+
+
+def _rounded_into_range(scorer: Scorer, scores: Tensor) -> Tensor:
+    """Move numbers whose mean is past an end of the range by rounding alone."""
+    mean = scores.double().mean()
+    inside = mean.clamp(*range_of(scorer))
+    if mean == inside or bool((mean - inside).abs() > ROUNDING):
+        return scores
+    return torch.full_like(scores, float(inside), dtype=torch.double)
 
 
 def _per_example(name: str, returned: object, y: Tensor) -> Tensor:
     """Return what a scorer returned as numbers on the CPU, if it is one number per example."""
     if not isinstance(returned, Tensor):
         raise HoldfastError(f"the scorer {name} returned {type(returned).__name__}; {EXPECTED}")
-    if returned.shape != y.shape:
+    if returned.shape != y.shape[:1]:
         # A mean is the most frequent mistake, since most loss functions return one.
         hint = ""
         if returned.dim() == 0:
@@ -170,6 +196,8 @@ def _check_range(scorer: Scorer, scores: Tensor) -> None:
     low, high = range_of(scorer)
     if not len(scores):
         return
+    if scores_whole_set(scorer):  # its range is that of the mean
+        scores = scores.double().mean()[None]
     least = float(scores.min())
     largest = float(scores.max())
     if least < low or largest > high:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from holdfast.engine.objective import Objective
 from holdfast.errors import HoldfastError, one_of
 from holdfast.settings import Settings
 from holdfast.streams.task import SCENARIOS, Augment
@@ -29,20 +30,23 @@ class Setup:
 
     Args:
         scenario: "task", "domain" or "class".
+        objective: What the network is trained for.
         settings: How the learner trains.
         seed: Decides the order of the examples, the method's choices, and everything that draws
             random numbers.
         device: Where the network and the examples of a step are.
         augment: (raw examples, generator) → examples. None leaves training examples as they are.
-        scorer: (logits, labels) → one score per example.
+        scorer: (answers, targets) → one score per example.
         log: Receives the records of steps and evaluations. None switches logging off.
         log_every: Steps between two records of a task, at least 1.
 
     Raises:
-        HoldfastError: There is no such scenario, or `log_every` is below 1.
+        HoldfastError: There is no such scenario, the objective has no meaning in it, or
+            `log_every` is below 1.
     """
 
     scenario: str
+    objective: Objective
     settings: Settings
     seed: int
     device: torch.device
@@ -53,6 +57,7 @@ class Setup:
 
     def __post_init__(self) -> None:
         one_of("scenario", self.scenario, SCENARIOS)
+        self.objective.refuse(self.scenario)
         if self.log_every < 1:
             raise HoldfastError(
                 f"log_every is a number of steps of at least 1, got {self.log_every}; "

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
-from holdfast.engine.loss import cross_entropy
 from holdfast.engine.rejoining import rejoined
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
@@ -39,6 +38,7 @@ class Stepper:
         self._state = view.state
         self._method = view.state.method
         self._records = records
+        self._objective = view.objective
         # What the method needs never changes, so it is not asked again in every step.
         self._needs = Needs.of(self._method)
         self._takes_steps = view.state.takes_steps
@@ -52,7 +52,7 @@ class Stepper:
         """Take a whole step.
 
         Args:
-            batch: One of `View.batches()`, or a pair (inputs, output indices).
+            batch: One of `View.batches()`, or a pair (inputs, output indices or targets).
 
         Returns:
             The loss, without a graph. It stays a tensor, because reading its value would make
@@ -88,7 +88,7 @@ class Stepper:
     def _from_pair(self, pair: tuple[Tensor, Tensor], task: Task) -> Batch:
         """Make a batch of rows that came from a loop of the user's."""
         device = self._view.device
-        x, y = own_batch(pair, self._view.head.opened)
+        x, y = own_batch(pair, self._view.head.opened, self._objective.takes_labels)
         progress = self._state.progress
         progress.rows_given += len(y)
         rows = Rows.of_task(x.to(device), y.to(device), self._state.task_number)
@@ -115,11 +115,11 @@ class Stepper:
     def _loss(self, batch: Batch) -> Tensor:
         """Compute the loss of a batch, and keep the current step until it is finished."""
         step = self._view.forward(batch)
-        # A criterion takes the place of the cross-entropy, `loss` adds a term to either.
+        # A criterion takes the place of the objective's loss, `loss` adds a term to either.
         if "criterion" in self._needs.hooks:
             loss = self._method.criterion(self._view, step)
         else:
-            loss = cross_entropy(step.logits, batch.y, step.competing, batch)
+            loss = self._objective.loss(step)
         if "loss" in self._needs.hooks:
             loss = loss + self._method.loss(self._view, step)
         progress = self._state.progress

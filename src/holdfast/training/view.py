@@ -6,6 +6,7 @@ nothing: weights, statistics of BatchNorm and random generators are afterwards a
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import overload
 
 import torch
@@ -15,7 +16,6 @@ from torch.optim import Optimizer
 from holdfast.engine.batch import Batch, Rows
 from holdfast.engine.competing import ALL, Competing
 from holdfast.engine.fisher import fisher_diagonal
-from holdfast.engine.loss import cross_entropy
 from holdfast.engine.magnitudes import mean_magnitude
 from holdfast.engine.snapshot import evaluating
 from holdfast.errors import HoldfastError
@@ -58,6 +58,7 @@ class View:
         self.space = state.space
         self.device = setup.device
         self.scenario = setup.scenario
+        self.objective = setup.objective
 
     @property
     def head(self) -> Head:
@@ -171,7 +172,7 @@ class View:
         # Hooks such as `after` run without gradients, so they are switched on here.
         with torch.enable_grad(), self.state.undisturbed():
             step = self.forward(batch)
-            loss = cross_entropy(step.logits, batch.y, step.competing, batch)
+            loss = self.objective.loss(step)
             with self.space.writing_to(vector):
                 loss.backward()
         return vector
@@ -190,7 +191,8 @@ class View:
         """
         with self.state.undisturbed():
             step = self.forward(batch)
-            return step.competing.losses(step.logits, batch.y)
+            rows = Rows(step.x, batch.y, batch.task)
+            return self.objective.losses(step.logits, rows, step.competing)
 
     @contextmanager
     def at(self, theta: Tensor) -> Iterator[None]:
@@ -240,7 +242,7 @@ class View:
             The diagonal, θ-shaped.
         """
         x, y, logits = self.examples_of(task, samples, generator)
-        return fisher_diagonal(self.space, logits, x, y, labels=labels, generator=generator)
+        return self._fisher(logits, Rows.of_task(x, y, task.index), labels, generator)
 
     def fisher_on(self, batch: Batch) -> Tensor:
         """Compute the diagonal of the empirical Fisher information on a batch's stream rows.
@@ -255,7 +257,14 @@ class View:
         x = self.prepare(rows.x, augment=False)
         y, logits = self._in_play(Batch.of_stream(rows))
         with torch.enable_grad():
-            return fisher_diagonal(self.space, logits, x, y, labels="empirical")
+            return self._fisher(logits, Rows(x, y, rows.task), "empirical", None)
+
+    def _fisher(
+        self, logits: Logits, rows: Rows, labels: str, generator: torch.Generator | None
+    ) -> Tensor:
+        """Compute the diagonal of the Fisher information of the learner's objective on rows."""
+        ask = partial(fisher_diagonal, objective=self.objective, tasks=rows.task)
+        return ask(self.space, logits, rows.x, rows.y, labels=labels, generator=generator)
 
     def output_sensitivity(self, task: Task, *, samples: int, generator: torch.Generator) -> Tensor:
         """Measure how much each weight changes the outputs on a task, without labels.
@@ -310,7 +319,7 @@ class View:
         def logits(module: nn.Module, part: Inputs) -> Tensor:
             return competing.of(module(part, known))
 
-        return competing.position(batch.y), logits
+        return self.objective.targets(batch.y, competing, self.head.width), logits
 
     # ---- what a method may do besides returning values
 

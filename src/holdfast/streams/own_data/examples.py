@@ -17,12 +17,14 @@ from holdfast.streams.own_data.encoding import Encoding, Fitted, combined, encod
 from holdfast.streams.own_data.images import Images, read_images
 from holdfast.streams.own_data.missing import without_missing
 from holdfast.streams.own_data.options import Options
-from holdfast.streams.own_data.roles import Role, decide_roles, label_column
+from holdfast.streams.own_data.roles import Role, decide_roles
 from holdfast.streams.own_data.table import Table
+from holdfast.streams.own_data.table_targets import learnt_columns, table_targets
 from holdfast.streams.own_data.unfitted import held_out_rows
 from holdfast.streams.own_data.values import labels
 from holdfast.streams.own_data.windows import RowTasks, row_tasks
 from holdfast.streams.source import Source
+from holdfast.streams.targets import Targets
 from holdfast.streams.task import Stream
 from holdfast.streams.types import Label
 
@@ -38,7 +40,7 @@ class Examples:
         read: The table as it was read, also with rows that were left out.
         roles: Column → role.
         options: What the user said about the data.
-        labels: The label of each row, (N,).
+        labels: The label of each row, (N,). All are 0 if rows have targets.
         tested: The mask of the test rows, (N,).
         tasks: The tasks of the rows. None: tasks are made of classes.
         groups: The group of each row, (N,). None: rows are unrelated.
@@ -49,6 +51,7 @@ class Examples:
         numbered: A number that stands for the inputs together with the number of each row, so that
             a stream shows which rows it sets aside. None: inputs are encoded.
         encoding: What was fitted on other data before. None: it is fitted on these.
+        targets: The targets of the rows, for another objective than classification.
     """
 
     table: Table
@@ -64,6 +67,7 @@ class Examples:
     unfitted: np.ndarray | None = None
     numbered: int | None = None
     encoding: Encoding | None = None
+    targets: Targets | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -234,13 +238,16 @@ def open_examples(
     uses = options.uses()
     for column in uses:
         table.column(column)
-    uses[label_column(table, options)] = "label"
+    uses |= learnt_columns(table, options)
     roles = decide_roles(table, uses, options)
     column_of = {role.kind: column for column, role in roles.items()}
     whole = without_missing(table, roles, options.missing)
-    used = _of_classes(whole, column_of["label"], classes)
+    used = _of_classes(whole, column_of.get("label", ""), classes)
     used, images, rows = _readable(used, column_of.get("image"), options)
-    own_labels = labels(used, column_of["label"])
+    targets = table_targets(used, options)
+    own_labels = np.zeros(len(used), dtype=np.int64)
+    if targets is None:
+        own_labels = labels(used, column_of["label"])
     tasks = row_tasks(used, options)
     groups = None
     if options.groups is not None:
@@ -256,6 +263,7 @@ def open_examples(
         groups=groups,
         images=images,
         rows=rows,
+        targets=targets,
     )
 
 

@@ -11,6 +11,7 @@ from holdfast.streams.own_data.folders import read_path, sided
 from holdfast.streams.own_data.options import FolderOptions, TableOptions, options_from
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.table_files import table_of
+from holdfast.streams.own_data.target_stream import target_stream
 from holdfast.streams.split import first_classes, split
 from holdfast.streams.task import Augment, Stream
 from holdfast.streams.types import ArrowStream, Label, ToPandas
@@ -159,6 +160,8 @@ def own_stream(
         )
 
     def made(examples: Examples) -> Stream:
+        if examples.targets is not None:
+            return target_stream(examples, scenario, **making)
         if examples.tasks is not None:
             name = examples.table.name
             by = numbering or "label"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from holdfast.errors import HoldfastError
-from holdfast.streams.own_data.roles import Role
+from holdfast.streams.own_data.roles import TARGET, Role
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.values import missing_in
 
@@ -46,7 +46,8 @@ def without_missing(table: Table, roles: Mapping[str, Role], how: str) -> Table:
     """
     dropped = np.zeros(len(table), dtype=bool)
     for column, role in roles.items():
-        if role.kind == "unused":
+        # A target that is missing is in no loss and no score.
+        if role.kind in ("unused", TARGET):
             continue
         missing = missing_in(table.column(column), role.kind)
         if not missing.any() or (how == "flag" and role.kind not in NEVER_FLAGGED):

@@ -12,6 +12,8 @@ PERIODS = ("day", "week", "month", "quarter", "year")
 MISSING = ("refuse", "drop", "flag")
 SCALES = ("first-task", "none")
 TEXT_FEATURES = ("hashed", "tfidf-first-task", "tfidf-all-tasks")
+CLASSIFICATION = "classification"
+OBJECTIVES = (CLASSIFICATION, "multilabel", "regression", "custom")
 COLORS = ("auto", "rgb", "grayscale")
 
 
@@ -32,6 +34,8 @@ class TableOptions(TypedDict, total=False):
     encoder: str | Path | None
     groups: str | None
     separate_inputs: bool
+    objective: str
+    targets: str | Sequence[str]
 
 
 class FolderOptions(TableOptions, total=False):
@@ -66,6 +70,9 @@ class Options:
         color: "rgb", "grayscale", or "auto" for RGB if any image has colours.
         separate_inputs: Whether images, texts and other columns are inputs of their own ("image",
             "text" and "columns"), for a network with a branch for each, instead of one tensor.
+        objective: What is learnt: one of `OBJECTIVES`.
+        targets: The columns of several targets, in the place of a label. Of several labels at once
+            they hold 1 or 0. A label column holds the names, with `;`, `|` or `,` between them.
 
     Raises:
         HoldfastError: A value is not allowed, or two of them contradict each other.
@@ -93,6 +100,8 @@ class Options:
     image_size: int = 32
     color: str = "auto"
     separate_inputs: bool = False
+    objective: str = "classification"
+    targets: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for column, role in self.roles.items():
@@ -101,6 +110,12 @@ class Options:
         one_of("scale", self.scale, SCALES)
         one_of("features", self.features, TEXT_FEATURES)
         one_of("color", self.color, COLORS)
+        one_of("objective", self.objective, OBJECTIVES)
+        if self.targets and self.objective == CLASSIFICATION:
+            raise HoldfastError(
+                "targets has no effect in classification, where one column is the label; set "
+                "objective to multilabel or regression, or name the column with label"
+            )
         self._check_every()
         if self.task is not None and self.time is not None:
             raise HoldfastError(
@@ -165,7 +180,7 @@ def options_from(given: Mapping[str, object], known: Collection[str], test: floa
     for name in values:
         if name not in known:
             raise unknown("argument", name, known)
-    for name in ("text", "inputs"):
+    for name in ("text", "inputs", "targets"):
         # A single column need not be written as a list.
         if isinstance(values.get(name), str):
             values[name] = (values[name],)

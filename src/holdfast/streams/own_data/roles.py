@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 SAMPLE = 1000  # values that the rules look at
 WORDS = 3  # up to which a text is a category
 MOSTLY = 0.9  # share of numbers from which on the others are taken for mistakes
+TARGET = "target"  # the use of a column of targets, where one of several may be missing
 UNNAMED = ("", "Unnamed: 0")  # the second is what pandas calls the first
 
 

@@ -116,6 +116,12 @@ def learn(
     """
     one_of("keep_test", keep_test, KEEPS)
     _refuse_in_task(learner)
+    if not learner.view.objective.takes_labels:
+        raise HoldfastError(
+            "learn appends data with one label per example, and this learner trains for "
+            f"{learner.view.objective.name}; put the new rows into a stream behind those so far, "
+            "and call fit, which continues with the tasks that are new"
+        )
     history = learner.history
     new = incoming(data, name, history.reader, label, test, options)
     month = _Month(learner, new, keep_test, skip_lost_tests)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from holdfast.engine.objectives import OwnLoss
 from holdfast.errors import HoldfastError
 from holdfast.methods import Method
 from holdfast.methods.view import MakeOptimizer
@@ -22,6 +23,7 @@ from holdfast.training import checkpoint, checkpoint_file, contents
 from holdfast.training.checkpoint_file import DamagedCheckpoint
 from holdfast.training.later.origin import network_of, optimizer_of
 from holdfast.training.later.records import WholeLearner
+from holdfast.training.later.trained_for import objective_of
 from holdfast.training.later.whole_file import Past, Saves, past_of
 from holdfast.training.scoring import Scorer
 from holdfast.training.setup import Log
@@ -37,6 +39,7 @@ class Handed(TypedDict, total=False):
     method: Method | str
     optimizer: MakeOptimizer | Optimizer
     scorer: Scorer
+    loss: OwnLoss
     augment: Augment | None
     device: torch.device | str
     log: Log | None
@@ -113,9 +116,9 @@ def load_new(kind: type[Kind], path: str | Path, **handed: Unpack[Handed]) -> Ki
     Args:
         kind: The class of the learner.
         path: The file that `save` wrote.
-        **handed: `model`, a network of the same architecture, `method`, `optimizer`, `scorer` and
-            `augment`, if they were code of your own; `device`, `log` and `log_every`, which no
-            file holds.
+        **handed: `model`, a network of the same architecture, `method`, `optimizer`, `loss`,
+            `scorer` and `augment`, if they were code of your own; `device`, `log` and `log_every`,
+            which no file holds.
 
     Returns:
         The learner, as it was when it was saved.
@@ -159,6 +162,7 @@ def _arguments(about: contents.About, whole: WholeLearner, handed: Handed) -> di
         values["model"] = network_of(whole.network)
     if "optimizer" not in handed:
         values["optimizer"] = optimizer_of(whole.optimizer)
+    values["objective"] = objective_of(whole.objective, values.pop("loss", None))
     if whole.scorer == "own" and "scorer" not in handed:
         raise HoldfastError(
             "it was scored by a function of your own. Pass the same: "

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from holdfast.metrics import AccuracyMatrix
 from holdfast.settings import Settings
 from holdfast.streams.types import Label
+from holdfast.training.later.trained_for import ObjectiveRecord
 from holdfast.validation import Strict
 
 Keep = Literal["copy", "reference", "no"]
@@ -124,23 +125,26 @@ class WholeLearner(Part):
         network: How its network was made.
         optimizer: How its optimizer was made.
         settings: How it trains.
-        scorer: Whether it is scored by accuracy.
+        scorer: Whether it is scored by accuracy, by another usual scorer of its objective, or by a
+            function of the user's own.
         augments: Whether it changes batches in training by a function.
         tasks: The tasks that it has learnt, in order.
         scores: The accuracy matrix so far.
         inputs: The kind and the shape of one input, or None before the first task.
         reader: How it reads the user's own data, or None.
+        objective: What it trains for.
     """
 
     network: NetworkRecord
     optimizer: OptimizerRecord
     settings: dict[str, Any]
-    scorer: Literal["accuracy", "own"]
+    scorer: Literal["accuracy", "usual", "own"]
     augments: bool
     tasks: list[TaskRecord]
     scores: list[Score]
     inputs: str | None = None
     reader: dict[str, Any] | None = None
+    objective: ObjectiveRecord = ObjectiveRecord()
 
     def checked_settings(self) -> dict[str, Any]:
         """The settings as keywords of `Learner`, which checks their values."""

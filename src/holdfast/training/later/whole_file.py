@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import ValidationError
 from torch import Tensor
@@ -13,9 +13,11 @@ from holdfast.errors import HoldfastError, one_of
 from holdfast.streams.own_data.reader import Reader
 from holdfast.streams.parts import Part
 from holdfast.training import checkpoint, contents
+from holdfast.training.default_scorers import default_scorer
 from holdfast.training.later.history import History
 from holdfast.training.later.kept_tests import check_size, copied, copies
 from holdfast.training.later.records import KEEPS, Keep, WholeLearner
+from holdfast.training.later.trained_for import record_of
 from holdfast.training.scoring import Accuracy
 from holdfast.training.setup import Setup
 from holdfast.training.state import TrainingState
@@ -75,7 +77,8 @@ def save(
         network=network,
         optimizer=history.origin.optimizer,
         settings=setup.settings.model_dump(mode="json"),
-        scorer="accuracy" if isinstance(setup.scorer, Accuracy) else "own",
+        scorer=_scorer_of(setup),
+        objective=record_of(setup.objective),
         augments=setup.augment is not None,
         tasks=records,
         scores=history.scores,
@@ -84,6 +87,15 @@ def save(
     )
     more = checkpoint.More(tensors, whole.model_dump(mode="json"))
     checkpoint.save(learner.state, Path(path), beside, more=more)
+
+
+def _scorer_of(setup: Setup) -> Literal["accuracy", "usual", "own"]:
+    """Say whether a scorer is one that the objective brings."""
+    if isinstance(setup.scorer, Accuracy):
+        return "accuracy"
+    if type(setup.scorer) is type(default_scorer(setup.objective)):
+        return "usual"
+    return "own"
 
 
 def _change_keeping(history: History, keep: Keep) -> None:
