@@ -149,7 +149,7 @@ def neutral_is_absent(subject: Subject) -> None:
             off = rebuilt(part, **{argument: value})
             # The state of the method is left out: a memory that is filled but unused is allowed.
             require_same(
-                state_without_method("FineTune()", scenario),
+                state_without_method("FineTune()", scenario, objective=subject.objective),
                 without_method(state_of(trained(off, stream))),
                 f"{argument}={value} against FineTune",
             )
@@ -159,7 +159,7 @@ def neutral_is_absent(subject: Subject) -> None:
                 continue
             summed = trained(rebuilt(off) + other, stream, SUMMED_TASKS)
             require_same(
-                state_without_method(repr(other), scenario, SUMMED_TASKS),
+                state_without_method(repr(other), scenario, SUMMED_TASKS, subject.objective),
                 without_method(state_of(summed)),
                 f"{argument}={value} beside {other!r}",
             )

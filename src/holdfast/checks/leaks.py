@@ -45,7 +45,7 @@ def held_out_rows_change_nothing(subject: Subject) -> None:
     Raises:
         LawBroken: The two learners differ.
     """
-    stream = small_stream(subject.scenario, validation=0.2)
+    stream = small_stream(subject.scenario, validation=0.2, objective=subject.objective)
     strange = replace(stream, tasks=tuple(_beside_strange_rows(task) for task in stream.tasks))
     one = trained(subject.method(), stream, epochs=1)
     other = trained(subject.method(), strange, epochs=1)

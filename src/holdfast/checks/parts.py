@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from holdfast.checks.targets import small_objective, targets_stream
 from holdfast.engine.stateful import Stateful
 from holdfast.errors import one_of
 from holdfast.methods import Method, parse_method
@@ -41,10 +42,12 @@ class Subject:
     Attributes:
         tested: The method. It is never trained itself, but built again from its arguments.
         scenario: "task", "domain" or "class".
+        objective: What is trained for: "classification", "multilabel", "regression" or "custom".
     """
 
     tested: Method
     scenario: str
+    objective: str = "classification"
 
     def method(self) -> Method:
         """Build the method again, without any state."""
@@ -55,7 +58,8 @@ class Subject:
     def stream(self) -> Stream:
         """The stream of the laws that need no validation rows."""
         row_by_row = any(part.declare().passes.singles for part in self.tested.parts)
-        return small_stream(self.scenario, examples=EXAMPLES_ROW_BY_ROW if row_by_row else EXAMPLES)
+        examples = EXAMPLES_ROW_BY_ROW if row_by_row else EXAMPLES
+        return small_stream(self.scenario, examples=examples, objective=self.objective)
 
     @cached_property
     def plain_state(self) -> dict[str, object]:
@@ -122,17 +126,25 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def small_stream(scenario: str, validation: float = 0.0, examples: int = EXAMPLES) -> Stream:
+def small_stream(
+    scenario: str,
+    validation: float = 0.0,
+    examples: int = EXAMPLES,
+    objective: str = "classification",
+) -> Stream:
     """Make a stream of the first tasks of the embedded digits.
 
     Args:
         scenario: "task", "domain" or "class".
         validation: The share of the training rows that become validation rows.
         examples: The number of digits that the stream is made of, before they are split.
+        objective: What its targets are for.
 
     Returns:
         A stream of three tasks.
     """
+    if objective != "classification":
+        return targets_stream(scenario, objective, validation, examples)
     whole = split(digits().limited(examples, seed=0), 5, scenario, validation=validation)
     return replace(whole, tasks=whole.tasks[:TASKS])
 
@@ -165,7 +177,12 @@ def small_learner(
     if optimizer_name == "sgd":
         rates = {"lr": 0.02, "momentum": 0.9}
     # Two epochs, because methods treat the first one in a special way.
-    settings: dict[str, Any] = {"scenario": stream.scenario, "batch_size": 64, "epochs": 2}
+    settings: dict[str, Any] = {
+        "scenario": stream.scenario,
+        "objective": small_objective(stream.objective),
+        "batch_size": 64,
+        "epochs": 2,
+    }
     return Learner(model, method, optimizer(optimizer_name, **rates), **(settings | options))
 
 
@@ -203,18 +220,22 @@ def rebuilt(method: Method, **changed: object) -> Method:
 
 
 @lru_cache(maxsize=64)
-def state_without_method(spec: str, scenario: str, tasks: int = TASKS) -> dict[str, object]:
+def state_without_method(
+    spec: str, scenario: str, tasks: int = TASKS, objective: str = "classification"
+) -> dict[str, object]:
     """Train an exported method plainly. Other methods at strength 0 are compared with the result.
 
     Args:
         spec: The method.
         scenario: "task", "domain" or "class".
         tasks: How many tasks are trained.
+        objective: What is trained for.
 
     Returns:
         Weights and states of random generators, by name.
     """
-    return without_method(state_of(trained(parse_method(spec), small_stream(scenario), tasks)))
+    stream = small_stream(scenario, objective=objective)
+    return without_method(state_of(trained(parse_method(spec), stream, tasks)))
 
 
 def without_method(state: Mapping[str, object]) -> dict[str, object]:
