@@ -117,6 +117,19 @@ def fill(folder: Path) -> None:
     serve.to_parquet(folder / "serve.parquet")
     serve.assign(shop=shop, fraud=shop % 2).to_parquet(folder / "train.parquet")
     own_data(folder, rng)
+    targets(folder, rng)
+
+
+def targets(folder: Path, rng: np.random.Generator) -> None:
+    """Tables of the page on objectives, and the loss that it writes down."""
+    days = pd.date_range("2026-01-01", periods=120, freq="12h").strftime("%Y-%m-%d")
+    houses = {"sold": days, "rooms": rng.integers(1, 7, 120), "price": rng.normal(3e5, 1e5, 120)}
+    pd.DataFrame(houses).to_csv(folder / "houses.csv", index=False)
+    films = {"year": [2020] * 60 + [2021] * 60, "plot": ["a man sees a war far away"] * 120}
+    tags = ["war;love", "war", ""] * 20 + ["war;moon", "moon", ""] * 20
+    pd.DataFrame(films | {"tags": tags}).to_csv(folder / "films.csv", index=False)
+    page = (ROOT / "docs" / "objectives.md").read_text()
+    (folder / "losses.py").write_text(re.findall(r"```python\n(.*?)```", page, re.S)[1])
 
 
 def own_data(folder: Path, rng: np.random.Generator) -> None:

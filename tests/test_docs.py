@@ -154,6 +154,17 @@ def test_the_examples_of_metrics_and_streams_run(page, examples, tmp_path, monke
         assert not math.isnan(matrix.score("2026-01", after="2026-01"))
 
 
+def test_the_examples_of_objectives_run_and_say_what_comes_out(capsys):
+    page = ROOT / "docs" / "objectives.md"
+    for code in blocks(page):
+        exec(compile(code, page.name, "exec"), {})
+    said = re.findall(r"```text\n(.*?)```", page.read_text(), re.S)[0]
+    # Prices are rounded to whole numbers, whose last digits depend on the machine.
+    assert [line[:5] for line in capsys.readouterr().out.splitlines()] == [
+        line[:5] for line in said.splitlines()
+    ]
+
+
 def test_the_gate_judges_the_table_that_its_page_makes():
     import numpy as np
 

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 WIDTH = 80  # characters of a line
 LONGEST_NAME = 24  # characters of a name in a table
+# What outputs are called, one and several of them, by the objective.
+WORDS = {
+    "classification": ("class", "classes"),
+    "multilabel": ("label", "labels"),
+    "regression": ("target", "targets"),
+    "custom": ("target", "targets"),
+}
 MOST_CLASSES = 30  # rows of the table of classes
 MOST_IMAGES = 20  # unreadable images that are listed
 app = typer.Typer(
@@ -104,8 +111,9 @@ def _print(found: "Overview") -> None:
             print(f"columns of {shown(name)}:")
         _print_columns([column for column in found.columns if column.data == name])
     if found.tasks:
-        _print_tasks(found.tasks)
-        _print_classes(found.tasks)
+        words = WORDS[found.objective]
+        _print_tasks(found.tasks, words)
+        _print_classes(found.tasks, words)
     for line in found.unreadable[:MOST_IMAGES]:
         _wrapped(f"unreadable: {line}")
     if len(found.unreadable) > MOST_IMAGES:
@@ -130,13 +138,15 @@ def _headline(found: "Overview") -> list[str]:
     name = shown(found.data)
     lines = [f"{name}: no scenario fits"]
     if found.scenario is not None:
-        classes = len({one.label for task in found.tasks for one in task.classes})
+        labels = {one.label for task in found.tasks for one in task.classes}
+        one, several = WORDS[found.objective]
+        classes = f"{len(labels)} {one if len(labels) == 1 else several}"
         shape = _size(found.shape)
         if found.inputs:
             shape = ", ".join(f"{name} {_size(size)}" for name, size in found.inputs.items())
         tasks = "1 task" if len(found.tasks) == 1 else f"{len(found.tasks)} tasks"
         lines = [
-            f"{name} ({found.stream}): {tasks}, {classes} classes, inputs {shape}, "
+            f"{name} ({found.stream}): {tasks}, {classes}, inputs {shape}, "
             f"in the {found.scenario} scenario"
         ]
     # A mistake in the data is the same in every scenario.
@@ -152,7 +162,7 @@ def _size(shape: "Sequence[int]") -> str:
     return "×".join(map(str, shape))
 
 
-def _print_tasks(tasks: "Sequence[TaskRows]") -> None:
+def _print_tasks(tasks: "Sequence[TaskRows]", words: tuple[str, str]) -> None:
     """Print the rows of each task."""
     rows = []
     for task in tasks:
@@ -167,21 +177,23 @@ def _print_tasks(tasks: "Sequence[TaskRows]") -> None:
                 f"{sizes[0]}–{sizes[-1]}",
             ]
         )
-    headings = ["task", "classes", "training", "validation", "test", "rows per class"]
+    one, several = words
+    headings = ["task", several, "training", "validation", "test", f"rows per {one}"]
     print_table(headings, rows)
 
 
-def _print_classes(tasks: "Sequence[TaskRows]") -> None:
+def _print_classes(tasks: "Sequence[TaskRows]", words: tuple[str, str]) -> None:
     """Print the rows of each class."""
     rows = []
     for task in tasks:
         for one in task.classes:
             counts = [str(one.training), str(one.validation), str(one.test)]
             rows.append([_short(task.name), _short(str(one.label)), *counts])
-    headings = ["task", "class", "training", "validation", "test"]
+    one_word, several = words
+    headings = ["task", one_word, "training", "validation", "test"]
     print_table(headings, rows[:MOST_CLASSES], left=(0, 1))
     if len(rows) > MOST_CLASSES:
-        print(f"and {len(rows) - MOST_CLASSES} more classes, which --json lists")
+        print(f"and {len(rows) - MOST_CLASSES} more {several}, which --json lists")
 
 
 def _short(name: str) -> str:

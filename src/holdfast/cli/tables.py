@@ -163,7 +163,8 @@ def print_matrix(group: Group) -> None:
     rows = []
     for name, scores in zip(names, trained.tolist(), strict=True):
         rows.append([name, *(_score(score) for score in scores)])
-    title = f"{group.label}: accuracy (%) after training each task, evaluated on each"
+    score = group.results[0].config.score
+    title = f"{group.label}: {score} (%) after training each task, evaluated on each"
     print_table(["after", *names], rows, title)
 
 

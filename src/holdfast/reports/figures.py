@@ -110,7 +110,7 @@ def over_time_panel(groups: Sequence[Group]) -> "Figure":
     for unused in panels[len(groups) :]:
         unused.set_visible(False)
     for first_of_row in grid[:, 0]:
-        first_of_row.set_ylabel("accuracy (%)", color=INK, fontsize=8)
+        first_of_row.set_ylabel(f"{groups[0].results[0].config.score} (%)", color=INK, fontsize=8)
     handles, numbers = panels[0].get_legend_handles_labels()
     figure.legend(
         handles,

@@ -9,6 +9,20 @@ from holdfast.errors import HoldfastError
 from holdfast.results.parts import Count, Name, Part, Text
 from holdfast.validation import explain
 
+# What the scores of each objective are, unless a scorer is named.
+SCORES = {
+    "classification": "accuracy",
+    "multilabel": "mean average precision",
+    "regression": "R²",
+    "custom": "R²",
+}
+SCORE_OF = {
+    "mean-ap": "mean average precision",
+    "f1": "F1",
+    "label-accuracy": "accuracy of labels",
+    "r2": "R²",
+    "rmse": "1 − RMSE / range",
+}
 Scenario = Literal["task", "domain", "class"]
 VERSION = 6  # letters of a digest that tables show
 SCENARIOS: tuple[Scenario, ...] = ("task", "domain", "class")  # the order of tables and pages
@@ -92,6 +106,14 @@ class RunSettings(Part):
     def data_set(self) -> DataSettings:
         """What the run was trained on."""
         return DataSettings.model_validate(self.data)
+
+    @property
+    def score(self) -> str:
+        """What the scores of the run are, such as "accuracy"."""
+        scorer = self.training.get("scorer")
+        if isinstance(scorer, str):
+            return SCORE_OF.get(scorer, scorer)
+        return SCORES.get(str(self.data.get("objective")), SCORES["classification"])
 
     def by_part(self) -> dict[str, dict[str, JsonValue]]:
         """The settings that have names of their own, by the part that they belong to."""

@@ -13,6 +13,7 @@ from holdfast.models import MODELS
 from holdfast.models.heads import FITS
 from holdfast.runs.config import RunConfig
 from holdfast.runs.data_config import DataConfig
+from holdfast.runs.objective import objective_of, scorer_of
 from holdfast.runs.own_data import class_split, own_examples, own_sets, own_source, own_stream
 from holdfast.settings import Settings
 from holdfast.streams import (
@@ -182,6 +183,8 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
         parse_method(config.method),
         _optimizer(config),
         scenario=config.scenario,
+        objective=objective_of(config, stream),
+        scorer=scorer_of(config, stream),
         seed=config.seed,
         device=device,
         # By their declaration, so that a new setting of the learner needs no line here.

@@ -7,6 +7,7 @@ import numpy as np
 
 from holdfast.streams.own_data.encoding import category_texts, known_categories
 from holdfast.streams.own_data.examples import Examples
+from holdfast.streams.own_data.roles import TARGET
 from holdfast.streams.own_data.values import missing_in
 from holdfast.text import shown
 
@@ -82,7 +83,9 @@ def row_warnings(examples: Examples, columns: tuple[ColumnFacts, ...], refused: 
 def _about_refusals(examples: Examples, columns: tuple[ColumnFacts, ...]) -> list[str]:
     """Say what a run would refuse."""
     said = []
-    lacking = [column for column in columns if column.missing and column.role != "unused"]
+    # Where a target is missing, a row may have no label, or nothing may be known of it.
+    allowed = ("unused", TARGET)
+    lacking = [column for column in columns if column.missing and column.role not in allowed]
     if lacking:
         named = ", ".join(f"{shown(column.name)} ({column.missing})" for column in lacking)
         said.append(

@@ -77,6 +77,17 @@ class TrainingConfig(Settings):
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     weight_decay: float = Field(0.0, ge=0, description="Weight decay of the optimizer.")
+    loss: str | None = Field(
+        None,
+        json_schema_extra=ADDED,
+        description="Loss of your own, such as mine:huber for the function huber in mine.py.",
+    )
+    scorer: str | None = Field(
+        None,
+        json_schema_extra=ADDED,
+        description="Score of the answers: accuracy, mean-ap, f1, label-accuracy, r2, rmse, or a "
+        "function of your own such as mine:score. By default it follows from the objective.",
+    )
     boundaries: Literal["known", "never", "adwin", "page-hinkley"] = Field(
         "known",
         description="Who tells the learner that a new task begins: the stream (known), nobody "
@@ -87,6 +98,15 @@ class TrainingConfig(Settings):
         description="Optimizer steps between evaluations during training. "
         "By default, models are evaluated only after each task.",
     )
+
+    @model_serializer(mode="wrap")
+    def _without_functions(self, plain: Callable[[object], dict[str, Any]]) -> dict[str, Any]:
+        """Leave out functions that are not given, as the files of earlier versions do."""
+        values = plain(self)
+        for name in ("loss", "scorer"):
+            if name in values and values[name] is None:
+                del values[name]
+        return values
 
     @field_validator("epochs", "steps")
     @classmethod
@@ -144,7 +164,8 @@ class RunConfig(Strict):
     @model_validator(mode="after")
     def _know_the_code(self) -> "RunConfig":
         """Note the source of own methods, which is no setting that was given."""
-        object.__setattr__(self, "code", checked_code(self.method, self.code))
+        functions = [self.training.loss, self.training.scorer]
+        object.__setattr__(self, "code", checked_code(self.method, self.code, functions))
         # Settings that are made of these may have another method.
         self.model_fields_set.discard("code")
         return self

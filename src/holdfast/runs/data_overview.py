@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
 import torch
+from torch import Tensor
 
 from holdfast.errors import HoldfastError
 from holdfast.named_inputs import tensors_of
@@ -38,13 +39,23 @@ class ClassRows:
 
 @dataclass(frozen=True)
 class TaskRows:
-    """The classes of a task and their rows."""
+    """The classes of a task and their rows, or the rows of which each target is known or there.
+
+    Args:
+        name: The name of the task.
+        classes: The rows of each class, label or target.
+        totals: The rows of each part, where a row may have several labels or targets. None: each
+            row has one class.
+    """
 
     name: str
     classes: tuple[ClassRows, ...]
+    totals: dict[str, int] | None = None
 
     def rows(self, part: str) -> int:
         """The number of rows of the task in a part, such as "training"."""
+        if self.totals is not None:
+            return self.totals[part]
         return sum(int(getattr(one, part)) for one in self.classes)
 
 
@@ -64,6 +75,7 @@ class Overview:
         unreadable: The images that can't be read, with the reason.
         duplicates: The number of test rows whose inputs are those of a training row.
         warnings: What is wrong or will hurt, in whole sentences.
+        objective: What is learnt, such as "classification".
     """
 
     data: str
@@ -77,6 +89,7 @@ class Overview:
     unreadable: tuple[str, ...] = ()
     duplicates: int = 0
     warnings: list[str] = field(default_factory=list)
+    objective: str = "classification"
 
     def to_json(self) -> dict[str, object]:
         """Return the overview as plain values."""
@@ -111,7 +124,9 @@ def overview(config: RunConfig, scenario: str | None, data_dir: str | None = Non
         tasks = tuple(_task_rows(stream, task) for task in stream)
         duplicates = _duplicates(stream)
     said = [*own.warnings, *tried.warnings]
-    said += [*_about_duplicates(duplicates, tasks), *_about_classes(tasks)]
+    said += _about_duplicates(duplicates, tasks)
+    if data.objective == "classification":
+        said += _about_classes(tasks)
     return Overview(
         data=data.name,
         stream=data.stream,
@@ -125,6 +140,7 @@ def overview(config: RunConfig, scenario: str | None, data_dir: str | None = Non
         duplicates=duplicates,
         # A run in several scenarios would say some of them twice.
         warnings=list(dict.fromkeys(said)),
+        objective=data.objective,
     )
 
 
@@ -196,16 +212,28 @@ def _chunks(part: Part) -> Iterator[Examples]:
 
 
 def _task_rows(stream: Stream, task: Task) -> TaskRows:
-    """Count the rows of each class of a task."""
+    """Count the rows of each class of a task, or those that have each label or target."""
+    totals = dict.fromkeys(PARTS, 0)
     counts: dict[Label, dict[str, int]] = {label: dict.fromkeys(PARTS, 0) for label in task.labels}
     for name, part in zip(PARTS, (task.train, task.validation, task.test), strict=True):
         if part is None:
             continue
-        for _, outputs, _ in _chunks(part):
+        totals[name] = len(part)
+        for _, y, _ in _chunks(part):
+            outputs = y if y.dim() == 1 else _present(stream, y)
             for output in outputs.tolist():
                 counts[stream.label_of(task, output)][name] += 1
     rows = [ClassRows(label, **parts) for label, parts in counts.items()]
-    return TaskRows(task.name, tuple(rows))
+    if stream.objective == "classification":
+        return TaskRows(task.name, tuple(rows))
+    return TaskRows(task.name, tuple(rows), totals)
+
+
+def _present(stream: Stream, y: Tensor) -> Tensor:
+    """The outputs of all labels that rows have, or of all targets that are known of them."""
+    if stream.objective == "multilabel":
+        return (y > 0).nonzero()[:, 1]
+    return (~y.isnan()).nonzero()[:, 1]
 
 
 def _digests(part: Part) -> Iterator[bytes]:

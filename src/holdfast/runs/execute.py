@@ -63,7 +63,7 @@ def execute(
     from holdfast.runs.build import build_learner, build_stream
 
     # A worker process imports an own method by itself, perhaps after an edit.
-    checked_code(config.method, config.code)
+    checked_code(config.method, config.code, [config.training.loss, config.training.scorer])
     with warnings.catch_warnings(record=True) as caught:
         # Every warning belongs to the result, also one that this process has shown before.
         warnings.simplefilter("always", UserWarning)

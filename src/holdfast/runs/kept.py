@@ -55,6 +55,11 @@ class KeptRun:
         self.config = _settings_of(self.folder)
         self._refuse_other_data()
         self.stream = build_stream(self.config, data_dir)
+        if self.stream.objective != "classification":
+            raise HoldfastError(
+                f"{self.folder} was trained for {self.stream.objective}, but diagnostics look at "
+                "the probabilities of classes; they examine classification only"
+            )
         self.tasks = 0
         while learner_file(self.folder, self.tasks + 1).exists():
             self.tasks += 1

@@ -12,6 +12,7 @@ from holdfast.streams.own_data.examples import Examples, limited, open_examples
 from holdfast.streams.own_data.files import existing
 from holdfast.streams.own_data.folders import read_path
 from holdfast.streams.own_data.from_files import listed_order
+from holdfast.streams.own_data.target_stream import target_stream
 from holdfast.streams.source import Source
 from holdfast.streams.split import first_classes
 from holdfast.streams.task import Stream
@@ -82,6 +83,19 @@ def own_stream(config: RunConfig) -> Stream:
     share = data.fraction * (data.examples or trained) / trained
 
     def made(examples: Examples) -> Stream:
+        if examples.targets is not None:
+            if share < 1:
+                raise HoldfastError(
+                    "data.examples and data.fraction take as many rows of each class, and with "
+                    f"data.objective={data.objective} there are no classes; leave them out"
+                )
+            return target_stream(
+                examples,
+                config.scenario,
+                task_order=data.task_order or None,
+                validation=data.validation,
+                seed=config.seed,
+            )
         return build(
             limited(examples.pieces(_first_task(data)), share, config.seed),
             config.scenario,

@@ -34,6 +34,8 @@ SAME_NAMES = (
     "test_column",
     "image_size",
     "color",
+    "objective",
+    "targets",
     "separate_inputs",
 )
 
@@ -141,6 +143,17 @@ class OwnData(Strict):
         json_schema_extra=ADDED,
         description="Keep images, texts and other columns apart, for the network branches, which "
         "has a branch for each of them.",
+    )
+    objective: Literal["classification", "multilabel", "regression", "custom"] = Field(
+        "classification",
+        json_schema_extra=ADDED,
+        description="What is learnt: one label per example, several labels at once, numbers, or "
+        "what a --loss of your own says.",
+    )
+    targets: list[str] = Field(
+        [],
+        json_schema_extra=ADDED,
+        description="Columns of several targets, in the place of --label.",
     )
     # Filled in by `completed`, so that the hash of a run depends on what the files hold.
     content: dict[str, str] = Field(
