@@ -358,10 +358,28 @@ def test_mistakes_in_later_data_are_named_before_anything_is_trained(tmp_path):
         ours.learn((np.zeros((20, 3), np.float32), ["a", "b"] * 10), name="dec")
     with pytest.raises(HoldfastError, match="unknown keep_test 'maybe'"):
         ours.learn(frame, name="dec", keep_test="maybe")
+    with pytest.raises(HoldfastError, match="unknown argument of learn 'epochs'"):
+        ours.learn(frame, name="dec", epochs=3)
+    with pytest.raises(HoldfastError, match="one label per input, got 40 inputs and 39 labels"):
+        ours.learn((rows(0, 1)[0], rows(0, 1)[1][:-1]))
     with pytest.raises(HoldfastError, match="needs data in files"):
         ours.learn(frame, name="dec", keep_test="reference")
     assert same(before, weights(ours.model))
     assert ours.history.matrix.tasks == ("nov",)
+
+
+def test_a_refused_month_leaves_nothing_behind(tmp_path):
+    ours = fresh()
+    with pytest.raises(HoldfastError, match="shape"):
+        ours.learn((np.zeros((20, 3), np.float32), ["a", "b"] * 10), name="nov")
+    ours.learn(rows(0, 1), name="nov")
+    # What the inputs are is also known of tasks that fit has trained.
+    s = stream("class")
+    learner(s, "ER(9)", steps=2).train(s[0]).save("a.hf")
+    back = Learner.load("a.hf")
+    pixels = torch.zeros(20, 1, 8, 8)
+    with pytest.raises(HoldfastError, match=r"\(floats\), but those that .* \(bytes\)"):
+        back.learn((pixels, ["a", "b"] * 10), name="dec")
 
 
 # ---- kept test examples
@@ -471,8 +489,10 @@ def test_networks_of_marked_functions_are_made_again_and_others_are_asked_for(
     back = Learner.load("bare.hf", model=classifier_from(other, head="3", kind="growing"))
     assert same(weights(back.model), weights(bare.model))
     wide = classifier_from(mynet.body(6), head="3", kind="growing")
-    with pytest.raises(HoldfastError, match="does not fit this learner"):
+    with pytest.raises(HoldfastError, match=r"does not fit this learner.*; hand over a model"):
         Learner.load("bare.hf", model=wide)
+    with pytest.raises(HoldfastError, match=r"unknown argument of Learner.load .modle.: did you"):
+        Learner.load("bare.hf", modle=wide)
 
 
 def test_a_file_can_call_no_function_that_is_not_marked(tmp_path):

@@ -106,12 +106,26 @@ def _new_learner(month: Month, given: Mapping[str, Any]) -> tuple[Learner, list[
     shape = tuple(x.shape[1:]) if isinstance(x, torch.Tensor) else ()
     stream = Stream((task,), config.scenario, task.outputs[1], shape, task.labels)
     learner = build_learner(config, stream, month.device)
+    _refuse_lost(learner)
     plain = config.plain()
     # The path of the first month says nothing about the later ones.
     plain["data"].pop("content", None)
     plain["data"].pop("name", None)
     learner.history.beside = {CONFIG: plain}
     return learner, [line for line in [filled_in(asked, config)] if line]
+
+
+def _refuse_lost(learner: Learner) -> None:
+    """Refuse a learner that the next month could not load, before it is trained."""
+    origin = learner.history.origin
+    why = origin.network.obstacle
+    if not why and origin.optimizer.kind == "own":
+        why = "its optimizer was made in a way that has no name"
+    if why:
+        raise HoldfastError(
+            f"the next month could not make this learner again from its file, because {why}; use "
+            "other options, or Learner and learner.learn in Python"
+        )
 
 
 def _refuse_contradictions(learner: Learner, month: Month, given: Mapping[str, Any]) -> None:

@@ -8,12 +8,14 @@ import torch
 from holdfast.errors import HoldfastError
 from holdfast.methods.outputs import own_outputs
 from holdfast.metrics import AccuracyMatrix
+from holdfast.named_inputs import NamedInputs, described
 from holdfast.streams.own_data.reader import Reader
 from holdfast.streams.parts import AbsentPart, Part
 from holdfast.streams.task import Task
 from holdfast.streams.types import Label
 from holdfast.training.later.origin import Origin
 from holdfast.training.later.records import Keep, Score, TaskRecord, scores_of
+from holdfast.training.preflight import kinds_of
 from holdfast.training.scoring import Accuracy, range_of
 from holdfast.training.setup import Setup
 from holdfast.training.state import TrainingState
@@ -146,6 +148,18 @@ class History:
         for one in scores:
             self._scores.setdefault((one.task, one.after), one)
 
+    def note_inputs(self) -> None:
+        """Note what the inputs of the tasks so far look like, if it is not known and they are here.
+
+        Later data of another kind would spoil what the method stores, long after the first step.
+        """
+        tasks = [task for task in self._state.tasks if not isinstance(task.train, AbsentPart)]
+        if self.inputs is not None or not tasks:
+            return
+        # Data sets of the user may draw random numbers while they are read.
+        with self._state.random.aside("inputs"):
+            self.inputs = form_of(tasks[0].train)
+
     def keep_tests(self, names: Sequence[str], keep: Keep, **how: object) -> None:
         """Say how the test examples of tasks are kept in files from now on.
 
@@ -206,6 +220,16 @@ class History:
             test: Its test examples.
         """
         self._state.tasks[number] = replace(self._state.tasks[number], test=test)
+
+
+def form_of(part: Part) -> str:
+    """Say what one input of a part looks like, in words."""
+    x = part.fetch(torch.arange(1))[0]
+    kinds = " and ".join(kinds_of(x))
+    # Sequences are as long as they are, so several tensors have no shape to compare.
+    if isinstance(x, NamedInputs):
+        return f"{', '.join(x.keys())} ({kinds})"
+    return f"{described(x)} ({kinds})"
 
 
 def record_of(task: Task) -> TaskRecord:

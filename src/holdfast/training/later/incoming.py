@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, unknown
 from holdfast.methods.outputs import own_outputs
 from holdfast.streams.arrays import from_arrays
 from holdfast.streams.build import Piece, build
@@ -20,6 +20,7 @@ from holdfast.streams.own_data.table_files import table_of
 from holdfast.streams.source import Source
 from holdfast.streams.task import Stream, Task
 from holdfast.streams.types import ArrowStream, Label, ToPandas, Values
+from holdfast.text import safe_name
 from holdfast.training.later.records import Reference
 
 if TYPE_CHECKING:
@@ -95,6 +96,9 @@ def incoming(
     Raises:
         HoldfastError: The data are of another kind, or hold a mistake. The message names its place.
     """
+    for option in given:
+        if option not in LearnOptions.__annotations__:
+            raise unknown("argument of learn", option, LearnOptions.__annotations__)
     own = isinstance(data, str | Path) or _is_frame(data)
     if not own:
         _refuse_options(label, test, given)
@@ -149,6 +153,10 @@ def _of_arrays(data: tuple[object, ...], name: str | None, test: float | str) ->
             "with its label column: learn(frame, label='class')"
         )
     rows = len(y) if hasattr(y, "__len__") else 0
+    if hasattr(x, "__len__") and not isinstance(x, Mapping) and len(x) != rows:
+        raise HoldfastError(
+            f"a pair has one label per input, got {len(x)} inputs and {rows} labels"
+        )
     whole = from_arrays(x, y, np.zeros(rows, dtype=int), "class", test=test)  # type: ignore[arg-type]
     return replace(whole[0], name=name or "")
 
@@ -163,6 +171,11 @@ def _of_own_data(
 ) -> Incoming:
     """A task of files or of a frame."""
     path = Path(data).expanduser() if isinstance(data, str | Path) else None
+    if path is not None and not path.exists():
+        raise HoldfastError(
+            f"there is no file or folder {safe_name(str(data))}; give the path of a folder of "
+            "images by class, of a table file or of a folder of tables"
+        )
     table = table_of(data) if path is None else read_path(path)
     known = LearnOptions.__annotations__
     options = options_from({**given, "label": label}, [*known, "label"], test)

@@ -14,7 +14,6 @@ import torch
 from holdfast.engine.batch import Batch
 from holdfast.errors import HoldfastError, UnlearntWarning, one_of
 from holdfast.metrics import AccuracyMatrix, Unlearnt
-from holdfast.named_inputs import described
 from holdfast.streams.parts import AbsentPart
 from holdfast.streams.task import Stream, Task
 from holdfast.streams.types import Label
@@ -22,14 +21,14 @@ from holdfast.training.causes import Learning, Losses
 from holdfast.training.cost import cost_of_run, peak
 from holdfast.training.display import ShowProgress, Watch, consolidation_of
 from holdfast.training.evaluation import rehearse
-from holdfast.training.later.history import NO_NAMES
+from holdfast.training.later.history import NO_NAMES, form_of
 from holdfast.training.later.incoming import Incoming, Later, LearnOptions, incoming, named
 from holdfast.training.later.kept_tests import check_size, referred
 from holdfast.training.later.learnt import Learnt
 from holdfast.training.later.numbering import Numbering, renumbered
 from holdfast.training.later.records import KEEPS, Keep
 from holdfast.training.later.whole_file import Saves, obstacles
-from holdfast.training.preflight import check_run, kinds_of
+from holdfast.training.preflight import check_run
 from holdfast.training.recorder import Recorder
 from holdfast.training.run import Run
 from holdfast.training.scoring import range_of
@@ -221,13 +220,10 @@ class _Month:
             )
         if self.keep == "copy":
             check_size(self.history, {task.name: task.test for task in self.tasks})
-        self._check_inputs()
-        setup = self.view.setup
-        if stream is not None and setup.augment is None:
-            setup.augment = stream.augment
-        range_of(setup.scorer)  # raises an error if the declared range is wrong
+        range_of(self.view.setup.scorer)  # raises an error if the declared range is wrong
         self.view.head.check_width(self.view.model, self.outputs)
         with self.view.state.random.aside("check"):
+            self._check_inputs()
             check_run(self.view, self._stream(self.tasks))
             # Methods look at the whole sequence, for example whether a memory has enough room.
             whole = self._stream([*self.view.state.tasks, *self.tasks])
@@ -240,24 +236,25 @@ class _Month:
 
     def _check_inputs(self) -> None:
         """Refuse inputs of another kind or shape than those that were learnt."""
+        self.history.note_inputs()
+        before = self.history.inputs
         for task in self.tasks:
-            x = task.train.fetch(torch.arange(1))[0]
-            # Sequences are as long as they are.
-            form = described(x) if isinstance(x, torch.Tensor) else ", ".join(x.keys())
-            inputs = f"{form} ({' and '.join(kinds_of(x))})"
-            before = self.history.inputs or inputs
+            inputs = form_of(task.train)
+            before = before or inputs
             if inputs != before:
                 raise HoldfastError(
                     f"the inputs of task {task.name!r} are {inputs}, but those that the learner "
                     f"has learnt are {before}; prepare them in the same way"
                 )
-            self.history.inputs = before
 
     # ---- training
 
     def train(self, progress: bool | ShowProgress | Watch | None) -> None:
         """Train on each new task, and score all tasks after it."""
         self.history.reader = self.new.reader or self.history.reader
+        setup = self.view.setup
+        if self.new.stream is not None and setup.augment is None:
+            setup.augment = self.new.stream.augment
         # The tasks so far are counted, but none of their steps is left.
         planned = {task.index: 0 for task in self.view.state.tasks}
         planned |= {task.index: self.view.order(task).steps for task in self.tasks}

@@ -15,7 +15,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from holdfast.engine.objectives import OwnLoss
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, unknown
 from holdfast.methods import Method
 from holdfast.methods.view import MakeOptimizer
 from holdfast.streams.task import Augment, Task
@@ -126,6 +126,9 @@ def load_new(kind: type[Kind], path: str | Path, **handed: Unpack[Handed]) -> Ki
     Raises:
         HoldfastError: The file is damaged, or something that it does not hold was not handed over.
     """
+    for name in handed:
+        if name not in Handed.__annotations__:
+            raise unknown("argument of Learner.load", name, Handed.__annotations__)
     try:
         tensors, plain = checkpoint_file.read(Path(path))
     except DamagedCheckpoint as error:
@@ -143,7 +146,14 @@ def load_new(kind: type[Kind], path: str | Path, **handed: Unpack[Handed]) -> Ki
         learner = kind(**_arguments(about, whole, handed))
     except HoldfastError as error:
         raise HoldfastError(f"{path} cannot be loaded: {error}") from None
-    checkpoint.put(learner.state, str(path), tensors, plain, [])
+    try:
+        checkpoint.put(learner.state, str(path), tensors, plain, [])
+    except HoldfastError as error:
+        # Here the learner was made of the file, so only what was handed over can be wrong.
+        reason = str(error).partition("; build the model")[0]
+        raise HoldfastError(
+            f"{reason}; hand over a model and a method like those with which it was saved, or none"
+        ) from None
     past.put(learner.history)
     learner.history.fill_tasks()
     return learner

@@ -67,6 +67,7 @@ def save(
     history = learner.history
     if keep_test is not None:
         _change_keeping(history, keep_test)
+    history.note_inputs()
     tensors, records = copies(history)
     network = history.origin.network
     if any(record.keep != "no" for record in records):
