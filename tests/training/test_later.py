@@ -14,7 +14,7 @@ from torch import nn
 from helpers import learner, same, stream, weights
 from holdfast import HoldfastError, Learner, optimizer
 from holdfast.models import branches, classifier_from, mlp, rebuildable
-from holdfast.streams import Stream, digits, split
+from holdfast.streams import Stream, digits, from_arrays, split
 from holdfast.streams.own_data.folders import read_path
 from holdfast.streams.own_data.options import Options
 from holdfast.streams.own_data.reader import first_reader
@@ -435,6 +435,21 @@ def tensors_of(path) -> list[str]:
         return list(file.keys())
 
 
+def test_measurements_are_kept_and_restored_but_not_learnt_by_label(tmp_path):
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    s = from_arrays(x, x.sum(1), [0] * 20 + [1] * 20, "domain", objective="regression")
+    ours = Learner(mlp(3, "fixed", 1, seed=0), scenario="domain", objective="regression", steps=3)
+    ours.fit(s)
+    ours.save("a.hf", keep_test="copy")
+    back = Learner.load("a.hf")
+    for task in s:
+        assert torch.equal(back.evaluate(back.state.tasks[task.index]), ours.evaluate(task))
+    with pytest.raises(HoldfastError, match="trains for regression"):
+        back.learn((x, ["a"] * 40))
+    with pytest.raises(HoldfastError, match="regression answers with numbers"):
+        back.predict(torch.tensor(x), names=True)
+
+
 def test_copies_that_are_too_large_are_refused_before_the_first_step(monkeypatch):
     monkeypatch.setattr("holdfast.training.later.kept_tests.LARGEST", 200)
     ours = fresh()
@@ -445,7 +460,6 @@ def test_copies_that_are_too_large_are_refused_before_the_first_step(monkeypatch
 
 def test_inputs_of_several_tensors_are_kept_and_restored(tmp_path):
     from holdfast.named_inputs import NamedInputs
-    from holdfast.streams import from_arrays
     from holdfast.training.later.kept_tests import copied, copies
 
     x, y = rows(0, 1)

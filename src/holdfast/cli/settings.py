@@ -273,6 +273,8 @@ OF_A_MONTH = _options(
         *("data", "stream", "pieces", "task_order", "then", "tasks", "sizes", "order", "blurry"),
         *("examples", "fraction", "validation", "task", "time", "every", "time_format", "classes"),
         *("boundaries", "evaluate_every"),
+        # Months are learnt with one label per example.
+        *("objective", "targets", "loss", "scorer"),
     ),
     spelled={"model": "network"},
 )

@@ -118,6 +118,12 @@ def answers(learner: Answers, x: object, task: int | None = None) -> list[Answer
         HoldfastError: As in `predict`.
     """
     history = learner.history
+    objective = learner.view.objective
+    if not objective.takes_labels:
+        raise HoldfastError(
+            f"a learner for {objective.name} answers with numbers and not with one label; pass it "
+            "tensors, without names"
+        )
     labels = history.known_labels
     inputs = _inputs(history, x)
     found = []

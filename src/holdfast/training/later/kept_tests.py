@@ -91,8 +91,9 @@ def copies(history: History) -> tuple[dict[str, Tensor], list[TaskRecord]]:
                 tensors[f"kept.{number}.x.{place}"] = x[name]
         else:
             tensors[f"kept.{number}.x"] = x
-        # Outputs are small numbers, and most of a file of small rows would be their labels.
-        tensors[f"kept.{number}.y"] = y.to(torch.int32)
+        # Outputs are small numbers, and most of a file of small rows would be their labels. Targets
+        # of other objectives are measurements.
+        tensors[f"kept.{number}.y"] = y if y.is_floating_point() else y.to(torch.int32)
         records.append(record.model_copy(update={"several": several}))
     return tensors, records
 
@@ -124,7 +125,7 @@ def copied(tensors: Mapping[str, Tensor], records: Sequence[TaskRecord]) -> dict
     for number, record in enumerate(records):
         if record.keep != "copy":
             continue
-        y = _tensor(tensors, f"kept.{number}.y", record).long()
+        y = _tensor(tensors, f"kept.{number}.y", record)
         if record.several is None:
             x: Inputs = _tensor(tensors, f"kept.{number}.x", record)
         else:
@@ -135,7 +136,8 @@ def copied(tensors: Mapping[str, Tensor], records: Sequence[TaskRecord]) -> dict
                 record.several.positional,
                 record.several.hidden,
             )
-        if not len(y) or int(y.min()) < 0 or int(y.max()) >= record.last:
+        is_label = not y.is_floating_point()
+        if not len(y) or (is_label and not 0 <= int(y.min()) <= int(y.max()) < record.last):
             raise HoldfastError(f"its copy of the test examples of task {record.name!r} is broken")
         kept[record.name] = ArrayPart(x, y, number)
     return kept
