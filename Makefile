@@ -9,8 +9,13 @@ BIN := $(VENV)/bin
 demo: setup
 	$(BIN)/holdfast bench demo --out runs/demo
 
-test: setup lint types
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+# mypy works beside the tests and is shown after them. Either of them can fail the target.
+test: setup lint
+	@$(BIN)/mypy > $(VENV)/types.txt 2>&1 & types=$$!; \
+	$(BIN)/python -m pytest -n 2 --dist worksteal; tests=$$?; \
+	wait $$types; types=$$?; \
+	echo mypy; cat $(VENV)/types.txt; \
+	exit $$(( tests || types ))
 
 lint: setup
 	$(BIN)/ruff check .

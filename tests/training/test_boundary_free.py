@@ -41,7 +41,7 @@ def permuted_digits():
     return permuted(digits(), 4, "domain", seed=3)
 
 
-def make(method: str) -> Learner:
+def make(method: str, epochs: int = 6) -> Learner:
     s = permuted_digits()
     net = mlp(s.shape, "fixed", s.outputs, hidden=(64,), seed=0)
     return Learner(
@@ -50,7 +50,7 @@ def make(method: str) -> Learner:
         optimizer("sgd", lr=0.1, momentum=0.5),
         scenario="domain",
         batch_size=16,
-        epochs=6,
+        epochs=epochs,
     )
 
 
@@ -69,7 +69,7 @@ def test_declared_boundaries_let_a_method_consolidate():
 
 def test_without_a_boundary_a_penalty_is_never_set_and_training_is_plain():
     s = permuted_digits()
-    a, b = make("EWC(5)"), make("FineTune()")
+    a, b = make("EWC(5)", epochs=2), make("FineTune()", epochs=2)
     fit_boundary_free(a, s)
     fit_boundary_free(b, s)
     assert torch.equal(a.view.space.theta, b.view.space.theta)
