@@ -2,18 +2,41 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+import holdfast.runs.execute as execution
+
 sys.path.insert(0, str(Path(__file__).parent))
+SEARCH = execution._causes
 
 
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
     torch.set_warn_always(True)  # else a warning fails one test a process, whichever comes first
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _causes_unsought() -> Iterator[None]:
+    """Leave out the search for a better learning rate, by which a run explains that it failed.
+
+    Most runs of tests are so short that the search takes three times as long as they do.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "_causes", lambda *_: [])
+        yield
+
+
+@pytest.fixture(scope="module")
+def causes_sought() -> Iterator[None]:
+    """Let runs of a module explain why they learnt nothing, as they do for users."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "_causes", SEARCH)
+        yield
 
 
 @pytest.fixture(scope="session")

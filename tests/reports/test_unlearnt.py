@@ -25,7 +25,7 @@ def runs(out, lr, epochs, scenario, seeds=(1, 2)):
 
 
 @pytest.fixture(scope="module", params=["task", "domain", "class"])
-def stuck_and_learnt(request, tmp_path_factory):
+def stuck_and_learnt(request, tmp_path_factory, causes_sought):
     """A learning rate at which nothing moves, and a good one."""
     stuck, learnt = (tmp_path_factory.mktemp(name) for name in ("stuck", "learnt"))
     return runs(stuck, 1e-9, 1, request.param), runs(learnt, 0.01, 6, request.param)

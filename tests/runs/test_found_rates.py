@@ -34,7 +34,7 @@ def test_a_file_without_a_search_is_as_earlier_versions_wrote_it():
     assert RunResult.model_validate(plain.to_json()).found_lr is None
 
 
-def test_a_result_says_why_nothing_was_learnt():
+def test_a_result_says_why_nothing_was_learnt(causes_sought):
     causes = result(lr=1e-5).causes
     assert any("far below" in cause and "--lr auto" in cause for cause in causes)
     (group,) = summarise([result(lr=1e-5)])
