@@ -110,13 +110,20 @@ def learn(
     print(f"  holdfast learn --model {file} --data NEXT_MONTH")
 
 
+def _heading_of_scores(learnt: "Learnt") -> str:
+    """Say what the scores are, and in which unit they are printed."""
+    if learnt.matrix.score_range == (0.0, 1.0):
+        return f"{learnt.score} in percent"
+    return learnt.score
+
+
 def _show(learnt: "Learnt") -> None:
     """Print the matrix and what follows from it."""
     from holdfast.metrics import unlearnt_sentence
     from holdfast.metrics.tables import cells_of
 
     headings, rows = cells_of(learnt.matrix)
-    print("accuracy in percent on each task, after each task")
+    print(f"{_heading_of_scores(learnt)} on each task, after each task")
     print_in_parts(headings, rows, "")
     for what, labels in (("new labels", learnt.new_labels), ("known labels", learnt.returned)):
         if labels:
@@ -140,13 +147,13 @@ def predict(
     """Name the label of each image or row.
 
     Use this to serve a learner from its file, without any training data. You get a CSV line per
-    image or row, with the label and its share of the softmax.
+    image or row, with the label and its share of the softmax, with several labels, or with numbers.
     """
     from holdfast.runs.later import answers_of, write_answers
 
     check_device(device)
-    what, rows = answers_of(model, data, task, device)
-    text = write_answers(out, what, rows)
+    headings, rows = answers_of(model, data, task, device)
+    text = write_answers(out, headings, rows)
     if out is None:
         print(text, end="")
     else:

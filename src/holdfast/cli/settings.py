@@ -272,9 +272,7 @@ OF_A_MONTH = _options(
     without=(
         *("data", "stream", "pieces", "task_order", "then", "tasks", "sizes", "order", "blurry"),
         *("examples", "fraction", "validation", "task", "time", "every", "time_format", "classes"),
-        *("boundaries", "evaluate_every"),
-        # Months are learnt with one label per example.
-        *("objective", "targets", "loss", "scorer"),
+        *("boundaries", "evaluate_every", "scorer"),
     ),
     spelled={"model": "network"},
 )

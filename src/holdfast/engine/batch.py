@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from holdfast.engine.competing import Competing
-from holdfast.engine.rows import STREAM, Block, Rows
+from holdfast.engine.rows import STREAM, Block, Rows, joined_targets
 from holdfast.errors import HoldfastError
 from holdfast.named_inputs import Inputs, join_inputs
 from holdfast.streams.row_tasks import rows_of_task, shared_task, tasks_at
@@ -130,7 +130,7 @@ class Batch:
         return replace(
             self,
             x=x,
-            y=torch.cat([self.y, rows.y]),
+            y=joined_targets([self.y, rows.y]),
             task=_joined_tasks(self.task, rows.task),
             blocks=(*self.blocks, block),
         )

@@ -86,15 +86,18 @@ class Competing:
         """Targets (B, K) of all outputs as columns of those that `of` returns.
 
         Args:
-            targets: The targets, whose columns are outputs. There may be more than `width`.
+            targets: The targets, whose columns are outputs. There may be more than `width`, or
+                fewer, if outputs came after the rows were stored.
             width: The number of outputs of the network.
 
         Returns:
             As many columns as `of` returns, NaN where an output does not compete in a row.
         """
         present = targets[:, :width]
+        if present.shape[1] < width:
+            present = F.pad(present, (0, width - present.shape[1]), value=torch.nan)
         if self.mask is not None:
-            return present.masked_fill(~self.mask[:, : present.shape[1]], torch.nan)
+            return present.masked_fill(~self.mask[:, :width], torch.nan)
         return self.of(present)
 
     def losses(self, logits: Tensor, y: Tensor) -> Tensor:

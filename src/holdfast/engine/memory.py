@@ -205,7 +205,8 @@ class Memory(Stateful):
 
     def _fitted(self, name: str, value: Tensor) -> Tensor:
         """Make a column and what is written into it equally wide, and wide enough in type."""
-        if name.startswith(PAYLOAD):
+        # Logits and rows of targets are as wide as there were outputs.
+        if name.startswith(PAYLOAD) or name == "y":
             return self._widened(name, value)
         if name.startswith(SEVERAL):
             filling = padding_of(name, self._inputs)
@@ -214,7 +215,7 @@ class Memory(Stateful):
         return value
 
     def _widened(self, name: str, value: Tensor) -> Tensor:
-        """Make a stored payload and a new one equally wide, with NaN where no output existed."""
+        """Make a stored column and a new one equally wide, with NaN where no output existed."""
         stored = self._stored(name)
         if stored.dim() < 2 or stored.shape[1] == value.shape[1]:
             return value

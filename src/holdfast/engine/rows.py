@@ -1,8 +1,10 @@
 """Examples that go together, and runs of them that come from one source."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.named_inputs import Inputs
@@ -10,6 +12,28 @@ from holdfast.streams.row_tasks import rows_of_task, tasks_at
 
 STREAM = "stream"  # the source of the rows that the stream gives
 Payloads = Mapping[str, Tensor]
+
+
+def joined_targets(pieces: Sequence[Tensor]) -> Tensor:
+    """Put targets of rows behind each other.
+
+    Args:
+        pieces: Output indices (N,), or rows of targets (N, K). A later task may have brought
+            outputs, so K may differ.
+
+    Returns:
+        All targets, NaN at outputs that came after a row was stored.
+
+    Example:
+        >>> joined_targets([torch.zeros(1, 1), torch.ones(1, 2)])
+        tensor([[0., nan],
+                [1., 1.]])
+    """
+    if pieces[0].dim() < 2:
+        return torch.cat(list(pieces))
+    width = max(piece.shape[1] for piece in pieces)
+    wide = [F.pad(piece, (0, width - piece.shape[1]), value=torch.nan) for piece in pieces]
+    return torch.cat(wide)
 
 
 # Frozen, because a memory, a batch and a method may hold the same rows.

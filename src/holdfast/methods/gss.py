@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.jacobian import gradient_products
+from holdfast.engine.rows import joined_targets
 from holdfast.methods.declaration import Passes
 from holdfast.methods.er import ER
 from holdfast.methods.method import Declaration, at_least
@@ -105,7 +106,7 @@ class GSS(ER):
     def _cosines(self, learner: LearnerView, new: Rows, stored: Rows) -> Tensor:
         """Compute the cosines between the gradients of new and of stored rows, (N, M)."""
         x = join_inputs([new.x, stored.x])
-        y = torch.cat([new.y, stored.y])
+        y = joined_targets([new.y, stored.y])
         tasks = torch.cat([new.task, stored.task])
         rows = Rows(x, y, tasks)
         batch = Batch.of_stream(rows)

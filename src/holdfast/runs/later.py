@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from holdfast.errors import HoldfastError, UnlearntWarning
 from holdfast.files import make_folder, write_text
@@ -20,9 +21,10 @@ from holdfast.runs.own_settings import options_of
 from holdfast.runs.processes import settled
 from holdfast.streams.own_data.files import is_own
 from holdfast.streams.task import Stream
+from holdfast.streams.types import Label
 from holdfast.text import safe_name
 from holdfast.training import Learner
-from holdfast.training.later.answers import Answer, answers, row_names, task_number
+from holdfast.training.later.answers import answers, row_names, task_number
 from holdfast.training.later.incoming import LearnOptions, incoming
 from holdfast.training.later.learnt import Learnt
 from holdfast.training.later.records import Keep
@@ -100,11 +102,19 @@ def _new_learner(month: Month, given: Mapping[str, Any]) -> tuple[Learner, list[
     options = options_of(config.data, config.data.features, config.data.group_column)
     test = options.test_column or options.test
     known = {name: getattr(options, name) for name in LearnOptions.__annotations__}
-    task = incoming(month.data, month.name, None, options.label, test, known).tasks[0]
+    new = incoming(month.data, month.name, None, options.label, test, known, config.data.objective)
+    task = new.tasks[0]
     x = task.test.fetch(torch.arange(1))[0]
     # Several tensors have no shape in common.
     shape = tuple(x.shape[1:]) if isinstance(x, torch.Tensor) else ()
-    stream = Stream((task,), config.scenario, task.outputs[1], shape, task.labels)
+    stream = Stream(
+        tasks=(task,),
+        scenario=config.scenario,
+        outputs=task.outputs[1],
+        shape=shape,
+        labels=task.labels,
+        objective=config.data.objective,
+    )
     learner = build_learner(config, stream, month.device)
     _refuse_lost(learner)
     plain = config.plain()
@@ -231,7 +241,7 @@ def learn_month(learner: Learner, month: Month, given: Mapping[str, Any]) -> Lea
 
 def answers_of(
     file: Path, data: str, task: str | None, device: str
-) -> tuple[str, list[tuple[str, Answer]]]:
+) -> tuple[list[str], list[list[str]]]:
     """Answer for data by the learner of a file.
 
     Args:
@@ -241,7 +251,8 @@ def answers_of(
         device: Where to compute.
 
     Returns:
-        What the rows are named by, and the name and the answer of each.
+        The headings and the rows of a table: what is answered for, and the answer: a label with its
+        score, the names of several labels, or a number per target.
 
     Raises:
         HoldfastError: The file is damaged, or the data hold a mistake.
@@ -264,25 +275,41 @@ def answers_of(
         )
     what, rows = row_names(learner.history, data)
     with settled():
-        return what, list(zip(rows, answers(learner, data, number), strict=True))
+        if learner.setup.objective.takes_labels:
+            found = answers(learner, data, number)
+            cells = [[str(answer.label), f"{answer.score:.4f}"] for answer in found]
+            return [what, "label", "score"], _beside(rows, cells)
+        told: Tensor | list[Label] = learner.predict(data, number)
+    if not isinstance(told, Tensor):
+        return [what, "labels"], _beside(rows, [[str(names)] for names in told])
+    # Outputs of other tasks are not in play, and say nothing.
+    in_play = told[:1].isfinite().flatten()
+    labels = learner.history.known_labels
+    targets = [str(name) for name, plays in zip(labels, in_play.tolist(), strict=True) if plays]
+    numbers = [[f"{value:.6g}" for value in row] for row in told[:, in_play].tolist()]
+    return [what, *targets], _beside(rows, numbers)
 
 
-def write_answers(path: Path | None, what: str, rows: Sequence[tuple[str, Answer]]) -> str:
+def _beside(names: Sequence[str], cells: Sequence[list[str]]) -> list[list[str]]:
+    """Put the name of each row in front of its cells."""
+    return [[name, *row] for name, row in zip(names, cells, strict=True)]
+
+
+def write_answers(path: Path | None, headings: Sequence[str], rows: Sequence[list[str]]) -> str:
     """Write answers as CSV.
 
     Args:
         path: The file. None: nothing is written.
-        what: What the rows are named by, the heading of the first column.
-        rows: The name and the answer of each row.
+        headings: The names of the columns.
+        rows: The cells of each row.
 
     Returns:
         The text of the file.
     """
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
-    table.writerow([what, "label", "score"])
-    for name, answer in rows:
-        table.writerow([name, answer.label, f"{answer.score:.4f}"])
+    table.writerow(headings)
+    table.writerows(rows)
     if path is not None:
         write_text(path, out.getvalue())
     return out.getvalue()

@@ -68,7 +68,7 @@ def read_targets(
         >>> targets.names, targets.values.tolist()
         (('cat', 'dog'), [[1.0, 1.0], [0.0, 1.0]])
     """
-    if objective == MULTILABEL and _is_listed(y):
+    if objective == MULTILABEL and is_listed(y):
         return _of_lists(y, where)
     columns = getattr(y, "columns", None)
     values = _numbers(y, where)
@@ -84,7 +84,7 @@ def read_targets(
     return Targets(values.astype(np.float32), tuple(names))
 
 
-def _is_listed(y: object) -> TypeGuard[Sequence[Collection[str]]]:
+def is_listed(y: object) -> TypeGuard[Sequence[Collection[str]]]:
     """Whether targets are one collection of label names per example."""
     if hasattr(y, "to_list"):  # a column of a table
         y = y.to_list()

@@ -25,7 +25,7 @@ from holdfast.streams.own_data.folders import read_path
 from holdfast.streams.own_data.images import decoded, paths_in
 from holdfast.streams.own_data.missing import without_missing
 from holdfast.streams.own_data.options import ROLES, Options
-from holdfast.streams.own_data.roles import Role, label_column
+from holdfast.streams.own_data.roles import TARGET, Role, label_column
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.table_files import table_of
 from holdfast.streams.own_data.values import image_names
@@ -33,7 +33,7 @@ from holdfast.streams.own_data.values import image_names
 # What later data may have of their own, because it says nothing about the inputs.
 OF_EACH = ("label", "test", "test_column")
 # What columns are for that are no inputs.
-USES = ("label", "task", "time", "test", "groups")
+USES = ("label", TARGET, "task", "time", "test", "groups")
 CHANNELS = {"grayscale": 1, "rgb": 3}
 
 
@@ -87,12 +87,12 @@ class Reader:
             test=own.test,
             test_column=own.test_column,
         )
-        label = label_column(table, named)
+        label = None if named.targets else label_column(table, named)
         # A column that is no input and has no use, such as one that the first data did not have,
         # must not become an input by the rules.
         roles = {name: "unused" for name in table.columns if name not in self.inputs_of}
         roles |= {name: role.kind for name, role in self.inputs_of.items()}
-        for used in (label, own.test_column, self.options.groups):
+        for used in (label, *named.targets, own.test_column, self.options.groups):
             if used in self.inputs_of:
                 raise HoldfastError(
                     f"column {used!r} of {table.name} is an input of this learner, so it can't be "

@@ -2,10 +2,32 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from holdfast.errors import HoldfastError
 from holdfast.streams.own_data.examples import Examples
 from holdfast.streams.target_build import TargetExamples, build_targets
-from holdfast.streams.task import Augment, Stream
+from holdfast.streams.task import Augment, Stream, Task
+
+
+def target_task(examples: Examples) -> Task:
+    """Make one task of all rows, with the targets of which something is known.
+
+    Args:
+        examples: The rows.
+
+    Raises:
+        HoldfastError: They have labels instead of targets.
+    """
+    if examples.targets is None:
+        raise HoldfastError(f"{examples.table.name} has labels, and no targets")
+    every = np.ones(len(examples), dtype=bool)
+    rows = TargetExamples(
+        examples.inputs(every), examples.targets, np.zeros(len(examples), int), examples.groups
+    )
+    # Of each scenario, this one leaves out targets that nothing is known of.
+    stream = build_targets(rows, "task", examples.options.objective, test=examples.tested)
+    return stream[0]
 
 
 def target_stream(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, overload
 import torch
 from torch import Tensor
 
+from holdfast.engine.objectives import Multilabel
 from holdfast.errors import HoldfastError, unknown
 from holdfast.named_inputs import Inputs
 from holdfast.streams.own_data.reader import image_paths
@@ -85,7 +86,8 @@ def predict(
 
     Returns:
         Logits (N, C), with -inf at outputs that are not in play. For your own data, and with
-        `names`, the label of each row.
+        `names`, the label of each row. If a row may have several labels, their names have `;`
+        between them. For regression, predictions (N, C) in the unit of the targets.
 
     Raises:
         HoldfastError: The learner does not know the names, or how to read the data; or the data
@@ -94,7 +96,23 @@ def predict(
     own = is_own_rows(x)
     if not own and not names:
         return logits_of(learner.view, as_inputs(x), task)
+    if not learner.view.objective.takes_labels:
+        return _of_targets(learner, x, task, names)
     return [answer.label for answer in answers(learner, x, task)]
+
+
+def _of_targets(learner: Answers, x: object, task: int | None, names: bool) -> Tensor | list[Label]:
+    """Answer for other objectives: predictions, or the names of several labels per row."""
+    objective = learner.view.objective
+    if names and not isinstance(objective, Multilabel):
+        raise HoldfastError(f"a learner for {objective.name} answers with numbers; leave names out")
+    chunks = _chunks(_inputs(learner.history, x))
+    answers = torch.cat([logits_of(learner.view, chunk, task).cpu() for chunk in chunks])
+    if not isinstance(objective, Multilabel):
+        return answers
+    labels = learner.history.known_labels
+    rows = (answers > 0).tolist()
+    return [";".join(str(labels[k]) for k, there in enumerate(row) if there) for row in rows]
 
 
 def is_own_rows(x: object) -> bool:
@@ -118,12 +136,6 @@ def answers(learner: Answers, x: object, task: int | None = None) -> list[Answer
         HoldfastError: As in `predict`.
     """
     history = learner.history
-    objective = learner.view.objective
-    if not objective.takes_labels:
-        raise HoldfastError(
-            f"a learner for {objective.name} answers with numbers and not with one label; pass it "
-            "tensors, without names"
-        )
     labels = history.known_labels
     inputs = _inputs(history, x)
     found = []

@@ -14,10 +14,12 @@ from holdfast.streams.build import Piece, build
 from holdfast.streams.own_data.digests import digests_of
 from holdfast.streams.own_data.examples import Examples
 from holdfast.streams.own_data.folders import read_path
-from holdfast.streams.own_data.options import Options, options_from
+from holdfast.streams.own_data.options import CLASSIFICATION, Options, options_from
 from holdfast.streams.own_data.reader import OF_EACH, Reader, first_reader
 from holdfast.streams.own_data.table_files import table_of
+from holdfast.streams.own_data.target_stream import target_task
 from holdfast.streams.source import Source
+from holdfast.streams.targets import MULTILABEL, is_listed
 from holdfast.streams.task import Stream, Task
 from holdfast.streams.types import ArrowStream, Label, ToPandas, Values
 from holdfast.text import safe_name
@@ -51,6 +53,7 @@ class LearnOptions(TypedDict, total=False):
     groups: str | None
     image_size: int
     color: str
+    targets: str | Sequence[str]
     separate_inputs: bool
 
 
@@ -65,6 +68,8 @@ class Incoming:
         by_position: Whether outputs keep their numbers, because they mean positions.
         stream: The stream, if the data are one.
         notes: What the user should know of the reading, in whole sentences.
+        objective: What the targets are for, such as "classification".
+        listed: Whether examples list their labels, so that others are not there.
     """
 
     tasks: list[Task]
@@ -73,6 +78,8 @@ class Incoming:
     by_position: bool = False
     stream: Stream | None = None
     notes: list[str] = field(default_factory=list)
+    objective: str = CLASSIFICATION
+    listed: bool = False
 
 
 def incoming(
@@ -82,6 +89,7 @@ def incoming(
     label: str | None,
     test: float | str,
     given: Mapping[str, object],
+    objective: str = CLASSIFICATION,
 ) -> Incoming:
     """Read new data.
 
@@ -92,6 +100,7 @@ def incoming(
         label: The column of the label, or None.
         test: The share of test rows, or the column that marks them.
         given: The other options of own data that were given.
+        objective: What the learner trains for.
 
     Raises:
         HoldfastError: The data are of another kind, or hold a mistake. The message names its place.
@@ -108,14 +117,18 @@ def incoming(
                 f"name={name!r} has no effect, because the tasks of a stream have names; leave it "
                 "out"
             )
-        return Incoming(list(data), by_position=data.by_position, stream=data)
+        return Incoming(
+            list(data), by_position=data.by_position, stream=data, objective=data.objective
+        )
     if isinstance(data, Task):
-        return Incoming([replace(data, name=name or data.name)])
+        return Incoming([replace(data, name=name or data.name)], objective=objective)
     if isinstance(data, tuple):
-        return Incoming([_of_arrays(data, name, test)])
+        task = _of_arrays(data, name, test, objective)
+        listed = objective == MULTILABEL and is_listed(data[1])
+        return Incoming([task], objective=objective, listed=listed)
     if not own:
         raise HoldfastError(f"{EXPECTED}, got {type(data).__name__}")
-    return _of_own_data(data, name, reader, label, test, given)
+    return _of_own_data(data, name, reader, label, test, given, objective)
 
 
 def _is_frame(data: object) -> bool:
@@ -139,7 +152,9 @@ def _refuse_options(label: str | None, test: float | str, given: Mapping[str, ob
         )
 
 
-def _of_arrays(data: tuple[object, ...], name: str | None, test: float | str) -> Task:
+def _of_arrays(
+    data: tuple[object, ...], name: str | None, test: float | str, objective: str
+) -> Task:
     """A task of a pair of arrays."""
     if len(data) != 2:
         raise HoldfastError(
@@ -157,7 +172,10 @@ def _of_arrays(data: tuple[object, ...], name: str | None, test: float | str) ->
         raise HoldfastError(
             f"a pair has one label per input, got {len(x)} inputs and {rows} labels"
         )
-    whole = from_arrays(x, y, np.zeros(rows, dtype=int), "class", test=test)  # type: ignore[arg-type]
+    # Of targets, a task of the task scenario has the columns of which something is known.
+    scenario = "class" if objective == CLASSIFICATION else "task"
+    one = np.zeros(rows, dtype=int)
+    whole = from_arrays(x, y, one, scenario, test=test, objective=objective)  # type: ignore[arg-type]
     return replace(whole[0], name=name or "")
 
 
@@ -168,6 +186,7 @@ def _of_own_data(
     label: str | None,
     test: float | str,
     given: Mapping[str, object],
+    objective: str,
 ) -> Incoming:
     """A task of files or of a frame."""
     path = Path(data).expanduser() if isinstance(data, str | Path) else None
@@ -178,7 +197,8 @@ def _of_own_data(
         )
     table = table_of(data) if path is None else read_path(path)
     known = LearnOptions.__annotations__
-    options = options_from({**given, "label": label}, [*known, "label"], test)
+    said = {**given, "label": label, "objective": objective}
+    options = options_from(said, [*known, "label", "objective"], test)
     if reader is None:
         examples, reader = first_reader(table, options)
     else:
@@ -201,6 +221,8 @@ def _of_own_data(
         reader=reader,
         reference=reference,
         notes=examples.notes,
+        objective=objective,
+        listed=examples.targets is not None and examples.targets.listed,
     )
 
 
@@ -223,6 +245,8 @@ def list_of(value: object) -> object:
 
 def _of_examples(examples: Examples) -> Task:
     """A task of all rows of the user's own data."""
+    if examples.targets is not None:
+        return target_task(examples)
     source: Source = examples.source()
     labels: tuple[Label, ...] = tuple(examples.classes)
     return build([Piece(examples.table.name, source, labels)], "class")[0]

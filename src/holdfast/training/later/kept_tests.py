@@ -136,11 +136,19 @@ def copied(tensors: Mapping[str, Tensor], records: Sequence[TaskRecord]) -> dict
                 record.several.positional,
                 record.several.hidden,
             )
-        is_label = not y.is_floating_point()
-        if not len(y) or (is_label and not 0 <= int(y.min()) <= int(y.max()) < record.last):
+        if not _fits(y, record):
             raise HoldfastError(f"its copy of the test examples of task {record.name!r} is broken")
         kept[record.name] = ArrayPart(x, y, number)
     return kept
+
+
+def _fits(y: Tensor, record: TaskRecord) -> bool:
+    """Whether the labels or targets of a copy can be those of a task."""
+    if not len(y):
+        return False
+    if y.is_floating_point():  # rows of numbers
+        return y.dim() == 2 and y.shape[1] >= record.last
+    return y.dim() == 1 and int(y.min()) >= 0 and int(y.max()) < record.last
 
 
 def _tensor(tensors: Mapping[str, Tensor], name: str, record: TaskRecord) -> Tensor:
@@ -211,5 +219,11 @@ def _test_rows(reader: Reader, reference: Reference, number: int, record: TaskRe
     output_of = {
         str(label): output for label, output in zip(record.labels, record.own, strict=True)
     }
-    y = torch.tensor([output_of[str(label)] for label in examples.labels[rows].tolist()])
+    if examples.targets is None:
+        y = torch.tensor([output_of[str(label)] for label in examples.labels[rows].tolist()])
+    else:
+        y = torch.full((len(rows), record.last), torch.nan)
+        for column, name in enumerate(examples.targets.names):
+            values = torch.from_numpy(examples.targets.values[rows, column])
+            y[:, output_of[name]] = values
     return ArrayPart(taken(examples.inputs(~examples.tested), rows), y, number)

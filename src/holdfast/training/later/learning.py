@@ -5,6 +5,7 @@ importances, teachers) and in the test examples that are kept. Everything that c
 refused before the first step.
 """
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Protocol, Unpack
@@ -12,6 +13,7 @@ from typing import Protocol, Unpack
 import torch
 
 from holdfast.engine.batch import Batch
+from holdfast.engine.objectives import Regression
 from holdfast.errors import HoldfastError, UnlearntWarning, one_of
 from holdfast.metrics import AccuracyMatrix, Unlearnt
 from holdfast.streams.parts import AbsentPart
@@ -31,7 +33,7 @@ from holdfast.training.later.whole_file import Saves, obstacles
 from holdfast.training.preflight import check_run
 from holdfast.training.recorder import Recorder
 from holdfast.training.run import Run
-from holdfast.training.scoring import range_of
+from holdfast.training.scoring import name_of, range_of
 from holdfast.training.showing import watch_for
 from holdfast.training.state import InTask, Resuming
 from holdfast.training.view import View
@@ -115,14 +117,15 @@ def learn(
     """
     one_of("keep_test", keep_test, KEEPS)
     _refuse_in_task(learner)
-    if not learner.view.objective.takes_labels:
+    objective = learner.view.objective
+    if isinstance(objective, Regression) and learner.view.scenario == "task":
         raise HoldfastError(
-            "learn appends data with one label per example, and this learner trains for "
-            f"{learner.view.objective.name}; put the new rows into a stream behind those so far, "
-            "and call fit, which continues with the tasks that are new"
+            "learn cannot tell the unit of a new task's own outputs; for regression month after "
+            "month, take scenario='domain', where all tasks share the outputs"
         )
     history = learner.history
-    new = incoming(data, name, history.reader, label, test, options)
+    goal = "classification" if objective.takes_labels else objective.name
+    new = incoming(data, name, history.reader, label, test, options, goal)
     month = _Month(learner, new, keep_test, skip_lost_tests)
     month.check()
     month.train(progress)
@@ -200,7 +203,10 @@ class _Month:
             else:
                 outputs = numbering.of(task.name, task.labels)
             index = len(taken)
-            tasks.append(renumbered(task, index, task.name, outputs, numbering.span(outputs)))
+            span = numbering.span(outputs)
+            # In the domain scenario all labels are known: one that no example lists is not there.
+            absent = 0.0 if self.new.listed and self.view.scenario == "domain" else math.nan
+            tasks.append(renumbered(task, index, task.name, outputs, span, absent))
             taken.append(task.name)
         self.outputs = numbering.outputs
         return [task.to(self.view.device) for task in tasks]
@@ -232,7 +238,9 @@ class _Month:
 
     def _stream(self, tasks: Sequence[Task]) -> Stream:
         """Some tasks as a stream, for checks of the learner."""
-        return Stream(tuple(tasks), self.view.scenario, self.outputs, ())
+        return Stream(
+            tuple(tasks), self.view.scenario, self.outputs, (), objective=self.new.objective
+        )
 
     def _check_inputs(self) -> None:
         """Refuse inputs of another kind or shape than those that were learnt."""
@@ -325,4 +333,5 @@ class _Month:
             ],
             run=run,
             notes=self.notes,
+            score=name_of(self.view.setup.scorer),
         )

@@ -22,6 +22,7 @@ class Learnt:
         returned: Labels that earlier tasks had. They keep their outputs.
         run: The matrix of all tasks so far, the cost, and what was not learnt.
         notes: What the user should know, in whole sentences.
+        score: What the scores are, such as "accuracy".
 
     Example:
         >>> from holdfast.models import mlp
@@ -38,6 +39,7 @@ class Learnt:
     returned: list[Label]
     run: Run
     notes: list[str] = field(default_factory=list)
+    score: str = "accuracy"
 
     @property
     def matrix(self) -> AccuracyMatrix:

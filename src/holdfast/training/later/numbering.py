@@ -1,8 +1,10 @@
 """Which output each label of a new task has: labels that are known keep theirs, by name."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -144,7 +146,12 @@ class Renumbered:
 
 
 def renumbered(
-    task: Task, index: int, name: str, outputs: Mapping[Label, int], span: tuple[int, int]
+    task: Task,
+    index: int,
+    name: str,
+    outputs: Mapping[Label, int],
+    span: tuple[int, int],
+    absent: float = math.nan,
 ) -> Task:
     """Give a task its place among the tasks of a learner.
 
@@ -154,14 +161,17 @@ def renumbered(
         name: Its name there.
         outputs: Label → output there.
         span: The outputs [first, last) that are open when it is learned.
+        absent: The target of labels that the task lacks: NaN for not known, or 0 for not there.
 
     Returns:
         The task with these outputs. Its examples are not copied.
     """
     own = own_outputs(task).tolist()
-    table = torch.full((max(own) + 1,), -1)
-    for output, label in zip(own, task.labels, strict=True):
-        table[output] = outputs[label]
+    if has_targets(task.train):
+        columns = {output: outputs[label] for output, label in zip(own, task.labels, strict=True)}
+        move = partial(_with_columns, columns=columns, width=span[1], absent=absent, task=index)
+    else:
+        move = partial(_moved, table=_table(own, task.labels, outputs), task=index)
     places = sorted(outputs.values())
     competing = None
     if len(places) < span[1] - span[0]:
@@ -170,8 +180,8 @@ def renumbered(
         task,
         index=index,
         name=name,
-        train=_moved(task.train, table, index),
-        test=_moved(task.test, table, index),
+        train=move(task.train),
+        test=move(task.test),
         validation=None,
         outputs=span,
         competing=competing,
@@ -180,12 +190,39 @@ def renumbered(
     )
 
 
-def _moved(part: Part, table: Tensor, index: int) -> Part:
+def _table(own: Sequence[int], labels: Sequence[Label], outputs: Mapping[Label, int]) -> Tensor:
+    """The new number of each output, -1 where there is none."""
+    table = torch.full((max(own) + 1,), -1)
+    for output, label in zip(own, labels, strict=True):
+        table[output] = outputs[label]
+    return table
+
+
+def has_targets(part: Part) -> bool:
+    """Whether the examples of a part have rows of numbers as targets, instead of labels."""
+    return part.fetch(torch.arange(min(1, len(part))))[1].is_floating_point()
+
+
+def _with_columns(
+    part: Part, columns: Mapping[int, int], width: int, absent: float, task: int
+) -> Part:
+    """A part whose targets have the columns of the learner's outputs."""
+    if not isinstance(part, ArrayPart):
+        raise HoldfastError("targets that are rows of numbers need examples in memory")
+    moved = copy(part)
+    moved.y = torch.full((len(part.y), width), absent)
+    for before, now in columns.items():
+        moved.y[:, now] = part.y[:, before]
+    moved.task = task
+    return moved
+
+
+def _moved(part: Part, table: Tensor, task: int) -> Part:
     """A part under other output numbers."""
     if not isinstance(part, ArrayPart):
-        return Renumbered(part, table, index)
+        return Renumbered(part, table, task)
     # The class stays, because checks look at all labels of such parts before the first step.
     moved = copy(part)
     moved.y = table.to(part.y.device)[part.y]
-    moved.task = index
+    moved.task = task
     return moved
