@@ -174,6 +174,9 @@ def test_the_base_estimator_takes_a_run_a_task(folder, capsys):
     ]
     code, _, err = call(capsys, *probe, "--jobs", "1")
     assert code == 0, err
+    # Signals are measured for minutes, so they show how far they are, as runs do.
+    assert "[1/1] signals: 2 of 3 tasks" in err
+    assert "[1/1] signals, domain scenario, seed 1: " in err
     found = read_probe(folder / "base")
     assert (found.estimator, found.forward) == ("base", None)
     assert not list((folder / "base").glob("*/result.json")), "no run of a pair"

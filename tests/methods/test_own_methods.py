@@ -226,6 +226,42 @@ def test_an_edited_method_is_another_run(module, tmp_path):
     assert validated(RunConfig, **again.model_dump(exclude_unset=True) | {"method": "ER(5)"})
 
 
+def test_what_a_method_imports_from_its_folder_or_package_is_part_of_its_run(module, tmp_path):
+    deep = module("FACTOR = 2\n")
+    helper = module(f"def half():\n    from {deep} import FACTOR\n    return 1 / FACTOR\n")
+    name = module(f"import json\n\nimport numpy\nimport {helper} as h\n{dedent(PULL)}")
+    first = RunConfig(method=f"{name}:Pull(0.1)")
+    assert set(first.code) == {name, helper, deep}
+    (tmp_path / f"{deep}.py").write_text("FACTOR = 3\n")
+    for one in (name, helper):
+        imported_again(one)
+    second = RunConfig(method=f"{name}:Pull(0.1)")
+    assert second.hash != first.hash
+    assert second.code[name] == first.code[name]
+    with pytest.raises(HoldfastError, match=f"the source of {deep} is no longer the one"):
+        validated(RunConfig, **first.model_dump())
+    # A run of an earlier version knows the class's module alone, and keeps its hash.
+    earlier = first.model_dump() | {"code": {name: first.code[name]}}
+    assert validated(RunConfig, **earlier).code == {name: first.code[name]}
+
+
+def test_relative_imports_of_a_package_are_part_of_a_run(module, tmp_path):
+    package = tmp_path / "own_package"
+    (package / "inner").mkdir(parents=True)
+    for place in ("", "inner"):
+        (package / place / "__init__.py").write_text("" if place else "VERSION = 1\n")
+    (package / "inner" / "far.py").write_text("from ..near import x\n")
+    source = "from . import near\nfrom .inner.far import x\n"
+    (package / "near.py").write_text("x = 1\n")
+    (package / "mine.py").write_text(source + dedent(PULL))
+    assert set(RunConfig(method="own_package.mine:Pull(1)").code) == {
+        "own_package",
+        "own_package.inner.far",
+        "own_package.mine",
+        "own_package.near",
+    }
+
+
 def test_a_run_of_a_built_in_method_says_nothing_of_code():
     assert "code" not in RunConfig().plain()
     assert "code" not in RunConfig().model_dump(mode="json")

@@ -1,6 +1,7 @@
 """The cheap signals of a probe, which need one short run per task in place of one per pair."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,10 +13,19 @@ from holdfast.bench.probe_settings import with_order
 from holdfast.errors import HoldfastError
 from holdfast.results.storage import read_json, write_json
 from holdfast.runs.config import RunConfig
-from holdfast.runs.workers import over_workers
+from holdfast.runs.pulses import over_watched_workers
 
 if TYPE_CHECKING:
+    from holdfast.runs.carry_out import TellRun
+    from holdfast.streams import Task
     from holdfast.training import Learner
+    from holdfast.training.display import Moment, Watch
+
+LABEL = "signals"  # what progress calls the measurement of a seed
+# Shows progress: it gets what starts the measurements, the number of all, and how many are done.
+Follow = Callable[
+    [Callable[["TellRun | None"], Iterator[tuple[str, RunConfig, float]]], int, int], None
+]
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,7 @@ def measure_signals(
     jobs: int,
     data_dir: str | None,
     device: str,
+    follow: Follow | None = None,
 ) -> dict[int, dict[str, JsonValue]]:
     """Measure the signals of every seed that has not been measured.
 
@@ -47,6 +58,7 @@ def measure_signals(
         jobs: The number of worker processes.
         data_dir: The folder of data sets. None: that of the environment.
         device: The device to train on.
+        follow: Shows how far the measurements are. None: nothing is shown.
 
     Returns:
         The signals of each seed by name, see `holdfast.diagnostics.signals`.
@@ -59,32 +71,62 @@ def measure_signals(
         of_seed = with_order(config, range(len(names)), seed)
         path = out / f"signals-{of_seed.hash}.json"
         all_jobs[seed] = SignalJob(of_seed, path, data_dir, device)
-    waiting = [(job,) for job in all_jobs.values() if not job.path.exists()]
-    # The workers write the files. Nothing else has to be collected.
-    for _ in over_workers(_measure, waiting, jobs):
-        pass
+    waiting = [job for job in all_jobs.values() if not job.path.exists()]
+
+    def start(tell: "TellRun | None") -> Iterator[tuple[str, RunConfig, float]]:
+        def told(job: SignalJob, moment: "Moment") -> None:
+            if tell is not None:
+                tell(LABEL, job.config, moment)
+
+        # The workers write the files. Nothing else has to be collected.
+        for job, seconds in over_watched_workers(_measure, waiting, jobs, told):
+            yield LABEL, job.config, seconds
+
+    if follow is None:
+        list(start(None))
+    else:
+        follow(start, len(all_jobs), len(all_jobs) - len(waiting))
     return {seed: _read_signals(job.path) for seed, job in all_jobs.items()}
 
 
-def _measure(job: SignalJob) -> None:
-    """Measure the signals of one seed, and write them to its file."""
+def _measure(job: SignalJob, tell: "Callable[[Moment], None] | None") -> tuple[SignalJob, float]:
+    """Measure the signals of one seed, and write them to its file. Returns the seconds as well."""
     import torch
 
     from holdfast.diagnostics.signals import signals
     from holdfast.runs.build import build_learner, build_stream
+    from holdfast.training.display import Pulse, Silent
 
+    began = time.monotonic()
     # As for other runs: results must not depend on the number of cores.
     torch.set_num_threads(1)
     stream = build_stream(job.config, job.data_dir)
+    untrained = build_learner(job.config, stream, job.device)
+    watch: Watch = Silent()
+    if tell is not None:
+        watch = Pulse(tell, {task.index: untrained.view.order(task).steps for task in stream})
 
     def learn(task: int) -> "Learner":
         # The learner begins at the same weights for every task.
         alone = build_stream(with_order(job.config, [task], job.config.seed), job.data_dir)
-        return build_learner(job.config, alone, job.device).train(alone[0])
+        learner = build_learner(job.config, alone, job.device)
+        _train(learner, alone[0], watch, stream[task])
+        return learner
 
-    untrained = build_learner(job.config, stream, job.device)
     measured = signals(untrained, stream, learn)
     write_json(job.path, {name: np.asarray(value).tolist() for name, value in measured.items()})
+    return job, time.monotonic() - began
+
+
+def _train(learner: "Learner", task: "Task", watch: "Watch", shown: "Task") -> None:
+    """Train on one task as `Learner.train` does, and tell each step of the task that is shown."""
+    learner.begin(task)
+    steps = learner.view.order(task).steps
+    with learner.state.random.active():
+        for number, batch in enumerate(learner.view.batches(), 1):
+            learner.step(batch)
+            watch.step(shown, number, steps)
+    learner.end()
 
 
 def _read_signals(path: Path) -> dict[str, JsonValue]:

@@ -62,6 +62,7 @@ def probe(
     probe.json keeps it for holdfast order plan.
     """
     from holdfast.bench.probe_signals import measure_signals
+    from holdfast.cli.progress import follow
     from holdfast.runs.folders import check_writable
 
     # What can be refused at once is refused before data are read, which may take minutes.
@@ -81,6 +82,7 @@ def probe(
             workers(running.jobs),
             running.data_dir,
             running.device,
+            follow,
         )
     from holdfast.cli.order_printing import print_transfers
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from holdfast.metrics import Interval
     from holdfast.planning import Plan, Probe, Stages, Verification
 
+WIDTH = 80  # characters of a line
+
 
 def print_transfers(probe: "Probe") -> None:
     """Print what each task does to each other one.
@@ -23,10 +26,11 @@ def print_transfers(probe: "Probe") -> None:
     over = "one seed"
     if probe.seeds > 1:
         over = f"mean of {probe.seeds} seeds, ± half of the 95 % interval"
-    print(
+    title = (
         "Change in points on the task of the column when the task of the row is learnt after it "
         f"({probe.estimator}, {over})"
     )
+    print(textwrap.fill(title, WIDTH))
     rows = []
     for learnt in probe.names:
         cells = [learnt]

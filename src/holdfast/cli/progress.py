@@ -209,4 +209,5 @@ def _follow_on_terminal(start: Callable[[Tell], Ended], total: int) -> None:
     console = Console(stderr=True)
     with Live(board, console=console, refresh_per_second=PER_SECOND, transient=True):
         _show(start, board)
-    console.print(f"{board.done} runs in {time.monotonic() - board.began:.0f} s", highlight=False)
+    runs = "1 run" if board.done == 1 else f"{board.done} runs"
+    console.print(f"{runs} in {time.monotonic() - board.began:.0f} s", highlight=False)

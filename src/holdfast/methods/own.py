@@ -7,6 +7,7 @@ from holdfast.errors import HoldfastError, unknown
 from holdfast.methods.declaration_checks import check_declaration
 from holdfast.methods.method import Method
 from holdfast.methods.naming import is_built_in, spec_name
+from holdfast.methods.own_imports import imported_digests
 from holdfast.methods.registered import package_of, registered
 from holdfast.own_code import LIBRARIES, import_own, source_digest
 
@@ -126,8 +127,9 @@ def code_of(parts: list[Method]) -> dict[str, str]:
         parts: The parts of a method.
 
     Returns:
-        A digest for each module that defines an own part, or a base class of one. Modules of
-        Holdfast, of PyTorch and of Python itself are left out.
+        A digest for each module that defines an own part or a base class of one, and for each
+        module that these import from their folder or their package. Modules of Holdfast, of PyTorch
+        and of Python itself are left out.
 
     Raises:
         HoldfastError: A module has no source.
@@ -137,7 +139,7 @@ def code_of(parts: list[Method]) -> dict[str, str]:
         >>> code_of([ER(200), LwF()])
         {}
     """
-    digests = {}
+    digests: dict[str, str] = {}
     for part in parts:
         if is_built_in(type(part)):
             continue
@@ -145,5 +147,7 @@ def code_of(parts: list[Method]) -> dict[str, str]:
             package = kind.__module__.partition(".")[0]
             is_library = package in LIBRARIES or package in sys.stdlib_module_names
             if kind is type(part) or not is_library:
+                # A module that defines a class is known by the source that runs.
+                digests = imported_digests(kind) | digests
                 digests[kind.__module__] = source_digest(kind)
     return dict(sorted(digests.items()))

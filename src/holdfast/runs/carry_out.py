@@ -1,8 +1,7 @@
 """Many runs, one after another or over worker processes. What is finished stays and is skipped."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,7 @@ from holdfast.runs.config import RunConfig
 from holdfast.runs.execute import CHECKPOINT_EVERY, Tell, execute
 from holdfast.runs.folders import check_writable, finished, outdated, run_folder
 from holdfast.runs.preflight import refuse_early
-from holdfast.runs.pulses import PulseFiles, write_pulse
-from holdfast.runs.workers import over_workers
+from holdfast.runs.pulses import over_watched_workers
 
 if TYPE_CHECKING:
     from holdfast.training.display import Moment
@@ -56,7 +54,6 @@ class Job:
     label: str
     config: RunConfig
     conditions: Conditions
-    pulse: Path | None = None  # the file that a worker writes its progress into
 
 
 @dataclass(frozen=True)
@@ -156,23 +153,14 @@ def _first_of(mistakes: Sequence[str], out: Path) -> HoldfastError:
 
 def _outcomes(waiting: Sequence[Job], jobs: int, tell: TellRun | None) -> Iterator[Outcome]:
     """Carry out jobs in this process or over worker processes."""
-    if jobs == 1 or len(waiting) == 1:
-        for job in waiting:
-            yield _carried_out(job, None if tell is None else partial(tell, job.label, job.config))
-        return
     if tell is None:
-        yield from over_workers(_carried_out, [(job,) for job in waiting], jobs)
+        yield from over_watched_workers(_carried_out, waiting, jobs, None)
         return
-    # `tell` cannot be called from another process, so workers leave their moments in files.
-    with PulseFiles() as pulses:
-        jobs_of = {pulses.path(number): job for number, job in enumerate(waiting)}
-        tasks = [(replace(job, pulse=path),) for path, job in jobs_of.items()]
 
-        def look() -> None:
-            for path, moment in pulses.read(jobs_of):
-                tell(jobs_of[path].label, jobs_of[path].config, moment)
+    def told(job: Job, moment: "Moment") -> None:
+        tell(job.label, job.config, moment)
 
-        yield from over_workers(_carried_out, tasks, jobs, look)
+    yield from over_watched_workers(_carried_out, waiting, jobs, told)
 
 
 def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
@@ -183,8 +171,6 @@ def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
 
     conditions = job.conditions
     folder = run_folder(conditions.out, job.config)
-    if job.pulse is not None:
-        tell = partial(write_pulse, job.pulse)
     try:
         with settled(), blaming_own_method(job.config):
             # While a run is not finished, this file says which run the checkpoints are of.

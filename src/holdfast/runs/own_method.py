@@ -13,8 +13,8 @@ def checked_code(
 
     Args:
         spec: The method.
-        functions: Names of a loss and of a scorer. Those without a colon are not the user's own.
         given: What the source was known by when the run was made. Empty: there is no run yet.
+        functions: Names of a loss and of a scorer. Those without a colon are not the user's own.
 
     Returns:
         A digest for each module of own classes, by its name. Empty for built-in methods.
@@ -28,16 +28,19 @@ def checked_code(
     """
     # Methods need PyTorch, and `holdfast run --help` reads settings without it.
     from holdfast.methods import code_of, parse_method
+    from holdfast.methods.own_imports import imported_digests
 
     code = code_of(parse_method(spec).parts)
     for name in functions:
         if name is not None and ":" in name:
-            code[name.partition(":")[0]] = source_digest(import_function(name))
-    if given and code != given:
-        names = sorted(code.keys() | given.keys())
-        changed = [name for name in names if code.get(name) != given.get(name)]
+            function = import_function(name)
+            code = imported_digests(function) | code
+            code[name.partition(":")[0]] = source_digest(function)
+    # Runs of earlier versions do not know the modules that the method's own module imports.
+    changed = [name for name in sorted(given) if code.get(name) != given[name]]
+    if changed:
         raise HoldfastError(
             f"the source of {', '.join(changed)} is no longer the one that the run of {spec} was "
             "made with; restore it, or run again with the source of today"
         )
-    return code
+    return dict(given) or code

@@ -2,17 +2,67 @@
 
 import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from holdfast.runs.workers import over_workers
 
 if TYPE_CHECKING:
     from holdfast.training.display import Moment
 
 # Commands show moments, and reach training only through runs.
-__all__ = ["Moment", "PulseFiles", "write_pulse"]
+__all__ = ["Moment", "PulseFiles", "over_watched_workers", "write_pulse"]
+Job = TypeVar("Job")
+Result = TypeVar("Result")
+
+
+def over_watched_workers(
+    function: "Callable[[Job, Callable[[Moment], None] | None], Result]",
+    jobs: Sequence[Job],
+    workers: int,
+    tell: "Callable[[Job, Moment], None] | None",
+) -> Iterator[Result]:
+    """Call a function on every job, over worker processes, and hear how far each is.
+
+    Args:
+        function: A function of the top level of a module, which takes a job and what it tells its
+            moments, or None.
+        jobs: The jobs.
+        workers: Number of worker processes; with 1 the calls are made in this process.
+        tell: Called in this process with a job and the moment that it has reached. None: nobody
+            wants to know.
+
+    Yields:
+        What the calls return, in the order in which they end.
+
+    Raises:
+        HoldfastError: A worker process died.
+
+    Example:
+        >>> list(over_watched_workers(lambda job, tell: -job, [1, 2], 1, None))
+        [-1, -2]
+    """
+    if tell is None:
+        yield from over_workers(function, [(job, None) for job in jobs], workers)
+        return
+    if workers == 1 or len(jobs) <= 1:
+        for job in jobs:
+            yield function(job, partial(tell, job))
+        return
+    # `tell` cannot be called from another process, so workers leave their moments in files.
+    with PulseFiles() as pulses:
+        job_of = {pulses.path(number): job for number, job in enumerate(jobs)}
+
+        def look() -> None:
+            for path, moment in pulses.read(job_of):
+                tell(job_of[path], moment)
+
+        tasks = [(job, partial(write_pulse, path)) for path, job in job_of.items()]
+        yield from over_workers(function, tasks, workers, look)
 
 
 def write_pulse(path: Path, moment: "Moment") -> None:

@@ -13,7 +13,7 @@ from holdfast.methods.method import Method
 from holdfast.streams.task import Task
 from holdfast.text import hours
 
-EVERY = 0.2  # seconds between two updates of a line
+EVERY = 0.5  # seconds between two updates of a line, each of which takes milliseconds
 TRAINING = "training"
 
 ShowProgress = Callable[[Task, int, int], None]  # (task, step within it, its steps)

@@ -6,12 +6,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError
-from holdfast.training.display import Calls, Moment, Pulse, ShowProgress, Silent, TimeLeft, Watch
+from holdfast.training.display import (
+    EVERY,
+    Calls,
+    Moment,
+    Pulse,
+    ShowProgress,
+    Silent,
+    TimeLeft,
+    Watch,
+)
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
-EVERY = 0.2  # seconds between two updates of a line
 LOG_EVERY = 10.0  # seconds between two lines of a log
 
 
