@@ -29,6 +29,16 @@ LIBRARIES = ("holdfast", "torch")
 _homes: dict[Path, bool] = {}
 
 
+def is_library(module: str) -> bool:
+    """Whether a module belongs to Holdfast, to PyTorch or to Python, and not to the user.
+
+    Args:
+        module: The name of the module.
+    """
+    package = module.partition(".")[0]
+    return package in LIBRARIES or package in sys.stdlib_module_names
+
+
 @contextmanager
 def current_folder_importable() -> Iterator[None]:
     """Let Python find modules in the current folder, for the block.
@@ -149,9 +159,9 @@ def remember(name: str) -> None:
     Args:
         name: The name of the module.
     """
-    package = name.partition(".")[0]
-    if package in LIBRARIES or package in sys.stdlib_module_names:
+    if is_library(name):
         return
+    package = name.partition(".")[0]
     try:
         found = importlib.util.find_spec(package)
     except (ImportError, ValueError):

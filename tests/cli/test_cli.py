@@ -46,7 +46,7 @@ def test_run_prints_the_matrix_writes_results_and_skips_what_is_finished(capsys,
     assert "ER(50)" in out
     assert "after" in out
     assert err.count("seed") == 2
-    assert "[2/2] ER(50): 4 of 5 tasks" in err
+    assert "[2/2] ER(50), class, seed 2: 4 of 5 tasks" in err
     files = sorted(tmp_path.rglob("result.json"))
     assert len(files) == 2
     result = json.loads(files[0].read_text())

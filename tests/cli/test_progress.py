@@ -29,9 +29,9 @@ def test_a_log_has_a_line_per_task_and_per_run(capsys):
     follow(three_runs, total=3, done=1)
     assert capsys.readouterr().err.splitlines() == [
         "1 of 3 runs are finished already and are skipped",
-        "[2/3] ER(50): 1 of 2 tasks",
+        "[2/3] ER(50), class, seed 2: 1 of 2 tasks",
         "[2/3] ER(50), class scenario, seed 2: 1.2 s",
-        "[3/3] ER(50): 1 of 2 tasks",
+        "[3/3] ER(50), class, seed 3: 1 of 2 tasks",
         "[3/3] ER(50), class scenario, seed 3: 1.2 s",
     ]
 
@@ -39,7 +39,7 @@ def test_a_log_has_a_line_per_task_and_per_run(capsys):
 def test_a_log_names_the_step_of_a_long_task(capsys, monkeypatch):
     monkeypatch.setattr("holdfast.cli.progress.LOG_EVERY", 0.0)
     follow(three_runs, total=2, done=0)
-    assert "[1/2] ER(50): task 1 of 2 (2+3): step 5 of 10, 31.4 steps/s" in capsys.readouterr().err
+    assert "[1/2] ER(50), class, seed 2: task 1 of 2 (2+3): step 5 of 10" in capsys.readouterr().err
 
 
 def test_a_terminal_ends_with_a_summary(capsys, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 
 from holdfast import HoldfastError
-from holdfast.results import summarise
+from holdfast.results import found_rates, summarise
 from holdfast.results.record import RunResult
 from holdfast.runs.config import RunConfig
 from holdfast.runs.execute import execute
@@ -24,8 +24,14 @@ def test_all_methods_of_a_seed_have_the_same_rate_which_their_files_keep():
     again = RunResult.model_validate(results[0].to_json())
     assert again.found_lr == results[0].found_lr
     assert again.config.training["lr"] == "auto"
-    (group,) = summarise(results[:1])
-    assert group.found_rates == f"FineTune(), class scenario: lr=auto found {again.found_lr:g}"
+    rate = f"class scenario: lr=auto found {again.found_lr:g}"
+    assert found_rates(summarise(results[:1])) == [f"{rate} (FineTune())"]
+    # One line is enough for methods that share a rate.
+    (line,) = found_rates(summarise(results))
+    assert set(line.removeprefix(f"{rate} (").removesuffix(")").split(", ")) == {
+        "FineTune()",
+        "ER(40)",
+    }
 
 
 def test_a_file_without_a_search_is_as_earlier_versions_wrote_it():

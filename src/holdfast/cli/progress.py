@@ -70,17 +70,24 @@ class _Lines:
     def inside(self, label: str, config: "RunConfig", moment: "Moment") -> None:
         """Print a line after each task but the last, whose line is that of the run."""
         ended = moment.number - 1
+        tasks = moment.tasks
         if ended > self.tasks_shown.get(config.hash, 0):
             self.tasks_shown[config.hash] = ended
-            self._print(self.done + 1, f"{label}: {ended} of {moment.tasks} tasks")
+            self._print(self.done + 1, f"{self._run(label, config)}: {ended} of {tasks} tasks")
         elif time.monotonic() >= self.next_line:
-            self._print(self.done + 1, f"{label}: {moment}")
+            self._print(self.done + 1, f"{self._run(label, config)}: {moment}")
 
     def ended(self, label: str, config: "RunConfig", seconds: float) -> None:
         """Print a line after each run."""
         self.done += 1
         run = f"{label}, {config.scenario} scenario, seed {config.seed}"
         self._print(self.done, f"{run}: {seconds:.1f} s")
+
+    def _run(self, label: str, config: "RunConfig") -> str:
+        """Name a run, with what tells it from others that run at the same time."""
+        if self.total == 1:
+            return label
+        return f"{label}, {config.scenario}, seed {config.seed}"
 
     def _print(self, number: int, text: str) -> None:
         """Print a line with the number of a run, at once."""

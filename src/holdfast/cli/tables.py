@@ -15,6 +15,7 @@ from holdfast.results import (
     RunResult,
     advice_on,
     by_scenario,
+    found_rates,
     growth,
     ranks,
 )
@@ -69,7 +70,7 @@ def _print_remarks(groups: Sequence[Group]) -> None:
     lines = []
     for group in groups:
         lines += [f"note: in the {group.scenario} scenario, {reason}" for reason in group.weak]
-    lines += [f"note: {group.found_rates}" for group in groups if group.found_rates]
+    lines += [f"note: {rates}" for rates in found_rates(groups)]
     for group in groups:
         for result in group.results:
             lines += [f"warning: {warning}" for warning in result.remarks]

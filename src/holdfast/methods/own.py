@@ -1,6 +1,5 @@
 """Methods of the user's own: found by `module:Class`, and checked before anything is trained."""
 
-import sys
 from types import ModuleType
 
 from holdfast.errors import HoldfastError, unknown
@@ -9,7 +8,7 @@ from holdfast.methods.method import Method
 from holdfast.methods.naming import is_built_in, spec_name
 from holdfast.methods.own_imports import imported_digests
 from holdfast.methods.registered import package_of, registered
-from holdfast.own_code import LIBRARIES, import_own, source_digest
+from holdfast.own_code import import_own, is_library, source_digest
 
 
 def own_class(name: str) -> type[Method]:
@@ -144,9 +143,7 @@ def code_of(parts: list[Method]) -> dict[str, str]:
         if is_built_in(type(part)):
             continue
         for kind in type(part).__mro__:
-            package = kind.__module__.partition(".")[0]
-            is_library = package in LIBRARIES or package in sys.stdlib_module_names
-            if kind is type(part) or not is_library:
+            if kind is type(part) or not is_library(kind.__module__):
                 # A module that defines a class is known by the source that runs.
                 digests = imported_digests(kind) | digests
                 digests[kind.__module__] = source_digest(kind)

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from holdfast.own_code import DIGEST, LIBRARIES
+from holdfast.own_code import DIGEST, is_library
 
 INIT = "__init__.py"
 
@@ -66,9 +66,9 @@ def _base_of(module: ModuleType, file: Path) -> Path:
 
 def _is_own(name: str, package: str, base: Path) -> bool:
     """Whether a module that was found below a folder belongs to the user."""
-    first = name.partition(".")[0]
-    if first in LIBRARIES or first in sys.stdlib_module_names:
+    if is_library(name):
         return False
+    first = name.partition(".")[0]
     if first == package:
         return True
     # Beside an installed package lie all others.

@@ -25,7 +25,7 @@ from holdfast.reports.report_views import (
 from holdfast.reports.saving import to_svg
 from holdfast.results.causes import advice_on
 from holdfast.results.differences import Difference
-from holdfast.results.groups import Group, by_scenario
+from holdfast.results.groups import Group, by_scenario, found_rates
 from holdfast.results.measures import MEASURES
 from holdfast.results.record import RunResult
 from holdfast.results.run_settings import SCENARIOS, Scenario
@@ -261,7 +261,7 @@ def _warnings(groups: Sequence[Group]) -> list[str]:
         # The runs of a group differ in their seeds alone, so one of them speaks for all.
         first = group.results[0]
         warnings += [f"{group.label} ({group.scenario}): {text}" for text in first.remarks]
-    warnings += [group.found_rates for group in groups if group.found_rates]
+    warnings += found_rates(groups)
     for group in groups:
         warnings += [f"In the {group.scenario} scenario, {remark}" for remark in group.weak]
     for scenario, members in by_scenario(groups).items():

@@ -18,7 +18,7 @@ from holdfast.results.cost import DeclaredGrowth, RunCost, Seconds, TaskCost
 from holdfast.results.curves import BoundaryDetection, TrainingCurves
 from holdfast.results.differences import Difference, compare_folders, side_by_side
 from holdfast.results.finding import Finding
-from holdfast.results.groups import Group, by_scenario, summarise
+from holdfast.results.groups import Group, by_scenario, found_rates, summarise
 from holdfast.results.growth import Growth, fitted_growth, growth
 from holdfast.results.learning_speed import LearningSpeed, learning_speed
 from holdfast.results.measures import MEASURES
@@ -58,6 +58,7 @@ __all__ = [
     "compare_folders",
     "find_sweeps",
     "fitted_growth",
+    "found_rates",
     "growth",
     "hyperparameters",
     "learning_speed",

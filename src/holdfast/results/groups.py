@@ -119,9 +119,7 @@ class Group:
     def found_rates(self) -> str:
         """The learning rates that were found, if the setting was "auto"; "" otherwise."""
         rates = {f"{result.found_lr:g}" for result in self.results if result.found_lr is not None}
-        if not rates:
-            return ""
-        return f"{self.label}, {self.scenario} scenario: lr=auto found {', '.join(sorted(rates))}"
+        return ", ".join(sorted(rates))
 
     @property
     def weak(self) -> list[str]:
@@ -193,6 +191,27 @@ def _told_apart(results: Sequence[RunResult]) -> list[RunResult]:
             result = result.model_copy(update={"label": label})
         labelled.append(result)
     return labelled
+
+
+def found_rates(groups: Sequence[Group]) -> list[str]:
+    """Say which learning rates lr="auto" found.
+
+    Args:
+        groups: All groups of a table.
+
+    Returns:
+        One sentence without a full stop for each scenario and rate; none without a search.
+    """
+    labels_of: dict[tuple[Scenario, str], list[str]] = {}
+    for group in groups:
+        if group.found_rates:
+            labels_of.setdefault((group.scenario, group.found_rates), []).append(group.label)
+    lines = []
+    for (scenario, rates), labels in labels_of.items():
+        # All methods of a seed have the same rate, so mostly there is one line.
+        named = ", ".join(dict.fromkeys(labels))
+        lines.append(f"{scenario} scenario: lr=auto found {rates} ({named})")
+    return lines
 
 
 def by_scenario(groups: Sequence[Group]) -> dict[Scenario, list[Group]]:
