@@ -17,7 +17,6 @@ from holdfast.runs.pulses import over_watched_workers
 
 if TYPE_CHECKING:
     from holdfast.runs.carry_out import TellRun
-    from holdfast.streams import Task
     from holdfast.training import Learner
     from holdfast.training.display import Moment, Watch
 
@@ -110,23 +109,18 @@ def _measure(job: SignalJob, tell: "Callable[[Moment], None] | None") -> tuple[S
         # The learner begins at the same weights for every task.
         alone = build_stream(with_order(job.config, [task], job.config.seed), job.data_dir)
         learner = build_learner(job.config, alone, job.device)
-        _train(learner, alone[0], watch, stream[task])
+        learner.begin(alone[0])
+        steps = learner.view.order(alone[0]).steps
+        with learner.state.random.active():
+            for number, batch in enumerate(learner.view.batches(), 1):
+                learner.step(batch)
+                watch.step(stream[task], number, steps)
+        learner.end()
         return learner
 
     measured = signals(untrained, stream, learn)
     write_json(job.path, {name: np.asarray(value).tolist() for name, value in measured.items()})
     return job, time.monotonic() - began
-
-
-def _train(learner: "Learner", task: "Task", watch: "Watch", shown: "Task") -> None:
-    """Train on one task as `Learner.train` does, and tell each step of the task that is shown."""
-    learner.begin(task)
-    steps = learner.view.order(task).steps
-    with learner.state.random.active():
-        for number, batch in enumerate(learner.view.batches(), 1):
-            learner.step(batch)
-            watch.step(shown, number, steps)
-    learner.end()
 
 
 def _read_signals(path: Path) -> dict[str, JsonValue]:

@@ -120,7 +120,7 @@ def _print(found: "Overview") -> None:
         print(f"and {len(found.unreadable) - MOST_IMAGES} more, which --json lists")
     for line in found.warnings:
         _wrapped(f"warning: {line}")
-    if not found.warnings:
+    if not found.warnings and found.scenario is not None:
         print("Nothing looks wrong.")
 
 

@@ -55,7 +55,17 @@ def own_source(config: RunConfig, examples: Examples) -> Source:
     if data.stream != "split":
         return examples.source()
     sizes, order = class_split(data, examples.classes, config.seed)
-    return examples.source(first_classes(examples.classes, sizes, order, _first_task(data)))
+    try:
+        first = first_classes(examples.classes, sizes, order, _first_task(data))
+    except HoldfastError as error:
+        if data.sizes or data.classes or examples.images is not None:
+            raise
+        # Most tables have the same few classes in every month.
+        raise HoldfastError(
+            f"{error}. If every task has all classes, make tasks of rows with --time or --task "
+            "(data.time, data.task) and the scenario domain"
+        ) from None
+    return examples.source(first)
 
 
 def own_stream(config: RunConfig) -> Stream:
