@@ -26,12 +26,13 @@ from holdfast.models import mlp
 from holdfast.runs.defaults import DEFAULTS
 from holdfast.streams import Stream, from_table
 from holdfast.training import Learner, optimizer
+from holdfast.training.watch import DivergedTraining
 
 TABLES = {"electricity": "class", "weather": "target"}  # the file → the column of its label
-SIZES = (600, 12_000)
+SIZES = (600, 4_000)
 TASKS = 4
 RATES = {"sgd": (0.01, 0.03, 0.1), "adam": (0.0003, 0.001, 0.003, 0.01)}
-EPOCHS = (1, 5, 10, 20)
+EPOCHS = (1, 5, 10)
 SEEDS = (0, 1)
 RESULT = Path(__file__).parent / "results" / "table-defaults.md"
 
@@ -44,14 +45,17 @@ def stream_of(name: str, rows: int) -> Stream:
 
 
 def learnt(stream: Stream, kind: str, rate: float, epochs: int) -> float:
-    """The mean accuracy right after the training of each task, over all seeds, in points."""
+    """The mean accuracy right after the training of each task, in points; 0 if it diverged."""
     scores = []
     for seed in SEEDS:
         model = mlp(stream.shape, "fixed", stream.outputs, hidden=(256, 256), seed=seed)
         momentum = {"momentum": 0.9} if kind == "sgd" else {}
         make = optimizer(kind, lr=rate, **momentum)
         learner = Learner(model, None, make, scenario="domain", epochs=epochs, seed=seed)
-        matrix = learner.fit(stream, progress=False).matrix
+        try:
+            matrix = learner.fit(stream, progress=False).matrix
+        except DivergedTraining:
+            return 0.0
         scores += [matrix.score(task, after=task) for task in matrix.tasks]
     return 100 * float(np.mean(scores))
 
