@@ -261,6 +261,7 @@ def test_a_new_suite_runs_with_the_command_that_is_printed(tmp_path, capsys, mon
     assert code == 0, err
     assert "ER 200" in out
     assert "memory 200" in out
+    assert "no selection" not in out  # sizes are compared, and nobody selects one
     assert len(list(Path("runs/my suite").rglob("result.json"))) == 4
     assert "Overview" in Path("runs/my suite/report.html").read_text()
     before = Path("my suite.toml").read_bytes()

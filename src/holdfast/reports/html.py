@@ -185,10 +185,10 @@ def _section(scenario: Scenario, groups: Sequence[Group], tolerance: float) -> S
     for sweep in sweeps:
         selection = select(sweep, tolerance)
         # The page says why nothing was selected, so that nobody looks for it.
-        if selection is None:
-            unselected.append(sweep.method)
-        else:
+        if selection is not None:
             selections.append(selection)
+        elif sweep.is_deliberate:
+            unselected.append(sweep.method)
     detailed = _with_own_panels(groups, sweeps)
     rows = method_rows(groups)
     results = ScenarioResults(

@@ -73,6 +73,15 @@ class Sweep:
     varied: tuple[str, ...]
     groups: tuple[Group, ...]
 
+    @property
+    def is_deliberate(self) -> bool:
+        """Tell whether it looks like a sweep that a user asked for, rather than like a comparison.
+
+        A sweep calls its runs by their specifications. A suite that compares sizes of a memory has
+        labels such as "ER 200", and nobody wants to select among them.
+        """
+        return all(group.label.startswith(group.method.replace("()", "")) for group in self.groups)
+
     def curves(self) -> list[SweepCurve]:
         """Return a curve for each number that takes at least three values."""
         curves = []
