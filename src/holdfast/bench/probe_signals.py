@@ -116,6 +116,8 @@ def _measure(job: SignalJob, tell: "Callable[[Moment], None] | None") -> tuple[S
                 learner.step(batch)
                 watch.step(stream[task], number, steps)
         learner.end()
+        # What is measured of the learner now takes no steps.
+        watch.phase(stream[task], LABEL)
         return learner
 
     measured = signals(untrained, stream, learn)
