@@ -149,6 +149,7 @@ class ScenarioView:
     Args:
         name: The scenario.
         text: What it means.
+        score: What the scores are, such as "accuracy".
         rows: The table of methods.
         tied: Whether some ranks are ties.
         has_forward_transfer: Whether outputs exist before their task, so that FWT is defined.
@@ -164,6 +165,7 @@ class ScenarioView:
 
     name: str
     text: str
+    score: str
     rows: list[MethodRow]
     tied: bool
     has_forward_transfer: bool
@@ -197,6 +199,7 @@ def _section(scenario: Scenario, groups: Sequence[Group], tolerance: float) -> S
     return ScenarioView(
         name=scenario,
         text=SCENARIO_TEXT[scenario],
+        score=groups[0].results[0].config.score,
         rows=rows,
         tied=any(row.rank.startswith("=") for row in rows),
         has_forward_transfer=all(run.outputs_exist for group in groups for run in group.results),
@@ -234,8 +237,15 @@ def _figures(results: ScenarioResults) -> list[FigureSection]:
         ]
         # Without sweeps, for example, there is nothing to draw, and so no heading.
         if figures:
-            sections.append(FigureSection(entry.heading, figures))
+            sections.append(FigureSection(_heading(entry.heading, results), figures))
     return sections
+
+
+def _heading(heading: str, results: ScenarioResults) -> str:
+    """A heading of figures. Scores that are no accuracy are called scores."""
+    if results.groups[0].results[0].config.score == "accuracy":
+        return heading
+    return heading.replace("Accuracy", "Score")
 
 
 def _settings(results: Sequence[RunResult]) -> dict[str, str]:
