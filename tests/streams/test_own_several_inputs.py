@@ -78,7 +78,7 @@ def test_a_table_keeps_texts_apart_from_numbers(shop):
 @pytest.mark.parametrize(
     ("data", "model", "message"),
     [
-        ({}, "mlp", r"mlp takes one tensor, but the inputs are image, columns, text; give --model"),
+        ({}, "mlp", r"mlp takes one tensor, but the inputs are image, columns, text; name the"),
         (
             {"separate_inputs": False, "image_size": 8},
             "branches",

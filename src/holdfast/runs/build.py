@@ -204,13 +204,14 @@ def _input_shape(network: str, stream: Stream) -> object:
             raise HoldfastError(
                 "the network branches is for inputs of several tensors, but these are one tensor "
                 f"of shape {stream.shape}; give --separate-inputs (data.separate_inputs) for your "
-                "own data, or choose another --model"
+                "own data, or choose another network"
             )
         return shapes
     if not stream.shape:
         raise HoldfastError(
-            f"the network {network} takes one tensor, but the inputs are {', '.join(shapes)}; give "
-            "--model branches (model.name), or leave --separate-inputs (data.separate_inputs) out"
+            f"the network {network} takes one tensor, but the inputs are {', '.join(shapes)}; name "
+            "the network branches (--model, in holdfast learn --network, in suites model.name), or "
+            "leave --separate-inputs (data.separate_inputs) out"
         )
     return stream.shape
 
