@@ -93,7 +93,7 @@ def learn(
 
     one_of("--keep-test", keep_test, KEEPS)
     check_device(device)
-    month = Month(model, data, name, keep_test, skip_lost_tests, seed, device)  # type: ignore[arg-type]
+    month = Month(model, data, name, keep_test, skip_lost_tests, seed, device)
     try:
         learner, lines = open_learner(month, settings)
         note(lines)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class Month:
     file: Path
     data: str
     name: str | None = None
-    keep_test: Keep = "copy"
+    keep_test: str = "copy"
     skip_lost_tests: bool = False
     seed: int | None = None
     device: str = "cpu"
@@ -226,7 +226,7 @@ def learn_month(learner: Learner, month: Month, given: Mapping[str, Any]) -> Lea
             name=month.name,
             label=options.label,
             test=options.test_column or options.test,
-            keep_test=month.keep_test,
+            keep_test=cast(Keep, month.keep_test),
             skip_lost_tests=month.skip_lost_tests,
             progress=True,
             **first,

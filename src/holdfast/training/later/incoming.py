@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, cast
 
 import numpy as np
 
@@ -175,7 +175,10 @@ def _of_arrays(
     # Of targets, a task of the task scenario has the columns of which something is known.
     scenario = "class" if objective == CLASSIFICATION else "task"
     one = np.zeros(rows, dtype=int)
-    whole = from_arrays(x, y, one, scenario, test=test, objective=objective)  # type: ignore[arg-type]
+    # Any object may come here, and `from_arrays` checks it.
+    inputs = cast(Values, x)
+    labels = cast(Values, y)
+    whole = from_arrays(inputs, labels, one, scenario, test=test, objective=objective)
     return replace(whole[0], name=name or "")
 
 

@@ -312,7 +312,8 @@ class _Month:
     def matrix(self) -> AccuracyMatrix:
         """The matrix of all tasks so far."""
         matrix = self.history.matrix
-        assert matrix is not None
+        if matrix is None:
+            raise HoldfastError("no task was learnt, so there is no matrix")
         return matrix
 
     def result(self) -> Learnt:
