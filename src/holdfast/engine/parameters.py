@@ -104,6 +104,12 @@ class ParameterSpace:
         """The number of trainable parameters P."""
         return self.layout.numel
 
+    @property
+    def named(self) -> dict[str, nn.Parameter]:
+        """The trainable parameters by their names in the module, in the order of θ."""
+        names = [slot.name for slot in self.layout.slots]
+        return dict(zip(names, self.parameters, strict=True))
+
     def bound(self) -> bool:
         """Whether every parameter is still the one that was laid out, at its place.
 

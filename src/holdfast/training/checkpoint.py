@@ -143,8 +143,7 @@ def put(
         state.tasks = tasks[: len(names)]
         state.bind(thorough=True)
         if names:
-            parameters = state.space.parameters
-            state.optimizers.make(parameters, renew=True, takes_steps=state.takes_steps)
+            state.optimizers.make(state.space.named, renew=True, takes_steps=state.takes_steps)
         else:
             state.optimizers.forget()  # it is made when the first task begins
         state.restore(saved)

@@ -53,7 +53,7 @@ def open_task(view: View, task: Task) -> Hooks:
     # After the method's preparation, which may have added layers.
     hooks = take_single_rows(state.model)
     renew = view.setup.settings.renew_optimizer or state.restarts
-    state.optimizers.make(state.space.parameters, renew, takes_steps=state.takes_steps)
+    state.optimizers.make(state.space.named, renew, takes_steps=state.takes_steps)
     state.optimizers.start_schedule(view.order(training_task).steps)
     state.progress.begin_task(task.name)
     state.phase = InTask(training_task)

@@ -10,7 +10,13 @@ from torch.optim.lr_scheduler import LRScheduler
 from holdfast.errors import HoldfastError
 from holdfast.methods.view import MakeOptimizer
 from holdfast.training.optimizer_state import SavedOptimizer, restore_optimizer, saved_optimizer
-from holdfast.training.optimizers import AutoRate, check_moves, schedule, swap_parameters
+from holdfast.training.optimizers import (
+    AutoRate,
+    TwoRates,
+    check_moves,
+    swap_parameters,
+)
+from holdfast.training.schedules import schedule
 
 # The names of optimizers in checkpoints: that of the learner, and those of parts of methods.
 MAIN = "main"
@@ -23,7 +29,7 @@ class OptimizerSet:
     Args:
         optimizer: A function that makes the learner's optimizer from parameters, an optimizer, or
             None if the user steps one.
-        schedule_name: How the learning rate changes over each task (`optimizers.SCHEDULES`).
+        schedule_name: How the learning rate changes over each task (`schedules.SCHEDULES`).
         scaler: Scales the loss if the forward pass is computed in float16, otherwise None.
 
     Attributes:
@@ -104,12 +110,15 @@ class OptimizerSet:
     # ---- a task
 
     def make(
-        self, parameters: list[nn.Parameter], renew: bool = False, takes_steps: bool = True
+        self,
+        named: Mapping[str, nn.Parameter],
+        renew: bool = False,
+        takes_steps: bool = True,
     ) -> None:
         """Make the learner's optimizer unless there is one.
 
         Args:
-            parameters: The parameters that it is to move.
+            named: The parameters that it is to move, by their names in the network.
             renew: Make a new one although there is one. An optimizer of the user stays.
             takes_steps: Whether weights are trained, so that an optimizer of nothing is a mistake.
 
@@ -118,9 +127,12 @@ class OptimizerSet:
         """
         # An optimizer of the user has no function that could make another one.
         if self._make is not None and (self.main is None or renew):
-            self.main = self._make(parameters)
+            if isinstance(self._make, TwoRates):
+                self.main = self._make.of_network(named)
+            else:
+                self.main = self._make(list(named.values()))
         if self.main is not None and takes_steps:
-            check_moves(self.main, parameters)
+            check_moves(self.main, named.values())
 
     def forget(self) -> None:
         """Drop the optimizer, so that the next task makes a new one, unless it is the user's."""

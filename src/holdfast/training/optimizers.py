@@ -1,5 +1,6 @@
-"""Optimizers and learning-rate schedules by name, and optimizers that follow a changing network."""
+"""Optimizers by name, and optimizers that follow a changing network."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -8,16 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, MultiStepLR
 
 from holdfast.engine.parameters import carry_rows
 from holdfast.errors import HoldfastError, unknown
-from holdfast.training.parameter_homes import home_of
+from holdfast.training.parameter_homes import HEAD, home_of
 
 Factory = Callable[[Iterable[nn.Parameter]], Optimizer]
 Group = dict[str, Any]  # a parameter group of PyTorch: "params" and the options
 OPTIMIZERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-SCHEDULES = ("constant", "cosine", "step")
 AUTO = "auto"  # the learning rate that the learner finds itself
 USUAL_RATES = {"sgd": 0.01, "adam": 0.001, "adamw": 0.001}
 
@@ -31,6 +30,8 @@ class AutoRate:
     Args:
         name: "sgd", "adam" or "adamw".
         options: The other options of PyTorch's class of that name.
+        backbone_lr: The learning rate of the network below the output layer, which is known. None:
+            it is the one that is found.
 
     Example:
         >>> AutoRate("adam", {}).start
@@ -39,6 +40,7 @@ class AutoRate:
 
     name: str
     options: dict[str, object]
+    backbone_lr: float | None = None
 
     @property
     def start(self) -> float:
@@ -47,18 +49,48 @@ class AutoRate:
 
     def at(self, lr: float) -> Factory:
         """Return a function that makes the optimizer with a learning rate."""
-        return _with_options(self.name, {**self.options, "lr": lr})
+        return _with_options(self.name, {**self.options, "lr": lr}, self.backbone_lr)
 
     def __call__(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
         """Make the optimizer with its usual rate, which a learner replaces before it trains."""
         return self.at(self.start)(parameters)
 
 
-def optimizer(name: str = "sgd", **options: object) -> Factory:
+@dataclass(frozen=True)
+class TwoRates:
+    """Makes an optimizer in which the network below the output layer has a rate of its own.
+
+    `optimizer(name, backbone_lr=...)` makes it. The output layer is the first group, so that its
+    rate is the one that records show.
+
+    Args:
+        make: Makes an optimizer of parameters, or of groups of them.
+        backbone_lr: The learning rate of everything that is not in the head, also of what a method
+            adds to the backbone.
+    """
+
+    make: Callable[[Iterable[Any]], Optimizer]
+    backbone_lr: float
+
+    def __call__(self, parameters: Iterable[nn.Parameter]) -> Optimizer:
+        """Make the optimizer of parameters that belong to no network, with one rate."""
+        return self.make(parameters)
+
+    def of_network(self, named: Mapping[str, nn.Parameter]) -> Optimizer:
+        """Make the optimizer of a network's parameters, by their names in it."""
+        of_head = [p for name, p in named.items() if name.split(".")[0] == HEAD]
+        others = [p for name, p in named.items() if name.split(".")[0] != HEAD]
+        return self.make([{"params": of_head}, {"params": others, "lr": self.backbone_lr}])
+
+
+def optimizer(name: str = "sgd", *, backbone_lr: float | None = None, **options: object) -> Factory:
     """Return a function from parameters to an optimizer.
 
     Args:
         name: "sgd", "adam" or "adamw".
+        backbone_lr: The learning rate of the network below the output layer, above 0, usually
+            smaller than `lr` if that network is pretrained. Schedules lower both rates alike. None:
+            all weights have the rate `lr`.
         **options: Options of PyTorch's class of that name, such as `lr`. With `lr="auto"`, the
             learner finds a rate before its first task (`training.rate_search`). The fused kernel is
             used, which moves all parameters in one call, unless you pass `fused=False`.
@@ -76,14 +108,22 @@ def optimizer(name: str = "sgd", **options: object) -> Factory:
     """
     if name not in OPTIMIZERS:
         raise unknown("optimizer", name, OPTIMIZERS)
+    if backbone_lr is not None and not 0 < backbone_lr < math.inf:
+        raise HoldfastError(
+            f"backbone_lr is a learning rate above 0, got {backbone_lr}; to keep the backbone as "
+            "it is, freeze it: model.freeze()"
+        )
     if options.get("lr") == AUTO:
-        auto = AutoRate(name, {key: value for key, value in options.items() if key != "lr"})
+        others = {key: value for key, value in options.items() if key != "lr"}
+        auto = AutoRate(name, others, backbone_lr)
         auto.at(auto.start)  # raises an error if another option is wrong
         return auto
-    return _with_options(name, options)
+    return _with_options(name, options, backbone_lr)
 
 
-def _with_options(name: str, options: dict[str, object]) -> Factory:
+def _with_options(
+    name: str, options: dict[str, object], backbone_lr: float | None = None
+) -> Factory:
     """Return a function that makes an optimizer, once its options are checked."""
     kind: Callable[..., Optimizer] = OPTIMIZERS[name]
     # With dampening, the first step of a parameter differs from later ones. The fused kernel knows
@@ -95,13 +135,16 @@ def _with_options(name: str, options: dict[str, object]) -> Factory:
         kind([nn.Parameter(torch.zeros(1))], **options)
     except (TypeError, ValueError) as error:
         raise HoldfastError(f"optimizer {name!r}: {error}") from None
-    return partial(_made, kind, options)
+    make = partial(_made, kind, options)
+    if backbone_lr is None:
+        return make
+    return TwoRates(make, backbone_lr)
 
 
 def _made(
     kind: Callable[..., Optimizer],
     options: dict[str, object],
-    parameters: Iterable[nn.Parameter],
+    parameters: Iterable[Any],
 ) -> Optimizer:
     """Make an optimizer. A function of the module and not a closure, so that it can be pickled."""
     return fill_momentum(kind(parameters, **options))
@@ -151,30 +194,6 @@ def fill_momentum(opt: Optimizer) -> Optimizer:
             if parameter.requires_grad and state[parameter].get("momentum_buffer") is None:
                 state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
     return opt
-
-
-def schedule(name: str, steps: int, opt: Optimizer) -> LRScheduler | None:
-    """Make a schedule of the learning rate over the steps of one task.
-
-    Args:
-        name: "constant", "cosine" (to 0), or "step" (divided by 10 after 1/2 and after 3/4).
-        steps: The steps of the task.
-        opt: The optimizer whose rate is set.
-
-    Returns:
-        The schedule, or None for a constant rate.
-
-    Raises:
-        HoldfastError: There is no such schedule.
-    """
-    if name not in SCHEDULES:
-        raise unknown("schedule", name, SCHEDULES)
-    if name == "cosine":
-        # A task may have no steps, and PyTorch divides by their number.
-        return CosineAnnealingLR(opt, max(steps, 1))
-    if name == "step":
-        return MultiStepLR(opt, [steps // 2, steps * 3 // 4])
-    return None
 
 
 def check_moves(opt: Optimizer, parameters: Iterable[nn.Parameter]) -> None:

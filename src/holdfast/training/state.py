@@ -192,8 +192,7 @@ class TrainingState:
                 parameters that were moved or replaced are noticed, which takes microseconds, so
                 that every step can afford it.
         """
-        names = [slot.name for slot in self.space.layout.slots]
-        before = dict(zip(names, self.space.parameters, strict=True))
+        before = self.space.named
         old = self.space.bind(thorough)
         if old is None:
             return
