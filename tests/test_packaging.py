@@ -22,6 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {"pillow": "PIL", "scikit-learn": "sklearn", "mlflow-skinny": "mlflow"}
 # By a package that needs them itself.
 BROUGHT = {"click": "typer", "pydantic_core": "pydantic", "typing_extensions": "pydantic"}
+BROUGHT["huggingface_hub"] = "transformers"
 GIVEN = {
     "polars",
     "lightning",

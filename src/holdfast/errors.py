@@ -22,6 +22,7 @@ EXTRAS = {
     "drift": ("river",),
     "text": ("sklearn",),
     "encoder": ("transformers",),
+    "onnx": ("onnxruntime",),
 }
 
 

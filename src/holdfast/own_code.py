@@ -246,12 +246,25 @@ def source_digest(kind: Callable[..., Any]) -> str:
     Raises:
         HoldfastError: The module has neither.
     """
-    content = _content_of(kind.__module__)
+    return module_digest(kind.__module__, kind.__name__)
+
+
+@cache
+def module_digest(module: str, name: str) -> str:
+    """Compute a digest of the source of a module that is imported, as `source_digest` does.
+
+    Args:
+        module: The name of the module.
+        name: What is used of it, for the message.
+
+    Raises:
+        HoldfastError: The module has neither source nor file.
+    """
+    content = _content_of(module)
     if content is None:
         raise HoldfastError(
-            f"the module {kind.__module__!r} has neither source nor file, so an edited "
-            f"{kind.__name__} could not be told from the one of a finished run; write the class "
-            "to a .py file and import it from there"
+            f"the module {module!r} has neither source nor file, so an edited {name} could not be "
+            "told from the one of a finished run; write it to a .py file and import it from there"
         )
     return hashlib.sha256(content).hexdigest()[:DIGEST]
 

@@ -7,7 +7,7 @@ from typing import Self, cast
 import torch
 from torch import Tensor, nn
 
-from holdfast.errors import HoldfastError, unknown
+from holdfast.errors import HoldfastError, one_of, unknown
 from holdfast.models.calling import call_module
 from holdfast.models.heads import Head, make_head
 from holdfast.models.network import Network
@@ -15,6 +15,7 @@ from holdfast.models.recipes import rebuildable
 from holdfast.named_inputs import Inputs
 
 HOW_TO_WRAP = "classifier_from(network, head='<name of its last linear layer>', kind='growing')"
+KEPT_OR_DROPPED = ("keep", "drop")  # what becomes of the output layer of a trained network
 
 
 class Classifier(Network):
@@ -102,11 +103,12 @@ def classifier_from(
     head: str,
     kind: str,
     outputs: int | None = None,
+    old_output: str = "keep",
 ) -> Classifier:
     """Make a classifier of any network that ends in a linear layer.
 
-    The trained layer goes on inside the new head: as the first task's layer if the head is
-    `separate`, else as the first outputs. Outputs beyond its own are new.
+    By default the trained layer goes on inside the new head: as the first task's layer if the head
+    is `separate`, else as the first outputs. Outputs beyond its own are new.
 
     Args:
         module: The network. It is changed: its last layer gives way to an identity.
@@ -114,6 +116,8 @@ def classifier_from(
         kind: The kind of head that takes the layer's place, as `make_head` takes it.
         outputs: The number of outputs of a `masked` or `fixed` head. None means as many as the
             layer has.
+        old_output: What becomes of the trained layer: "keep" continues its outputs, and "drop"
+            leaves it out, because its classes are not yours. Then all outputs are new.
 
     Returns:
         The classifier.
@@ -128,23 +132,39 @@ def classifier_from(
         >>> classifier_from(net, head="fc", kind="growing").head.features
         8
     """
-    parts = module.named_modules()
-    layers = {name: part for name, part in parts if isinstance(part, nn.Linear)}
-    if head not in layers:
-        raise unknown("linear layer of the model", head, list(layers))
-    layer = layers[head]
-    path, _, leaf = head.rpartition(".")
-    owner = module.get_submodule(path)
+    one_of("old_output", old_output, KEPT_OR_DROPPED)
+    layer = linear_layer(module, head)
     # An unknown kind is refused before the network is changed.
     made = make_head(kind, layer.in_features, outputs or layer.out_features)
     # Taken out first, so that the head sees what else in the network has the layer's weight.
-    setattr(owner, leaf, nn.Identity())
+    replace_module(module, head, nn.Identity())
+    if old_output == "drop":
+        return Classifier(module, made)
     try:
         made.take(layer, module)
     except HoldfastError:
-        setattr(owner, leaf, layer)
+        replace_module(module, head, layer)
         raise
     return Classifier(module, made)
+
+
+def linear_layer(module: nn.Module, name: str) -> nn.Linear:
+    """Find a linear layer of a network by its name.
+
+    Raises:
+        HoldfastError: There is no such layer. The message lists those that exist.
+    """
+    parts = module.named_modules()
+    layers = {path: part for path, part in parts if isinstance(part, nn.Linear)}
+    if name not in layers:
+        raise unknown("linear layer of the model", name, list(layers))
+    return layers[name]
+
+
+def replace_module(module: nn.Module, name: str, part: nn.Module) -> None:
+    """Put another module in the place of a part of a network."""
+    path, _, leaf = name.rpartition(".")
+    setattr(module.get_submodule(path), leaf, part)
 
 
 def float_type(model: nn.Module) -> torch.dtype:
