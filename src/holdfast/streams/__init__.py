@@ -15,6 +15,8 @@
 # decoding        tables of images or texts in the hub's layout, as arrays
 # cache           decoded arrays on disk
 # text            texts as vectors
+# tokens          texts as tokens for a language model
+# file_digests    digests of files
 # parts           examples that are read by number: in memory, joined, subsets
 # dataset_rows    rows of a user's data set as (input, label) pairs
 # dataset_part    examples that are read row by row through a DataLoader
@@ -27,6 +29,7 @@
 # arrays          your own arrays
 # frames          your own data frames
 # mapped          your own map-style data sets
+# computed        features of a frozen network in the place of inputs
 # blurry          blurry task boundaries
 # drift           detectors of unannounced task boundaries
 # own_data        your own folders of images and table files
@@ -36,6 +39,7 @@
 from holdfast.streams.arrays import from_arrays
 from holdfast.streams.augment import crop_and_flip
 from holdfast.streams.blurry import blurry
+from holdfast.streams.computed import with_features
 from holdfast.streams.domains import permuted, rotated, sequence
 from holdfast.streams.frames import from_frame
 from holdfast.streams.inputs import to_float
@@ -70,4 +74,5 @@ __all__ = [
     "sequence",
     "split",
     "to_float",
+    "with_features",
 ]

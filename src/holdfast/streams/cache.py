@@ -12,8 +12,10 @@ import numpy as np
 import torch
 
 from holdfast.errors import HoldfastError, reading
-from holdfast.streams.decoding import CACHE_VERSION, SIDES, Decoding, Notes, decode
+from holdfast.named_inputs import Inputs
+from holdfast.streams.decoding import CACHE_VERSION, SIDES, TOKENS, Decoding, Notes, decode
 from holdfast.streams.source import Source
+from holdfast.streams.tokens import token_inputs
 from holdfast.streams.types import Label
 
 ABOUT = "about.json"  # written last, so a folder that has it is complete
@@ -112,15 +114,22 @@ def _mapped(place: Path, how: Decoding) -> Source:
         label_groups = {int(label): group for label, group in about["label_groups"].items()}
     title = how.name.split("/")[-1]
     # Features that are fitted on the texts of all tasks are named, so that results show them.
-    if about["features"] not in (None, "hashed"):
+    if about["features"] not in (None, "hashed", TOKENS):
         title += f" ({about['features']})"
     return Source(
-        train_x=torch.from_numpy(inputs["train"]),
+        train_x=_inputs(inputs["train"], about),
         train_y=labels["train"],
-        test_x=torch.from_numpy(inputs["test"]),
+        test_x=_inputs(inputs["test"], about),
         test_y=labels["test"],
         name=title,
         label_groups=label_groups,
         groups=groups["train"],
         test_groups=groups["test"],
     )
+
+
+def _inputs(array: np.ndarray, about: About) -> Inputs:
+    """The inputs of one side: an array as it is, or tokens and their mask."""
+    if about["features"] == TOKENS:
+        return token_inputs(array)
+    return torch.from_numpy(array)

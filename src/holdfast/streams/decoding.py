@@ -13,6 +13,7 @@ import numpy as np
 from holdfast.errors import HoldfastError, MissingExtra, reading, unknown
 from holdfast.streams.labels import label_array
 from holdfast.streams.text import text_features
+from holdfast.streams.tokens import token_array, tokenizer_digest
 
 NAMED = {  # data set that is known by name → its label column
     "ylecun/mnist": "label",
@@ -24,6 +25,7 @@ NAMED = {  # data set that is known by name → its label column
 }
 GROUPS = {"clinc/clinc_oos": "domain"}  # data set → column of the group that a label belongs to
 SIDES = ("train", "test")
+TOKENS = "tokens"  # what texts have become for a language model
 IMAGE_COLUMNS = ("image", "img")  # copies of one data set differ in this
 CACHE_VERSION = 3  # raise it if the same files are to become other arrays
 LONGEST_CAUSE = 200  # characters that an error shows of the message of the `datasets` package
@@ -65,16 +67,21 @@ class Decoding:
         name: The name of the data set.
         features: What texts become, see `text_features`.
         groups: The column that relates examples. None: there is none.
+        tokenizer: The folder of a language model whose tokens texts become, in the place of
+            `features`. None: they become features.
     """
 
     name: str
     features: str
     groups: str | None
+    tokenizer: str | None = None
 
     def key(self, content: str) -> str:
         """A name for the decoded arrays, made of everything that they depend on."""
-        parts = json.dumps([CACHE_VERSION, content, self.features, self.groups])
-        return hashlib.sha256(parts.encode()).hexdigest()[:24]
+        parts: list[object] = [CACHE_VERSION, content, self.features, self.groups]
+        if self.tokenizer is not None:
+            parts.append(tokenizer_digest(self.tokenizer))
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
 @dataclass(frozen=True)
@@ -148,11 +155,16 @@ def _arrays(tables: Mapping[str, Table], how: Decoding) -> tuple[dict[str, np.nd
                 raise unknown("column", how.groups, table.column_names)
             arrays[f"{side}_groups"] = np.array([str(group) for group in table[how.groups]])
     if "text" in tables["train"].column_names:
+        label_groups = _label_groups(tables["train"], how.name)
+        if how.tokenizer is not None:
+            for side, table in tables.items():
+                what = f"data set {how.name!r}: {side} text"
+                arrays[f"{side}_x"] = token_array(list(table["text"]), how.tokenizer, what)
+            return arrays, Notes(features=TOKENS, label_groups=label_groups)
         # Both sides are read at once, because TF-IDF is fitted on the training texts.
         arrays["train_x"], arrays["test_x"] = text_features(
             list(tables["train"]["text"]), list(tables["test"]["text"]), how.features
         )
-        label_groups = _label_groups(tables["train"], how.name)
         return arrays, Notes(features=how.features, label_groups=label_groups)
     for side, table in tables.items():
         column = _image_column(table, how.name)

@@ -60,6 +60,7 @@ def named(
     *,
     features: str = "hashed",
     groups: str | None = None,
+    tokenizer: str | None = None,
 ) -> Source:
     """Load a data set by its name on the Hugging Face hub, or the digits.
 
@@ -72,6 +73,8 @@ def named(
         features: What texts become, see `text_features`. It has no effect on images.
         groups: The column that relates examples, such as a user or an original image, so that
             related examples are held out together. None: examples are unrelated.
+        tokenizer: The folder of a language model, whose tokens texts become in the place of
+            features. None: they become features. It has no effect on images.
 
     Returns:
         The training and test examples of the data set.
@@ -90,7 +93,7 @@ def named(
             raise unknown("column", groups, [])
         return digits()
     folder = data_folder(data_dir)
-    how = Decoding(name, features, groups)
+    how = Decoding(name, features, groups, tokenizer)
     if folder is not None and (folder / name).is_dir():
         return cached(str(folder / name), how, _content_key(folder / name))
     if name not in NAMED:

@@ -6,7 +6,7 @@
 | date | years since the beginning of 2000, scaled as numbers are |
 | boolean | 0 or 1 |
 | category | one input for each of the 100 most frequent values in those rows, one for all others |
-| text | all texts of a row together: hashed pieces of words, TF-IDF, or a sentence encoder |
+| text | all texts of a row: hashed pieces of words, TF-IDF, a sentence encoder, or tokens |
 
 With `missing="flag"`, each number and date has a second input that is 1 if it is missing, and each
 category has one more value. A missing number is 0, which is the mean if numbers are scaled.
@@ -33,6 +33,7 @@ from holdfast.streams.own_data.sentence_encoder import encoded_texts
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.values import booleans, dates, missing_in, numbers
 from holdfast.streams.text import Words, fit_words, hashed, weigh_words
+from holdfast.streams.tokens import text_digest, token_array, token_inputs, tokenizer_digest
 
 MOST_CATEGORIES = 100
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
@@ -251,6 +252,41 @@ def _texts(texts: Sequence[str], encoding: Encoding, options: Options) -> np.nda
     if encoding.words is not None:
         return weigh_words(encoding.words, texts)
     return _hashed(texts)
+
+
+def tokens(table: Table, roles: Mapping[str, Role], options: Options) -> NamedInputs:
+    """Turn all texts of each row into tokens, which are all that a language model reads.
+
+    Args:
+        table: The table.
+        roles: Column → role.
+        options: How columns are encoded, with the folder of the tokenizer.
+
+    Raises:
+        HoldfastError: There is no column of text, or there are other inputs.
+    """
+    texts = _text_columns(roles)
+    if not texts:
+        raise HoldfastError(
+            f"the language model reads texts, but {table.name} has no column of text; name one "
+            "with text (--text), or use another backbone"
+        )
+    others = [name for name, role in roles.items() if role.kind in ENCODED and name not in texts]
+    if others:
+        raise HoldfastError(
+            f"the language model reads texts only, but {table.name} has other input columns too: "
+            f"{', '.join(others)}; list the columns of text with inputs "
+            f"(--inputs {','.join(texts)})"
+        )
+    joined = row_texts(table, texts)
+    folder = str(options.tokenizer)
+
+    def fill(file: Path) -> dict[str, object]:
+        np.save(file, token_array(joined, folder))
+        return {}
+
+    array, _ = kept("tokens", [tokenizer_digest(folder), text_digest(joined)], fill)
+    return token_inputs(array)
 
 
 def row_texts(table: Table, columns: Sequence[str]) -> list[str]:

@@ -13,7 +13,14 @@ from holdfast.named_inputs import Inputs
 from holdfast.streams.build import Piece
 from holdfast.streams.labels import distinct, warn_if_measured
 from holdfast.streams.own_data.cut import test_rows
-from holdfast.streams.own_data.encoding import Encoding, Fitted, combined, encoded, fitted
+from holdfast.streams.own_data.encoding import (
+    Encoding,
+    Fitted,
+    combined,
+    encoded,
+    fitted,
+    tokens,
+)
 from holdfast.streams.own_data.images import Images, read_images
 from holdfast.streams.own_data.missing import without_missing
 from holdfast.streams.own_data.options import Options
@@ -104,6 +111,8 @@ class Examples:
         if self.numbered is not None:
             rows = torch.arange(len(self))
             return torch.stack([torch.full_like(rows, self.numbered), rows], dim=1)
+        if self.options.tokenizer is not None and self.images is None:
+            return tokens(self.table, self.roles, self.options)
         tensors = {}
         if self.images is not None:
             tensors[IMAGE] = self._pixels(self.images)

@@ -32,6 +32,7 @@ class TableOptions(TypedDict, total=False):
     scale: str
     features: str
     encoder: str | Path | None
+    tokenizer: str | Path | None
     groups: str | None
     separate_inputs: bool
     objective: str
@@ -63,6 +64,8 @@ class Options:
             task, and "none" leaves them as they are.
         features: What texts become, one of `TEXT_FEATURES`.
         encoder: The folder of a sentence encoder, which takes the place of `features`.
+        tokenizer: The folder of a language model whose tokens texts become. None: they become
+            features.
         test: The share of rows to test on, in (0, 1).
         test_column: The column that says which rows are test rows. None: the share is drawn.
         groups: The column that relates rows. None: rows are unrelated.
@@ -94,6 +97,7 @@ class Options:
     scale: str = "first-task"
     features: str = "hashed"
     encoder: str | None = None
+    tokenizer: str | None = None
     test: float = 0.2
     test_column: str | None = None
     groups: str | None = None
@@ -184,8 +188,9 @@ def options_from(given: Mapping[str, object], known: Collection[str], test: floa
         # A single column need not be written as a list.
         if isinstance(values.get(name), str):
             values[name] = (values[name],)
-    if values.get("encoder") is not None:
-        values["encoder"] = str(values["encoder"])
+    for name in ("encoder", "tokenizer"):
+        if values.get(name) is not None:
+            values[name] = str(values[name])
     if isinstance(test, str):
         return Options(test_column=test, **values)
     return Options(test=test, **values)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from holdfast.errors import HoldfastError, one_of, reading
 from holdfast.named_inputs import Inputs
-from holdfast.streams.own_data.encoding import ENCODED, Encoding, combined, encoded
+from holdfast.streams.own_data.encoding import ENCODED, Encoding, combined, encoded, tokens
 from holdfast.streams.own_data.examples import IMAGE, Examples, open_examples
 from holdfast.streams.own_data.files import IMAGES, TABLES, existing, files_in, suffix_of
 from holdfast.streams.own_data.folders import read_path
@@ -128,6 +128,8 @@ class Reader:
         if missing == "drop":
             missing = "refuse"
         without_missing(table, self.inputs_of, missing)
+        if self.options.tokenizer is not None:
+            return tokens(table, self.inputs_of, self.options)
         tensors = {}
         for name, role in self.inputs_of.items():
             if role.kind == "image":

@@ -1,0 +1,58 @@
+"""A digest of a network's files, by which a changed one is recognised."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from holdfast.errors import reading
+from holdfast.text import safe_name
+
+# What a file looked like when it was read: its path, its size, and the time of its last change.
+Signature = tuple[tuple[str, int, int], ...]
+# The files of a folder of transformers that say what its network computes.
+OF_NETWORKS = (".json", ".txt", ".model", ".safetensors", ".bin", ".pt")
+
+_digests: dict[Signature, str] = {}
+
+
+def network_digest(path: Path) -> str:
+    """Compute a digest of a file of weights, whatever its name, or of a folder of transformers.
+
+    Args:
+        path: The file or folder.
+
+    Returns:
+        The digest. It depends neither on where the files are nor on when they were written. They
+        are read once per process as long as their sizes and times stay the same.
+
+    Raises:
+        HoldfastError: A file can't be read.
+    """
+    with reading(f"backbone {safe_name(str(path))}", "files"):
+        files = [path]
+        if path.is_dir():
+            found = sorted(path.rglob("*"))
+            files = [file for file in found if file.suffix.lower() in OF_NETWORKS]
+        signature = _signature(files)
+        if signature not in _digests:
+            _digests[signature] = _content(path, files)
+        return _digests[signature]
+
+
+def _signature(files: Sequence[Path]) -> Signature:
+    """What tells whether files changed since they were read."""
+    marks = []
+    for file in files:
+        status = file.stat()
+        marks.append((str(file.absolute()), status.st_size, status.st_mtime_ns))
+    return tuple(marks)
+
+
+def _content(path: Path, files: Sequence[Path]) -> str:
+    """The digest of files. The name of a single file plays no part."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(path).as_posix()}\0".encode("utf-8", "surrogateescape"))
+        with file.open("rb") as handle:
+            digest.update(hashlib.file_digest(handle, "sha256").digest())
+    return digest.hexdigest()
