@@ -35,7 +35,10 @@ BELONG_TO: dict[str, dict[str, tuple[str, ...]]] = {
         "then": ("tasks",),
         "name": ("features", "group_column"),
     },
-    "model": {"name": ("hidden", "init")},
+    "model": {
+        "name": ("hidden", "init"),
+        "backbone": ("name", "hidden", "init", "backbone_factory", "old_output", "output_layer"),
+    },
     "training": {"steps": ("epochs",), "epochs": ("steps",), "optimizer": ("momentum",)},
 }
 Values = dict[str, object]

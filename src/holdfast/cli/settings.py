@@ -23,6 +23,7 @@ from holdfast.runs.own_settings import OwnData
 NO_OPTION = {
     "seed": "--seeds gives one or several, and each of them makes a run",
     "content": "it is computed from the files",
+    "backbone_content": "it is computed from the files",
     "code": "it follows from the method",
 }
 # What to write for a list.

@@ -51,6 +51,7 @@ class LaMAML(Replay):
             "training.schedule",
             "training.clip",
             "training.accumulate",
+            "model.backbone_lr",
         ),
         keeps="examples and one θ-shaped vector",
         passes=Passes(

@@ -44,6 +44,7 @@ class MER(Replay):
             "training.clip",
             "training.accumulate",
             "training.groups",
+            "model.backbone_lr",
         ),
         keeps="examples",
         passes=Passes(

@@ -9,8 +9,9 @@ from typing import TypedDict
 from holdfast.errors import HoldfastError
 from holdfast.methods import parse_method
 from holdfast.methods.view import MakeOptimizer
-from holdfast.models import MODELS
+from holdfast.models import MODELS, Classifier
 from holdfast.models.heads import FITS
+from holdfast.runs.backbones import backbone_classifier, feature_stream, reads_features
 from holdfast.runs.config import RunConfig
 from holdfast.runs.data_config import DataConfig
 from holdfast.runs.objective import objective_of, scorer_of
@@ -60,7 +61,9 @@ def build_stream(config: RunConfig, data_dir: str | Path | None = None) -> Strea
     """
     stream = _clear_stream(config, data_dir)
     if config.data.blurry:
-        return blurry(stream, config.data.blurry, seed=config.seed)
+        stream = blurry(stream, config.data.blurry, seed=config.seed)
+    if reads_features(config):
+        return feature_stream(config, stream)
     return stream
 
 
@@ -68,7 +71,10 @@ def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
     """Build the stream before examples move between its tasks."""
     if config.data.by_rows:
         return own_stream(config)
-    whole = {name: own_examples(config.data, name) for name in own_sets(config.data)}
+    tokenizer = config.model.tokenizer
+    whole = {}
+    for name in own_sets(config.data):
+        whole[name] = own_examples(config.data, name, tokenizer)
     if config.data.validation and whole:
         # Nothing may be fitted on validation rows, so they are found out before inputs are encoded.
         numbered = {}
@@ -115,7 +121,13 @@ def _source(
     if name in own:
         source = own_source(config, own[name])
     else:
-        source = sources.named(name, data_dir, features=data.features, groups=data.group_column)
+        source = sources.named(
+            name,
+            data_dir,
+            features=data.features,
+            groups=data.group_column,
+            tokenizer=config.model.tokenizer,
+        )
         if any(examples.numbered is not None for examples in own.values()):
             source = unnumbered(source)
     whole = len(source.train_y)
@@ -161,22 +173,11 @@ def build_learner(config: RunConfig, stream: Stream, device: str = "cpu") -> Lea
     if head == "auto":
         # The first output layer of the scenario is the usual one.
         head = FITS[config.scenario][0]
-    # The other networks have fixed layers, and would refuse these arguments.
-    mlp_only: dict[str, object] = {}
-    if model.name == "mlp":
-        mlp_only = {"hidden": model.hidden, "init": model.init}
-    make = MODELS[model.name]
-    shape = _input_shape(model.name, stream)
-    try:
-        network = make(shape, head, stream.outputs, seed=config.seed, **mlp_only)
-    # PyTorch has no error of its own for a lack of memory on the CPU.
-    except (RuntimeError, MemoryError):
-        layers = mlp_only.get("hidden", "")
-        raise HoldfastError(
-            f"the network {model.name} {layers} does not fit into this machine's memory; "
-            "choose smaller layers"
-        ) from None
-    if model.frozen:
+    if model.backbone is not None:
+        network = backbone_classifier(config, stream, head)
+    else:
+        network = _untrained(config, stream, head)
+    if model.keeps_backbone:
         network.freeze()
     return Learner(
         network,
@@ -216,10 +217,34 @@ def _input_shape(network: str, stream: Stream) -> object:
     return stream.shape
 
 
+def _untrained(config: RunConfig, stream: Stream, head: str) -> Classifier:
+    """Make a network with random weights."""
+    model = config.model
+    # The other networks have fixed layers, and would refuse these arguments.
+    mlp_only: dict[str, object] = {}
+    if model.name == "mlp":
+        mlp_only = {"hidden": model.hidden, "init": model.init}
+    make = MODELS[model.name]
+    shape = _input_shape(model.name, stream)
+    try:
+        return make(shape, head, stream.outputs, seed=config.seed, **mlp_only)
+    # PyTorch has no error of its own for a lack of memory on the CPU.
+    except (RuntimeError, MemoryError):
+        layers = mlp_only.get("hidden", "")
+        raise HoldfastError(
+            f"the network {model.name} {layers} does not fit into this machine's memory; "
+            "choose smaller layers"
+        ) from None
+
+
 def _optimizer(config: RunConfig) -> MakeOptimizer:
     """The optimizer of a run. Only SGD has a momentum to set."""
     training = config.training
     options: dict[str, object] = {"lr": training.lr, "weight_decay": training.weight_decay}
     if training.optimizer == "sgd":
         options["momentum"] = training.momentum
-    return optimizer(training.optimizer, **options)
+    # A rate of 0 freezes the backbone, which then has no parameter to move.
+    backbone_lr = None
+    if not config.model.keeps_backbone:
+        backbone_lr = config.model.backbone_lr
+    return optimizer(training.optimizer, backbone_lr=backbone_lr, **options)

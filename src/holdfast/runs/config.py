@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_serializer, model_validator
 
 from holdfast.errors import HoldfastError
 from holdfast.runs.data_config import STREAMS, DataConfig
+from holdfast.runs.model_config import ModelConfig, without_place
 from holdfast.runs.own_method import checked_code
 from holdfast.runs.own_settings import without_places
 from holdfast.settings import ADDED, Positive, Settings
@@ -29,34 +30,6 @@ LARGEST_SEED = 2**32 - 1
 Scenario = Literal["task", "domain", "class"]
 Rate = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0, le=LARGEST_SEED)]
-
-
-class ModelConfig(Strict):
-    """Which network a run trains.
-
-    Example:
-        >>> ModelConfig(hidden=[100]).name
-        'mlp'
-    """
-
-    name: Literal["mlp", "convnet", "resnet18", "slim_resnet18", "branches"] = Field(
-        "mlp", description="Network to train. The last one is for --separate-inputs."
-    )
-    hidden: list[Positive] = Field(
-        [256, 256], description="Number of units of each hidden layer of the MLP."
-    )
-    init: Literal["default", "xavier"] = Field(
-        "default",
-        description="How the weights of the MLP are drawn: as PyTorch does, or by Xavier's rule.",
-    )
-    head: Literal["auto", "separate", "masked", "fixed", "growing"] = Field(
-        "auto", description="Output layer. With auto, it follows from the scenario."
-    )
-    frozen: bool = Field(
-        False,
-        description="Keep the weights below the output layer as they are, for NCM, SLDA and "
-        "RanPAC.",
-    )
 
 
 class TrainingConfig(Settings):
@@ -229,6 +202,7 @@ class RunConfig(Strict):
         """
         values = self.plain()
         values["data"] = without_places(values["data"])
+        values["model"] = without_place(values["model"])
         if self.data.versioned:
             values["streams"] = STREAMS
         if self.data.own and self.data.validation > 0:

@@ -86,6 +86,14 @@ class Facts:
         return any(part.declare().boundaries for part in self.parts)
 
     @property
+    def keeps_features(self) -> bool:
+        """Whether the features of a frozen backbone are computed once and kept."""
+        # Building needs PyTorch and all of training, which rules of other runs need not load.
+        from holdfast.runs.backbones import reads_features
+
+        return reads_features(self.config)
+
+    @property
     def one_task(self) -> bool:
         """Whether the stream certainly has one task."""
         # The labels of a grouped stream decide how many tasks it has, and so do rows.

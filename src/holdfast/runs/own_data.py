@@ -1,6 +1,7 @@
 """From the settings of a run to the user's own data as sources and streams."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from holdfast.errors import HoldfastError
 from holdfast.runs.config import RunConfig
@@ -24,12 +25,14 @@ def own_sets(data: DataConfig) -> list[str]:
     return sorted(data.sets & data.content.keys())
 
 
-def own_examples(data: DataConfig, name: str) -> Examples:
+def own_examples(data: DataConfig, name: str, tokenizer: str | None = None) -> Examples:
     """Read the user's own data.
 
     Args:
         data: The settings of the data.
         name: The path of one of its data sets.
+        tokenizer: The folder of a language model whose tokens texts become. None: they become
+            features.
 
     Raises:
         HoldfastError: The files changed after the settings were made, or hold a mistake.
@@ -40,6 +43,8 @@ def own_examples(data: DataConfig, name: str) -> Examples:
             "restore the files"
         )
     options = options_of(data, data.features, data.group_column)
+    # Data of images have no texts, and the backbone itself says that it can't read them.
+    options = replace(options, tokenizer=tokenizer)
     return open_examples(read_path(name), options, data.task_classes)
 
 
@@ -83,7 +88,7 @@ def own_stream(config: RunConfig) -> Stream:
             f"data.task and data.time need your own data, but data.name is {data.name!r}; name a "
             "folder or a table file"
         )
-    examples = own_examples(data, data.name)
+    examples = own_examples(data, data.name, config.model.tokenizer)
     trained = int((~examples.tested).sum())
     if (data.examples or 0) > trained:
         raise HoldfastError(

@@ -31,7 +31,11 @@ def refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:
     streams: dict[str, Stream] = {}
     for config in kinds.values():
         # Methods of a suite share a stream, and building one takes longest.
-        key = json.dumps(config.data.model_dump()) + config.scenario
+        parts: list[object] = [config.data.model_dump(), config.scenario]
+        # A backbone decides what its inputs become: tokens, or features.
+        if config.model.backbone is not None:
+            parts += [config.model.model_dump(), config.method, config.training.precision]
+        key = json.dumps(parts)
         if key not in streams:
             streams[key] = build_stream(config, data_dir)
             refuse_other_count(config, len(streams[key]))

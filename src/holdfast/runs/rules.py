@@ -20,6 +20,7 @@ OFF: dict[str, object] = {
     "data.blurry": 0,
     "data.order": "sorted",
     "data.sizes": [],
+    "model.backbone_lr": None,
     "model.frozen": False,
     "model.init": "default",
     "training.accumulate": 1,
@@ -127,11 +128,28 @@ RULES = (
         "with two tasks or more",
         lambda run: not run.one_task,
     ),
+    # A language model reads the texts themselves.
+    Rule(
+        ("data.features", "data.encoder"),
+        "without a language model in model.backbone, which reads the texts themselves",
+        lambda run: not run.model.of_texts,
+    ),
+    Rule(
+        ("model.name", "model.hidden", "model.init"),
+        "without model.backbone, a pretrained network that takes its place",
+        lambda run: run.model.backbone is None,
+    ),
     # The other networks have fixed layers and draw their weights in one way.
     Rule(
         ("model.hidden", "model.init"),
         "with model.name='mlp'",
         lambda run: run.model.name == "mlp",
+    ),
+    # A rate of 0 is another way to freeze the backbone, and says nothing new beside it.
+    Rule(
+        ("model.backbone_lr",),
+        "without model.frozen, which keeps the network below the output layer as it is",
+        lambda run: not run.model.frozen,
     ),
     Rule(
         ("training.momentum",),
@@ -158,6 +176,7 @@ RULES = (
             "training.clip",
             "training.accumulate",
             "training.outputs",
+            "model.backbone_lr",
         ),
         "with methods that train weights; this one reads the features of each example once",
         lambda run: run.trains,
@@ -286,6 +305,17 @@ class Note:
 
 
 NOTES = (
+    Note(
+        "the features of the frozen backbone are computed once and kept in the cache",
+        lambda run: run.keeps_features,
+    ),
+    Note(
+        "the features of the frozen backbone are computed in every pass, because {parts} or the "
+        "precision needs the network itself",
+        lambda run: (
+            run.model.backbone is not None and run.model.keeps_backbone and not run.keeps_features
+        ),
+    ),
     Note(
         "a stream of one task: nothing can be forgotten, so BWT and forgetting are not defined",
         lambda run: run.one_task,
