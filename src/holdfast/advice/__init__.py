@@ -19,6 +19,7 @@ from holdfast.advice.suggestions import (
     Advice,
     Relaxation,
     Suggestion,
+    Trial,
     advise,
     pretrained_script,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Relaxation",
     "Rule",
     "Suggestion",
+    "Trial",
     "advise",
     "audit",
     "pretrained_script",

@@ -54,6 +54,8 @@ MethodEntry = TypedDict(
         "options": NotRequired[str],
         "no_boundaries": NotRequired[str],
         "class": NotRequired[str],
+        "pretrained": NotRequired[str],
+        "layers": NotRequired[bool],
     },
 )
 

@@ -1,6 +1,6 @@
 """From answers to methods to try: the rules are weighed, and a command is made for each method."""
 
-import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -10,6 +10,9 @@ from holdfast.advice.answers import Answers, Fact
 from holdfast.advice.rules import MethodEntry, Rule, method_entry, rules
 
 SCRIPT = "pretrained.py"  # see `pretrained_script`
+DIGITS = "digits"
+# One short epoch of the defaults is little for a data set as small as the digits.
+FOR_DIGITS = ("--epochs 5", "--batch-size 32")
 ARCHITECTURE = {  # by scenario
     "task": "one head per task, which the task id selects (--head separate)",
     "domain": "one head whose outputs all tasks share (--head fixed)",
@@ -24,7 +27,22 @@ EASIEST: dict[str, Fact] = {
     "labels": True,
     "pretrained": True,
 }
-_SWEEP = re.compile(r"--sweep \S+ --validation \S+")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What commands try methods on.
+
+    Args:
+        data: The data set, as `holdfast run --data` takes it.
+        backbone: The pretrained network, as `--backbone` takes it. None: the one that the script of
+            `pretrained_script` makes.
+        factory: The function that makes it, as `--backbone-factory` takes it, if it needs one.
+    """
+
+    data: str = DIGITS
+    backbone: str | None = None
+    factory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -73,12 +91,14 @@ class Advice:
     relax: tuple[Relaxation, ...] = ()
 
 
-def advise(answers: Answers, most: int = 3) -> Advice:
+def advise(answers: Answers, most: int = 3, trial: Trial | None = None) -> Advice:
     """Recommend methods for a problem.
 
     Args:
         answers: What is known about the problem.
         most: The most methods to suggest, at least 1.
+        trial: The data and the pretrained network that commands name. None: the digits, and a small
+            network that has learnt turned digits.
 
     Returns:
         The advice. The methods with the most weight behind them come first; among equals, those
@@ -89,8 +109,11 @@ def advise(answers: Answers, most: int = 3) -> Advice:
         >>> advice.scenario, [suggestion.spec for suggestion in advice.suggestions]
         ('class', ['ER(500)', 'iCaRL(500)', 'DERpp(500)'])
     """
+    trial = trial or Trial()
     holding, methods = _weighed(answers)
-    suggestions = [_suggestion(method, answers, holding) for method in methods[:most]]
+    if trial.backbone is not None and trial.factory is None:
+        methods = [method for method in methods if not method_entry(method).get("layers")]
+    suggestions = [_suggestion(method, answers, holding, trial) for method in methods[:most]]
     # If some method fits, no answer needs to change.
     relax: tuple[Relaxation, ...] = ()
     if not suggestions:
@@ -106,16 +129,16 @@ def advise(answers: Answers, most: int = 3) -> Advice:
 
 
 def pretrained_script() -> str:
-    """Return the text of a Python script that trains any method on a pretrained network.
+    """Return the text of a Python script that makes a pretrained network for `--backbone`.
 
-    Its network has learnt rotated digits. Users put their own network and data in its place.
+    Its network learns turned digits. Users put their own network and training in its place.
 
     Returns:
         The script.
 
     Example:
         >>> pretrained_script().splitlines()[2].strip()
-        'python pretrained.py "RanPAC()" --scenario class --frozen'
+        'python pretrained.py'
     """
     return files("holdfast.advice").joinpath(f"{SCRIPT}.txt").read_text(encoding="utf-8")
 
@@ -147,7 +170,7 @@ def _relaxed(answers: Answers, most: int) -> Iterator[Relaxation]:
             yield Relaxation(name, value, tuple(methods[:most]))
 
 
-def _suggestion(method: str, answers: Answers, holding: list[Rule]) -> Suggestion:
+def _suggestion(method: str, answers: Answers, holding: list[Rule], trial: Trial) -> Suggestion:
     """Fill in the spec of a method, and make the command that tries it."""
     entry = method_entry(method)
     spec = entry["spec"].format(store=answers.store, tasks=answers.tasks)
@@ -155,7 +178,7 @@ def _suggestion(method: str, answers: Answers, holding: list[Rule]) -> Suggestio
         method=method,
         spec=spec,
         because=tuple(rule for rule in holding if method in rule.prefer),
-        command=_command(spec, _options(entry, answers), answers),
+        command=_command(spec, _options(entry, answers), answers, trial),
     )
 
 
@@ -164,6 +187,8 @@ def _options(entry: MethodEntry, answers: Answers) -> list[str]:
     options = [entry.get("options", "")]
     if answers.scenario == "class":
         options.append(entry.get("class", ""))
+    if answers.pretrained:
+        options.append(entry.get("pretrained", ""))
     # Some methods train for a number of epochs of their own, on what they have stored.
     if answers.time == "tight" and "--epochs" not in options[0]:
         options.append("--epochs 1")
@@ -173,16 +198,30 @@ def _options(entry: MethodEntry, answers: Answers) -> list[str]:
     return options
 
 
-def _command(spec: str, options: list[str], answers: Answers) -> str:
+def _command(spec: str, options: list[str], answers: Answers, trial: Trial) -> str:
     """Make the command that tries a method."""
-    scenario = f"--scenario {answers.scenario}"
+    words = [f"holdfast run --data {shlex.quote(trial.data)}"]
     if answers.pretrained:
-        # No option of `holdfast run` brings a pretrained network, and the script has no sweep.
-        words = [f"holdfast advise --script {SCRIPT} && python {SCRIPT}", f'"{spec}"', scenario]
-        words += [_SWEEP.sub("", option).strip() for option in options]
-    else:
-        words = ["holdfast run --data digits"]
-        if answers.scenario == "domain":
-            words.append("--stream permuted")
-        words += [scenario, f'--method "{spec}"', *options]
+        words = [_pretrained(trial, words[0])]
+        given = " ".join(options)
+        if trial.data == DIGITS:
+            # A method that reads frozen features reads them once.
+            words += [o for o in FOR_DIGITS if o.split()[0] not in given and "frozen" not in given]
+    # Other data have their own classes or tasks, and digits have the same ones in all tasks only if
+    # the images change. Permuted pixels would be strange to a pretrained network.
+    if answers.scenario == "domain" and trial.data == DIGITS:
+        words.append(f"--stream {'rotated' if answers.pretrained else 'permuted'}")
+    words += [f"--scenario {answers.scenario}", f'--method "{spec}"', *options]
     return " ".join(word for word in words if word)
+
+
+def _pretrained(trial: Trial, command: str) -> str:
+    """Begin a command with the pretrained network of a trial."""
+    if trial.backbone is None:
+        module = SCRIPT.removesuffix(".py")
+        begun = f"holdfast advise --script {SCRIPT} && python {SCRIPT} && {command}"
+        return f"{begun} --backbone {module}.pt --backbone-factory {module}:make"
+    words = [command, f"--backbone {shlex.quote(trial.backbone)}"]
+    if trial.factory is not None:
+        words.append(f"--backbone-factory {trial.factory}")
+    return " ".join(words)

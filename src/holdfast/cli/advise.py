@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli.advice_printing import in_words, print_advice, print_audit
 from holdfast.cli.command_line import on_line
 from holdfast.errors import HoldfastError
 from holdfast.files import write_text
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from pydantic.fields import FieldInfo
 
-    from holdfast.advice import Advice, Answers, Audit
+    from holdfast.advice import Answers, Trial
 
 Given = dict[str, object]  # answers by the names of their fields
 
@@ -86,6 +87,27 @@ Pretrained = Annotated[
         help="Whether your network is pretrained and has good features.",
     ),
 ]
+Data = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|PATH", help="Data that the printed commands name, as `holdfast run` takes it."
+    ),
+]
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH|NAME",
+        help="Your pretrained network, which the printed commands name, as `holdfast run` takes "
+        "it. It implies --pretrained.",
+    ),
+]
+Factory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODULE:FUNCTION",
+        help="Function that makes the network, if --backbone is a file of weights.",
+    ),
+]
 Train = Annotated[
     Path | None,
     typer.Option(
@@ -114,7 +136,7 @@ Script = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Write a Python script that trains on a pretrained network, and give no advice. "
+        help="Write a Python script that makes a pretrained network, and give no advice. "
         "An existing file stays as it is.",
     ),
 ]
@@ -133,6 +155,9 @@ def advise(
     memory: Memory = None,
     time: Time = None,
     pretrained: Pretrained = None,
+    data: Data = "digits",
+    backbone: Backbone = None,
+    backbone_factory: Factory = None,
     train: Train = None,
     serve: Serve = None,
     task: TaskColumn = None,
@@ -180,13 +205,39 @@ def _advise(parameters: "Mapping[str, object]") -> None:
     given = {
         name: parameters[name] for name in Answers.model_fields if parameters[name] is not None
     }
+    trial = _trial(parameters, given)
+    if trial.backbone is not None:
+        given["pretrained"] = True
     answers = validated(Answers, **given)
     # In a script or a pipeline nobody could answer, and the command would wait forever.
     if sys.stdin.isatty() and sys.stdout.isatty():
         answers = _asked(given)
     else:
         _print_assumed(answers, given)
-    _print_advice(advice_for(answers), answers)
+    print_advice(advice_for(answers, trial=trial), answers, trial)
+
+
+def _trial(parameters: "Mapping[str, object]", given: Given) -> "Trial":
+    """Take the data and the pretrained network that commands are to name."""
+    from holdfast.advice import Trial
+
+    backbone = parameters["backbone"]
+    factory = parameters["backbone_factory"]
+    if factory is not None and backbone is None:
+        raise HoldfastError(
+            "--backbone-factory makes the network of a file of weights; name the file with "
+            "--backbone"
+        )
+    if backbone is not None and given.get("pretrained") is False:
+        raise HoldfastError(
+            "--backbone names a pretrained network, which contradicts --from-scratch; leave one of "
+            "the two out"
+        )
+    return Trial(
+        data=str(parameters["data"]),
+        backbone=None if backbone is None else str(backbone),
+        factory=None if factory is None else str(factory),
+    )
 
 
 def _asked(given: Given) -> "Answers":
@@ -237,7 +288,9 @@ def _write_script(path: Path) -> None:
         print(f"{shown(str(path))} exists already and stays as it is.")
         return
     write_text(path, pretrained_script())
-    print(f"Wrote {shown(str(path))}. Put your network and data into its two marked places.")
+    print(
+        f"Wrote {shown(str(path))}. Put your network and its training into its two marked places."
+    )
 
 
 def _audit(train: Path | None, serve: Path | None, task: str | None, label: str | None) -> None:
@@ -252,7 +305,7 @@ def _audit(train: Path | None, serve: Path | None, task: str | None, label: str 
             f"--task and --label both name {shown(task)!r}, but a column cannot be both the task "
             "and what is predicted; leave one of the two out"
         )
-    _print_audit(audit(read_table(train), read_table(serve), task, label))
+    print_audit(audit(read_table(train), read_table(serve), task, label))
 
 
 def _print_assumed(answers: "Answers", given: Given) -> None:
@@ -260,63 +313,6 @@ def _print_assumed(answers: "Answers", given: Given) -> None:
     assumed = []
     for name, value in answers.model_dump().items():
         if _is_open(name, given):
-            assumed.append(f"{_in_words(name)} = {_in_words(value)}")
+            assumed.append(f"{in_words(name)} = {in_words(value)}")
     if assumed:
         print(f"Assumed, because no option says otherwise: {', '.join(assumed)}\n")
-
-
-def _in_words(value: object) -> str:
-    """Write an answer or its name for a reader: yes and no, and spaces in names."""
-    if isinstance(value, bool):
-        return ("no", "yes")[value]
-    return str(value).replace("_", " ")
-
-
-def _print_advice(advice: "Advice", answers: "Answers") -> None:
-    """Print the scenario, the methods to try, and what speaks for and against methods."""
-    print(f"scenario:     {advice.scenario}")
-    print(f"architecture: {advice.architecture}\n")
-    for rank, suggestion in enumerate(advice.suggestions, 1):
-        print(f"{rank}. {suggestion.spec}")
-        # Each reason is followed by its source, so that nobody has to believe it.
-        for rule in suggestion.because:
-            print(f"   {rule.reason}\n     ({rule.source})")
-        print(f"   try: {suggestion.command}\n")
-    if not advice.suggestions:
-        _print_relaxations(advice)
-    elif answers.pretrained:
-        print(
-            "The script pretrained.py trains on a network that has learnt rotated digits. "
-            "Put your own\nnetwork and data into its two marked places.\n"
-        )
-    for rule in advice.against:
-        print(f"not {', '.join(rule.exclude)}: {rule.reason}\n     ({rule.source})")
-    # Notes hold whatever the method is, so they come last.
-    for rule in advice.notes:
-        print(f"note: {rule.note}")
-
-
-def _print_relaxations(advice: "Advice") -> None:
-    """Say that no method fits, and which single answers would change that."""
-    if advice.relax:
-        print("No method fits these answers. Methods would fit if one answer were different:")
-    else:
-        print("No method fits these answers, and no single other answer would change that.")
-    for answer, value, methods in advice.relax:
-        print(f"  {_in_words(answer)} = {_in_words(value)}: {', '.join(methods)}")
-    print()
-
-
-def _print_audit(audit: "Audit") -> None:
-    """Print which columns differ, and what follows for the architecture."""
-    if not audit.missing:
-        print("Serving has every column of the training data except for the label.")
-    for column in audit.missing:
-        details = f"{column.values} values"
-        # Without a task column there is nothing that a column could explain.
-        if column.share is not None:
-            details += f", explains {column.share:.0%} of the task"
-        print(f"missing when serving: {shown(column.column)} ({details}): {column.verdict}")
-    for name in audit.extra:
-        print(f"new when serving: {shown(name)}: the model has not seen it in training")
-    print(f"\n{shown(audit.conclusion)}")
