@@ -10,6 +10,7 @@ large suites, so their commands stop just before they read data.
 
 import os
 import re
+import runpy
 import shlex
 import tomllib
 from pathlib import Path
@@ -17,9 +18,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import typer
 from PIL import Image
 
+from holdfast.advice import pretrained_script
 from holdfast.cli.main import app, run_cli
 from holdfast.runs.execute import execute
 
@@ -118,6 +121,10 @@ def fill(folder: Path) -> None:
     serve.assign(shop=shop, fraud=shop % 2).to_parquet(folder / "train.parquet")
     own_data(folder, rng)
     targets(folder, rng)
+    # What `python pretrained.py` on a page would make, but without its training.
+    (folder / "pretrained.py").write_text(pretrained_script())
+    make = runpy.run_path(str(folder / "pretrained.py"))["make"]
+    torch.save(make().state_dict(), folder / "pretrained.pt")
 
 
 def targets(folder: Path, rng: np.random.Generator) -> None:

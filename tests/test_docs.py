@@ -141,8 +141,10 @@ def test_the_examples_of_planning_and_diagnostics_run(tmp_path, monkeypatch):
             exec(compile(code, page, "exec"), {})
 
 
-@pytest.mark.parametrize(("page", "examples"), [("metrics.md", 1), ("streams.md", 2)])
-def test_the_examples_of_metrics_and_streams_run(page, examples, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("page", "examples"), [("metrics.md", 1), ("streams.md", 2), ("backbones.md", 1)]
+)
+def test_the_examples_of_pages_run(page, examples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     for code in blocks(ROOT / "docs" / page)[:examples]:
