@@ -121,7 +121,15 @@ def texts(folder: str) -> list[str]:
         "MiniLM (all-MiniLM-L6-v2, 22.7 million weights) reads banking77: 77 intents in seven "
         "tasks. TF-IDF knows the words of all tasks."
     )
-    return ["", "## Intents with a sentence encoder", "", textwrap.fill(said, 100), "", *HEADER, *rows]
+    return [
+        "",
+        "## Intents with a sentence encoder",
+        "",
+        textwrap.fill(said, 100),
+        "",
+        *HEADER,
+        *rows,
+    ]
 
 
 def main() -> None:
