@@ -237,9 +237,9 @@ def test_the_first_command_runs_in_a_shell_as_it_is_printed(tmp_path):
 
 def test_commands_name_the_data_and_the_network_of_the_user(capsys):
     options = ["--backbone", "my net", "--data", "my data.csv", "--no-task-id", "--new-classes"]
-    code, out, _ = call(capsys, *options)
+    code, out, _ = call(capsys, *options, "--tasks", "7")
     assert code == 0
-    assert "holdfast run --data 'my data.csv' --backbone 'my net' --scenario class" in out
+    assert "holdfast run --data 'my data.csv' --backbone 'my net' --tasks 7 --scenario class" in out
     assert "pretrained.py" not in out
     code, out, _ = call(capsys, "--backbone", "w.pt", "--backbone-factory", "net:make")
     assert "--backbone w.pt --backbone-factory net:make" in out

@@ -211,6 +211,9 @@ def _command(spec: str, options: list[str], answers: Answers, trial: Trial) -> s
     # the images change. Permuted pixels would be strange to a pretrained network.
     if answers.scenario == "domain" and trial.data == DIGITS:
         words.append(f"--stream {'rotated' if answers.pretrained else 'permuted'}")
+    # Classes are cut into as many tasks as the user expects. Only they know the tasks of a domain.
+    if answers.scenario != "domain" and trial.data != DIGITS:
+        words.append(f"--tasks {answers.tasks}")
     words += [f"--scenario {answers.scenario}", f'--method "{spec}"', *options]
     return " ".join(word for word in words if word)
 
