@@ -8,7 +8,7 @@ from holdfast.models.convnet import convnet
 from holdfast.models.heads import make_head
 from holdfast.models.mlp import mlp
 from holdfast.models.pooled import Pooled
-from holdfast.models.pretrained import pretrained_classifier
+from holdfast.models.pretrained import pretrained_classifier, pretrained_like
 from holdfast.models.recipes import rebuildable
 from holdfast.models.resnet import resnet18, slim_resnet18
 
@@ -32,6 +32,7 @@ __all__ = [
     "make_head",
     "mlp",
     "pretrained_classifier",
+    "pretrained_like",
     "rebuildable",
     "resnet18",
     "slim_resnet18",

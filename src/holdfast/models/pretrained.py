@@ -1,7 +1,7 @@
 """Pretrained networks as classifiers: from a file, a folder, or the local cache of the hub."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -19,8 +19,10 @@ from holdfast.models.classifier import (
 )
 from holdfast.models.heads import make_head
 from holdfast.models.hugging_face import load_folder
+from holdfast.models.input_forms import form_of, inputs_like
 from holdfast.models.onnx_network import OnnxNetwork
 from holdfast.models.own_networks import made_by
+from holdfast.models.recipes import note, rebuildable
 from holdfast.models.seeding import seeded
 from holdfast.models.state_dicts import load_weights, read_weights
 from holdfast.named_inputs import Inputs, NamedInputs, described
@@ -41,6 +43,7 @@ class Pretrained:
         features: The number D of features that it gives.
         kept: The old output layer, if it is to be kept.
         dropped: The old output layer that was dropped, in words. Empty: there was none.
+        again: The arguments of `pretrained_like` that load it again, but those of the head.
     """
 
     source: str
@@ -48,6 +51,7 @@ class Pretrained:
     features: int
     kept: nn.Linear | None = None
     dropped: str = ""
+    again: Mapping[str, object] = field(default_factory=dict)
 
     def classifier(self, head: str, outputs: int | None, seed: int | None = None) -> Classifier:
         """Put a head on the network, which is used and not copied.
@@ -73,7 +77,48 @@ class Pretrained:
             made = make_head(head, self.features, outputs or old)
             if self.kept is not None:
                 made.take(self.kept, self.module)
-        return Classifier(self.module, made)
+        classifier = Classifier(self.module, made)
+        note(classifier, pretrained_like, **self.again, head=head, outputs=outputs, seed=seed)
+        return classifier
+
+
+@rebuildable
+def pretrained_like(
+    source: str,
+    inputs: Mapping[str, object],
+    head: str,
+    outputs: int | None,
+    factory: str | None,
+    old_output: str,
+    output_layer: str | None,
+    seed: int | None,
+) -> Classifier:
+    """Load a pretrained network again in another process, from plain values.
+
+    Args:
+        source: As in `pretrained_classifier`, as an absolute path if it is one.
+        inputs: The form of the inputs, as `form_of` describes it.
+        head: As there.
+        outputs: As there.
+        factory: The name of the factory, or None.
+        old_output: As there.
+        output_layer: As there.
+        seed: As there.
+
+    Raises:
+        HoldfastError: The weights are gone, or no longer fit.
+    """
+    example = inputs_like(inputs)
+    return pretrained_classifier(
+        source,
+        example,
+        head,
+        outputs,
+        factory=factory,
+        old_output=old_output,
+        output_layer=output_layer,
+        seed=seed,
+    )
 
 
 def pretrained_classifier(
@@ -142,14 +187,31 @@ def load_pretrained(
         module, layer = _with_weights(place.path, factory, old_output, output_layer)
     module.eval()
     features = _tried(module, example, name, layer)
+    again = {
+        "source": str(place.path.absolute()) if place.path.exists() else str(source),
+        "inputs": form_of(example),
+        "factory": _name_of(factory),
+        "old_output": old_output,
+        "output_layer": output_layer,
+    }
     if layer is None:
-        return Pretrained(name, module, features)
+        return Pretrained(name, module, features, again=again)
     old = linear_layer(module, layer)
     replace_module(module, layer, nn.Identity())
     if old_output == "keep":
-        return Pretrained(name, module, features, kept=old)
+        return Pretrained(name, module, features, kept=old, again=again)
     dropped = f"{layer or 'the network itself'} ({old.in_features} to {old.out_features})"
-    return Pretrained(name, module, features, dropped=dropped)
+    return Pretrained(name, module, features, dropped=dropped, again=again)
+
+
+def _name_of(factory: Factory | None) -> object:
+    """The name by which a factory can be imported, or the factory if it has none."""
+    if factory is None or isinstance(factory, str):
+        return factory
+    module, name = factory.__module__, factory.__qualname__
+    if module == "__main__" or "<" in name:
+        return factory  # which no file can hold, and so the recipe says what is in the way
+    return f"{module}:{name}"
 
 
 def _check_arguments(

@@ -93,6 +93,19 @@ def rebuildable(make: Callable[Arguments, Made]) -> Callable[Arguments, Made]:
     return noting
 
 
+def note(network: nn.Module, make: Callable[..., nn.Module], **arguments: object) -> None:
+    """Let a network remember a call that makes one like it.
+
+    Args:
+        network: The network.
+        make: A `rebuildable` function.
+        **arguments: Its arguments.
+    """
+    bound = inspect.signature(make).bind(**arguments)
+    bound.apply_defaults()
+    setattr(network, NOTED, _recipe(make, bound))
+
+
 def recipe_of(network: nn.Module) -> Recipe | None:
     """Return how a network was made, or None if no `rebuildable` function has made it."""
     recipe = getattr(network, NOTED, None)

@@ -85,7 +85,8 @@ def backbone_classifier(config: RunConfig, stream: Stream, head: str) -> Classif
     """
     model = config.model
     example = _example(stream)
-    if not reads_features(config):
+    # A learner that goes on in another process reads raw inputs, also if its backbone is frozen.
+    if not isinstance(stream[0].train, FeaturePart):
         return _load(model, example).classifier(head, stream.outputs, config.seed)
     loaded = _load_shared(model, example)
     made = loaded.classifier(head, stream.outputs, config.seed)

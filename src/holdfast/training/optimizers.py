@@ -163,8 +163,14 @@ def named_as(make: object) -> dict[str, Any] | None:
         >>> named_as(optimizer("adam", lr=0.1))
         {'name': 'adam', 'fused': True, 'lr': 0.1}
     """
+    if isinstance(make, TwoRates):
+        whole = named_as(make.make)
+        return None if whole is None else {**whole, "backbone_lr": make.backbone_lr}
     if isinstance(make, AutoRate):
-        return {"name": make.name, **make.options, "lr": AUTO}
+        auto = {"name": make.name, **make.options, "lr": AUTO}
+        if make.backbone_lr is not None:
+            auto["backbone_lr"] = make.backbone_lr
+        return auto
     if not isinstance(make, partial) or make.func is not _made:
         return None
     kind, options = make.args
