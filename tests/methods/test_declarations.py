@@ -146,9 +146,9 @@ def test_a_memory_that_ranks_examples_needs_boundaries_and_one_per_task_grows(
 
 def test_the_table_says_where_a_method_runs_but_is_weak():
     rows = {line.split("`")[1]: line for line in markdown_table().splitlines()[2:]}
-    assert "| task, domain; weak in class | yes | Kirkpatrick" in rows["EWC(strength)"]
-    assert "| replay | examples | all | no |" in rows["ER(capacity)"]
-    assert "| class | no | Caccia" in rows["ERACE(capacity)"]
+    assert "| task, domain; weak in class | any | yes | Kirkpatrick" in rows["EWC(strength)"]
+    assert "| replay | examples | all | any | no |" in rows["ER(capacity)"]
+    assert "| class | classification | no | Caccia" in rows["ERACE(capacity)"]
     assert len(rows) == len(METHODS)
 
 
