@@ -130,7 +130,7 @@ def test_the_defaults_of_training_follow_what_a_folder_holds(tmp_path):
     (tmp_path / "tables").mkdir()
     sales().to_csv(tmp_path / "tables" / "train.csv", index=False)
     kinds = {name: kind_of(DataConfig(name=name)) for name in ("tables", "sales.csv", "photos")}
-    assert kinds == {"tables": "tables", "sales.csv": "tables", "photos": "images"}
+    assert kinds == {"tables": "tables", "sales.csv": "tables", "photos": "folders of images"}
 
 
 def test_pages_say_what_makes_the_tasks():

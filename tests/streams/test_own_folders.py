@@ -53,6 +53,14 @@ def test_images_are_decoded_once(pets, monkeypatch):
     assert all(torch.equal(pixels(a), pixels(b)) for a, b in zip(first, again, strict=True))
 
 
+def test_class_is_another_name_of_the_folders_of_classes(pets):
+    plain = from_folder(pets, "class", tasks=3)
+    named = from_folder(pets, "class", tasks=3, label="class")
+    assert [task.labels for task in named] == [task.labels for task in plain]
+    with pytest.raises(HoldfastError, match=r"unknown column of .* 'klass'"):
+        from_folder(pets, "class", tasks=3, label="klass")
+
+
 def test_layouts_with_sides_and_with_tasks_are_known(tmp_path):
     for side, count in (("train", 4), ("test", 2)):
         for number, name in enumerate(("cat", "dog")):

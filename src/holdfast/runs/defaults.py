@@ -17,11 +17,14 @@ from holdfast.runs.facts import Facts
 from holdfast.runs.options import given_settings, missing
 from holdfast.validation import validated
 
-Kind = Literal["images", "texts", "tables"]
+Kind = Literal["images", "folders of images", "texts", "tables"]
 FOR_ROWS: Mapping[str, object] = {"optimizer": "adam", "lr": 0.001, "epochs": 5}
 # Values that differ from those of `TrainingConfig`, by the kind of the data.
 DEFAULTS: Mapping[Kind, Mapping[str, object]] = {
     "images": {},
+    # Folders of your own are often small, and then one epoch of SGD learns nothing
+    # (benchmarks/results/image-defaults.md).
+    "folders of images": {"optimizer": "adam", "lr": 0.001, "epochs": 10},
     "texts": FOR_ROWS,
     # A table of your own may hold texts, numbers, or both. On tables of numbers, these settings are
     # at most 3.3 points below the best ones of five epochs, and one epoch of SGD is up to 21 below
@@ -44,7 +47,7 @@ def kind_of(data: DataConfig) -> Kind:
         data: The settings of the data.
 
     Returns:
-        "images", "texts" or "tables". A stream of images and texts counts as images.
+        A kind of data. A stream of images and texts counts as images.
 
     Example:
         >>> kind_of(DataConfig()), kind_of(DataConfig(name="PolyAI/banking77"))
@@ -52,7 +55,7 @@ def kind_of(data: DataConfig) -> Kind:
     """
     if data.own:
         images_alone = _holds_images(data.name) and not data.separate_inputs
-        return "images" if images_alone else "tables"
+        return "folders of images" if images_alone else "tables"
     # An unknown name is refused later, and then nothing should have been said of its kind.
     return "texts" if data.sets <= set(TEXTS) else "images"
 

@@ -21,6 +21,7 @@ from holdfast.streams.own_data.encoding import (
     fitted,
     tokens,
 )
+from holdfast.streams.own_data.folders import by_folders
 from holdfast.streams.own_data.images import Images, read_images
 from holdfast.streams.own_data.missing import without_missing
 from holdfast.streams.own_data.options import Options
@@ -244,6 +245,7 @@ def open_examples(
     Raises:
         HoldfastError: A value is missing or wrong; the message names its file, row and column.
     """
+    options = by_folders(table, options)
     uses = options.uses()
     for column in uses:
         table.column(column)

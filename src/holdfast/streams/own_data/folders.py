@@ -8,6 +8,7 @@ import numpy as np
 
 from holdfast.errors import HoldfastError
 from holdfast.streams.own_data.files import IMAGES, TABLES, existing, files_in, suffix_of
+from holdfast.streams.own_data.options import Options
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.table_files import checked, read_table
 from holdfast.text import safe_name
@@ -174,6 +175,22 @@ def _of_images(path: Path, images: Sequence[Path], name: str) -> Table:
     columns[LABEL] = [folder[-1] for folder in folders]
     table = checked(pd.DataFrame(columns, dtype=object), name, as_text=True)
     return replace(table, sides=side_of_row, folder=path, origin=path)
+
+
+def by_folders(table: Table, options: Options) -> Options:
+    """Take "class" as another name of the column that folders of classes make.
+
+    Args:
+        table: The table, of images or of something else.
+        options: What the user says of its columns.
+
+    Returns:
+        The options with the name that the column has.
+    """
+    made = {FILE, FOLDER, LABEL}
+    if options.label == "class" and LABEL in table.columns and made.issuperset(table.columns):
+        return replace(options, label=LABEL)
+    return options
 
 
 def _check_depth(images: Sequence[Path], folders: Sequence[tuple[str, ...]], path: Path) -> None:

@@ -21,7 +21,7 @@ from holdfast.named_inputs import Inputs
 from holdfast.streams.own_data.encoding import ENCODED, Encoding, combined, encoded, tokens
 from holdfast.streams.own_data.examples import IMAGE, Examples, open_examples
 from holdfast.streams.own_data.files import IMAGES, TABLES, existing, files_in, suffix_of
-from holdfast.streams.own_data.folders import read_path
+from holdfast.streams.own_data.folders import by_folders, read_path
 from holdfast.streams.own_data.images import decoded, paths_in
 from holdfast.streams.own_data.missing import without_missing
 from holdfast.streams.own_data.options import ROLES, Options
@@ -87,6 +87,7 @@ class Reader:
             test=own.test,
             test_column=own.test_column,
         )
+        named = by_folders(table, named)
         label = None if named.targets else label_column(table, named)
         # A column that is no input and has no use, such as one that the first data did not have,
         # must not become an input by the rules.
