@@ -5,6 +5,7 @@ F_i = E_x Σ_y p(y|x) (∂ log p(y|x)/∂θ_i)², where p is over the outputs th
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -131,10 +132,8 @@ def fisher_diagonal(
 ) -> Tensor:
     """Compute the diagonal of the Fisher information over some examples.
 
-    The network runs in evaluation mode and keeps its state.
-
     Args:
-        space: The parameters of the network.
+        space: The parameters of the network, which runs in evaluation mode and keeps its state.
         forward: Runs the network on inputs (N, ...), and gives the logits (N, C) of the outputs
             that compete.
         x: The examples, (N, ...), at least one.
@@ -145,8 +144,7 @@ def fisher_diagonal(
         way: How gradients are made, as in `mean_magnitude`. None takes the fastest that applies.
         generator: A generator on the CPU, for `labels="sampled"`.
         objective: What the network is trained for, which says which distribution p is.
-        tasks: The number of the task of each row, (N,) on the CPU, for a loss of your own. None:
-            they are all of task 0.
+        tasks: The task of each row, (N,) on the CPU, for a loss of your own. None: all of task 0.
 
     Returns:
         The diagonal, a θ-shaped vector.
@@ -165,34 +163,62 @@ def fisher_diagonal(
     one_of("Fisher labels", labels, LABELS)
     if not len(x):
         raise HoldfastError("Fisher needs at least one example, got none")
-    if tasks is None:
-        tasks = rows_of_task(0, len(x))
-    if labels == "auto":
-        labels = chosen_labels(labels, _outputs_of(space.module, forward, x))
-    terms = []
-    with evaluating(space.module), torch.no_grad():
-        row = bytes_per_row(space.module, lambda part: forward(space.module, part), x[:1])
-        for at, part in parts(x, rows_within(row, MOST_ROWS)):
-            outputs = forward(space.module, part)
-            some = rows_at(x, y, at, len(part), tasks)
-            terms.append(label_terms(objective, outputs, labels, some, generator))
-    weights = torch.cat(terms)
+    labels = _settled(labels, space.module, forward, x)
+    expectation = _Expectation(space, forward, objective, labels)
+    weights = expectation.weights(x, y, tasks, generator)
+    return expectation.diagonal(x, weights, chunk, way)
 
-    def values(module: nn.Module, part: Inputs) -> Tensor:
+
+@dataclass(frozen=True)
+class _Expectation:
+    """Whose squared gradients are averaged, and over which labels. `labels` is never `auto`."""
+
+    space: ParameterSpace
+    forward: Forward
+    objective: Objective
+    labels: str
+
+    def weights(
+        self, x: Inputs, y: Tensor | None, tasks: Tensor | None, generator: torch.Generator | None
+    ) -> Tensor:
+        """The weights or coefficients of all examples, as `label_terms` gives them, (N, K)."""
+        if tasks is None:
+            tasks = rows_of_task(0, len(x))
+        module = self.space.module
+        terms = []
+        # Whichever labels are drawn, they are settled for all rows before any gradient is taken, so
+        # the draws do not depend on how the gradients are split.
+        with evaluating(module), torch.no_grad():
+            row = bytes_per_row(module, lambda part: self.forward(module, part), x[:1])
+            for at, part in parts(x, rows_within(row, MOST_ROWS)):
+                outputs = self.forward(module, part)
+                some = rows_at(x, y, at, len(part), tasks)
+                terms.append(label_terms(self.objective, outputs, self.labels, some, generator))
+        return torch.cat(terms)
+
+    def values(self, module: nn.Module, part: Inputs) -> Tensor:
         """The functions of the outputs whose gradients are squared, (N, K)."""
-        return objective.fisher_values(forward(module, part), labels)
+        return self.objective.fisher_values(self.forward(module, part), self.labels)
 
-    if labels != "exact":
-        if not _one_each(weights):
-            return _of_sums(space, values, x, weights, chunk, way)
-        weights = weights.square()
-    return mean_magnitude(space, values, x, weights, torch.square, chunk=chunk, way=way)
+    def diagonal(self, x: Inputs, weights: Tensor, chunk: int, way: str | None) -> Tensor:
+        """The mean over examples of the squared gradients, with their weights."""
+        if self.labels != "exact":
+            if not _one_each(weights):
+                return _of_sums(self.space, self.values, x, weights, chunk, way)
+            # With one output per row, (c · g)² is c² · g², so the square of c is its weight.
+            weights = weights.square()
+        return mean_magnitude(
+            self.space, self.values, x, weights, torch.square, chunk=chunk, way=way
+        )
 
 
-def _outputs_of(module: nn.Module, forward: Forward, x: Inputs) -> int:
-    """The number of outputs that compete."""
+def _settled(labels: str, module: nn.Module, forward: Forward, x: Inputs) -> str:
+    """The labels that are taken, which `auto` leaves to the number of outputs that compete."""
+    if labels != "auto":
+        return labels
     with evaluating(module), torch.no_grad():
-        return forward(module, x[:1]).shape[1]
+        outputs = forward(module, x[:1])
+    return chosen_labels(labels, outputs.shape[1])
 
 
 def rows_at(

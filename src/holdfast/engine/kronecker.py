@@ -1,5 +1,8 @@
 """Kronecker factors of the Fisher information of each layer.
 
+The product A ⊗ G is exact for one example and one label. For a convolution, A is summed over
+positions and G averaged over them.
+
 References:
     J. Martens, R. Grosse (2015), Optimizing neural networks with Kronecker-factored approximate
     curvature. ICML.
@@ -14,6 +17,7 @@ from holdfast.engine.chunks import bytes_per_row, rows_within
 from holdfast.engine.fisher import Forward, chosen_labels, label_terms, rows_at, squared_terms
 from holdfast.engine.layers import Use, matrices, recording, rows_in, rows_out, used
 from holdfast.engine.objective import CLASSIFICATION, Objective
+from holdfast.engine.rows import Rows
 from holdfast.engine.snapshot import evaluating
 from holdfast.engine.terms import BUDGET, parts, terms
 from holdfast.named_inputs import Inputs
@@ -36,15 +40,12 @@ def kronecker_factors(
 ) -> Factors:
     """Approximate the Fisher information of each layer by a Kronecker product A ⊗ G.
 
-    A = E[a aᵀ] of what flows into the layer, with a 1 for the bias, and G = E Σ_y p(y|x) δ δᵀ of
-    δ = ∂ log p(y|x) at its outputs. The product is exact for one example and one label. For a
-    convolution, A is summed over positions and G averaged over them. The network runs in evaluation
-    mode and keeps its state.
+    A = E[a aᵀ] of the inputs of the layer, with a 1 for the bias, and G = E Σ_y p(y|x) δ δᵀ of
+    δ = ∂ log p(y|x) at its outputs.
 
     Args:
-        module: The network.
-        forward: Runs the network on inputs (N, ...), and gives the logits (N, C) of the outputs
-            that compete.
+        module: The network, which runs in evaluation mode and keeps its state.
+        forward: Runs the network on inputs (N, ...), and gives the logits (N, C) that compete.
         x: The examples, (N, ...).
         y: The labels, as positions among the outputs that compete, (N,), for `empirical`.
         labels: As in `fisher_diagonal`.
@@ -71,16 +72,27 @@ def kronecker_factors(
         for at, part in parts(x, rows_within(inputs_and_gradients, MOST_ROWS, BUDGET)):
             with torch.enable_grad(), recording(list(layers.values())) as seen:
                 outputs = forward(module, part)
-                labels = chosen_labels(labels, outputs.shape[1])
-                values = objective.fisher_values(outputs, labels)
+                labels = chosen_labels(labels, outputs.shape[1])  # warns at the first part only
                 some = rows_at(x, y, at, len(part))
-                # Log-probabilities describe the same distribution as the outputs do.
-                weights = label_terms(objective, values.detach(), labels, some, generator)
-                if labels != "exact":
-                    values, weights = squared_terms(values, weights)
+                values, weights = _weighted(objective, outputs, labels, some, generator)
             _join(sums, _sums(values, weights, list(used(seen, layers))))
-    examples = len(x)
-    return {name: (a / examples, g / examples) for name, (a, g) in sums.items()}
+    return {name: (a / len(x), g / len(x)) for name, (a, g) in sums.items()}
+
+
+def _weighted(
+    objective: Objective,
+    outputs: Tensor,
+    labels: str,
+    rows: Rows | None,
+    generator: torch.Generator | None,
+) -> tuple[Tensor, Tensor]:
+    """What is differentiated for each example, (N, K), and the weights of its squared gradients."""
+    values = objective.fisher_values(outputs, labels)
+    # Log-probabilities describe the same distribution as the outputs do.
+    weights = label_terms(objective, values.detach(), labels, rows, generator)
+    if labels == "exact":
+        return values, weights
+    return squared_terms(values, weights)
 
 
 def _join(sums: Factors, more: Factors) -> None:

@@ -48,12 +48,7 @@ def mlp(
     """
     if isinstance(inputs, int):
         inputs = [inputs]
-    if not len(inputs):
-        raise HoldfastError(
-            "an MLP takes one tensor, but the inputs are several (their shape is empty); use "
-            "holdfast.models.branches, which has a branch for each, or a module of your own with "
-            "holdfast.models.Classifier around it"
-        )
+    _refuse_several(inputs)
     # Asked here, because the errors of PyTorch would name no argument of this function.
     positive("the sizes of an input", inputs)
     positive("the hidden layers", hidden)
@@ -66,8 +61,23 @@ def mlp(
             width = size
         model = Classifier(nn.Sequential(*layers), make_head(head, width, outputs))
         if one_of("init", init, INITS) == "xavier":
-            for layer in model.modules():
-                # A growing head has no rows yet. They are drawn when it grows.
-                if isinstance(layer, nn.Linear) and layer.weight.numel():
-                    nn.init.xavier_uniform_(layer.weight)
+            _draw_by_glorot(model)
         return model
+
+
+def _refuse_several(shape: Sequence[int]) -> None:
+    """Refuse inputs of several tensors, whose shape is empty."""
+    if not len(shape):
+        raise HoldfastError(
+            "an MLP takes one tensor, but the inputs are several (their shape is empty); use "
+            "holdfast.models.branches, which has a branch for each, or a module of your own with "
+            "holdfast.models.Classifier around it"
+        )
+
+
+def _draw_by_glorot(model: nn.Module) -> None:
+    """Draw the weights of all linear layers anew, uniformly."""
+    for layer in model.modules():
+        # A growing head has no rows yet. They are drawn when it grows.
+        if isinstance(layer, nn.Linear) and layer.weight.numel():
+            nn.init.xavier_uniform_(layer.weight)

@@ -74,13 +74,18 @@ def execute(
         kept_in = folder if keep else None
         run = _train(config, stream, learner, watch, checkpoints, kept_in)
         causes = _causes(config, stream, run, device)
-    # The user should know that a checkpoint was damaged, but the result is none the worse for it.
-    for message in _about_checkpoints(caught):
-        print(f"holdfast: {message}", file=sys.stderr, flush=True)
+    _tell_of_checkpoints(caught)
     messages = [*_messages_so_far(checkpoints, caught), *causes]
     return record_of(
         config, label, stream, learner, run, data_dir=data_dir, device=device, warnings=messages
     )
+
+
+def _tell_of_checkpoints(caught: Sequence[warnings.WarningMessage]) -> None:
+    """Print what was wrong with checkpoints."""
+    # The user should know that a checkpoint was damaged, but the result is none the worse for it.
+    for message in _about_checkpoints(caught):
+        print(f"holdfast: {message}", file=sys.stderr, flush=True)
 
 
 def _checkpoints(

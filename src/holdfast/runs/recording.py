@@ -50,7 +50,7 @@ def record_of(
     Returns:
         The record, in which every value is checked.
     """
-    values = {
+    values: dict[str, object] = {
         "hash": config.hash,
         "streams": STREAMS if config.data.versioned else 1,
         "label": label,
@@ -62,20 +62,27 @@ def record_of(
         "versions": _versions(),
         "machine": _machine(device),
         "chance": _chance(stream),
-        "outputs_exist": run.outputs_exist,
-        "matrix": run.matrix,
-        "validation": run.validation,
-        "curves": _curves(run),
-        "cost": RunCost.model_validate(run.cost),
+        **_of_training(run),
         "weights": _weights_digest(learner),
         "weak": weaknesses(config),
-        "detection": _detection(run),
         # Causes keep their order, in which the likeliest comes first.
         "warnings": sorted(warnings, key=_without_cause),
     }
     if config.training.lr == "auto":
         values["found_lr"] = learner.state.optimizers.first_rate
     return RunResult.model_validate(values)
+
+
+def _of_training(run: "Run") -> dict[str, object]:
+    """Collect what training has measured, by the names of the record."""
+    return {
+        "outputs_exist": run.outputs_exist,
+        "matrix": run.matrix,
+        "validation": run.validation,
+        "curves": _curves(run),
+        "cost": RunCost.model_validate(run.cost),
+        "detection": _detection(run),
+    }
 
 
 def _without_cause(warning: str) -> str:

@@ -51,12 +51,9 @@ def from_datasets(
         scenario: What the model knows when it is asked: "task", "domain" or "class".
         names: The names of the tasks. None: task 0, task 1, ...
         labels: The labels of each task, which saves reading all labels first. None: read them.
-        columns: The names or positions of input and label in rows of more than two values. A list
-            of names or positions in place of the input gives a network several inputs.
-        padding: The value that fills short sequences, by the name of the input. None: all inputs
-            have one shape.
-        collate: Makes a batch of the inputs of some rows: a tensor, a mapping or a tuple of
-            tensors. None: they are stacked.
+        columns: Names or positions of input (or a list of inputs) and label, if rows have more.
+        padding: The value that fills short sequences, by the name of the input. None: one shape.
+        collate: Makes a batch of inputs: a tensor, a mapping or a tuple of tensors. None: stacked.
         validation: The share of the training examples to set aside, in [0, 1). 0: none.
         groups: One (training, test) pair of columns per task that relate rows. None: unrelated.
         numbering: How the domain scenario numbers outputs: by "label", or by "position" in a task.
@@ -78,9 +75,8 @@ def from_datasets(
     task_labels = _labels(pairs, labels, scenario, numbering, validation)
     numbers = number_outputs(task_labels.classes, scenario, numbering)
     masks = _validation_masks(pairs, task_labels.train, groups, validation, seed)
-    tasks = []
-    for number, (pair, mask) in enumerate(zip(pairs, masks, strict=True)):
-        tasks.append(_task(number, pair, numbers, mask, workers, batching))
+    of_pairs = enumerate(zip(pairs, masks, strict=True))
+    tasks = [_task(n, pair, numbers, mask, workers, batching) for n, (pair, mask) in of_pairs]
     return assemble(tasks, numbers, scenario, numbering, name="datasets")
 
 

@@ -56,11 +56,9 @@ def build_targets(
 
     Args:
         examples: The examples.
-        scenario: "task", "domain" or "class". Only several labels at once can come in the "class"
-            scenario.
+        scenario: "task", "domain", or, for several labels at once only, "class".
         objective: "multilabel", "regression" or "custom".
-        order: The tasks in the order in which they are learned; rows of others are left out. None:
-            all of them, in the order of their first example.
+        order: The tasks in the order of learning, without other rows. None: all, by first example.
         test: The share of the examples of each task to test on, in (0, 1), or a mask, (N,).
         validation: The share of the training examples to set aside, in [0, 1).
         seed: The seed of the cuts.
@@ -74,72 +72,124 @@ def build_targets(
     Raises:
         HoldfastError: The scenario does not fit, or a task has no examples to train or test on.
     """
-    one_of("scenario", scenario, SCENARIOS)
-    check_validation(validation)
-    if scenario == "class" and objective != MULTILABEL:
-        raise HoldfastError(
-            f"objective={objective!r} does not apply to the class scenario, in which tasks add "
-            "classes; use scenario='domain' or scenario='task'"
-        )
+    _check(scenario, objective, validation)
     if order is None:
-        # np.unique sorts the tasks, but they are learned in the order of the rows.
-        _, first_rows = np.unique(examples.tasks, return_index=True)
-        order = examples.tasks[np.sort(first_rows)].tolist()
+        order = _in_order_of_rows(examples.tasks)
     belongs = [examples.tasks == task for task in order]
     outputs = _outputs_of(examples.targets, scenario, order, belongs)
-    if isinstance(test, np.ndarray):
-        tested = test
-    else:
-        tested = held_out(codes(examples.tasks), test, seed, examples.groups)
-    set_aside = _set_aside(examples, tested, validation, seed)
-    tasks = []
-    for number, task in enumerate(order):
-        part = _Parts(examples, outputs[number].columns, number)
-        first, last = outputs[number].range
-        own = [output for output in range(last) if outputs[number].columns[output] is not None]
-        competing = None
-        if len(own) < last - first:
-            competing = torch.tensor(own)
-        kept_back = None
-        if validation:
-            kept_back = part.of(belongs[number] & set_aside)
-        tasks.append(
-            Task(
-                index=number,
-                name=str(task),
-                train=part.of(belongs[number] & ~tested & ~set_aside),
-                test=part.of(belongs[number] & tested),
-                outputs=(first, last),
-                validation=kept_back,
-                competing=competing,
-                labels=tuple(_names(examples.targets, outputs[number].columns, own)),
-            )
-        )
-    width = outputs[-1].range[1]
+    cut = _cut(examples, test, validation, seed)
+    tasks = _tasks(examples, order, belongs, outputs, cut)
+    labels = _all_names(examples.targets, outputs)
     return Stream(
-        tasks=tuple(tasks),
+        tasks=tasks,
         scenario=scenario,
-        outputs=width,
+        outputs=len(labels),
         shape=_shape(examples.inputs),
-        labels=tuple(_all_names(examples.targets, outputs, width)),
+        labels=labels,
         augment=augment,
         name=name,
         objective=objective,
     )
 
 
+def _tasks(
+    examples: TargetExamples,
+    order: Sequence[str],
+    belongs: list[np.ndarray],
+    outputs: list[_Outputs],
+    cut: "_Cut",
+) -> tuple[Task, ...]:
+    """The tasks in the order of learning, each of the rows of its mask (N,)."""
+    tasks = []
+    for number, task in enumerate(order):
+        making = _TaskMaking(examples, outputs[number], number)
+        tasks.append(making.task(str(task), belongs[number], cut))
+    return tuple(tasks)
+
+
+def _check(scenario: str, objective: str, validation: float) -> None:
+    """Refuse a scenario in which the targets can't come, and a share that can't be set aside."""
+    one_of("scenario", scenario, SCENARIOS)
+    check_validation(validation)
+    # Tasks of the class scenario bring new labels, and a measured quantity is none.
+    if scenario == "class" and objective != MULTILABEL:
+        raise HoldfastError(
+            f"objective={objective!r} does not apply to the class scenario, in which tasks add "
+            "classes; use scenario='domain' or scenario='task'"
+        )
+
+
+def _in_order_of_rows(tasks: np.ndarray) -> list[str]:
+    """The distinct tasks, in the order of their first example."""
+    # np.unique sorts the tasks, but they are learned in the order of the rows.
+    _, first_rows = np.unique(tasks, return_index=True)
+    in_order: list[str] = tasks[np.sort(first_rows)].tolist()
+    return in_order
+
+
 @dataclass(frozen=True)
-class _Parts:
-    """Makes the parts of one task."""
+class _Cut:
+    """Which examples are not trained on, as masks (N,). `set_aside` is None without validation."""
+
+    tested: np.ndarray
+    set_aside: np.ndarray | None
+
+    @property
+    def trained(self) -> np.ndarray:
+        """The mask of the training examples."""
+        if self.set_aside is None:
+            return ~self.tested
+        trained: np.ndarray = ~self.tested & ~self.set_aside
+        return trained
+
+
+def _cut(examples: TargetExamples, test: float | np.ndarray, validation: float, seed: int) -> _Cut:
+    """Cut the examples of all tasks at once."""
+    if isinstance(test, np.ndarray):
+        tested = test
+    else:
+        # Within each task, because rows of targets have no classes to draw the share from.
+        tested = held_out(codes(examples.tasks), test, seed, examples.groups)
+    if not validation:
+        return _Cut(tested, None)
+    return _Cut(tested, _set_aside(examples, tested, validation, seed))
+
+
+@dataclass(frozen=True)
+class _TaskMaking:
+    """Makes one task and its parts."""
 
     examples: TargetExamples
-    columns: list[int | None]
+    outputs: _Outputs
     number: int
+
+    def task(self, name: str, belongs: np.ndarray, cut: _Cut) -> Task:
+        """The task of the examples of a mask (N,)."""
+        first, last = self.outputs.range
+        columns = self.outputs.columns
+        own = [output for output in range(last) if columns[output] is not None]
+        # None stands for all outputs of the range, which are the task's own then.
+        competing = None
+        if len(own) < last - first:
+            competing = torch.tensor(own)
+        kept_back = None
+        if cut.set_aside is not None:
+            kept_back = self.of(belongs & cut.set_aside)
+        return Task(
+            index=self.number,
+            name=name,
+            train=self.of(belongs & cut.trained),
+            test=self.of(belongs & cut.tested),
+            outputs=(first, last),
+            validation=kept_back,
+            competing=competing,
+            labels=tuple(_names(self.examples.targets, columns, own)),
+        )
 
     def of(self, mask: np.ndarray) -> ArrayPart:
         """The examples of a mask (N,)."""
         rows = np.flatnonzero(mask)
-        y = as_tensor(self.examples.targets.values[rows], self.columns)
+        y = as_tensor(self.examples.targets.values[rows], self.outputs.columns)
         return ArrayPart(self.examples.inputs, y, self.number, torch.from_numpy(rows))
 
 
@@ -191,8 +241,6 @@ def _by_first_appearance(known: list[list[int]], order: Sequence[object]) -> lis
 def _set_aside(examples: TargetExamples, tested: np.ndarray, share: float, seed: int) -> np.ndarray:
     """The mask of the validation examples, drawn from the training examples of each task."""
     mask = np.zeros(len(tested), dtype=bool)
-    if not share:
-        return mask
     trained = np.flatnonzero(~tested)
     groups = None
     if examples.groups is not None:
@@ -211,14 +259,15 @@ def _names(targets: Targets, columns: list[int | None], outputs: list[int]) -> l
     return names
 
 
-def _all_names(targets: Targets, outputs: list[_Outputs], width: int) -> list[str]:
+def _all_names(targets: Targets, outputs: list[_Outputs]) -> tuple[str, ...]:
     """The name of each output of the stream."""
-    names = [""] * width
+    # The last task has the last output in every scenario.
+    names = [""] * outputs[-1].range[1]
     for of_task in outputs:
         for output, column in enumerate(of_task.columns):
             if column is not None:
                 names[output] = targets.names[column]
-    return names
+    return tuple(names)
 
 
 def _shape(x: Inputs) -> tuple[int, ...]:

@@ -28,6 +28,7 @@ from holdfast.training.fit import Trains, check
 from holdfast.training.recorder import Recorder, empty_matrix
 from holdfast.training.run import Run
 from holdfast.training.showing import watch_for
+from holdfast.training.view import View
 
 
 class Recent:
@@ -247,11 +248,7 @@ def fit_boundary_free(
         HoldfastError: The stream does not fit the learner.
     """
     view = learner.view
-    if not view.objective.takes_labels:
-        raise HoldfastError(
-            "training without announced boundaries counts right answers, and "
-            f"objective={view.objective.name!r} has none; announce the tasks with fit"
-        )
+    _refuse_without_labels(view)
     check(view, stream, None)
     if view.setup.augment is None:
         view.setup.augment = stream.augment
@@ -270,18 +267,19 @@ def fit_boundary_free(
             means = recorder.evaluate(view, stream, task.name, tasks)
             learner.records.evaluated(view.state.progress, means)
             recorder.by_task.append(cost_after_task(view.state, view.order(task).steps))
+    # Nothing declares the end of the last segment, so it is closed here, like any other.
     feed.end()
     recorder.peak = peak(view.device)
-    empty = empty_matrix(view, stream)
-    return BoundaryFreeRun(
-        matrix=recorder.matrix("test", empty) or empty,
-        cost=cost_of_run(view.state, recorder.peak, recorder.by_task),
-        validation=recorder.matrix("validation", empty),
-        declared=feed.declared,
-        true=recorder.ends[:-1],  # the end of the stream is no boundary between tasks
-        online=online.accuracy,
-        **recorder.of_learning(view, tasks),
-    )
+    return _result(view, stream, recorder, feed.declared, online, tasks)
+
+
+def _refuse_without_labels(view: View) -> None:
+    """Refuse objectives whose predictions are neither right nor wrong."""
+    if not view.objective.takes_labels:
+        raise HoldfastError(
+            "training without announced boundaries counts right answers, and "
+            f"objective={view.objective.name!r} has none; announce the tasks with fit"
+        )
 
 
 @dataclass
@@ -295,6 +293,27 @@ class _Online:
     def accuracy(self) -> float:
         """The share of right answers so far."""
         return self.right / max(self.rows, 1)
+
+
+def _result(
+    view: View,
+    stream: Stream,
+    recorder: Recorder,
+    declared: list[int],
+    online: _Online,
+    tasks: list[Task],
+) -> BoundaryFreeRun:
+    """Put together what was measured."""
+    empty = empty_matrix(view, stream)
+    return BoundaryFreeRun(
+        matrix=recorder.matrix("test", empty) or empty,
+        cost=cost_of_run(view.state, recorder.peak, recorder.by_task),
+        validation=recorder.matrix("validation", empty),
+        declared=declared,
+        true=recorder.ends[:-1],  # the end of the stream is no boundary between tasks
+        online=online.accuracy,
+        **recorder.of_learning(view, tasks),
+    )
 
 
 def _train(feed: BoundaryFree, online: _Online, task: Task, watch: Watch) -> None:

@@ -142,10 +142,7 @@ def put(
             _make_task_rows(state.model, len(names) - saved.active)
         state.tasks = tasks[: len(names)]
         state.bind(thorough=True)
-        if names:
-            state.optimizers.make(state.space.named, renew=True, takes_steps=state.takes_steps)
-        else:
-            state.optimizers.forget()  # it is made when the first task begins
+        _renew_optimizer(state, begun=bool(names))
         state.restore(saved)
         # The checkpoint holds the learning rate that was found before its first task.
         if names and state.optimizers.unknown_rate is not None:
@@ -155,6 +152,14 @@ def put(
         else:
             state.phase = Between()
     return about
+
+
+def _renew_optimizer(state: TrainingState, begun: bool) -> None:
+    """Make the optimizer as it was when the first task began, so that its saved state fits."""
+    if not begun:
+        state.optimizers.forget()  # it is made when the first task begins
+        return
+    state.optimizers.make(state.space.named, renew=True, takes_steps=state.takes_steps)
 
 
 def restore_again(state: TrainingState, phase: Resuming) -> None:

@@ -72,25 +72,20 @@ def fit(
 ) -> Run:
     """Train a learner on each task of a stream in order, and evaluate after each.
 
-    A learner that was loaded, or has begun tasks of the stream, continues with the rest. After each
-    task, all tasks whose outputs exist are scored: every task in the domain scenario, otherwise
-    those so far.
+    A learner that was loaded, or has begun the stream, continues with the rest. The tasks whose
+    outputs exist are scored: every task in the domain scenario, otherwise those so far.
 
     Args:
         learner: The learner.
         stream: The tasks.
-        evaluate_every: Steps between evaluations during training (one number, or one per task), for
-            anytime metrics. None evaluates after tasks only.
-        untrained: Whether the untrained network is scored first. None scores it in the domain
-            scenario, since in the others it has no outputs yet.
+        evaluate_every: Steps between evaluations (or one number per task). None: after tasks only.
+        untrained: Whether the untrained network is scored first. None: in the domain scenario only.
         keep_results: Keep the score of each example.
         segments: Score each class of a task as well.
-        progress: Whether the task, the step, the speed and the time left are shown on stderr: a
-            line that moves on a terminal and in a notebook, a line every 10 seconds in a log. None
-            shows them in an interactive session only. A function is called as
-            `progress(task, step, steps)` after every step instead.
-        checkpoints: A folder. A killed run resumes from there bit for bit if you call `fit` again
-            on a fresh learner. They stay until `Checkpoints(folder).clear()`.
+        progress: Whether the time left is shown on stderr. None: in an interactive session only. A
+            function is called as `progress(task, step, steps)` after every step instead.
+        checkpoints: A folder from which a killed run resumes bit for bit if you call `fit` again on
+            a fresh learner. They stay until `Checkpoints(folder).clear()`.
         keep: A folder that gets a file of the learner after every task, for diagnostics.
 
     Raises:
@@ -154,6 +149,7 @@ class _Fitting:
                 "untrained model has no outputs for any task yet; leave it out"
             )
         self._prepare()
+        # In the other scenarios the untrained network has no outputs yet that could be scored.
         if self.shares_outputs and untrained is not False:
             self._score_untrained()
         first = True

@@ -51,15 +51,19 @@ def own_batch(batch: object, outputs: int, labels: bool = True) -> tuple[Inputs,
         )
     if y.is_floating_point() or y.is_complex():
         raise HoldfastError(f"labels are whole output indices, got {y.dtype}; pass y.long()")
+    # On an accelerator the step would wait for the answer.
     if y.device.type == "cpu":
-        least = int(y.min())
-        largest = int(y.max())
-        if least < 0 or largest >= outputs:
-            raise HoldfastError(
-                f"labels are output indices from 0 to {outputs - 1}, got {least} to {largest}; "
-                "task.train.fetch returns such labels, or build the stream with from_arrays"
-            )
+        _refuse_unopened(int(y.min()), int(y.max()), outputs)
     return x, y.long()
+
+
+def _refuse_unopened(least: int, largest: int, outputs: int) -> None:
+    """Refuse labels that are no output which is open."""
+    if least < 0 or largest >= outputs:
+        raise HoldfastError(
+            f"labels are output indices from 0 to {outputs - 1}, got {least} to {largest}; "
+            "task.train.fetch returns such labels, or build the stream with from_arrays"
+        )
 
 
 def _checked_targets(x: Inputs, y: Tensor, outputs: int) -> Tensor:

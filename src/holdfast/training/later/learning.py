@@ -13,6 +13,7 @@ from typing import Protocol, Unpack
 import torch
 
 from holdfast.engine.batch import Batch
+from holdfast.engine.objective import Objective
 from holdfast.engine.objectives import Regression
 from holdfast.errors import HoldfastError, UnlearntWarning, one_of
 from holdfast.metrics import AccuracyMatrix, Unlearnt
@@ -84,13 +85,11 @@ def learn(
         keep_test: How the test examples are kept for later processes: "copy" puts them into the
             learner's file, "reference" remembers where your files are and what they held, and "no"
             leaves the scores of this task unknown later.
-        skip_lost_tests: Whether to continue if referred test files changed or are gone. The scores
-            of their tasks are then unknown.
+        skip_lost_tests: Whether to continue with unknown scores if referred test files changed.
         progress: As in `fit`.
         **options: How the first data are read: text, inputs, roles, missing, scale, features,
-            encoder, groups, image_size, color and separate_inputs; see
-            `own_data.options.Options`. What is decided and fitted then is applied to all later
-            data.
+            encoder, groups, image_size, color, targets and separate_inputs; see
+            `own_data.options.Options`. What is decided and fitted then holds for all later data.
 
     Returns:
         The new row of the matrix, what is new, and what was not learnt.
@@ -106,26 +105,20 @@ def learn(
         >>> from holdfast.models import mlp
         >>> from holdfast.training import Learner
         >>> learner = Learner(mlp(4, "growing", seed=0), "ER(20)", scenario="class", epochs=5)
-        >>> def rows(*classes):
-        ...     y = np.repeat(classes, 20)
-        ...     return np.eye(4, dtype=np.float32)[y], np.array(["cat", "dog", "owl", "elk"])[y]
-        >>> learner.learn(rows(0, 1), name="2026-11").new_labels
+        >>> x = np.eye(4, dtype=np.float32).repeat(20, axis=0)
+        >>> y = np.array(["cat", "dog", "owl", "elk"]).repeat(20)
+        >>> learner.learn((x[:40], y[:40]), name="2026-11").new_labels
         ['cat', 'dog']
-        >>> month = learner.learn(rows(1, 2), name="2026-12")
+        >>> month = learner.learn((x[20:60], y[20:60]), name="2026-12")
         >>> month.new_labels, month.returned, learner.history.labels
         (['owl'], ['dog'], ['cat', 'dog', 'owl'])
     """
     one_of("keep_test", keep_test, KEEPS)
     _refuse_in_task(learner)
     objective = learner.view.objective
-    if isinstance(objective, Regression) and learner.view.scenario == "task":
-        raise HoldfastError(
-            "learn cannot tell the unit of a new task's own outputs; for regression month after "
-            "month, take scenario='domain', where all tasks share the outputs"
-        )
-    history = learner.history
+    _refuse_unit(objective, learner.view.scenario)
     goal = "classification" if objective.takes_labels else objective.name
-    new = incoming(data, name, history.reader, label, test, options, goal)
+    new = incoming(data, name, learner.history.reader, label, test, options, goal)
     month = _Month(learner, new, keep_test, skip_lost_tests)
     month.check()
     month.train(progress)
@@ -143,6 +136,15 @@ def _refuse_in_task(learner: Learns) -> None:
     raise HoldfastError(
         f"task {current!r} has not ended; train it to its end, and call end() before learn"
     )
+
+
+def _refuse_unit(objective: Objective, scenario: str) -> None:
+    """Refuse new outputs for numbers, whose unit nobody says."""
+    if isinstance(objective, Regression) and scenario == "task":
+        raise HoldfastError(
+            "learn cannot tell the unit of a new task's own outputs; for regression month after "
+            "month, take scenario='domain', where all tasks share the outputs"
+        )
 
 
 class _Month:
