@@ -48,6 +48,7 @@ class NamedInputs:
         self.padding = dict(padding or {})
         self.positional = positional
         self.hidden = tuple(hidden)
+        # Hidden tensors alone would leave the network without any input.
         if not self.tensors.keys() - set(self.hidden):
             raise HoldfastError("inputs need at least one tensor for the network, got none")
         lengths = {name: len(tensor) for name, tensor in self.tensors.items()}
@@ -254,6 +255,7 @@ def shape_of(x: Inputs) -> tuple[object, ...]:
     shapes: list[tuple[object, ...]] = []
     for name, tensor in x.tensors.items():
         varies = int(name in x.padding)
+        # A padded sequence is as long as the longest of its rows, which differs between batches.
         shapes.append((name, *tensor.shape[1 + varies :]))
     return tuple(shapes)
 

@@ -19,6 +19,7 @@ from holdfast.text import shown
 if TYPE_CHECKING:
     from holdfast.runs.later import Learnt
 
+# As in `training.later.records`, which would import PyTorch for every --help.
 KEEPS = ("copy", "reference", "no")
 File = Annotated[
     Path,
@@ -98,6 +99,7 @@ def learn(
         learner, lines = open_learner(month, settings)
         note(lines)
         learnt = learn_month(learner, month, settings)
+    # The file is replaced at the very end, so an interrupted month leaves the one before.
     except (KeyboardInterrupt, Terminated) as stopped:
         how = "ended by SIGTERM" if isinstance(stopped, Terminated) else "interrupted"
         state = f"{model} is as it was" if model.exists() else f"{model} was not written"
@@ -112,6 +114,7 @@ def learn(
 
 def _heading_of_scores(learnt: "Learnt") -> str:
     """Say what the scores are, and in which unit they are printed."""
+    # Other scores, such as an error in the unit of the targets, are no shares.
     if learnt.matrix.score_range == (0.0, 1.0):
         return f"{learnt.score} in percent"
     return learnt.score
@@ -129,6 +132,7 @@ def _show(learnt: "Learnt") -> None:
         if labels:
             print(f"{what}: {shown(', '.join(map(str, labels)))}")
     for fact, value in learnt.facts():
+        # The warning comes last, with its likely causes.
         if fact != "WARNING":
             print(f"{fact}: {shown(value)}")
     found = learnt.run.unlearnt

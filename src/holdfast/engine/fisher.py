@@ -87,7 +87,9 @@ def label_weights(
     """
     rows = None
     if y is not None:
+        # Classification does not look at the task of a row, so any number will do.
         rows = Rows.of_task(logits, y, 0)
+    # The weights are constants, so no gradient flows through the probabilities.
     return label_terms(CLASSIFICATION, logits.detach(), labels, rows, generator)
 
 
@@ -254,6 +256,7 @@ def squared_terms(values: Tensor, coefficients: Tensor) -> tuple[Tensor, Tensor]
     """
     if _one_each(coefficients):
         return values, coefficients.square()
+    # Summed before it is squared, because the square of a sum is no sum of squares.
     sums = (values * coefficients).sum(1, keepdim=True)
     return sums, torch.ones_like(sums)
 

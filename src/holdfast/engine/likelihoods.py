@@ -125,6 +125,7 @@ class Multilabel(OverOutputs):
         return (outputs > 0).to(outputs.dtype)
 
     def constant_answer(self, y: Tensor, width: int) -> Tensor:
+        # The logit of a share is the constant output with the least cross-entropy.
         shares = _means(y, width)
         return torch.where(shares.isnan(), -torch.inf, shares.logit())
 
@@ -208,9 +209,11 @@ class Regression(OverOutputs):
         return targets.to(outputs.dtype) - outputs
 
     def fisher_weights(self, outputs: Tensor) -> Tensor:
+        # The distribution has variance 1, and so has the gradient of its logarithm.
         return torch.ones_like(outputs)
 
     def sampled(self, outputs: Tensor, generator: torch.Generator | None) -> Tensor:
+        # On the CPU in double precision, so that a seed gives the same targets on every device.
         noise = torch.randn(outputs.shape, generator=generator, dtype=torch.double)
         return outputs + noise.to(outputs)
 
@@ -252,6 +255,7 @@ def _first_known(stream: Stream) -> Tensor:
         _, y, _ = task.train.fetch(torch.arange(len(task.train)))
         y = y.cpu()
         new = ~y.isnan().all(0) & ~found
+        # A later task may have another mean, and nothing may be fitted on it.
         pieces.append(y.masked_fill(~new, torch.nan))
         found |= new
     return torch.cat(pieces)

@@ -104,6 +104,7 @@ def _branch(name: str, shape: Sequence[int], hidden: int) -> nn.Module:
     positive(f"the sizes of the input {name!r}", shape)
     layers: list[nn.Module] = [nn.Flatten()]
     width = math.prod(shape)
+    # Smaller images would vanish, because each convolution halves them.
     if _is_image(shape):
         body, width = convolutions(image(shape, "branches"), CHANNELS)
         layers = list(body)

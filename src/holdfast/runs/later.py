@@ -93,6 +93,7 @@ def _refuse_other_names(data: str) -> None:
 
 def _new_learner(month: Month, given: Mapping[str, Any]) -> tuple[Learner, list[str]]:
     """Make the learner of a first month."""
+    # A folder that can't be made would lose the month after its training.
     make_folder(month.file.absolute().parent)
     seed = month.seed or 0
     data = {**given.get("data", {}), "name": month.data}
@@ -102,6 +103,7 @@ def _new_learner(month: Month, given: Mapping[str, Any]) -> tuple[Learner, list[
     options = options_of(config.data, config.data.features, config.data.group_column)
     test = options.test_column or options.test
     known = {name: getattr(options, name) for name in LearnOptions.__annotations__}
+    # Read for the shape and the outputs only. `learn` reads the data once more by itself.
     new = incoming(month.data, month.name, None, options.label, test, known, config.data.objective)
     task = new.tasks[0]
     x = task.test.fetch(torch.arange(1))[0]
@@ -155,9 +157,11 @@ def _refuse_contradictions(learner: Learner, month: Month, given: Mapping[str, A
     values = dict(given)
     if month.seed is not None:
         values["seed"] = month.seed
+    # Both are written out by the same version, so that only real differences remain.
     now = validated(RunConfig, **values).model_dump(mode="json")
     then = validated(RunConfig, **made).model_dump(mode="json")
     for name in names:
+        # An option that is repeated as it was is no contradiction, so scripts need not change.
         asked, before = _value(now, name), _value(then, name)
         if asked != before:
             raise HoldfastError(
@@ -189,6 +193,7 @@ def _value(values: Mapping[str, Any], name: str) -> object:
 def _option(name: str) -> str:
     """The option of a setting."""
     if name == "model.name":
+        # In these commands, --model is the file of the learner.
         return "--network"
     return f"--{name.rpartition('.')[2].replace('_', '-')}"
 
@@ -217,6 +222,7 @@ def learn_month(learner: Learner, month: Month, given: Mapping[str, Any]) -> Lea
     own = validated(RunConfig, data={**given.get("data", {}), "name": month.data}).data
     options = options_of(own, own.features, own.group_column)
     first: dict[str, Any] = {}
+    # Later data are read as the first ones were, and contradictions were refused before.
     if learner.history.reader is None:
         first = {name: getattr(options, name) for name in LearnOptions.__annotations__}
     with settled(), warnings.catch_warnings(record=True) as caught:
@@ -231,6 +237,7 @@ def learn_month(learner: Learner, month: Month, given: Mapping[str, Any]) -> Lea
             progress=True,
             **first,
         )
+        # Within the block, because what saving warns of belongs to the month as well.
         learner.save(month.file, beside)
     for warning in caught:
         # What was not learnt is a part of the result already.

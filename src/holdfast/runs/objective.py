@@ -65,6 +65,7 @@ def scorer_of(config: RunConfig, stream: "Stream") -> "Scorer | None":
     name = config.training.scorer
     if name is None:
         return None
+    # A colon stands between a module and a function, and no name of a scorer here has one.
     if ":" in name:
         return in_points(import_function(name))
     fitting = {
@@ -83,6 +84,7 @@ def scorer_of(config: RunConfig, stream: "Stream") -> "Scorer | None":
     if name == "rmse":
         known = _first_targets(stream)
         known = known[~known.isnan()]
+        # A constant target has no range, but the scorer needs one above 0.
         return in_points(NegativeRMSE(float(known.max() - known.min()) or 1.0))
     by_name: dict[str, Scorer] = {
         "accuracy": accuracy,

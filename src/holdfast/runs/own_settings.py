@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 # How tasks are made of rows, by the setting that says so.
 STREAM_OF = {"task": "column", "time": "windows"}
 BY_ROWS = tuple(STREAM_OF.values())
+# Roles, features and groups are missing, because their settings are written in another way.
 SAME_NAMES = (
     "label",
     "task",
@@ -229,17 +230,20 @@ def _with_stream(values: dict[str, Any]) -> dict[str, Any]:
 def _content(values: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
     """The digest of the files of each own data set, and of an encoder."""
     names = [values.get("name"), *_texts(values.get("then"))]
+    # A mixture names its data sets in its pieces.
     if values.get("stream") == "mixture":
         names = [piece.partition(":")[0] for piece in _texts(values.get("pieces"))]
     suspects = [name for name in names if isinstance(name, str) and name != "digits"]
     encoder = values.get("encoder")
     if not suspects and not encoder:
         return {}
+    # Imported here, because settings of other data need none of it.
     from holdfast.streams.own_data.digests import digest_of
     from holdfast.streams.own_data.files import existing, is_own
 
     digests: dict[str, str] = {}
     for name in suspects:
+        # A finished run is read again also where its files are gone.
         if name in known:
             digests[name] = known[name]
         elif is_own(name):

@@ -63,6 +63,7 @@ def inputs_of(
         [[5, 6], [7, 0]]
     """
     parts = several_of(x)
+    # One array stays one tensor, unless something has to travel with it.
     if parts is None and not padding and not aside:
         return input_rows(x, what)
     positional = not isinstance(x, Mapping)
@@ -94,6 +95,7 @@ def _rows(part: object, where: str) -> Tensor:
 
 def _sequences(part: object, filling: float, where: str) -> Tensor:
     """Sequences of several lengths as one tensor, (N, longest, ...)."""
+    # NumPy keeps sequences of several lengths as objects.
     if isinstance(part, Tensor | np.ndarray) and part.dtype != object:
         return _of_two_dimensions(input_tensor(part, where), where)
     if not isinstance(part, Sequence | np.ndarray):
@@ -165,6 +167,7 @@ def as_inputs(x: object) -> Inputs:
             "expected a tensor, a mapping of names to tensors, or a tuple of tensors, got "
             f"{type(x).__name__}"
         )
+    # The parts of a tuple have no names by which a network could take them.
     return NamedInputs(tensors, positional=not isinstance(x, Mapping))
 
 

@@ -190,6 +190,7 @@ class _TaskMaking:
         """The examples of a mask (N,)."""
         rows = np.flatnonzero(mask)
         y = as_tensor(self.examples.targets.values[rows], self.outputs.columns)
+        # The inputs are shared by all parts, and each part has the numbers of its rows.
         return ArrayPart(self.examples.inputs, y, self.number, torch.from_numpy(rows))
 
 
@@ -197,14 +198,17 @@ def _outputs_of(
     targets: Targets, scenario: str, order: Sequence[object], belongs: list[np.ndarray]
 ) -> list[_Outputs]:
     """The outputs of each task."""
+    # Tasks share all outputs, also those of which one of them knows nothing.
     if scenario == "domain":
         every: list[int | None] = list(range(len(targets.names)))
         return [_Outputs((0, len(every)), every) for _ in order]
     known = [targets.known_in(rows) for rows in belongs]
     for task, columns in zip(order, known, strict=True):
+        # Such a task would have no output that could be trained.
         if not columns:
             raise HoldfastError(f"task {str(task)!r}: nothing is known of any target")
     if scenario == "task":
+        # A column that two tasks know has an output in each of them.
         width = sum(map(len, known))
         outputs = []
         first = 0
@@ -233,6 +237,7 @@ def _by_first_appearance(known: list[list[int]], order: Sequence[object]) -> lis
         seen_after.append(len(numbered))
     outputs = []
     for columns, seen in zip(known, seen_after, strict=True):
+        # Outputs of later tasks are among them, so that the targets of all tasks have one width.
         of_task = [column if column in columns else None for column in numbered]
         outputs.append(_Outputs((0, seen), of_task))
     return outputs
@@ -245,6 +250,7 @@ def _set_aside(examples: TargetExamples, tested: np.ndarray, share: float, seed:
     groups = None
     if examples.groups is not None:
         groups = examples.groups[trained]
+    # Drawn from the training rows, so that no share of validation changes the test rows.
     mask[trained] = held_out(codes(examples.tasks[trained]), share, seed, groups)
     return mask
 

@@ -40,6 +40,7 @@ class Targets:
     def known_in(self, rows: np.ndarray) -> list[int]:
         """The columns of which something is known in some rows, given as a mask (N,)."""
         part = self.values[rows]
+        # Lists hold no NaN, and a label that is on none of them was perhaps never looked for.
         if self.listed:
             return np.flatnonzero((part > 0).any(0)).tolist()
         return np.flatnonzero(~np.isnan(part).all(0)).tolist()
@@ -70,6 +71,7 @@ def read_targets(
     """
     if objective == MULTILABEL and is_listed(y):
         return _of_lists(y, where)
+    # Read before the frame becomes an array, which has no names.
     columns = getattr(y, "columns", None)
     values = _numbers(y, where)
     if names is None:
@@ -90,6 +92,7 @@ def is_listed(y: object) -> TypeGuard[Sequence[Collection[str]]]:
         y = y.to_list()
     if not isinstance(y, list | tuple) or not y:
         return False
+    # An example without any label is an empty list, which does not show what lists hold.
     filled = [example for example in y if _is_collection(example) and len(example)]
     texts = all(isinstance(label, str) for example in filled for label in example)
     return bool(filled) and texts and all(_is_collection(example) for example in y)
@@ -104,6 +107,7 @@ def _of_lists(y: Sequence[Collection[str]], where: str) -> Targets:
     """One column per label that occurs."""
     if hasattr(y, "to_list"):
         y = y.to_list()
+    # NumPy would turn a list of texts into its own type of text.
     every = np.empty(sum(map(len, y)), dtype=object)
     every[:] = [label for example in y for label in example]
     names = distinct(every)
@@ -118,6 +122,7 @@ def _of_lists(y: Sequence[Collection[str]], where: str) -> Targets:
 def _numbers(y: Values, where: str) -> np.ndarray:
     """Targets as float64 columns."""
     array = y.detach().cpu().double().numpy() if isinstance(y, Tensor) else np.asarray(y)
+    # A single None makes objects of all numbers.
     if array.dtype == object or array.dtype.kind in "US":
         array = _from_objects(array, where)
     if array.dtype.kind not in "fiub":
@@ -144,6 +149,7 @@ def _from_objects(array: np.ndarray, where: str) -> np.ndarray:
         try:
             flat.append(float(value))
         except (TypeError, ValueError):
+            # The array is flat here, so several places belong to one example.
             row = place // max(1, array.size // len(array))
             raise HoldfastError(
                 f"{where}: expected numbers, got {str(value)[:50]!r} in example {row}; if examples "
@@ -169,6 +175,7 @@ def _refuse_values(values: np.ndarray, objective: str, where: str, names: Sequen
     # float32 rounds what lies beyond its range to infinity.
     if np.isinf(values.astype(np.float32)).any():
         raise HoldfastError(f"{where}: some numbers are too large; give them in a larger unit")
+    # An example of which nothing is known can be neither learnt nor scored.
     unknown = np.isnan(values).all(1)
     if unknown.any():
         raise HoldfastError(

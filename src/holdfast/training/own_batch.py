@@ -33,6 +33,7 @@ def own_batch(batch: object, outputs: int, labels: bool = True) -> tuple[Inputs,
     """
     x: object = batch
     y: object = None
+    # The loaders of PyTorch give lists, and loops by hand mostly tuples.
     if isinstance(batch, tuple | list) and len(batch) == 2:
         x, y = batch
     if isinstance(x, Mapping | tuple):
@@ -49,6 +50,7 @@ def own_batch(batch: object, outputs: int, labels: bool = True) -> tuple[Inputs,
             "a batch needs one label for each of its inputs, and at least one row, got inputs of "
             f"shape {_shape(x)} and labels of shape {tuple(y.shape)}"
         )
+    # A conversion would turn 0.9 into output 0 without a word.
     if y.is_floating_point() or y.is_complex():
         raise HoldfastError(f"labels are whole output indices, got {y.dtype}; pass y.long()")
     # On an accelerator the step would wait for the answer.
@@ -68,6 +70,7 @@ def _refuse_unopened(least: int, largest: int, outputs: int) -> None:
 
 def _checked_targets(x: Inputs, y: Tensor, outputs: int) -> Tensor:
     """Check targets that are rows of numbers."""
+    # There may be more columns than outputs, since those of later tasks are not open yet.
     if y.dim() != 2 or len(x) != len(y) or not len(y) or y.shape[1] < outputs:
         raise HoldfastError(
             "a batch needs a row of targets for each of its inputs, with a number for each of the "

@@ -135,9 +135,12 @@ class LabelAccuracy:
         Returns:
             The share of its known labels that are right, (N,).
         """
+        # Columns beyond the outputs are those of tasks that have not come yet.
         targets = y[:, : answers.shape[1]]
+        # Outputs that are not in play are -inf, and neither right nor wrong.
         known = ~targets.isnan() & answers.isfinite()
         right = ((answers > 0) == (targets > 0)) & known
+        # A row of which nothing is known scores 0, where 0 / 0 would spoil the mean.
         return right.sum(1) / known.sum(1).clamp_min(1)
 
 
@@ -169,8 +172,10 @@ class R2(_WholeSet):
         lost = torch.zeros(len(y), dtype=torch.double, device=answers.device)
         columns = 0
         for outputs, targets, rows in _known_columns(answers, y):
+            # Single precision loses small differences between the squares of large targets.
             exact = targets.double()
             spread = (exact - exact.mean()).square().sum()
+            # A constant target would divide by 0.
             if not float(spread) > 0:
                 continue
             columns += 1
@@ -226,6 +231,7 @@ class NegativeRMSE(_WholeSet):
             squares = (outputs.double() - targets.double()).square()
             # The mean of squares / √mean is √mean, with 0 / 0 where there is no error.
             scores[rows] -= squares / (squares.mean().sqrt() * len(squares)).clamp_min(1e-300)
+        # Turns the mean over examples into the mean over targets.
         scores = scores * (len(y) / max(columns, 1))
         return _at_least(-self.largest, scores)
 

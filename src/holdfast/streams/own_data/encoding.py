@@ -36,6 +36,7 @@ from holdfast.streams.text import Words, fit_words, hashed, weigh_words
 from holdfast.streams.tokens import text_digest, token_array, token_inputs, tokenizer_digest
 
 MOST_CATEGORIES = 100
+# The mean year, because dates are scaled anyway and need no calendar.
 SECONDS_PER_YEAR = 365.25 * 24 * 3600
 ENCODED = ("number", "date", "boolean", "category", "text")
 # The names of inputs of a table that are kept apart.
@@ -97,10 +98,12 @@ def fitted(table: Table, roles: Mapping[str, Role], fit: Fitted, options: Option
             if len(seen):
                 encoding.scales[column] = _scale(seen)
     texts = _text_columns(roles)
+    # Neither hashing nor a ready encoder learns anything from these data.
     if not texts or options.encoder is not None or options.features == "hashed":
         return encoding
     rows = fit.first
     if options.features == "tfidf-all-tasks":
+        # Looks at later tasks, which the user has asked for by the name of the features.
         rows = fit.trained
     pairs = zip(row_texts(table, texts), rows, strict=True)
     words = fit_words([text for text, is_fitted in pairs if is_fitted])
@@ -187,12 +190,15 @@ def _block(
     if kind == "category":
         return _categories(table, column, encoding.categories[column], options)
     if kind == "boolean":
+        # 0 and 1 need no scale.
         return _flagged(booleans(table, column), options)
     values = _measured(table, column, kind)
     if options.scale == "none":
+        # float32 would turn them into infinity.
         too_large = np.abs(values) > LARGEST_FLOAT32
         if too_large.any():
             raise table.wrong(column, int(too_large.argmax()), "is too large; scale it first")
+    # A column without any value in the first task has no scale, and stays as it is.
     elif column in encoding.scales:
         mean, deviation = encoding.scales[column]
         values = np.asarray((values - mean) / deviation)
@@ -228,6 +234,7 @@ def _categories(table: Table, column: str, known: Sequence[str], options: Option
     missing = missing_in(table.column(column), "category")
     place_of = {category: place for place, category in enumerate(known)}
     places = np.array([place_of.get(text, len(known)) for text in texts])
+    # The last place, which is cut off below unless missing values have an input.
     places[missing] = len(known) + 1
     width = len(known) + 1 + (options.missing == "flag")
     return np.asarray(np.eye(len(known) + 2, dtype=np.float32)[places][:, :width])
@@ -241,6 +248,7 @@ def category_texts(table: Table, column: str) -> np.ndarray:
 def known_categories(texts: np.ndarray) -> list[str]:
     """The categories that get an input of their own, in the order of the alphabet."""
     counts = Counter(texts.tolist())
+    # Ties are broken by the alphabet, so that the order of rows does not matter.
     by_frequency = sorted(counts, key=lambda text: (-counts[text], text))
     return sorted(by_frequency[:MOST_CATEGORIES])
 

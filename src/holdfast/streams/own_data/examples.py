@@ -109,6 +109,7 @@ class Examples:
             HoldfastError: There is no input column, a value can't be encoded, or inputs are to be
                 kept apart, but there is one kind of them.
         """
+        # Nothing is encoded here, because only the place of each row in the stream is wanted.
         if self.numbered is not None:
             rows = torch.arange(len(self))
             return torch.stack([torch.full_like(rows, self.numbered), rows], dim=1)
@@ -117,6 +118,7 @@ class Examples:
         tensors = {}
         if self.images is not None:
             tensors[IMAGE] = self._pixels(self.images)
+        # An image has no place for the values of columns, so beside images they are kept apart.
         if self.images is None or self.options.separate_inputs:
             tensors |= encoded(self.table, self.roles, self.fitted(first), self.options)
         return combined(tensors, self.table.name, self.options)
@@ -129,6 +131,7 @@ class Examples:
         """
         if self.encoding is not None:
             return self.encoding
+        # Test rows stand for data that nobody has seen yet, so nothing is fitted on them.
         trained = ~self.tested
         if self.unfitted is not None:
             trained &= ~self.unfitted
@@ -149,6 +152,7 @@ class Examples:
         Args:
             make: Makes the stream of examples.
         """
+        # Only a finished stream knows its validation rows, so it is made twice.
         numbered = make(replace(self, numbered=0))
         return replace(self, unfitted=held_out_rows(numbered, 0, len(self)))
 
@@ -180,6 +184,7 @@ class Examples:
                 f"task_order begins with {first}, but the tasks have the numbers 0 to "
                 f"{len(names) - 1}"
             )
+        # Encoded once, so that one scale holds for all tasks.
         inputs = self.inputs(self.tasks.of_row == names[first])
         pieces = []
         for name in names:
@@ -223,6 +228,7 @@ class Examples:
 
 def taken(inputs: Inputs, rows: np.ndarray) -> Inputs:
     """Some rows of the inputs: as a view if they follow each other, else as a copy."""
+    # Rows ascend, so their first and last number tell whether one is left out.
     if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
         return inputs[int(rows[0]) : int(rows[-1]) + 1]
     return inputs[torch.from_numpy(rows)]
@@ -252,8 +258,10 @@ def open_examples(
     uses |= learnt_columns(table, options)
     roles = decide_roles(table, uses, options)
     column_of = {role.kind: column for column, role in roles.items()}
+    # Rows are dropped before labels are read, where a missing one would be refused.
     whole = without_missing(table, roles, options.missing)
     used = _of_classes(whole, column_of.get("label", ""), classes)
+    # After the rows of other classes are gone, so that their images are never decoded.
     used, images, rows = _readable(used, column_of.get("image"), options)
     targets = table_targets(used, options)
     own_labels = np.zeros(len(used), dtype=np.int64)
@@ -262,6 +270,7 @@ def open_examples(
     tasks = row_tasks(used, options)
     groups = None
     if options.groups is not None:
+        # As text, because user 7 of one file may be a number and that of another a text.
         groups = np.array([str(value) for value in used.column(options.groups)], dtype=object)
     return Examples(
         table=used,
@@ -289,6 +298,7 @@ def _readable(
             raise images.refusal(table)
         good = np.array([row for row in rows if row not in images.broken])
         return _without_broken(table, images), images, good
+    # An option without any effect is a mistake that the user wants to know.
     if options.image_size != Options().image_size:
         raise HoldfastError(
             f"image_size={options.image_size} has no effect, because {table.name} has no column "
@@ -301,6 +311,7 @@ def _of_classes(table: Table, column: str, classes: Sequence[Sequence[Label]]) -
     """The rows of the classes that are listed."""
     if not classes:
         return table
+    # A list may come from a command line, where the class 3 is a text.
     wanted = {str(label) for listed in classes for label in listed}
     texts = np.array([str(label) for label in labels(table, column).tolist()], dtype=object)
     for label in sorted(wanted):

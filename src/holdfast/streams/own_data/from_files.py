@@ -116,6 +116,7 @@ def from_folder(
     """
     read = options_from(options, FolderOptions.__annotations__, test)
     examples = open_examples(read_path(folder), read, classes)
+    # A folder may hold a table that names no images.
     if examples.images is None:
         raise HoldfastError(f"{examples.table.name} holds no images; use from_table for tables")
     making: Making = {"validation": validation, "seed": seed, "augment": augment}
@@ -164,6 +165,7 @@ def own_stream(
             return target_stream(examples, scenario, **making)
         if examples.tasks is not None:
             name = examples.table.name
+            # Tasks of rows repeat labels, so that a label keeps its meaning at one output.
             by = numbering or "label"
             return build(examples.pieces(), scenario, name=name, numbering=by, **making)
         sizes: int | list[int] = tasks or 0
@@ -172,6 +174,7 @@ def own_stream(
             sizes = [len(listed) for listed in classes]
             order = listed_order(examples.classes, classes)
         source = examples.source(first_classes(examples.classes, sizes, order))
+        # Tasks of classes have no label in common, so that they can share outputs by place only.
         by = numbering or "position"
         return split(source, sizes, scenario, order=order, numbering=by, **making)
 

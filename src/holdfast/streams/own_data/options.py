@@ -126,6 +126,7 @@ class Options:
                 f"tasks come from the column {self.task!r} or from the time in {self.time!r}, not "
                 "from both; give task or time"
             )
+        # With 0 there would be nothing to score, and with 1 nothing to learn.
         if not 0 < self.test < 1:
             raise HoldfastError(
                 f"test must be a share in (0, 1), got {self.test}; if a column marks the test "
@@ -138,6 +139,7 @@ class Options:
         """Refuse a length of windows that is neither a period nor a number of rows."""
         if isinstance(self.every, str):
             one_of("every", self.every, PERIODS)
+        # True is a number to Python, but no number of rows.
         elif isinstance(self.every, bool) or self.every < 1:
             raise HoldfastError(
                 f"every must be one of {', '.join(PERIODS)} or a number of rows, got {self.every}"
@@ -156,6 +158,7 @@ class Options:
         for use, column in named.items():
             if column is None:
                 continue
+            # A column of labels that also makes the tasks would give away every answer.
             if column in columns:
                 raise HoldfastError(
                     f"column {column!r} can't be {columns[column]} and {use} at once; name another "
@@ -188,9 +191,11 @@ def options_from(given: Mapping[str, object], known: Collection[str], test: floa
         # A single column need not be written as a list.
         if isinstance(values.get(name), str):
             values[name] = (values[name],)
+    # Options are written into files of learners, which hold texts and no paths.
     for name in ("encoder", "tokenizer"):
         if values.get(name) is not None:
             values[name] = str(values[name])
+    # A text names a column, and a number is a share, so one argument is enough for both.
     if isinstance(test, str):
         return Options(test_column=test, **values)
     return Options(test=test, **values)

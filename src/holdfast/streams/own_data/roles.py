@@ -159,6 +159,7 @@ def _are_dates(values: "Column") -> bool:
 def _of_objects(table: Table, column: str, values: "Column") -> Role:
     """The role of values of several types, as JSON may have them."""
     texts = [value for value in values if isinstance(value, str)]
+    # Decimals and very large whole numbers are objects to pandas.
     if not texts and np.isfinite(as_numbers(values)).all():
         return Role("number", "numbers")
     raise HoldfastError(
@@ -176,6 +177,7 @@ def _are_numbers(table: Table, column: str, values: "Column") -> bool:
         return False
     if good.all():
         return True
+    # With so many other values, the column was never meant to hold numbers.
     if good.mean() < MOSTLY:
         return False
     first_bad = values.index[int((~good).argmax())]

@@ -90,6 +90,7 @@ def _labels_in(value: object) -> list[str]:
     """The labels of a cell; none if it is empty."""
     if isinstance(value, list | tuple | set | np.ndarray):
         return [str(label).strip() for label in value]
+    # NaN is the only value that differs from itself.
     if value is None or value != value:
         return []
     return [text.strip() for text in SEPARATORS.split(str(value)) if text.strip()]

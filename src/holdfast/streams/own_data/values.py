@@ -42,6 +42,7 @@ def missing_in(values: "Column", kind: str) -> np.ndarray:
         as say "NA".
     """
     missing = values.isna().to_numpy(dtype=bool)
+    # Only texts and objects can spell out that a value is missing.
     if values.dtype.kind in "biufM":
         return missing
     texts = values.map(lambda value: value.strip() if isinstance(value, str) else value)
@@ -63,6 +64,7 @@ def numbers(table: Table, column: str) -> np.ndarray:
     values = table.column(column)
     missing = missing_in(values, "number")
     read = as_numbers(values.mask(missing))
+    # A single infinite value would make the mean of its column infinite.
     bad = ~np.isfinite(read) & ~missing
     if bad.any():
         raise table.wrong(
@@ -79,6 +81,7 @@ def as_numbers(values: "Column") -> np.ndarray:
     """Values as float64, NaN for what is no number."""
     import pandas as pd
 
+    # What is no number becomes NaN, so that the caller can name its row.
     read = pd.to_numeric(values, errors="coerce")
     return np.array(read.to_numpy(dtype=np.float64, na_value=np.nan))
 
@@ -94,6 +97,7 @@ def booleans(table: Table, column: str) -> np.ndarray:
     """
     values = table.column(column)
     missing = missing_in(values, "boolean")
+    # Programs write true, True and TRUE.
     texts = [str(value).strip().lower() for value in values]
     read = np.array([BOOLEANS.get(text, np.nan) for text in texts])
     bad = np.isnan(read) & ~missing
@@ -120,6 +124,7 @@ def image_names(values: "Column") -> list[str]:
     names = [value.strip() for value in present if isinstance(value, str)]
     if len(names) < len(present):
         return []
+    # A single other name makes it a column of text.
     if all(Path(name).suffix.lower() in IMAGES for name in names):
         return names
     return []
@@ -153,6 +158,7 @@ def dates(table: Table, column: str, time_format: str | None) -> "pd.Series[pd.T
             "say how they are written with time_format, such as %Y or %Y%m%d, or write dates such "
             "as 2026-11-30"
         )
+    # Before all times are in UTC, where it can't be seen any more which of them had no zone.
     _refuse_mixed_zones(table, column, missing)
     times = as_dates(values.mask(missing), time_format)
     bad = times.isna().to_numpy(dtype=bool) & ~missing
@@ -169,9 +175,11 @@ def as_dates(values: "Column", time_format: str | None = None) -> "pd.Series[pd.
     import pandas as pd
 
     if values.dtype.kind in "iuf":
+        # Years beside a missing one are floats, and 2026.0 is of no format.
         whole = values.astype("Int64").astype(object)
         values = whole.map(str, na_action="ignore").astype(object)
     times = pd.to_datetime(values, format=time_format or ISO, errors="coerce", utc=True)
+    # Times with a zone can't be compared with times that never had one.
     return times.dt.tz_localize(None)
 
 
@@ -218,10 +226,12 @@ def labels(table: Table, column: str) -> np.ndarray:
     from holdfast.streams.labels import label_array
 
     values = table.column(column)
+    # A file writes the class 3 as 3 or as 3.0, but the code 007 is a text.
     if table.as_text and not is_code(values):
         read = as_numbers(values)
         if not np.isnan(read).any():
             return _whole(table, column, read)
+    # Programs turn whole numbers into floats, for example beside missing values.
     elif values.dtype.kind == "f":
         return _whole(table, column, values.to_numpy(dtype=np.float64))
     plain = values.to_numpy()

@@ -94,6 +94,7 @@ def predict(
             hold a mistake.
     """
     own = is_own_rows(x)
+    # Tensors are answered by a tensor, whatever the objective is.
     if not own and not names:
         return logits_of(learner.view, as_inputs(x), task)
     if not learner.view.objective.takes_labels:
@@ -107,10 +108,12 @@ def _of_targets(learner: Answers, x: object, task: int | None, names: bool) -> T
     if names and not isinstance(objective, Multilabel):
         raise HoldfastError(f"a learner for {objective.name} answers with numbers; leave names out")
     chunks = _chunks(_inputs(learner.history, x))
+    # On the CPU, because the answers to any number of rows need not fit beside the network.
     answers = torch.cat([logits_of(learner.view, chunk, task).cpu() for chunk in chunks])
     if not isinstance(objective, Multilabel):
         return answers
     labels = learner.history.known_labels
+    # A logit above 0 is a probability above one half.
     rows = (answers > 0).tolist()
     return [";".join(str(labels[k]) for k, there in enumerate(row) if there) for row in rows]
 
@@ -119,8 +122,10 @@ def is_own_rows(x: object) -> bool:
     """Whether inputs are the user's own kind of data, and no tensors."""
     if isinstance(x, str | Path | ToPandas | ArrowStream):
         return True
+    # A frame of pandas, which need not be imported to tell it.
     if hasattr(x, "isna") and hasattr(x, "columns"):
         return True
+    # An empty list may be one of numbers as well, so it is left to the checks of tensors.
     return isinstance(x, list) and bool(x) and all(isinstance(one, str | Path) for one in x)
 
 
@@ -140,7 +145,9 @@ def answers(learner: Answers, x: object, task: int | None = None) -> list[Answer
     inputs = _inputs(history, x)
     found = []
     for chunk in _chunks(inputs):
+        # Half precision has too few digits for the shares of many classes.
         logits = logits_of(learner.view, chunk, task).float()
+        # Outputs that are not in play are -inf, so their share is 0.
         shares = logits.softmax(1).max(1)
         chosen = logits.argmax(1).tolist()
         found += [Answer(labels[k], s) for k, s in zip(chosen, shares.values.tolist(), strict=True)]
@@ -162,6 +169,7 @@ def row_names(history: History, x: object) -> tuple[str, list[str]]:
     if history.reader.reads_images:
         return "file", [str(path) for path in image_paths(x)]
     rows = len(history.reader.table(x))
+    # People count the rows of a table from 1.
     return "row", [str(row + 1) for row in range(rows)]
 
 
@@ -189,5 +197,6 @@ def _inputs(history: History, x: object) -> Inputs:
 
 def _chunks(inputs: Inputs) -> Iterator[Inputs]:
     """Split rows, so that any number of them can be answered."""
+    # By the numbers of rows, so that several tensors are split at the same places.
     for rows in torch.arange(len(inputs)).split(ROWS_AT_ONCE):
         yield inputs.index_select(0, rows.to(inputs.device))

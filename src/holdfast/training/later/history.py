@@ -76,6 +76,7 @@ class History:
         """What is known of each task that has begun, in order."""
         names = self._state.progress.names
         by_number = {task.index: task for task in self._state.tasks}
+        # Written down when they are asked for, since tasks also begin in loops of the user's own.
         for number in range(len(self._records), len(names)):
             task = by_number.get(number)
             if task is None:
@@ -93,6 +94,7 @@ class History:
         """
         named: dict[int, list[Label]] = {}
         for record in self.tasks:
+            # Not strict, because a task without names of labels has outputs all the same.
             for output, label in zip(record.own, record.labels, strict=False):
                 of_output = named.setdefault(output, [])
                 # As text, because a file of numbers and one of texts may name the same class.
@@ -120,12 +122,14 @@ class History:
         if not records:
             return None
         chance: Mapping[Hashable, float] | None = None
+        # Of other scores than accuracy it is not known what guessing would reach.
         if isinstance(self._setup.scorer, Accuracy):
             chance = {record.name: 1 / (record.last - record.first) for record in records}
         scorer = self._setup.scorer
         names = [record.name for record in records]
         matrix = AccuracyMatrix(names, score_range=range_of(scorer), chance=chance)
         for one in self._scores.values():
+            # A score of a task that is not known here has no place in the matrix.
             if one.task in names and one.after in (None, *names):
                 matrix.record(one.task, after=one.after, score=one.score, examples=one.examples)
         return matrix
@@ -168,6 +172,7 @@ class History:
             keep: "copy", "reference" or "no".
             **how: Other fields of their records, such as `reference`.
         """
+        # A reference from before holds no longer if the examples are kept in another way.
         changed = {"keep": keep, "reference": None, **how}
         for number, record in enumerate(self.tasks):
             if record.name in names:
@@ -207,6 +212,7 @@ class History:
         Args:
             number: The number of the task.
         """
+        # What this process has trained on comes first, and then what a file has held.
         for task in self._state.tasks:
             if task.index == number and not isinstance(task.test, AbsentPart):
                 return task.test
@@ -279,6 +285,7 @@ def stand_in(number: int, record: TaskRecord, kept: Part | None = None) -> Task:
     return Task(
         index=number,
         name=record.name,
+        # A part has at least one row, also if a checkpoint does not say how many there were.
         train=AbsentPart(max(record.train_rows, 1), train),
         test=kept or AbsentPart(max(record.test_rows, 1), test),
         outputs=(record.first, record.last),

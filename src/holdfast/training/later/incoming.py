@@ -110,6 +110,7 @@ def incoming(
             raise unknown("argument of learn", option, LearnOptions.__annotations__)
     own = isinstance(data, str | Path) or _is_frame(data)
     if not own:
+        # An option that nobody reads would be a mistake without a message.
         _refuse_options(label, test, given)
     if isinstance(data, Stream):
         if name is not None:
@@ -124,6 +125,7 @@ def incoming(
         return Incoming([replace(data, name=name or data.name)], objective=objective)
     if isinstance(data, tuple):
         task = _of_arrays(data, name, test, objective)
+        # A list of labels says that all others are not there, which NaN in a row leaves open.
         listed = objective == MULTILABEL and is_listed(data[1])
         return Incoming([task], objective=objective, listed=listed)
     if not own:
@@ -133,6 +135,7 @@ def incoming(
 
 def _is_frame(data: object) -> bool:
     """Whether data are a frame of any library."""
+    # A frame of pandas is recognised by what it has, so that pandas need not be imported.
     return (hasattr(data, "isna") and hasattr(data, "columns")) or isinstance(
         data, ToPandas | ArrowStream
     )
@@ -143,6 +146,7 @@ def _refuse_options(label: str | None, test: float | str, given: Mapping[str, ob
     names = list(given)
     if label is not None:
         names.append("label")
+    # Arrays may be cut by a share as well, but only tables have a column that marks rows.
     if isinstance(test, str):
         names.append("test")
     if names:
@@ -168,6 +172,7 @@ def _of_arrays(
             "with its label column: learn(frame, label='class')"
         )
     rows = len(y) if hasattr(y, "__len__") else 0
+    # The length of a mapping is its number of inputs, whose rows `from_arrays` compares.
     if hasattr(x, "__len__") and not isinstance(x, Mapping) and len(x) != rows:
         raise HoldfastError(
             f"a pair has one label per input, got {len(x)} inputs and {rows} labels"
@@ -202,15 +207,18 @@ def _of_own_data(
     known = LearnOptions.__annotations__
     said = {**given, "label": label, "objective": objective}
     options = options_from(said, [*known, "label", "objective"], test)
+    # The first data decide how all later data are read and encoded.
     if reader is None:
         examples, reader = first_reader(table, options)
     else:
         _refuse_other_options(reader, options, given)
         examples = reader.examples(table, options)
     reference = None
+    # A frame has no place at which its test rows could be found again.
     if path is not None:
         reference = Reference(
             path=str(path.absolute()),
+            # A later process notices by them that a file was changed.
             digests=digests_of(path),
             label=options.label,
             test=options.test,
@@ -218,6 +226,7 @@ def _of_own_data(
         )
     task = _of_examples(examples)
     if name is None and path is not None:
+        # A hidden folder has nothing before its first dot.
         name = path.absolute().name.partition(".")[0] or path.absolute().name
     return Incoming(
         [replace(task, name=name or "")],
@@ -252,6 +261,7 @@ def _of_examples(examples: Examples) -> Task:
         return target_task(examples)
     source: Source = examples.source()
     labels: tuple[Label, ...] = tuple(examples.classes)
+    # Any scenario would do: the learner gives the labels its own outputs afterwards.
     return build([Piece(examples.table.name, source, labels)], "class")[0]
 
 
@@ -266,6 +276,7 @@ def named(task: Task, taken: Sequence[str], number: int) -> Task:
     Raises:
         HoldfastError: Another task has its name.
     """
+    # People count from 1.
     task = replace(task, name=task.name or f"task {number + 1}")
     if task.name in taken:
         raise HoldfastError(

@@ -55,6 +55,7 @@ def check_size(history: History, tests: Mapping[str, Part]) -> None:
 def _bytes(part: Part) -> int:
     """The bytes of the examples of a part, by its first one."""
     inputs = part.fetch(torch.arange(1))[0]
+    # An estimate: 8 bytes for the label, and all rows as large as the first one.
     return (bytes_of(inputs) + 8) * len(part)
 
 
@@ -178,6 +179,7 @@ def referred(
     reference = record.reference
     if reference is None or history.reader is None:
         return None
+    # Scores on other rows could not be compared with those before.
     problem = _change(reference)
     if problem:
         if skip_lost:
@@ -216,12 +218,14 @@ def _test_rows(reader: Reader, reference: Reference, number: int, record: TaskRe
     options = Options(label=reference.label, test=reference.test, test_column=reference.test_column)
     examples = reader.examples(read_path(reference.path), options)
     rows = examples.tested.nonzero()[0]
+    # As text, because a class may be a number in one file and a text in another.
     output_of = {
         str(label): output for label, output in zip(record.labels, record.own, strict=True)
     }
     if examples.targets is None:
         y = torch.tensor([output_of[str(label)] for label in examples.labels[rows].tolist()])
     else:
+        # Of the outputs of other tasks, these rows say nothing.
         y = torch.full((len(rows), record.last), torch.nan)
         for column, name in enumerate(examples.targets.names):
             values = torch.from_numpy(examples.targets.values[rows, column])

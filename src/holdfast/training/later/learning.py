@@ -161,6 +161,7 @@ class _Month:
         self.notes = list(new.notes)
         self.unlearnt: list[Unlearnt] = []
         self.learning: Learning | None = None
+        # Before the old tests are read, because they are put into the tasks that stand in.
         self.history.fill_tasks()
         self._take_old_tests(skip_lost)
         self.tasks = self._numbered()
@@ -170,6 +171,7 @@ class _Month:
     def _take_old_tests(self, skip_lost: bool) -> None:
         """Read the test examples that are kept in the user's files again."""
         for number, record in enumerate(self.history.tasks):
+            # What is at hand in this process need not be read once more.
             if record.keep != "reference" or self.history.test_of(number) is not None:
                 continue
             test = referred(self.history, number, record, skip_lost)
@@ -226,10 +228,12 @@ class _Month:
                 "keep_test='reference' needs data in files, and these are in memory; pass the path "
                 "of a folder or a table, or keep a copy with keep_test='copy'"
             )
+        # A file that is too large would otherwise be noticed after the training only.
         if self.keep == "copy":
             check_size(self.history, {task.name: task.test for task in self.tasks})
         range_of(self.view.setup.scorer)  # raises an error if the declared range is wrong
         self.view.head.check_width(self.view.model, self.outputs)
+        # Checks read rows, and must not move the random numbers of the training.
         with self.view.state.random.aside("check"):
             self._check_inputs()
             check_run(self.view, self._stream(self.tasks))
@@ -263,6 +267,7 @@ class _Month:
         """Train on each new task, and score all tasks after it."""
         self.history.reader = self.new.reader or self.history.reader
         setup = self.view.setup
+        # Augmentation belongs to the data, unless the user gave the learner another one.
         if self.new.stream is not None and setup.augment is None:
             setup.augment = self.new.stream.augment
         # The tasks so far are counted, but none of their steps is left.
@@ -294,6 +299,7 @@ class _Month:
         self.learner.end()
         watch.phase(task, "evaluation")
         self.history.keep_tests([task.name], self.keep, reference=self._reference())
+        # A task without its test examples gets no score, and its cell stays empty.
         tested = [one for one in self.view.state.tasks if not isinstance(one.test, AbsentPart)]
         recorder.evaluate(self.view, self._stream([task]), task.name, tested)
         empty = self.matrix
@@ -330,9 +336,13 @@ class _Month:
         )
         return Learnt(
             tasks=tuple(task.name for task in self.tasks),
+            # Several tasks of a stream may bring the same label, which is named once.
             new_labels=list(dict.fromkeys(self.new_labels)),
             returned=[
-                label for label in dict.fromkeys(self.returned) if label not in self.new_labels
+                # What one of these tasks brings and the next one repeats is new to the learner.
+                label
+                for label in dict.fromkeys(self.returned)
+                if label not in self.new_labels
             ],
             run=run,
             notes=self.notes,

@@ -85,6 +85,7 @@ class Learnt:
     def _why_unknown(self, name: str) -> str:
         """Say why a number of the matrix is not known."""
         matrix = self.matrix
+        # Backward transfer compares with an earlier time, which a first task does not have.
         if len(matrix.tasks) == 1:
             return "not known before the second task"
         last = matrix.tasks[-1]

@@ -97,6 +97,7 @@ def load_into(learner: Saves, path: str | Path, tasks: Sequence[Task] = ()) -> A
     source = f"checkpoint {path}"
     tensors, plain = checkpoint_file.read(Path(path))
     on_device = [task.to(learner.setup.device) for task in tasks]
+    # Filled by `check`, which runs before the learner is touched.
     pasts: list[Past] = []
 
     def check(about: contents.About) -> None:
@@ -166,18 +167,22 @@ def _arguments(about: contents.About, whole: WholeLearner, handed: Handed) -> di
         "scenario": about.scenario,
         "seed": about.seed,
         "method": about.method,
+        # Last, so that it takes the place of what the file says.
         **handed,
     }
     if "model" not in handed:
         values["model"] = network_of(whole.network)
     if "optimizer" not in handed:
         values["optimizer"] = optimizer_of(whole.optimizer)
+    # A loss of the user's own reaches the learner as a part of its objective.
     values["objective"] = objective_of(whole.objective, values.pop("loss", None))
+    # Another scorer would fill the same matrix with scores that can't be compared.
     if whole.scorer == "own" and "scorer" not in handed:
         raise HoldfastError(
             "it was scored by a function of your own. Pass the same: "
             "Learner.load(path, scorer=function)"
         )
+    # Without a question, further months would be trained in another way than the first ones.
     if whole.augments and "augment" not in handed:
         raise HoldfastError(
             "it changes batches in training by a function, which no file can hold. Pass the same: "

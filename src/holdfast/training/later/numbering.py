@@ -68,6 +68,7 @@ class Numbering:
             numbers = {}
             next_output = self.outputs
             for label in labels:
+                # A label that has had several outputs keeps the lowest of them.
                 numbers[label] = min(self._known.get(str(label), {next_output}))
                 next_output = max(next_output, numbers[label] + 1)
         for label, output in numbers.items():
@@ -210,6 +211,7 @@ def _with_columns(
     if not isinstance(part, ArrayPart):
         raise HoldfastError("targets that are rows of numbers need examples in memory")
     moved = copy(part)
+    # The inputs stay those of the part, and only its targets are written anew.
     moved.y = torch.full((len(part.y), width), absent)
     for before, now in columns.items():
         moved.y[:, now] = part.y[:, before]

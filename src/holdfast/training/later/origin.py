@@ -47,6 +47,7 @@ class Origin:
             positional=recipe.positional,
             named=recipe.named,
             obstacle=recipe.obstacle,
+            # Neither which parameters are frozen nor which modules stand still is in the weights.
             frozen=[name for name, one in model.named_parameters() if not one.requires_grad],
             still=[name for name, module in model.named_modules() if not module.training],
             dtype=str(float_type(model)).removeprefix("torch."),
@@ -82,6 +83,7 @@ def network_of(record: NetworkRecord) -> nn.Module:
         )
     network = build(Recipe(record.factory, record.positional, record.named))
     dtype = getattr(torch, record.dtype, None)
+    # The name comes from a file, and could be that of anything in PyTorch.
     if not isinstance(dtype, torch.dtype):
         raise HoldfastError(f"its network has the unknown type {record.dtype[:50]!r}")
     if float_type(network) != dtype:

@@ -16,12 +16,14 @@ from holdfast.validation import Strict
 
 Keep = Literal["copy", "reference", "no"]
 KEEPS = ("copy", "reference", "no")
+# From 2^53 on, numbers are not exact in every program that reads JSON.
 Count = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class Part(Strict):
     """A part of the format: no value is converted to another type."""
 
+    # A text in the place of a number, or an unknown field, shows that the file was altered.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
@@ -149,7 +151,10 @@ class WholeLearner(Part):
     def checked_settings(self) -> dict[str, Any]:
         """The settings as keywords of `Learner`, which checks their values."""
         return {
-            name: self.settings[name] for name in self.settings if name in Settings.model_fields
+            # Another version may have written settings that this one does not know.
+            name: self.settings[name]
+            for name in self.settings
+            if name in Settings.model_fields
         }
 
 
@@ -157,7 +162,9 @@ def scores_of(matrix: AccuracyMatrix) -> list[Score]:
     """Take the scores of whole tasks out of a matrix."""
     scores = []
     for (task, after, segment), cell in matrix.cells.items():
+        # The scores of single classes belong to one run, and the matrix of months has whole tasks.
         if segment is None:
+            # None stands for the time before any task was learnt.
             name = None if after is None else str(after)
             scores.append(
                 Score(task=str(task), after=name, score=cell.score, examples=cell.examples)

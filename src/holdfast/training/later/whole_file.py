@@ -67,9 +67,11 @@ def save(
     history = learner.history
     if keep_test is not None:
         _change_keeping(history, keep_test)
+    # A later process compares the form of its data with that of these tasks.
     history.note_inputs()
     tensors, records = copies(history)
     network = history.origin.network
+    # Without test examples it may be a plain checkpoint, which is loaded into a ready learner.
     if any(record.keep != "no" for record in records):
         for obstacle in obstacles(history):
             warnings.warn(obstacle, NotRebuiltWarning, stacklevel=2)
@@ -94,6 +96,7 @@ def _scorer_of(setup: Setup) -> Literal["accuracy", "usual", "own"]:
     """Say whether a scorer is one that the objective brings."""
     if isinstance(setup.scorer, Accuracy):
         return "accuracy"
+    # Not `isinstance`, because a subclass is code of the user's own, which no file can name.
     if type(setup.scorer) is type(default_scorer(setup.objective)):
         return "usual"
     return "own"
@@ -102,6 +105,7 @@ def _scorer_of(setup: Setup) -> Literal["accuracy", "usual", "own"]:
 def _change_keeping(history: History, keep: Keep) -> None:
     """Change how the test examples of all tasks are kept."""
     one_of("keep_test", keep, KEEPS)
+    # Only `learn` knows from which files the examples came.
     if keep == "reference":
         raise HoldfastError(
             "keep_test='reference' is for tasks that are learnt from files: pass it to "
@@ -110,7 +114,9 @@ def _change_keeping(history: History, keep: Keep) -> None:
     names = [record.name for record in history.tasks]
     if keep == "copy":
         tests = {name: history.test_of(number) for number, name in enumerate(names)}
+        # Checked before the records change, so that a refusal leaves them as they were.
         check_size(history, {name: part for name, part in tests.items() if part is not None})
+        # What is not at hand can't be copied, so the records of those tasks stay as they are.
         names = [name for name in names if tests[name] is not None]
     history.keep_tests(names, keep)
 
@@ -149,11 +155,13 @@ def whole_of(about: contents.About) -> WholeLearner | None:
     try:
         whole = WholeLearner.model_validate(about.learner)
     except ValidationError as error:
+        # One mistake is enough to refuse the file, and further ones may follow from it.
         wrong = error.errors()[0]
         where = ".".join(map(str, ("learner", *wrong["loc"])))
         raise HoldfastError(describe(wrong, where)) from None
     names = [record.name for record in whole.tasks]
     contents.need(names == about.names, "learner.tasks and names differ")
+    # The file says twice where the outputs of a task are, and a forged one may contradict itself.
     for record, span in zip(whole.tasks, about.head.ranges, strict=True):
         fits = [record.first, record.last] == span
         fits = fits and all(record.first <= output < record.last for output in record.own)
@@ -180,10 +188,12 @@ class Past:
 
     def put(self, history: History) -> None:
         """Put it into a learner whose state was restored."""
+        # The learner may have learnt other tasks before the file was loaded into it.
         history.forget()
         history.beside = self.beside
         if self.whole is None:
             return
+        # A file holds tensors of the CPU, but they are scored where the learner is.
         history.kept = {name: part.to(history.device) for name, part in self.kept.items()}
         history.restore(self.whole.tasks, self.whole.scores)
         history.inputs = self.whole.inputs
@@ -201,6 +211,7 @@ def past_of(about: contents.About, tensors: Mapping[str, Tensor]) -> Past:
         HoldfastError: A value is missing, of the wrong kind, or contradicts another.
     """
     whole = whole_of(about)
+    # The checkpoints that `fit` writes hold the training state and nothing else.
     if whole is None:
         return Past(about.beside)
     reader = None
