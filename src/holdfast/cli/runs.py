@@ -74,6 +74,7 @@ def run(
     backward transfer (negative if old tasks were forgotten), and report.html in the folder of
     --out. Give the same command again to continue runs that were interrupted.
     """
+    # Imported here, so that --help answers at once.
     from holdfast.bench.sweep import distinct_runs, parse_sweep, swept
     from holdfast.runs.config import RunConfig
     from holdfast.runs.defaults import filled_in, with_defaults
@@ -123,6 +124,7 @@ def bench(
         refuse_beside(context, "--schema")
         print_schema()
         return
+    # Who types the bare command sees which suites there are.
     if list_ or not suite:
         list_suites(context)
         return
@@ -134,6 +136,7 @@ def bench(
         show_suite(chosen)
         return
     runs = runs_of_suite(context, chosen, sweep or ())
+    # Each suite has a folder of its own, so that results do not mix.
     work = replace(work, out=out or work.out / chosen.name)
     carry_out_and_show(runs, work, chosen.name, chosen.description)
 
@@ -174,6 +177,7 @@ def choose_from_suite(
         suite = suite.model_copy(update={"seeds": parse_seeds(seeds)})
     suite = suite.only_these(names_or_none(methods), names_or_none(scenarios))
     if validation is not None:
+        # Validated as a whole, since a new share may contradict another setting.
         settings = suite.data.model_dump(exclude_unset=True) | {"validation": validation}
         suite = suite.model_copy(update={"data": validated(DataConfig, **settings)})
     return suite

@@ -148,6 +148,7 @@ class Tables:
         table = self.pivot or self.markdown or self.latex is not None
         if self.columns is not None and not table and self.csv is None:
             lines.append("--columns has no effect without --pivot, --markdown, --latex or --csv")
+        # Only these two set the best in bold.
         bold = self.latex is not None or self.pivot
         if self.reference is not None and not bold:
             lines.append("--reference has no effect without --latex or --pivot")
@@ -169,6 +170,7 @@ class Tables:
         from holdfast.results.memory_sizes import chosen
 
         columns = names_or_none(self.columns)
+        # Chosen as by --methods, so that a misspelt name is refused here as well.
         no_competitors = chosen(groups, names_or_none(self.reference) or ())
         reference = [group.label for group in no_competitors]
         # The table as Markdown ends with a line break of its own, and is a pivot as well.

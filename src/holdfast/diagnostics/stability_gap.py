@@ -31,6 +31,7 @@ class StabilityGap:
     @property
     def depth(self) -> float:
         """How far the lowest score is below the last one."""
+        # From the end and not from the beginning, because forgetting that lasts is no gap.
         return self.scores[-1] - min(self.scores)
 
     @property
@@ -56,6 +57,7 @@ def evaluation_steps(steps: int, dense: int = 30, every: int = 10) -> list[int]:
     """
     first = range(min(dense, steps) + 1)
     later = range(0, steps + 1, every)
+    # The last step is among them, because the depth is measured from the end.
     return sorted({*first, *later, steps})
 
 
@@ -80,6 +82,7 @@ def watch_stability_gap(
         >>> watch_stability_gap(lambda: None, lambda: next(scores), [0, 1, 5]).scores
         (0.9, 0.4, 0.8)
     """
+    # Without a score from before, a fall in the first step would not be seen.
     if not at or at[0] != 0:
         raise HoldfastError(
             f"the first evaluation is at step 0, before training, but at= is {list(at)}; begin it "

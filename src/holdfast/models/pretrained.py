@@ -185,6 +185,7 @@ def load_pretrained(
         module = load_folder(place)
     else:
         module, layer = _with_weights(place.path, factory, old_output, output_layer)
+    # Trying it must not move the statistics of BatchNorm.
     module.eval()
     features = _tried(module, example, name, layer)
     again = {
@@ -197,6 +198,7 @@ def load_pretrained(
     if layer is None:
         return Pretrained(name, module, features, again=again)
     old = linear_layer(module, layer)
+    # An identity takes its place, since the code of the network still calls the layer.
     replace_module(module, layer, nn.Identity())
     if old_output == "keep":
         return Pretrained(name, module, features, kept=old, again=again)
@@ -283,6 +285,7 @@ def _tried(module: nn.Module, example: Inputs, name: str, layer: str | None) -> 
     try:
         with torch.no_grad():
             returned = call_module(module, x)
+    # It says already what is wrong.
     except HoldfastError:
         raise
     except Exception as error:
@@ -295,6 +298,7 @@ def _tried(module: nn.Module, example: Inputs, name: str, layer: str | None) -> 
         if hook is not None:
             hook.remove()
     if layer is not None:
+        # Another tensor, or one that was changed, comes from what follows the layer.
         if not ends or ends[-1][0] is not returned or returned._version != ends[-1][1]:
             raise HoldfastError(
                 f"the network of {name} does more after its linear layer {layer!r}, so that is no "

@@ -37,6 +37,7 @@ def numbers_of(finding: Finding, kind: type[Kind]) -> Kind:
     try:
         return kind.model_validate(finding.numbers)
     except ValidationError as error:
+        # Raised below the handler, so that the error of the validation does not hang on it.
         problem = explain(error, kind)
     raise HoldfastError(
         f"the finding {finding.what!r} of a {FINDINGS} cannot be drawn: {problem}; "

@@ -97,6 +97,7 @@ def _weights_digest(learner: "Learner") -> str:
     from holdfast.training.checkpoint_file import checksum
 
     state = learner.model.state_dict()
+    # A digest is of bytes, which are read on the CPU wherever the learner was trained.
     return checksum({name: tensor.cpu() for name, tensor in state.items()})
 
 

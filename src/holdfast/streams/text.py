@@ -94,6 +94,7 @@ def fit_words(texts: Sequence[object]) -> Words:
     """
     vectorizer, _ = _fitted(texts)
     places: dict[str, int] = vectorizer.vocabulary_
+    # The vocabulary has the column of each word, but not in the order of the columns.
     known = sorted(places, key=places.__getitem__)
     return Words(known, [float(weight) for weight in vectorizer.idf_])
 
@@ -115,6 +116,7 @@ def weigh_words(words: Words, texts: Sequence[object]) -> np.ndarray:
         [1.0, 0.0]
     """
     vectorizer = _vectorizer(words.known)
+    # In the type in which it was fitted, so that rows are the same to the bit.
     vectorizer.idf_ = np.array(words.weights, dtype=np.float32)
     features: np.ndarray = vectorizer.transform(texts).toarray()
     return features
@@ -132,6 +134,7 @@ def _vectorizer(known: list[str] | None) -> "TfidfVectorizer":
         from sklearn.feature_extraction.text import TfidfVectorizer
     except ImportError:
         raise MissingExtra("scikit-learn", "text") from None
+    # A known vocabulary is complete, and no limit may cut it.
     most = TFIDF_WORDS if known is None else None
     return TfidfVectorizer(
         vocabulary=known,

@@ -123,6 +123,7 @@ class Pulse:
         self._every = every
         self._phases = phases
         self._close = close
+        # Not the time of day, which may be set back while a run trains.
         self._shown = time.monotonic()
         self._next = self._shown + every
         self._done_then: int | None = None
@@ -135,6 +136,7 @@ class Pulse:
         if self._done_then is None:
             self._done_then = self._before(task) + step - 1
         if time.monotonic() >= self._next:
+            # A method may have changed the number of steps since they were planned.
             self._planned[task.index] = steps
             self._tell(task, step, steps, TRAINING)
 
@@ -146,6 +148,7 @@ class Pulse:
 
     def close(self) -> None:
         """Show the last step, and leave the place where moments were shown."""
+        # The step that was shown last may be some seconds old.
         if self._newest is not None:
             self._tell(*self._newest, TRAINING)
         if self._close is not None:
@@ -161,12 +164,14 @@ class Pulse:
         done = self._before(task) + step
         rate = 0.0
         if self._done_then is not None and now > self._shown:
+            # A plan that changes can make the count smaller.
             rate = max(done - self._done_then, 0) / (now - self._shown)
         self._shown = now
         self._next = now + self._every
         self._done_then = done
         moment = Moment(
             task=task.name,
+            # People count from 1.
             number=task.index + 1,
             tasks=len(self._planned),
             step=step,
@@ -200,6 +205,7 @@ class TimeLeft:
             total: The steps of the whole run.
         """
         now = self._clock()
+        # Steps of an earlier process took their time elsewhere, so counting begins here.
         if self._first is None:
             self._first = (now, done)
         then, done_then = self._first

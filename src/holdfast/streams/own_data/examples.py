@@ -131,7 +131,6 @@ class Examples:
         """
         if self.encoding is not None:
             return self.encoding
-        # Test rows stand for data that nobody has seen yet, so nothing is fitted on them.
         trained = ~self.tested
         if self.unfitted is not None:
             trained &= ~self.unfitted
@@ -184,7 +183,6 @@ class Examples:
                 f"task_order begins with {first}, but the tasks have the numbers 0 to "
                 f"{len(names) - 1}"
             )
-        # Encoded once, so that one scale holds for all tasks.
         inputs = self.inputs(self.tasks.of_row == names[first])
         pieces = []
         for name in names:
@@ -228,7 +226,6 @@ class Examples:
 
 def taken(inputs: Inputs, rows: np.ndarray) -> Inputs:
     """Some rows of the inputs: as a view if they follow each other, else as a copy."""
-    # Rows ascend, so their first and last number tell whether one is left out.
     if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
         return inputs[int(rows[0]) : int(rows[-1]) + 1]
     return inputs[torch.from_numpy(rows)]
@@ -298,7 +295,6 @@ def _readable(
             raise images.refusal(table)
         good = np.array([row for row in rows if row not in images.broken])
         return _without_broken(table, images), images, good
-    # An option without any effect is a mistake that the user wants to know.
     if options.image_size != Options().image_size:
         raise HoldfastError(
             f"image_size={options.image_size} has no effect, because {table.name} has no column "
@@ -311,7 +307,6 @@ def _of_classes(table: Table, column: str, classes: Sequence[Sequence[Label]]) -
     """The rows of the classes that are listed."""
     if not classes:
         return table
-    # A list may come from a command line, where the class 3 is a text.
     wanted = {str(label) for listed in classes for label in listed}
     texts = np.array([str(label) for label in labels(table, column).tolist()], dtype=object)
     for label in sorted(wanted):
