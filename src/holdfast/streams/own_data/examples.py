@@ -151,7 +151,6 @@ class Examples:
         Args:
             make: Makes the stream of examples.
         """
-        # Only a finished stream knows its validation rows, so it is made twice.
         numbered = make(replace(self, numbered=0))
         return replace(self, unfitted=held_out_rows(numbered, 0, len(self)))
 
@@ -255,7 +254,6 @@ def open_examples(
     uses |= learnt_columns(table, options)
     roles = decide_roles(table, uses, options)
     column_of = {role.kind: column for column, role in roles.items()}
-    # Rows are dropped before labels are read, where a missing one would be refused.
     whole = without_missing(table, roles, options.missing)
     used = _of_classes(whole, column_of.get("label", ""), classes)
     # After the rows of other classes are gone, so that their images are never decoded.
