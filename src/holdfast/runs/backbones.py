@@ -85,7 +85,7 @@ def backbone_classifier(config: RunConfig, stream: Stream, head: str) -> Classif
     """
     model = config.model
     example = _example(stream)
-    # A learner that goes on in another process reads raw inputs, also if its backbone is frozen.
+    # A learner of `holdfast learn` reads raw inputs, also if its backbone is frozen.
     if not isinstance(stream[0].train, FeaturePart):
         return _load(model, example).classifier(head, stream.outputs, config.seed)
     loaded = _load_shared(model, example)

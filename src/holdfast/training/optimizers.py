@@ -135,47 +135,19 @@ def _with_options(
         kind([nn.Parameter(torch.zeros(1))], **options)
     except (TypeError, ValueError) as error:
         raise HoldfastError(f"optimizer {name!r}: {error}") from None
-    make = partial(_made, kind, options)
+    make = partial(made_by_class, kind, options)
     if backbone_lr is None:
         return make
     return TwoRates(make, backbone_lr)
 
 
-def _made(
+def made_by_class(
     kind: Callable[..., Optimizer],
     options: dict[str, object],
     parameters: Iterable[Any],
 ) -> Optimizer:
     """Make an optimizer. A function of the module and not a closure, so that it can be pickled."""
     return fill_momentum(kind(parameters, **options))
-
-
-def named_as(make: object) -> dict[str, Any] | None:
-    """Write down a function that `optimizer` returned, so that another process can make it again.
-
-    Args:
-        make: What a learner got as its optimizer.
-
-    Returns:
-        The arguments of `optimizer`, or None for anything else.
-
-    Example:
-        >>> named_as(optimizer("adam", lr=0.1))
-        {'name': 'adam', 'fused': True, 'lr': 0.1}
-    """
-    if isinstance(make, TwoRates):
-        whole = named_as(make.make)
-        return None if whole is None else {**whole, "backbone_lr": make.backbone_lr}
-    if isinstance(make, AutoRate):
-        auto = {"name": make.name, **make.options, "lr": AUTO}
-        if make.backbone_lr is not None:
-            auto["backbone_lr"] = make.backbone_lr
-        return auto
-    if not isinstance(make, partial) or make.func is not _made:
-        return None
-    kind, options = make.args
-    name = next(name for name, known in OPTIMIZERS.items() if known is kind)
-    return {"name": name, **options}
 
 
 def fill_momentum(opt: Optimizer) -> Optimizer:

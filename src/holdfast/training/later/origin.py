@@ -1,6 +1,7 @@
 """How the network and the optimizer of a learner were made, and how they are made again."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from holdfast.methods.view import MakeOptimizer
 from holdfast.models.classifier import float_type
 from holdfast.models.recipes import Recipe, build, recipe_of
 from holdfast.training.later.records import NetworkRecord, OptimizerRecord
-from holdfast.training.optimizers import named_as
+from holdfast.training.optimizers import AUTO, OPTIMIZERS, AutoRate, TwoRates, made_by_class
 from holdfast.training.optimizers import optimizer as named_optimizer
 
 NO_RECIPE = (
@@ -121,3 +122,28 @@ def optimizer_of(record: OptimizerRecord) -> MakeOptimizer | None:
     }
     with reading("its optimizer", "a name and options of PyTorch"):
         return named_optimizer(**options)
+
+
+def named_as(make: object) -> dict[str, Any] | None:
+    """Write down a function that `optimizer` returned, so that another process can make it again.
+
+    Args:
+        make: What a learner got as its optimizer.
+
+    Returns:
+        The arguments of `optimizer`, or None for anything else.
+
+    Example:
+        >>> named_as(named_optimizer("adam", lr=0.1))
+        {'name': 'adam', 'fused': True, 'lr': 0.1}
+    """
+    rate = getattr(make, "backbone_lr", None)
+    below = {} if rate is None else {"backbone_lr": rate}
+    if isinstance(make, AutoRate):
+        return {"name": make.name, **make.options, "lr": AUTO, **below}
+    plain = make.make if isinstance(make, TwoRates) else make
+    if not isinstance(plain, partial) or plain.func is not made_by_class:
+        return None
+    kind, options = plain.args
+    name = next(name for name, known in OPTIMIZERS.items() if known is kind)
+    return {"name": name, **options, **below}
