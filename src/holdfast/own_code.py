@@ -246,10 +246,9 @@ def source_digest(kind: Callable[..., Any]) -> str:
     Raises:
         HoldfastError: The module has neither.
     """
-    return module_digest(kind.__module__, kind.__name__)
+    return _digest(kind.__module__, kind.__name__)
 
 
-@cache
 def module_digest(module: str, name: str) -> str:
     """Compute a digest of the source of a module that is imported, as `source_digest` does.
 
@@ -260,6 +259,18 @@ def module_digest(module: str, name: str) -> str:
     Raises:
         HoldfastError: The module has neither source nor file.
     """
+    return _digest_of_loaded(sys.modules.get(module), module, name)
+
+
+# By the module itself, because one that is loaded again may have another source.
+@cache
+def _digest_of_loaded(loaded: ModuleType | None, module: str, name: str) -> str:
+    """The digest of a module as it was loaded."""
+    return _digest(module, name)
+
+
+def _digest(module: str, name: str) -> str:
+    """The digest of the source of a module as it is now."""
     content = _content_of(module)
     if content is None:
         raise HoldfastError(

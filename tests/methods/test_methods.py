@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from helpers import SGD, learner, same, stream, weights
 from holdfast import HoldfastError
 from holdfast.engine.batch import Batch
+from holdfast.engine.distillation import distillation
 from holdfast.engine.fisher import fisher_diagonal
 from holdfast.methods import AGEM, ER, EWC, LwF, parse_method
 from holdfast.methods.agem import project
-from holdfast.methods.lwf import distillation
 from holdfast.training import optimizer
 
 
