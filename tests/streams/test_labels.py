@@ -112,9 +112,9 @@ def test_renaming_the_labels_changes_no_number():
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (np.linspace(0, 1, 8), "measurement .regression."),
-        (torch.linspace(0, 1, 8), "measurement .regression."),
-        (pd.Series(np.linspace(0, 1, 8)), "measurement .regression."),
+        (np.linspace(0, 1, 8), "measurement, pass objective=.regression"),
+        (torch.linspace(0, 1, 8), "measurement, pass objective=.regression"),
+        (pd.Series(np.linspace(0, 1, 8)), "measurement, pass objective=.regression"),
         ([1.5, 2, 3, 4] * 2, "got the number 1.5 .example 0."),
         (np.array([1.5, 2, 3, 4] * 2, dtype=object), "got the number 1.5 .example 0."),
         ([1, 2, 3, float("inf")] * 2, "got the number inf .example 3."),
@@ -159,7 +159,7 @@ def test_labels_of_every_whole_kind_are_taken(y, expected):
 def test_labels_that_occur_once_raise_a_question():
     y = np.concatenate([np.arange(30), [0, 1, 2, 3]])
     with pytest.warns(
-        UserWarning, match=r"labels occur only once; if they are a measurement, cut them"
+        UserWarning, match=r"labels occur only once; if they are a measurement, set objective"
     ):
         from_arrays(np.ones((34, 2)), y, [0] * 34, "class", test=np.arange(34) >= 30)
 

@@ -72,8 +72,7 @@ def warn_if_measured(labels: np.ndarray, name: str) -> None:
         return
     warnings.warn(
         f"{name}: {single} of {len(counts)} labels occur only once; if they are a measurement, "
-        "cut them into classes, for example with np.digitize. If they are identifiers, choose "
-        "another column",
+        "set objective to regression. If they are identifiers, choose another column",
         stacklevel=3,
     )
 
@@ -87,8 +86,8 @@ def _one_column(y: Values, where: str) -> np.ndarray:
     if array.ndim != 1:
         raise HoldfastError(
             f"{where}: expected one label per example, shape (N,), got shape {array.shape}; if the "
-            "rows are one-hot, pass y.argmax(1). Several labels per example (multi-label) are not "
-            "supported"
+            "rows are one-hot, pass y.argmax(1). If an example may have several labels, pass "
+            "objective='multilabel'"
         )
     return array
 
@@ -123,8 +122,8 @@ def _whole_floats(array: np.ndarray, where: str) -> np.ndarray:
         first = int(broken.argmax())
         raise HoldfastError(
             f"{where}: expected labels that name classes, got the number {array[first]:g} (example "
-            f"{first}); if the target is a measurement (regression), cut it into classes, for "
-            "example with np.digitize(y, edges). If the numbers name classes, pass them as text"
+            f"{first}); if the target is a measurement, pass objective='regression' (--objective "
+            "regression). If the numbers name classes, pass them as text"
         )
     inexact = np.abs(array) >= INEXACT_FROM
     if inexact.any():

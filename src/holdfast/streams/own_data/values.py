@@ -254,7 +254,7 @@ def _whole(table: Table, column: str, read: np.ndarray) -> np.ndarray:
         raise table.wrong(
             column,
             int(broken.argmax()),
-            "is a measurement, but a label names a class; cut the values into classes first, for "
-            "example with pandas.cut, or name another column as the label",
+            "is a measurement, but a label names a class; set objective to regression "
+            "(--objective regression), or name another column as the label",
         )
     return read.astype(np.int64)
