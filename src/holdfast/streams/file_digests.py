@@ -1,6 +1,7 @@
-"""A digest of a network's files, by which a changed one is recognised."""
+"""Digests of files, by which changed ones are recognised."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,14 +34,21 @@ def network_digest(path: Path) -> str:
         if path.is_dir():
             found = sorted(path.rglob("*"))
             files = [file for file in found if file.suffix.lower() in OF_NETWORKS]
-        signature = _signature(files)
+        signature = signature_of(files)
         if signature not in _digests:
-            _digests[signature] = _content(path, files)
+            _digests[signature] = content_digest(files, path)
         return _digests[signature]
 
 
-def _signature(files: Sequence[Path]) -> Signature:
-    """What tells whether files changed since they were read."""
+def signature_of(files: Sequence[Path]) -> Signature:
+    """What tells whether files changed since they were read, without reading them.
+
+    Args:
+        files: Files that exist.
+
+    Returns:
+        Path, size and time of the last change of each.
+    """
     marks = []
     for file in files:
         status = file.stat()
@@ -48,11 +56,20 @@ def _signature(files: Sequence[Path]) -> Signature:
     return tuple(marks)
 
 
-def _content(path: Path, files: Sequence[Path]) -> str:
-    """The digest of files. The name of a single file plays no part."""
+def content_digest(files: Sequence[Path], base: Path) -> str:
+    """Compute a digest of what files hold, each with its name as seen from a place.
+
+    Args:
+        files: The files, in an order that does not depend on the machine.
+        base: The place. A file that is the place itself has no name.
+
+    Returns:
+        The digest, in hexadecimal digits.
+    """
     digest = hashlib.sha256()
     for file in files:
-        digest.update(f"{file.relative_to(path).as_posix()}\0".encode("utf-8", "surrogateescape"))
+        name = Path(os.path.relpath(file, base)).as_posix()
+        digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
         with file.open("rb") as handle:
             digest.update(hashlib.file_digest(handle, "sha256").digest())
     return digest.hexdigest()

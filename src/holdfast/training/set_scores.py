@@ -8,6 +8,7 @@ Targets are NaN where nothing is known. Such entries count nowhere.
 """
 
 import math
+from abc import abstractmethod
 
 import torch
 from torch import Tensor
@@ -30,7 +31,43 @@ class _WholeSet:
         return f"{type(self).__name__}()"
 
 
-class MeanAP(_WholeSet):
+class _MeanOverLabels(_WholeSet):
+    """Base of scores that are the mean of a score of each label (abstract).
+
+    Labels that no example of the set has are left out.
+    """
+
+    def __call__(self, answers: Tensor, y: Tensor) -> Tensor:
+        """Give numbers per example whose mean is the score.
+
+        Args:
+            answers: Logits of sigmoids, (N, C); the larger, the more certain is a label.
+            y: Targets 0 and 1, (N, K) with K ≥ C, NaN where a label is not known.
+
+        Returns:
+            (N,). All are 0 if no label is there.
+        """
+        total = torch.zeros(len(y), device=answers.device)
+        labels = 0
+        for outputs, targets, rows in _known_columns(answers, y):
+            positive = targets > 0
+            if not bool(positive.any()):
+                continue
+            labels += 1
+            total[rows] += self.of_label(outputs, positive)
+        return total * (len(y) / max(labels, 1))
+
+    @abstractmethod
+    def of_label(self, outputs: Tensor, positive: Tensor) -> Tensor:
+        """Give numbers per example, (M,), whose sum is the score of one label.
+
+        Args:
+            outputs: The outputs of the label, (M,).
+            positive: Which examples have it, (M,).
+        """
+
+
+class MeanAP(_MeanOverLabels):
     """The mean average precision: the mean over labels of the area under precision and recall.
 
     A label's average precision is Σ (R_n − R_{n−1}) P_n over the thresholds of its outputs, where R
@@ -46,29 +83,11 @@ class MeanAP(_WholeSet):
 
     __name__ = "mean_ap"
 
-    def __call__(self, answers: Tensor, y: Tensor) -> Tensor:
-        """Give numbers per example whose mean is the score.
-
-        Args:
-            answers: Outputs, (N, C); the larger, the more certain is a label.
-            y: Targets 0 and 1, (N, K) with K ≥ C, NaN where a label is not known.
-
-        Returns:
-            (N,). All are 0 if no label is there.
-        """
-        total = torch.zeros(len(y), device=answers.device)
-        labels = 0
-        for outputs, targets, rows in _known_columns(answers, y):
-            positive = targets > 0
-            if not bool(positive.any()):
-                continue
-            labels += 1
-            precision = _precision_at(outputs, positive)
-            total[rows[positive]] += precision[positive] / positive.sum()
-        return total * (len(y) / max(labels, 1))
+    def of_label(self, outputs: Tensor, positive: Tensor) -> Tensor:
+        return _precision_at(outputs, positive) * positive / positive.sum()
 
 
-class F1(_WholeSet):
+class F1(_MeanOverLabels):
     """The mean over labels of F1 = 2 TP / (2 TP + FP + FN), at a probability of one half.
 
     Labels that no example of the set has are left out.
@@ -81,28 +100,10 @@ class F1(_WholeSet):
 
     __name__ = "f1"
 
-    def __call__(self, answers: Tensor, y: Tensor) -> Tensor:
-        """Give numbers per example whose mean is the score.
-
-        Args:
-            answers: Logits of sigmoids, (N, C).
-            y: Targets 0 and 1, (N, K) with K ≥ C, NaN where a label is not known.
-
-        Returns:
-            (N,). All are 0 if no label is there.
-        """
-        total = torch.zeros(len(y), device=answers.device)
-        labels = 0
-        for outputs, targets, rows in _known_columns(answers, y):
-            positive = targets > 0
-            if not bool(positive.any()):
-                continue
-            labels += 1
-            predicted = outputs > 0
-            both = positive & predicted
-            # 2 TP + FP + FN counts every positive and every prediction once.
-            total[rows[both]] += 2 / (positive.sum() + predicted.sum())
-        return total * (len(y) / max(labels, 1))
+    def of_label(self, outputs: Tensor, positive: Tensor) -> Tensor:
+        predicted = outputs > 0
+        # 2 TP + FP + FN counts every positive and every prediction once.
+        return 2 * (positive & predicted) / (positive.sum() + predicted.sum())
 
 
 class LabelAccuracy:

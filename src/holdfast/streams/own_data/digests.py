@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from holdfast.errors import reading
+from holdfast.streams.file_digests import Signature, content_digest, signature_of
 from holdfast.streams.own_data.files import IMAGES, TABLES, files_in, suffix_of
 from holdfast.streams.own_data.table_files import beginning, read_table
 from holdfast.streams.own_data.values import image_names
 from holdfast.text import safe_name
-
-# What a file looked like when it was read: its path, its size, and the time of its last change.
-Signature = tuple[tuple[str, int, int], ...]
 
 SHORT = 16  # hexadecimal digits of the digest of a single file
 _digests: dict[Signature, str] = {}
@@ -35,9 +33,10 @@ def digest_of(path: Path, endings: Sequence[str] = (*TABLES, *IMAGES)) -> str:
     """
     with reading(f"data {safe_name(str(path))}", "files"):
         files = _files_of(path, endings)
-        signature = _signature(files)
+        signature = signature_of(files)
         if signature not in _digests:
-            _digests[signature] = _content(path, files)
+            base = path if path.is_dir() else path.parent
+            _digests[signature] = content_digest(files, base)
         return _digests[signature]
 
 
@@ -82,7 +81,7 @@ def images_named_in(table: Path) -> list[Path]:
     Raises:
         HoldfastError: The file is no table.
     """
-    signature = _signature([table])
+    signature = signature_of([table])
     if signature not in _images:
         _images[signature] = _named(table)
     return _images[signature]
@@ -102,24 +101,3 @@ def _named(table: Path) -> list[Path]:
         names = image_names(frame[column])
         found |= dict.fromkeys(table.parent / name for name in names)
     return [file for file in found if file.is_file()]
-
-
-def _signature(files: Sequence[Path]) -> Signature:
-    """What tells whether files changed since they were read."""
-    marks = []
-    for file in files:
-        status = file.stat()
-        marks.append((str(file.absolute()), status.st_size, status.st_mtime_ns))
-    return tuple(marks)
-
-
-def _content(path: Path, files: Sequence[Path]) -> str:
-    """The digest of files, each with its name as seen from the folder of the data."""
-    base = path if path.is_dir() else path.parent
-    digest = hashlib.sha256()
-    for file in files:
-        name = Path(os.path.relpath(file, base)).as_posix()
-        digest.update(f"{name}\0".encode("utf-8", "surrogateescape"))
-        with file.open("rb") as handle:
-            digest.update(hashlib.file_digest(handle, "sha256").digest())
-    return digest.hexdigest()
