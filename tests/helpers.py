@@ -1,6 +1,8 @@
 """Small real streams and learners for tests."""
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,3 +70,30 @@ def quick(
         model={"hidden": [16]},
         data=data or {},
     )
+
+
+def save_bert(folder: Path, kind: Any, **settings: object) -> None:
+    """Write a small language model with random weights and its tokenizer into a folder.
+
+    Args:
+        folder: The folder, which is made.
+        kind: A class of transformers, such as `BertModel`.
+        **settings: Further settings of its configuration.
+    """
+    import transformers
+
+    folder.mkdir(exist_ok=True)
+    words = ["the", "parcel", "came", "late", "again", "and", "was", "fine"]
+    vocabulary = folder / "words.txt"
+    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
+    torch.manual_seed(0)
+    config = transformers.BertConfig(
+        vocab_size=13,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        **settings,
+    )
+    kind(config).save_pretrained(folder)
+    transformers.BertTokenizer(str(vocabulary)).save_pretrained(folder)

@@ -10,6 +10,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from helpers import save_bert
 from holdfast import HoldfastError
 from holdfast.models import classifier_from, pretrained_classifier
 from holdfast.named_inputs import NamedInputs
@@ -205,21 +206,8 @@ def bert(tmp_path_factory):
     """A language model with random weights, as save_pretrained writes it."""
     transformers = pytest.importorskip("transformers")
     folder = tmp_path_factory.mktemp("bert")
-    words = ["the", "parcel", "came", "late", "again", "and", "was", "fine"]
-    vocabulary = folder / "words.txt"
-    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=13,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-        num_labels=3,
-    )
     # It has an output layer of its own, which is left out.
-    transformers.BertForSequenceClassification(config).save_pretrained(folder)
-    transformers.BertTokenizer(str(vocabulary)).save_pretrained(folder)
+    save_bert(folder, transformers.BertForSequenceClassification, num_labels=3)
     return folder
 
 

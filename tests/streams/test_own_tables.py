@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import torch
 
+from helpers import save_bert
 from holdfast import HoldfastError
 from holdfast.streams import from_table
 
@@ -366,19 +367,7 @@ def test_empty_windows_are_named_and_other_forms_of_dates_are_read():
 
 def test_a_sentence_encoder_of_a_folder_turns_texts_into_vectors(tmp_path):
     transformers = pytest.importorskip("transformers")
-    words = ["the", "parcel", "came", "late", "again", "and", "was", "fine"]
-    vocabulary = tmp_path / "vocab.txt"
-    vocabulary.write_text("\n".join(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]))
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=13,
-        hidden_size=8,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=8,
-    )
-    transformers.BertModel(config).save_pretrained(tmp_path / "bert")
-    transformers.BertTokenizer(str(vocabulary)).save_pretrained(tmp_path / "bert")
+    save_bert(tmp_path / "bert", transformers.BertModel)
     texts = ["the parcel came late", "the parcel was fine"] * 40
     frame = sales()[["sold", "label"]].assign(note=texts)
     stream = from_table(frame, "domain", time="sold", text="note", encoder=tmp_path / "bert")
