@@ -78,7 +78,8 @@ def test_a_score_of_a_set_has_no_results_of_examples() -> None:
     )
     cell = run.matrix.cells[("1", "1", None)]
     assert cell.results is None
-    assert cell.examples == len(stream[0].test)
+    # A number of examples would let the gate judge the score as a mean of single scores.
+    assert cell.examples is None
     assert -10 <= cell.score <= 0
     assert all(segment is None for _, _, segment in run.matrix.cells)
 

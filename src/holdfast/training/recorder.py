@@ -28,7 +28,7 @@ class Cell(NamedTuple):
         after: The name of the last task learnt, or None if none was.
         segment: The class, or None for the whole task.
         score: The mean score.
-        examples: The number of examples.
+        examples: The number of examples, or 0 if the score is no mean over examples.
         results: The score of each example, or None unless they are kept.
     """
 
@@ -135,11 +135,12 @@ class Recorder:
         """
         # Of a score of a whole set, the numbers per example are no scores, and no interval of their
         # mean would hold.
-        keep = keep_results and not scores_whole_set(view.setup.scorer)
+        whole_set = scores_whole_set(view.setup.scorer)
+        keep = keep_results and not whole_set
         means: dict[str, dict[str, float]] = {}
         for task in tasks:
             of_rows, labels = scores(view, task, "test")
-            cell = _cell("test", task.name, after, None, of_rows, keep)
+            cell = _cell("test", task.name, after, None, of_rows, keep, whole_set)
             self.cells.append(cell)
             means.setdefault("score", {})[task.name] = cell.score
             if after == task.name:
@@ -149,11 +150,11 @@ class Recorder:
                 for label in labels.unique().tolist():
                     segment = str(stream.label_of(task, label))
                     of_class = of_rows[labels == label]
-                    cell = _cell("test", task.name, after, segment, of_class, keep)
+                    cell = _cell("test", task.name, after, segment, of_class, keep, whole_set)
                     self.cells.append(cell)
             if task.validation is not None:
                 of_rows, _ = scores(view, task, "validation")
-                cell = _cell("validation", task.name, after, None, of_rows, keep)
+                cell = _cell("validation", task.name, after, None, of_rows, keep, whole_set)
                 self.cells.append(cell)
                 means.setdefault("validation", {})[task.name] = cell.score
         return means
@@ -194,7 +195,7 @@ class Recorder:
                     after=cell.after,
                     segment=cell.segment,
                     score=cell.score,
-                    examples=cell.examples,
+                    examples=cell.examples or None,
                 )
             else:
                 matrix.record(
@@ -240,6 +241,7 @@ def _cell(
     segment: str | None,
     of_rows: Tensor,
     keep_results: bool,
+    whole_set: bool,
 ) -> Cell:
     """Summarise the scores of some examples."""
     results = None
@@ -253,7 +255,8 @@ def _cell(
         # In double precision, since the last digits of a mean in single precision depend on the
         # order in which the device adds.
         score=float(of_rows.double().mean()),
-        examples=len(of_rows),
+        # With a number of examples, tests and the gate would take the score for their mean.
+        examples=0 if whole_set else len(of_rows),
         results=results,
     )
 
