@@ -1,0 +1,54 @@
+"""The readers, and the choice of one for a file or folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.errors import one_of
+from holdfast.gate.formats.log import Log, Wanted
+from holdfast.gate.formats.source import Source
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The reader of one tool's files.
+
+    Attributes:
+        name: What the format is called on the command line.
+        title: What the tool is called in messages.
+        recognises: Whether a file or folder was written by the tool, judged by its content.
+        read: Reads it. The last argument is what the source is called in messages. It raises
+            `HoldfastError`, or `ValueError` and `KeyError` for content that is not as expected,
+            which the caller turns into one line.
+    """
+
+    name: str
+    title: str
+    recognises: Callable[[Source], bool]
+    read: Callable[[Source, Wanted, str], Log]
+
+
+READERS: tuple[Reader, ...] = ()
+
+
+def read_log(source: Source, wanted: Wanted, where: str) -> Log | None:
+    """Read the files of an evaluation tool.
+
+    Args:
+        source: The file or folder.
+        wanted: What the user asks for.
+        where: What the source is called in messages.
+
+    Returns:
+        What was found, or None if no tool is named and none is recognised.
+
+    Raises:
+        HoldfastError: The named format is unknown, or the files are not as the tool writes them.
+    """
+    by_name = {reader.name: reader for reader in READERS}
+    if wanted.format:
+        name = one_of("format", wanted.format, by_name)
+        return by_name[name].read(source, wanted, where)
+    for reader in READERS:
+        if reader.recognises(source):
+            return reader.read(source, wanted, where)
+    return None
