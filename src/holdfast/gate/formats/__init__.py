@@ -12,7 +12,7 @@ What may be put where:
 - every other file: the reader of one tool.
 """
 
-from holdfast.gate.formats.log import Log, Scale, Wanted
+from holdfast.gate.formats.log import NOTHING_WANTED, Log, Scale, Wanted
 from holdfast.gate.formats.recognise import read_log
 
-__all__ = ["Log", "Scale", "Wanted", "read_log"]
+__all__ = ["NOTHING_WANTED", "Log", "Scale", "Wanted", "read_log"]

@@ -18,6 +18,10 @@ class Wanted:
         cluster: The same for its cluster (`--cluster`).
         identifier: The column of a table that names the example (`--id`).
         columns: Further columns that the policy needs, such as "latency_ms" for a rule on costs.
+        any_score: Whether scores may be outside [0, 1], because the policy declares their range or
+            direction.
+        weighted: Whether a column of weights is used.
+        repeats: Whether an example may occur several times, so that its scores are averaged.
     """
 
     format: str = ""
@@ -29,6 +33,12 @@ class Wanted:
     cluster: str = ""
     identifier: str = ""
     columns: frozenset[str] = frozenset()
+    any_score: bool = False
+    weighted: bool = False
+    repeats: bool = False
+
+
+NOTHING_WANTED = Wanted()  # every choice is left to the reader
 
 
 @dataclass(frozen=True)

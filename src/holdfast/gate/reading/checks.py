@@ -1,15 +1,20 @@
 """The checks of a side's results: one row per example, or one per task and segment."""
 
-import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.formats.log import NOTHING_WANTED, Wanted
 from holdfast.gate.names import apart, folded
-from holdfast.gate.reading.raw_table import AGGREGATED, REQUIRED, Column, RawTable
-from holdfast.gate.reading.values import is_empty, numbers, short, text
+from holdfast.gate.reading.column_names import refuse_missing_columns, usual_columns
+from holdfast.gate.reading.raw_table import (
+    PROBABILITIES,
+    Column,
+    RawTable,
+)
+from holdfast.gate.reading.values import numbers, text
 from holdfast.gate.right_answers import agreement
 
 if TYPE_CHECKING:
@@ -18,19 +23,19 @@ if TYPE_CHECKING:
 TOLERANCE = 1e-6  # a score this close to 0 or 1 is 0 or 1
 DIGITS = 2  # to which a mean is assumed to be rounded at least
 MOST_EXAMPLES = 10**15
-TEXTS = ("cluster", "segment", "label", "prediction")  # optional, of single examples
-OPTIONAL = (*TEXTS, "probability", "sd")
+TEXTS = ("cluster", "segment", "label", "prediction", "repeat")  # optional, of single examples
 WEIGHTS = ("weight", "weights", "sample_weight")
-MOST_LISTED = 12  # column names that a message lists
-SIMILAR = 0.8  # how alike a misspelt column name must be, from 0 to 1
 
 
-def checked(table: RawTable, where: str) -> "tuple[pd.DataFrame, tuple[str, ...]]":
+def checked(
+    table: RawTable, where: str, wanted: Wanted = NOTHING_WANTED
+) -> "tuple[pd.DataFrame, tuple[str, ...]]":
     """Check a table from any source, and convert it to the form that the gate works with.
 
     Args:
         table: The table as it was read.
         where: The file or argument, for messages.
+        wanted: What the user asks for, such as further columns.
 
     Returns:
         The table, with text as text and numbers as numbers, and notes about what was ignored.
@@ -40,9 +45,9 @@ def checked(table: RawTable, where: str) -> "tuple[pd.DataFrame, tuple[str, ...]
     """
     import pandas as pd
 
-    columns = _without_empty(table.columns)
+    columns = usual_columns(table.columns, where, wanted)
     aggregated = "examples" in columns and "example_id" not in columns
-    _refuse_missing_columns(columns, table.names, aggregated, where)
+    refuse_missing_columns(columns, table.names, aggregated, where, wanted)
     if not len(columns["task"]):
         raise HoldfastError(f"{where}: no rows; expected at least one")
 
@@ -51,59 +56,15 @@ def checked(table: RawTable, where: str) -> "tuple[pd.DataFrame, tuple[str, ...]
         _add_aggregated(columns, rows, where)
         _refuse_duplicates(rows, [name for name in ("task", "segment") if name in rows], where)
     else:
-        _add_single_examples(columns, rows, where)
-        _refuse_duplicates(rows, ["task", "example_id"], where)
-    return rows, (*_ignored_weights(columns, where), *_similar_tasks(rows, where))
+        _add_single_examples(columns, rows, where, wanted)
+        _refuse_repeats(rows, where, wanted)
+    notes = _similar_tasks(rows, where)
+    if "weight" not in rows:
+        notes = [*_ignored_weights(columns, where), *notes]
+    return rows, tuple(notes)
 
 
-# ---- names of columns
-
-
-def _without_empty(columns: Mapping[str, Column]) -> dict[str, Column]:
-    """Leave out optional columns without any value, which are as good as none."""
-    empty = {name for name in OPTIONAL if name in columns and is_empty(columns[name])}
-    return {name: column for name, column in columns.items() if name not in empty}
-
-
-def _refuse_missing_columns(
-    columns: Mapping[str, Column], names: Sequence[str], aggregated: bool, where: str
-) -> None:
-    """Stop if columns are missing. Name those that are there, and any that is misspelt."""
-    needed = REQUIRED
-    if aggregated:
-        needed = AGGREGATED
-    missing = [name for name in needed if name not in columns]
-    has_predictions = "label" in columns and "prediction" in columns
-    if not aggregated and missing == ["score"] and has_predictions:
-        return
-    if not missing:
-        return
-    listed = ", ".join(short(name)[1:-1] for name in names[:MOST_LISTED]) or "none"
-    if len(names) > MOST_LISTED:
-        listed += ", …"
-    hints = "".join(f"; {hint}" for hint in _spelling_hints(missing, names))
-    raise HoldfastError(
-        f"{where}: expected the columns {', '.join(REQUIRED)} (or {', '.join(AGGREGATED)}), "
-        f"missing {', '.join(missing)} (label and prediction may replace score); "
-        f"the columns there are: {listed}{hints}"
-    )
-
-
-def _spelling_hints(missing: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Find columns that are perhaps meant for those that are missing."""
-    hints = []
-    for expected in missing:
-        for name in names:
-            if name != expected and folded(name) == expected:
-                hints.append(
-                    f"{short(name)} differs from {expected!r} by case or spaces only; rename it"
-                )
-                break
-        else:
-            similar = difflib.get_close_matches(expected, names, n=1, cutoff=SIMILAR)
-            if similar:
-                hints.append(f"{short(similar[0])} is perhaps meant for {expected!r}; rename it")
-    return hints
+# ---- rows that occur several times
 
 
 def _refuse_duplicates(rows: "pd.DataFrame", keys: list[str], where: str) -> None:
@@ -114,27 +75,76 @@ def _refuse_duplicates(rows: "pd.DataFrame", keys: list[str], where: str) -> Non
         values = ", ".join(apart(row[key]) for key in keys)
         raise HoldfastError(
             f"{where}: there must be one row per {' and '.join(keys)}, but there are several "
-            f"for {values}; remove the duplicates"
+            f"for {values}; remove the duplicates, or let the policy average them with "
+            'repeats = "average"'
         )
 
 
 # ---- single examples
 
 
-def _add_single_examples(columns: Mapping[str, Column], rows: "pd.DataFrame", where: str) -> None:
+def _add_single_examples(
+    columns: Mapping[str, Column], rows: "pd.DataFrame", where: str, wanted: Wanted
+) -> None:
     """Add the columns of results with one row per example."""
     texts = {name: text(columns[name], where, name) for name in TEXTS if name in columns}
-    if "score" in columns:
+    if "score" in columns and wanted.any_score:
+        rows["score"] = numbers(columns["score"], where, "score")
+    elif "score" in columns:
         rows["score"] = _example_scores(columns["score"], where)
-    else:
+    elif "label" in texts and "prediction" in texts:
         rows["score"] = agreement(texts["label"], texts["prediction"]).astype(float)
     rows["example_id"] = text(columns["example_id"], where, "example_id")
     for name, values in texts.items():
         rows[name] = values
-    if "probability" in columns:
-        probabilities = numbers(columns["probability"], where, "probability")
-        _refuse_outside(probabilities, where, "probability", "probabilities lie in [0, 1]")
-        rows["probability"] = probabilities.clip(0, 1)
+    if "input" in columns:
+        rows["input"] = text(columns["input"], where, "input", empty=True)
+    _add_probabilities(columns, rows, where)
+    _add_wanted(columns, rows, where, wanted)
+
+
+def _add_probabilities(columns: Mapping[str, Column], rows: "pd.DataFrame", where: str) -> None:
+    """Add the columns of probabilities, of which there may be one per class."""
+    if "ranking" in columns:
+        rows["ranking"] = numbers(columns["ranking"], where, "y_score")
+    for name, column in columns.items():
+        if name == "probability" or name.startswith(PROBABILITIES):
+            probabilities = numbers(column, where, name)
+            _refuse_outside(probabilities, where, name, "probabilities lie in [0, 1]")
+            rows[name] = probabilities.clip(0, 1)
+
+
+def _add_wanted(
+    columns: Mapping[str, Column], rows: "pd.DataFrame", where: str, wanted: Wanted
+) -> None:
+    """Add the columns that the policy needs. Their values may be missing."""
+    for name in sorted(wanted.columns):
+        if name in columns and name not in rows:
+            rows[name] = numbers(columns[name], where, name, empty=True)
+    for name in WEIGHTS:
+        if wanted.weighted and name in columns:
+            weights = numbers(columns[name], where, name)
+            if bool((weights < 0).any()):
+                row = int((weights < 0).argmax())
+                raise HoldfastError(
+                    f"{where}: weights are at least 0, but {name} is {weights[row]:g} in row "
+                    f"{row + 1}"
+                )
+            rows["weight"] = weights
+            return
+
+
+def _refuse_repeats(rows: "pd.DataFrame", where: str, wanted: Wanted) -> None:
+    """Stop at an example that occurs several times, unless its repeats are told apart."""
+    if "repeat" in rows:
+        _refuse_duplicates(rows, ["task", "example_id", "repeat"], where)
+    elif wanted.repeats:
+        # Repeats without a number are numbered in their order.
+        numbered = rows.groupby(["task", "example_id"], sort=False).cumcount()
+        if bool(numbered.any()):
+            rows["repeat"] = numbered.astype(str)
+    else:
+        _refuse_duplicates(rows, ["task", "example_id"], where)
 
 
 def _example_scores(column: Column, where: str) -> np.ndarray:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from holdfast.gate.reading.raw_table import (
-    KNOWN,
     Column,
+    Known,
     RawTable,
     as_column,
     or_matrix,
@@ -17,8 +17,9 @@ from holdfast.gate.reading.raw_table import (
 from holdfast.metrics import AccuracyMatrix
 
 SEPARATORS = (",", ";", "\t", "|")
-NUMBERS = ("score", "sd", "probability")  # columns in which 0,5 is a number
-_WITH_COMMA = re.compile(r"^\s*([0-9]*),([0-9]+)\s*$")
+# Columns in which 0,5 is text. In all others it is a number.
+TEXTS = {"task", "example_id", "id", "cluster", "segment", "label", "prediction", "input"}
+_WITH_COMMA = re.compile(r"^\s*(-?[0-9]*),([0-9]+)\s*$")
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class _Layout:
     spaced: bool
 
 
-def from_csv(text: str) -> RawTable | AccuracyMatrix:
+def from_csv(text: str, known: Known) -> RawTable | AccuracyMatrix:
     """Read a table, or an accuracy matrix, from the text of a CSV file.
 
     Raises:
@@ -44,12 +45,12 @@ def from_csv(text: str) -> RawTable | AccuracyMatrix:
     """
     # Nothing is known of the layout yet, so the header must tell it.
     header, body = _header(text)
-    layout = _layout(header)
+    layout = _layout(header, known)
     refuse_equal_names(layout.names)
     values = _split_rows(body, layout.separator, len(layout.names))
     columns: dict[str, Column] = {}
     for name, column in zip(layout.names, values, strict=True):
-        if name in KNOWN:
+        if name in known:
             columns[name] = _cleaned(column, name, layout)
     return or_matrix(RawTable(columns, layout.names))
 
@@ -63,17 +64,17 @@ def _header(text: str) -> tuple[str, str]:
     raise ValueError("it is empty")
 
 
-def _layout(header: str) -> _Layout:
+def _layout(header: str, known: Known) -> _Layout:
     """Choose the separator that gives the most known columns."""
     best = _Layout(separator="", names=[], spaced=False)
     most_known = -1
     for separator in SEPARATORS:
         fields = next(csv.reader([header], delimiter=separator, strict=True))
         names = [field.strip() for field in fields]
-        known = len([name for name in names if name in KNOWN])
-        if known > most_known:
+        count = len([name for name in names if name in known])
+        if count > most_known:
             best = _Layout(separator, names, spaced=names != fields)
-            most_known = known
+            most_known = count
     return best
 
 
@@ -111,6 +112,6 @@ def _cleaned(values: Sequence[str], name: str, layout: _Layout) -> Column:
     if layout.spaced:
         values = [value.strip() for value in values]
     # Programs that separate by semicolons do so because the comma is their decimal point.
-    if layout.separator == ";" and name in NUMBERS:
+    if layout.separator == ";" and name not in TEXTS:
         values = [_WITH_COMMA.sub(r"\1.\2", value) for value in values]
     return as_column(values)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from holdfast.errors import require
-from holdfast.gate.reading.raw_table import KNOWN, Column, RawTable, as_column
+from holdfast.gate.reading.raw_table import KNOWN, Column, Known, RawTable, as_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,15 +55,15 @@ def collecting(source: object) -> str:
 # ---- pandas
 
 
-def from_pandas(frame: "pd.DataFrame") -> RawTable:
+def from_pandas(frame: "pd.DataFrame", known: Known = KNOWN) -> RawTable:
     """Take the known columns of a data frame, including those that are levels of its index."""
-    known_levels = [level for level in frame.index.names if level in KNOWN]
+    known_levels = [level for level in frame.index.names if level in known]
     levels = [str(level) for level in known_levels if level not in frame.columns]
     columns = {name: _of_pandas(frame.index.get_level_values(name).to_series()) for name in levels}
     names = [str(column) for column in frame.columns]
     # By position, because a frame may have two columns of one name.
     for position, name in enumerate(names):
-        if name in KNOWN:
+        if name in known:
             columns[name] = _of_pandas(frame.iloc[:, position])
     return RawTable(columns, names + levels)
 
@@ -82,7 +82,7 @@ def _of_pandas(values: "pd.Series[Any]") -> Column:
 # ---- Arrow
 
 
-def from_arrow(source: ArrowStream) -> RawTable:
+def from_arrow(source: ArrowStream, known: Known = KNOWN) -> RawTable:
     """Take the known columns of a table that speaks Arrow.
 
     Raises:
@@ -101,18 +101,19 @@ def from_arrow(source: ArrowStream) -> RawTable:
         if not isinstance(source, Selectable):
             raise
         names = [str(name) for name in source.columns]
-        table = pa.table(source.select(*(name for name in names if name in KNOWN)))
-    return RawTable(_known_columns(table), names)
+        table = pa.table(source.select(*(name for name in names if name in known)))
+    return RawTable(_known_columns(table, known), names)
 
 
-def from_arrow_table(table: "pa.Table", names: list[str]) -> RawTable:
+def from_arrow_table(table: "pa.Table", names: list[str], known: Known) -> RawTable:
     """Take the known columns of a table of PyArrow.
 
     Args:
         table: The table, or a part of it.
         names: The names of all columns of the whole table.
+        known: The columns that are read.
     """
-    return RawTable(_known_columns(table), names)
+    return RawTable(_known_columns(table, known), names)
 
 
 def pyarrow() -> Any:
@@ -128,11 +129,11 @@ def pyarrow() -> Any:
     return pa
 
 
-def _known_columns(table: "pa.Table") -> dict[str, Column]:
+def _known_columns(table: "pa.Table", known: Known) -> dict[str, Column]:
     """Convert the known columns of a table of PyArrow."""
     columns: dict[str, Column] = {}
     for position, name in enumerate(table.column_names):
-        if name in KNOWN:
+        if name in known:
             columns[name] = _of_arrow(table.column(position))
     return columns
 

@@ -10,10 +10,10 @@ from holdfast.errors import HoldfastError, reading
 from holdfast.gate.reading.csv_files import from_csv
 from holdfast.gate.reading.dataframes import from_arrow_table, pyarrow
 from holdfast.gate.reading.json_files import from_json, from_json_lines
-from holdfast.gate.reading.raw_table import KNOWN, RawTable, or_matrix, refuse_equal_names
+from holdfast.gate.reading.raw_table import Known, RawTable, or_matrix, refuse_equal_names
 from holdfast.metrics import AccuracyMatrix
 
-PARSERS: dict[str, Callable[[str], RawTable | AccuracyMatrix]] = {
+PARSERS: dict[str, Callable[[str, Known], RawTable | AccuracyMatrix]] = {
     "CSV": from_csv,
     "JSON": from_json,
     "JSON lines": from_json_lines,
@@ -47,13 +47,14 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {  # ending of a compressed file â
 }
 
 
-def read_file(path: Path, where: str) -> RawTable | AccuracyMatrix:
+def read_file(path: Path, where: str, known: Known) -> RawTable | AccuracyMatrix:
     """Read the columns of a file of results, or the accuracy matrix that it holds.
 
     Args:
         path: A file whose name ends in one of `FORMS`, in upper or lower case. All but Parquet may
             be compressed, with one more ending: .gz, .bz2, .xz or .zst.
         where: The file as messages call it.
+        known: The columns that are read.
 
     Returns:
         The table as it was read, or an accuracy matrix.
@@ -65,11 +66,11 @@ def read_file(path: Path, where: str) -> RawTable | AccuracyMatrix:
     with reading(where, form):
         try:
             if form == "Parquet":
-                return _from_parquet(path)
+                return _from_parquet(path, known)
             raw = path.read_bytes()
             if packing:
                 raw = PACKED[packing](raw)
-            return PARSERS[form](_decoded(raw))
+            return PARSERS[form](_decoded(raw), known)
         except HoldfastError as error:  # from an accuracy matrix, which does not know its file
             raise HoldfastError(f"{where}: {in_one_line(error)}") from None
 
@@ -120,7 +121,7 @@ def _decoded(raw: bytes) -> str:
         raise ValueError(f"{byte} is not UTF-8; save it as UTF-8") from None
 
 
-def _from_parquet(path: Path) -> RawTable | AccuracyMatrix:
+def _from_parquet(path: Path, known: Known) -> RawTable | AccuracyMatrix:
     """Read a Parquet file, or a folder of them. Only the known columns are loaded."""
     pyarrow()
     from pyarrow.parquet import ParquetDataset, ParquetFile
@@ -134,5 +135,5 @@ def _from_parquet(path: Path) -> RawTable | AccuracyMatrix:
         names = list(file.schema_arrow.names)
         read = file.read
     refuse_equal_names(names)
-    known = [name for name in names if name in KNOWN]
-    return or_matrix(from_arrow_table(read(columns=known), names))
+    wanted = [name for name in names if name in known]
+    return or_matrix(from_arrow_table(read(columns=wanted), names, known))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 
 from holdfast.errors import HoldfastError
-from holdfast.gate.reading.raw_table import RawTable, from_records
+from holdfast.gate.reading.raw_table import Known, RawTable, from_records
 from holdfast.metrics import AccuracyMatrix
 
 Record = dict[str, object]
@@ -12,7 +12,7 @@ Record = dict[str, object]
 MATRIX_KEYS = {"matrix", "cells", "tasks"}  # an object with one of them holds an accuracy matrix
 
 
-def from_json(text: str) -> RawTable | AccuracyMatrix:
+def from_json(text: str, known: Known) -> RawTable | AccuracyMatrix:
     """Read a table, or an accuracy matrix, from the text of a JSON file.
 
     Raises:
@@ -25,18 +25,18 @@ def from_json(text: str) -> RawTable | AccuracyMatrix:
         # Many tools call a file with one record per line .json as well.
         if len(text.strip().split("\n")) < 2:
             raise
-        return from_json_lines(text)
+        return from_json_lines(text, known)
     # A list holds rows. An object is a matrix, a table by column, or a single row.
     if not isinstance(value, dict):
-        return from_records(_checked_records(value))
+        return from_records(_checked_records(value), known)
     if MATRIX_KEYS & set(value):
         return AccuracyMatrix.from_json(_matrix_object(value.get("matrix", value)))
     if isinstance(value.get("task"), list | dict):
-        return from_records(_by_column(value))
-    return from_records([value])
+        return from_records(_by_column(value), known)
+    return from_records([value], known)
 
 
-def from_json_lines(text: str) -> RawTable:
+def from_json_lines(text: str, known: Known) -> RawTable:
     """Read a table from text with one record per line.
 
     Raises:
@@ -54,7 +54,7 @@ def from_json_lines(text: str) -> RawTable:
         if not isinstance(record, dict):
             raise ValueError(f"line {number} is not a JSON object")
         records.append(record)
-    return from_records(records)
+    return from_records(records, known)
 
 
 def _object(pairs: list[tuple[str, object]]) -> Record:

@@ -16,24 +16,62 @@ if TYPE_CHECKING:
 # else or lacks a value (which is then None, NaN or another value that pandas takes for missing).
 Column = np.ndarray
 
+PROBABILITIES = "proba_"  # start of the names of columns with the probability of one class
 REQUIRED = ("task", "example_id", "score")  # columns of results with one row per example
 AGGREGATED = ("task", "score", "examples")  # columns of aggregated results
 MATRIX = ("task", "after", "score")  # columns of an accuracy matrix
-KNOWN = (
-    "task",
-    "example_id",
-    "score",
-    "examples",
-    "sd",
-    "cluster",
-    "segment",
-    "label",
-    "prediction",
-    "probability",
-    "after",
-    "weight",
-    "weights",
-    "sample_weight",
+# Other names for the same columns, as tables of predictions have them.
+ALIASES = {
+    "id": "example_id",
+    "y_true": "label",
+    "y_pred": "prediction",
+    "y_score": "probability",
+    "epoch": "repeat",
+    "seed": "repeat",
+}
+
+
+@dataclass(frozen=True)
+class Known:
+    """The names of the columns that are read. All others are ignored.
+
+    Attributes:
+        names: The names.
+    """
+
+    names: frozenset[str]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a column is read. There may be one column of probabilities per class."""
+        return name in self.names or str(name).startswith(PROBABILITIES)
+
+    def also(self, names: Iterable[str]) -> "Known":
+        """Add further names."""
+        return Known(self.names.union(names))
+
+
+KNOWN = Known(
+    frozenset(
+        {
+            *ALIASES,
+            "task",
+            "example_id",
+            "score",
+            "examples",
+            "sd",
+            "cluster",
+            "segment",
+            "label",
+            "prediction",
+            "probability",
+            "after",
+            "weight",
+            "weights",
+            "sample_weight",
+            "repeat",
+            "input",
+        }
+    )
 )
 
 
@@ -42,7 +80,7 @@ class RawTable:
     """A table as it was read.
 
     Attributes:
-        columns: The columns that the gate knows, by name.
+        columns: The columns that are read, by name.
         names: The names of all columns, for messages.
     """
 
@@ -57,14 +95,14 @@ def as_column(values: "Sequence[object] | pd.Series[Any]") -> Column:
     return column
 
 
-def from_records(records: Sequence[Mapping[str, object]]) -> RawTable:
+def from_records(records: Sequence[Mapping[str, object]], known: Known = KNOWN) -> RawTable:
     """Make a table of rows that are mappings. A key that a row lacks is missing there."""
     names: dict[str, None] = {}  # in order of their first occurrence
     for record in records:
         names.update(dict.fromkeys(record))
     columns: dict[str, Column] = {}
     for name in names:
-        if name in KNOWN:
+        if name in known:
             columns[name] = as_column([record.get(name) for record in records])
     return RawTable(columns, list(names))
 

@@ -2,16 +2,26 @@
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError, reading
+from holdfast.gate.formats import NOTHING_WANTED, Log, Scale, Wanted, read_log
+from holdfast.gate.formats.source import Source as LogSource
 from holdfast.gate.reading.checks import checked
 from holdfast.gate.reading.dataframes import ArrowStream, collecting, from_arrow, from_pandas
 from holdfast.gate.reading.files import in_one_line, read_file
 from holdfast.gate.reading.matrices import last_row, standing_of
-from holdfast.gate.reading.raw_table import RawTable, or_matrix, refuse_equal_names
+from holdfast.gate.reading.raw_table import (
+    KNOWN,
+    Known,
+    RawTable,
+    as_column,
+    or_matrix,
+    refuse_equal_names,
+)
 from holdfast.metrics import AccuracyMatrix
 from holdfast.metrics.releases import Standing
 from holdfast.text import safe_name
@@ -35,6 +45,9 @@ class Side:
         name: Where the results came from, for reports.
         release: The ledger's name of the release, or "" if the results came from elsewhere.
         notes: Full sentences about what was ignored while the results were read.
+        facts: By task, what must be equal on both sides; see `holdfast.gate.formats.Log`.
+        unscored: By task and reason, the number of rows without a score.
+        scales: By task, what the scores mean, if a tool's files tell it.
     """
 
     rows: "pd.DataFrame"
@@ -42,9 +55,14 @@ class Side:
     name: str = ""
     release: str = ""
     notes: tuple[str, ...] = ()
+    facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    unscored: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    scales: Mapping[str, Scale] = field(default_factory=dict)
 
 
-def read_side(source: "Source | Side", side: str = "results") -> Side:
+def read_side(
+    source: "Source | Side", side: str = "results", wanted: Wanted = NOTHING_WANTED
+) -> Side:
     """Read a model's results.
 
     Results of single examples have the columns task, example_id and score, or label and prediction
@@ -53,11 +71,13 @@ def read_side(source: "Source | Side", side: str = "results") -> Side:
     ignored.
 
     Args:
-        source: A file (CSV, Parquet, JSON, JSON lines; all but Parquet may be compressed), a pandas
-            data frame, a table of any library that speaks the Arrow PyCapsule protocol (Polars,
-            DuckDB, PyArrow), or an accuracy matrix, whose last row is judged. A matrix may be an
-            object, or Holdfast's own JSON, CSV or result.json. A `Side` is returned as it is.
+        source: A file (CSV, Parquet, JSON, JSON lines; all but Parquet may be compressed), a file
+            or folder of an evaluation tool (see `holdfast.gate.formats`), a pandas data frame, a
+            table of any library that speaks the Arrow PyCapsule protocol (Polars, DuckDB, PyArrow),
+            or an accuracy matrix, whose last row is judged. A matrix may be an object, or
+            Holdfast's own JSON, CSV or result.json. A `Side` is returned as it is.
         side: What the results are called in messages, such as "champion".
+        wanted: Which format, metric and columns are asked for.
 
     Returns:
         The checked results.
@@ -81,10 +101,10 @@ def read_side(source: "Source | Side", side: str = "results") -> Side:
     if isinstance(source, AccuracyMatrix):
         return _from_matrix(source, side, side)
     if isinstance(source, str | os.PathLike):
-        return _from_file(source, side)
+        return _from_file(source, side, wanted)
     # A frame of pandas speaks Arrow too, but its own columns need no PyArrow.
     if isinstance(source, pd.DataFrame | ArrowStream):
-        return _as_side(_from_frame(source, side), side, side)
+        return _as_side(_from_frame(source, side, _known(wanted)), side, side, wanted)
     raise _no_source(source, side)
 
 
@@ -100,7 +120,13 @@ def _no_source(source: object, side: str) -> HoldfastError:
     )
 
 
-def _from_file(source: "str | os.PathLike[str]", side: str) -> Side:
+def _known(wanted: Wanted) -> Known:
+    """Say which columns of a table are read."""
+    names = {wanted.metric, wanted.segment, wanted.cluster, wanted.identifier} - {""}
+    return KNOWN.also(names | wanted.columns)
+
+
+def _from_file(source: "str | os.PathLike[str]", side: str, wanted: Wanted) -> Side:
     """Read a file. Its name never shows a password."""
     name = safe_name(os.fspath(source))
     # An empty variable of a shell script becomes an empty path, which means the working directory.
@@ -109,33 +135,78 @@ def _from_file(source: "str | os.PathLike[str]", side: str) -> Side:
     where = f"{side} {name}"
     if _URL.match(name):
         raise HoldfastError(f"{where} is a URL; download it and give the path of the file")
-    return _as_side(read_file(Path(source), where), where, name)
+    path = Path(source)
+    if path.exists():
+        with reading(where, "the files of an evaluation tool"):
+            log = read_log(LogSource(path), wanted, where)
+        if log is not None:
+            return _from_log(log, where, name, wanted)
+    return _as_side(read_file(path, where, _known(wanted)), where, name, wanted)
 
 
-def _from_frame(source: "pd.DataFrame | ArrowStream", where: str) -> RawTable | AccuracyMatrix:
+def _from_log(log: Log, where: str, name: str, wanted: Wanted) -> Side:
+    """Check what a reader found in the files of an evaluation tool."""
+    columns = {column: as_column(values) for column, values in log.columns.items()}
+    # A tool may score in any range. The scale of each task says which, and is checked later.
+    any_range = bool(log.scales) or wanted.any_score
+    with reading(where, "results"):
+        table = RawTable(columns, list(columns))
+        rows, notes = checked(table, where, replace(wanted, any_score=any_range))
+    return Side(
+        rows=rows,
+        name=name,
+        notes=(*log.notes, *notes),
+        facts=log.facts,
+        unscored=log.unscored,
+        scales=log.scales,
+    )
+
+
+def _from_frame(
+    source: "pd.DataFrame | ArrowStream", where: str, known: Known
+) -> RawTable | AccuracyMatrix:
     """Take the columns of a data frame, or the accuracy matrix that it holds."""
     import pandas as pd
 
     with reading(where, "a data frame"):
         try:
             if isinstance(source, pd.DataFrame):
-                table = from_pandas(source)
+                table = from_pandas(source, known)
             else:
-                table = from_arrow(source)
+                table = from_arrow(source, known)
             refuse_equal_names(table.names)
             return or_matrix(table)
         except HoldfastError as error:  # from an accuracy matrix, which does not know its source
             raise HoldfastError(f"{where}: {in_one_line(error)}") from None
 
 
-def _as_side(content: RawTable | AccuracyMatrix, where: str, name: str) -> Side:
+def _as_side(content: RawTable | AccuracyMatrix, where: str, name: str, wanted: Wanted) -> Side:
     """Check what was read."""
     if isinstance(content, AccuracyMatrix):
         return _from_matrix(content, where, name)
     # Whatever goes wrong with odd values becomes one error that names the source.
     with reading(where, "results"):
-        rows, notes = checked(content, where)
+        rows, notes = checked(_as_named(content, wanted), where, wanted)
     return Side(rows=rows, name=name, notes=notes)
+
+
+def _as_named(table: RawTable, wanted: Wanted) -> RawTable:
+    """Use the columns that the user names as the segment, the cluster and the example."""
+    columns = dict(table.columns)
+    for usual, chosen in (
+        ("segment", wanted.segment),
+        ("cluster", wanted.cluster),
+        ("example_id", wanted.identifier),
+    ):
+        if not chosen:
+            continue
+        if chosen not in table.columns:
+            raise HoldfastError(
+                f"there is no column {chosen!r} for the {usual}; the columns are: "
+                f"{', '.join(table.names)}"
+            )
+        columns[usual] = table.columns[chosen]
+    return replace(table, columns=columns)
 
 
 def _from_matrix(matrix: AccuracyMatrix, where: str, name: str) -> Side:
