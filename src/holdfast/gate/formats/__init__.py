@@ -8,6 +8,8 @@ What may be put where:
 
 - `log.py`: what a reader returns (`Log`), and what the user may ask of it (`Wanted`).
 - `source.py`: a file or folder before it is known which tool wrote it.
+- `json_content.py`, `record_fields.py`, `metric_choice.py`, `rows.py`: what readers share, from
+  the text of a JSON file to the rows of a `Log`.
 - `recognise.py`: the list of readers, and the choice of one by content or by name.
 - every other file: the reader of one tool.
 """
