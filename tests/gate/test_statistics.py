@@ -13,7 +13,7 @@ from holdfast.gate.statistics.aggregated import _smallest_factor
 from holdfast.gate.statistics.gaffke import p_loses_less
 from holdfast.gate.statistics.gamma_sums import gamma_tail
 from holdfast.gate.statistics.melding import p_difference
-from holdfast.gate.statistics.sample_size import _planned, _tilted, units_needed
+from holdfast.gate.statistics.sample_size import _tilted, planned_units, units_needed
 from holdfast.gate.statistics.units import Units, on_a_grid
 
 ALPHA = 0.05
@@ -377,7 +377,7 @@ def test_planned_units_have_the_assumed_mean_and_a_spread_that_allows_for_chance
     sizes = rng.integers(1, 40, 30).astype(float)
     # Some clusters lose all they have, so a wider spread has to come from more such clusters.
     losses = sizes * np.where(rng.random(30) < 0.2, 1.0, rng.normal(0, 0.2, 30).clip(-1, 1))
-    excess, shares = _planned(Units(losses, sizes, np.ones(30)), 0.05, 0.01)
+    excess, shares = planned_units(Units(losses, sizes, np.ones(30)), 0.05, 0.01)
     planned_sizes = np.append(sizes, [sizes.max()] * (len(shares) - 30))
     assert shares.sum() == pytest.approx(1)
     assert (shares >= 0).all()

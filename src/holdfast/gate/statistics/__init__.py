@@ -28,11 +28,27 @@ What may be put where:
 - `sample_size.py`: how many units would be needed.
 - `melding.py`: the p-value of a difference of two means that are known by their summaries.
 - `multiple_testing.py`: the correction for several hypotheses.
+- `spending.py`: the level of each of several looks at growing data.
+- `sequential.py`: evidence at one of these looks.
+- `anytime.py`: evidence that stays valid however often one looks.
+- `betting.py`: the bets behind it.
 """
 
 from holdfast.gate.statistics.aggregated import Aggregated
+from holdfast.gate.statistics.anytime import Anytime
 from holdfast.gate.statistics.evidence import Evidence
 from holdfast.gate.statistics.multiple_testing import Corrected, holm
 from holdfast.gate.statistics.paired import Paired
+from holdfast.gate.statistics.sequential import AtLook
+from holdfast.gate.statistics.spending import Spending
 
-__all__ = ["Aggregated", "Corrected", "Evidence", "Paired", "holm"]
+__all__ = [
+    "Aggregated",
+    "Anytime",
+    "AtLook",
+    "Corrected",
+    "Evidence",
+    "Paired",
+    "Spending",
+    "holm",
+]

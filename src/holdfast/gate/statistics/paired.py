@@ -40,10 +40,7 @@ class Paired(Evidence):
     def __init__(
         self, champion: np.ndarray, candidate: np.ndarray, clusters: np.ndarray | None = None
     ) -> None:
-        before = np.asarray(champion, dtype=float)
-        after = np.asarray(candidate, dtype=float)
-        _check_scores(before, after)
-        losses = before - after
+        losses = checked_losses(champion, candidate)
         self.change = 0.0 - float(losses.mean())  # 0.0 - x, so that it is never a negative zero
         self.examples = len(losses)
         self._units = [Units.of_examples(losses)]
@@ -88,8 +85,21 @@ class Paired(Evidence):
         return int(np.ceil(clusters * per_cluster)), clusters
 
 
-def _check_scores(before: np.ndarray, after: np.ndarray) -> None:
-    """Refuse scores that do not belong together or do not lie in [0, 1]."""
+def checked_losses(champion: np.ndarray, candidate: np.ndarray) -> np.ndarray:
+    """Return what each example lost, after a check of the scores.
+
+    Args:
+        champion: Scores in [0, 1], shape (N,).
+        candidate: Scores of the same examples in the same order, shape (N,).
+
+    Returns:
+        The champion's scores minus the candidate's, shape (N,).
+
+    Raises:
+        HoldfastError: The shapes differ, there is no example, or a score is outside [0, 1].
+    """
+    before = np.asarray(champion, dtype=float)
+    after = np.asarray(candidate, dtype=float)
     if before.shape != after.shape or before.ndim != 1 or not len(before):
         raise HoldfastError(
             f"paired scores need one score of each model per example, got shapes "
@@ -101,6 +111,8 @@ def _check_scores(before: np.ndarray, after: np.ndarray) -> None:
             raise HoldfastError(
                 "scores must be numbers from 0 to 1; divide them by the largest possible score"
             )
+    losses: np.ndarray = before - after
+    return losses
 
 
 @lru_cache(maxsize=10_000)

@@ -49,7 +49,7 @@ def _number(units: Units, limit: float, alpha: float, loss: float, power: float)
     1 - power. At each number of units the planned units are weighted so that they have that mean,
     and the test is made on them.
     """
-    excess, shares = _planned(units, limit, loss)
+    excess, shares = planned_units(units, limit, loss)
     worst = float(units.sizes.max()) * (1 - limit)
     mean = float(excess @ shares)
     spread = sqrt(float(((excess - mean) ** 2) @ shares))
@@ -86,7 +86,7 @@ def _number(units: Units, limit: float, alpha: float, loss: float, power: float)
     return int(np.ceil(fine[position]))
 
 
-def _planned(units: Units, limit: float, loss: float) -> tuple[np.ndarray, np.ndarray]:
+def planned_units(units: Units, limit: float, loss: float) -> tuple[np.ndarray, np.ndarray]:
     """Imagine the units to come: their losses beyond the limit, and the share of each.
 
     Their true mean is `loss`. Their spread is that of the units at hand, and more if these are
