@@ -15,6 +15,8 @@ What may be put where:
 - `refusals.py`: comparisons that cannot be judged, and policies that do not fit them.
 - `subjects.py`: what is judged, with its scores, its rule and its evidence.
 - `levels.py`: at what level each subject is tested.
+- `looks/`: judging a candidate before all of its examples are evaluated.
+- `noise.py`: how much two runs of one model differ.
 - `row_decisions.py`: the decision on one subject, and the words for it.
 - `row_order.py`: the order of the rows.
 - `whole_rules.py`: rules on all tasks together.

@@ -1,0 +1,122 @@
+"""One look at a candidate, and how a decision at it counts the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from holdfast.gate.joining import Pair
+from holdfast.gate.looks.schedule import Looks
+from holdfast.gate.names import apart
+from holdfast.gate.policy import Policy
+from holdfast.gate.statistics import Anytime, AtLook, Spending
+from holdfast.gate.subjects import Subject
+from holdfast.gate.verdict import TaskVerdict
+
+MOST_LISTED = 5  # tasks that a sentence lists
+Part = tuple[str, str, str]  # task, segment and class; the last two may be empty
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at a candidate, and how a decision at it counts the others.
+
+    Attributes:
+        looks: All looks.
+        number: Number of this look, from 1. It is 0 if there may be any number of looks.
+        counts: By task, how many examples are at hand and how many are planned.
+        information: By task, segment and class, the share of its examples at each planned look.
+        unseen: Segments and classes that the planned test set has, but not the examples at hand.
+    """
+
+    looks: Looks
+    number: int
+    counts: dict[str, tuple[int, int]]
+    information: dict[Part, tuple[float, ...]]
+    unseen: tuple[Part, ...]
+
+    @property
+    def is_last(self) -> bool:
+        """Whether all planned examples are at hand."""
+        return all(at_hand == planned for at_hand, planned in self.counts.values())
+
+    @property
+    def name(self) -> str:
+        """The look in words, such as "look 2 of 3"."""
+        if not self.looks.shares:
+            return "a look at any time"
+        return f"look {self.number} of {len(self.looks.shares)}"
+
+    @property
+    def advice(self) -> str:
+        """What to do if nothing is decided yet, as a full sentence, or "" at the last look."""
+        if self.is_last:
+            return ""
+        if not self.looks.shares:
+            listed = _listed({task: planned for task, (_, planned) in self.counts.items()})
+            return f"Evaluate more examples in the champion's order ({listed} are planned)."
+        tasks = list(self.counts)
+        planned = np.array([planned for _, planned in self.counts.values()])
+        needed = self.looks.needed(self.number + 1, planned)
+        listed = _listed(dict(zip(tasks, needed.tolist(), strict=True)))
+        return (
+            f"Continue with look {self.number + 1} of {len(self.looks.shares)}: evaluate the candidate "
+            f"on the first {listed} of the champion's order."
+        )
+
+    def applied(self, judged: Sequence[Subject]) -> list[Subject]:
+        """Give every subject the evidence that counts all looks.
+
+        Args:
+            judged: The subjects, with evidence as if there were no other look.
+        """
+        return [self._with_evidence(subject) for subject in judged]
+
+    def _with_evidence(self, subject: Subject) -> Subject:
+        """Give one subject the evidence that counts all looks."""
+        if subject.evidence is None:
+            return subject
+        if not self.looks.shares and isinstance(subject.scores, Pair):
+            pair = subject.scores
+            return replace(subject, evidence=Anytime(pair.champion, pair.candidate, pair.cluster))
+        part = (subject.task, subject.segment, subject.class_label)
+        design = Spending(self.looks.shares, self.information.get(part))
+        return replace(subject, evidence=AtLook(subject.evidence, design, self.number))
+
+    def unseen_rows(self, policy: Policy) -> list[TaskVerdict]:
+        """Return an inconclusive row for each segment and class without an example at hand.
+
+        Args:
+            policy: The policy, which says whether the release can pass without them.
+        """
+        rows: list[TaskVerdict] = []
+        for task, segment, class_label in self.unseen:
+            rule = policy.rule(task, segment)
+            judging = rule.segments
+            if class_label:
+                judging = rule.classes
+            if judging == "ignore":
+                continue
+            rows.append(
+                TaskVerdict(
+                    task=task,
+                    decision="inconclusive",
+                    critical=rule.critical,
+                    reason=f"none of its examples are among those of {self.name}",
+                    champion=None,
+                    candidate=None,
+                    segment=segment,
+                    class_label=class_label,
+                    required=rule.critical and judging == "strict",
+                )
+            )
+        return rows
+
+
+def _listed(numbers: dict[str, int]) -> str:
+    """List numbers of examples by task."""
+    texts = [f"{number:,} examples of task {apart(task)}" for task, number in numbers.items()]
+    listed = ", ".join(texts[:MOST_LISTED])
+    if len(texts) > MOST_LISTED:
+        listed += f", and so for {len(texts) - MOST_LISTED} more tasks"
+    return listed
