@@ -13,6 +13,7 @@ What may be put where:
 - `column_names.py`: the names of columns, and those that are missing.
 - `checks.py`: what the columns must hold, and how they fit together.
 - `matrices.py`: accuracy matrices as results.
+- `repeats.py`: several scores of one example.
 """
 
 from holdfast.gate.reading.sides import Side, read_results, read_side, scores_of

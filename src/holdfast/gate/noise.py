@@ -1,0 +1,186 @@
+"""The noise floor: how much two runs of one and the same model differ.
+
+A model that samples its answers, or that is trained again with another seed, does not score the
+same twice. A limit δ below that noise asks for more than anybody can show with one run.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import ceil
+
+import numpy as np
+
+from holdfast.errors import HoldfastError
+from holdfast.gate.joining import Comparison, Key, Pair, compare
+from holdfast.gate.names import apart
+from holdfast.gate.policy import TaskRule, label
+from holdfast.gate.reading import Side
+from holdfast.metrics.distributions import normal_quantile
+
+CONFIDENCE = 0.95  # share of pairs of runs that differ by less than the floor
+MOST_RUNS = 20  # every pair of runs is compared
+DIGITS = 3  # to which a limit that would be enough is rounded up
+
+
+@dataclass(frozen=True)
+class NoiseFloor:
+    """How much two runs of the same model differ on a task or a segment.
+
+    Attributes:
+        task: The task.
+        segment: The segment, or "" for the task as a whole.
+        floor: The difference of two mean scores that 5 of 100 pairs of runs exceed. It is not
+            smaller than what the runs at hand show.
+        largest: The largest difference between two of the runs at hand.
+        changed: Share of the examples whose score differs between two runs.
+        examples: Number of examples.
+        clusters: Number of clusters, or None if examples are independent.
+        runs: Number of runs.
+    """
+
+    task: str
+    segment: str
+    floor: float
+    largest: float
+    changed: float
+    examples: int
+    clusters: int | None
+    runs: int
+
+    @property
+    def name(self) -> str:
+        """The task, or task/segment."""
+        return label(self.task, self.segment)
+
+
+def noise_floor(runs: Sequence[Side]) -> list[NoiseFloor]:
+    """Measure how much two runs of one and the same model differ.
+
+    Two things are looked at, and the larger one counts. The first is how much the score of each
+    example differs between two runs. If examples (or clusters) change independently, the
+    difference of two mean scores is nearly normal, with the variance Σ D_i² / N², in which D_i is
+    the difference of example i (or the sum of differences of cluster i) and N the number of
+    examples. With more than two runs, the variance is averaged over all pairs of runs. The second
+    is how much the mean scores at hand differ: the difference that 95 of 100 pairs do not exceed,
+    which is the largest one up to 6 runs. It counts what moves all examples together, such as
+    another seed of the training.
+
+    Args:
+        runs: The results of two or more runs on the same examples, from `read_side`.
+
+    Returns:
+        One entry for each task and segment, in the order of the results.
+
+    Raises:
+        HoldfastError: There are fewer than two runs or more than 20, a run has aggregated results,
+            or the runs have different examples.
+
+    Example:
+        >>> import pandas as pd
+        >>> from holdfast.gate.reading import read_side
+        >>> frame = pd.DataFrame({"task": "a", "example_id": range(100), "score": 1.0})
+        >>> again = frame.assign(score=[0.0, *[1.0] * 99])
+        >>> [entry] = noise_floor([read_side(frame), read_side(again)])
+        >>> round(entry.floor, 4), entry.changed
+        (0.0196, 0.01)
+    """
+    if not 2 <= len(runs) <= MOST_RUNS:
+        raise HoldfastError(
+            f"the noise floor needs from 2 to {MOST_RUNS} runs of the same model, got {len(runs)}"
+        )
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        names = [f"run {position + 1}" for position in range(len(runs))]
+    for name, run in zip(names, runs, strict=True):
+        if "examples" in run.rows:
+            raise HoldfastError(
+                f"{name}: the results are aggregated, but the noise floor needs one row per example"
+            )
+    pairs: dict[Key, list[Pair]] = {}
+    for one, other in combinations(range(len(runs)), 2):
+        comparison = _compared(runs[one], runs[other], f"{names[one]} and {names[other]}")
+        for key, scores in comparison.all.items():
+            # Aggregated scores were refused above, so all of them are pairs.
+            if isinstance(scores, Pair):
+                pairs.setdefault(key, []).append(scores)
+    return [_floor(task, segment, found, len(runs)) for (task, segment), found in pairs.items()]
+
+
+def below_floor(rule: TaskRule, floor: NoiseFloor) -> str:
+    """Warn if a limit lies below the noise floor.
+
+    Args:
+        rule: What the policy asks of the task or segment.
+        floor: The noise floor of it.
+
+    Returns:
+        The warning as full sentences, or "" if the limit lies above the floor.
+
+    Example:
+        >>> noisy = NoiseFloor("a", "", 0.031, 0.02, 0.1, 400, None, 2)
+        >>> below_floor(TaskRule(delta=0.05), noisy)
+        ''
+    """
+    if rule.delta > floor.floor:
+        return ""
+    enough = ceil(floor.floor * 10**DIGITS) / 10**DIGITS
+    return (
+        f"{apart(floor.name)}: delta is {100 * rule.delta:g} points, but 5 of 100 pairs of runs of "
+        f"the same model differ by more than {100 * floor.floor:.2f} points. A candidate that is "
+        f"the same model would often look worse than allowed. Average several repeats of each "
+        f"example, add examples, or set delta above {enough:g}."
+    )
+
+
+def _compared(one: Side, other: Side, names: str) -> Comparison:
+    """Join two runs of the same model.
+
+    Raises:
+        HoldfastError: They were not made on the same examples.
+    """
+    try:
+        comparison = compare(one, other)
+    except HoldfastError as error:  # which speaks of champion and candidate
+        raise HoldfastError(f"{names} cannot be compared: {error}") from None
+    other_tasks = [task for task, _ in comparison.only_champion]
+    for task in [*comparison.unmatched, *other_tasks, *comparison.only_candidate]:
+        raise HoldfastError(
+            f"{names} have different examples of task {apart(task)}; the noise floor needs runs "
+            "on the same examples"
+        )
+    return comparison
+
+
+def _floor(task: str, segment: str, pairs: Sequence[Pair], runs: int) -> NoiseFloor:
+    """Compute the floor of one task or segment from every pair of runs."""
+    variances: list[float] = []
+    differences: list[float] = []
+    changed: list[float] = []
+    clusters = None
+    for pair in pairs:
+        difference = pair.candidate - pair.champion
+        sums = difference
+        if pair.cluster is not None:
+            _, index = np.unique(pair.cluster, return_inverse=True)
+            sums = np.bincount(index, difference)
+            clusters = len(sums)
+        by_example = float((difference**2).sum())
+        by_cluster = float((sums**2).sum())
+        # Naming clusters never makes the floor lower.
+        variances.append(max(by_example, by_cluster) / len(difference) ** 2)
+        differences.append(abs(float(difference.mean())))
+        changed.append(float((difference != 0).mean()))
+    quantile = normal_quantile((1 + CONFIDENCE) / 2)
+    expected = quantile * float(np.sqrt(np.mean(variances)))
+    observed = float(np.quantile(differences, CONFIDENCE, method="higher"))
+    return NoiseFloor(
+        task=task,
+        segment=segment,
+        floor=max(expected, observed),
+        largest=max(differences),
+        changed=float(np.mean(changed)),
+        examples=pairs[0].examples,
+        clusters=clusters,
+        runs=runs,
+    )
