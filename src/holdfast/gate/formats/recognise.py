@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.errors import one_of
+from holdfast.gate.formats import inspect_ai, lm_eval
 from holdfast.gate.formats.log import Log, Wanted
 from holdfast.gate.formats.source import Source
 
@@ -27,7 +28,10 @@ class Reader:
     read: Callable[[Source, Wanted, str], Log]
 
 
-READERS: tuple[Reader, ...] = ()
+READERS: tuple[Reader, ...] = (
+    Reader("lm-eval", "lm-evaluation-harness", lm_eval.recognises, lm_eval.read),
+    Reader("inspect-ai", "inspect-ai", inspect_ai.recognises, inspect_ai.read),
+)
 
 
 def read_log(source: Source, wanted: Wanted, where: str) -> Log | None:

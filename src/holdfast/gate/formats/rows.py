@@ -1,10 +1,13 @@
 """The rows of a log while it is read."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.formats.log import Log, Scale
+from holdfast.gate.names import apart
+
+MOST_LISTED = 5  # tasks that a note lists
 
 
 class Rows:
@@ -13,7 +16,7 @@ class Rows:
     def __init__(self) -> None:
         self._rows: list[Mapping[str, object]] = []
         self._unscored: Counter[tuple[str, str]] = Counter()
-        self._notes: dict[str, None] = {}
+        self._notes: dict[str, list[str]] = {}
         self._facts: dict[str, dict[str, str]] = {}
         self._scales: dict[str, Scale] = {}
 
@@ -25,18 +28,27 @@ class Rows:
         """
         self._rows.append(row)
 
-    def skip(self, task: str, reason: str) -> None:
-        """Count a row that has no score.
+    def skip(self, task: str, reason: str, count: int = 1) -> None:
+        """Count rows that have no score.
 
         Args:
-            task: Its task.
-            reason: Why it has none, such as "the provider failed".
+            task: Their task.
+            reason: Why they have none, such as "the provider failed".
+            count: The number of rows.
         """
-        self._unscored[task, reason] += 1
+        self._unscored[task, reason] += count
 
-    def note(self, sentence: str) -> None:
-        """Remember a full sentence about what was ignored or chosen. It is said once."""
-        self._notes[sentence] = None
+    def note(self, sentence: str, task: str = "") -> None:
+        """Remember what was ignored or chosen. It is said once.
+
+        Args:
+            sentence: A full sentence.
+            task: The task that it is about. The note ends in a list of all tasks with the same
+                sentence. Empty: all tasks.
+        """
+        tasks = self._notes.setdefault(sentence, [])
+        if task and task not in tasks:
+            tasks.append(task)
 
     def compare(self, task: str, fact: str, value: object) -> None:
         """Remember what must be equal on both sides.
@@ -74,7 +86,8 @@ class Rows:
             for name, values in columns.items()
             if any(value is not None and value != "" for value in values)
         }
-        return Log(filled, self._facts, self._unscored, tuple(self._notes), self._scales)
+        notes = tuple(_about(sentence, tasks) for sentence, tasks in self._notes.items())
+        return Log(filled, self._facts, self._unscored, notes, self._scales)
 
     def _why_empty(self) -> str:
         """Say why there is no row."""
@@ -83,3 +96,43 @@ class Rows:
         count = sum(self._unscored.values())
         reasons = ", ".join(sorted({reason for _, reason in self._unscored}))
         return f"none of its {count} rows has a score ({reasons}); run the evaluation again"
+
+
+def note_others(kind: str, name: str, known: Sequence[str], wanted: str, rows: Rows) -> None:
+    """Note what the user could have chosen instead.
+
+    Args:
+        kind: What was chosen, "metric" or "filter", which is also the name of the option.
+        name: What was chosen.
+        known: What could be chosen.
+        wanted: What the user asks for. Whoever has chosen needs no note.
+        rows: Where the note is kept.
+    """
+    others = ", ".join(other for other in known if other != name)
+    if others and not wanted:
+        rows.note(f"The {kind} is {name}; choose another with --{kind}: {others}.")
+
+
+def skip_task(task: str, metrics: Sequence[str], count: int, rows: Rows) -> None:
+    """Leave out a task that cannot be judged example by example, and count its rows.
+
+    Args:
+        task: The task.
+        metrics: Its metrics, which have several values per example.
+        count: The number of its rows.
+        rows: Where the rows are counted.
+    """
+    listed = ", ".join(metrics)
+    rows.skip(task, f"{listed} has several values per example", count)
+    rows.note(f"Tasks are not judged if an example has several values of {listed}.", task)
+
+
+def _about(sentence: str, tasks: Sequence[str]) -> str:
+    """Add to a sentence the tasks that it is about."""
+    if not tasks:
+        return sentence
+    names = ", ".join(apart(task) for task in tasks[:MOST_LISTED])
+    more = ""
+    if len(tasks) > MOST_LISTED:
+        more = f" and {len(tasks) - MOST_LISTED} more"
+    return f"{sentence.removesuffix('.')}: {names}{more}."
