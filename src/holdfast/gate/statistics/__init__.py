@@ -22,6 +22,7 @@ What may be put where:
 - `evidence.py`: what every kind of evidence offers, and the search for the ends of an interval.
 - `paired.py`: evidence from scores of the same examples.
 - `aggregated.py`: evidence from mean scores.
+- `relative.py`: evidence about a loss that is relative to the champion's score.
 - `units.py`: the independent units of a paired sample, examples or clusters.
 - `gaffke.py`: the p-value of a mean loss of such units.
 - `gamma_sums.py`: the distribution that this p-value needs; numerical integration only.
@@ -39,6 +40,7 @@ from holdfast.gate.statistics.anytime import Anytime
 from holdfast.gate.statistics.evidence import Evidence
 from holdfast.gate.statistics.multiple_testing import Corrected, holm
 from holdfast.gate.statistics.paired import Paired
+from holdfast.gate.statistics.relative import Relative
 from holdfast.gate.statistics.sequential import AtLook
 from holdfast.gate.statistics.spending import Spending
 
@@ -49,6 +51,7 @@ __all__ = [
     "Corrected",
     "Evidence",
     "Paired",
+    "Relative",
     "Spending",
     "holm",
 ]

@@ -15,20 +15,23 @@ ROUNDS = 3  # of that search; each looks between two neighbours of the last
 class Evidence(ABC):
     """What the scores of two models show about the change of their mean.
 
-    A change is the candidate's mean score minus the champion's, in [-1, 1]. Below 0 the candidate
-    is worse. A loss is minus the change.
+    A change is the candidate's mean score minus the champion's, in [-1, 1] for scores in [0, 1].
+    Below 0 the candidate is worse, because scores of which lower ones are better come in with their
+    signs turned. A loss is minus the change.
 
     Attributes:
         change: Measured change, in [-1, 1].
         examples: Number of examples. For two samples it is that of the smaller one.
         clusters: Number of clusters, or None if examples are independent.
         method: Name of the test.
+        span: The largest possible change. It is 1 for scores in [0, 1].
     """
 
     change: float
     examples: int
     clusters: int | None = None
     method: str
+    span: float = 1.0
 
     @abstractmethod
     def p_values(self, losses: np.ndarray, worse: bool, near: float | None = None) -> np.ndarray:
@@ -101,29 +104,32 @@ class Evidence(ABC):
         def p_gains_less(gains: np.ndarray) -> np.ndarray:
             return self.p_values(-gains, worse=True, near=alpha_high)
 
-        largest_loss = crossing(p_loses_less, alpha_low)
-        largest_gain = crossing(p_gains_less, alpha_high)
+        largest_loss = crossing(p_loses_less, alpha_low, self.span)
+        largest_gain = crossing(p_gains_less, alpha_high, self.span)
         return 0.0 - largest_loss, largest_gain  # 0.0 - x, so that no end is a negative zero
 
 
-def crossing(p_values: Callable[[np.ndarray], np.ndarray], alpha: float) -> float:
+def crossing(
+    p_values: Callable[[np.ndarray], np.ndarray], alpha: float, span: float = 1.0
+) -> float:
     """Find the loss from which on a p-value that falls with the loss is at most `alpha`.
 
     Args:
         p_values: The p-values of losses, shape (G,) to shape (G,).
         alpha: The level, in (0, 1).
+        span: The largest possible loss.
 
     Returns:
-        The loss, in [-1, 1]; 1 if no p-value is as small as `alpha`.
+        The loss, in [-span, span]; `span` if no p-value is as small as `alpha`.
     """
     # Each round computes a grid of p-values and goes on between the two losses around the crossing.
-    low = -1.0
-    high = 1.0
+    low = -span
+    high = span
     for _ in range(ROUNDS):
         losses = np.linspace(low, high, POINTS)
         rejected = p_values(losses) <= alpha
         if not bool(rejected.any()):
-            return 1.0
+            return span
         first = int(rejected.argmax())
         if first == 0:
             return low

@@ -9,6 +9,8 @@ from holdfast.gate.statistics.evidence import Evidence, crossing
 from holdfast.gate.statistics.sample_size import units_needed
 from holdfast.gate.statistics.units import Units, UnitsKey
 
+LARGEST_LIMIT = 0.999  # of the span, since a plan needs a limit below all of it
+
 
 class Paired(Evidence):
     """Evidence from the scores of both models on the same examples.
@@ -23,6 +25,8 @@ class Paired(Evidence):
         champion: Scores in [0, 1], shape (N,).
         candidate: Scores of the same examples in the same order, shape (N,).
         clusters: What each example belongs to, shape (N,), or None if examples are independent.
+        span: The largest possible difference between two scores, above 0. None stands for scores in
+            [0, 1]. With a span, scores may be any numbers, and losses are in their unit.
 
     Raises:
         HoldfastError: The shapes differ, there is no example, or a score is outside [0, 1].
@@ -38,11 +42,26 @@ class Paired(Evidence):
     """
 
     def __init__(
-        self, champion: np.ndarray, candidate: np.ndarray, clusters: np.ndarray | None = None
+        self,
+        champion: np.ndarray,
+        candidate: np.ndarray,
+        clusters: np.ndarray | None = None,
+        span: float | None = None,
     ) -> None:
+<<<<<<< HEAD
         losses = checked_losses(champion, candidate)
+=======
+        before = np.asarray(champion, dtype=float)
+        after = np.asarray(candidate, dtype=float)
+        _check_scores(before, after, in_range=span is None)
+        losses = before - after
+>>>>>>> 721ddb0 (Add measures: F1, areas, errors and any column as the score of a task)
         self.change = 0.0 - float(losses.mean())  # 0.0 - x, so that it is never a negative zero
         self.examples = len(losses)
+        self.span = span or 1.0
+        if span is not None:
+            # Rounding may lift a difference above the largest possible one.
+            losses = (losses / span).clip(-1, 1)
         self._units = [Units.of_examples(losses)]
         self.method = "Gaffke 2005, paired"
         if clusters is not None:
@@ -56,18 +75,19 @@ class Paired(Evidence):
     def p_values(self, losses: np.ndarray, worse: bool, near: float | None = None) -> np.ndarray:
         """Compute the p-values of several hypotheses; see `Evidence.p_values`."""
         p_of_units = []
+        shares = (losses / self.span).clip(-1, 1)
         for units in self._units:
             if worse:
                 # To lose more than `loss` is to gain less than `-loss` after a change of sides.
-                p_of_units.append(units.turned.p_loses_less(-losses, near))
+                p_of_units.append(units.turned.p_loses_less(-shares, near))
             else:
-                p_of_units.append(units.p_loses_less(losses, near))
+                p_of_units.append(units.p_loses_less(shares, near))
         largest: np.ndarray = np.max(p_of_units, axis=0)
         return largest
 
     def interval(self, alpha_low: float, alpha_high: float) -> tuple[float, float]:
         """Find the changes that are not rejected; see `Evidence.interval`."""
-        if len(self._units) == 1 and self._units[0].is_small:
+        if self.span == 1 and len(self._units) == 1 and self._units[0].is_small:
             return _remembered_interval(self._units[0].key, alpha_low, alpha_high)
         return super().interval(alpha_low, alpha_high)
 
@@ -75,7 +95,10 @@ class Paired(Evidence):
         self, limit: float, alpha: float, loss: float, power: float
     ) -> tuple[int, int | None]:
         """Estimate how many examples would show a loss below `limit`; see `Evidence.needed`."""
-        numbers = [units_needed(units, limit, alpha, loss, power) for units in self._units]
+        share = min(limit / self.span, LARGEST_LIMIT)
+        numbers = [
+            units_needed(units, share, alpha, loss / self.span, power) for units in self._units
+        ]
         examples = numbers[0]
         if self.clusters is None:
             return examples, None
@@ -85,6 +108,7 @@ class Paired(Evidence):
         return int(np.ceil(clusters * per_cluster)), clusters
 
 
+<<<<<<< HEAD
 def checked_losses(champion: np.ndarray, candidate: np.ndarray) -> np.ndarray:
     """Return what each example lost, after a check of the scores.
 
@@ -100,12 +124,18 @@ def checked_losses(champion: np.ndarray, candidate: np.ndarray) -> np.ndarray:
     """
     before = np.asarray(champion, dtype=float)
     after = np.asarray(candidate, dtype=float)
+=======
+def _check_scores(before: np.ndarray, after: np.ndarray, in_range: bool) -> None:
+    """Refuse scores that do not belong together, or do not lie in [0, 1] although they should."""
+>>>>>>> 721ddb0 (Add measures: F1, areas, errors and any column as the score of a task)
     if before.shape != after.shape or before.ndim != 1 or not len(before):
         raise HoldfastError(
             f"paired scores need one score of each model per example, got shapes "
             f"{before.shape} and {after.shape}"
         )
     for scores in (before, after):
+        if not in_range:
+            continue
         # Written so that NaN, which is never in the range, is refused as well.
         if not bool(((scores >= 0) & (scores <= 1)).all()):
             raise HoldfastError(
