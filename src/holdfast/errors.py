@@ -21,6 +21,7 @@ EXTRAS = {
     "adapters": ("peft",),
     "drift": ("river",),
     "text": ("sklearn",),
+    "metrics": ("sklearn",),
     "encoder": ("transformers",),
     "onnx": ("onnxruntime",),
 }

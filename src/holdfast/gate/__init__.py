@@ -14,6 +14,13 @@ What may be put where:
 - `policy_template.py`: the commented policy file.
 - `refusals.py`: comparisons that cannot be judged, and policies that do not fit them.
 - `subjects.py`: what is judged, with its scores, its rule and its evidence.
+- `rules.py`: the rules that a policy consists of.
+- `measures/`: what the scores are: right answers, F1, areas under curves, errors, any column.
+- `measuring.py`: the measure of each task, by the policy and the files of an evaluation tool.
+- `evidence_of_pairs.py`: what the scores of both sides on the same examples show.
+- `costs.py`: rules on latency, tokens and price.
+- `units.py`: how scores and changes are written.
+- `formats/`: readers of the files of evaluation tools.
 - `levels.py`: at what level each subject is tested.
 - `looks/`: judging a candidate before all of its examples are evaluated.
 - `noise.py`: how much two runs of one model differ.
@@ -30,9 +37,10 @@ What may be put where:
 """
 
 from holdfast.gate.judge import Gate
-from holdfast.gate.policy import Policy, TaskRule, read_policy
+from holdfast.gate.policy import Policy, read_policy
 from holdfast.gate.policy_template import template
 from holdfast.gate.reading import Side, read_side
+from holdfast.gate.rules import TaskRule
 from holdfast.gate.verdict import TaskVerdict, Verdict
 
 __all__ = [

@@ -6,7 +6,6 @@ from datetime import date
 from holdfast.gate.joining import Comparison, Pair
 from holdfast.gate.policy import Policy
 from holdfast.gate.verdict import TaskVerdict
-from holdfast.text import points
 
 RARE = 0.05  # share of a task below which its score says little about a class or segment
 HIDES_A_CLASS = 0.9  # a share of right answers above which a whole rare class may well be wrong
@@ -49,18 +48,28 @@ def _not_shown(rows: Sequence[TaskVerdict]) -> Iterator[str]:
         counts = row.critical and not row.required and not row.waived
         if counts and row.decision == "inconclusive":
             passed_over.append(row)
-    passed_over.sort(key=lambda row: row.change or 0.0)
+    passed_over.sort(key=lambda row: -(row.severity or 0.0))
     for row in passed_over[:MOST_LISTED]:
         possible = ""
-        if row.low is not None:
-            possible = f", and a loss of {-100 * row.low:.1f} points is possible"
+        if row.low is not None and row.high is not None:
+            largest = -row.low
+            if row.lower_is_better:
+                largest = row.high
+            possible = f", and a loss of {_rounded(row, largest)} is possible"
         yield (
             f"{row.label}: it is not shown to be within the limit (measured change "
-            f"{points(row.change)} points, {row.examples:,} examples{possible})"
+            f"{row.amounts.change(row.change)}, {row.examples:,} examples{possible})"
         )
     if len(passed_over) > MOST_LISTED:
         more = len(passed_over) - MOST_LISTED
         yield f"{more} more segments or classes are not shown to be within their limits"
+
+
+def _rounded(row: TaskVerdict, loss: float) -> str:
+    """Write a possible loss, which needs no second decimal."""
+    if row.unit == "points":
+        return f"{100 * loss:.1f} points"
+    return row.amounts.size(loss)
 
 
 def _small_parts(comparison: Comparison) -> Iterator[str]:
@@ -86,7 +95,7 @@ def _blind_tasks(comparison: Comparison) -> Iterator[str]:
     labelled = {task for task, _ in comparison.classes}
     blind: list[str] = []
     for task, scores in comparison.tasks.items():
-        if not isinstance(scores, Pair) or task in labelled:
+        if not isinstance(scores, Pair) or task in labelled or not scores.measure.by_class:
             continue
         if scores.means[0] > HIDES_A_CLASS:
             blind.append(task)
@@ -101,7 +110,7 @@ def _blind_tasks(comparison: Comparison) -> Iterator[str]:
 def _smaller_areas(policy: Policy, comparison: Comparison) -> Iterator[str]:
     """Warn of areas under the ROC curve that fell by more than the task may lose."""
     for task, (before, after) in comparison.areas.items():
-        if before - after > policy.rule(task).delta:
+        if before - after > policy.rule(task).limit:
             yield (
                 f"{task}: the area under the ROC curve fell from {before:.3f} to {after:.3f}, "
                 "which shares of right answers need not show"

@@ -12,8 +12,12 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.gate.costs import cost_columns, cost_subjects
+from holdfast.gate.formats import NOTHING_WANTED, Wanted
 from holdfast.gate.joining import Comparison, compare
+from holdfast.gate.joining.comparison import SCORE
 from holdfast.gate.levels import levels
+from holdfast.gate.measuring import measures_by, wanted_by
 from holdfast.gate.policy import Policy, read_policy
 from holdfast.gate.reading import read_side
 from holdfast.gate.refusals import refuse
@@ -88,11 +92,39 @@ class Gate:
         Raises:
             HoldfastError: The results cannot be read or compared, or the policy does not fit them.
         """
-        champion_side = read_side(champion, "champion")
-        candidate_side = read_side(candidate, "candidate")
-        comparison = compare(champion_side, candidate_side)
+        champion_side = self.read(champion, "champion")
+        candidate_side = self.read(candidate, "candidate")
+        comparison = self.compare(champion_side, candidate_side)
         verdict = self.decide(comparison, today or date.today())
         return replace(verdict, champion_release=champion_side.release)
+
+    def read(self, source: "Source | Side", side: str, wanted: Wanted = NOTHING_WANTED) -> "Side":
+        """Read the results of one model, with all columns that the policy needs.
+
+        Args:
+            source: The results; see `holdfast.gate.read_side`.
+            side: What they are called in messages.
+            wanted: What else is asked of the reader, such as a format.
+        """
+        return read_side(source, side, wanted_by(self.policy, wanted))
+
+    def compare(self, champion: "Side", candidate: "Side") -> Comparison:
+        """Join the results of two models by what the policy says the scores are.
+
+        Args:
+            champion: The champion's results, from `read`.
+            candidate: The candidate's results.
+
+        Raises:
+            HoldfastError: They cannot be compared.
+        """
+        return compare(
+            champion,
+            candidate,
+            measures_by(self.policy, champion, candidate),
+            cost_columns(self.policy),
+            self.policy.allow_changed,
+        )
 
     def decide(self, found: Comparison, today: date) -> Verdict:
         """Decide on results that were joined already.
@@ -106,7 +138,7 @@ class Gate:
         """
         # A comparison that cannot be judged fairly is an error, and not a failure of the candidate.
         refuse(self.policy, found, today)
-        judged = list(subjects(self.policy, found))
+        judged = self._subjects(found)
         rows = self._tested_rows(judged, found, today)
         rows += self._one_sided_rows(found)
         if self.policy.decide_by == "figures":
@@ -123,6 +155,10 @@ class Gate:
             today=today,
         )
 
+    def _subjects(self, found: Comparison) -> list[Subject]:
+        """Return everything that is judged: tasks, their parts, and costs."""
+        return [*subjects(self.policy, found), *cost_subjects(self.policy, found)]
+
     def plan(self, found: Comparison, power: float = POWER) -> Iterator[str]:
         """Say how many examples every task needs, and below it every segment and class.
 
@@ -133,9 +169,9 @@ class Gate:
         Returns:
             One line per subject.
         """
-        judged = list(subjects(self.policy, found))
+        judged = self._subjects(found)
         # Segments and classes come after all tasks in the results, but below their task here.
-        for task in found.tasks:
+        for task in dict.fromkeys(subject.task for subject in judged):
             for subject in judged:
                 if subject.task == task:
                     yield self._planned(subject, power)
@@ -153,7 +189,8 @@ class Gate:
         examples, clusters = units_needed(rule, evidence, alpha, 0.0, power)
         return (
             f"{name}: about {in_words(examples, clusters)} can show a loss below "
-            f"{100 * rule.delta:g} points with a chance of {100 * power:g} % if nothing is lost; "
+            f"{subject.amounts.limit_with_unit(rule.limit)} with a chance of {100 * power:g} % if "
+            f"nothing is lost; "
             f"the results have {in_words(evidence.examples, evidence.clusters)}"
         )
 
@@ -174,14 +211,17 @@ class Gate:
         for (task, segment), score in comparison.only_champion.items():
             rule = self.policy.rule(task, segment)
             if not segment or rule.segments != "ignore":
-                rows.append(missing_row(task, segment, score, rule))
+                measure = comparison.measures.get(task, SCORE)
+                rows.append(missing_row(task, segment, score, rule, measure))
         for (task, class_label), score in comparison.only_champion_classes.items():
             rule = self.policy.rule(task)
             if rule.classes != "ignore":
-                rows.append(missing_row(task, "", score, rule, class_label))
+                measure = comparison.measures.get(task, SCORE)
+                rows.append(missing_row(task, "", score, rule, measure, class_label))
         # A new task has nothing to be compared with, so only its floor can fail it.
         for task, (score, examples) in comparison.only_candidate.items():
-            rows.append(new_task_row(task, score, examples, self.policy.rule(task)))
+            measure = comparison.measures.get(task, SCORE)
+            rows.append(new_task_row(task, score, examples, self.policy.rule(task), measure))
         return rows
 
     def _with_waiver(self, row: TaskVerdict, today: date) -> TaskVerdict:

@@ -49,7 +49,7 @@ def levels(judged: Sequence[Subject], policy: Policy, today: date) -> list[Level
             if subject.evidence is None or _counts(subject, policy, today) != counting:
                 continue
             positions.append(position)
-            p_values.append(subject.evidence.p_loses_more(subject.rule.delta))
+            p_values.append(subject.evidence.p_loses_more(subject.rule.limit))
         for position, corrected in zip(positions, holm(p_values, alpha), strict=True):
             by_position[position] = Level(alpha, corrected, len(positions))
     return [by_position.get(position) for position in range(len(judged))]

@@ -3,7 +3,7 @@
 import re
 
 from holdfast.gate.verdict import TaskVerdict, Verdict
-from holdfast.text import percent, points, shown
+from holdfast.text import points, shown
 
 MOST_ROWS = 2_000  # rows of a table for people; verdict.json has all of them
 
@@ -57,12 +57,27 @@ def as_markdown(verdict: Verdict) -> str:
     lines += [f"- {in_markdown(sentence)}" for sentence in sentences[:MOST_ROWS]]
     if verdict.mean_change is not None:
         lines += ["", f"Mean change over tasks: {points(verdict.mean_change)} points."]
-    lines += ["", f"A change is candidate minus champion, in points. {interval_note(verdict)}", ""]
+    lines += ["", f"{change_note(verdict)} {interval_note(verdict)}", ""]
     lines += SUMMARY_HEAD
     lines += [_summary_row(row) for row in verdict.tasks[:MOST_ROWS]]
     if len(verdict.tasks) > MOST_ROWS:
         lines += ["", f"{len(verdict.tasks) - MOST_ROWS:,} more rows are in verdict.json."]
     return "\n".join(lines) + "\n"
+
+
+def change_note(verdict: Verdict) -> str:
+    """Say what the changes of a verdict are, in one or two sentences."""
+    if all(row.unit == "points" for row in verdict.tasks):
+        note = "A change is candidate minus champion, in points."
+    else:
+        note = (
+            "A change is candidate minus champion: in points, in % of the champion's score, or in "
+            "the unit of the metric."
+        )
+    lower = sorted({row.metric for row in verdict.tasks if row.lower_is_better})
+    if lower:
+        note += f" Lower is better for {', '.join(map(in_markdown, lower))}."
+    return note
 
 
 def interval_note(verdict: Verdict) -> str:
@@ -88,17 +103,15 @@ def _summary_row(row: TaskVerdict) -> str:
     name = in_markdown(row.label)
     if row.nested:
         name = f"↳ {name}"
-    allowed = None
-    if row.delta is not None:
-        allowed = -row.delta
+    amounts = row.amounts
     return _table_row(
         name,
         row.decision + note_of(row),
-        percent(row.champion),
-        percent(row.candidate),
-        points(row.change),
+        amounts.score(row.champion),
+        amounts.score(row.candidate),
+        amounts.in_table(row.change),
         _interval(row),
-        points(allowed),
+        amounts.in_table(row.allowed_change),
         f"{row.examples:,}",
     )
 
@@ -107,7 +120,7 @@ def _interval(row: TaskVerdict) -> str:
     """Write the interval of a change, or a dash if there is none."""
     if row.low is None:
         return "–"
-    return f"{points(row.low)} to {points(row.high)}"
+    return f"{row.amounts.in_table(row.low)} to {row.amounts.in_table(row.high)}"
 
 
 def _table_row(*cells: str) -> str:
@@ -126,35 +139,56 @@ def as_model_card(verdict: Verdict) -> str:
         "## What retraining changed",
         "",
         f"Compared with {in_markdown(verdict.champion)} on {verdict.judged} by Holdfast's release "
-        f"gate: **{verdict.decision}**. Scores lie between 0 and 100, and higher is better. A "
-        "change is now minus before, in points, so below 0 the model became worse. "
-        f"{interval_note(verdict)}",
+        f"gate: **{verdict.decision}**. {_card_scale(verdict)}{interval_note(verdict)}",
         "",
         *CARD_HEAD,
     ]
     lines += [_card_row(row) for row in compared[:MOST_ROWS]]
 
-    # The upper end of the interval is below 0 if even the corrected test shows a loss.
-    worse = [row.label for row in compared if row.high is not None and row.high < 0]
+    worse = [row.label for row in compared if row.is_shown_worse]
     names = ", ".join(map(in_markdown, worse[:MOST_ROWS])) or "no task"
     lines += ["", f"Shown to be worse than before: {names}."]
     for row in verdict.tasks:
         name = in_markdown(row.label)
         if row.champion is None:
-            lines.append(f"New: {name} ({percent(row.candidate)}).")
+            lines.append(f"New: {name} ({row.amounts.score(row.candidate)}).")
         if row.waived and not row.settled:
             lines.append(f"Released in spite of {name}: {in_markdown(row.waived)}.")
     return "\n".join(lines) + "\n"
 
 
+def _card_scale(verdict: Verdict) -> str:
+    """Say what the scores of a model card are, and which changes are losses."""
+    other = [row for row in verdict.tasks if row.unit != "points" or row.lower_is_better]
+    text = (
+        "Scores lie between 0 and 100, and higher is better. A change is now minus before, in "
+        "points, so below 0 the model became worse. "
+    )
+    if other:
+        metrics = sorted({row.metric for row in other})
+        text = (
+            "A change is now minus before: in points if scores lie between 0 and 100, in % of the "
+            "score before, or in the unit of the score. "
+        )
+        text += (
+            f"Other scores than shares of right answers: {', '.join(map(in_markdown, metrics))}. "
+        )
+    return text
+
+
 def _card_row(row: TaskVerdict) -> str:
     """Write a row of the model card."""
-    change = points(row.change)
+    change = row.amounts.in_table(row.change)
     if row.low is not None:
         change += f" ({_interval(row)})"
     examples = "–"
     if row.examples:
         examples = f"{row.examples:,}"
+    amounts = row.amounts
     return _table_row(
-        in_markdown(row.label), percent(row.champion), percent(row.candidate), change, examples
+        in_markdown(row.label),
+        amounts.score(row.champion),
+        amounts.score(row.candidate),
+        change,
+        examples,
     )

@@ -6,10 +6,11 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 
 from holdfast.errors import HoldfastError, reading, unknown
-from holdfast.text import safe_name, shown, without_secrets
+from holdfast.gate.rules import CostRule, Strict, TaskRule, Waiver, Whole, label
+from holdfast.text import safe_name
 from holdfast.validation import describe
 
 STANDARD = "standard"
@@ -25,150 +26,9 @@ SHIPPED: dict[str, dict[str, object]] = {  # name of a shipped policy → its fi
         },
     },
 }
-Share = Annotated[float, Field(gt=0, lt=1)]
-Judging = Literal["strict", "worse", "ignore"]
-
-LONGEST_WAIVER = 366  # days
-LEAST_REASON = 8  # letters that the reason of a waiver needs
-LEAST_LETTERS = 4  # different ones among them, so that "xxxxxxxx" is no reason
-NO_LIMIT = 0.99  # a limit from which on hardly any candidate breaks it
-ISO_LENGTH = len("2027-06-30")
 
 
-class _Strict(BaseModel):
-    """Fields are read as they are written: no unknown ones, and no text in place of a number."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class TaskRule(_Strict):
-    """What is asked of one task."""
-
-    delta: Share = Field(
-        0.02,
-        description="The largest loss that is allowed. The candidate must be shown to lose less "
-        "(0.02 means two points).",
-    )
-    floor: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="The lowest score that the candidate may have, whatever the champion has.",
-    )
-    max_cumulative_drop: Share | None = Field(
-        None,
-        description="The largest loss since the task was learnt, over all releases of the ledger. "
-        "Without it, each release may lose up to delta again.",
-    )
-    critical: bool = Field(
-        True,
-        description="If true, the release fails if the task fails. If false, a failure is only a "
-        "warning.",
-    )
-    min_examples: int = Field(
-        30, ge=1, description="A task with fewer examples than this is inconclusive."
-    )
-    segments: Judging = Field(
-        "strict",
-        description='How segments are judged. "strict": like tasks, so the release passes only if '
-        'each segment is shown to lose less than delta. "worse": a segment fails if it is '
-        'shown to lose more, and one that shows nothing is a warning. "ignore": segments '
-        "are not judged.",
-    )
-    classes: Judging = Field(
-        "worse",
-        description="How the recall of each class is judged if there is a column label. The values "
-        "mean the same as for segments.",
-    )
-
-
-class Whole(_Strict):
-    """What is asked of all tasks together, on the measured figures (no test)."""
-
-    lowest_transfer: float | None = Field(
-        None,
-        ge=-1,
-        le=1,
-        description="The lowest mean change over the tasks of both sides, without new_task (the "
-        "mean BWT from release to release).",
-    )
-    largest_accuracy_drop: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="How much lower ACC, the mean over the tasks of both sides, may be.",
-    )
-    worst_forgetting: float | None = Field(
-        None,
-        ge=-1,
-        le=1,
-        description="The most that a task may have lost since it was learnt. This needs accuracy "
-        "matrices or a ledger.",
-    )
-    largest_transfer_drop: float | None = Field(
-        None,
-        ge=0,
-        le=2,
-        description="How much lower BWT may be than the champion's. This needs accuracy matrices "
-        "or a ledger.",
-    )
-    new_task: str | None = Field(None, description="The task that the candidate was trained for.")
-    least_gain: float | None = Field(
-        None, ge=-1, le=1, description="The smallest gain that the candidate must show on new_task."
-    )
-
-    @property
-    def limits_history(self) -> bool:
-        """Whether there is a limit on what tasks lost since they were learnt."""
-        limits = (self.worst_forgetting, self.largest_transfer_drop)
-        return any(limit is not None and limit < NO_LIMIT for limit in limits)
-
-
-class Waiver(_Strict):
-    """An exception, with its reason and its end."""
-
-    task: str = Field(description="The task that may fail, or task/segment.")
-    segment: str = Field(
-        "",
-        description="The segment of the task. It is needed if another task is called task/segment.",
-    )
-    reason: str = Field(description="The reason, in words.")
-    expires: date = Field(
-        description="The last day on which the waiver holds, at most a year ahead."
-    )
-
-    @field_validator("expires", mode="before")
-    @classmethod
-    def _date_from_text(cls, expires: object) -> object:
-        """Read a day that is written as text, which strict fields do not accept."""
-        if isinstance(expires, str) and len(expires) == ISO_LENGTH:
-            return date.fromisoformat(expires)
-        return expires
-
-    @field_validator("reason")
-    @classmethod
-    def _in_words(cls, reason: str) -> str:
-        """Refuse reasons such as "…" and "ok ok", which explain nothing to the next reader."""
-        letters = [character.lower() for character in reason if character.isalpha()]
-        if len(letters) < LEAST_REASON:
-            raise ValueError(f"a waiver needs a reason in words (at least {LEAST_REASON} letters)")
-        if len(set(letters)) < LEAST_LETTERS:
-            raise ValueError("a waiver needs a reason in words")
-        return without_secrets(shown(reason.strip()))
-
-    @property
-    def name(self) -> str:
-        """The task, or task/segment, that the waiver is for."""
-        return label(self.task, self.segment)
-
-    def covers(self, task: str, segment: str) -> bool:
-        """Whether the waiver is for this task or segment. One for a task covers its segments."""
-        if self.segment:
-            return (self.task, self.segment) == (task, segment)
-        return self.task in (task, label(task, segment))
-
-
-class Policy(_Strict):
+class Policy(Strict):
     """The policy of a gate. `Policy()` has the defaults of the shipped policy `standard`.
 
     Example:
@@ -197,6 +57,16 @@ class Policy(_Strict):
         'sides. "fail": it is an error. "ignore": only the examples of both sides are compared, '
         "which hides hard examples that were dropped.",
     )
+    repeats: Literal["fail", "average"] = Field(
+        "fail",
+        description="What happens if an example occurs several times on a side without a column "
+        'that numbers its repeats. "fail": it is an error. "average": its scores are averaged.',
+    )
+    allow_changed: list[str] = Field(
+        [],
+        description="What may differ between the evaluations of both sides although it changes "
+        'scores, such as "prompt" or "few-shot", if the files of an evaluation tool tell it.',
+    )
     default: TaskRule = Field(
         TaskRule(), description="The rule for tasks without a rule of their own."
     )
@@ -204,6 +74,11 @@ class Policy(_Strict):
         {},
         description="Rules of single tasks (or task/segment), whose fields replace those of the "
         "default.",
+    )
+    cost: dict[str, CostRule] = Field(
+        {},
+        description="Rules of costs per example, over all tasks. The name is that of a column, "
+        "with a statistic before it: mean_price, total_tokens, p95_latency_ms.",
     )
     whole: Whole = Field(Whole(), description="The rules on all tasks together.")
     waivers: list[Waiver] = Field([], description="Exceptions.")
@@ -223,9 +98,13 @@ class Policy(_Strict):
         # The more specific rule wins: segment, task, default.
         values = self.default.model_dump() | self.tasks.get(task, {})
         if segment:
-            values |= {"floor": None, "max_cumulative_drop": None}
+            values |= {"floor": None, "ceiling": None, "max_cumulative_drop": None}
             values |= self.tasks.get(label(task, segment), {})
         return TaskRule.model_validate(values)
+
+    def sets_delta(self, task: str) -> bool:
+        """Whether the policy itself says how much a task may lose, rather than the default."""
+        return "delta" in self.tasks.get(task, {}) or "delta" in self.default.model_fields_set
 
     def waiver(self, task: str, today: date, segment: str = "") -> Waiver | None:
         """Return the waiver that holds today for a task, or for one of its segments.
@@ -239,20 +118,6 @@ class Policy(_Strict):
             if waiver.covers(task, segment) and today <= waiver.expires:
                 return waiver
         return None
-
-
-def label(task: str, segment: str = "") -> str:
-    """Return the name under which a task, or a segment of it, has rules and is shown."""
-    if not segment:
-        return task
-    return f"{task}/{segment}"
-
-
-def row_name(task: str, segment: str, class_label: str) -> str:
-    """Return the name of a row of a verdict: the task, task/segment, or the class of a task."""
-    if class_label:
-        return f"{task}, class {class_label}"
-    return label(task, segment)
 
 
 def read_policy(path: Path) -> Policy:
@@ -322,7 +187,7 @@ def _mistake(error: ValidationError, where: str, *table: str) -> HoldfastError:
     place = ".".join([*table, *map(str, first["loc"])]) or "policy"
     if first["type"] == "extra_forbidden":
         known: list[str] = []
-        for model in (Policy, TaskRule, Whole, Waiver):
+        for model in (Policy, TaskRule, CostRule, Whole, Waiver):
             known += model.model_fields
         return HoldfastError(f"{where}: {unknown('field', place, known)}")
     return HoldfastError(f"{where}: {describe(first, place)}")

@@ -5,9 +5,11 @@ import textwrap
 from pydantic import BaseModel
 
 from holdfast.errors import one_of
-from holdfast.gate.policy import SHIPPED, TaskRule, Whole, policy_from
+from holdfast.gate.policy import SHIPPED, policy_from
+from holdfast.gate.rules import TaskRule, Whole
 
 WIDTH = 98  # characters of a line of the file, without "# "
+FIRST = ["confidence", "decide_by", "inconclusive", "unmatched", "repeats", "allow_changed"]
 TASK_EXAMPLES = """\
 # A rule for one task. Fields that are not given are those of [default].
 # [tasks.checkout]
@@ -18,6 +20,12 @@ TASK_EXAMPLES = """\
 # cumulative limit of the task do not apply.
 # [tasks."checkout/new customers"]
 # delta = 0.01
+"""
+COST_EXAMPLE = """\
+# A rule for a cost per example: a column of the results, with a statistic before it (mean, total,
+# or a percentile such as p95). A statistic over all tasks may rise by less than max_increase.
+# [cost.p95_latency_ms]
+# max_increase = "10%"
 """
 WAIVER_EXAMPLE = """\
 # A waiver lets a task fail. It needs a reason in words and a last day, at most a year ahead.
@@ -49,10 +57,13 @@ def template(shipped: str = "standard") -> str:
     # The sections have the order in which people edit them: tasks before the whole.
     policy = policy_from(SHIPPED[one_of("policy", shipped, SHIPPED)])
     lines = ["# Policy of a release gate. Fields that are commented out are not set.", ""]
-    lines += _fields(policy, ["confidence", "decide_by", "inconclusive", "unmatched"])
+    lines += _fields(
+        policy, ["confidence", "decide_by", "inconclusive", "unmatched", "repeats", "allow_changed"]
+    )
     lines += ["# The rule of every task without one of its own.", "[default]", ""]
     lines += _fields(policy.default, list(TaskRule.model_fields))
     lines += TASK_EXAMPLES.split("\n")
+    lines += COST_EXAMPLE.split("\n")
     lines += ["# Rules on all tasks together, on the measured figures.", "[whole]", ""]
     lines += _fields(policy.whole, list(Whole.model_fields))
     lines += WAIVER_EXAMPLE.split("\n")

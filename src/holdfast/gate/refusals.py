@@ -7,7 +7,8 @@ from datetime import date, timedelta
 from holdfast.errors import HoldfastError
 from holdfast.gate.cautions import one_sided
 from holdfast.gate.joining import Comparison, Mean, Summary
-from holdfast.gate.policy import LONGEST_WAIVER, Policy, TaskRule, label
+from holdfast.gate.policy import Policy
+from holdfast.gate.rules import LONGEST_WAIVER, TaskRule, label
 from holdfast.gate.whole_rules import broken_rules
 
 # The share of right answers that a champion has in the check of a policy. A candidate that loses
@@ -140,6 +141,8 @@ def _refuse_policy_that_all_pass(policy: Policy, comparison: Comparison) -> None
 
 def _asks(rule: TaskRule, policy: Policy) -> bool:
     """Whether a candidate without a right answer would break the rule."""
-    if rule.floor or rule.max_cumulative_drop:
+    if rule.floor or rule.ceiling is not None or rule.max_cumulative_drop:
         return True
-    return policy.decide_by == "tests" and rule.delta < GOOD_SCORE
+    # What a loss of 0.5 means is only known for scores in [0, 1].
+    is_plain = rule.metric == "score" and rule.range is None and not rule.is_relative
+    return policy.decide_by == "tests" and not (is_plain and rule.limit >= GOOD_SCORE)

@@ -4,18 +4,18 @@ from collections.abc import Sequence
 
 from holdfast.gate.verdict import TaskVerdict
 
-# Changes lie in [-1, 1], so these come before and after all of them.
-BEFORE_ALL = -2.0
-AFTER_ALL = 2.0
+# These come before and after all losses.
+BEFORE_ALL = float("inf")
+AFTER_ALL = float("-inf")
 
 
 def by_size(rows: Sequence[TaskVerdict]) -> list[TaskVerdict]:
     """Sort rows by their loss, the largest first. Rows that were not tested come before them."""
 
     def place(row: TaskVerdict) -> float:
-        if row.change is None:
-            return BEFORE_ALL
-        return row.change
+        if row.severity is None:
+            return -BEFORE_ALL
+        return -row.severity
 
     return sorted(rows, key=place)
 
@@ -29,19 +29,19 @@ def in_order(rows: Sequence[TaskVerdict]) -> list[TaskVerdict]:
     for row in rows:
         rows_of_task.setdefault(row.task, []).append(row)
     ordered: list[TaskVerdict] = []
-    for group in sorted(rows_of_task.values(), key=_worst_change):
+    for group in sorted(rows_of_task.values(), key=_worst_loss, reverse=True):
         ordered += [row for row in group if not row.nested]
         ordered += by_size([row for row in group if row.segment])
         ordered += by_size([row for row in group if row.class_label])
     return ordered
 
 
-def _worst_change(group: Sequence[TaskVerdict]) -> float:
-    """Return the worst change in the rows of a task."""
-    changes: list[float] = []
+def _worst_loss(group: Sequence[TaskVerdict]) -> float:
+    """Return the worst loss in the rows of a task."""
+    losses: list[float] = []
     for row in group:
-        if row.change is not None:
-            changes.append(row.change)
+        if row.severity is not None:
+            losses.append(row.severity)
         elif row.decision == "fail":
             return BEFORE_ALL  # the candidate was not tested on it, or it is below its floor
-    return min(changes, default=AFTER_ALL)
+    return max(losses, default=AFTER_ALL)

@@ -3,9 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from holdfast.gate.evidence_of_pairs import obstacle_of_pair, paired_evidence
 from holdfast.gate.joining import Comparison, Mean, Pair, Summary
-from holdfast.gate.policy import Policy, TaskRule, row_name
-from holdfast.gate.statistics import Aggregated, Evidence, Paired
+from holdfast.gate.joining.comparison import SCORE
+from holdfast.gate.measures import Measure
+from holdfast.gate.policy import Policy
+from holdfast.gate.rules import TaskRule, row_name
+from holdfast.gate.statistics import Aggregated, Evidence
+from holdfast.gate.units import Amounts, Unit
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,7 @@ class Subject:
         evidence: What the scores show, or None if they cannot be tested.
         untestable: Why they cannot be tested, or "" if they can.
         candidate_prevents_test: Whether only the candidate's results keep them from being tested.
+        measure: What the scores are.
     """
 
     task: str
@@ -33,6 +39,33 @@ class Subject:
     evidence: Evidence | None
     untestable: str
     candidate_prevents_test: bool
+    measure: Measure
+
+    @property
+    def metric(self) -> str:
+        """Name of the measure."""
+        return self.measure.name
+
+    @property
+    def lower_is_better(self) -> bool:
+        """Whether a change above 0 is a loss."""
+        return not self.measure.higher_is_better
+
+    @property
+    def amounts(self) -> Amounts:
+        """How scores and changes are written."""
+        unit: Unit = "raw"
+        if self.rule.is_relative:
+            unit = "percent"
+        elif self.measure.is_share:
+            unit = "points"
+        return Amounts(unit, self.measure.is_share)
+
+    def signed(self, gain: float) -> float:
+        """Turn a gain into a change, which is new minus old."""
+        if self.lower_is_better:
+            return 0.0 - gain
+        return gain
 
     @property
     def name(self) -> str:
@@ -58,7 +91,7 @@ def subjects(policy: Policy, comparison: Comparison) -> Iterator[Subject]:
             continue
         required = rule.critical and rule.classes == "strict"
         # A floor and a cumulative limit are meant for the score of the task, not for a recall.
-        rule = rule.model_copy(update={"floor": None, "max_cumulative_drop": None})
+        rule = rule.model_copy(update={"floor": None, "ceiling": None, "max_cumulative_drop": None})
         yield _subject(task, "", class_label, pair, rule, required)
 
 
@@ -72,16 +105,22 @@ def _subject(
 ) -> Subject:
     """Make a subject, with what its scores show."""
     evidence: Evidence | None = None
-    untestable = ""
     candidate_prevents_test = False
+    measure = SCORE
     if isinstance(scores, Pair):
-        evidence = Paired(scores.champion, scores.candidate, scores.cluster)
+        measure = scores.measure
+        untestable = scores.untestable or obstacle_of_pair(scores, rule)
+        candidate_prevents_test = scores.candidate_at_fault
+        if not untestable:
+            evidence = paired_evidence(scores, rule)
     else:
         champion_obstacle = _obstacle(scores.champion)
         candidate_obstacle = _obstacle(scores.candidate)
         untestable = champion_obstacle or candidate_obstacle
         # If the champion has the same fault, the candidate gains nothing by it.
         candidate_prevents_test = bool(candidate_obstacle) and not champion_obstacle
+        if rule.is_relative:
+            untestable = "a relative limit needs one row per example (set delta to a number)"
         if not untestable:
             evidence = Aggregated(_as_tuple(scores.champion), _as_tuple(scores.candidate))
     return Subject(
@@ -94,6 +133,7 @@ def _subject(
         evidence=evidence,
         untestable=untestable,
         candidate_prevents_test=candidate_prevents_test,
+        measure=measure,
     )
 
 

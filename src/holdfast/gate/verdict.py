@@ -3,9 +3,9 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from holdfast.gate.policy import row_name
+from holdfast.gate.rules import row_name
+from holdfast.gate.units import USUAL_LIMIT, Amounts, Unit
 from holdfast.metrics.releases import Standing
-from holdfast.text import points
 
 SCHEMA = 2  # version of `Verdict.to_json`
 Decision = Literal["pass", "fail", "inconclusive"]
@@ -16,8 +16,8 @@ RowDecision = Literal["pass", "fail", "inconclusive", "new"]
 class TaskVerdict:
     """What was decided on one task, on a segment of it, or on one class in it.
 
-    A change is the candidate's score minus the champion's, in [-1, 1]. Below 0 the candidate is
-    worse.
+    A change is the candidate's score minus the champion's. Below 0 the candidate is worse, unless
+    lower scores are better.
 
     Attributes:
         task: The task.
@@ -29,8 +29,8 @@ class TaskVerdict:
         critical: Whether the release fails if this row fails. Otherwise the row is a warning.
         required: Whether the release passes only if this row does.
         reason: Why, in words.
-        champion: Mean score of the champion, in [0, 1], or None if it was not tested.
-        candidate: Mean score of the candidate, in [0, 1], or None if it was not tested.
+        champion: Score of the champion, or None if it was not tested.
+        candidate: Score of the candidate, or None if it was not tested.
         change: Measured change.
         low: Lower end of the interval of the change, at the level of the decision `pass`.
         high: Upper end, at the level of the decision `fail`, which is corrected for several
@@ -49,6 +49,11 @@ class TaskVerdict:
         method: The test.
         waived: Reason of the waiver that holds for this row.
         exact: Whether a rule on measured figures decided, rather than a test.
+        metric: What the scores are, such as "score", "auc" or the name of a column.
+        lower_is_better: Whether a change above 0 is a loss.
+        unit: The unit of change, low, high and delta. "points": scores lie in [0, 1]. "percent":
+            all four are shares of the champion's score. "raw": the unit of the scores.
+        share: Whether champion and candidate are shares in [0, 1].
     """
 
     # The order of the fields is that of verdict.json, and is kept when fields are added.
@@ -79,6 +84,48 @@ class TaskVerdict:
     method: str = ""
     waived: str | None = None
     exact: bool = False
+    metric: str = "score"
+    lower_is_better: bool = False
+    unit: Unit = "points"
+    share: bool = True
+
+    @property
+    def amounts(self) -> Amounts:
+        """How the scores and changes of this row are written."""
+        return Amounts(self.unit, self.share)
+
+    @property
+    def loss(self) -> float | None:
+        """The measured loss in the row's unit: above 0 if the candidate is worse."""
+        if self.change is None or self.lower_is_better:
+            return self.change
+        return -self.change
+
+    @property
+    def allowed_change(self) -> float | None:
+        """The change at the limit, with its sign."""
+        if self.delta is None or self.lower_is_better:
+            return self.delta
+        return -self.delta
+
+    @property
+    def is_shown_worse(self) -> bool:
+        """Whether even the corrected test shows a loss: the whole interval is one."""
+        if self.low is None or self.high is None:
+            return False
+        if self.lower_is_better:
+            return self.low > 0
+        return self.high < 0
+
+    @property
+    def severity(self) -> float | None:
+        """The measured loss on a scale that all rows share, or None if nothing was measured.
+
+        Changes in a unit of their own are compared with what is allowed.
+        """
+        if self.loss is None or self.unit != "raw" or not self.delta:
+            return self.loss
+        return USUAL_LIMIT * self.loss / self.delta
 
     @property
     def label(self) -> str:
@@ -141,8 +188,8 @@ class Verdict:
     def worst(self) -> TaskVerdict | None:
         """The row with the largest measured loss, or None if nothing was measured."""
         # Tasks, segments and classes that only one side was tested on have no change.
-        measured = [row for row in self.tasks if row.change is not None]
-        return min(measured, key=lambda row: row.change or 0.0, default=None)
+        measured = [row for row in self.tasks if row.severity is not None]
+        return max(measured, key=lambda row: row.severity or 0.0, default=None)
 
     @property
     def headline(self) -> str:
@@ -156,7 +203,7 @@ class Verdict:
         worst = self.worst
         if worst is None:
             return text
-        return f"{text}; worst change: {points(worst.change)} points on {worst.label}"
+        return f"{text}; worst change: {worst.amounts.change(worst.change)} on {worst.label}"
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, by the schema in docs/verdict.schema.json."""

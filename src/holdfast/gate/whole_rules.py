@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from holdfast.errors import HoldfastError
-from holdfast.gate.joining import Comparison
-from holdfast.gate.policy import Policy, Whole
+from holdfast.gate.joining import Comparison, Pair
+from holdfast.gate.policy import Policy
+from holdfast.gate.rules import Whole
 from holdfast.text import points
 
 ROUNDING = 1e-9  # by which a figure may miss a limit that it meets
@@ -31,7 +32,7 @@ def _lowest_transfer(whole: Whole, comparison: Comparison) -> Iterator[str]:
     if limit is None:
         return
     # A new task is expected to rise, which would hide what the old ones lost.
-    changes = _changes(comparison)
+    changes = _needed_changes(comparison, "lowest_transfer")
     old_changes = [change for task, change in changes.items() if task != whole.new_task]
     transfer = sum(old_changes) / max(len(old_changes), 1)
     if transfer < limit - ROUNDING:
@@ -44,8 +45,11 @@ def _lowest_transfer(whole: Whole, comparison: Comparison) -> Iterator[str]:
 def _largest_accuracy_drop(whole: Whole, comparison: Comparison) -> Iterator[str]:
     """Compare the mean change over all tasks of both sides with its limit."""
     limit = whole.largest_accuracy_drop
-    change = mean_change(comparison)
-    if limit is not None and -change > limit + ROUNDING:
+    if limit is None:
+        return
+    changes = _needed_changes(comparison, "largest_accuracy_drop")
+    change = sum(changes.values()) / len(changes)
+    if -change > limit + ROUNDING:
         yield (
             f"ACC over the tasks of both sides changed by {points(change)} points, but a loss of "
             f"at most {100 * limit:g} is allowed"
@@ -109,15 +113,44 @@ def _least_gain(whole: Whole, comparison: Comparison) -> Iterator[str]:
         )
 
 
-def mean_change(comparison: Comparison) -> float:
-    """Return the mean change over the tasks of both sides, in [-1, 1]."""
-    return sum(_changes(comparison).values()) / len(comparison.tasks)
+def mean_change(comparison: Comparison) -> float | None:
+    """Return the mean change over the tasks of both sides, in [-1, 1].
+
+    It is None if the scores of some task are not shares of which higher ones are better, because
+    such changes have no common unit.
+    """
+    changes = _changes(comparison)
+    if changes is None:
+        return None
+    return sum(changes.values()) / len(changes)
 
 
-def _changes(comparison: Comparison) -> dict[str, float]:
-    """Return the change of each task of both sides."""
+def _changes(comparison: Comparison) -> dict[str, float] | None:
+    """Return the change of each task of both sides, or None if they have no common unit."""
     changes: dict[str, float] = {}
     for task, scores in comparison.tasks.items():
+        if isinstance(scores, Pair) and not _adds_up(scores):
+            return None
         before, after = scores.means
         changes[task] = after - before
+    return changes
+
+
+def _adds_up(pair: Pair) -> bool:
+    """Whether the change of a task may be averaged with that of others."""
+    return pair.measure.is_share and pair.measure.higher_is_better and not pair.untestable
+
+
+def _needed_changes(comparison: Comparison, rule: str) -> dict[str, float]:
+    """Return the changes that a rule needs.
+
+    Raises:
+        HoldfastError: They have no common unit.
+    """
+    changes = _changes(comparison)
+    if changes is None:
+        raise HoldfastError(
+            f"whole.{rule} averages the changes of all tasks, but some of them are measured in "
+            "another unit or have no value; leave the rule out, and set limits for single tasks"
+        )
     return changes

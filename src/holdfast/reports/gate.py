@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from holdfast.gate.markdown import change_note
 from holdfast.gate.verdict import TaskVerdict, Verdict
 from holdfast.reports.history import releases_view
 from holdfast.reports.page import page
@@ -17,7 +18,7 @@ MOST_ROWS = 1_000  # in the table; verdict.json has all
 # How many times the largest allowed loss the drawings show. What lies beyond gets an arrow.
 LARGEST_SCALE = 3
 USUAL_CHANGE = 0.02  # what the drawings show if nothing was measured
-LEAST_CHANGE = 0.005  # what they show at least, on both sides of zero
+LEAST_SHARE = 0.25  # of the largest allowed loss that they show at least, on both sides of zero
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ class RowView:
         name: The task, or the segment or class if the row is about one.
         full_name: The same with the task in front.
         note: What the reader must know about the decision; "" if nothing.
+        zero: Place of no change.
         dot: Place of the measured change; None if nothing was measured.
         limit: Place of the allowed loss; None if nothing was measured.
         interval: The drawing of the interval; None if there is none.
@@ -73,6 +75,7 @@ class RowView:
     name: str
     full_name: str
     note: str
+    zero: float
     dot: float | None
     limit: float | None
     interval: IntervalView | None
@@ -88,7 +91,8 @@ def gate_html(verdict: Verdict, history: "History | None" = None) -> str:
     Returns:
         HTML in one piece, without scripts and without anything to load.
     """
-    scale = _scale(verdict.tasks)
+    # Changes in different units cannot share a scale, so each unit of each metric has its own.
+    scales = {key: _scale(rows) for key, rows in _by_scale(verdict.tasks).items()}
     worst_name = ""
     if verdict.worst is not None:
         worst_name = _full_name(verdict.worst)
@@ -103,15 +107,47 @@ def gate_html(verdict: Verdict, history: "History | None" = None) -> str:
         verdict=verdict,
         worst_name=worst_name,
         # Thousands of segments would make a page that no browser shows in time.
-        rows=[_row(row, scale) for row in verdict.tasks[:MOST_ROWS]],
+        rows=[_row(row, scales[_scale_key(row)]) for row in verdict.tasks[:MOST_ROWS]],
         left_out=max(len(verdict.tasks) - MOST_ROWS, 0),
-        scale=scale,
+        scales=_scale_lines(verdict.tasks, scales),
+        change_note=change_note(verdict),
         tests=sorted(tests),
         corrections=sorted({row.correction for row in verdict.tasks if row.correction}),
         confidence=f"{100 * verdict.confidence:g}",
         error=f"{round(100 * (1 - verdict.confidence), 2):g}",
         releases=releases,
     )
+
+
+def _scale_key(row: TaskVerdict) -> tuple[str, str]:
+    """Return what rows on the same scale have in common."""
+    if row.unit == "raw":
+        return row.unit, row.metric
+    return row.unit, ""
+
+
+def _by_scale(rows: Sequence[TaskVerdict]) -> dict[tuple[str, str], list[TaskVerdict]]:
+    """Group the rows that are drawn on the same scale."""
+    grouped: dict[tuple[str, str], list[TaskVerdict]] = {}
+    for row in rows:
+        grouped.setdefault(_scale_key(row), []).append(row)
+    return grouped
+
+
+def _scale_lines(rows: Sequence[TaskVerdict], scales: "dict[tuple[str, str], Scale]") -> list[str]:
+    """Say from where to where the drawings go, in one line per scale."""
+    lines: dict[tuple[str, str], str] = {}
+    for row in rows:
+        key = _scale_key(row)
+        scale = scales[key]
+        ends = f"from {row.amounts.in_table(scale.low)} to {row.amounts.in_table(scale.high)}"
+        title = ""
+        if row.unit == "raw":
+            title = f"{row.metric} "
+        elif row.unit == "percent":
+            title = "relative changes "
+        lines.setdefault(key, title + ends)
+    return list(lines.values())
 
 
 def _scale(rows: Sequence[TaskVerdict]) -> Scale:
@@ -121,16 +157,15 @@ def _scale(rows: Sequence[TaskVerdict]) -> Scale:
     for row in rows:
         ends = (row.low, row.high, row.change)
         changes += [end for end in ends if end is not None]
-        if row.delta is not None:
-            limits.append(row.delta)
-    most = LARGEST_SCALE * max(limits, default=USUAL_CHANGE)
-    lowest = min([*changes, *(-limit for limit in limits)], default=-USUAL_CHANGE)
-    highest = max(changes, default=USUAL_CHANGE)
-    return Scale(
-        # Never narrower than this: the noise of a perfect candidate would fill the drawing.
-        low=min(max(lowest, -most), -LEAST_CHANGE),
-        high=max(min(highest, most), LEAST_CHANGE),
-    )
+        if row.allowed_change is not None:
+            limits.append(row.allowed_change)
+    largest = max(map(abs, limits), default=USUAL_CHANGE)
+    most = LARGEST_SCALE * largest
+    lowest = min([*changes, *limits], default=-USUAL_CHANGE)
+    highest = max([*changes, *limits], default=USUAL_CHANGE)
+    # Never narrower than this: the noise of a perfect candidate would fill the drawing.
+    least = LEAST_SHARE * largest
+    return Scale(low=min(max(lowest, -most), -least), high=max(min(highest, most), least))
 
 
 def _row(row: TaskVerdict, scale: Scale) -> RowView:
@@ -138,9 +173,9 @@ def _row(row: TaskVerdict, scale: Scale) -> RowView:
     # What only one side was tested on has no change to draw.
     dot = None
     limit = None
-    if row.change is not None and row.delta is not None:
+    if row.change is not None and row.allowed_change is not None:
         dot = scale.place(row.change)
-        limit = scale.place(-row.delta)
+        limit = scale.place(row.allowed_change)
     interval = None
     if row.low is not None and row.high is not None:
         interval = IntervalView(
@@ -151,6 +186,7 @@ def _row(row: TaskVerdict, scale: Scale) -> RowView:
         )
     return RowView(
         verdict=row,
+        zero=scale.place(0.0),
         name=_part(row) or row.task,
         full_name=_full_name(row),
         note=_note(row),

@@ -1,11 +1,14 @@
 """What the gate judges: the scores of both sides, by task, by segment and by class."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from holdfast.gate.measures import Measure, Score
 from holdfast.metrics.releases import Standing
 
+SCORE: Measure = Score()
 Key = tuple[str, str]  # task and segment, or task and class; an empty segment is the whole task
 
 
@@ -18,15 +21,29 @@ class Pair:
         candidate: Scores of the candidate on the same examples in the same order, shape (N,).
         cluster: What each example belongs to (equal entries belong together), shape (N,). None if
             the champion's results name no clusters.
+        rows: Positions of the examples in `Comparison.ids`, shape (N,). None if they are unknown.
+        measure: What the scores are.
+        values: The values of the measure, champion's first. None: the means of the scores.
+        span: The largest possible difference between two scores. None stands for scores in [0, 1].
+        untestable: Why the measure has no value, or "" if it has one.
+        candidate_at_fault: Whether only the candidate's answers are the reason.
     """
 
     champion: np.ndarray  # (N,)
     candidate: np.ndarray  # (N,)
     cluster: np.ndarray | None = None  # (N,)
+    rows: np.ndarray | None = None  # (N,)
+    measure: Measure = SCORE
+    values: tuple[float, float] | None = None
+    span: float | None = None
+    untestable: str = ""
+    candidate_at_fault: bool = False
 
     @property
     def means(self) -> tuple[float, float]:
-        """Mean score of the champion and of the candidate."""
+        """Value of the measure for the champion and for the candidate."""
+        if self.values is not None:
+            return self.values
         return float(self.champion.mean()), float(self.candidate.mean())
 
     @property
@@ -109,6 +126,10 @@ class Comparison:
             champion's that an inconclusive test may be due to it alone.
         unknown_counts: By task of `unmatched`, how many examples each side has, in words, if
             aggregated results of one side do not say it.
+        measures: By task, what its scores are. A task without an entry has the column `score`.
+        ids: The ids of the common examples, to which `Pair.rows` points; None for aggregates.
+        inputs: The texts of the same examples, if the results carry them.
+        costs: By column of costs, its values for the common examples of all tasks.
     """
 
     tasks: dict[str, Pair | Summary]
@@ -128,6 +149,10 @@ class Comparison:
     only_champion_classes: dict[Key, float] = field(default_factory=dict)
     widened: frozenset[str] = frozenset()
     unknown_counts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    measures: Mapping[str, Measure] = field(default_factory=dict)
+    ids: np.ndarray | None = None
+    inputs: np.ndarray | None = None
+    costs: Mapping[str, Pair] = field(default_factory=dict)
 
     @property
     def all(self) -> dict[Key, Pair | Summary]:

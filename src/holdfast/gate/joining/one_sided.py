@@ -1,14 +1,16 @@
 """What only one side was tested on: examples, tasks, segments and classes."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.joining.answers import BothAnswers
 from holdfast.gate.joining.comparison import Key
 from holdfast.gate.joining.grouping import groups
 from holdfast.gate.joining.matching import MatchedRows, MatchedSide, codes_of
+from holdfast.gate.measures import Answers, Measure, Unmeasurable
 from holdfast.gate.names import apart, refuse_lookalikes
 
 MOST_CLASSES = 1000  # labels of a task up to which they are classes; more are rather ids
@@ -101,68 +103,88 @@ def labels_without_classes(both: MatchedRows) -> dict[str, int]:
     return {both.names[task]: int(counts[task]) for task in np.flatnonzero(too_many).tolist()}
 
 
-def only_champions_parts(both: MatchedRows, segments: Collection[Key]) -> dict[Key, float]:
-    """Return the mean scores of the champion's tasks and segments that the candidate lacks.
+class OneSide:
+    """What the results of one side alone say about tasks, segments and classes.
 
     Args:
         both: The rows of both sides.
-        segments: The segments with common examples.
+        answers: What both sides answered.
+        measures: What the scores of each task are.
     """
-    champion = both.champion
-    means = np.bincount(champion.task, champion.scores) / np.bincount(champion.task)
-    parts: dict[Key, float] = {}
-    for task in _lost_tasks(both):
-        parts[both.names[task], ""] = float(means[task])
-    return parts | _lost_values(both, "segment", segments)
 
+    def __init__(
+        self, both: MatchedRows, answers: BothAnswers, measures: Mapping[str, Measure]
+    ) -> None:
+        self._both = both
+        self._answers = answers
+        self._measures = measures
 
-def only_champions_classes(
-    both: MatchedRows, classes: Collection[Key], without: Collection[str]
-) -> dict[Key, float]:
-    """Return the champion's mean scores of the classes that have no example in common.
+    def champions_parts(self, segments: Collection[Key]) -> dict[Key, float]:
+        """Return the champion's values on the tasks and segments that the candidate lacks.
 
-    Args:
-        both: The rows of both sides.
-        classes: The classes with common examples.
-        without: Tasks that are not judged by class.
-    """
-    # A task that the candidate was not tested on at all is reported as a whole.
-    skipped = {*without, *(both.names[task] for task in _lost_tasks(both))}
-    lost = _lost_values(both, "label", classes)
-    return {key: score for key, score in lost.items() if key[0] not in skipped}
+        Args:
+            segments: The segments with common examples.
+        """
+        lost = self._lost_tasks()
+        parts: dict[Key, float] = {}
+        for task, rows in groups(self._both.champion.task):
+            if task in lost:
+                name = self._both.names[task]
+                parts[name, ""] = self._value(self._answers.champion, rows, name)
+        return parts | self._lost_values("segment", segments)
 
+    def champions_classes(
+        self, classes: Collection[Key], without: Collection[str]
+    ) -> dict[Key, float]:
+        """Return the champion's values on the classes that have no example in common.
 
-def _lost_tasks(both: MatchedRows) -> list[int]:
-    """Return the positions of the champion's tasks that the candidate was not tested on."""
-    lost: list[int] = np.flatnonzero(~both.shared[: both.champion_tasks]).tolist()
-    return lost
+        Args:
+            classes: The classes with common examples.
+            without: Tasks that are not judged by class.
+        """
+        # A task that the candidate was not tested on at all is reported as a whole.
+        lost = self._lost_values("label", classes)
+        skipped = {*without, *(self._both.names[task] for task in self._lost_tasks())}
+        return {key: score for key, score in lost.items() if key[0] not in skipped}
 
+    def candidates_tasks(self) -> dict[str, tuple[float, int]]:
+        """Return value and number of examples of the tasks that only the candidate has."""
+        new_tasks: dict[str, tuple[float, int]] = {}
+        for task, rows in groups(self._both.candidate.task):
+            if task >= self._both.champion_tasks:
+                name = self._both.names[task]
+                value = self._value(self._answers.candidate, rows, name)
+                new_tasks[name] = (value, len(rows))
+        return new_tasks
 
-def _lost_values(both: MatchedRows, column: str, shared: Collection[Key]) -> dict[Key, float]:
-    """Average the champion's scores by task and value of a column, without those in `shared`."""
-    champion = both.champion
-    if column not in champion.rows:
-        return {}
-    text = codes_of(champion.rows[column])
-    # The mean of each group is the sum of its scores divided by its number of rows.
-    task_and_value = champion.task * len(text.values) + text.codes
-    keys, inverse = np.unique(task_and_value, return_inverse=True)
-    means = np.bincount(inverse, champion.scores) / np.bincount(inverse)
-    lost: dict[Key, float] = {}
-    for key, mean in zip(keys.tolist(), means.tolist(), strict=True):
-        task, code = divmod(key, len(text.values))
-        name = (both.names[task], text.values[code])
-        if text.values[code] and name not in shared:  # an empty value is unknown
-            lost[name] = mean
-    return lost
+    def _lost_tasks(self) -> set[int]:
+        """Return the positions of the champion's tasks that the candidate was not tested on."""
+        shared = self._both.shared[: self._both.champion_tasks]
+        return set(np.flatnonzero(~shared).tolist())
 
+    def _lost_values(self, column: str, shared: Collection[Key]) -> dict[Key, float]:
+        """Return the champion's values by task and value of a column, without those in `shared`."""
+        champion = self._both.champion
+        if column not in champion.rows:
+            return {}
+        text = codes_of(champion.rows[column])
+        task_and_value = champion.task * len(text.values) + text.codes
+        lost: dict[Key, float] = {}
+        for key, rows in groups(task_and_value):
+            task, code = divmod(key, len(text.values))
+            name = (self._both.names[task], text.values[code])
+            if text.values[code] and name not in shared:  # an empty value is unknown
+                lost[name] = self._value(self._answers.champion, rows, name[0])
+        return lost
 
-def only_candidates_tasks(both: MatchedRows) -> dict[str, tuple[float, int]]:
-    """Return mean score and number of examples of the tasks that only the candidate has."""
-    candidate = both.candidate
-    totals = np.bincount(candidate.task, candidate.scores, minlength=len(both.names))
-    counts = np.bincount(candidate.task, minlength=len(both.names))
-    new_tasks: dict[str, tuple[float, int]] = {}
-    for task in range(both.champion_tasks, len(both.names)):
-        new_tasks[both.names[task]] = (float(totals[task] / counts[task]), int(counts[task]))
-    return new_tasks
+    def _value(self, side: Answers, rows: np.ndarray, task: str) -> float:
+        """Return the value of a task's measure on some rows of one side, NaN if it has none."""
+        answers = replace(side.at(rows), positive=self._answers.positives.get(task))
+        measure = self._measures[task]
+        try:
+            chosen = measure.selected(answers)
+            if chosen is not None:
+                answers = answers.at(chosen)
+            return measure.values(answers).value
+        except Unmeasurable:
+            return float("nan")

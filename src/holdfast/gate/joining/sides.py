@@ -1,12 +1,15 @@
 """Both sides of a comparison, joined in the form that they share."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.joining.aggregates import join_aggregates
-from holdfast.gate.joining.comparison import Comparison
-from holdfast.gate.joining.single_examples import join_examples
+from holdfast.gate.joining.comparison import SCORE, Comparison
+from holdfast.gate.joining.facts import notes_on_facts, refuse_changed_facts
+from holdfast.gate.joining.single_examples import MeasureOf, join_examples
+from holdfast.gate.measures import Measure
 from holdfast.gate.names import listed, refuse_lookalikes, renaming
 from holdfast.gate.reading import Side, scores_of
 from holdfast.metrics.releases import Standing
@@ -18,7 +21,18 @@ ROUNDING = 1e-9  # of sums of scores
 DIGITS = 12  # of a sum, so that rounding does not lift a loss above the limit that it meets
 
 
-def compare(champion: Side, candidate: Side) -> Comparison:
+def plain_score(task: str) -> Measure:
+    """Give the column `score` as what the scores of every task are."""
+    return SCORE
+
+
+def compare(
+    champion: Side,
+    candidate: Side,
+    measure_of: MeasureOf = plain_score,
+    costs: Collection[str] = (),
+    allow_changed: Collection[str] = (),
+) -> Comparison:
     """Join the results of two models, so that each task, segment and class can be judged.
 
     The champion's results decide how the candidate is tested. Columns that only the candidate has
@@ -28,6 +42,9 @@ def compare(champion: Side, candidate: Side) -> Comparison:
     Args:
         champion: The results of the model that is in use, from `read_side`.
         candidate: The results of the model that may replace it, in the same form.
+        measure_of: Gives what the scores of a task are. By default they are the column `score`.
+        costs: Columns of costs to compare.
+        allow_changed: Names of facts, such as "prompt", that may differ between the sides.
 
     Returns:
         The scores of both sides on the same examples, and what did not match.
@@ -48,6 +65,7 @@ def compare(champion: Side, candidate: Side) -> Comparison:
     aggregated = "examples" in champion.rows
     if aggregated != ("examples" in candidate.rows):
         raise _different_forms(aggregated)
+    refuse_changed_facts(champion, candidate, allow_changed)
     # Give the candidate's tasks the champion's names before anything is compared.
     new_names = _task_names(champion.rows, candidate.rows)
     candidate_rows = candidate.rows
@@ -56,10 +74,15 @@ def compare(champion: Side, candidate: Side) -> Comparison:
     if aggregated:
         comparison = join_aggregates(champion.rows, candidate_rows)
     else:
-        comparison = join_examples(champion.rows, candidate_rows)
+        comparison = join_examples(champion.rows, candidate_rows, measure_of, costs)
     return replace(
         comparison,
-        notes=(*champion.notes, *candidate.notes, *comparison.notes),
+        notes=(
+            *champion.notes,
+            *candidate.notes,
+            *notes_on_facts(champion, candidate),
+            *comparison.notes,
+        ),
         standings=(champion.standing, _limited_standing(champion, candidate, new_names)),
         names=(champion.name or "champion", candidate.name or "candidate"),
     )

@@ -1,38 +1,47 @@
 """Results of single examples, joined on the example and cut into tasks, segments and classes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from holdfast.errors import HoldfastError
-from holdfast.gate.joining.areas import compared_areas
+from holdfast.gate.joining.answers import BothAnswers, answers_of
+from holdfast.gate.joining.areas import Areas, compared_areas
 from holdfast.gate.joining.comparison import Comparison, Key, Pair, Summary
 from holdfast.gate.joining.contradictions import contradictions
-from holdfast.gate.joining.grouping import JoinedScores, TextColumn, shares_of_tasks
+from holdfast.gate.joining.grouping import JoinedAnswers, TextColumn, shares_of_tasks
 from holdfast.gate.joining.matching import MatchedRows, codes_of, common_codes, match_rows
 from holdfast.gate.joining.one_sided import (
     MOST_CLASSES,
+    OneSide,
     labels_without_classes,
     one_sided_examples,
-    only_candidates_tasks,
-    only_champions_classes,
-    only_champions_parts,
 )
+from holdfast.gate.measures import Measure
 from holdfast.gate.names import apart, canonical
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MeasureOf = Callable[[str], Measure]  # of a task
+
 GROUPING = ("cluster", "segment", "label")  # columns that decide how the candidate is tested
 
 
-def join_examples(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Comparison:
+def join_examples(
+    champion: "pd.DataFrame",
+    candidate: "pd.DataFrame",
+    measure_of: "MeasureOf",
+    costs: Collection[str] = (),
+) -> Comparison:
     """Join the results of single examples on task and example id.
 
     Args:
         champion: The champion's rows, from `read_side`.
         candidate: The candidate's rows.
+        measure_of: Gives what the scores of a task are.
+        costs: Columns of costs to compare.
 
     Returns:
         The comparison, without standings and names.
@@ -45,38 +54,78 @@ def join_examples(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Compar
     both = match_rows(champion, candidate)
     one_sided = one_sided_examples(both)
     cluster, segment, label = (_trusted(both, column) for column in GROUPING)
+    measures = {task: measure_of(task) for task in both.names}
+    answers = answers_of(both, measures)
 
     # Cut the joined scores. Labels with very many values, as ids have, are no classes.
-    scores = JoinedScores(
-        champion=both.champion.scores[both.champion.common],
-        candidate=both.candidate.scores[both.candidate.common],
-        cluster=_cluster_numbers(cluster),
+    joined_champion, joined_candidate = answers.joined(both)
+    numbers = _cluster_numbers(cluster)
+    scores = JoinedAnswers(
+        champion=joined_champion,
+        candidate=joined_candidate,
+        cluster=numbers,
         task=both.task,
+        measures=measures,
+        positives=answers.positives,
     )
-    without_classes = labels_without_classes(both)
+    ids_as_labels = labels_without_classes(both)
+    # A measure such as F1 looks at all classes already.
+    without_classes = {*ids_as_labels}
+    without_classes |= {task for task, measure in measures.items() if not measure.by_class}
     tasks = scores.by_task()
     segments = scores.by_part(segment)
     classes = scores.by_part(label, without_classes)
+    one_side = OneSide(both, answers, measures)
 
     # Look for what the scores alone do not show.
-    areas, notes_on_areas = compared_areas(both, label)
-    notes = [*_ignored_columns(champion, candidate), *contradictions(both)]
-    notes += [*_without_classes(without_classes), *notes_on_areas]
+    notes = [*_ignored_columns(champion, candidate)]
+    areas: Areas = {}
+    if all(measure.by_class for measure in measures.values()):
+        areas, notes_on_areas = compared_areas(both, label)
+        notes += [*contradictions(both), *_without_classes(ids_as_labels), *notes_on_areas]
     return Comparison(
         tasks=dict[str, Pair | Summary](tasks),
         segments=dict[Key, Pair | Summary](segments),
         classes=classes,
         shares=shares_of_tasks(segments, tasks),
         class_shares=shares_of_tasks(classes, tasks),
-        only_champion=only_champions_parts(both, segments),
-        only_candidate=only_candidates_tasks(both),
+        only_champion=one_side.champions_parts(segments),
+        only_candidate=one_side.candidates_tasks(),
         unmatched=one_sided.counts,
         thinned=one_sided.thinned,
         notes=tuple(notes),
         areas=areas,
         strangers=one_sided.strangers,
-        only_champion_classes=only_champions_classes(both, classes, without_classes),
+        only_champion_classes=one_side.champions_classes(classes, without_classes),
+        measures=measures,
+        ids=champion["example_id"].to_numpy(dtype=object)[both.champion.common],
+        inputs=_inputs(both),
+        costs=_costs(both, answers, numbers, costs),
     )
+
+
+def _inputs(both: MatchedRows) -> np.ndarray | None:
+    """Return the texts of the common examples, or None if neither side carries them."""
+    for side in (both.candidate, both.champion):
+        if "input" in side.rows:
+            texts: np.ndarray = side.rows["input"].to_numpy(dtype=object)[side.common]
+            return texts
+    return None
+
+
+def _costs(
+    both: MatchedRows, answers: BothAnswers, cluster: np.ndarray | None, names: Collection[str]
+) -> dict[str, Pair]:
+    """Return the costs of the common examples that both sides have."""
+    champion = answers.champion.columns or {}
+    candidate = answers.candidate.columns or {}
+    costs: dict[str, Pair] = {}
+    for name in names:
+        if name in champion and name in candidate:
+            before = champion[name][both.champion.common]
+            after = candidate[name][both.candidate.common]
+            costs[name] = Pair(before, after, cluster)
+    return costs
 
 
 def _ignored_columns(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Iterator[str]:

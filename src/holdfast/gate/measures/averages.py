@@ -14,7 +14,7 @@ from holdfast.gate.measures.columns import (
     true_and_predicted_numbers,
     truth,
 )
-from holdfast.gate.measures.measure import Estimate, Measure, Unmeasurable
+from holdfast.gate.measures.measure import Estimate, Measure, Unmeasurable, Values
 
 LEAST_PROBABILITY = float(np.finfo(float).eps)  # as scikit-learn clips it, so that no loss is ∞
 
@@ -26,16 +26,33 @@ class Average(Measure):
     def per_example(self, answers: Answers) -> np.ndarray:
         """Compute the score of each example, shape (N,)."""
 
+    def values(self, answers: Answers) -> Values:
+        """Return the scores themselves if no example has more weight than another; see `Measure`.
+
+        Adding their mean to their difference from it would round them, and equal scores are equal
+        only to the last bit.
+        """
+        if answers.weight is not None or not answers.count:
+            return super().values(answers)
+        scores = self.per_example(answers)
+        low, high = self._ends(answers, scores)
+        return Values(float(scores.mean()), scores, low, high)
+
     def estimate(self, answers: Answers) -> Estimate:
         """Compute the mean, and by how much each example differs from it; see `Measure`."""
         scores = self.per_example(answers)
         mean = float(scores @ answers.weights) / answers.count
+        low, high = self._ends(answers, scores)
+        return Estimate(mean, scores - mean, low - mean, high - mean)
+
+    def _ends(self, answers: Answers, scores: np.ndarray) -> tuple[float, float]:
+        """Return the limits, or the smallest and largest score at hand where there is no limit."""
         low, high = self.limits(answers)
         if low is None:
             low = float(scores.min())
         if high is None:
             high = float(scores.max())
-        return Estimate(mean, scores - mean, low - mean, high - mean)
+        return low, high
 
     def limits(self, answers: Answers) -> tuple[float | None, float | None]:
         """Return the smallest and the largest possible score of an example."""
