@@ -295,3 +295,20 @@ def test_a_metric_that_does_not_fit_says_what_it_needs(metric, match):
         frame = frame[frame.y_true != "z"]
     with pytest.raises(HoldfastError, match=match):
         judged(frame, frame, default={"metric": metric, "delta": 0.5})
+
+
+def test_repeats_of_an_example_are_one_unit():
+    """Ten copies of the same results say no more than one: by scores and by F1."""
+    once = table(1)
+    often = pd.concat([once.assign(epoch=epoch) for epoch in range(10)], ignore_index=True)
+    for rule in ({"delta": 0.05}, {"delta": 0.05, "metric": "f1"}):
+        single = judged(once, table(2, spoilt=0.02), default=rule)
+        spoilt = table(2, spoilt=0.02)
+        repeated = pd.concat([spoilt.assign(epoch=epoch) for epoch in range(10)])
+        many = judged(often, repeated.reset_index(drop=True), default=rule)
+        assert many.tasks[0].change == pytest.approx(single.tasks[0].change)
+        assert many.tasks[0].p_loses_less >= 0.99 * single.tasks[0].p_loses_less
+    with pytest.raises(HoldfastError, match='repeats = "average"'):
+        judged(often.drop(columns="epoch"), once)
+    averaged = judged(often.drop(columns="epoch"), once, repeats="average")
+    assert averaged.decision == "pass"

@@ -14,8 +14,8 @@ import numpy as np
 from holdfast.errors import HoldfastError
 from holdfast.gate.joining import Comparison, Key, Pair, compare
 from holdfast.gate.names import apart
-from holdfast.gate.policy import TaskRule, label
 from holdfast.gate.reading import Side
+from holdfast.gate.rules import TaskRule, label
 from holdfast.metrics.distributions import normal_quantile
 
 CONFIDENCE = 0.95  # share of pairs of runs that differ by less than the floor
@@ -122,11 +122,11 @@ def below_floor(rule: TaskRule, floor: NoiseFloor) -> str:
         >>> below_floor(TaskRule(delta=0.05), noisy)
         ''
     """
-    if rule.delta > floor.floor:
+    if rule.limit > floor.floor:
         return ""
     enough = ceil(floor.floor * 10**DIGITS) / 10**DIGITS
     return (
-        f"{apart(floor.name)}: delta is {100 * rule.delta:g} points, but 5 of 100 pairs of runs of "
+        f"{apart(floor.name)}: delta is {100 * rule.limit:g} points, but 5 of 100 pairs of runs of "
         f"the same model differ by more than {100 * floor.floor:.2f} points. A candidate that is "
         f"the same model would often look worse than allowed. Average several repeats of each "
         f"example, add examples, or set delta above {enough:g}."

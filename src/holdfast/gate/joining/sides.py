@@ -8,6 +8,7 @@ from holdfast.errors import HoldfastError
 from holdfast.gate.joining.aggregates import join_aggregates
 from holdfast.gate.joining.comparison import SCORE, Comparison
 from holdfast.gate.joining.facts import notes_on_facts, refuse_changed_facts
+from holdfast.gate.joining.repeats import with_examples_as_units
 from holdfast.gate.joining.single_examples import MeasureOf, join_examples
 from holdfast.gate.measures import Measure
 from holdfast.gate.names import listed, refuse_lookalikes, renaming
@@ -66,6 +67,9 @@ def compare(
     if aggregated != ("examples" in candidate.rows):
         raise _different_forms(aggregated)
     refuse_changed_facts(champion, candidate, allow_changed)
+    if not aggregated:
+        champion = with_examples_as_units(champion, "champion", measure_of)
+        candidate = with_examples_as_units(candidate, "candidate", measure_of)
     # Give the candidate's tasks the champion's names before anything is compared.
     new_names = _task_names(champion.rows, candidate.rows)
     candidate_rows = candidate.rows

@@ -122,7 +122,7 @@ class _Model:
             if subject.evidence is None:
                 continue
             evidence = subject.evidence
-            examples, _ = evidence.needed(subject.rule.delta, alpha, 0.0, POWER)
+            examples, _ = evidence.needed(subject.rule.limit, alpha, 0.0, POWER)
             drifts.append(strength * float(np.sqrt(evidence.examples / examples)))
         design = None
         if looks.shares:

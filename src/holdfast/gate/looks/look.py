@@ -60,8 +60,8 @@ class Look:
         needed = self.looks.needed(self.number + 1, planned)
         listed = _listed(dict(zip(tasks, needed.tolist(), strict=True)))
         return (
-            f"Continue with look {self.number + 1} of {len(self.looks.shares)}: evaluate the candidate "
-            f"on the first {listed} of the champion's order."
+            f"Continue with look {self.number + 1} of {len(self.looks.shares)}: evaluate the "
+            f"candidate on the first {listed} of the champion's order."
         )
 
     def applied(self, judged: Sequence[Subject]) -> list[Subject]:

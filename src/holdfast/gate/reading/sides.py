@@ -22,6 +22,7 @@ from holdfast.gate.reading.raw_table import (
     or_matrix,
     refuse_equal_names,
 )
+from holdfast.gate.reading.repeats import average_repeats
 from holdfast.metrics import AccuracyMatrix
 from holdfast.metrics.releases import Standing
 from holdfast.text import safe_name
@@ -223,7 +224,15 @@ def read_results(source: "Source", side: str = "results") -> "pd.DataFrame":
         source: See `read_side`.
         side: What the results are called in messages.
     """
-    return read_side(source, side).rows
+    rows = read_side(source, side).rows
+    if "score" not in rows:
+        raise HoldfastError(
+            f"{side}: there is neither a column score nor one of predictions; a ledger keeps scores "
+            "in [0, 1], so add one of them"
+        )
+    if "repeat" in rows:  # a ledger keeps one row per example
+        rows, _ = average_repeats(rows, side)
+    return rows
 
 
 def scores_of(rows: "pd.DataFrame") -> tuple[dict[str, float], dict[str, int]]:

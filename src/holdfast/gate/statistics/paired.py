@@ -48,14 +48,7 @@ class Paired(Evidence):
         clusters: np.ndarray | None = None,
         span: float | None = None,
     ) -> None:
-<<<<<<< HEAD
-        losses = checked_losses(champion, candidate)
-=======
-        before = np.asarray(champion, dtype=float)
-        after = np.asarray(candidate, dtype=float)
-        _check_scores(before, after, in_range=span is None)
-        losses = before - after
->>>>>>> 721ddb0 (Add measures: F1, areas, errors and any column as the score of a task)
+        losses = checked_losses(champion, candidate, in_range=span is None)
         self.change = 0.0 - float(losses.mean())  # 0.0 - x, so that it is never a negative zero
         self.examples = len(losses)
         self.span = span or 1.0
@@ -108,13 +101,15 @@ class Paired(Evidence):
         return int(np.ceil(clusters * per_cluster)), clusters
 
 
-<<<<<<< HEAD
-def checked_losses(champion: np.ndarray, candidate: np.ndarray) -> np.ndarray:
+def checked_losses(
+    champion: np.ndarray, candidate: np.ndarray, in_range: bool = True
+) -> np.ndarray:
     """Return what each example lost, after a check of the scores.
 
     Args:
         champion: Scores in [0, 1], shape (N,).
         candidate: Scores of the same examples in the same order, shape (N,).
+        in_range: Whether scores must lie in [0, 1]. Otherwise they may be any numbers.
 
     Returns:
         The champion's scores minus the candidate's, shape (N,).
@@ -124,10 +119,6 @@ def checked_losses(champion: np.ndarray, candidate: np.ndarray) -> np.ndarray:
     """
     before = np.asarray(champion, dtype=float)
     after = np.asarray(candidate, dtype=float)
-=======
-def _check_scores(before: np.ndarray, after: np.ndarray, in_range: bool) -> None:
-    """Refuse scores that do not belong together, or do not lie in [0, 1] although they should."""
->>>>>>> 721ddb0 (Add measures: F1, areas, errors and any column as the score of a task)
     if before.shape != after.shape or before.ndim != 1 or not len(before):
         raise HoldfastError(
             f"paired scores need one score of each model per example, got shapes "
