@@ -40,7 +40,7 @@ PROGRAMS = ("holdfast", "make", "pip", "python", "python3", "git", "docker")
 SHORT = re.compile(r"holdfast( [a-z-]+)*|holdfast [^ ]+ NAME|holdfast gate --(plan|init)|.*…")
 # Lines that cannot run here, with the reason, and where else they are checked.
 ELSEWHERE = {
-    "holdfast gate --champion runs:/": (
+    "holdfast gate run runs:/": (
         "needs a tracking server; tests/integrations/test_mlflow.py runs it on one"
     ),
     "finetuned.csv": "needs the files of the page's own code, in tests/test_docs.py",

@@ -35,15 +35,15 @@ def deliver(
         HoldfastError: A place could not be written.
     """
     # A dry run shows the verdict, but leaves no trace of it anywhere.
-    if request.dry_run:
+    if request.keeping.dry_run:
         return []
     candidate = sides[1]
     page = {}
-    if request.html and (request.out is not None or request.mlflow_run is not None):
+    if request.keeping.html and (request.keeping.out is not None or request.mlflow_run is not None):
         page["verdict.html"] = _page(verdict, _history(request, candidate, releases))
     lines = []
     # Without a name for the candidate, the ledger is only asked for the champion.
-    if request.ledger is not None and request.release is not None:
+    if request.sources.ledger is not None and request.keeping.release is not None:
         lines.append(_keep(verdict, request, candidate))
     if request.mlflow_run is not None:
         from holdfast.integrations.mlflow import write_back
@@ -51,11 +51,11 @@ def deliver(
         write_back(verdict, request.mlflow_run, page)
         lines.append(f"The verdict is written to MLflow: {safe_name(request.mlflow_run)}")
     # The folder comes last: a verdict that could not be kept elsewhere must not look final there.
-    if request.out is not None:
+    if request.keeping.out is not None:
         from holdfast.gate.outputs import write
 
-        write(verdict, request.out, page)
-        lines.append(f"The verdict and its report are in {safe_name(str(request.out))}.")
+        write(verdict, request.keeping.out, page)
+        lines.append(f"The verdict and its report are in {safe_name(str(request.keeping.out))}.")
     return lines
 
 
@@ -63,9 +63,9 @@ def _keep(verdict: "Verdict", request: Request, candidate: "Side") -> str:
     """Keep a verdict in the ledger, and say whether it was there already."""
     from holdfast.ledger import Ledger
 
-    release = request.release or ""
-    kept = Ledger(request.ledger or "").keep_verdict(
-        request.model or "",
+    release = request.keeping.release or ""
+    kept = Ledger(request.sources.ledger or "").keep_verdict(
+        request.sources.model or "",
         release,
         verdict.to_json(),
         champion=verdict.champion_release,
@@ -85,15 +85,15 @@ def _history(
     request: Request, candidate: "Side", releases: "Sequence[Release]"
 ) -> "History | None":
     """Give the history of a model as it would be with the candidate as its newest release."""
-    if request.ledger is None:
+    if request.sources.ledger is None:
         return None
     from holdfast.ledger import following, history
 
     # The candidate is no release yet, and its name on the page says so.
     name = "candidate"
-    if request.release:
-        name = f"{request.release} (candidate)"
-    newest = following(request.model or "", candidate, request.trained_on, name)
+    if request.keeping.release:
+        name = f"{request.keeping.release} (candidate)"
+    newest = following(request.sources.model or "", candidate, request.sources.tasks, name)
     return history([*releases, newest])
 
 

@@ -17,7 +17,8 @@ from holdfast.cli.check_method import check_method
 from holdfast.cli.data import app as data
 from holdfast.cli.diagnose import diagnose
 from holdfast.cli.examples import examples
-from holdfast.cli.gate import gate, leave_no_old_verdict
+from holdfast.cli.gate import app as gate
+from holdfast.cli.gate import leave_no_old_verdict
 from holdfast.cli.learn import learn, predict
 from holdfast.cli.ledger import history, record
 from holdfast.cli.methods import methods
@@ -133,12 +134,7 @@ app.command(
         "holdfast advise --train train.parquet --serve serve.parquet --task shop",
     )
 )(advise)
-app.command(
-    epilog=examples(
-        "holdfast gate --init gate.toml",
-        "holdfast gate --champion champion.parquet --candidate candidate.parquet --out gate",
-    )
-)(gate)
+app.add_typer(gate, name="gate")
 app.command(
     epilog=examples(
         "holdfast record --model fraud --release 2026-11 --results results.parquet",

@@ -1,4 +1,4 @@
-"""The policy: what a release must keep. `holdfast gate --init` writes a file that explains it."""
+"""The policy: what a release must keep. `holdfast gate init` writes a file that explains it."""
 
 import tomllib
 from collections.abc import Mapping
@@ -142,7 +142,7 @@ def read_policy(path: Path) -> Policy:
         return policy_from(SHIPPED[name], name)
     if not path.exists():
         raise HoldfastError(
-            f"there is no policy {safe_name(name)}; write one with `holdfast gate --init FILE`, or "
+            f"there is no policy {safe_name(name)}; write one with `holdfast gate init FILE`, or "
             f"name a shipped policy: {', '.join(SHIPPED)}"
         )
     where = f"policy {safe_name(name)}"

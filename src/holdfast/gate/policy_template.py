@@ -1,4 +1,4 @@
-"""The policy file that `holdfast gate --init` writes, with every field and what it means."""
+"""The policy file that `holdfast gate init` writes, with every field and what it means."""
 
 import textwrap
 
