@@ -34,8 +34,8 @@ TOOLS = sorted(path.stem for path in (HERE / "requirements").glob("*.txt"))
 MACHINE = {"pretty_env_info", "upper_git_hash", "git_hash", "cache_dir"}
 LONG = {"traceback", "traceback_ansi", "events", "events_data", "attachments"}
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9.+\-]+")
-# Names of logs of inspect-ai end in a random word.
-WORD = re.compile(r"(?<=_)[0-9A-Za-z]{22}(?=\.)")
+# Names of logs of inspect-ai end in a random word, those of Every Eval Ever start with one.
+WORD = re.compile(r"(?<=_)[0-9A-Za-z]{22}(?=\.)|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
 
 
@@ -57,7 +57,8 @@ def make(tool: str, envs: Path, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         # Some tools record the place of the script, and the state of its repository.
         shutil.copy(HERE / name, work)
-        environment = {**os.environ, "HF_HOME": f"{work}/hf", **OFFLINE}
+        # A converter reads the test files of another tool.
+        environment = {**os.environ, "HF_HOME": f"{work}/hf", "FORMATS": str(DATA), **OFFLINE}
         # The tool must not see the packages of this project.
         environment.pop("PYTHONPATH", None)
         command = [python_of(tool, envs), name, folder.resolve()]

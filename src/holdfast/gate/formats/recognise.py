@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from holdfast.errors import one_of
-from holdfast.gate.formats import inspect_ai, lm_eval
+from holdfast.gate.formats import (
+    every_eval_ever,
+    every_eval_ever_files,
+    hf_evaluate,
+    inspect_ai,
+    lm_eval,
+    mlflow,
+    promptfoo,
+    wandb,
+)
 from holdfast.gate.formats.log import Log, Wanted
 from holdfast.gate.formats.source import Source
 
@@ -31,6 +40,17 @@ class Reader:
 READERS: tuple[Reader, ...] = (
     Reader("lm-eval", "lm-evaluation-harness", lm_eval.recognises, lm_eval.read),
     Reader("inspect-ai", "inspect-ai", inspect_ai.recognises, inspect_ai.read),
+    Reader(
+        "every-eval-ever",
+        "Every Eval Ever",
+        every_eval_ever_files.recognises,
+        every_eval_ever.read,
+    ),
+    Reader("promptfoo", "promptfoo", promptfoo.recognises, promptfoo.read),
+    Reader("wandb", "Weights & Biases", wandb.recognises, wandb.read),
+    # Any table of this form may be MLflow's, so its reader comes after that of W&B.
+    Reader("mlflow", "MLflow", mlflow.recognises, mlflow.read),
+    Reader("hf-evaluate", "Hugging Face evaluate", hf_evaluate.recognises, hf_evaluate.read),
 )
 
 
