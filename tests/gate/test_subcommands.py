@@ -124,3 +124,32 @@ def test_a_plan_and_a_policy_have_commands_of_their_own(two, capsys):
 def test_a_file_that_has_the_name_of_a_command_can_be_a_policy(two, capsys):
     assert call(capsys, "--init", "run")[0] == 0
     assert (two / "run").exists()
+
+
+def test_noise_compares_runs_of_the_same_model_with_the_policy(two, capsys):
+    again = GOOD.assign(score=[*GOOD["score"][:-50], *[1] * 50])
+    again.to_csv("again.csv", index=False)
+    code, out, err = call(capsys, "noise", "--repeat", "good.csv", "again.csv")
+    assert (code, err) == (0, "")
+    assert "│ south │  5.00 │       2 │               5.00 │            5.0 % │    1,000 │" in out
+    assert "warning: 'south': delta is 2 points" in out
+    assert "warning: 'north'" not in out
+    (two / "wide.toml").write_text("default.delta = 0.1")
+    _, out, _ = call(capsys, "noise", "good.csv", "again.csv", "--policy", "wide.toml")
+    assert "The policy allows more than the noise" in out
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        ('default.delta = "10%"', "delta of 'north' is '10%'"),
+        ('[tasks.south]\nmetric = "auc"', "judges 'south' by 'auc'"),
+        (None, "compared, got 1"),
+    ],
+)
+def test_noise_refuses_what_it_cannot_compare(two, capsys, policy, message):
+    runs = ["good.csv", "champion.parquet", "--policy", "own.toml"]
+    (two / "own.toml").write_text(policy or "")
+    code, out, err = call(capsys, "noise", *runs[policy is None :])
+    assert (code, out, len(err.splitlines())) == (2, "", 1)
+    assert message in err

@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from holdfast.cli import gate_options as options
 from holdfast.cli.bundles import InSections, options_of, with_bundles
 from holdfast.cli.examples import examples
+from holdfast.cli.gate_noise import noise
 from holdfast.cli.gate_options import Keeping, Sources
 from holdfast.cli.gate_request import Request
 from holdfast.cli.gate_steps import (
@@ -193,6 +194,12 @@ def init(path: options.PolicyFile = DEFAULT_POLICY) -> None:
     gate also takes gate.toml from the working directory by itself.
     """
     write_policy(path)
+
+
+app.command(
+    cls=InSections,
+    epilog=examples("holdfast gate noise --repeat a.parquet b.parquet"),
+)(noise)
 
 
 # Their lines on the command line write no verdict, so an older one stays valid.

@@ -38,6 +38,17 @@ Paths = Annotated[
         "--ledger, only the latter.",
     ),
 ]
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="RESULTS", help="Results of further runs of the same model."),
+]
+Repeat = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE",
+        help="Results of one run of the model. The arguments that follow are further runs.",
+    ),
+]
 # A champion and a candidate are text and no paths, because they may name a run of MLflow.
 Champion = Annotated[
     str | None,
