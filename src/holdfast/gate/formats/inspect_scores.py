@@ -2,9 +2,9 @@
 
 from holdfast.gate.formats.json_content import Record, as_object, part
 from holdfast.gate.formats.log import Wanted
-from holdfast.gate.formats.metric_choice import as_number, chosen, is_number, scale_of
+from holdfast.gate.formats.metric_choice import as_number, is_number, scale_of
 from holdfast.gate.formats.record_fields import groups_of, plain_text
-from holdfast.gate.formats.rows import Rows, note_others, skip_task
+from holdfast.gate.formats.rows import Rows, single_metric
 
 # Values of `inspect_ai.scorer.value_to_float`. It takes any other text for 0 with a warning, which
 # would hide a broken scorer from the gate.
@@ -72,22 +72,9 @@ def _scorer(
     values: list[dict[str, object]], headline: str, task: str, wanted: Wanted, rows: Rows
 ) -> str:
     """Choose the scorer of a task, by default the one that inspect-ai shows first."""
-    usable: dict[str, bool] = {}
-    for found in values:
-        for name, value in found.items():
-            usable[name] = usable.get(name, True) and not isinstance(value, list | dict)
-    known = [name for name, is_usable in usable.items() if is_usable]
-    unusable = [name for name, is_usable in usable.items() if not is_usable]
-    if headline in known:
-        known.remove(headline)
-        known.insert(0, headline)
-    if not known and not wanted.metric:
-        names = unusable or ["a score"]
-        skip_task(task, names, len(values), rows)
-        return ""
-    metric = chosen("metric", wanted.metric, known, task, unusable)
-    note_others("metric", metric, known, wanted.metric, rows)
-    return metric
+    # inspect-ai shows one scorer first, which is then the default.
+    ordered = [{key: found[key] for key in (headline, *found) if key in found} for found in values]
+    return single_metric(ordered, task, wanted.metric, rows)
 
 
 def _as_score(value: object, name: str) -> float | None:

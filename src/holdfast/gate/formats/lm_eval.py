@@ -14,9 +14,9 @@ from holdfast.errors import HoldfastError
 from holdfast.gate.formats.json_content import Record, json_lines, part
 from holdfast.gate.formats.lm_eval_results import Results, add_aggregates, is_results, results_of
 from holdfast.gate.formats.log import Log, Wanted
-from holdfast.gate.formats.metric_choice import as_number, chosen, is_number, scale_of
+from holdfast.gate.formats.metric_choice import as_number, chosen, scale_of
 from holdfast.gate.formats.record_fields import groups_of, plain_text
-from holdfast.gate.formats.rows import Rows, note_others, skip_task
+from holdfast.gate.formats.rows import Rows, note_others, single_metric
 from holdfast.gate.formats.several_runs import newest, one_model
 from holdfast.gate.formats.source import Source
 from holdfast.gate.names import apart
@@ -199,7 +199,8 @@ def _add_task(samples: _Samples, wanted: Wanted, rows: Rows) -> None:
         raise ValueError(f"{samples.path.name} is empty; run the evaluation again")
     documents = _of_one_filter(documents, task, wanted, rows)
     _refuse_documents_twice(documents, samples.path.name)
-    metric = _metric(documents, task, wanted, rows)
+    metrics = [document.metrics for document in documents]
+    metric = single_metric(metrics, task, wanted.metric, rows)
     if not metric:
         return
 
@@ -238,27 +239,6 @@ def _refuse_documents_twice(documents: list[_Document], name: str) -> None:
                 f"{document.filter}, so it holds more than one evaluation; keep one of them"
             )
         seen.add(document.number)
-
-
-def _metric(documents: list[_Document], task: str, wanted: Wanted, rows: Rows) -> str:
-    """Choose the metric of a task. Without a choice, it is the first in the file.
-
-    A task that has none with one number per document, such as a perplexity, is left out and
-    counted. The result is "" then.
-    """
-    usable: dict[str, bool] = {}
-    for document in documents:
-        for name, value in document.metrics.items():
-            is_single = value is None or is_number(value)
-            usable[name] = usable.get(name, True) and is_single
-    known = [name for name, is_usable in usable.items() if is_usable]
-    unusable = [name for name, is_usable in usable.items() if not is_usable]
-    if unusable and not known and wanted.metric not in unusable:
-        skip_task(task, unusable, len(documents), rows)
-        return ""
-    metric = chosen("metric", wanted.metric, known, task, unusable)
-    note_others("metric", metric, known, wanted.metric, rows)
-    return metric
 
 
 def _score(document: _Document, metric: str, name: str) -> float | None:

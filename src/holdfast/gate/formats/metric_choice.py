@@ -10,7 +10,7 @@ from holdfast.gate.formats.log import Scale
 from holdfast.gate.names import apart
 
 # Words in the names of metrics whose values lie in [0, 1] for every single example.
-_SHARE = re.compile(
+SHARE = re.compile(
     r"(^|[^a-z0-9])(acc|accuracy|correct|em|exact|f1|includes|match|mc1|mc2|pass|precision|recall"
     r"|rouge[0-9a-z]*)($|[^a-z0-9])",
     re.IGNORECASE,
@@ -123,6 +123,6 @@ def scale_of(metric: str, scores: Collection[float], higher_is_better: bool = Tr
         (1.0, None)
     """
     inside = all(0 <= score <= 1 for score in scores)
-    if inside and _SHARE.search(metric):
+    if inside and SHARE.search(metric):
         return Scale(metric, 0.0, 1.0, higher_is_better)
     return Scale(metric, None, None, higher_is_better)

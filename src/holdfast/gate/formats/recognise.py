@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdfast.errors import one_of
+from holdfast.errors import HoldfastError, one_of
 from holdfast.gate.formats import (
     every_eval_ever,
     every_eval_ever_files,
+    helm,
     hf_evaluate,
     inspect_ai,
+    lighteval,
     lm_eval,
     mlflow,
     promptfoo,
@@ -16,6 +18,7 @@ from holdfast.gate.formats import (
 )
 from holdfast.gate.formats.log import Log, Wanted
 from holdfast.gate.formats.source import Source
+from holdfast.text import shown
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Reader:
 READERS: tuple[Reader, ...] = (
     Reader("lm-eval", "lm-evaluation-harness", lm_eval.recognises, lm_eval.read),
     Reader("inspect-ai", "inspect-ai", inspect_ai.recognises, inspect_ai.read),
+    Reader("lighteval", "lighteval", lighteval.recognises, lighteval.read),
+    Reader("helm", "HELM", helm.recognises, helm.read),
     Reader(
         "every-eval-ever",
         "Every Eval Ever",
@@ -52,6 +57,9 @@ READERS: tuple[Reader, ...] = (
     Reader("mlflow", "MLflow", mlflow.recognises, mlflow.read),
     Reader("hf-evaluate", "Hugging Face evaluate", hf_evaluate.recognises, hf_evaluate.read),
 )
+
+TABLES = (".parquet", ".pq")  # endings of folders that hold one table
+MOST_LISTED = 5  # files of a folder that a message lists
 
 
 def read_log(source: Source, wanted: Wanted, where: str) -> Log | None:
@@ -66,7 +74,8 @@ def read_log(source: Source, wanted: Wanted, where: str) -> Log | None:
         What was found, or None if no tool is named and none is recognised.
 
     Raises:
-        HoldfastError: The named format is unknown, or the files are not as the tool writes them.
+        HoldfastError: The named format is unknown, the files are not as the tool writes them, or
+            a folder was written by no known tool.
     """
     by_name = {reader.name: reader for reader in READERS}
     if wanted.format:
@@ -75,4 +84,23 @@ def read_log(source: Source, wanted: Wanted, where: str) -> Log | None:
     for reader in READERS:
         if reader.recognises(source):
             return reader.read(source, wanted, where)
+    # A folder with such an ending holds the parts of one table.
+    if source.path.is_dir() and source.path.suffix.lower() not in TABLES:
+        raise _unrecognised(source, where)
     return None
+
+
+def _unrecognised(source: Source, where: str) -> HoldfastError:
+    """Make the error for a folder that no tool has written, and say what is in it."""
+    names = [str(path.relative_to(source.path)) for path in source.files]
+    holds = "is an empty folder"
+    if names:
+        listed = ", ".join(shown(name) for name in names[:MOST_LISTED])
+        if len(names) > MOST_LISTED:
+            listed += ", …"
+        holds = f"is a folder with {len(names)} files ({listed})"
+    formats = ", ".join(reader.name for reader in READERS)
+    return HoldfastError(
+        f"{where} {holds}, in which no logs of an evaluation tool were recognised; give a table "
+        f"as a file, or the folder of one of the formats {formats}"
+    )

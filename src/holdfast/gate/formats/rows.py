@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.formats.log import Log, Scale
+from holdfast.gate.formats.metric_choice import chosen
 from holdfast.gate.names import apart
 
 MOST_LISTED = 5  # tasks that a note lists
@@ -86,6 +87,9 @@ class Rows:
             for name, values in columns.items()
             if any(value is not None and value != "" for value in values)
         }
+        # Examples that occur once need no number of their repeat.
+        if len(set(filled.get("repeat", ()))) == 1:
+            del filled["repeat"]
         notes = tuple(_about(sentence, tasks) for sentence, tasks in self._notes.items())
         return Log(filled, self._facts, self._unscored, notes, self._scales)
 
@@ -125,6 +129,40 @@ def skip_task(task: str, metrics: Sequence[str], count: int, rows: Rows) -> None
     listed = ", ".join(metrics)
     rows.skip(task, f"{listed} has several values per example", count)
     rows.note(f"Tasks are not judged if an example has several values of {listed}.", task)
+
+
+def single_metric(
+    values: Sequence[Mapping[str, object]], task: str, wanted: str, rows: Rows
+) -> str:
+    """Choose a metric that has one value per example, by default the first.
+
+    A task that has only metrics with several values per example, such as a perplexity, is left out
+    and counted.
+
+    Args:
+        values: The values of each example's metrics, by the name of the metric.
+        task: The task.
+        wanted: The metric that the user asks for.
+        rows: Where rows are counted and notes are kept.
+
+    Returns:
+        The metric, or "" if the task is left out.
+
+    Raises:
+        HoldfastError: There is no such metric, or it has several values per example.
+    """
+    usable: dict[str, bool] = {}
+    for metrics in values:
+        for name, value in metrics.items():
+            usable[name] = usable.get(name, True) and not isinstance(value, dict | list)
+    known = [name for name, is_usable in usable.items() if is_usable]
+    unusable = [name for name, is_usable in usable.items() if not is_usable]
+    if unusable and not known and wanted not in unusable:
+        skip_task(task, unusable, len(values), rows)
+        return ""
+    metric = chosen("metric", wanted, known, task, unusable)
+    note_others("metric", metric, known, wanted, rows)
+    return metric
 
 
 def _about(sentence: str, tasks: Sequence[str]) -> str:
