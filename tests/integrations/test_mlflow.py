@@ -1,5 +1,6 @@
 """The gate on runs of a real MLflow server that keeps its data in SQLite."""
 
+import contextlib
 import json
 import os
 import socket
@@ -123,9 +124,54 @@ def test_the_command_takes_runs_and_a_dry_run_writes_nothing(client, tmp_path, c
     assert "The verdict is written to MLflow" in capsys.readouterr().out
 
 
+def registered(client, name, run, alias):
+    """A version of a model that a run has registered, under an alias."""
+    # An earlier version has made it.
+    with contextlib.suppress(mlflow.exceptions.MlflowException):
+        client.create_registered_model(name)
+    version = client.create_model_version(name, source=f"runs:/{run}/model", run_id=run)
+    client.set_registered_model_alias(name, alias, version.version)
+    return version.version
+
+
+def test_versions_in_the_registry_are_judged_by_the_artifact_of_their_run(
+    client, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    for alias, wrong in (("champion", 0), ("candidate", 80)):
+        registered(client, "fraud", run_with(client, tmp_path, wrong), alias)
+    sides = ["--champion", "models:/fraud@champion", "--candidate", "models:/fraud/2"]
+    with pytest.raises(SystemExit) as done:
+        run_cli(["gate", *sides, "--policy", "standard"])
+    assert done.value.code == 1
+    run = client.get_model_version("fraud", "2").run_id
+    assert client.get_run(run).data.tags["holdfast.decision"] == "fail"
+    printed = " ".join(capsys.readouterr().out.split())
+    assert f"version 2, runs:/{run}/results.parquet" in printed
+
+
+def test_the_table_of_an_evaluation_is_found_and_several_files_are_listed(client, tmp_path):
+    from holdfast.gate.formats import Wanted
+    from holdfast.integrations.mlflow import read_run
+
+    run = run_with(client, tmp_path, 0)
+    registered(client, "places", run, "champion")
+    table = {"columns": ["question", "right/v1/score"], "data": [["a", 1.0], ["b", 0.0]]}
+    client.log_text(run, json.dumps(table), "evaluation/eval_results_table.json")
+    with pytest.raises(HoldfastError, match="2 files of results") as caught:
+        read_run("models:/places@champion", "champion")
+    assert f"runs:/{run}/<path>: evaluation/eval_results_table.json, results" in str(caught.value)
+    uri = f"runs:/{run}/evaluation/eval_results_table.json"
+    side = read_run(uri, "champion", Wanted(metric="right", identifier="question"))
+    assert list(side.rows["score"]) == [1.0, 0.0]
+
+
 @pytest.mark.parametrize(
     ("uri", "message"),
     [
+        ("models:/fraud", "expected models:/<name>@<alias>"),
+        ("models:/nothing@champion", "not found in MLflow's registry"),
+        ("models:/nothing/1", "not found in MLflow's registry"),
         ("runs:/", "expected runs:/<run id>/<path"),
         (
             "runs:/0123456789abcdef0123456789abcdef/results.parquet",

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from holdfast.cli.gate_options import Keeping, Sources
 
-MLFLOW = "runs:/"  # how the name of a file of an MLflow run starts
+# How the names of a file of an MLflow run and of a version in its registry start.
+MLFLOW = ("runs:/", "models:/")
 
 
 @dataclass(frozen=True)

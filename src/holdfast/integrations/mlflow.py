@@ -1,7 +1,8 @@
 """Runs of MLflow: metrics while a learner trains, results for the gate, and verdicts.
 
 Results are an artifact, `runs:/<run id>/<path>`, on the tracking server that MLflow is set to
-(`MLFLOW_TRACKING_URI`). This module needs the extra `mlflow`.
+(`MLFLOW_TRACKING_URI`), or that of a registered version, `models:/<name>@<alias>`. This module
+needs the extra `mlflow`.
 """
 
 import logging
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import HoldfastError, MissingExtra, first_line
 from holdfast.gate import Gate, Side, Verdict, read_side
+from holdfast.gate.formats import NOTHING_WANTED, Wanted
 from holdfast.gate.outputs import files_of
+from holdfast.integrations import mlflow_models
 from holdfast.reports.gate import gate_html
 from holdfast.text import shown, without_secrets
 
@@ -133,28 +136,41 @@ def judge_runs(
     return verdict
 
 
-def read_run(uri: str, side: str) -> Side:
+def read_run(uri: str, side: str, wanted: Wanted = NOTHING_WANTED) -> Side:
     """Read the results that an artifact of a run holds.
 
     Args:
-        uri: The artifact, `runs:/<run id>/<path>`.
+        uri: The artifact, `runs:/<run id>/<path>`, which may be a folder. Or a version in the
+            registry, `models:/<name>@<alias>` or `models:/<name>/<number>`, whose results are the
+            evaluation artifact of its run. A note then says which file it is.
         side: What the results are called in messages, such as "champion".
+        wanted: Which format, metric and columns are asked for.
 
     Returns:
         The results, named by `uri`.
 
     Raises:
         MissingExtra: MLflow is not installed.
-        HoldfastError: The artifact cannot be fetched, or holds no results.
+        HoldfastError: There is no such version, or it is not clear which artifact holds its
+            results. Or the artifact cannot be fetched, or holds no results.
     """
-    run, path = _parsed(uri, side)
+    notes: tuple[str, ...] = ()
+    artifact = uri
+    if uri.startswith(mlflow_models.SCHEME):
+        client = _client()
+        version = mlflow_models.version_of(client, uri, side)
+        path = mlflow_models.results_of(client, version, side)
+        artifact = f"{SCHEME}{version.run}/{path}"
+        notes = (f"The results of {uri} are those of version {version.number}, {artifact}.",)
+    run, path = _parsed(artifact, side)
     with tempfile.TemporaryDirectory() as folder:
         try:
             file = _client().download_artifacts(run, path, folder)
         except Exception as error:
-            raise _failed(f"{side} {uri} could not be fetched from MLflow", error) from None
+            raise _failed(f"{side} {artifact} could not be fetched from MLflow", error) from None
+        found = read_side(Path(file), side, wanted)
         # The path of the copy says nothing to the reader of a report.
-        return replace(read_side(Path(file), side), name=uri)
+        return replace(found, name=uri, notes=(*notes, *found.notes))
 
 
 def write_back(verdict: Verdict, uri: str, more: Mapping[str, str]) -> None:
@@ -163,14 +179,17 @@ def write_back(verdict: Verdict, uri: str, more: Mapping[str, str]) -> None:
     Args:
         verdict: The verdict. Its files become artifacts under `holdfast/`, and its decision, sides
             and worst change become tags `holdfast.*`.
-        uri: Any artifact of the run, `runs:/<run id>/<path>`.
+        uri: Any artifact of the run, `runs:/<run id>/<path>`, or a version in the registry.
         more: Other files to write, by name.
 
     Raises:
         MissingExtra: MLflow is not installed.
         HoldfastError: The verdict could not be written.
     """
-    run, _ = _parsed(uri, "candidate")
+    if uri.startswith(mlflow_models.SCHEME):
+        run = mlflow_models.version_of(_client(), uri, "candidate").run
+    else:
+        run, _ = _parsed(uri, "candidate")
     try:
         client = _client()
         for name, text in {**more, **files_of(verdict)}.items():
