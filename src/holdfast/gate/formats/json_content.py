@@ -28,8 +28,9 @@ def json_value(text: str | bytes, name: str) -> object:
         ValueError: a.json: Expecting ',' delimiter (column 12)
     """
     try:
-        # The decoder of the standard library keeps the last of two equal keys without a word.
-        value: object = json.loads(text, object_pairs_hook=_object)
+        if isinstance(text, bytes):
+            text = text.decode()
+        value: object = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{name}: {error.msg} ({_place(error)})") from None
     except UnicodeDecodeError:
@@ -56,6 +57,11 @@ def _object(pairs: list[tuple[str, object]]) -> Record:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise ValueError(f"the key {twice!r} occurs twice in one object")
     return result
+
+
+# The decoder of the standard library keeps the last of two equal keys without a word. It is made
+# once, because a new one per line would take as long as decoding does.
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
 def json_file(path: Path) -> object:
@@ -100,13 +106,14 @@ def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
     Raises:
         ValueError: A line is not a JSON object, for example the last one of a file that was cut.
     """
+    file = path.name
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if number == 1:
                 line = line.removeprefix(b"\xef\xbb\xbf")
             if line.isspace():
                 continue
-            name = f"{path.name}, line {number}"
+            name = f"{file}, line {number}"
             yield number, as_object(json_value(line, name), name)
 
 

@@ -245,19 +245,21 @@ def _add_task(details: _Details, wanted: Wanted, rows: Rows) -> None:
 
 def _add_facts(details: _Details, documents: dict[str, _Document], rows: Rows) -> None:
     """Add what must be equal on both sides."""
-    prompts = {name: _prompt(document) for name, document in documents.items()}
-    rows.compare(details.task, "prompt", f"{digest_of(prompts)} of {len(prompts)} documents")
-    rows.compare(details.task, "few-shot", details.shots or None)
+    task = details.task
+    rows.compare(task, "few-shot", details.shots or None)
     if details.results is None:
         rows.note(
             "There is no file results_<date>.json for these details, so task version and system "
             "prompt are not compared.",
-            details.task,
+            task,
         )
-        return
-    for fact, value in details.results.facts(details.label).items():
-        rows.compare(details.task, fact, value)
-    details.results.note_limit(details.task, rows)
+    else:
+        for fact, value in details.results.facts(details.label).items():
+            rows.compare(task, fact, value)
+        details.results.note_limit(task, rows)
+    # Of several differences, the first is named. Any other one changes the prompt as well.
+    prompts = {name: _prompt(document) for name, document in documents.items()}
+    rows.compare(task, "prompt", f"{digest_of(prompts)} of {len(prompts)} documents")
 
 
 def _prompt(document: _Document) -> list[object]:

@@ -139,7 +139,7 @@ def _samples(path: Path, task: str, date: str, results: Results | None, source: 
 # ---- rows
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen, which would make it slow to fill
 class _Document:
     """What is read of a row.
 
@@ -162,8 +162,8 @@ class _Document:
 
 def _document(record: Record, wanted: Wanted, name: str) -> _Document:
     """Take from a row what is needed."""
-    missing = sorted(ROW - set(record))
-    if missing:
+    if not record.keys() >= ROW:
+        missing = sorted(ROW - set(record))
         raise ValueError(f"{name} has no {missing[0]}, which every row of the harness has")
     # Old versions do not list the names of the metrics.
     names = record.get("metrics")
@@ -191,14 +191,15 @@ def _question(record: Record) -> str:
 def _add_task(samples: _Samples, wanted: Wanted, rows: Rows) -> None:
     """Add the rows of a task, and what must be equal on both sides."""
     task = samples.task
+    file = samples.path.name
     documents = [
-        _document(record, wanted, f"{samples.path.name}, line {number}")
+        _document(record, wanted, f"{file}, line {number}")
         for number, record in json_lines(samples.path)
     ]
     if not documents:
-        raise ValueError(f"{samples.path.name} is empty; run the evaluation again")
+        raise ValueError(f"{file} is empty; run the evaluation again")
     documents = _of_one_filter(documents, task, wanted, rows)
-    _refuse_documents_twice(documents, samples.path.name)
+    _refuse_documents_twice(documents, file)
     metrics = [document.metrics for document in documents]
     metric = single_metric(metrics, task, wanted.metric, rows)
     if not metric:
@@ -206,7 +207,7 @@ def _add_task(samples: _Samples, wanted: Wanted, rows: Rows) -> None:
 
     scores: list[float] = []
     for name, document in zip(_names(documents), documents, strict=True):
-        score = _score(document, metric, f"document {document.number} of {samples.path.name}")
+        score = as_number(document.metrics.get(metric))
         if score is None:
             rows.skip(task, f"{metric} is missing or NaN")
             continue
@@ -241,14 +242,6 @@ def _refuse_documents_twice(documents: list[_Document], name: str) -> None:
         seen.add(document.number)
 
 
-def _score(document: _Document, metric: str, name: str) -> float | None:
-    """Return the score of a document, or None if it has none."""
-    try:
-        return as_number(document.metrics.get(metric))
-    except ValueError as error:
-        raise ValueError(f"{metric} of {name}: {error}") from None
-
-
 def _names(documents: list[_Document]) -> list[str]:
     """Name each document by its hash, which stays the same if documents are added before it.
 
@@ -268,17 +261,18 @@ def _names(documents: list[_Document]) -> list[str]:
 def _add_facts(samples: _Samples, documents: list[_Document], rows: Rows) -> None:
     """Add what must be equal on both sides."""
     task = samples.task
-    prompts = sorted(f"{document.hash}:{document.prompt}" for document in documents)
-    if all(document.prompt for document in documents):
-        digest = sha256("\n".join(prompts).encode()).hexdigest()[:HASH_LENGTH]
-        rows.compare(task, "prompt", f"{digest} of {len(documents)} documents")
     if samples.results is None:
         rows.note(
             "There is no file results_<date>.json next to the samples, so task version, few-shot "
             "examples and chat template are not compared.",
             task,
         )
-        return
-    for fact, value in samples.results.facts(task).items():
-        rows.compare(task, fact, value)
-    samples.results.note_limit(task, rows)
+    else:
+        for fact, value in samples.results.facts(task).items():
+            rows.compare(task, fact, value)
+        samples.results.note_limit(task, rows)
+    # Of several differences, the first is named. Any other one changes the prompt as well.
+    prompts = sorted(f"{document.hash}:{document.prompt}" for document in documents)
+    if all(document.prompt for document in documents):
+        digest = sha256("\n".join(prompts).encode()).hexdigest()[:HASH_LENGTH]
+        rows.compare(task, "prompt", f"{digest} of {len(documents)} documents")

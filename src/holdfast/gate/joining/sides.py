@@ -79,11 +79,12 @@ def compare(
         comparison = join_aggregates(champion.rows, candidate_rows)
     else:
         comparison = join_examples(champion.rows, candidate_rows, measure_of, costs)
+    # What is true of both sides is said once.
+    notes_on_sides = dict.fromkeys((*champion.notes, *candidate.notes))
     return replace(
         comparison,
         notes=(
-            *champion.notes,
-            *candidate.notes,
+            *notes_on_sides,
             *notes_on_facts(champion, candidate),
             *comparison.notes,
         ),
