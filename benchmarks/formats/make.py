@@ -29,6 +29,7 @@ from holdfast.gate import read_side
 
 HERE = Path(__file__).parent
 DATA = HERE.parents[1] / "tests" / "gate" / "data" / "formats"
+ENVS = Path.home() / ".cache" / "holdfast-formats"  # where the environments of the tools are
 TOOLS = sorted(path.stem for path in (HERE / "requirements").glob("*.txt"))
 # Fields that describe the machine and its packages, and long ones that no reader looks at.
 MACHINE = {"pretty_env_info", "upper_git_hash", "git_hash", "cache_dir"}
@@ -153,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tools", nargs="+", choices=TOOLS)
     parser.add_argument("--check", action="store_true", help="compare only, and write nothing")
-    parser.add_argument("--envs", type=Path, default=Path.home() / ".cache" / "holdfast-formats")
+    parser.add_argument("--envs", type=Path, default=ENVS)
     arguments = parser.parse_args()
     found = 0
     for tool in arguments.tools:

@@ -11,13 +11,14 @@ import typer
 
 from holdfast.cli.border import Terminated
 from holdfast.cli.command_line import note
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, one_of
 
 if TYPE_CHECKING:
     from holdfast.cli.progress import Ended, Tell
     from holdfast.results import Group, RunResult
     from holdfast.runs.config import RunConfig
 
+EXPORTS = ("every-eval-ever",)  # formats of --export
 MOST_WARNINGS = 3  # lines about tasks that were not learnt, for runs that have no table
 AGAIN = "Give the same command again to finish the rest."
 Jobs = Annotated[
@@ -65,6 +66,14 @@ Keep = Annotated[
         "--keep-checkpoints", help="Keep the learner after every task, for `holdfast diagnose`."
     ),
 ]
+Export = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FORMAT",
+        help="Also write the score of each test example after the last task, into a folder of "
+        "this name beside the report: every-eval-ever.",
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,7 @@ class Work:
         checkpoint_every: The time between checkpoints, in seconds.
         tolerance: The most forgetting that a selection from a sweep accepts, in points.
         keep_checkpoints: Whether the learner is kept after every task.
+        export: The format in which scores of single examples are written. None: they are not.
     """
 
     out: Path = Path("runs")
@@ -88,6 +98,12 @@ class Work:
     checkpoint_every: Every = 30.0
     tolerance: Tolerance = 5.0
     keep_checkpoints: Keep = False
+    export: Export = None
+
+    @property
+    def keeps_examples(self) -> bool:
+        """Whether the scores of single examples are kept."""
+        return self.export is not None
 
 
 def carry_out(runs: Sequence[tuple[str, "RunConfig"]], work: Work) -> None:
@@ -106,7 +122,10 @@ def carry_out(runs: Sequence[tuple[str, "RunConfig"]], work: Work) -> None:
     from holdfast.runs.folders import finished, outdated
 
     check_device(work.device)
-    there = [c for _, c in runs if finished(work.out, c, work.keep_checkpoints)]
+    there = []
+    for _, config in runs:
+        if finished(work.out, config, work.keep_checkpoints, work.keeps_examples):
+            there.append(config)
     changed = sum(outdated(work.out, config, work.data_dir) for config in there)
     if changed:
         note([f"the data changed after {changed} of the runs finished; these are trained again"])
@@ -123,6 +142,7 @@ def carry_out(runs: Sequence[tuple[str, "RunConfig"]], work: Work) -> None:
             tell=tell,
             checkpoint_every=work.checkpoint_every,
             keep=work.keep_checkpoints,
+            examples=work.keeps_examples,
         )
 
     try:
@@ -185,6 +205,9 @@ def carry_out_and_show(
     from holdfast.results import summarise
     from holdfast.runs.folders import finished
 
+    # Before the first run, and not after the last one.
+    if work.export is not None:
+        one_of("--export", work.export, EXPORTS)
     failed = None
     try:
         carry_out(runs, work)
@@ -206,8 +229,22 @@ def carry_out_and_show(
         # The failed run matters more to the user than the report that could not be written.
         raise failed or error from None
     print(f"\nresults: {work.out}\nreport:  {page}")
+    if work.export is not None:
+        _export(runs, results, work.out / work.export)
     if failed is not None:
         raise failed
+
+
+def _export(
+    runs: Sequence[tuple[str, "RunConfig"]], results: "Sequence[RunResult]", folder: Path
+) -> None:
+    """Write the scores of single examples."""
+    from holdfast.reports.every_eval_ever import export_runs
+    from holdfast.runs.folders import run_folder
+
+    folders = [run_folder(folder.parent, config) for _, config in runs]
+    export_runs(list(zip(results, folders, strict=True)), folder)
+    print(f"export:  {folder}")
 
 
 def _results_of(runs: Sequence[tuple[str, "RunConfig"]], out: Path) -> "list[RunResult]":

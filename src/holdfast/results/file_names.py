@@ -7,6 +7,7 @@ FORMAT: Final = 1  # version of result.json
 # The first file of a run is its settings, the last its result, so each stage can be told by a name.
 RESULT = "result.json"
 SETTINGS = "config.json"  # of a run that is not finished; a finished one has them in its result
+EXAMPLES = "examples.json"  # scores of single test examples, if they were asked for
 FINDINGS = "diagnostics.json"
 FINDINGS_PAGE = "diagnostics.html"
 FINDINGS_FIGURES = "diagnostics"  # a folder

@@ -32,6 +32,7 @@ class Conditions:
         device: The device to train on.
         checkpoint_every: The time between checkpoints, in seconds.
         keep: Whether the learner is kept after every task.
+        examples: Whether the score of each test example after the last task is kept.
     """
 
     out: Path
@@ -39,10 +40,11 @@ class Conditions:
     device: str
     checkpoint_every: float
     keep: bool
+    examples: bool = False
 
     def are_met(self, config: RunConfig) -> bool:
         """Check whether a run is finished, with the learners and on the data of today."""
-        if not finished(self.out, config, self.keep):
+        if not finished(self.out, config, self.keep, self.examples):
             return False
         return not outdated(self.out, config, self.data_dir)
 
@@ -81,6 +83,7 @@ def run_all(
     tell: TellRun | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     keep: bool = False,
+    examples: bool = False,
 ) -> Iterator[tuple[str, RunConfig, float]]:
     """Carry out the runs that are not finished.
 
@@ -96,6 +99,8 @@ def run_all(
         tell: Called from time to time with a run and the moment that it has reached.
         checkpoint_every: The time between checkpoints, in seconds.
         keep: Whether the learner is kept after every task in the folder of the run, for `diagnose`.
+        examples: Whether the score of each test example after the last task is kept there, for
+            exports.
 
     Yields:
         The label, the settings and the seconds of each run, as it ends.
@@ -111,6 +116,7 @@ def run_all(
         device=device,
         checkpoint_every=checkpoint_every,
         keep=keep,
+        examples=examples,
     )
     waiting = []
     for label, config in runs:
@@ -184,6 +190,7 @@ def _carried_out(job: Job, tell: Tell | None = None) -> Outcome:
                 folder=folder,
                 checkpoint_every=conditions.checkpoint_every,
                 keep=conditions.keep,
+                examples=conditions.examples,
             )
             write_result(folder / RESULT, result)
     except HoldfastError as error:

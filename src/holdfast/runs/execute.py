@@ -12,6 +12,7 @@ from holdfast.errors import HoldfastError, UnlearntWarning
 from holdfast.results import RunResult
 from holdfast.results.record import LIKELY_CAUSE
 from holdfast.runs.config import RunConfig
+from holdfast.runs.examples import write_examples
 from holdfast.runs.own_method import checked_code
 from holdfast.runs.recording import record_of
 
@@ -39,6 +40,7 @@ def execute(
     folder: Path | None = None,
     checkpoint_every: float = CHECKPOINT_EVERY,
     keep: bool = False,
+    examples: bool = False,
 ) -> RunResult:
     """Train and evaluate one run in this process.
 
@@ -52,6 +54,8 @@ def execute(
             None: no checkpoint is written.
         checkpoint_every: The time between checkpoints, in seconds.
         keep: Whether the learner stays in the folder as it was after every task.
+        examples: Whether the score of each test example after the last task is written into the
+            folder.
 
     Returns:
         The result.
@@ -76,9 +80,13 @@ def execute(
         causes = _causes(config, stream, run, device)
     _tell_of_checkpoints(caught)
     messages = [*_messages_so_far(checkpoints, caught), *causes]
-    return record_of(
+    result = record_of(
         config, label, stream, learner, run, data_dir=data_dir, device=device, warnings=messages
     )
+    # This comes last, so that the seconds in the result are those of the run alone.
+    if examples and folder is not None:
+        write_examples(folder, learner, stream)
+    return result
 
 
 def _tell_of_checkpoints(caught: Sequence[warnings.WarningMessage]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from holdfast.errors import HoldfastError
 from holdfast.files import make_folder
-from holdfast.results.file_names import RESULT, learner_file
+from holdfast.results.file_names import EXAMPLES, RESULT, learner_file
 from holdfast.results.storage import read_result
 from holdfast.runs.config import RunConfig
 
@@ -24,13 +24,14 @@ def run_folder(out: Path, config: RunConfig) -> Path:
     return out / config.hash
 
 
-def finished(out: Path, config: RunConfig, keep: bool = False) -> bool:
+def finished(out: Path, config: RunConfig, keep: bool = False, examples: bool = False) -> bool:
     """Tell whether a run is finished.
 
     Args:
         out: The folder of all runs.
         config: The settings of the run.
         keep: Whether the learner after the last task must have been kept, too.
+        examples: Whether the scores of single test examples must have been kept, too.
 
     Returns:
         Whether the result is there and whole. A damaged one counts as not finished, so that the run
@@ -42,6 +43,8 @@ def finished(out: Path, config: RunConfig, keep: bool = False) -> bool:
     except HoldfastError:
         return False
     if result.hash != config.hash:
+        return False
+    if examples and not (folder / EXAMPLES).exists():
         return False
     return not keep or learner_file(folder, len(result.matrix.tasks)).exists()
 
