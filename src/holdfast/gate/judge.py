@@ -16,7 +16,9 @@ from holdfast.gate.costs import cost_columns, cost_subjects
 from holdfast.gate.formats import NOTHING_WANTED, Wanted
 from holdfast.gate.joining import Comparison, compare
 from holdfast.gate.joining.comparison import SCORE
+from holdfast.gate.joining.repeats import with_examples_as_units
 from holdfast.gate.levels import levels
+from holdfast.gate.looks import Look, Looks, at_look, expected_use
 from holdfast.gate.measuring import measures_by, wanted_by
 from holdfast.gate.policy import Policy, read_policy
 from holdfast.gate.reading import read_side
@@ -76,6 +78,7 @@ class Gate:
         champion: "Source | Side",
         candidate: "Source | Side",
         today: date | None = None,
+        looks: Looks | None = None,
     ) -> Verdict:
         """Judge two models by their results.
 
@@ -85,6 +88,8 @@ class Gate:
                 what every task lost since it was learnt.
             candidate: Results of the retrained model, in the same form.
             today: The day on which waivers must hold. None takes the current day.
+            looks: When the candidate is judged, if it may be judged before all of its examples are
+                evaluated. The champion's results are then the whole planned test set.
 
         Returns:
             The verdict.
@@ -94,8 +99,13 @@ class Gate:
         """
         champion_side = self.read(champion, "champion")
         candidate_side = self.read(candidate, "candidate")
+        look: Look | None = None
+        if looks is not None:
+            champion_side, candidate_side, look = self._at_look(
+                champion_side, candidate_side, looks
+            )
         comparison = self.compare(champion_side, candidate_side)
-        verdict = self.decide(comparison, today or date.today())
+        verdict = self.decide(comparison, today or date.today(), look)
         return replace(verdict, champion_release=champion_side.release)
 
     def read(self, source: "Source | Side", side: str, wanted: Wanted = NOTHING_WANTED) -> "Side":
@@ -126,12 +136,22 @@ class Gate:
             self.policy.allow_changed,
         )
 
-    def decide(self, found: Comparison, today: date) -> Verdict:
+    def _at_look(
+        self, champion: "Side", candidate: "Side", looks: Looks
+    ) -> "tuple[Side, Side, Look]":
+        """Limit both sides to the examples of a look."""
+        measure_of = measures_by(self.policy, champion, candidate)
+        champion = with_examples_as_units(champion, "champion", measure_of)
+        candidate = with_examples_as_units(candidate, "candidate", measure_of)
+        return at_look(champion, candidate, looks)
+
+    def decide(self, found: Comparison, today: date, look: Look | None = None) -> Verdict:
         """Decide on results that were joined already.
 
         Args:
             found: The results of both sides, from `holdfast.gate.joining.compare`.
             today: The day on which waivers must hold.
+            look: The look at which this is decided, if there may be several.
 
         Raises:
             HoldfastError: The policy does not fit the results.
@@ -139,14 +159,18 @@ class Gate:
         # A comparison that cannot be judged fairly is an error, and not a failure of the candidate.
         refuse(self.policy, found, today)
         judged = self._subjects(found)
+        if look is not None:
+            judged = look.applied(judged)
         rows = self._tested_rows(judged, found, today)
         rows += self._one_sided_rows(found)
+        if look is not None:
+            rows += look.unseen_rows(self.policy)
         if self.policy.decide_by == "figures":
             # Only rules on figures count. What the tests say becomes a warning.
             rows = [_as_warning(row) for row in rows]
         # A waiver changes neither the decision nor the reason of a row, only whether it counts.
         rows = [self._with_waiver(row, today) for row in rows]
-        return decide_release(
+        verdict = decide_release(
             policy=self.policy,
             policy_name=self.name,
             comparison=found,
@@ -154,20 +178,26 @@ class Gate:
             poor_tasks=_tasks_with_poor_results(judged, found),
             today=today,
         )
+        if look is None:
+            return verdict
+        return _of_look(verdict, look)
 
     def _subjects(self, found: Comparison) -> list[Subject]:
         """Return everything that is judged: tasks, their parts, and costs."""
         return [*subjects(self.policy, found), *cost_subjects(self.policy, found)]
 
-    def plan(self, found: Comparison, power: float = POWER) -> Iterator[str]:
+    def plan(
+        self, found: Comparison, power: float = POWER, looks: Looks | None = None
+    ) -> Iterator[str]:
         """Say how many examples every task needs, and below it every segment and class.
 
         Args:
             found: Results of two models, which tell how much they differ.
             power: Chance of passing for a candidate that lost nothing, in (0, 1).
+            looks: When the candidate is judged, if that is before the end of its evaluation.
 
         Returns:
-            One line per subject.
+            One line per subject, and with looks further lines on how much of the test set is used.
         """
         judged = self._subjects(found)
         # Segments and classes come after all tasks in the results, but below their task here.
@@ -175,6 +205,16 @@ class Gate:
             for subject in judged:
                 if subject.task == task:
                     yield self._planned(subject, power)
+        if looks is not None:
+            yield from self._planned_looks(judged, looks)
+
+    def _planned_looks(self, judged: Sequence[Subject], looks: Looks) -> Iterator[str]:
+        """Yield lines on how much of the test set is used if the evaluation may stop early."""
+        needed = [row for row in judged if row.required and row.evidence is not None]
+        if not needed:
+            return
+        use = expected_use(needed, looks, 1 - self.policy.confidence)
+        yield from use.lines()
 
     def _planned(self, subject: Subject, power: float) -> str:
         """Return the line of a plan about one subject."""
@@ -230,6 +270,14 @@ class Gate:
         if waiver is None:
             return row
         return replace(row, waived=waiver.reason)
+
+
+def _of_look(verdict: Verdict, look: Look) -> Verdict:
+    """Say at which look a verdict was reached, and what to do if it decides nothing yet."""
+    reasons = verdict.reasons
+    if verdict.decision == "inconclusive" and look.advice:
+        reasons = (*reasons, look.advice.removesuffix("."))
+    return replace(verdict, look=look.name, reasons=reasons)
 
 
 def _as_warning(row: TaskVerdict) -> TaskVerdict:

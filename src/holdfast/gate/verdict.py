@@ -166,6 +166,7 @@ class Verdict:
         judged: The day, ISO 8601.
         champion_standing: ACC, BWT and forgetting, if matrices or a ledger tell them.
         candidate_standing: The same of the candidate.
+        look: The look at which it was reached, such as "look 2 of 3", or "" if there is only one.
     """
 
     decision: Decision
@@ -183,6 +184,7 @@ class Verdict:
     judged: str
     champion_standing: Standing | None = None
     candidate_standing: Standing | None = None
+    look: str = ""
 
     @property
     def worst(self) -> TaskVerdict | None:

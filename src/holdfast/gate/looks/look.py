@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from holdfast.gate.joining import Pair
+from holdfast.gate.joining.comparison import SCORE
 from holdfast.gate.looks.schedule import Looks
 from holdfast.gate.names import apart
 from holdfast.gate.policy import Policy
@@ -13,6 +14,10 @@ from holdfast.gate.statistics import Anytime, AtLook, Spending
 from holdfast.gate.subjects import Subject
 from holdfast.gate.verdict import TaskVerdict
 
+ONLY_PLAIN_SCORES = (
+    "a test at any time needs scores in [0, 1] and a limit in points (name the looks, as in "
+    "0.5,0.75,1.0)"
+)
 MOST_LISTED = 5  # tasks that a sentence lists
 Part = tuple[str, str, str]  # task, segment and class; the last two may be empty
 
@@ -78,6 +83,8 @@ class Look:
             return subject
         if not self.looks.shares and isinstance(subject.scores, Pair):
             pair = subject.scores
+            if pair.measure is not SCORE or subject.rule.is_relative:
+                return replace(subject, evidence=None, untestable=ONLY_PLAIN_SCORES)
             return replace(subject, evidence=Anytime(pair.champion, pair.candidate, pair.cluster))
         part = (subject.task, subject.segment, subject.class_label)
         design = Spending(self.looks.shares, self.information.get(part))

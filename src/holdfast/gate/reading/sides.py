@@ -227,8 +227,8 @@ def read_results(source: "Source", side: str = "results") -> "pd.DataFrame":
     rows = read_side(source, side).rows
     if "score" not in rows:
         raise HoldfastError(
-            f"{side}: there is neither a column score nor one of predictions; a ledger keeps scores "
-            "in [0, 1], so add one of them"
+            f"{side}: there is neither a column score nor one of predictions; a ledger keeps "
+            "scores in [0, 1], so add one of them"
         )
     if "repeat" in rows:  # a ledger keeps one row per example
         rows, _ = average_repeats(rows, side)
