@@ -176,7 +176,7 @@ pieces = ["digits", "digits:rotate=90", "digits:permute=1"]
 def finished(tmp_path_factory) -> Path:
     """Runs that texts take for granted, of two steps a task, and a probe of three orders."""
     folder = tmp_path_factory.mktemp("finished")
-    small = ["--tasks", "2", "--steps", "2", "--hidden", "16"]
+    small = ["--tasks", "2", "--steps", "2", "--hidden", "16", "--fraction", "0.2"]
     run = ["run", "--method", "FineTune()", *small]
     for name in ("demo", "er"):
         assert code([*run, "--keep-checkpoints", "--out", str(folder / name)]) == 0

@@ -74,7 +74,10 @@ def wait_for_workers(folder: Path, group: int, number: int = 2, seconds: float =
 
 COMMANDS = {
     "bench": ("bench", "long.toml", "--jobs", "2", "--checkpoint-every", "0.5", "--out", "o"),
-    "run": ("run", "--epochs", "2000", "--seeds", "1-4", "--jobs", "2", "--out", "o"),
+    "run": (
+        *("run", "--epochs", "20", "--hidden", "64", "--seeds", "1-99", "--jobs", "2"),
+        *("--out", "o"),
+    ),
     "order probe": (
         *("order", "probe", "--suite", "long.toml", "--jobs", "2", "--seeds", "1", "--out", "o"),
     ),
@@ -140,9 +143,13 @@ def test_workers_end_with_a_parent_that_had_no_chance_to_end_them(folder):
 def test_ctrl_c_of_a_terminal_reaches_the_workers_too_and_prints_no_traceback(folder):
     with started(*COMMANDS["run"], folder=folder) as running:
         wait_for_workers(folder, running.pid)
+        while not list(folder.rglob("result.json")):
+            time.sleep(0.05)
         os.killpg(running.pid, signal.SIGINT)
         done = running.ended(20)
         assert gone(running.pid, 5)
     assert done.returncode == 130, done.stderr
     assert "interrupted" in done.stderr
+    assert "of 99 runs are finished and kept" in done.stderr
+    assert list(folder.rglob("result.json"))
     assert "Traceback" not in done.stderr, done.stderr[-6000:]

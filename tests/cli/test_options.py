@@ -31,7 +31,7 @@ CHANGES = {
     "training.groups": "separate",
 }
 BASE = {
-    "data": {"tasks": 2, "examples": 150},
+    "data": {"tasks": 2, "examples": 100},
     "model": {"hidden": [8]},
     "training": {"batch_size": 16, "epochs": 2, "lr": 0.05},
 }

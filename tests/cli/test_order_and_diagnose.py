@@ -23,7 +23,7 @@ pieces = ["digits", "digits:rotate=90", "digits:permute=1"]
 [model]
 hidden = [16]
 [training]
-steps = 60
+steps = 30
 lr = 0.1
 """
 

@@ -81,24 +81,34 @@ def test_the_current_folder_is_searched_last_and_only_during_a_command(folder, c
     assert sys.path == before
 
 
-def test_an_own_method_runs_in_workers_and_is_diagnosed_where_its_module_is(
+def matrices_in(out):
+    """The results below a folder, by the hashes of their runs."""
+    return {p.parent.name: json.loads(p.read_text())["matrix"] for p in out.rglob("result.json")}
+
+
+def test_an_own_method_runs_in_workers_to_the_same_results_and_is_diagnosed_where_its_module_is(
     folder, capsys, monkeypatch, tmp_path_factory
 ):
     (folder / "s.toml").write_text(
-        'name = "s"\nscenarios = ["task"]\nseeds = [1]\n'
-        'methods = [{ spec = "own_cli:Pull(0.1)" }, { spec = "FineTune" }]\n'
-        "training = { steps = 2 }\ndata = { tasks = 2 }\n"
+        'name = "s"\nscenarios = ["task"]\nseeds = [1, 2]\n'
+        'methods = [{ spec = "own_cli:Pull(0.1)" }, { spec = "ER(30)" }]\n'
+        "training = { epochs = 2 }\nmodel = { hidden = [16] }\ndata = { tasks = 2 }\n"
     )
     bench = ["bench", "s.toml", "--keep-checkpoints", "--out", "runs"]
     code, out, err = call(capsys, *bench, "--jobs", "2")
     assert code == 0, err
     assert "own_cli:Pull(strength=0.1)" in out
     code, _, err = call(capsys, *bench, "--methods", "Pull")
-    assert "1 of 1 runs are finished already" in err
-    results = {json.loads(p.read_text())["label"]: p for p in folder.rglob("result.json")}
+    assert "2 of 2 runs are finished already" in err
+    # Results do not depend on the number of workers.
+    assert call(capsys, "bench", "s.toml", "--jobs", "1", "--out", "one")[0] == 0
+    assert len(matrices_in(folder / "runs")) == 4
+    assert matrices_in(folder / "runs") == matrices_in(folder / "one")
+    found = (folder / "runs").rglob("result.json")
+    results = {json.loads(p.read_text())["label"]: p for p in found}
     own = results["own_cli:Pull(strength=0.1)"].parent
     assert list(json.loads((own / "result.json").read_text())["config"]["code"]) == ["own_cli"]
-    assert "code" not in json.loads(results["FineTune"].read_text())["config"]
+    assert "code" not in json.loads(results["ER(30)"].read_text())["config"]
     assert call(capsys, "diagnose", own, "--what", "layers")[0] == 0
     # Elsewhere the module is missing, and after an edit it is another one.
     del sys.modules["own_cli"]
@@ -112,9 +122,7 @@ def test_an_own_method_runs_in_workers_and_is_diagnosed_where_its_module_is(
     assert code == 2
     assert "the source of own_cli is no longer the one" in err
     # Which run is meant can be chosen all the same.
-    assert (
-        "own_cli:Pull(strength=0.1), task, seed 1" in call(capsys, "diagnose", folder / "runs")[2]
-    )
+    assert "own_cli:Pull(strength=0.1), task, seed" in call(capsys, "diagnose", folder / "runs")[2]
 
 
 def test_a_sweep_varies_an_argument_of_an_own_method(folder, capsys):

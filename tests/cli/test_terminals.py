@@ -50,42 +50,55 @@ PATHS = [
 
 
 # Runs command lines one after another in one process, each with files for what it prints. Streams
-# and arguments are those that Python made for the encoding of this process.
+# and arguments are those that Python made for ASCII. The locale of the second encoding is the same,
+# so only the streams differ, in the way of PYTHONIOENCODING.
 ONE_AFTER_ANOTHER = """
 import json, os, sys
 from holdfast.cli.main import run_cli
 
-for number, line in enumerate(json.loads(sys.argv[1])):
-    for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
-        os.dup2(os.open(f"{number}.{name}", os.O_WRONLY | os.O_CREAT), stream.fileno())
-    try:
-        run_cli(line)
-    except SystemExit as done:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        open(f"{number}.code", "w").write(str(done.code or 0))
+assert sys.stdout.encoding == "ascii"
+for encoding in sys.argv[2:]:
+    os.chdir(encoding)
+    sys.stdout.reconfigure(encoding=encoding)
+    sys.stderr.reconfigure(encoding=encoding)
+    for number, line in enumerate(json.loads(sys.argv[1])):
+        for name, stream in (("out", sys.stdout), ("err", sys.stderr)):
+            os.dup2(os.open(f"{number}.{name}", os.O_WRONLY | os.O_CREAT), stream.fileno())
+        try:
+            run_cli(line)
+        except SystemExit as done:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            open(f"{number}.code", "w").write(str(done.code or 0))
+    os.chdir("..")
 """
+ENCODINGS = ("ascii", "cp1252")
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_every_command_ends_well_without_a_traceback(tmp_path, encoding):
+def test_every_command_ends_well_without_a_traceback(tmp_path):
     files = {"m.csv": SCORES, "p.csv": PROBE, "t.csv": AUDIT, "µ.toml": SUITE}
-    for name, text in files.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
+    for encoding in ENCODINGS:
+        (tmp_path / encoding).mkdir()
+        for name, text in files.items():
+            (tmp_path / encoding / name).write_text(text, encoding="utf-8")
     plain = {
         "LC_ALL": "C",
         "PYTHONUTF8": "0",
         "PYTHONCOERCECLOCALE": "0",
-        "PYTHONIOENCODING": encoding,
+        "PYTHONIOENCODING": "ascii",
     }
     lines = json.dumps(COMMANDS, ensure_ascii=False)
-    command = [sys.executable, "-c", ONE_AFTER_ANOTHER, lines]
+    command = [sys.executable, "-c", ONE_AFTER_ANOTHER, lines, *ENCODINGS]
     subprocess.run(command, cwd=tmp_path, env=os.environ | plain, check=True)
-    for number, arguments in enumerate(COMMANDS):
-        said = (tmp_path / f"{number}.err").read_bytes()
-        assert (tmp_path / f"{number}.code").read_text() == "0", (arguments, said[-2000:])
-        assert b"Traceback" not in said
-        assert (tmp_path / f"{number}.out").read_bytes().decode(encoding, "strict"), arguments
+    for encoding in ENCODINGS:
+        for number, arguments in enumerate(COMMANDS):
+            place = tmp_path / encoding / str(number)
+            said = place.with_suffix(".err").read_bytes()
+            code = place.with_suffix(".code").read_text()
+            assert code == "0", (encoding, arguments, said[-2000:])
+            assert b"Traceback" not in said
+            printed = place.with_suffix(".out").read_bytes()
+            assert printed.decode(encoding, "strict"), (encoding, arguments)
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120])

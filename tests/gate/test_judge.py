@@ -150,17 +150,18 @@ def test_real_scores_clusters_and_aggregates_are_judged():
 
 def test_holm_protects_many_tasks_from_a_false_alarm():
     rng = np.random.default_rng(1)
+    names = [f"t{t}" for t in range(20)]
+    rows = pd.DataFrame({"task": np.repeat(names, 300), "example_id": range(6000)})
     fails = 0
     for _ in range(30):
-        rows_a, rows_b = [], []
-        for t in range(20):
+        before, after = [], []
+        for _ in range(20):
             p = rng.multinomial(300, [0.05, 0.03, 0.92])  # drop = 2 points = δ on every task
-            a = np.r_[np.ones(p[0]), np.zeros(p[1]), np.ones(p[2])]
-            b = np.r_[np.zeros(p[0]), np.ones(p[1]), np.ones(p[2])]
-            ids = [f"{t}-{k}" for k in range(300)]
-            rows_a.append(pd.DataFrame({"task": f"t{t}", "example_id": ids, "score": a}))
-            rows_b.append(pd.DataFrame({"task": f"t{t}", "example_id": ids, "score": b}))
-        fails += judge(pd.concat(rows_b), pd.concat(rows_a)).decision == "fail"
+            before.append(np.r_[np.ones(p[0]), np.zeros(p[1]), np.ones(p[2])])
+            after.append(np.r_[np.zeros(p[0]), np.ones(p[1]), np.ones(p[2])])
+        champion = rows.assign(score=np.concatenate(before))
+        candidate = rows.assign(score=np.concatenate(after))
+        fails += judge(candidate, champion).decision == "fail"
     assert fails <= 5
 
 

@@ -90,11 +90,11 @@ def writer(url: str, name: str, count: int) -> AbstractContextManager[Running]:
 def test_no_record_of_several_writers_is_lost_or_doubled(url):
     """Eight writers that also create the tables; the benchmark does 8 × 200."""
     with ExitStack() as all_end:
-        writers = [all_end.enter_context(writer(url, f"w{k}", 8)) for k in range(8)]
+        writers = [all_end.enter_context(writer(url, f"w{k}", 5)) for k in range(8)]
         ends = [running.ended() for running in writers]
     assert [end.returncode for end in ends] == [0] * 8, [end.stderr for end in ends]
     names = [r.release for r in Ledger(url).releases("m")]
-    assert sorted(names) == sorted(f"w{k}-{i}" for k in range(8) for i in range(8))
+    assert sorted(names) == sorted(f"w{k}-{i}" for k in range(8) for i in range(5))
 
 
 def test_a_writer_that_is_killed_leaves_whole_releases_only(url):

@@ -112,8 +112,8 @@ def test_supsup_never_changes_a_weight_and_a_mixture_of_one_mask_is_that_mask():
 
 @pytest.mark.data
 def test_supsup_tells_which_permutation_it_sees(data_dir):
-    s = permuted(named("ylecun/mnist", data_dir).limited(6000, 0), 2, "domain", seed=0)
-    net = mlp(s.shape, "fixed", s.outputs, hidden=(300, 300), seed=0)
+    s = permuted(named("ylecun/mnist", data_dir).limited(4000, 0), 2, "domain", seed=0)
+    net = mlp(s.shape, "fixed", s.outputs, hidden=(200, 200), seed=0)
     ours = Learner(
         net, SupSup(), optimizer("adam", lr=1e-3), scenario="domain", epochs=2, batch_size=64
     ).train(*s.tasks)

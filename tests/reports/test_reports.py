@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     runs = []
     for scenario in ("task", "domain", "class"):
         for method in ("FineTune", "ER(30)", "EWC(1)"):
-            for seed in (1, 2, 3):
+            for seed in (1, 2):
                 config = validated(
                     RunConfig,
                     method=method,
@@ -41,7 +41,7 @@ def folder(tmp_path_factory):
                     model={"hidden": [16]},
                 )
                 runs.append((method, config))
-    assert len(list(run_all(runs, out))) == 27
+    assert len(list(run_all(runs, out))) == 18
     return out
 
 
@@ -66,7 +66,7 @@ def test_numbers_are_those_of_the_metrics(folder, groups):
     assert g.values["FWT"].estimate == g.values["FWT"].estimate
     others = [g for g in groups if g.scenario != "domain"]
     assert all(show("FWT", g.values["FWT"]) == "–" for g in others)
-    assert re.search(r"\| domain \| =?1 \| ER\(30\) \| 3 \|", markdown(groups))
+    assert re.search(r"\| domain \| =?1 \| ER\(30\) \| 2 \|", markdown(groups))
 
 
 def test_methods_are_ordered_by_accuracy_within_a_scenario(groups):
@@ -110,13 +110,19 @@ PROBE = """<script>addEventListener('load', () => {
 })</script>"""
 
 
+@pytest.fixture(scope="module")
+def report(groups, tmp_path_factory):
+    """The text of the report, with a script that says what overflows."""
+    page = write_report(groups, tmp_path_factory.mktemp("report") / "report.html")
+    text = re.sub("<meta http-equiv[^>]*>", "", page.read_text())  # the page allows no script
+    return text.replace("</body>", PROBE + "</body>")
+
+
 @pytest.mark.skipif(BROWSER is None, reason="no chromium is installed; .ci/run installs it")
 @pytest.mark.parametrize(("width", "height"), [(1200, 900), (390, 844)])
-def test_nothing_overflows_in_a_browser(groups, tmp_path, width, height):
+def test_nothing_overflows_in_a_browser(report, tmp_path, width, height):
     """A phone is an iframe of its width: headless windows have a least width of their own."""
-    page = write_report(groups, tmp_path / "report.html")
-    text = re.sub("<meta http-equiv[^>]*>", "", page.read_text())  # the page allows no script
-    page.write_text(text.replace("</body>", PROBE + "</body>"))
+    (tmp_path / "report.html").write_text(report)
     frame = tmp_path / "frame.html"
     frame.write_text(
         "<!doctype html><pre id=o></pre><script>addEventListener('message', e => "

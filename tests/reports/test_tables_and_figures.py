@@ -9,7 +9,6 @@ from holdfast.cli.main import run_cli
 from holdfast.errors import HoldfastError
 from holdfast.reports import as_csv, latex, write_report
 from holdfast.reports.comparison_figures import trade_off_panel
-from holdfast.reports.figure_list import save_all
 from holdfast.reports.saving import save
 from holdfast.results import load_results, summarise
 
@@ -83,7 +82,6 @@ def test_figures_are_written_as_png_or_svg_only(speed_folder, tmp_path):
     groups = summarise(load_results([speed_folder]))
     with pytest.raises(HoldfastError, match=r"\.png or \.svg"):
         save(trade_off_panel(groups), tmp_path / "a.jpg")
-    assert len(save_all(groups, tmp_path)) == 2 * (3 + len(groups))
 
 
 def test_a_sweep_without_validation_says_so_in_the_report(sweep_folder, tmp_path):

@@ -313,12 +313,12 @@ torch.set_num_threads(1)
 x, y = torch.randint(256, (2000, 3, 32, 32), dtype=torch.uint8), torch.arange(2000) % 10
 stream = from_arrays(x, y, torch.zeros(2000), "domain")
 network = convnet(stream.shape, "fixed", 10, channels=(16, 32), hidden=22, seed=0)
-learner = Learner(network, scenario="domain", steps=220)
+learner = Learner(network, scenario="domain", steps=140)
 learner.begin(stream[0])
 with learner.state.random.active():
     for k, batch in enumerate(learner.view.batches()):
         learner.step(batch)
-        if k == 119:
+        if k == 69:
             before = resident()
 print(resident() - before)
 """
