@@ -16,9 +16,8 @@ from holdfast.gate.joining import Comparison, Key, Pair, compare
 from holdfast.gate.names import apart
 from holdfast.gate.reading import Side
 from holdfast.gate.rules import TaskRule, label
-from holdfast.metrics.distributions import normal_quantile
+from holdfast.gate.statistics.reruns import exceeded_difference
 
-CONFIDENCE = 0.95  # share of pairs of runs that differ by less than the floor
 MOST_RUNS = 20  # every pair of runs is compared
 DIGITS = 3  # to which a limit that would be enough is rounded up
 
@@ -30,8 +29,7 @@ class NoiseFloor:
     Attributes:
         task: The task.
         segment: The segment, or "" for the task as a whole.
-        floor: The difference of two mean scores that 5 of 100 pairs of runs exceed. It is not
-            smaller than what the runs at hand show.
+        floor: The difference of two mean scores that 5 of 100 pairs of runs exceed.
         largest: The largest difference between two of the runs at hand.
         changed: Share of the examples whose score differs between two runs.
         examples: Number of examples.
@@ -57,14 +55,8 @@ class NoiseFloor:
 def noise_floor(runs: Sequence[Side]) -> list[NoiseFloor]:
     """Measure how much two runs of one and the same model differ.
 
-    Two things are looked at, and the larger one counts. The first is how much the score of each
-    example differs between two runs. If examples (or clusters) change independently, the
-    difference of two mean scores is nearly normal, with the variance Σ D_i² / N², in which D_i is
-    the difference of example i (or the sum of differences of cluster i) and N the number of
-    examples. With more than two runs, the variance is averaged over all pairs of runs. The second
-    is how much the mean scores at hand differ: the difference that 95 of 100 pairs do not exceed,
-    which is the largest one up to 6 runs. It counts what moves all examples together, such as
-    another seed of the training.
+    Few runs cannot tell what moves all examples together, such as another seed of the training, so
+    give five or more if that may happen. `exceeded_difference` has the formula.
 
     Args:
         runs: The results of two or more runs on the same examples, from `read_side`.
@@ -154,32 +146,16 @@ def _compared(one: Side, other: Side, names: str) -> Comparison:
 
 def _floor(task: str, segment: str, pairs: Sequence[Pair], runs: int) -> NoiseFloor:
     """Compute the floor of one task or segment from every pair of runs."""
-    variances: list[float] = []
-    differences: list[float] = []
-    changed: list[float] = []
+    differences = [pair.candidate - pair.champion for pair in pairs]
     clusters = None
-    for pair in pairs:
-        difference = pair.candidate - pair.champion
-        sums = difference
-        if pair.cluster is not None:
-            _, index = np.unique(pair.cluster, return_inverse=True)
-            sums = np.bincount(index, difference)
-            clusters = len(sums)
-        by_example = float((difference**2).sum())
-        by_cluster = float((sums**2).sum())
-        # Naming clusters never makes the floor lower.
-        variances.append(max(by_example, by_cluster) / len(difference) ** 2)
-        differences.append(abs(float(difference.mean())))
-        changed.append(float((difference != 0).mean()))
-    quantile = normal_quantile((1 + CONFIDENCE) / 2)
-    expected = quantile * float(np.sqrt(np.mean(variances)))
-    observed = float(np.quantile(differences, CONFIDENCE, method="higher"))
+    if pairs[0].cluster is not None:
+        clusters = len(np.unique(pairs[0].cluster))
     return NoiseFloor(
         task=task,
         segment=segment,
-        floor=max(expected, observed),
-        largest=max(differences),
-        changed=float(np.mean(changed)),
+        floor=exceeded_difference(differences, [pair.cluster for pair in pairs]),
+        largest=max(abs(float(difference.mean())) for difference in differences),
+        changed=float(np.mean([(difference != 0).mean() for difference in differences])),
         examples=pairs[0].examples,
         clusters=clusters,
         runs=runs,

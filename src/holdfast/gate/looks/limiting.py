@@ -44,12 +44,8 @@ def at_look(champion: Side, candidate: Side, looks: Looks) -> tuple[Side, Side, 
         >>> look.name, len(champion.rows)
         ('look 1 of 2', 50)
     """
-    for side, rows in (("champion", champion.rows), ("candidate", candidate.rows)):
-        if "examples" in rows:
-            raise HoldfastError(
-                f"the {side}'s results are aggregated, but looks need one row per example; give "
-                "single examples, or judge without looks"
-            )
+    _refuse_aggregated(champion, "champion")
+    _refuse_aggregated(candidate, "candidate")
     progress = progress_of(champion.rows, candidate.rows)
     _refuse_gaps(progress)
     number, needed = _position(progress, looks)
@@ -69,11 +65,17 @@ def at_look(champion: Side, candidate: Side, looks: Looks) -> tuple[Side, Side, 
         information=_information(parts, progress, looks),
         unseen=_unseen(parts, at_hand),
     )
-    return (
-        replace(champion, rows=champion_rows.reset_index(drop=True)),
-        replace(candidate, rows=candidate_rows.reset_index(drop=True)),
-        look,
-    )
+    limited = replace(champion, rows=champion_rows.reset_index(drop=True))
+    return limited, replace(candidate, rows=candidate_rows.reset_index(drop=True)), look
+
+
+def _refuse_aggregated(side: Side, name: str) -> None:
+    """Stop at results whose examples cannot be counted off."""
+    if "examples" in side.rows:
+        raise HoldfastError(
+            f"the {name}'s results are aggregated, but looks need one row per example; give single "
+            "examples, or judge without looks"
+        )
 
 
 # ---- which look this is

@@ -1,6 +1,6 @@
 """One look at a candidate, and how a decision at it counts the others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -58,12 +58,11 @@ class Look:
         if self.is_last:
             return ""
         if not self.looks.shares:
-            listed = _listed({task: planned for task, (_, planned) in self.counts.items()})
+            listed = _listed(self.counts, [planned for _, planned in self.counts.values()])
             return f"Evaluate more examples in the champion's order ({listed} are planned)."
-        tasks = list(self.counts)
         planned = np.array([planned for _, planned in self.counts.values()])
         needed = self.looks.needed(self.number + 1, planned)
-        listed = _listed(dict(zip(tasks, needed.tolist(), strict=True)))
+        listed = _listed(self.counts, needed.tolist())
         return (
             f"Continue with look {self.number + 1} of {len(self.looks.shares)}: evaluate the "
             f"candidate on the first {listed} of the champion's order."
@@ -120,9 +119,11 @@ class Look:
         return rows
 
 
-def _listed(numbers: dict[str, int]) -> str:
+def _listed(tasks: Iterable[str], numbers: Sequence[int]) -> str:
     """List numbers of examples by task."""
-    texts = [f"{number:,} examples of task {apart(task)}" for task, number in numbers.items()]
+    texts: list[str] = []
+    for task, number in zip(tasks, numbers, strict=True):
+        texts.append(f"{number:,} examples of task {apart(task)}")
     listed = ", ".join(texts[:MOST_LISTED])
     if len(texts) > MOST_LISTED:
         listed += f", and so for {len(texts) - MOST_LISTED} more tasks"

@@ -33,6 +33,7 @@ What may be put where:
 - `sequential.py`: evidence at one of these looks.
 - `anytime.py`: evidence that stays valid however often one looks.
 - `betting.py`: the bets behind it.
+- `reruns.py`: how much two runs of the same model differ.
 """
 
 from holdfast.gate.statistics.aggregated import Aggregated

@@ -46,34 +46,35 @@ def log_capital(losses: np.ndarray, sizes: np.ndarray, hypothesis: float) -> np.
     """Compute the logarithm of the capital after each unit.
 
     Args:
-        losses: Sum of the losses in each unit, in order, shape (J,). A loss per example lies in
+        losses: Sum of the losses in each unit, in order, shape (..., J). A loss per example is in
             [-1, 1].
-        sizes: Examples in each unit, shape (J,).
+        sizes: Examples in each unit, shape (..., J) or (J,).
         hypothesis: The mean loss m of the hypothesis "the mean loss is m or more", in [-1, 1].
 
     Returns:
-        The logarithm of the capital, shape (J,). It never depends on later units.
+        The logarithm of the capital, shape (..., J). It never depends on later units.
 
     Example:
         >>> capital = np.exp(log_capital(np.zeros(200), np.ones(200), 0.02))
         >>> capital[[0, 99, 199]].round(2).tolist()
         [1.01, 4.27, 29.28]
     """
-    shares = sizes / sizes.max()
-    units = losses / sizes.max()
+    largest = sizes.max(-1, keepdims=True)
+    shares = sizes / largest
+    units = losses / largest
     excess = hypothesis * shares - units  # what is won per stake
 
     # The variance that was seen before each unit, without the unit itself.
-    squares = np.cumsum(units**2) - units**2
-    count = np.arange(len(units))
+    squares = np.cumsum(units**2, axis=-1) - units**2
+    count = np.arange(units.shape[-1])
     variance = (FIRST_UNITS * FIRST_VARIANCE + squares) / (FIRST_UNITS + count)
 
-    total = np.full(len(units), -np.inf)
+    total = np.full(units.shape, -np.inf)
     most = LARGEST_STAKE / max(1 - hypothesis, SMALLEST_ROOM)
     for gap, capital in zip(GAPS, CAPITAL, strict=True):
         expected = gap * max(abs(hypothesis), SMALLEST_GAP) * shares
         stakes = np.minimum(expected / (variance + expected**2), most)
-        total = np.logaddexp(total, log(capital) + np.cumsum(np.log1p(stakes * excess)))
+        total = np.logaddexp(total, log(capital) + np.cumsum(np.log1p(stakes * excess), axis=-1))
     return total
 
 
