@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.judge import Gate
 from holdfast.gate.noise import NoiseFloor, below_floor, noise_floor
-from holdfast.gate.policy import TaskRule
+from holdfast.gate.policy import policy_from
 from holdfast.gate.reading import read_side
 from holdfast.gate.reading.repeats import average_repeats, split_repeats
+from holdfast.gate.rules import TaskRule
 from holdfast.gate.statistics import Paired
 
 
@@ -169,8 +171,26 @@ def test_a_limit_below_the_floor_is_warned_of():
     warning = below_floor(TaskRule(delta=0.02), noisy)
     assert "'a/x': delta is 2 points" in warning
     assert "more than 3.12 points" in warning
-    assert "set delta above 0.032" in warning
+    assert "set delta above 3.2 points" in warning
     assert below_floor(TaskRule(delta=0.032), noisy) == ""
+
+
+def test_a_limit_and_its_floor_have_the_unit_of_the_metric():
+    slow = NoiseFloor("a", "", 12.0, 5.0, 1.0, 400, None, 2, score=200.0, is_share=False)
+    assert "delta is 10, but" in below_floor(TaskRule(metric="ms", delta=10.0), slow)
+    assert "more than 6.00 %" in below_floor(TaskRule(metric="ms", delta="5%"), slow)
+    assert below_floor(TaskRule(metric="ms", delta="7%"), slow) == ""
+    gate = Gate(policy_from({"default": {"metric": "ms", "direction": "lower", "delta": 10}}))
+    rng = np.random.default_rng(3)
+    sides = []
+    for _ in range(2):
+        table = pd.DataFrame({"task": "a", "example_id": range(50), "ms": rng.normal(200, 5, 50)})
+        sides.append(gate.read(table, "run"))
+    [floor] = noise_floor(sides, gate.compare)
+    differences = sides[0].rows["ms"].to_numpy() - sides[1].rows["ms"].to_numpy()
+    assert floor.floor == pytest.approx(1.959964 * np.sqrt((differences**2).sum()) / 50)
+    assert not floor.is_share
+    assert floor.score == pytest.approx(200, abs=3)
 
 
 def test_runs_that_cannot_be_compared_are_refused():

@@ -4,10 +4,10 @@ A model that samples its answers, or that is trained again with another seed, do
 same twice. A limit δ below that noise asks for more than anybody can show with one run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from math import ceil
+from math import ceil, floor, log10
 
 import numpy as np
 
@@ -17,9 +17,13 @@ from holdfast.gate.names import apart
 from holdfast.gate.reading import Side
 from holdfast.gate.rules import TaskRule, label
 from holdfast.gate.statistics.reruns import exceeded_difference
+from holdfast.gate.units import Amounts
 
 MOST_RUNS = 20  # every pair of runs is compared
-DIGITS = 3  # to which a limit that would be enough is rounded up
+DIGITS = 2  # to which a limit that would be enough is rounded up
+SMALLEST_SCORE = 1e-12  # of which a relative limit is a share
+
+Join = Callable[[Side, Side], Comparison]
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,8 @@ class NoiseFloor:
         examples: Number of examples.
         clusters: Number of clusters, or None if examples are independent.
         runs: Number of runs.
+        score: Mean score of the runs.
+        is_share: Whether scores lie in [0, 1].
     """
 
     task: str
@@ -45,6 +51,8 @@ class NoiseFloor:
     examples: int
     clusters: int | None
     runs: int
+    score: float = 1.0
+    is_share: bool = True
 
     @property
     def name(self) -> str:
@@ -52,17 +60,19 @@ class NoiseFloor:
         return label(self.task, self.segment)
 
 
-def noise_floor(runs: Sequence[Side]) -> list[NoiseFloor]:
+def noise_floor(runs: Sequence[Side], join: Join = compare) -> list[NoiseFloor]:
     """Measure how much two runs of one and the same model differ.
 
     Few runs cannot tell what moves all examples together, such as another seed of the training, so
     give five or more if that may happen. `exceeded_difference` has the formula.
 
     Args:
-        runs: The results of two or more runs on the same examples, from `read_side`.
+        runs: The results of two or more runs on the same examples, from `read_side`. The repeats
+            of a single file become runs by `holdfast.gate.reading.repeats.split_repeats`.
+        join: Joins two runs. `Gate.compare` joins them by the measures of a policy.
 
     Returns:
-        One entry for each task and segment, in the order of the results.
+        One entry for each task and segment whose measure has a value, in the order of the results.
 
     Raises:
         HoldfastError: There are fewer than two runs or more than 20, a run has aggregated results,
@@ -91,20 +101,20 @@ def noise_floor(runs: Sequence[Side]) -> list[NoiseFloor]:
             )
     pairs: dict[Key, list[Pair]] = {}
     for one, other in combinations(range(len(runs)), 2):
-        comparison = _compared(runs[one], runs[other], f"{names[one]} and {names[other]}")
+        comparison = _compared(runs[one], runs[other], join, f"{names[one]} and {names[other]}")
         for key, scores in comparison.all.items():
             # Aggregated scores were refused above, so all of them are pairs.
-            if isinstance(scores, Pair):
+            if isinstance(scores, Pair) and not scores.untestable:
                 pairs.setdefault(key, []).append(scores)
     return [_floor(task, segment, found, len(runs)) for (task, segment), found in pairs.items()]
 
 
-def below_floor(rule: TaskRule, floor: NoiseFloor) -> str:
+def below_floor(rule: TaskRule, noise: NoiseFloor) -> str:
     """Warn if a limit lies below the noise floor.
 
     Args:
         rule: What the policy asks of the task or segment.
-        floor: The noise floor of it.
+        noise: The noise floor of it.
 
     Returns:
         The warning as full sentences, or "" if the limit lies above the floor.
@@ -114,25 +124,38 @@ def below_floor(rule: TaskRule, floor: NoiseFloor) -> str:
         >>> below_floor(TaskRule(delta=0.05), noisy)
         ''
     """
-    if rule.limit > floor.floor:
+    # What is lost in the unit of the limit.
+    lost = noise.floor
+    amounts = Amounts("raw", noise.is_share)
+    if rule.is_relative:
+        lost = noise.floor / max(abs(noise.score), SMALLEST_SCORE)
+        amounts = Amounts("percent", noise.is_share)
+    elif noise.is_share:
+        amounts = Amounts("points")
+    if rule.limit > lost:
         return ""
-    enough = ceil(floor.floor * 10**DIGITS) / 10**DIGITS
     return (
-        f"{apart(floor.name)}: delta is {100 * rule.limit:g} points, but 5 of 100 pairs of runs of "
-        f"the same model differ by more than {100 * floor.floor:.2f} points. A candidate that is "
-        f"the same model would often look worse than allowed. Average several repeats of each "
-        f"example, add examples, or set delta above {enough:g}."
+        f"{apart(noise.name)}: delta is {amounts.limit_with_unit(rule.limit)}, but 5 of 100 pairs "
+        f"of runs of the same model differ by more than {amounts.size(lost)}, so a measured loss of "
+        "that size may be noise alone. Average several repeats of each example, add examples, or "
+        f"set delta above {amounts.limit_with_unit(_rounded_up(lost))}."
     )
 
 
-def _compared(one: Side, other: Side, names: str) -> Comparison:
+def _rounded_up(lost: float) -> float:
+    """Round up to a few digits, so that the limit that is named is enough."""
+    unit = float(10.0 ** (floor(log10(lost)) - DIGITS + 1))
+    return ceil(lost / unit) * unit
+
+
+def _compared(one: Side, other: Side, join: Join, names: str) -> Comparison:
     """Join two runs of the same model.
 
     Raises:
         HoldfastError: They were not made on the same examples.
     """
     try:
-        comparison = compare(one, other)
+        comparison = join(one, other)
     except HoldfastError as error:  # which speaks of champion and candidate
         raise HoldfastError(f"{names} cannot be compared: {error}") from None
     other_tasks = [task for task, _ in comparison.only_champion]
@@ -159,4 +182,6 @@ def _floor(task: str, segment: str, pairs: Sequence[Pair], runs: int) -> NoiseFl
         examples=pairs[0].examples,
         clusters=clusters,
         runs=runs,
+        score=float(np.mean([pair.means for pair in pairs])),
+        is_share=pairs[0].measure.is_share,
     )

@@ -1,7 +1,6 @@
 """Both sides of a comparison, limited to the examples of a look."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +12,7 @@ from holdfast.gate.looks.progress import Progress, progress_of
 from holdfast.gate.looks.schedule import Looks
 from holdfast.gate.names import apart
 from holdfast.gate.reading import Side
-
-if TYPE_CHECKING:
-    import pandas as pd
+from holdfast.gate.reading.repeats import example_codes, first_rows
 
 
 def at_look(champion: Side, candidate: Side, looks: Looks) -> tuple[Side, Side, Look]:
@@ -44,18 +41,21 @@ def at_look(champion: Side, candidate: Side, looks: Looks) -> tuple[Side, Side, 
         >>> look.name, len(champion.rows)
         ('look 1 of 2', 50)
     """
-    _refuse_aggregated(champion, "champion")
-    _refuse_aggregated(candidate, "candidate")
-    progress = progress_of(champion.rows, candidate.rows)
+    _refuse_unfit(champion, candidate, looks)
+    # An example with repeats has several rows, and the first of them stands for it here.
+    champion_example = example_codes(champion.rows)
+    candidate_example = example_codes(candidate.rows)
+    progress = progress_of(first_rows(champion.rows), first_rows(candidate.rows))
     _refuse_gaps(progress)
     number, needed = _position(progress, looks)
     at_hand = progress.rank < needed[progress.task]
     refuse_sorted(progress, at_hand)
 
-    champion_rows = champion.rows[at_hand]
-    candidate_rows = candidate.rows
-    if not looks.shares and "cluster" in champion.rows:
-        champion_rows, candidate_rows = _complete_clusters(progress, at_hand, candidate_rows)
+    kept = at_hand
+    if not looks.shares:
+        kept = at_hand & _in_complete_clusters(progress, at_hand)
+    left_out = np.zeros(candidate_example.max() + 1, dtype=bool)
+    left_out[progress.candidate_row[at_hand & ~kept]] = True
     parts = parts_of(progress)
     counts = zip(needed.tolist(), progress.planned.tolist(), strict=True)
     look = Look(
@@ -65,16 +65,23 @@ def at_look(champion: Side, candidate: Side, looks: Looks) -> tuple[Side, Side, 
         information=_information(parts, progress, looks),
         unseen=_unseen(parts, at_hand),
     )
-    limited = replace(champion, rows=champion_rows.reset_index(drop=True))
-    return limited, replace(candidate, rows=candidate_rows.reset_index(drop=True)), look
+    champion_rows = champion.rows[kept[champion_example]].reset_index(drop=True)
+    candidate_rows = candidate.rows[~left_out[candidate_example]].reset_index(drop=True)
+    return replace(champion, rows=champion_rows), replace(candidate, rows=candidate_rows), look
 
 
-def _refuse_aggregated(side: Side, name: str) -> None:
-    """Stop at results whose examples cannot be counted off."""
-    if "examples" in side.rows:
+def _refuse_unfit(champion: Side, candidate: Side, looks: Looks) -> None:
+    """Stop at results that cannot be counted off, or that have no value before the end."""
+    for side, rows in (("champion", champion.rows), ("candidate", candidate.rows)):
+        if "examples" in rows:
+            raise HoldfastError(
+                f"the {side}'s results are aggregated, but looks need one row per example; give "
+                "single examples, or judge without looks"
+            )
+    if not looks.shares and "weight" in champion.rows:
         raise HoldfastError(
-            f"the {name}'s results are aggregated, but looks need one row per example; give single "
-            "examples, or judge without looks"
+            "examples with weights cannot be judged at any time, because only the whole test set "
+            "tells how much an example counts; use planned looks, such as 0.5,1"
         )
 
 
@@ -162,24 +169,21 @@ def _unseen(parts: Parts, at_hand: np.ndarray) -> tuple[Part, ...]:
     return tuple(parts.names[position] for position in nothing.tolist())
 
 
-def _complete_clusters(
-    progress: Progress, at_hand: np.ndarray, candidate: "pd.DataFrame"
-) -> "tuple[pd.DataFrame, pd.DataFrame]":
-    """Leave out the examples of clusters that are not complete yet, on both sides.
+def _in_complete_clusters(progress: Progress, at_hand: np.ndarray) -> np.ndarray:
+    """Return whether the cluster of each row is at hand as a whole, shape (R,).
 
-    The sum of such a cluster still changes, so it is no unit yet.
+    The sum of any other cluster still changes, so it is no unit yet.
 
     Raises:
-        HoldfastError: Nothing of a task is left.
+        HoldfastError: No cluster of a task is complete.
     """
     incomplete = np.bincount(progress.cluster, ~at_hand) > 0
-    kept = at_hand & ~incomplete[progress.cluster]
-    left = np.bincount(progress.task, kept, len(progress.names))
+    complete: np.ndarray = ~incomplete[progress.cluster]
+    left = np.bincount(progress.task, at_hand & complete, len(progress.names))
     if not bool((left > 0).all()):
         task = progress.names[int((left == 0).argmax())]
         raise HoldfastError(
             f"task {apart(task)}: none of its clusters is complete yet; evaluate more examples in "
             "the champion's order"
         )
-    dropped = progress.candidate_row[at_hand & ~kept]
-    return progress.rows[kept], candidate.drop(candidate.index[dropped])
+    return complete

@@ -6,18 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from holdfast.gate.joining import Pair
-from holdfast.gate.joining.comparison import SCORE
 from holdfast.gate.looks.schedule import Looks
+from holdfast.gate.measures.averages import Average
 from holdfast.gate.names import apart
 from holdfast.gate.policy import Policy
 from holdfast.gate.statistics import Anytime, AtLook, Spending
 from holdfast.gate.subjects import Subject
 from holdfast.gate.verdict import TaskVerdict
 
-ONLY_PLAIN_SCORES = (
-    "a test at any time needs scores in [0, 1] and a limit in points (name the looks, as in "
-    "0.5,0.75,1.0)"
-)
 MOST_LISTED = 5  # tasks that a sentence lists
 Part = tuple[str, str, str]  # task, segment and class; the last two may be empty
 
@@ -80,11 +76,8 @@ class Look:
         """Give one subject the evidence that counts all looks."""
         if subject.evidence is None:
             return subject
-        if not self.looks.shares and isinstance(subject.scores, Pair):
-            pair = subject.scores
-            if pair.measure is not SCORE or subject.rule.is_relative:
-                return replace(subject, evidence=None, untestable=ONLY_PLAIN_SCORES)
-            return replace(subject, evidence=Anytime(pair.champion, pair.candidate, pair.cluster))
+        if not self.looks.shares:
+            return _at_any_time(subject)
         part = (subject.task, subject.segment, subject.class_label)
         design = Spending(self.looks.shares, self.information.get(part))
         return replace(subject, evidence=AtLook(subject.evidence, design, self.number))
@@ -117,6 +110,27 @@ class Look:
                 )
             )
         return rows
+
+
+def _at_any_time(subject: Subject) -> Subject:
+    """Give one subject evidence that is valid at any time, or say why there is none."""
+    pair = subject.scores
+    measure = subject.measure
+    is_mean = isinstance(measure, Average) and not measure.open_ended
+    if not isinstance(pair, Pair) or not is_mean or subject.rule.is_relative:
+        why = (
+            "only the mean of scores with a known range and a limit that is a number can be judged "
+            "at any time (use planned looks, such as 0.5,1)"
+        )
+        return replace(subject, evidence=None, untestable=why)
+    sign = 1.0
+    if subject.lower_is_better:
+        sign = -1.0
+    span = pair.span
+    if span is None and subject.lower_is_better:
+        span = 1.0
+    scores = (sign * pair.champion, sign * pair.candidate)
+    return replace(subject, evidence=Anytime(*scores, pair.cluster, span))
 
 
 def _listed(tasks: Iterable[str], numbers: Sequence[int]) -> str:

@@ -105,6 +105,11 @@ def example_codes(rows: "pd.DataFrame") -> np.ndarray:
     return code
 
 
+def first_rows(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the first row of each example, in their order."""
+    return rows[~rows.duplicated(KEYS)].reset_index(drop=True)
+
+
 def _means(values: np.ndarray, code: np.ndarray) -> np.ndarray:
     """Average the values of each example. Missing values do not count, unless all are missing."""
     there = ~np.isnan(values)

@@ -6,7 +6,7 @@ import numpy as np
 
 from holdfast.gate.statistics.betting import log_capital, units_to_win
 from holdfast.gate.statistics.evidence import Evidence
-from holdfast.gate.statistics.paired import checked_losses
+from holdfast.gate.statistics.paired import LARGEST_LIMIT, checked_losses
 from holdfast.gate.statistics.sample_size import MOST_UNITS
 from holdfast.gate.statistics.units import Units
 
@@ -31,6 +31,8 @@ class Anytime(Evidence):
         champion: Scores in [0, 1], in the order in which they were obtained, shape (N,).
         candidate: Scores of the same examples in the same order, shape (N,).
         clusters: What each example belongs to, shape (N,), or None if examples are independent.
+        span: The largest possible difference between two scores, above 0, which must be known in
+            advance. None stands for scores in [0, 1]. With a span, scores may be any numbers.
 
     Raises:
         HoldfastError: The shapes differ, there is no example, or a score is outside [0, 1].
@@ -43,11 +45,18 @@ class Anytime(Evidence):
     """
 
     def __init__(
-        self, champion: np.ndarray, candidate: np.ndarray, clusters: np.ndarray | None = None
+        self,
+        champion: np.ndarray,
+        candidate: np.ndarray,
+        clusters: np.ndarray | None = None,
+        span: float | None = None,
     ) -> None:
-        losses = checked_losses(champion, candidate)
+        losses = checked_losses(champion, candidate, in_range=span is None)
         self.change = 0.0 - float(losses.mean())  # 0.0 - x, so that it is never a negative zero
         self.examples = len(losses)
+        self.span = span or 1.0
+        # Rounding may lift a difference above the largest possible one.
+        losses = (losses / self.span).clip(-1, 1)
         self._ordered: list[Ordered] = [(losses, np.ones(len(losses)))]
         self._units = [Units.of_examples(losses)]
         self.method = "betting (Waudby-Smith and Ramdas 2023), paired, valid at any time"
@@ -66,10 +75,11 @@ class Anytime(Evidence):
         if worse:
             # To lose more than `loss` is to gain less than `-loss` after a change of sides.
             sign = -1.0
+        shares = sign * (losses / self.span).clip(-1, 1)
         p_values = np.zeros(len(losses))
         for sums, sizes in self._ordered:
-            for position, loss in enumerate(losses):
-                largest = float(log_capital(sign * sums, sizes, sign * float(loss)).max())
+            for position, share in enumerate(shares.tolist()):
+                largest = float(log_capital(sign * sums, sizes, share).max())
                 p_values[position] = max(p_values[position], np.exp(-max(largest, 0.0)))
         return p_values
 
@@ -82,17 +92,18 @@ class Anytime(Evidence):
         def p_gains_less(gain: float) -> float:
             return self.p_loses_more(-gain)
 
-        largest_loss = _end(p_loses_less, -self.change, alpha_low)
-        largest_gain = _end(p_gains_less, self.change, alpha_high)
+        largest_loss = _end(p_loses_less, -self.change, alpha_low, self.span)
+        largest_gain = _end(p_gains_less, self.change, alpha_high, self.span)
         return 0.0 - largest_loss, largest_gain  # 0.0 - x, so that no end is a negative zero
 
     def needed(
         self, limit: float, alpha: float, loss: float, power: float
     ) -> tuple[int, int | None]:
         """Estimate after how many examples a loss below `limit` is shown; see `Evidence.needed`."""
+        share = min(limit / self.span, LARGEST_LIMIT)
         numbers: list[int] = []
         for units in self._units:
-            number = min(units_to_win(units, limit, alpha, loss, power), MOST_UNITS)
+            number = min(units_to_win(units, share, alpha, loss / self.span, power), MOST_UNITS)
             numbers.append(int(np.ceil(number)))
         if self.clusters is None:
             return numbers[0], None
@@ -112,15 +123,16 @@ def _in_order(losses: np.ndarray, clusters: np.ndarray) -> Ordered:
     return units.losses[order], units.sizes[order]
 
 
-def _end(p_values: Callable[[float], float], measured: float, alpha: float) -> float:
+def _end(p_values: Callable[[float], float], measured: float, alpha: float, span: float) -> float:
     """Find the loss from which on a p-value that falls with the loss is at most `alpha`.
 
     Args:
         p_values: The p-value of a loss.
         measured: The measured loss, at which nothing is rejected.
         alpha: The level.
+        span: The largest possible loss.
     """
-    high = 1.0
+    high = span
     if p_values(high) > alpha:
         return high
     low = measured

@@ -38,6 +38,7 @@ class AtLook(Evidence):
         self.change = evidence.change
         self.examples = evidence.examples
         self.clusters = evidence.clusters
+        self.span = evidence.span
         self.method = evidence.method
         # A series of one look is no series.
         if len(design.shares) > 1:
