@@ -1,6 +1,7 @@
 """`holdfast gate noise`: how much two runs of one and the same model differ."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,17 +9,17 @@ from holdfast.cli import gate_options as options
 from holdfast.cli.gate_steps import gate_of
 from holdfast.cli.printing import print_in_parts
 from holdfast.errors import HoldfastError
-from holdfast.gate.names import apart
 from holdfast.text import shown
 
 if TYPE_CHECKING:
+    from holdfast.gate.judge import Gate
     from holdfast.gate.noise import NoiseFloor
     from holdfast.gate.policy import Policy
-    from holdfast.gate.rules import TaskRule
+    from holdfast.gate.reading import Side
 
 HEADINGS = ("task", "floor", "allowed", "largest difference", "changed examples", "examples")
 MOST_WARNINGS = 10  # that are printed; each is a line of its own
-TITLE = "Points by which two runs of the same model differ"
+TITLE = "How much two runs of the same model differ"
 
 
 def noise(
@@ -34,44 +35,38 @@ def noise(
     """
     from holdfast.gate.noise import below_floor, noise_floor
 
-    sources = [*(repeat or []), *(runs or [])]
-    if len(sources) < len(("one run", "another")):
-        raise HoldfastError(
-            f"two or more runs of the same model are compared, got {len(sources)}; give the "
-            "results of each run as a file or folder"
-        )
     gate = gate_of(policy)
-    sides = [gate.read(Path(source), f"run {k + 1}") for k, source in enumerate(sources)]
-    floors = noise_floor(sides)
-    for floor in floors:
-        _refuse_other_units(gate.policy.rule(floor.task, floor.segment), floor.name)
+    sides = _sides(gate, [*(repeat or []), *(runs or [])])
+    floors = noise_floor(sides, gate.compare)
     print_in_parts(HEADINGS, [_row(floor, gate.policy) for floor in floors], TITLE)
     warnings = [below_floor(gate.policy.rule(at.task, at.segment), at) for at in floors]
     _print_warnings([warning for warning in warnings if warning])
 
 
-def _refuse_other_units(rule: "TaskRule", name: str) -> None:
-    """Refuse a limit that cannot be compared with a difference of mean scores."""
-    if rule.metric != "score":
+def _sides(gate: "Gate", sources: Sequence[str]) -> "list[Side]":
+    """Read the runs. A single file may hold several, if it numbers the repeats of its examples."""
+    from holdfast.gate.reading.repeats import split_repeats
+
+    if not sources:
         raise HoldfastError(
-            f"the noise floor is that of mean scores, but the policy judges {apart(name)} by "
-            f"{rule.metric!r}; give a policy without a metric for it"
+            "two or more runs of the same model are compared, got none; give the results of each "
+            "run as a file or folder, or one file with a column repeat"
         )
-    if rule.is_relative:
-        raise HoldfastError(
-            f"the noise floor is compared with limits in points, but delta of {apart(name)} is "
-            f"{rule.delta!r}; give a policy with a number"
-        )
+    if len(sources) > 1:
+        return [gate.read(Path(source), f"run {k + 1}") for k, source in enumerate(sources)]
+    side = gate.read(Path(sources[0]), "runs")
+    return [replace(side, rows=rows) for rows in split_repeats(side.rows, side.name)]
 
 
 def _row(at: "NoiseFloor", policy: "Policy") -> list[str]:
     """Write one task or segment as the cells of a table."""
     rule = policy.rule(at.task, at.segment)
+    amounts = at.amounts(rule)
     return [
         at.name,
-        f"{100 * at.floor:.2f}",
-        f"{100 * rule.limit:g}",
-        f"{100 * at.largest:.2f}",
+        amounts.size(at.in_unit_of(rule, at.floor)),
+        amounts.limit_with_unit(rule.limit),
+        amounts.size(at.in_unit_of(rule, at.largest)),
         f"{100 * at.changed:.1f} %",
         f"{at.examples:,}",
     ]

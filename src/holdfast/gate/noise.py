@@ -59,6 +59,25 @@ class NoiseFloor:
         """The task, or task/segment."""
         return label(self.task, self.segment)
 
+    def amounts(self, rule: TaskRule) -> Amounts:
+        """Return how differences are written beside the limit of a rule."""
+        if rule.is_relative:
+            return Amounts("percent", self.is_share)
+        if self.is_share:
+            return Amounts("points")
+        return Amounts("raw", share=False)
+
+    def in_unit_of(self, rule: TaskRule, difference: float) -> float:
+        """Express a difference as the limit of a rule is expressed.
+
+        Args:
+            rule: The rule. Its limit may be a share of the champion's score.
+            difference: A difference of scores.
+        """
+        if not rule.is_relative:
+            return difference
+        return difference / max(abs(self.score), SMALLEST_SCORE)
+
 
 def noise_floor(runs: Sequence[Side], join: Join = compare) -> list[NoiseFloor]:
     """Measure how much two runs of one and the same model differ.
@@ -124,20 +143,14 @@ def below_floor(rule: TaskRule, noise: NoiseFloor) -> str:
         >>> below_floor(TaskRule(delta=0.05), noisy)
         ''
     """
-    # What is lost in the unit of the limit.
-    lost = noise.floor
-    amounts = Amounts("raw", noise.is_share)
-    if rule.is_relative:
-        lost = noise.floor / max(abs(noise.score), SMALLEST_SCORE)
-        amounts = Amounts("percent", noise.is_share)
-    elif noise.is_share:
-        amounts = Amounts("points")
+    amounts = noise.amounts(rule)
+    lost = noise.in_unit_of(rule, noise.floor)
     if rule.limit > lost:
         return ""
     return (
         f"{apart(noise.name)}: delta is {amounts.limit_with_unit(rule.limit)}, but 5 of 100 pairs "
-        f"of runs of the same model differ by more than {amounts.size(lost)}, so a measured loss of "
-        "that size may be noise alone. Average several repeats of each example, add examples, or "
+        f"of runs of the same model differ by more than {amounts.size(lost)}, so a loss of that "
+        "size may be noise alone. Average several repeats of each example, add examples, or "
         f"set delta above {amounts.limit_with_unit(_rounded_up(lost))}."
     )
 
