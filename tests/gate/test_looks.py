@@ -9,10 +9,11 @@ from scipy.stats import binom, multivariate_normal, norm
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.joining import compare
+from holdfast.gate.judge import Gate
 from holdfast.gate.levels import levels
 from holdfast.gate.looks import Looks, at_look, expected_use
 from holdfast.gate.policy import Policy
-from holdfast.gate.reading import read_side
+from holdfast.gate.reading import Side, read_side
 from holdfast.gate.statistics import Anytime, AtLook, Paired, Spending
 from holdfast.gate.statistics.betting import log_capital
 from holdfast.gate.statistics.spending import USED
@@ -400,6 +401,77 @@ def test_at_any_time_clusters_that_are_not_complete_wait():
     mixed = champion.assign(cluster=rng.permutation(cluster))
     with pytest.raises(HoldfastError, match="none of its clusters is complete yet"):
         at_look(read_side(mixed), read_side(frame(20)), Looks.parse("any"))
+
+
+# ---- the gate at a look
+
+
+def at_share(share: float, right: np.ndarray, policy: Policy, looks: Looks = THREE, **columns):
+    """The verdict on a candidate that was evaluated on the first examples."""
+    champion = frame(len(right), np.ones(len(right)), **columns)
+    candidate = frame(len(right), right)[: int(share * len(right))]
+    return Gate(policy).judge(champion, candidate, TODAY, looks)
+
+
+def test_a_verdict_names_its_look_and_how_to_continue():
+    rng = np.random.default_rng(10)
+    same = np.ones(2000)
+    assert at_share(0.5, same, Policy()).decision == "pass"
+    assert at_share(0.5, same, Policy()).look == "look 1 of 3"
+    assert at_share(0.5, same * (rng.random(2000) > 0.1), Policy()).decision == "fail"
+    few = (rng.random(2000) > 0.015).astype(float)
+    open_still = at_share(0.5, few, Policy())
+    assert (open_still.decision, open_still.passed) == ("inconclusive", False)
+    assert open_still.reasons[0].startswith("Continue with look 2 of 3")
+    assert "1,500 examples of task 'a'" in open_still.reasons[0]
+    last = at_share(1.0, few, Policy())
+    assert not any("Continue" in reason for reason in last.reasons)
+
+
+def test_an_open_decision_before_the_last_look_never_passes():
+    lenient = Policy(inconclusive="pass")
+    scores = (np.random.default_rng(10).random(2000) > 0.015).astype(float)
+    for share, passed in ((0.5, False), (1.0, True)):
+        verdict = at_share(share, scores, lenient)
+        assert (verdict.decision, verdict.passed) == ("inconclusive", passed)
+    segment = np.where(np.arange(2000) >= 1990, "late", "usual")
+    unseen = at_share(0.5, np.ones(2000), Policy(), segment=segment)
+    assert unseen.decision == "inconclusive"
+    assert any("a/late: none of its examples" in reason for reason in unseen.reasons)
+
+
+def test_figures_are_no_decision_before_the_end():
+    with pytest.raises(HoldfastError, match="decides by measured figures"):
+        at_share(0.5, np.ones(100), Policy(decide_by="figures"))
+
+
+def test_repeats_are_one_example_at_a_look():
+    champion = pd.concat([frame(400, np.ones(400), repeat=k) for k in range(3)])
+    candidate = pd.concat([frame(400, np.ones(400), repeat=k)[:200] for k in range(2)])
+    for looks in (Looks.parse("0.5,1"), Looks.parse("any")):
+        verdict = Gate(Policy()).judge(champion, candidate, TODAY, looks)
+        assert verdict.tasks[0].examples == 200
+
+
+def test_at_any_time_only_means_in_a_known_range_are_judged():
+    numbers = np.random.default_rng(11).normal(50, 1, 1500)
+    champion = frame(1500, numbers)
+    any_time = Looks.parse("any")
+
+    def judged(**rule: object):
+        policy = Policy.model_validate({"default": rule})
+        return Gate(policy).judge(champion, champion[:1000], TODAY, any_time).tasks[0]
+
+    known = judged(range=[0.0, 100.0], direction="lower", delta=10.0)
+    assert known.decision == "pass"
+    # Lower is better, so that the upper end is the one that decides.
+    assert known.high < 10
+    unknown = judged(direction="lower", metric="score", delta="10%", range=[0.0, 100.0])
+    assert unknown.decision == "inconclusive"
+    assert "use planned looks" in unknown.reason
+    weighted = Side(read_side(frame(100)).rows.assign(weight=1.0))
+    with pytest.raises(HoldfastError, match="examples with weights cannot be judged"):
+        at_look(weighted, read_side(frame(50)), any_time)
 
 
 # ---- plans

@@ -12,11 +12,11 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.errors import HoldfastError
 from holdfast.gate.costs import cost_columns, cost_subjects
 from holdfast.gate.formats import NOTHING_WANTED, Wanted
 from holdfast.gate.joining import Comparison, compare
 from holdfast.gate.joining.comparison import SCORE
-from holdfast.gate.joining.repeats import with_examples_as_units
 from holdfast.gate.levels import levels
 from holdfast.gate.looks import Look, Looks, at_look, expected_use
 from holdfast.gate.measuring import measures_by, wanted_by
@@ -101,9 +101,8 @@ class Gate:
         candidate_side = self.read(candidate, "candidate")
         look: Look | None = None
         if looks is not None:
-            champion_side, candidate_side, look = self._at_look(
-                champion_side, candidate_side, looks
-            )
+            self._refuse_looks_at_figures()
+            champion_side, candidate_side, look = at_look(champion_side, candidate_side, looks)
         comparison = self.compare(champion_side, candidate_side)
         verdict = self.decide(comparison, today or date.today(), look)
         return replace(verdict, champion_release=champion_side.release)
@@ -136,14 +135,17 @@ class Gate:
             self.policy.allow_changed,
         )
 
-    def _at_look(
-        self, champion: "Side", candidate: "Side", looks: Looks
-    ) -> "tuple[Side, Side, Look]":
-        """Limit both sides to the examples of a look."""
-        measure_of = measures_by(self.policy, champion, candidate)
-        champion = with_examples_as_units(champion, "champion", measure_of)
-        candidate = with_examples_as_units(candidate, "candidate", measure_of)
-        return at_look(champion, candidate, looks)
+    def _refuse_looks_at_figures(self) -> None:
+        """Stop at a policy that takes measured figures for exact ones, as the first ones never are.
+
+        Raises:
+            HoldfastError: The policy decides by figures.
+        """
+        if self.policy.decide_by == "figures":
+            raise HoldfastError(
+                "the policy decides by measured figures, which nothing corrects for several looks; "
+                'judge without looks, or set decide_by = "tests"'
+            )
 
     def decide(self, found: Comparison, today: date, look: Look | None = None) -> Verdict:
         """Decide on results that were joined already.
@@ -274,10 +276,12 @@ class Gate:
 
 def _of_look(verdict: Verdict, look: Look) -> Verdict:
     """Say at which look a verdict was reached, and what to do if it decides nothing yet."""
-    reasons = verdict.reasons
-    if verdict.decision == "inconclusive" and look.advice:
-        reasons = (*reasons, look.advice.removesuffix("."))
-    return replace(verdict, look=look.name, reasons=reasons)
+    verdict = replace(verdict, look=look.name)
+    if verdict.decision != "inconclusive" or look.is_last:
+        return verdict
+    # What the policy says about an inconclusive decision is meant for the end of the test set.
+    reasons = (look.advice.removesuffix("."), *verdict.reasons)
+    return replace(verdict, passed=False, reasons=reasons)
 
 
 def _as_warning(row: TaskVerdict) -> TaskVerdict:
