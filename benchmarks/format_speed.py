@@ -105,7 +105,7 @@ CASES: list[tuple[str, Writer, int, float]] = [  # tool, writer, rows a side, li
 
 
 def random_scores(seed: int) -> Iterator[float]:
-    """Yield scores of 0 and 1 for ever."""
+    """Yield scores of 0 and 1 without an end."""
     generator = random.Random(seed)
     while True:
         yield float(generator.random() < SHARE_RIGHT)

@@ -121,6 +121,9 @@ def fill(folder: Path) -> None:
     serve.assign(shop=shop, fraud=shop % 2).to_parquet(folder / "train.parquet")
     own_data(folder, rng)
     targets(folder, rng)
+    # Logs that evaluation tools wrote, by the name of the tool.
+    for logs in (ROOT / "tests" / "gate" / "data" / "formats").iterdir():
+        (folder / logs.name).symlink_to(logs)
     # What `python pretrained.py` on a page would make, but without its training.
     (folder / "pretrained.py").write_text(pretrained_script())
     make = runpy.run_path(str(folder / "pretrained.py"))["make"]

@@ -3,8 +3,9 @@
     python make_inspect_ai.py FOLDER
 
 FOLDER gets `champion.eval` (compressed with Zstandard, as inspect-ai writes by default),
-`candidate.json`, `folder` with the logs of two tasks, and `failed.json`, which ended in an error.
-Each question is asked in two epochs. One sample of the candidate fails, and one score is NaN.
+`candidate.json`, `errors.json`, in which one sample failed, `failed.json`, which ended in an error,
+and `folder` with the logs of two tasks. Each question is asked in two epochs. One score of the
+candidate is NaN.
 """
 
 import shutil
@@ -93,12 +94,14 @@ def main() -> None:
     """Make the logs."""
     out = Path(sys.argv[1])
     old = {"sky": "blue", "grass": "green", "snow": "white", "cherry": "blue", " 2 +": "3"}
-    new = {"sky": "blue", "grass": "fail", "snow": "", "cherry": "red", " 2 +": "3"}
+    new = {"sky": "blue", "grass": "green", "snow": "", "cherry": "red"}
+    down = new | {"grass": "fail"}
     run(out / "champion.eval", colours(), old, "eval", epochs=2)
-    run(out / "candidate.json", colours(), new, "json", epochs=2, fail_on_error=False)
+    run(out / "candidate.json", colours(), new, "json", epochs=2)
+    run(out / "errors.json", colours(), down, "json", epochs=2, fail_on_error=False)
+    run(out / "failed.json", colours(), down, "json")
     run(out / "folder", colours(samples=2), old, "eval")
     run(out / "folder", sums(), old, "eval")
-    run(out / "failed.json", colours(), new, "json")
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def test_epochs_are_repeats_of_an_example():
 
 
 def test_samples_with_an_error_are_counted_and_never_scored():
-    log = log_of(LOGS / "candidate.json")
+    log = log_of(LOGS / "errors.json")
     assert log.unscored == {("colours", "the sample ended in an error"): 2}
     assert "grass" not in log.columns["example_id"]
 
