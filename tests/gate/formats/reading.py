@@ -28,6 +28,7 @@ def refusal(path: Path, **wanted: str) -> str:
         read_side(path, "champion", Wanted(**wanted))
     message = str(caught.value)
     assert "\n" not in message
+    assert message.startswith("champion")
     return message
 
 

@@ -213,6 +213,18 @@ def test_rows_without_a_score_are_counted_and_never_scored(folder, value):
     assert len(log.columns["score"]) == 6
 
 
+def test_a_score_that_is_text_is_refused_with_its_document(folder):
+    change_lines(samples(folder), lambda record: record.update(acc="right"))
+    assert "acc of doc_id 0 of samples_colours_" in refusal(folder)
+    assert "expected a number, got text" in refusal(folder)
+
+
+def test_results_of_another_name_are_recognised_in_a_folder(tmp_path):
+    name = "nightly_2026-12-01T03-23-53.041951.json"
+    shutil.copy(results(LOGS / "champion"), tmp_path / name)
+    assert set(log_of(tmp_path).columns["task"]) == {"colours", "sums"}
+
+
 def test_a_metric_that_is_missing_in_some_rows_is_counted(folder):
     def forget(record):
         if not record["doc_id"]:

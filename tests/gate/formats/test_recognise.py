@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from tests.gate.formats.reading import DATA, log_of, refusal
 
+from holdfast.errors import HoldfastError
 from holdfast.gate import read_side
 from holdfast.gate.formats import Wanted, read_log
 from holdfast.gate.formats.recognise import READERS
@@ -51,8 +52,8 @@ def test_another_folder_is_refused_with_what_is_in_it(tmp_path):
 
 
 def test_an_unknown_format_is_refused_with_those_that_there_are(tmp_path):
-    message = refusal(tmp_path, format="lm_eval")
-    assert "unknown format 'lm_eval': did you mean 'lm-eval'?" in message
+    with pytest.raises(HoldfastError, match=r"'lm_eval': did you mean 'lm-eval'"):
+        read_side(tmp_path, "champion", Wanted(format="lm_eval"))
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)

@@ -19,6 +19,7 @@ from holdfast.gate.formats.json_content import (
     as_object,
     json_file,
     json_object,
+    needed,
     part,
 )
 from holdfast.gate.formats.log import Log, Wanted
@@ -221,15 +222,15 @@ def _cases(run: _Run, rows: Rows) -> Iterator[_Case]:
     cases: dict[tuple[str, int], _Case] = {}
     for element in as_list(json_file(run.path), name):
         record = as_object(element, name)
-        trial = record["train_trial_index"]
+        trial = needed(record, "train_trial_index", f"an element of {name}")
         if record.get("perturbation") is not None:
             rows.note("Perturbed inputs are not judged, only the original ones.", run.task)
             continue
         if not isinstance(trial, int):
             raise ValueError(f"{name}: train_trial_index must be a whole number")
-        key = (str(record["instance_id"]), trial)
+        key = (str(needed(record, "instance_id", f"an element of {name}")), trial)
         case = cases.setdefault(key, _Case(*key, {"instance_id": key[0]}))
-        for stat in as_list(record["stats"], name):
+        for stat in as_list(needed(record, "stats", f"an element of {name}"), name):
             _add_stat(case, as_object(stat, name), name)
     if not cases:
         raise ValueError(f"{name} is empty")
@@ -246,7 +247,7 @@ def _add_stat(case: _Case, stat: Record, name: str) -> None:
     mean = as_number(stat.get("mean"))
     if mean is None:
         return
-    label = str(described["name"])
+    label = str(needed(described, "name", f"a statistic of {name}"))
     if case.stats.setdefault(label, mean) != mean:
         raise ValueError(f"{name} has {label} twice for the instance {case.name}")
 

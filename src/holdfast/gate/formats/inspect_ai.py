@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.errors import HoldfastError
+from holdfast.gate.formats.digests import digest_of
 from holdfast.gate.formats.inspect_scores import add_scores
 from holdfast.gate.formats.json_content import (
     Record,
@@ -18,6 +19,7 @@ from holdfast.gate.formats.json_content import (
     as_object,
     json_object,
     json_value,
+    needed,
     part,
 )
 from holdfast.gate.formats.log import Log, Wanted
@@ -29,6 +31,8 @@ from holdfast.gate.names import apart
 
 ENDINGS = (".eval", ".json")
 KEYS = {"version", "status", "eval"}  # that every log has
+LONGEST = 60  # characters of arguments that a message shows
+SUMMARIES = "summaries.json"
 START = "_journal/start.json"  # the member of an archive that is written first
 
 
@@ -111,6 +115,11 @@ class _Run:
         return as_object(self.header["eval"], f"eval of {self.path.name}")
 
     @property
+    def task(self) -> str:
+        """The name of the task."""
+        return str(needed(self.spec, "task", f"eval of {self.path.name}"))
+
+    @property
     def model(self) -> str:
         """The name of the model, with its provider before it."""
         return str(self.spec.get("model") or "")
@@ -128,8 +137,8 @@ class _Run:
 
     def title(self, logs: list["_Run"]) -> str:
         """Name the task, with its arguments if other logs have the task with other arguments."""
-        task = str(self.spec["task"])
-        variants = {log.arguments for log in logs if log.spec["task"] == task}
+        task = self.task
+        variants = {log.arguments for log in logs if log.task == task}
         if len(variants) == 1:
             return task
         return f"{task} ({self.arguments})"
@@ -160,7 +169,11 @@ def _samples(run: _Run) -> Iterator[Record]:
         samples = run.header.get("samples")
     else:
         with zipfile.ZipFile(run.path) as archive:
-            samples = json_value(member(archive, "summaries.json"), name)
+            if SUMMARIES not in archive.namelist():
+                raise ValueError(
+                    f"{run.path.name} has no {SUMMARIES}; write it with inspect-ai 0.3"
+                )
+            samples = json_value(member(archive, SUMMARIES), name)
     if not samples:
         raise HoldfastError(f"{run.path.name} has no samples; run inspect with --log-samples")
     for sample in as_list(samples, name):
@@ -196,20 +209,25 @@ def _facts(run: _Run) -> dict[str, object]:
     dataset = part(run.spec, "dataset")
     return {
         "task version": run.spec.get("task_version"),
-        "task arguments": run.arguments or "none",
+        "task arguments": _shortened(run.arguments) or "none",
         "data set": dataset.get("name"),
         "solver": _solvers(run.header),
     }
 
 
+def _shortened(text: str) -> str:
+    """Replace the end of a long text by a digest of all of it, which differs if the text does."""
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[:LONGEST]}… ({digest_of(text)})"
+
+
 def _solvers(header: Record) -> str:
-    """Name the solvers of a log with their arguments: prompts are among these."""
-    steps = part(header, "plan").get("steps")
-    names = []
-    for step in as_list(steps or [], "plan.steps"):
-        record = as_object(step, "a step of plan.steps")
-        names.append(f"{record.get('solver')} {json.dumps(record.get('params') or {})}")
-    return ", ".join(names)
+    """Name the solvers of a log, with a digest of their arguments: prompts are among these."""
+    steps = as_list(part(header, "plan").get("steps") or [], "plan.steps")
+    records = [as_object(step, "a step of plan.steps") for step in steps]
+    names = ", ".join(str(record.get("solver")) for record in records)
+    return f"{names} ({digest_of([record.get('params') for record in records])})"
 
 
 def _note_settings(config: Record, task: str, rows: Rows) -> None:

@@ -1,6 +1,6 @@
 """The scores in the samples of inspect-ai, whose values are letters, numbers, words or objects."""
 
-from holdfast.gate.formats.json_content import Record, as_object, part
+from holdfast.gate.formats.json_content import Record, as_object, needed, part
 from holdfast.gate.formats.log import Wanted
 from holdfast.gate.formats.metric_choice import as_number, is_number, scale_of
 from holdfast.gate.formats.record_fields import groups_of, plain_text
@@ -100,7 +100,7 @@ def _row(sample: Record, score: float, task: str, wanted: Wanted, name: str) -> 
     """Make the row of a sample."""
     row: Record = {
         "task": task,
-        "example_id": sample["id"],
+        "example_id": needed(sample, "id", name),
         "repeat": sample.get("epoch", 1),
         "score": score,
         "input": plain_text(sample.get("input")),

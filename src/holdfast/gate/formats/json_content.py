@@ -159,6 +159,22 @@ def part(record: Record, key: str) -> Record:
     return {}
 
 
+def needed(record: Record, key: str, name: str) -> object:
+    """Return the value under a key that every record of a tool has.
+
+    Args:
+        record: The record.
+        key: The key.
+        name: What the record is called in messages.
+
+    Raises:
+        ValueError: The record has no such key.
+    """
+    if key not in record:
+        raise ValueError(f"{name} has no {key}, which the tool always writes")
+    return record[key]
+
+
 def kind_of(value: object) -> str:
     """Name the kind of a JSON value for messages.
 

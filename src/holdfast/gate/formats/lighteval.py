@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from holdfast.errors import HoldfastError, require
+from holdfast.errors import HoldfastError, reading, require
 from holdfast.gate.formats.digests import digest_of
 from holdfast.gate.formats.json_content import Record, as_object, part
 from holdfast.gate.formats.lighteval_results import (
@@ -161,12 +161,12 @@ def _records(path: Path) -> list[Record]:
     require("parquet", "pyarrow")
     from pyarrow.parquet import ParquetFile
 
-    with ParquetFile(path) as file:
+    with reading(path.name, "Parquet"), ParquetFile(path) as file:
         # Some versions write two underscores before and after each name.
         names = {name.strip("_"): name for name in file.schema_arrow.names}
         missing = sorted(COLUMNS - set(names))
         if missing:
-            raise ValueError(
+            raise HoldfastError(
                 f"{path.name} has no column {missing[0]}; expected details of lighteval 0.10 or "
                 "later"
             )
@@ -227,7 +227,12 @@ def _add_task(details: _Details, wanted: Wanted, rows: Rows) -> None:
         return
     scores: list[float] = []
     for name, document in documents.items():
-        score = as_number(document.metrics.get(metric))
+        try:
+            score = as_number(document.metrics.get(metric))
+        except ValueError as error:
+            raise ValueError(
+                f"{metric} of document {name} of {details.path.name}: {error}"
+            ) from None
         if score is None:
             rows.skip(task, f"{metric} is missing or NaN")
             continue

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.formats.json_content import Record, json_lines, part
-from holdfast.gate.formats.lm_eval_results import Results, add_aggregates, is_results, results_of
+from holdfast.gate.formats.lm_eval_results import (
+    Results,
+    add_aggregates,
+    is_results,
+    may_be_results,
+    results_of,
+)
 from holdfast.gate.formats.log import Log, Wanted
 from holdfast.gate.formats.metric_choice import as_number, chosen, scale_of
 from holdfast.gate.formats.record_fields import groups_of, plain_text
@@ -46,8 +52,7 @@ def recognises(source: Source) -> bool:
 
 def _is_candidate(path: Path) -> bool:
     """Whether a file of a folder has a name that the harness gives."""
-    is_samples = SAMPLES.fullmatch(path.name) is not None
-    return is_samples or (path.suffix == ".json" and "results" in path.name)
+    return SAMPLES.fullmatch(path.name) is not None or may_be_results(path)
 
 
 def read(source: Source, wanted: Wanted, where: str) -> Log:
@@ -207,7 +212,10 @@ def _add_task(samples: _Samples, wanted: Wanted, rows: Rows) -> None:
 
     scores: list[float] = []
     for name, document in zip(_names(documents), documents, strict=True):
-        score = as_number(document.metrics.get(metric))
+        try:
+            score = as_number(document.metrics.get(metric))
+        except ValueError as error:
+            raise ValueError(f"{metric} of doc_id {document.number} of {file}: {error}") from None
         if score is None:
             rows.skip(task, f"{metric} is missing or NaN")
             continue

@@ -28,6 +28,12 @@ def is_results(content: Record) -> bool:
     return has_tasks and "n-shot" in content
 
 
+def may_be_results(path: Path) -> bool:
+    """Whether a file has a name that the harness gives to results."""
+    is_named = NAME.fullmatch(path.name) is not None or "results" in path.name
+    return path.suffix == ".json" and is_named
+
+
 def results_of(path: Path) -> "Results | None":
     """Read a file of results.
 
@@ -38,9 +44,9 @@ def results_of(path: Path) -> "Results | None":
         The results, or None if the file holds something else.
     """
     # A folder may hold large JSON files of other tools, so the name is looked at first.
-    name = NAME.fullmatch(path.name)
-    if path.suffix != ".json" or (name is None and "results" not in path.name):
+    if not may_be_results(path):
         return None
+    name = NAME.fullmatch(path.name)
     content = json_object(path)
     if not is_results(content):
         return None

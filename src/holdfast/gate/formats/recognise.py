@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from holdfast.errors import HoldfastError, one_of
+from holdfast.errors import HoldfastError, MissingExtra, one_of
 from holdfast.gate.formats import (
     every_eval_ever,
     every_eval_ever_files,
@@ -80,14 +80,26 @@ def read_log(source: Source, wanted: Wanted, where: str) -> Log | None:
     by_name = {reader.name: reader for reader in READERS}
     if wanted.format:
         name = one_of("format", wanted.format, by_name)
-        return by_name[name].read(source, wanted, where)
+        return _read(by_name[name], source, wanted, where)
     for reader in READERS:
         if reader.recognises(source):
-            return reader.read(source, wanted, where)
+            return _read(reader, source, wanted, where)
     # A folder with such an ending holds the parts of one table.
     if source.path.is_dir() and source.path.suffix.lower() not in TABLES:
         raise _unrecognised(source, where)
     return None
+
+
+def _read(reader: Reader, source: Source, wanted: Wanted, where: str) -> Log:
+    """Read a source, and begin every refusal with what it is called."""
+    try:
+        return reader.read(source, wanted, where)
+    except MissingExtra:
+        raise  # which is no fault of the source
+    except HoldfastError as error:
+        if str(error).startswith(where):
+            raise
+        raise HoldfastError(f"{where}: {error}") from None
 
 
 def _unrecognised(source: Source, where: str) -> HoldfastError:

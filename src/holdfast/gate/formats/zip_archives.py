@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from zlib import crc32
 
-from holdfast.errors import HoldfastError, require
+from holdfast.errors import HoldfastError, reading, require
 
 ZSTANDARD = 93
 LOCAL_HEADER = struct.Struct("<26xHH")  # ends with the lengths of the name and of further fields
@@ -63,8 +63,12 @@ def _unpacked(packed: bytes, info: zipfile.ZipInfo) -> bytes:
 
     # The stream ends after the promised size, so that a small member cannot fill the memory.
     # inspect-ai writes several frames after each other, which a stream reads as one.
-    with pa.input_stream(pa.BufferReader(packed), compression="zstd") as stream:
+    name = f"{info.filename} of the archive"
+    with (
+        reading(name, "data of Zstandard"),
+        pa.input_stream(pa.BufferReader(packed), compression="zstd") as stream,
+    ):
         content = bytes(stream.read(info.file_size + 1))
     if len(content) != info.file_size or crc32(content) != info.CRC:
-        raise ValueError(f"{info.filename} of the archive is damaged")
+        raise ValueError(f"{name} is damaged")
     return content

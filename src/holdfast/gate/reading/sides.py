@@ -187,11 +187,11 @@ def _as_side(content: RawTable | AccuracyMatrix, where: str, name: str, wanted: 
         return _from_matrix(content, where, name)
     # Whatever goes wrong with odd values becomes one error that names the source.
     with reading(where, "results"):
-        rows, notes = checked(_as_named(content, wanted), where, wanted)
+        rows, notes = checked(_as_named(content, wanted, where), where, wanted)
     return Side(rows=rows, name=name, notes=notes)
 
 
-def _as_named(table: RawTable, wanted: Wanted) -> RawTable:
+def _as_named(table: RawTable, wanted: Wanted, where: str) -> RawTable:
     """Use the columns that the user names as the segment, the cluster and the example."""
     columns = dict(table.columns)
     for usual, chosen in (
@@ -203,7 +203,7 @@ def _as_named(table: RawTable, wanted: Wanted) -> RawTable:
             continue
         if chosen not in table.columns:
             raise HoldfastError(
-                f"there is no column {chosen!r} for the {usual}; the columns are: "
+                f"{where}: there is no column {chosen!r} for the {usual}; the columns are: "
                 f"{', '.join(table.names)}"
             )
         columns[usual] = table.columns[chosen]
