@@ -1,12 +1,16 @@
 """Small real streams and learners for tests."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
+from holdfast.checks import laws, leaks, parts
 from holdfast.methods import Method, parse_method
 from holdfast.models import mlp
 from holdfast.runs.config import RunConfig
@@ -70,6 +74,31 @@ def quick(
         model={"hidden": [16]},
         data=data or {},
     )
+
+
+@contextmanager
+def laws_on_digits(examples: int, row_by_row: int) -> Iterator[None]:
+    """Check laws on fewer digits than users' methods are checked on.
+
+    Two batches per epoch are as few as have an order. Choose numbers that leave more than 64
+    training rows per task, which is the size of a batch.
+
+    Args:
+        examples: The number of digits that a stream is made of.
+        row_by_row: The same for methods that take a step per row.
+    """
+    small = partial(parts.small_stream, examples=examples)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "EXAMPLES", examples)
+        patch.setattr(parts, "EXAMPLES_ROW_BY_ROW", row_by_row)
+        # Methods of a single pass have no more than two steps per task.
+        patch.setattr(laws, "SAVED_AT_STEP", 1)
+        patch.setattr(parts, "small_stream", small)
+        patch.setattr(leaks, "small_stream", small)
+        # What was trained on a stream of another size is no reference.
+        parts.state_without_method.cache_clear()
+        yield
+    parts.state_without_method.cache_clear()
 
 
 def save_bert(folder: Path, kind: Any, **settings: object) -> None:

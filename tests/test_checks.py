@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from helpers import laws_on_digits
 from holdfast.checks import LAWS, LawBroken, check_method
 from holdfast.engine.batch import Batch, Rows
 from holdfast.engine.memory import Memory
@@ -10,6 +11,13 @@ from holdfast.methods import EWC, METHODS, FineTune
 from holdfast.methods.method import Declaration, Method
 from holdfast.methods.replay import Replay
 from holdfast.streams.task import JoinedPart
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_batches_per_epoch():
+    """The methods below that break a law each show that so few digits are enough."""
+    with laws_on_digits(450, row_by_row=340):
+        yield
 
 
 @pytest.mark.parametrize("spec", [s for method in METHODS.values() for s in method.small_specs()])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from helpers import laws_on_digits
 from holdfast.checks import check_law
 from holdfast.checks.parts import Subject
 from holdfast.errors import HoldfastError
@@ -20,6 +21,12 @@ LAWS = (
 )
 # Its default memory sorts examples by their label.
 INSTEAD = {"LatentReplay(40)": "LatentReplay(40, memory='ring')"}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _two_batches_per_epoch() -> Iterator[None]:
+    with laws_on_digits(600, row_by_row=420):
+        yield
 
 
 def cases() -> Iterator[tuple[str, str]]:
