@@ -43,7 +43,7 @@ def exact_tail(values: np.ndarray, counts: np.ndarray) -> float:
     return 0.5 + total / np.pi
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(20))
 def test_the_chance_of_a_weighted_sum_is_exact_and_its_approximation_close(seed):
     """Samples of 2 to 300 differences, at limits that make p about 70, 10, 5, 1 and 0.01 %."""
     rng = np.random.default_rng(seed)
@@ -152,10 +152,10 @@ def test_melded_bounds_without_a_limit_are_fishers_exact_test(n, m):
 @pytest.mark.parametrize("right", [0.98, 0.6])
 def test_unpaired_shares_of_any_sizes_hold_their_level_by_enumeration(n, m, right):
     limit = 0.05
-    a = [k for k in range(n + 1) if binom.pmf(k, n, right) > 1e-6]
-    b = [k for k in range(m + 1) if binom.pmf(k, m, right - limit) > 1e-6]
+    a = np.flatnonzero(binom.pmf(np.arange(n + 1), n, right) > 1e-5)
+    b = np.flatnonzero(binom.pmf(np.arange(m + 1), m, right - limit) > 1e-5)
     passed = failed = 0.0
-    step = max(1, len(a) * len(b) // 700)  # a part of the champion's outcomes, weighted to one
+    step = max(1, len(a) * len(b) // 500)  # a part of the champion's outcomes, weighted to one
     kept = a[:: max(1, step)]
     weights = binom.pmf(kept, n, right)
     weights /= weights.sum()
