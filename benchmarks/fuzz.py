@@ -31,7 +31,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from fuzzing import gates, targets
+from fuzzing import gates, logs, targets
 
 TARGETS: dict[str, Callable[[Path], targets.Case]] = {
     "specs": targets.specs,
@@ -44,6 +44,7 @@ TARGETS: dict[str, Callable[[Path], targets.Case]] = {
     "checkpoints": targets.checkpoints,
     "ledgers": gates.ledgers,
     "audit tables": targets.audit_tables,
+    "logs of evaluation tools": logs.logs,
 }
 RESULTS = Path(__file__).parent / "results" / "fuzz.md"
 MOST_FAULTS = 20  # of a target, that are kept

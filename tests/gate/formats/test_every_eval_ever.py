@@ -47,10 +47,19 @@ def test_both_sides_have_the_same_examples_and_each_task_its_own_scale():
     candidate = log_of(FILES / "candidate")
     assert champion.columns["example_id"] == candidate.columns["example_id"]
     assert champion.scales["colours"] == Scale("acc")
-    assert champion.scales["prose"] == Scale("word_perplexity", 1.0, None, False)
     assert champion.facts["sums/strict-match"] == {"few-shot": "0"}
     assert any("acc is judged" in note for note in champion.notes)
     assert not log_of(FILES / "champion", metric=TWO).notes
+
+
+def test_scores_outside_the_declared_range_are_counted(folder):
+    # The converter of lm-eval writes 0 for a perplexity, which is at least 1.
+    outside = ("prose", "its score lies outside the range of the metric")
+    assert log_of(folder).unscored == {outside: 2}
+    change_lines(samples(folder, "prose"), lambda record: record["evaluation"].update(score=7.5))
+    log = log_of(folder)
+    assert not log.unscored
+    assert log.scales["prose"] == Scale("word_perplexity", 1.0, None, False)
 
 
 def test_a_file_of_samples_finds_its_aggregate_and_the_aggregate_its_samples(folder):
@@ -95,8 +104,8 @@ def test_an_error_and_a_missing_score_are_counted(folder):
     records[1]["evaluation"]["score"] = None
     path.write_text("\n".join(map(json.dumps, records)))
     unscored = log_of(folder).unscored
-    assert sum(unscored.values()) == 2
-    assert {reason for _, reason in unscored} == {"the sample had an error", "no score"}
+    assert unscored["sums/strict-match", "the sample had an error"] == 1
+    assert unscored["sums/strict-match", "no score"] == 1
 
 
 def test_an_unknown_level_is_no_score(folder):
@@ -149,6 +158,13 @@ def test_the_newest_of_several_runs_is_judged(folder):
     for file in folder.rglob("*.json"):
         file.unlink()
     assert "no aggregate file says" in refusal(folder)
+
+
+@pytest.mark.parametrize("kept", [0, 3])
+def test_a_file_of_samples_that_was_cut_between_two_lines_is_refused(folder, kept):
+    path = samples(folder)
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:kept]))
+    assert f"has {kept} of the 16 samples" in refusal(folder)
 
 
 def test_repeated_samples_are_numbered(folder):

@@ -6,6 +6,7 @@ task. The aggregate file says of its score whether lower is better, and between 
 lies.
 """
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ from holdfast.gate.formats.source import Source
 
 UNKNOWN = -1.0  # the score of a sample whose level is unknown, if the evaluation has such a level
 INFINITE = {"Infinity", "-Infinity"}  # how JSON writes that a score has no bound
+ROUNDING = 1e-9  # by which a score may lie outside the range of its metric
 HASH = 12  # characters of a sample's hash that become part of its name
 
 
@@ -78,7 +80,9 @@ def _add_task(rows: Rows, task: str, samples: Sequence[Sample], run: Run, wanted
             {**values, **_about(sample.record), **groups_of(sample.record, wanted, sample.name)}
         )
         scores.append(score)
-    rows.measure(task, _scale(metric or task, config, scores))
+    # If no sample has a score, the task is not judged, and its samples are counted.
+    if scores:
+        rows.measure(task, _scale(metric or task, config, scores))
     _compare(rows, task, part(results.get(metric, {}), "generation_config"), config)
 
 
@@ -153,7 +157,18 @@ def _score(sample: Sample, config: Record) -> tuple[str, float | None]:
         raise ValueError(f"{sample.name}: evaluation.score: {error}") from None
     if config.get("has_unknown_level") is True and score == UNKNOWN:
         return "its level is unknown", None
+    if score is not None and math.isinf(score):
+        raise ValueError(f"{sample.name}: evaluation.score is infinite")
+    # The converter of lm-eval writes 0 for a perplexity, which has several values per document.
+    if score is not None and not _is_possible(score, config):
+        return "its score lies outside the range of the metric", None
     return "no score", score
+
+
+def _is_possible(score: float, config: Record) -> bool:
+    """Whether a score lies in the range that the aggregate file gives."""
+    low, high = _range(config)
+    return (low is None or score >= low - ROUNDING) and (high is None or score <= high + ROUNDING)
 
 
 def _scale(metric: str, config: Record, scores: Sequence[float]) -> Scale:

@@ -1,6 +1,7 @@
 """The files of Every Eval Ever: samples and aggregates of one model, newest run of each task."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -117,6 +118,7 @@ def read_run(source: Source, wanted: Wanted, where: str) -> Run:
         )
     aggregates = [_aggregate(file) for file in aggregate_files]
     lines = [line for file in sample_files for line in json_lines_of(file)]
+    _refuse_missing_lines(lines, aggregates, sample_files)
     model = _one_model(lines, aggregates, wanted, where)
     aggregates = [content for content in aggregates if _model_of(content) == model]
     samples = _samples(lines, model)
@@ -137,6 +139,24 @@ def read_run(source: Source, wanted: Wanted, where: str) -> Run:
 def json_lines_of(file: Path) -> list[tuple[str, Record]]:
     """Read the lines of a file of samples, each with what it is called in messages."""
     return [(f"{file.name}, line {number}", record) for number, record in json_lines(file)]
+
+
+def _refuse_missing_lines(
+    lines: list[tuple[str, Record]], aggregates: list[Record], files: list[Path]
+) -> None:
+    """Refuse samples that were cut: an aggregate file says how many lines there are."""
+    counts = Counter(str(record.get("evaluation_id")) for _, record in lines)
+    there = {file.name for file in files}
+    for aggregate in aggregates:
+        details = part(aggregate, "detailed_evaluation_results")
+        name = str(details.get("file_path")).rpartition("/")[2]
+        total = details.get("total_rows")
+        count = counts[str(aggregate.get("evaluation_id"))]
+        if name in there and isinstance(total, int) and count < total:
+            raise HoldfastError(
+                f"{name} has {count} of the {total} samples that its aggregate file speaks of; "
+                "copy the whole file"
+            )
 
 
 def _aggregate(file: Path) -> Record:
