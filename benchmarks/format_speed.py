@@ -161,10 +161,10 @@ def main() -> None:
             raise SystemExit(f"{tool} took {processor:.2f} s; the limit is {limit} s")
     lines += [
         "",
-        f"The figures are medians of {options.runs} runs of the whole command on "
-        f"{os.cpu_count()} cores, start-up included. The limit is for the CPU seconds, because",
-        "other programs may run at the same time, as they did here. On an idle machine, the two",
-        "times are nearly equal.",
+        f"Each figure is the median over the runs ({options.runs}) of the whole command, start-up",
+        f"included, on {os.cpu_count()} cores. The limit is for the CPU seconds, because other",
+        "programs may run at the same time, as they did here. On an idle machine, both are",
+        "nearly equal.",
         "",
     ]
     if options.write:

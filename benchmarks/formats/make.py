@@ -37,7 +37,8 @@ LONG = {"traceback", "traceback_ansi", "events", "events_data", "attachments"}
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9.+\-]+")
 # Names of logs of inspect-ai end in a random word, those of Every Eval Ever start with one.
 WORD = re.compile(r"(?<=_)[0-9A-Za-z]{22}(?=\.)|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1"}
+# The order of sets must not differ from run to run.
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "PYTHONHASHSEED": "0"}
 
 
 def python_of(tool: str, envs: Path) -> Path:
@@ -146,6 +147,8 @@ def outcome(path: Path) -> object:
     except HoldfastError as error:
         return str(error).replace(str(path), "")
     rows = side.rows.drop(columns=["latency_ms"], errors="ignore")
+    # Tools that work on several examples at a time write them in any order.
+    rows = rows.sort_values(list(rows.columns), ignore_index=True)
     return rows.to_csv(index=False), side.facts, side.unscored, side.scales
 
 

@@ -7,7 +7,7 @@ import zipfile
 import pytest
 from tests.gate.formats.reading import DATA, change_json, copy_of, log_of, refusal
 
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, MissingExtra
 from holdfast.gate import read_side
 from holdfast.gate.formats import Scale, zip_archives
 from holdfast.gate.formats.zip_archives import member
@@ -177,6 +177,16 @@ def test_the_newest_log_counts_even_if_it_failed(tmp_path, candidate):
 
 
 # ---- damage
+
+
+def test_zstandard_needs_an_extra_where_python_cannot_read_it(monkeypatch):
+    def unknown(*_):
+        raise NotImplementedError("That compression method is not supported")
+
+    monkeypatch.setattr(zipfile.ZipFile, "read", unknown)
+    monkeypatch.setattr("holdfast.errors.find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match="needs pyarrow"):
+        read_side(LOGS / "champion.eval")
 
 
 def test_a_cut_archive_is_refused(tmp_path):

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.gate.formats.reading import DATA, change_json, copy_of, log_of, refusal
 
+from holdfast.errors import MissingExtra
 from holdfast.gate import read_side
 
 LOGS = DATA / "lighteval"
@@ -153,3 +154,9 @@ def test_other_columns_and_damaged_files_are_refused(folder):
     assert "has no column doc; expected details of lighteval 0.10 or later" in refusal(folder)
     path.write_bytes(path.read_bytes()[:100])
     assert refusal(folder).startswith("champion ")
+
+
+def test_details_need_an_extra(monkeypatch):
+    monkeypatch.setattr("holdfast.errors.find_spec", lambda _: None)
+    with pytest.raises(MissingExtra, match="needs pyarrow"):
+        log_of(LOGS / "champion")
