@@ -1,6 +1,8 @@
 """Looks at growing data: levels of the series, limits of both sides, and what is expected."""
 
+import re
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -472,6 +474,16 @@ def test_at_any_time_only_means_in_a_known_range_are_judged():
     weighted = Side(read_side(frame(100)).rows.assign(weight=1.0))
     with pytest.raises(HoldfastError, match="examples with weights cannot be judged"):
         at_look(weighted, read_side(frame(50)), any_time)
+
+
+def test_the_example_of_the_docs_stops_at_its_first_look(tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "gate.md").read_text()
+    [code] = [block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "Looks" in block]
+    monkeypatch.chdir(tmp_path)
+    frame(1000, np.ones(1000)).to_csv("champion.csv", index=False)
+    frame(500, np.ones(500)).to_csv("candidate.csv", index=False)
+    exec(compile(code, "gate.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("look 1 of 3 pass")
 
 
 # ---- plans
