@@ -231,6 +231,21 @@ def test_clusters_never_make_a_result_more_certain():
         assert Paired(before, after, np.arange(n)).p_loses_less(0.05) == plain.p_loses_less(0.05)
 
 
+def test_clusters_that_are_alike_are_counted_if_there_are_very_many():
+    rng = np.random.default_rng(0)
+    losses = rng.choice([-1.0, 0.0, 1.0], 6000, p=[0.01, 0.98, 0.01])
+    clusters = rng.integers(0, 1500, 6000)
+    many = Units.of_clusters(losses, clusters)
+    assert len(many.losses) < 50
+    assert many.counts.sum() == len(np.unique(clusters))
+    one_by_one = np.array([losses[clusters == name].sum() for name in np.unique(clusters)])
+    sizes = np.array([(clusters == name).sum() for name in np.unique(clusters)]).astype(float)
+    each = Units(one_by_one, sizes, np.ones(len(sizes)))
+    limits = np.array([0.01, 0.02])
+    assert many.p_loses_less(limits) == pytest.approx(each.p_loses_less(limits), rel=1e-8)
+    assert Paired(np.clip(losses, 0, 1), np.clip(-losses, 0, 1), clusters).clusters == len(sizes)
+
+
 def test_a_dominating_cluster_decides_nothing():
     sizes = np.array([1000, *[10] * 29])
     clusters = np.repeat(np.arange(30), sizes)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from holdfast.errors import HoldfastError
 from holdfast.gate.statistics.betting import log_capital, units_to_win
 from holdfast.gate.statistics.evidence import Evidence
 from holdfast.gate.statistics.paired import LARGEST_LIMIT, checked_losses
@@ -66,7 +67,7 @@ class Anytime(Evidence):
             # Clusters of one example each are the examples, so the second test would be the same.
             if self.clusters < self.examples:
                 self._ordered.append(by_cluster)
-                self._units.append(Units(*by_cluster, np.ones(self.clusters)))
+                self._units.append(Units.of_clusters(losses, np.asarray(clusters)))
             self.method += f", {self.clusters} clusters"
 
     def p_values(self, losses: np.ndarray, worse: bool, near: float | None = None) -> np.ndarray:
@@ -115,12 +116,17 @@ class Anytime(Evidence):
 
 def _in_order(losses: np.ndarray, clusters: np.ndarray) -> Ordered:
     """Sum up the losses of each cluster, in the order in which clusters were completed."""
-    units = Units.of_clusters(losses, clusters)
+    if clusters.shape != losses.shape:
+        raise HoldfastError(
+            f"there must be one cluster label per example, but clusters have the shape "
+            f"{clusters.shape} and scores the shape {losses.shape}"
+        )
     names, index = np.unique(clusters, return_inverse=True)
     last = np.zeros(len(names), dtype=int)
     np.maximum.at(last, index, np.arange(len(losses)))
     order = np.argsort(last)
-    return units.losses[order], units.sizes[order]
+    sizes = np.bincount(index).astype(float)
+    return np.bincount(index, losses)[order], sizes[order]
 
 
 def _end(p_values: Callable[[float], float], measured: float, alpha: float, span: float) -> float:

@@ -59,7 +59,7 @@ class Paired(Evidence):
         self.method = "Gaffke 2005, paired"
         if clusters is not None:
             by_cluster = Units.of_clusters(losses, np.asarray(clusters))
-            self.clusters = len(by_cluster.losses)
+            self.clusters = int(by_cluster.counts.sum())
             # Clusters of one example each are the examples, so the second test would be the same.
             if self.clusters < self.examples:
                 self._units.append(by_cluster)

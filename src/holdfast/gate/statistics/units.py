@@ -60,7 +60,12 @@ class Units:
         # Sum the losses and count the examples of each cluster.
         _, index = np.unique(clusters, return_inverse=True)
         sizes = np.bincount(index).astype(float)
-        return Units(np.bincount(index, losses), sizes, np.ones(len(sizes)))
+        sums = np.bincount(index, losses)
+        if len(sizes) <= MOST_VALUES:
+            return Units(sums, sizes, np.ones(len(sizes)))
+        # Among very many clusters, most are alike, and a test takes as long as there are kinds.
+        kinds, counts = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
+        return Units(kinds[0], kinds[1], counts.astype(float))
 
     @property
     def turned(self) -> "Units":
