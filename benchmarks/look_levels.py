@@ -463,7 +463,8 @@ def noise(runs: int, rng: np.random.Generator) -> Section:
         "The floor is computed from the runs of the row, and then two new runs of the same model "
         "are compared with it. By its definition, 5 of 100 pairs exceed it. In the last rows, "
         "every run also moves all examples together, as another seed of the training may. Few runs "
-        "cannot tell how large this movement is, so the floor is then too low.",
+        "cannot tell how large this movement is, so the floor is then too low. A row is measured "
+        "on a tenth of the runs.",
         [
             "examples",
             "runs",
