@@ -71,9 +71,11 @@ OPTIONS: dict[
     "seed": {"seed": 5},
 }
 VOLATILE = {
+    "digest",
     "judged",
     "machine",
     "peak_bytes",
+    "provenance",
     "seconds",
     "versions",
 }  # keys that tell when and where

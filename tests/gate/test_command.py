@@ -100,7 +100,7 @@ def test_a_policy_is_written_once_and_understood(folder, capsys):
         (["--candidate", "champion.parquet"], "two models are compared, but one is missing"),
         (["--champion", "champion.parquet"], "two models are compared, but one is missing"),
         (["--champion", "no.csv", "--candidate", "no.csv"], "there is no such file"),
-        (["--champion", "..", "--candidate", ".."], "expected a file"),
+        (["--champion", "nothing", "--candidate", "nothing"], "nothing is an empty folder"),
         (["--champion", "empty.csv", "--candidate", "empty.csv"], "empty.csv"),
         (["--champion", "binary.csv", "--candidate", "binary.csv"], "binary.csv"),
         ([*BOTH, "--policy", "nonsense"], "there is no policy nonsense"),
@@ -113,6 +113,7 @@ def test_a_policy_is_written_once_and_understood(folder, capsys):
     ],
 )
 def test_wrong_command_lines_are_one_line_that_says_what_to_do(folder, capsys, arguments, message):
+    (folder / "nothing").mkdir()
     (folder / "empty.csv").touch()
     (folder / "binary.csv").write_bytes(bytes(range(256)))
     code, out, err = call(capsys, *arguments)

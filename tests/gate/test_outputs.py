@@ -170,7 +170,8 @@ def test_a_killed_command_leaves_no_old_pass(folder):  # noqa: F811
         "--out",
         "gate",
     ]
-    subprocess.run([*gate, "--candidate", "good.parquet"], capture_output=True, check=True)
+    good = [*gate, "--candidate", "good.parquet", "--allow-same"]
+    subprocess.run(good, capture_output=True, check=True)
     assert json.loads(Path("gate/verdict.json").read_text())["passed"] is True
     os.mkfifo("slow.csv")  # a candidate that never comes
     process = subprocess.Popen(
@@ -258,7 +259,7 @@ def test_without_a_policy_the_shipped_one_decides_and_is_named(folder, capsys): 
 def test_a_reader_that_is_gone_takes_no_verdict_away(folder):  # noqa: F811
     CHAMPION.to_parquet("good.parquet")
     gate = f"{sys.executable} -m holdfast.cli.main gate"
-    sides = "--champion champion.parquet --candidate good.parquet"
+    sides = "--champion champion.parquet --candidate good.parquet --allow-same"
     command = f"{gate} {sides} --out gate | true"
     subprocess.run(["bash", "-c", command], capture_output=True, check=False)
     assert names(Path("gate")) == set(FILES)

@@ -113,14 +113,14 @@ def test_a_release_that_is_recorded_meanwhile_changes_neither_champion_nor_repor
         Ledger(url).record("m", "meanwhile", results(a=0.95))
         return keep_verdict(self, *arguments, **named)
 
-    judge = Gate.judge
+    judge = Gate.judge_and_compare
 
     def record_then_judge(self, *arguments, **named):
         Ledger(url).record("m", "between", results(a=0.94))
         return judge(self, *arguments, **named)
 
     monkeypatch.setattr(Ledger, "keep_verdict", record_then_keep)
-    monkeypatch.setattr(Gate, "judge", record_then_judge)
+    monkeypatch.setattr(Gate, "judge_and_compare", record_then_judge)
     results(a=0.9).to_csv(tmp_path / "2.csv", index=False)
     gate = ["gate", "--model", "m", "--ledger", url, "--release", "2", "--policy", "simple"]
     code, out, err = call(

@@ -20,8 +20,8 @@ from holdfast.cli import gate_options as options
 from holdfast.cli.bundles import InSections, options_of, with_bundles
 from holdfast.cli.examples import examples
 from holdfast.cli.gate_noise import noise
-from holdfast.cli.gate_options import Keeping, Sources
 from holdfast.cli.gate_request import Request
+from holdfast.cli.gate_settings import Judging, Keeping, Sources
 from holdfast.cli.gate_steps import (
     DEFAULT_POLICY,
     end_with,
@@ -31,6 +31,8 @@ from holdfast.cli.gate_steps import (
     refuse_beside_init,
     write_policy,
 )
+from holdfast.cli.gate_verdict import give_up_on, is_comment
+from holdfast.cli.gate_verify import verify
 from holdfast.errors import HoldfastError
 from holdfast.text import safe_name
 
@@ -87,13 +89,13 @@ app = typer.Typer(
 
 
 @app.command(UNNAMED, cls=InSections, add_help_option=False)
-@with_bundles(sources=options_of(Sources), keeping=options_of(Keeping))
+@with_bundles(sources=options_of(Sources), judging=options_of(Judging), keeping=options_of(Keeping))
 def without_command(
     context: typer.Context,
     paths: options.PolicyToWrite = None,
     *,
     sources: Sources,
-    policy: options.Policy = None,
+    judging: Judging,
     keeping: Keeping,
     plan: options.Plan = False,
     power: options.Power = 0.8,
@@ -104,15 +106,15 @@ def without_command(
     if init:
         refuse_beside_init(context)
         _refuse_surplus(arguments[1:])
-        write_policy(next(map(Path, arguments), policy or DEFAULT_POLICY))
+        write_policy(next(map(Path, arguments), judging.policy or DEFAULT_POLICY))
         return
-    request = Request(sources, keeping, policy, plan)
+    request = Request(sources, keeping, judging, plan)
     with no_old_verdict(request):
         _refuse_surplus(arguments)
         if plan:
             plan_release(request, context, power)
             return
-        verdict, lines = judge_release(request, context)
+        verdict, lines = judge_release(request, context, strict=False)
     end_with(verdict, lines, keeping.dry_run)
 
 
@@ -140,13 +142,13 @@ def _refuse_surplus(arguments: Sequence[str]) -> None:
         "holdfast gate run champion.parquet candidate.parquet --policy standard --out gate",
     ),
 )
-@with_bundles(sources=options_of(Sources), keeping=options_of(Keeping))
+@with_bundles(sources=options_of(Sources), judging=options_of(Judging), keeping=options_of(Keeping))
 def run(
     context: typer.Context,
     paths: options.Paths = None,
     *,
     sources: Sources,
-    policy: options.Policy = None,
+    judging: Judging,
     keeping: Keeping,
 ) -> None:
     """Judge a candidate, and exit with 0 if it may be released.
@@ -156,10 +158,10 @@ def run(
     2 if an input or an option is wrong.
     """
     arguments = paths or []
-    request = Request(sources, keeping, policy)
+    request = Request(sources, keeping, judging)
     with no_old_verdict(request, arguments):
         request = replace(request, sources=sources.with_paths(arguments))
-        verdict, lines = judge_release(request, context)
+        verdict, lines = judge_release(request, context, strict=True)
     end_with(verdict, lines, keeping.dry_run)
 
 
@@ -167,13 +169,13 @@ def run(
     cls=InSections,
     epilog=examples("holdfast gate plan champion.parquet candidate.parquet --power 0.9"),
 )
-@with_bundles(sources=options_of(Sources))
+@with_bundles(sources=options_of(Sources), judging=options_of(Judging))
 def plan(
     context: typer.Context,
     paths: options.Paths = None,
     *,
     sources: Sources,
-    policy: options.Policy = None,
+    judging: Judging,
     power: options.PowerOfPlan = 0.8,
 ) -> None:
     """Print how many examples each task and segment needs.
@@ -182,7 +184,7 @@ def plan(
     models tell how much models differ on your data. From that, the gate computes how many examples
     or clusters a model needs that has lost nothing, so that it passes with the chance --power.
     """
-    request = Request(sources.with_paths(paths or []), policy=policy, plan=True)
+    request = Request(sources.with_paths(paths or []), judging=judging, plan=True)
     plan_release(request, context, power)
 
 
@@ -200,6 +202,15 @@ app.command(
     cls=InSections,
     epilog=examples("holdfast gate noise --repeat a.parquet b.parquet"),
 )(noise)
+
+
+app.command(
+    cls=InSections,
+    epilog=examples(
+        "holdfast gate verify gate",
+        "holdfast gate verify gate/verdict.json --candidate candidate.parquet",
+    ),
+)(verify)
 
 
 # Their lines on the command line write no verdict, so an older one stays valid.
@@ -221,20 +232,22 @@ def leave_no_old_verdict(arguments: Sequence[str], reason: str) -> None:
         printing |= {"--plan", "--init"}
     if printing & set(arguments):
         return
-    from holdfast.gate.outputs import give_up
+    for folder in _values_of("--out", arguments):
+        give_up_on(folder, None, reason)
+    # The value may be a slip, so only what is a comment already is replaced.
+    for comment in _values_of("--comment", arguments):
+        if is_comment(comment):
+            give_up_on(None, comment, reason)
 
-    for folder in _folders_in(arguments):
-        give_up(Path(folder), reason)
 
-
-def _folders_in(arguments: Sequence[str]) -> list[str]:
-    """Find the values of --out in a command line that Typer could not parse."""
-    folders = []
-    # Both spellings of Typer are looked for: --out FOLDER and --out=FOLDER.
+def _values_of(option: str, arguments: Sequence[str]) -> list[Path]:
+    """Find the values of an option in a command line that Typer could not parse."""
+    paths = []
+    # Both spellings of Typer are looked for, such as --out FOLDER and --out=FOLDER.
     for argument, following in zip(arguments, [*arguments[1:], None], strict=True):
         name, equals, value = argument.partition("=")
-        if name == "--out" and equals:
-            folders.append(value)
-        elif name == "--out" and following is not None:
-            folders.append(following)
-    return folders
+        if name == option and equals:
+            paths.append(Path(value))
+        elif name == option and following is not None:
+            paths.append(Path(following))
+    return paths

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.cli import gate_options as options
+from holdfast.cli.gate_settings import Judging
 from holdfast.cli.gate_steps import gate_of
 from holdfast.cli.printing import print_in_parts
 from holdfast.errors import HoldfastError
@@ -35,7 +36,7 @@ def noise(
     """
     from holdfast.gate.noise import below_floor, noise_floor
 
-    gate = gate_of(policy)
+    gate = gate_of(Judging(policy))
     sides = _sides(gate, [*(repeat or []), *(runs or [])])
     floors = noise_floor(sides, gate.compare)
     print_in_parts(HEADINGS, [_row(floor, gate.policy) for floor in floors], TITLE)

@@ -1,22 +1,15 @@
 """The options of `holdfast gate`, each declared once for all commands that have it."""
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
-
-from holdfast.cli.lists import split_names
-from holdfast.errors import HoldfastError
-from holdfast.text import safe_name
 
 # The sections of the help.
 WITHOUT_COMMAND = "Without a command"
 RESULTS = "Results"
 JUDGING = "How it is judged"
 VERDICT = "Where the verdict goes"
-
-TWO_PATHS = "two paths, the champion's first"
 
 PolicyToWrite = Annotated[
     list[str] | None,
@@ -111,6 +104,57 @@ Policy = Annotated[
         "standard or simple. Default: gate.toml if it exists, otherwise standard.",
     ),
 ]
+AllowSame = Annotated[
+    bool,
+    typer.Option(
+        "--allow-same",
+        rich_help_panel=JUDGING,
+        help="Also judge a candidate whose results are those of the champion, for example to try "
+        "a pipeline.",
+    ),
+]
+RepairIds = Annotated[
+    bool,
+    typer.Option(
+        "--repair-ids",
+        rich_help_panel=JUDGING,
+        help="Match ids and names of tasks that differ only by case, white space or Unicode form. "
+        "The verdict says how many were repaired.",
+    ),
+]
+Looks = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARES",
+        rich_help_panel=JUDGING,
+        help="Judge before all examples of the candidate are evaluated: at planned shares of the "
+        "test set such as 0.5,0.75,1.0, or after any number of examples (any).",
+    ),
+]
+Comment = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        rich_help_panel=VERDICT,
+        help="Write a comment for a pull request, of at most 60 lines in Markdown: the decision, "
+        "the worst tasks, the examples that were lost, and what to do next.",
+    ),
+]
+ShowInputs = Annotated[
+    bool,
+    typer.Option(
+        "--show-inputs",
+        rich_help_panel=VERDICT,
+        help="With --comment: also show the texts of these examples, if the results carry them. "
+        "They may be private.",
+    ),
+]
+VerdictFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="VERDICT", help="A verdict.json, or the folder that holdfast gate run wrote."
+    ),
+]
 Out = Annotated[
     Path | None,
     typer.Option(
@@ -181,77 +225,3 @@ Init = Annotated[
         help="Instead of a verdict, write a policy in which comments explain every field.",
     ),
 ]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """Which two models are compared. Each field is an option.
-
-    Args:
-        champion: A file, a folder or an MLflow run with the results of the model in production.
-        candidate: The same for the retrained model.
-        ledger: The URL of a ledger, in place of the champion.
-        model: The model's name in the ledger.
-        trained_on: The names of the tasks that the candidate was trained on, as text.
-    """
-
-    champion: Champion = None
-    candidate: Candidate = None
-    ledger: Ledger = None
-    model: Model = None
-    trained_on: TrainedOn = None
-
-    @property
-    def tasks(self) -> tuple[str, ...]:
-        """The names of the tasks that the candidate was trained on."""
-        return tuple(split_names(self.trained_on or ""))
-
-    def with_paths(self, paths: list[str]) -> "Sources":
-        """Take the arguments of a command as champion and candidate.
-
-        Args:
-            paths: What stands on the command line without the name of an option.
-
-        Raises:
-            HoldfastError: It is not clear which results are the champion's and the candidate's.
-        """
-        if not paths:
-            return self
-        if self.champion is not None or self.candidate is not None:
-            raise HoldfastError(
-                f"unexpected argument {safe_name(paths[0])!r}; name the results either with "
-                f"--champion and --candidate, or as {TWO_PATHS}"
-            )
-        if self.ledger is not None:
-            if len(paths) > 1:
-                raise HoldfastError(
-                    f"with --ledger, the champion is from the ledger, so {safe_name(paths[1])!r} "
-                    "is one argument too many; name the candidate's results alone"
-                )
-            return replace(self, candidate=paths[0])
-        if len(paths) != len(("champion", "candidate")):
-            named = f"{len(paths)} results are named"
-            if len(paths) == 1:
-                named = f"only {safe_name(paths[0])!r} is named"
-            raise HoldfastError(
-                f"two models are compared, but {named}; give {TWO_PATHS}, or --ledger and --model "
-                "with the candidate's results"
-            )
-        return replace(self, champion=paths[0], candidate=paths[1])
-
-
-@dataclass(frozen=True)
-class Keeping:
-    """Where the verdict goes. Each field is an option.
-
-    Args:
-        release: The candidate's name in the ledger, which then keeps the verdict.
-        out: The folder for the files of the verdict.
-        html: Whether a page is among them.
-        dry_run: Whether the verdict is printed only.
-    """
-
-    release: Release = None
-    out: Out = None
-    html: Html = True
-    dry_run: DryRun = False

@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from holdfast.cli.gate_options import Keeping, Sources
+from holdfast.cli.gate_settings import Judging, Keeping, Sources
 
 # How the names of a file of an MLflow run and of a version in its registry start.
+if TYPE_CHECKING:
+    from holdfast.gate.looks import Looks
+
 MLFLOW = ("runs:/", "models:/")
 
 
@@ -16,13 +20,13 @@ class Request:
     Args:
         sources: Where the results of both sides come from.
         keeping: Where the verdict goes.
-        policy: A TOML file, or the name of a shipped policy. None: that of the working directory.
+        judging: By what policy it is judged.
         plan: Whether a plan is made in place of a verdict.
     """
 
     sources: Sources
     keeping: Keeping = field(default_factory=Keeping)
-    policy: Path | None = None
+    judging: Judging = field(default_factory=Judging)
     plan: bool = False
 
     @property
@@ -32,6 +36,22 @@ class Request:
         if self.keeping.dry_run or self.plan:
             return None
         return self.keeping.out
+
+    @property
+    def comment(self) -> Path | None:
+        """The comment that this command replaces."""
+        if self.keeping.dry_run or self.plan:
+            return None
+        return self.keeping.comment
+
+    @property
+    def at_looks(self) -> "Looks | None":
+        """When the candidate may be judged, or None if it is judged when all is evaluated."""
+        from holdfast.gate.looks import Looks
+
+        if self.judging.looks is None:
+            return None
+        return Looks.parse(self.judging.looks)
 
     @property
     def mlflow_run(self) -> str | None:

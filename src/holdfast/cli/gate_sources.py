@@ -4,22 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from holdfast.cli.command_line import on_line
 from holdfast.cli.gate_request import MLFLOW, Request
 from holdfast.errors import HoldfastError
 from holdfast.text import safe_name
 
 if TYPE_CHECKING:
-    from holdfast.gate import Side
+    from holdfast.gate import Gate, Side
     from holdfast.ledger import Release
-
-NEEDS_LEDGER = ("model", "release", "trained_on")
 
 
 def read_sides(
-    request: Request, context: typer.Context
+    request: Request, judge: "Gate", until: str = ""
 ) -> "tuple[tuple[Side, Side], Sequence[Release]]":
     """Read champion and candidate, and the releases of the ledger that the champion is from.
 
@@ -28,7 +23,8 @@ def read_sides(
 
     Args:
         request: What is asked for.
-        context: The command line, which tells options that were given from defaults.
+        judge: The gate, whose policy says which columns are needed.
+        until: The name of a release of the ledger. Later ones are left out.
 
     Returns:
         Champion and candidate, and the releases, of which there are none without a ledger.
@@ -38,12 +34,12 @@ def read_sides(
             read.
     """
     sources = request.sources
-    _check_sources(request, context)
+    _check_sources(request)
     # Without a candidate there is no need to ask a ledger, so it is read first.
-    candidate = _side(sources.candidate or "", "candidate")
+    candidate = _side(judge, sources.candidate or "", "candidate")
     # Without a ledger there are no earlier releases to show.
     if sources.ledger is None:
-        return (_side(sources.champion or "", "champion"), candidate), ()
+        return (_side(judge, sources.champion or "", "champion"), candidate), ()
     from holdfast.ledger import Ledger, sides
     from holdfast.ledger.records import checked_name
 
@@ -52,16 +48,34 @@ def read_sides(
     name = request.keeping.release or ""
     checked_name("candidate", name or "candidate")
     ledger = Ledger(sources.ledger, mode="read")
-    releases = ledger.releases(model)
+    releases = _until(until, ledger.releases(model))
     both = sides(ledger, model, candidate, sources.tasks, name, releases)
     return both, releases
 
 
-def _check_sources(request: Request, context: typer.Context) -> None:
+def _until(name: str, releases: "Sequence[Release]") -> "Sequence[Release]":
+    """Leave out the releases after one, or none if no name is given."""
+    if not name:
+        return releases
+    found = [number for number, release in enumerate(releases) if release.release == name]
+    if not found:
+        raise HoldfastError(
+            f"the ledger has no release {name!r}, against which the verdict was reached; name the "
+            "right one with --ledger"
+        )
+    return releases[: found[-1] + 1]
+
+
+def _check_sources(request: Request) -> None:
     """Refuse a command line that leaves open where a side comes from."""
     sources = request.sources
     if sources.ledger is None:
-        alone = on_line(context, *NEEDS_LEDGER)
+        needs_ledger = {
+            "--model": sources.model,
+            "--release": request.keeping.release,
+            "--trained-on": sources.trained_on,
+        }
+        alone = [option for option, value in needs_ledger.items() if value is not None]
         if alone:
             raise HoldfastError(
                 f"{alone[0]} says something about a model in a ledger; "
@@ -78,16 +92,32 @@ def _check_sources(request: Request, context: typer.Context) -> None:
         )
 
 
-def _side(source: str, side: str) -> "Side":
+def _side(judge: "Gate", source: str, side: str) -> "Side":
     """Read the results of one model from a file or from a run of MLflow."""
-    from holdfast.gate import read_side
-
     # The package of MLflow is imported only by those who use it.
     if not source.startswith(MLFLOW):
-        return read_side(Path(source), side)
+        return judge.read(Path(source), side)
     from holdfast.integrations.mlflow import read_run
 
     return read_run(source, side)
+
+
+def refuse_input_as_comment(comment: Path, sources: Sequence[str | None]) -> None:
+    """Refuse an input that --comment would replace.
+
+    Args:
+        comment: The file of the comment.
+        sources: The inputs. None and "" stand for those that are not given.
+
+    Raises:
+        HoldfastError: An input would be replaced.
+    """
+    for source in sources:
+        if source and Path(source).resolve() == comment.resolve():
+            raise HoldfastError(
+                f"{safe_name(source)} is an input, but --comment would replace it; name another "
+                "file for the comment"
+            )
 
 
 def refuse_inputs_in(out: Path | None, sources: Sequence[str | None]) -> None:

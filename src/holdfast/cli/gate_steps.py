@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ import typer
 
 from holdfast.cli.command_line import note, on_line
 from holdfast.cli.gate_request import Request
-from holdfast.cli.gate_sources import read_sides, refuse_inputs_in
-from holdfast.cli.gate_verdict import deliver, print_verdict
+from holdfast.cli.gate_settings import Judging
+from holdfast.cli.gate_sources import read_sides, refuse_input_as_comment, refuse_inputs_in
+from holdfast.cli.gate_verdict import begin_anew, deliver, give_up_on, print_verdict
 from holdfast.errors import HoldfastError, first_line
 from holdfast.files import write_text
 from holdfast.text import safe_name, shown
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
 DEFAULT_POLICY = Path("gate.toml")
 
 
-def judge_release(request: Request, context: typer.Context) -> "tuple[Verdict, list[str]]":
+def judge_release(
+    request: Request, context: typer.Context, strict: bool
+) -> "tuple[Verdict, list[str]]":
     """Judge a candidate, and keep the verdict in all its places.
 
     Args:
         request: What is asked for.
         context: The command line, which tells options that were given from defaults.
+        strict: Whether a candidate is also refused if another file has the champion's rows.
 
     Returns:
         The verdict, and lines that say where it is and by which policy it was reached.
@@ -37,13 +42,18 @@ def judge_release(request: Request, context: typer.Context) -> "tuple[Verdict, l
     Raises:
         HoldfastError: An input cannot be read or judged, or the verdict cannot be kept.
     """
-    sides, releases = read_sides(request, context)
-    judge = gate_of(request.policy)
+    from holdfast.gate.sameness import refuse_same
+
+    judge = gate_of(request.judging)
+    sides, releases = read_sides(request, judge)
+    if not request.judging.allow_same:
+        refuse_same(*sides, by_rows=strict)
     # Notes follow what may be refused, so that an error stays one line.
     _note_idle(request, context)
-    verdict = judge.judge(*sides)
-    delivered = deliver(verdict, request, sides, releases)
-    return verdict, [*delivered, *_about_policy(request.policy)]
+    verdict, found = judge.judge_and_compare(*sides, looks=request.at_looks)
+    verdict = _with_options(verdict, request)
+    delivered = deliver(verdict, request, sides, releases, found)
+    return verdict, [*delivered, *_about_policy(request.judging.policy)]
 
 
 def end_with(verdict: "Verdict", lines: Sequence[str], dry_run: bool) -> None:
@@ -76,12 +86,10 @@ def plan_release(request: Request, context: typer.Context, power: float) -> None
     Raises:
         HoldfastError: An input cannot be read or judged.
     """
-    from holdfast.gate.joining import compare
-
-    sides, _ = read_sides(request, context)
-    judge = gate_of(request.policy)
+    judge = gate_of(request.judging)
+    sides, _ = read_sides(request, judge)
     _note_idle(request, context)
-    for line in judge.plan(compare(*sides), power):
+    for line in judge.plan(judge.compare(*sides), power, request.at_looks):
         print(shown(line))
 
 
@@ -99,22 +107,21 @@ def no_old_verdict(request: Request, paths: Sequence[str] = ()) -> "Iterator[Non
     out = request.folder
     # An older verdict is removed before inputs are read, so this must be checked first.
     sources = request.sources
-    policy = str(request.policy or "")
+    policy = str(request.judging.policy or "")
     refuse_inputs_in(out, [*paths, sources.champion, sources.candidate, policy])
-    if out is None:
-        yield
-        return
-    from holdfast.gate.outputs import begin, give_up
-
+    comment = request.comment
+    if comment is not None:
+        refuse_input_as_comment(comment, [*paths, sources.champion, sources.candidate, policy])
     # From here on, whoever reads the folder finds a verdict, or a failure with its reason.
-    begin(out)
+    begin_anew(out, comment)
     try:
         yield
     except HoldfastError as error:
-        give_up(out, str(error))
+        give_up_on(out, comment, str(error))
         raise
     except (Exception, KeyboardInterrupt) as error:
-        give_up(out, f"the gate stopped: {type(error).__name__}: {first_line(error)}")
+        reason = f"the gate stopped: {type(error).__name__}: {first_line(error)}"
+        give_up_on(out, comment, reason)
         raise
 
 
@@ -124,21 +131,42 @@ def _note_idle(request: Request, context: typer.Context) -> None:
     lines = []
     if on_line(context, "power") and not request.plan:
         lines.append("--power has no effect without --plan")
+    if keeping.show_inputs and keeping.comment is None:
+        lines.append("--show-inputs has no effect without --comment")
     if not keeping.html and keeping.out is None and request.mlflow_run is None:
         lines.append("--no-html has no effect without --out")
     note(lines)
 
 
-def gate_of(policy: Path | None) -> "Gate":
-    """Make the gate of a policy, by default that of the working directory."""
+def gate_of(judging: Judging) -> "Gate":
+    """Make the gate that a command line asks for.
+
+    Args:
+        judging: The policy, by default that of the working directory, and what changes it.
+
+    Raises:
+        HoldfastError: There is no such policy, or it is not valid.
+    """
     from holdfast.gate import Gate
     from holdfast.gate.policy import STANDARD
 
-    if policy is not None:
-        return Gate.from_policy(policy)
-    if DEFAULT_POLICY.exists():
-        return Gate.from_policy(DEFAULT_POLICY)
-    return Gate.from_policy(Path(STANDARD))
+    path = judging.policy
+    if path is None:
+        path = Path(STANDARD)
+        if DEFAULT_POLICY.exists():
+            path = DEFAULT_POLICY
+    gate = Gate.from_policy(path)
+    if judging.repair_ids:
+        gate.policy = gate.policy.model_copy(update={"repair_ids": True})
+    return gate
+
+
+def _with_options(verdict: "Verdict", request: Request) -> "Verdict":
+    """Record the options in a verdict, so that it can be judged again in the same way."""
+    if verdict.provenance is None:
+        return verdict
+    told = {**request.sources.told, **request.judging.told}
+    return replace(verdict, provenance=replace(verdict.provenance, options=told))
 
 
 def _about_policy(policy: Path | None) -> list[str]:

@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.cli.gate_request import Request
+from holdfast.files import write_text
 from holdfast.text import safe_name, shown
 
 if TYPE_CHECKING:
     from holdfast.gate import Side, Verdict
+    from holdfast.gate.joining import Comparison
     from holdfast.ledger import History, Release
 
 MOST_LINES = 200  # of each kind that are printed
@@ -19,6 +22,7 @@ def deliver(
     request: Request,
     sides: "tuple[Side, Side]",
     releases: "Sequence[Release]",
+    found: "Comparison",
 ) -> list[str]:
     """Write a verdict to the ledger, to MLflow and to a folder, as far as they were asked for.
 
@@ -27,6 +31,7 @@ def deliver(
         request: What was asked for.
         sides: Champion and candidate.
         releases: The releases of the ledger, for the page.
+        found: The scores that were compared, for the comment.
 
     Returns:
         A line about each place; none for a dry run.
@@ -50,6 +55,11 @@ def deliver(
 
         write_back(verdict, request.mlflow_run, page)
         lines.append(f"The verdict is written to MLflow: {safe_name(request.mlflow_run)}")
+    if request.comment is not None:
+        from holdfast.gate.comment import as_comment
+
+        write_text(request.comment, as_comment(verdict, found, request.keeping.show_inputs))
+        lines.append(f"The comment is in {safe_name(str(request.comment))}.")
     # The folder comes last: a verdict that could not be kept elsewhere must not look final there.
     if request.keeping.out is not None:
         from holdfast.gate.outputs import write
@@ -57,6 +67,56 @@ def deliver(
         write(verdict, request.keeping.out, page)
         lines.append(f"The verdict and its report are in {safe_name(str(request.keeping.out))}.")
     return lines
+
+
+def begin_anew(out: Path | None, comment: Path | None) -> None:
+    """Remove an older verdict before anything is read.
+
+    Args:
+        out: The folder of the verdict, if one is written.
+        comment: The file of the comment, if one is written.
+
+    Raises:
+        HoldfastError: A file could not be written.
+    """
+    from holdfast.gate.comment import broken_comment
+    from holdfast.gate.outputs import UNDECIDED, begin
+
+    if out is not None:
+        begin(out)
+    if comment is not None:
+        write_text(comment, broken_comment(UNDECIDED))
+
+
+def is_comment(path: Path) -> bool:
+    """Whether a file is a comment of an earlier verdict."""
+    from holdfast.gate.comment import MARK
+
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(MARK)) == MARK.encode()
+    except OSError:
+        return False
+
+
+def give_up_on(out: Path | None, comment: Path | None, reason: str) -> None:
+    """Leave nothing that looks like a pass.
+
+    Args:
+        out: The folder of the verdict, if one is written.
+        comment: The file of the comment, if one is written.
+        reason: Why there is no verdict.
+
+    Raises:
+        HoldfastError: A file could not be written.
+    """
+    from holdfast.gate.comment import broken_comment
+    from holdfast.gate.outputs import give_up
+
+    if out is not None:
+        give_up(out, reason)
+    if comment is not None:
+        write_text(comment, broken_comment(reason))
 
 
 def _keep(verdict: "Verdict", request: Request, candidate: "Side") -> str:

@@ -6,6 +6,7 @@ correction over all of them), or a rule on measured figures is broken. Inconclus
 the number of examples that would decide. The mean alone never decides.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -21,6 +22,7 @@ from holdfast.gate.levels import levels
 from holdfast.gate.looks import Look, Looks, at_look, expected_use
 from holdfast.gate.measuring import measures_by, wanted_by
 from holdfast.gate.policy import Policy, read_policy
+from holdfast.gate.provenance import digest_of_text, provenance_of
 from holdfast.gate.reading import read_side
 from holdfast.gate.refusals import refuse
 from holdfast.gate.release_decision import decide_release
@@ -48,6 +50,7 @@ class Gate:
     Args:
         policy: What is asked. `Policy()` has the defaults.
         name: What the policy is called in the verdict.
+        digest: SHA-256 digest of the policy's text. By default, that of its fields as JSON.
 
     Example:
         >>> import pandas as pd
@@ -57,9 +60,10 @@ class Gate:
         'pass'
     """
 
-    def __init__(self, policy: Policy, name: str = "") -> None:
+    def __init__(self, policy: Policy, name: str = "", digest: str = "") -> None:
         self.policy = policy
         self.name = name
+        self.digest = digest or digest_of_text(policy.model_dump_json())
 
     @classmethod
     def from_policy(cls, path: str | Path) -> "Gate":
@@ -71,7 +75,13 @@ class Gate:
         Raises:
             HoldfastError: There is no such policy, or it is not valid.
         """
-        return cls(read_policy(Path(path)), str(path))
+        file = Path(path)
+        policy = read_policy(file)
+        digest = ""
+        # A shipped policy has no text, and a pipe can be read only once.
+        if file.is_file():
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        return cls(policy, str(path), digest)
 
     def judge(
         self,
@@ -97,6 +107,27 @@ class Gate:
         Raises:
             HoldfastError: The results cannot be read or compared, or the policy does not fit them.
         """
+        return self.judge_and_compare(champion, candidate, today, looks)[0]
+
+    def judge_and_compare(
+        self,
+        champion: "Source | Side",
+        candidate: "Source | Side",
+        today: date | None = None,
+        looks: Looks | None = None,
+    ) -> tuple[Verdict, Comparison]:
+        """Judge two models, and also return the scores that were compared.
+
+        Args:
+            champion: See `judge`.
+            candidate: See `judge`.
+            today: See `judge`.
+            looks: See `judge`.
+
+        Returns:
+            The verdict, and the scores of both sides on the same examples, which tell, for
+            example, what was lost (`holdfast.gate.comment`).
+        """
         champion_side = self.read(champion, "champion")
         candidate_side = self.read(candidate, "candidate")
         look: Look | None = None
@@ -105,7 +136,9 @@ class Gate:
             champion_side, candidate_side, look = at_look(champion_side, candidate_side, looks)
         comparison = self.compare(champion_side, candidate_side)
         verdict = self.decide(comparison, today or date.today(), look)
-        return replace(verdict, champion_release=champion_side.release)
+        provenance = provenance_of(champion_side, candidate_side, self.digest)
+        release = champion_side.release
+        return replace(verdict, champion_release=release, provenance=provenance), comparison
 
     def read(self, source: "Source | Side", side: str, wanted: Wanted = NOTHING_WANTED) -> "Side":
         """Read the results of one model, with all columns that the policy needs.
@@ -133,6 +166,7 @@ class Gate:
             measures_by(self.policy, champion, candidate),
             cost_columns(self.policy),
             self.policy.allow_changed,
+            self.policy.repair_ids,
         )
 
     def _refuse_looks_at_figures(self) -> None:

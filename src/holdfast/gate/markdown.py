@@ -11,7 +11,7 @@ MOST_ROWS = 2_000  # rows of a table for people; verdict.json has all of them
 # issue. The first kind is written as a character reference. The second is broken up by an empty
 # comment, for which a NUL stands while the other characters are replaced.
 _MARKUP = re.compile(r"[&<>|*_`\[\]\\~]")
-_LIVE = re.compile(r"(?i)([#:@])(?=[\w/+-])|(www)(?=\.)")
+_LIVE = re.compile(r"(?i)([#:@])(?=[\w/+-])|(www)(?=\.)|\b(GH)(?=-\d)")
 _BREAK = "\x00"
 
 SUMMARY_HEAD = (
@@ -30,7 +30,7 @@ def in_markdown(text: str) -> str:
     >>> in_markdown("<b>|x*"), in_markdown("see #12")
     ('&#60;b&#62;&#124;x&#42;', 'see #<!-- -->12')
     """
-    broken_up = _LIVE.sub(rf"\1\2{_BREAK}", shown(text))
+    broken_up = _LIVE.sub(rf"\1\2\3{_BREAK}", shown(text))
     harmless = _MARKUP.sub(lambda match: _reference(match[0]), broken_up)
     harmless = harmless.replace(_BREAK, "<!-- -->")
     # A spreadsheet takes text that starts with one of these characters for a formula.
@@ -59,7 +59,7 @@ def as_markdown(verdict: Verdict) -> str:
         lines += ["", f"Mean change over tasks: {points(verdict.mean_change)} points."]
     lines += ["", f"{change_note(verdict)} {interval_note(verdict)}", ""]
     lines += SUMMARY_HEAD
-    lines += [_summary_row(row) for row in verdict.tasks[:MOST_ROWS]]
+    lines += [summary_row(row) for row in verdict.tasks[:MOST_ROWS]]
     if len(verdict.tasks) > MOST_ROWS:
         lines += ["", f"{len(verdict.tasks) - MOST_ROWS:,} more rows are in verdict.json."]
     return "\n".join(lines) + "\n"
@@ -98,7 +98,7 @@ def note_of(row: TaskVerdict) -> str:
     return ""
 
 
-def _summary_row(row: TaskVerdict) -> str:
+def summary_row(row: TaskVerdict) -> str:
     """Write a row of the summary. Parts are marked with an arrow below their task."""
     name = in_markdown(row.label)
     if row.nested:

@@ -104,13 +104,19 @@ def renaming(champion: Iterable[str], candidate: Iterable[str]) -> dict[str, str
     return new_names
 
 
-def refuse_lookalikes(what: str, champion: Iterable[str], candidate: Iterable[str]) -> None:
+def refuse_lookalikes(
+    what: str,
+    champion: Iterable[str],
+    candidate: Iterable[str],
+    can_be_repaired: bool = False,
+) -> None:
     """Stop if a name of one side differs from one of the other side only in what nobody sees.
 
     Args:
         what: What is named, such as "task", for the message.
         champion: Names that only the champion has.
         candidate: Names that only the candidate has.
+        can_be_repaired: Whether `repair_ids` of the policy would match them.
 
     Raises:
         HoldfastError: Two names differ only by case, white space, Unicode form or invisible
@@ -122,6 +128,9 @@ def refuse_lookalikes(what: str, champion: Iterable[str], candidate: Iterable[st
         holdfast.errors.HoldfastError: task 'north' of the champion and 'North' of the candidate \
 differ only by case, so they were not compared; give both sides the same spelling
     """
+    advice = ""
+    if can_be_repaired:
+        advice = ", or pass --repair-ids to match them (repair_ids = true in the policy)"
     by_folded_name = {folded(name): name for name in champion}
     if not by_folded_name:
         return  # the candidate may have very many names, which need not be folded then
@@ -131,7 +140,7 @@ differ only by case, so they were not compared; give both sides the same spellin
             raise HoldfastError(
                 f"{what} {apart(lookalike)} of the champion and {apart(name)} of the candidate "
                 f"differ only by {_cause(lookalike, name)}, so they were not compared; "
-                "give both sides the same spelling"
+                f"give both sides the same spelling{advice}"
             )
 
 

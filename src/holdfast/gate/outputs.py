@@ -17,6 +17,9 @@ __all__ = ["FILES", "as_json", "begin", "files_of", "give_up", "note_of", "verdi
 # GitHub allows a step summary of 1 MiB. Below that, there is room for a last line.
 SUMMARY_LIMIT = 1_000_000
 
+# What a verdict says as long as there is none.
+UNDECIDED = "the gate was started, but it did not come to a decision"
+
 # verdict.json comes last: whoever finds it finds the others as well.
 FILES = ("model-card.md", "verdict.md", "verdict.html", "junit.xml", "verdict.json")
 
@@ -34,7 +37,14 @@ def verdict_schema() -> dict[str, object]:
     # The version is not a field of the verdict, because it belongs to the format.
     version = {"schema": {"const": SCHEMA, "description": "version of this format"}}
     schema["properties"] = version | schema["properties"]
-    schema["required"] = ["schema", *schema["required"]]
+    digest = {
+        "digest": {
+            "type": "string",
+            "description": "SHA-256 of all other entries, as JSON with sorted keys and no spaces",
+        }
+    }
+    schema["properties"] |= digest
+    schema["required"] = ["schema", *schema["required"], "digest"]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Verdict of a Holdfast release gate",
@@ -64,7 +74,7 @@ def begin(folder: Path) -> None:
         HoldfastError: `folder` is a symbolic link or could not be written.
     """
     clear_folder(folder, FILES)
-    give_up(folder, "the gate was started, but it did not come to a decision")
+    give_up(folder, UNDECIDED)
 
 
 def give_up(folder: Path, reason: str) -> None:

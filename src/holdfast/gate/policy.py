@@ -57,6 +57,11 @@ class Policy(Strict):
         'sides. "fail": it is an error. "ignore": only the examples of both sides are compared, '
         "which hides hard examples that were dropped.",
     )
+    repair_ids: bool = Field(
+        False,
+        description="Whether example ids and names of tasks are matched that differ only by case, "
+        "white space or Unicode form. If false, they are an error.",
+    )
     repeats: Literal["fail", "average"] = Field(
         "fail",
         description="What happens if an example occurs several times on a side without a column "

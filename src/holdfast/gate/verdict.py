@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from holdfast.gate.provenance import Provenance, digest_of_verdict
 from holdfast.gate.rules import row_name
 from holdfast.gate.units import USUAL_LIMIT, Amounts, Unit
 from holdfast.metrics.releases import Standing
@@ -167,6 +168,8 @@ class Verdict:
         champion_standing: ACC, BWT and forgetting, if matrices or a ledger tell them.
         candidate_standing: The same of the candidate.
         look: The look at which it was reached, such as "look 2 of 3", or "" if there is only one.
+        provenance: What the verdict was made of, with digests. None if it was decided on results
+            that were joined before (`Gate.decide`).
     """
 
     decision: Decision
@@ -185,6 +188,7 @@ class Verdict:
     champion_standing: Standing | None = None
     candidate_standing: Standing | None = None
     look: str = ""
+    provenance: Provenance | None = None
 
     @property
     def worst(self) -> TaskVerdict | None:
@@ -209,4 +213,6 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, by the schema in docs/verdict.schema.json."""
-        return {"schema": SCHEMA, **asdict(self)}
+        values = {"schema": SCHEMA, **asdict(self)}
+        # Whoever changes the file afterwards, even by a digit, is found by `gate verify`.
+        return {**values, "digest": digest_of_verdict(values)}

@@ -169,8 +169,11 @@ def read_run(uri: str, side: str, wanted: Wanted = NOTHING_WANTED) -> Side:
         except Exception as error:
             raise _failed(f"{side} {artifact} could not be fetched from MLflow", error) from None
         found = read_side(Path(file), side, wanted)
+        origin = found.origin
+        if origin is not None:
+            origin = replace(origin, name=uri)
         # The path of the copy says nothing to the reader of a report.
-        return replace(found, name=uri, notes=(*notes, *found.notes))
+        return replace(found, name=uri, notes=(*notes, *found.notes), origin=origin)
 
 
 def write_back(verdict: Verdict, uri: str, more: Mapping[str, str]) -> None:

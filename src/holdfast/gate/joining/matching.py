@@ -45,12 +45,15 @@ class MatchedRows:
         candidate: The candidate's rows.
         names: The champion's tasks in their order, and then those that only the candidate has.
         champion_tasks: How many of them are the champion's.
+        as_numbers: An id of the champion and one of the candidate that were matched because they
+            are the same number in two forms, or None if all ids were equal.
     """
 
     champion: MatchedSide
     candidate: MatchedSide
     names: list[str]
     champion_tasks: int
+    as_numbers: tuple[str, str] | None = None
 
     @property
     def task(self) -> TextColumn:
@@ -79,6 +82,7 @@ def match_rows(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> MatchedRo
     champion_key = champion_task * len(ids) + champion_id
     candidate_key = candidate_task * len(ids) + candidate_id
     champion_common, candidate_common = _match(champion_key, candidate_key)
+    as_numbers = None
 
     # Only if some rows are left over is it worth while to look at the form of every id.
     if len(champion_common) < max(len(champion), len(candidate)):
@@ -89,6 +93,9 @@ def match_rows(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> MatchedRo
         some_became_equal = len(distinct) < len(ids)
         if some_became_equal and _all_differ(champion_key) and _all_differ(candidate_key):
             champion_common, candidate_common = _match(champion_key, candidate_key)
+            as_numbers = _first_difference(
+                champion["example_id"], candidate["example_id"], champion_common, candidate_common
+            )
 
     by_task = np.argsort(champion_task[champion_common], kind="stable")
     return MatchedRows(
@@ -96,7 +103,23 @@ def match_rows(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> MatchedRo
         candidate=MatchedSide(candidate, candidate_task, candidate_common[by_task]),
         names=names,
         champion_tasks=int(champion_task.max()) + 1,
+        as_numbers=as_numbers,
     )
+
+
+def _first_difference(
+    champion: "pd.Series[str]",
+    candidate: "pd.Series[str]",
+    champion_common: np.ndarray,
+    candidate_common: np.ndarray,
+) -> tuple[str, str] | None:
+    """Return the first two matched ids that are written differently."""
+    before = champion.to_numpy(dtype=object)[champion_common]
+    after = candidate.to_numpy(dtype=object)[candidate_common]
+    differing = np.flatnonzero(before != after)
+    if not len(differing):
+        return None
+    return str(before[differing[0]]), str(after[differing[0]])
 
 
 def common_codes(

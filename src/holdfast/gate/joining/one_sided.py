@@ -48,7 +48,8 @@ def one_sided_examples(both: MatchedRows) -> OneSidedExamples:
         only_champion = champion_ids.get(task, [])
         only_candidate = candidate_ids.get(task, [])
         # Ids that look the same are a mistake of the export, and not other examples.
-        refuse_lookalikes(f"task {apart(name)}: example id", only_champion, only_candidate)
+        what = f"task {apart(name)}: example id"
+        refuse_lookalikes(what, only_champion, only_candidate, can_be_repaired=True)
         counts[name] = len(only_champion) + len(only_candidate)
         strangers[name] = (_first(only_champion), _first(only_candidate))
     _refuse_disjoint_tasks(both, strangers)

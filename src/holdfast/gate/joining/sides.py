@@ -1,6 +1,6 @@
 """Both sides of a comparison, joined in the form that they share."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,10 +8,11 @@ from holdfast.errors import HoldfastError
 from holdfast.gate.joining.aggregates import join_aggregates
 from holdfast.gate.joining.comparison import SCORE, Comparison
 from holdfast.gate.joining.facts import notes_on_facts, refuse_changed_facts
+from holdfast.gate.joining.repairing import note_on, repaired_ids, repaired_tasks
 from holdfast.gate.joining.repeats import with_examples_as_units
 from holdfast.gate.joining.single_examples import MeasureOf, join_examples
 from holdfast.gate.measures import Measure
-from holdfast.gate.names import listed, refuse_lookalikes, renaming
+from holdfast.gate.names import apart, canonical, listed, refuse_lookalikes, renaming
 from holdfast.gate.reading import Side, scores_of
 from holdfast.metrics.releases import Standing
 
@@ -33,6 +34,7 @@ def compare(
     measure_of: MeasureOf = plain_score,
     costs: Collection[str] = (),
     allow_changed: Collection[str] = (),
+    repair_ids: bool = False,
 ) -> Comparison:
     """Join the results of two models, so that each task, segment and class can be judged.
 
@@ -46,6 +48,8 @@ def compare(
         measure_of: Gives what the scores of a task are. By default they are the column `score`.
         costs: Columns of costs to compare.
         allow_changed: Names of facts, such as "prompt", that may differ between the sides.
+        repair_ids: Whether ids and tasks are matched that differ only by case, white space or
+            Unicode form.
 
     Returns:
         The scores of both sides on the same examples, and what did not match.
@@ -71,10 +75,14 @@ def compare(
         champion = with_examples_as_units(champion, "champion", measure_of)
         candidate = with_examples_as_units(candidate, "candidate", measure_of)
     # Give the candidate's tasks the champion's names before anything is compared.
-    new_names = _task_names(champion.rows, candidate.rows)
+    new_names = _task_names(champion.rows, candidate.rows, repair_ids)
     candidate_rows = candidate.rows
     if new_names:
         candidate_rows = candidate_rows.assign(task=candidate_rows["task"].replace(new_names))
+    notes_on_ids: list[str] = []
+    if repair_ids and not aggregated:
+        candidate_rows, new_ids = repaired_ids(champion.rows, candidate_rows)
+        notes_on_ids = note_on("example id", new_ids)
     if aggregated:
         comparison = join_aggregates(champion.rows, candidate_rows)
     else:
@@ -86,11 +94,28 @@ def compare(
         notes=(
             *notes_on_sides,
             *notes_on_facts(champion, candidate),
+            *_renamed(new_names),
+            *notes_on_ids,
             *comparison.notes,
         ),
         standings=(champion.standing, _limited_standing(champion, candidate, new_names)),
         names=(champion.name or "champion", candidate.name or "candidate"),
     )
+
+
+def _renamed(new_names: Mapping[str, str]) -> list[str]:
+    """Say which tasks were matched although the sides write their names differently."""
+    numbers: list[str] = []
+    repaired: list[tuple[str, str]] = []
+    for name, new_name in new_names.items():
+        if canonical(name) != canonical(new_name):
+            repaired.append((name, new_name))
+            continue
+        numbers.append(
+            f"Task {apart(name)} of the candidate was matched with {apart(new_name)} of the "
+            "champion, which is the same number."
+        )
+    return [*numbers, *note_on("task", repaired)]
 
 
 def _different_forms(champion_is_aggregated: bool) -> HoldfastError:
@@ -106,8 +131,12 @@ def _different_forms(champion_is_aggregated: bool) -> HoldfastError:
     )
 
 
-def _task_names(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> dict[str, str]:
+def _task_names(
+    champion: "pd.DataFrame", candidate: "pd.DataFrame", repair: bool
+) -> dict[str, str]:
     """Find the candidate's tasks that are the champion's in another form of a number.
+
+    With `repair`, also those that differ by case, white space or Unicode form.
 
     Raises:
         HoldfastError: The sides have no task in common, or two tasks look the same.
@@ -115,13 +144,15 @@ def _task_names(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> dict[str
     champion_tasks = [str(task) for task in champion["task"].unique()]
     candidate_tasks = [str(task) for task in candidate["task"].unique()]
     new_names = renaming(champion_tasks, candidate_tasks)
+    if repair:
+        new_names |= repaired_tasks(champion_tasks, candidate_tasks)
     candidate_tasks = [new_names.get(task, task) for task in candidate_tasks]
 
     common = set(champion_tasks) & set(candidate_tasks)
     only_champion = set(champion_tasks) - common
     only_candidate = [task for task in candidate_tasks if task not in common]
     # "North" and "north" would silently become a lost task and a new one.
-    refuse_lookalikes("task", only_champion, only_candidate)
+    refuse_lookalikes("task", only_champion, only_candidate, can_be_repaired=True)
     if not common:
         raise HoldfastError(
             f"champion and candidate have no task in common: the champion's tasks are "

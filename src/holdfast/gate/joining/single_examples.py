@@ -78,7 +78,7 @@ def join_examples(
     one_side = OneSide(both, answers, measures)
 
     # Look for what the scores alone do not show.
-    notes = [*_ignored_columns(champion, candidate)]
+    notes = [*_matched_as_numbers(both), *_ignored_columns(champion, candidate)]
     areas: Areas = {}
     if all(measure.by_class for measure in measures.values()):
         areas, notes_on_areas = compared_areas(both, label)
@@ -102,6 +102,17 @@ def join_examples(
         inputs=_inputs(both),
         costs=_costs(both, answers, numbers, costs),
     )
+
+
+def _matched_as_numbers(both: MatchedRows) -> list[str]:
+    """Say that ids were matched although the sides write numbers in different forms."""
+    if both.as_numbers is None:
+        return []
+    before, after = both.as_numbers
+    return [
+        f"Example ids were matched as numbers: the champion writes {apart(before)} and the "
+        f"candidate {apart(after)}."
+    ]
 
 
 def _inputs(both: MatchedRows) -> np.ndarray | None:

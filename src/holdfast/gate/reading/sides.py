@@ -14,6 +14,7 @@ from holdfast.gate.reading.checks import checked
 from holdfast.gate.reading.dataframes import ArrowStream, collecting, from_arrow, from_pandas
 from holdfast.gate.reading.files import in_one_line, read_file
 from holdfast.gate.reading.matrices import last_row, standing_of
+from holdfast.gate.reading.origins import Origin, origin_of
 from holdfast.gate.reading.raw_table import (
     KNOWN,
     Known,
@@ -49,6 +50,8 @@ class Side:
         facts: By task, what must be equal on both sides; see `holdfast.gate.formats.Log`.
         unscored: By task and reason, the number of rows without a score.
         scales: By task, what the scores mean, if a tool's files tell it.
+        origin: The file or folder that was read, with a digest of its content. None if the results
+            came from elsewhere.
     """
 
     rows: "pd.DataFrame"
@@ -59,6 +62,7 @@ class Side:
     facts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unscored: Mapping[tuple[str, str], int] = field(default_factory=dict)
     scales: Mapping[str, Scale] = field(default_factory=dict)
+    origin: Origin | None = None
 
 
 def read_side(
@@ -137,6 +141,13 @@ def _from_file(source: "str | os.PathLike[str]", side: str, wanted: Wanted) -> S
     if _URL.match(name):
         raise HoldfastError(f"{where} is a URL; download it and give the path of the file")
     path = Path(source)
+    # What holds no results, such as a home folder, is refused before all of it is digested.
+    found = _from_path(path, where, name, wanted)
+    return replace(found, origin=origin_of(path, name))
+
+
+def _from_path(path: Path, where: str, name: str, wanted: Wanted) -> Side:
+    """Read a table, or the files of an evaluation tool."""
     if path.exists():
         with reading(where, "the files of an evaluation tool"):
             log = read_log(LogSource(path), wanted, where)
