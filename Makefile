@@ -4,6 +4,9 @@ VENV := .venv
 READY := $(VENV)/.ready
 BIN := $(VENV)/bin
 
+# Tests start many processes. Without bytecode each of them would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test lint types golden measures mutants setup dist dist-check size clean
 
 demo: setup
