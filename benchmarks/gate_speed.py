@@ -19,9 +19,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+AREA = ["--metric", "auc"]  # arguments of a verdict on areas under the ROC curve
 CASES = [  # rows a side, tasks, format, arguments, limit in seconds
     (1_000_000, 50, "parquet", ["--out", "gate"], 20),
     (1_000_000, 50, "csv", ["--out", "gate"], 20),
+    (1_000_000, 50, "parquet", ["--out", "gate", *AREA], 30),
     (100_000, 50, "parquet", ["--out", "gate", "--no-html"], 2),
     (100_000, 50, "csv", ["--out", "gate", "--no-html"], 2),
 ]
@@ -39,6 +41,19 @@ def sides(folder: Path, rows: int, tasks: int, kind: str) -> None:
         frac=1, random_state=1
     )
     for name, frame in (("champion", champion), ("candidate", candidate)):
+        path = folder / f"{name}.{kind}"
+        frame.to_parquet(path) if kind == "parquet" else frame.to_csv(path, index=False)
+
+
+def predictions(folder: Path, rows: int, tasks: int, kind: str) -> None:
+    """Scores that rank the examples of two classes, of two models."""
+    rng = np.random.default_rng(0)
+    task = np.repeat([f"task {k}" for k in range(tasks)], rows // tasks)
+    truth = (rng.random(rows) < 0.1).astype(int)
+    score = truth + rng.normal(0, 0.8, rows)
+    for name, noise in (("champion", 0.0), ("candidate", 0.1)):
+        frame = pd.DataFrame({"task": task, "id": np.arange(rows), "y_true": truth})
+        frame["y_score"] = score + noise * rng.normal(size=rows)
         path = folder / f"{name}.{kind}"
         frame.to_parquet(path) if kind == "parquet" else frame.to_csv(path, index=False)
 
@@ -79,10 +94,12 @@ def main() -> None:
     ]
     for rows, tasks, kind, arguments, limit in CASES:
         with tempfile.TemporaryDirectory() as folder:
-            sides(Path(folder), rows, tasks, kind)
+            make = predictions if arguments[-2:] == AREA else sides
+            make(Path(folder), rows, tasks, kind)
             found = [timed(Path(folder), kind, arguments) for _ in range(options.runs)]
         seconds, memory = statistics.median(s for s, _ in found), max(m for _, m in found)
         what = f"{kind}{', without HTML' if '--no-html' in arguments else ''}"
+        what += ", AUC" if arguments[-2:] == AREA else ""
         lines.append(f"| {rows:,} | {tasks} | {what} | {seconds:.2f} | {limit} | {memory:.2f} |")
         print(lines[-1], flush=True)
     lines += [

@@ -436,7 +436,7 @@ def measured(work: tuple[int, int]) -> tuple[float, float, float, float]:
 
 
 def cases() -> Iterator[Case]:
-    """All populations."""
+    """Yield every population in the order of the table."""
     loss = RATIO - 1
     for metric in (*CLASSIFYING, "recall"):
         # Areas and F1 are what most people choose, so they get more cases.
@@ -494,7 +494,7 @@ def cases() -> Iterator[Case]:
 
 @lru_cache
 def all_cases() -> tuple[Case, ...]:
-    """All populations; their true values take seconds to compute."""
+    """Return every population once, since their true values take seconds to compute."""
     return tuple(cases())
 
 

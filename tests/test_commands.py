@@ -106,6 +106,7 @@ def fill(folder: Path) -> None:
         champion.to_parquet(folder / f"{name}.parquet")
     for name in ("b", "candidate"):
         candidate.to_parquet(folder / f"{name}.parquet")
+    predictions(folder, rng)
     # Suites of the pages, which say in their first line what their file is called.
     suites = (ROOT / "docs" / "suites.md").read_text()
     for name, text in re.findall(r"```toml\n# (\S+\.toml)\n(.*?)```", suites, re.S):
@@ -128,6 +129,20 @@ def fill(folder: Path) -> None:
     (folder / "pretrained.py").write_text(pretrained_script())
     make = runpy.run_path(str(folder / "pretrained.py"))["make"]
     torch.save(make().state_dict(), folder / "pretrained.pt")
+
+
+def predictions(folder: Path, rng: np.random.Generator) -> None:
+    """Tables of predictions of two models, of classes and of numbers."""
+    fraud = (rng.random(1200) < 0.2).astype(int)
+    score = fraud + rng.normal(0, 0.4, 1200)
+    price = rng.normal(100, 20, 1200)
+    for name in ("old", "new"):
+        noise = rng.normal(0, 0.05, 1200)
+        table = pd.DataFrame({"id": range(1200), "y_true": fraud, "y_score": score + noise})
+        table.to_csv(folder / f"fraud-{name}.csv", index=False)
+        guess = price + 5 * np.sin(np.arange(1200)) + noise
+        numbers = pd.DataFrame({"id": range(1200), "y_true": price, "y_pred": guess})
+        numbers.to_csv(folder / f"prices-{name}.csv", index=False)
 
 
 def targets(folder: Path, rng: np.random.Generator) -> None:

@@ -312,3 +312,23 @@ def test_repeats_of_an_example_are_one_unit():
         judged(often.drop(columns="epoch"), once)
     averaged = judged(often.drop(columns="epoch"), once, repeats="average")
     assert averaged.decision == "pass"
+
+
+def test_odd_tables_of_predictions_are_read_or_refused():
+    frame = table(1)
+    auc = {"default": {"metric": "auc"}}
+    # Truth values on one side are the numbers of the other, and the champion's labels are enough.
+    assert judged(frame.assign(y_true=frame.y_true == 1), frame, **auc).decision == "pass"
+    assert judged(frame, frame.drop(columns="y_true"), **auc).decision == "pass"
+    with pytest.raises(HoldfastError, match="weights to|same weights"):
+        judged(frame.assign(weight=1.0), frame.assign(weight=2.0 * frame.id), **auc)
+    with pytest.raises(HoldfastError, match="neither a known metric"):
+        judged(frame, frame, default={"metric": "points", "direction": "higher", "delta": 1.0})
+    with pytest.raises(HoldfastError, match="name a metric"):
+        judged(frame.drop(columns="y_pred"), frame.drop(columns="y_pred"))
+    # A new task and a task of one class have no champion, or no value.
+    new = pd.concat([frame.assign(task="a"), frame.assign(task="b")])
+    rows = judged(frame.assign(task="a"), new, **auc).tasks
+    assert [(row.task, row.decision) for row in rows] == [("a", "pass"), ("b", "new")]
+    single = judged(frame.assign(y_true=1), frame.assign(y_true=1), **auc)
+    assert "all of its examples have the class 1" in single.reasons[0]

@@ -20,6 +20,7 @@ from holdfast.cli import gate_options as options
 from holdfast.cli.bundles import InSections, options_of, with_bundles
 from holdfast.cli.examples import examples
 from holdfast.cli.gate_noise import noise
+from holdfast.cli.gate_reading import Reading
 from holdfast.cli.gate_request import Request
 from holdfast.cli.gate_settings import Judging, Keeping, Sources
 from holdfast.cli.gate_steps import (
@@ -89,12 +90,18 @@ app = typer.Typer(
 
 
 @app.command(UNNAMED, cls=InSections, add_help_option=False)
-@with_bundles(sources=options_of(Sources), judging=options_of(Judging), keeping=options_of(Keeping))
+@with_bundles(
+    sources=options_of(Sources),
+    reading=options_of(Reading),
+    judging=options_of(Judging),
+    keeping=options_of(Keeping),
+)
 def without_command(
     context: typer.Context,
     paths: options.PolicyToWrite = None,
     *,
     sources: Sources,
+    reading: Reading,
     judging: Judging,
     keeping: Keeping,
     plan: options.Plan = False,
@@ -108,7 +115,7 @@ def without_command(
         _refuse_surplus(arguments[1:])
         write_policy(next(map(Path, arguments), judging.policy or DEFAULT_POLICY))
         return
-    request = Request(sources, keeping, judging, plan)
+    request = Request(sources, keeping, judging, reading, plan)
     with no_old_verdict(request):
         _refuse_surplus(arguments)
         if plan:
@@ -142,12 +149,18 @@ def _refuse_surplus(arguments: Sequence[str]) -> None:
         "holdfast gate run champion.parquet candidate.parquet --policy standard --out gate",
     ),
 )
-@with_bundles(sources=options_of(Sources), judging=options_of(Judging), keeping=options_of(Keeping))
+@with_bundles(
+    sources=options_of(Sources),
+    reading=options_of(Reading),
+    judging=options_of(Judging),
+    keeping=options_of(Keeping),
+)
 def run(
     context: typer.Context,
     paths: options.Paths = None,
     *,
     sources: Sources,
+    reading: Reading,
     judging: Judging,
     keeping: Keeping,
 ) -> None:
@@ -158,7 +171,7 @@ def run(
     2 if an input or an option is wrong.
     """
     arguments = paths or []
-    request = Request(sources, keeping, judging)
+    request = Request(sources, keeping, judging, reading)
     with no_old_verdict(request, arguments):
         request = replace(request, sources=sources.with_paths(arguments))
         verdict, lines = judge_release(request, context, strict=True)
@@ -169,12 +182,13 @@ def run(
     cls=InSections,
     epilog=examples("holdfast gate plan champion.parquet candidate.parquet --power 0.9"),
 )
-@with_bundles(sources=options_of(Sources), judging=options_of(Judging))
+@with_bundles(sources=options_of(Sources), reading=options_of(Reading), judging=options_of(Judging))
 def plan(
     context: typer.Context,
     paths: options.Paths = None,
     *,
     sources: Sources,
+    reading: Reading,
     judging: Judging,
     power: options.PowerOfPlan = 0.8,
 ) -> None:
@@ -184,7 +198,7 @@ def plan(
     models tell how much models differ on your data. From that, the gate computes how many examples
     or clusters a model needs that has lost nothing, so that it passes with the chance --power.
     """
-    request = Request(sources.with_paths(paths or []), judging=judging, plan=True)
+    request = Request(sources.with_paths(paths or []), judging=judging, reading=reading, plan=True)
     plan_release(request, context, power)
 
 

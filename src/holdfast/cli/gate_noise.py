@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.cli import gate_options as options
+from holdfast.cli.bundles import options_of, with_bundles
+from holdfast.cli.gate_reading import Reading
 from holdfast.cli.gate_settings import Judging
 from holdfast.cli.gate_steps import gate_of
 from holdfast.cli.printing import print_in_parts
@@ -23,10 +25,13 @@ MOST_WARNINGS = 10  # that are printed; each is a line of its own
 TITLE = "How much two runs of the same model differ"
 
 
+@with_bundles(reading=options_of(Reading))
 def noise(
     runs: options.Runs = None,
     repeat: options.Repeat = None,
     policy: options.Policy = None,
+    *,
+    reading: Reading,
 ) -> None:
     """Measure how much two runs of the same model differ.
 
@@ -36,7 +41,7 @@ def noise(
     """
     from holdfast.gate.noise import below_floor, noise_floor
 
-    gate = gate_of(Judging(policy))
+    gate = gate_of(Judging(policy), reading)
     sides = _sides(gate, [*(repeat or []), *(runs or [])])
     floors = noise_floor(sides, gate.compare)
     print_in_parts(HEADINGS, [_row(floor, gate.policy) for floor in floors], TITLE)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from holdfast.cli.gate_reading import Reading
 from holdfast.cli.gate_settings import Judging, Keeping, Sources
 
 # How the names of a file of an MLflow run and of a version in its registry start.
@@ -21,12 +22,14 @@ class Request:
         sources: Where the results of both sides come from.
         keeping: Where the verdict goes.
         judging: By what policy it is judged.
+        reading: What is read, and by what metric it is judged.
         plan: Whether a plan is made in place of a verdict.
     """
 
     sources: Sources
     keeping: Keeping = field(default_factory=Keeping)
     judging: Judging = field(default_factory=Judging)
+    reading: Reading = field(default_factory=Reading)
     plan: bool = False
 
     @property

@@ -99,7 +99,7 @@ def _side(judge: "Gate", source: str, side: str) -> "Side":
         return judge.read(Path(source), side)
     from holdfast.integrations.mlflow import read_run
 
-    return read_run(source, side)
+    return read_run(source, side, judge.asks)
 
 
 def refuse_input_as_comment(comment: Path, sources: Sequence[str | None]) -> None:

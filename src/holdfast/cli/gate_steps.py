@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from holdfast.cli.command_line import note, on_line
+from holdfast.cli.gate_reading import EVERYTHING_AS_USUAL, Reading
 from holdfast.cli.gate_request import Request
 from holdfast.cli.gate_settings import Judging
 from holdfast.cli.gate_sources import read_sides, refuse_input_as_comment, refuse_inputs_in
@@ -44,7 +45,7 @@ def judge_release(
     """
     from holdfast.gate.sameness import refuse_same
 
-    judge = gate_of(request.judging)
+    judge = gate_of(request.judging, request.reading)
     sides, releases = read_sides(request, judge)
     if not request.judging.allow_same:
         refuse_same(*sides, by_rows=strict)
@@ -86,7 +87,7 @@ def plan_release(request: Request, context: typer.Context, power: float) -> None
     Raises:
         HoldfastError: An input cannot be read or judged.
     """
-    judge = gate_of(request.judging)
+    judge = gate_of(request.judging, request.reading)
     sides, _ = read_sides(request, judge)
     _note_idle(request, context)
     for line in judge.plan(judge.compare(*sides), power, request.at_looks):
@@ -138,11 +139,12 @@ def _note_idle(request: Request, context: typer.Context) -> None:
     note(lines)
 
 
-def gate_of(judging: Judging) -> "Gate":
+def gate_of(judging: Judging, reading: Reading = EVERYTHING_AS_USUAL) -> "Gate":
     """Make the gate that a command line asks for.
 
     Args:
         judging: The policy, by default that of the working directory, and what changes it.
+        reading: What is read, and by what metric it is judged.
 
     Raises:
         HoldfastError: There is no such policy, or it is not valid.
@@ -158,6 +160,8 @@ def gate_of(judging: Judging) -> "Gate":
     gate = Gate.from_policy(path)
     if judging.repair_ids:
         gate.policy = gate.policy.model_copy(update={"repair_ids": True})
+    gate.policy = reading.applied(gate.policy)
+    gate.wanted = reading.wanted
     return gate
 
 
@@ -165,7 +169,7 @@ def _with_options(verdict: "Verdict", request: Request) -> "Verdict":
     """Record the options in a verdict, so that it can be judged again in the same way."""
     if verdict.provenance is None:
         return verdict
-    told = {**request.sources.told, **request.judging.told}
+    told = {**request.sources.told, **request.judging.told, **request.reading.told}
     return replace(verdict, provenance=replace(verdict.provenance, options=told))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.cli import gate_options as options
 from holdfast.cli.command_line import note
+from holdfast.cli.gate_reading import reading_as_told
 from holdfast.cli.gate_request import Request
 from holdfast.cli.gate_settings import Sources, judging_as_told
 from holdfast.cli.gate_sources import read_sides
@@ -46,7 +47,9 @@ def verify(
     if not recorded.digest_fits:
         differences.append("digest: the verdict was changed after it was written")
     judging = judging_as_told(judge_by, recorded.provenance.options)
-    differences += _judged_again(recorded, Request(sources, judging=judging))
+    reading_options = reading_as_told(recorded.provenance.options)
+    request = Request(sources, judging=judging, reading=reading_options)
+    differences += _judged_again(recorded, request)
     _print(values, differences)
     others = changed_versions(recorded.provenance)
     if others:
@@ -77,7 +80,7 @@ def _judged_again(recorded: "Recorded", request: Request) -> list[str]:
     with reading("the verdict's day", "a date"):
         today = date.fromisoformat(str(values.get("judged")))
     until = str(values.get("champion_release") or "")
-    judge = gate_of(request.judging)
+    judge = gate_of(request.judging, request.reading)
     sides, _ = read_sides(request, judge, until)
     again = judge.judge(*sides, today=today, looks=request.at_looks)
     differences: list[str] = []

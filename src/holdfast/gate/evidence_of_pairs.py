@@ -40,6 +40,11 @@ def obstacle_of_pair(pair: Pair, rule: TaskRule) -> str:
     share = _largest_share(pair)
     if share <= LARGEST_SHARE:
         return ""
+    if bool((pair.candidate == pair.champion).all()):
+        return (
+            f"both sides are equal on every example, and {pair.measure.name} has no known range, "
+            "so rare large differences are possible (declare a range in the policy)"
+        )
     return (
         f"a single difference makes {100 * share:.0f} % of their variation, and "
         f"{pair.measure.name} has no known range (declare one in the policy, or test on more "
@@ -50,7 +55,7 @@ def obstacle_of_pair(pair: Pair, rule: TaskRule) -> str:
 def _largest_share(pair: Pair) -> float:
     """Return the share of the largest squared difference in the sum of all, by example or cluster.
 
-    It is 1 if there are no differences, since rare ones may not have been seen then.
+    It is 1 if there are no differences.
     """
     differences = pair.candidate - pair.champion
     if pair.cluster is not None:
@@ -58,6 +63,9 @@ def _largest_share(pair: Pair) -> float:
         differences = np.bincount(place, differences)
     squared = (differences - differences.mean()) ** 2
     total = float(squared.sum())
-    if not total > 0:
+    if total > 0:
+        return float(squared.max()) / total
+    # All differences are equal. If they are 0, rare larger ones may not have been seen.
+    if not float(np.abs(differences).max()) > 0:
         return 1.0
-    return float(squared.max()) / total
+    return 1 / len(differences)

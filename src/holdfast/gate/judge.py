@@ -51,6 +51,7 @@ class Gate:
         policy: What is asked. `Policy()` has the defaults.
         name: What the policy is called in the verdict.
         digest: SHA-256 digest of the policy's text. By default, that of its fields as JSON.
+        wanted: What else is asked of the readers of results, such as a format.
 
     Example:
         >>> import pandas as pd
@@ -60,9 +61,16 @@ class Gate:
         'pass'
     """
 
-    def __init__(self, policy: Policy, name: str = "", digest: str = "") -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        name: str = "",
+        digest: str = "",
+        wanted: Wanted = NOTHING_WANTED,
+    ) -> None:
         self.policy = policy
         self.name = name
+        self.wanted = wanted
         self.digest = digest or digest_of_text(policy.model_dump_json())
 
     @classmethod
@@ -140,15 +148,19 @@ class Gate:
         release = champion_side.release
         return replace(verdict, champion_release=release, provenance=provenance), comparison
 
-    def read(self, source: "Source | Side", side: str, wanted: Wanted = NOTHING_WANTED) -> "Side":
+    @property
+    def asks(self) -> Wanted:
+        """What is asked of a reader: what the user wants, and all columns that the policy needs."""
+        return wanted_by(self.policy, self.wanted)
+
+    def read(self, source: "Source | Side", side: str) -> "Side":
         """Read the results of one model, with all columns that the policy needs.
 
         Args:
             source: The results; see `holdfast.gate.read_side`.
             side: What they are called in messages.
-            wanted: What else is asked of the reader, such as a format.
         """
-        return read_side(source, side, wanted_by(self.policy, wanted))
+        return read_side(source, side, self.asks)
 
     def compare(self, champion: "Side", candidate: "Side") -> Comparison:
         """Join the results of two models by what the policy says the scores are.
@@ -216,7 +228,7 @@ class Gate:
         )
         if look is None:
             return verdict
-        return _of_look(verdict, look)
+        return look.noted(verdict)
 
     def _subjects(self, found: Comparison) -> list[Subject]:
         """Return everything that is judged: tasks, their parts, and costs."""
@@ -306,16 +318,6 @@ class Gate:
         if waiver is None:
             return row
         return replace(row, waived=waiver.reason)
-
-
-def _of_look(verdict: Verdict, look: Look) -> Verdict:
-    """Say at which look a verdict was reached, and what to do if it decides nothing yet."""
-    verdict = replace(verdict, look=look.name)
-    if verdict.decision != "inconclusive" or look.is_last:
-        return verdict
-    # What the policy says about an inconclusive decision is meant for the end of the test set.
-    reasons = (look.advice.removesuffix("."), *verdict.reasons)
-    return replace(verdict, passed=False, reasons=reasons)
 
 
 def _as_warning(row: TaskVerdict) -> TaskVerdict:

@@ -54,6 +54,11 @@ def measures_by(policy: Policy, champion: Side, candidate: Side) -> MeasureOf:
         scale = _common_scale(task, champion, candidate)
         measure = _measure(rule, scale, task)
         _refuse_open_limits(policy, rule, measure, task)
+        if champion.release and measure is not SCORE:
+            raise HoldfastError(
+                f"task {task!r}: a ledger keeps scores in [0, 1] alone, so it cannot judge "
+                f"{measure.name}; name the results of both models as files"
+            )
         return measure
 
     return measure_of

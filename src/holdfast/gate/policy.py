@@ -1,7 +1,7 @@
 """The policy: what a release must keep. `holdfast gate init` writes a file that explains it."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -106,6 +106,24 @@ class Policy(Strict):
             values |= {"floor": None, "ceiling": None, "max_cumulative_drop": None}
             values |= self.tasks.get(label(task, segment), {})
         return TaskRule.model_validate(values)
+
+    def overridden(
+        self, default: Mapping[str, object], allow_changed: Sequence[str] = ()
+    ) -> "Policy":
+        """Return the policy with other fields in the rule of every task.
+
+        Args:
+            default: Fields of the default rule, such as {"metric": "auc"}.
+            allow_changed: Further facts that may differ between the sides.
+
+        Raises:
+            HoldfastError: A field has an impossible value.
+        """
+        values = self.model_dump(exclude_unset=True)
+        values["default"] = {**values.get("default", {}), **default}
+        if allow_changed:
+            values["allow_changed"] = [*self.allow_changed, *allow_changed]
+        return policy_from(values, "the policy with your options")
 
     def sets_delta(self, task: str) -> bool:
         """Whether the policy itself says how much a task may lose, rather than the default."""

@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from holdfast.errors import HoldfastError
 from holdfast.text import shown, without_secrets
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -116,14 +117,14 @@ class TaskRule(Strict):
     def _fitting(self) -> "TaskRule":
         """Refuse limits that no score of this kind can break, or that contradict each other."""
         if self.range is not None and not self.range[0] < self.range[1]:
-            raise ValueError("range needs the smallest score first, and then a larger one")
+            raise HoldfastError("range needs the smallest score first, and then a larger one")
         # Other metrics have other ranges, which are only known with the results.
         if self.metric != "score" or self.range is not None:
             return self
         if not self.is_relative and self.limit >= 1:
-            raise ValueError(f"delta must be less than 1, got {self.limit:g}")
+            raise HoldfastError(f"delta must be less than 1, got {self.limit:g}")
         if self.floor is not None and not 0 <= self.floor <= 1:
-            raise ValueError(f"floor must be from 0 to 1, got {self.floor:g}")
+            raise HoldfastError(f"floor must be from 0 to 1, got {self.floor:g}")
         return self
 
     @property

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from holdfast.errors import HoldfastError
 from holdfast.gate.joining.areas import positive_class
 from holdfast.gate.joining.matching import MatchedRows, MatchedSide
 from holdfast.gate.measures import Answers, Measure, Score
@@ -39,7 +40,19 @@ class BothAnswers:
         candidate = self.candidate.at(both.candidate.common)
         if champion.truth is not None:
             candidate = replace(candidate, truth=champion.truth)
+        _refuse_other_weights(champion, candidate)
         return champion, replace(candidate, weight=champion.weight)
+
+
+def _refuse_other_weights(champion: Answers, candidate: Answers) -> None:
+    """Stop if both sides give an example different weights."""
+    if champion.weight is None or candidate.weight is None:
+        return
+    if not np.allclose(champion.weight, candidate.weight):
+        raise HoldfastError(
+            "the column weight differs between the sides, but the weight of an example belongs to "
+            "the test set; give both sides the same weights"
+        )
 
 
 def answers_of(both: MatchedRows, measures: Mapping[str, Measure]) -> BothAnswers:
@@ -57,7 +70,10 @@ def answers_of(both: MatchedRows, measures: Mapping[str, Measure]) -> BothAnswer
     names, codes = _classes(both.champion.rows, both.candidate.rows)
     champion = _with_classes(champion, names, codes, "champion", both.champion.rows)
     candidate = _with_classes(candidate, names, codes, "candidate", both.candidate.rows)
-    return BothAnswers(champion, candidate, _positives(both, champion))
+    # A new task has answers of the candidate alone.
+    positives = _positives(both.candidate, candidate, both.names)
+    positives |= _positives(both.champion, champion, both.names)
+    return BothAnswers(champion, candidate, positives)
 
 
 def _columns(side: MatchedSide) -> Answers:
@@ -130,25 +146,25 @@ def _with_classes(
     )
 
 
-def _positives(both: MatchedRows, champion: Answers) -> dict[str, int]:
+def _positives(side: MatchedSide, answers: Answers, names: list[str]) -> dict[str, int]:
     """Find the positive class of each task with two classes.
 
     Tasks with the same two classes share one decision, by their examples in all of them.
     """
-    if champion.truth is None:
+    if answers.truth is None:
         return {}
-    count = len(champion.names)
+    count = len(answers.names)
     # The number of examples of each class in each task.
-    keys = both.champion.task * count + champion.truth
-    numbers = np.bincount(keys, minlength=len(both.names) * count).reshape(-1, count)
+    keys = side.task * count + answers.truth
+    numbers = np.bincount(keys, minlength=len(names) * count).reshape(-1, count)
     pairs: dict[tuple[int, ...], list[int]] = {}
-    for task in range(len(both.names)):
+    for task in range(len(names)):
         classes = tuple(np.flatnonzero(numbers[task]).tolist())
         if len(classes) == 2:
             pairs.setdefault(classes, []).append(task)
     positives: dict[str, int] = {}
     for classes, tasks in pairs.items():
         totals = [int(numbers[tasks, code].sum()) for code in classes]
-        positive = classes[positive_class([champion.names[code] for code in classes], totals)]
-        positives |= {both.names[task]: positive for task in tasks}
+        positive = classes[positive_class([answers.names[code] for code in classes], totals)]
+        positives |= {names[task]: positive for task in tasks}
     return positives

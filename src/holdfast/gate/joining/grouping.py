@@ -94,7 +94,8 @@ class JoinedAnswers:
                 return _without_value(rows, measure, str(problem), at_fault=bool(sides))
         before, after = sides
         span = None
-        if not measure.is_share or self.champion.weight is not None or before.highest > 1:
+        is_plain = measure.is_share and measure.by_example and self.champion.weight is None
+        if not is_plain:
             span = max(before.highest, after.highest) - min(before.lowest, after.lowest)
         return Pair(
             before.rows,

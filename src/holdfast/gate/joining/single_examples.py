@@ -20,6 +20,7 @@ from holdfast.gate.joining.one_sided import (
 )
 from holdfast.gate.measures import Measure
 from holdfast.gate.names import apart, canonical
+from holdfast.gate.right_answers import TRUTHS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,7 +188,10 @@ def _refuse_other_values(
 ) -> None:
     """Stop at a value that differs by more than the form of a number."""
     values = candidate.values
-    canonical_values = np.array([canonical(text) for text in values], dtype=object)
+    texts = [canonical(text) for text in values]
+    if {text.lower() for text in texts} <= {*TRUTHS, *TRUTHS.values()}:
+        texts = [TRUTHS.get(text.lower(), text) for text in texts]
+    canonical_values = np.array(texts, dtype=object)
     differs = (champion != candidate.codes) & (
         canonical_values[champion] != canonical_values[candidate.codes]
     )

@@ -12,7 +12,7 @@ from holdfast.gate.names import apart
 from holdfast.gate.policy import Policy
 from holdfast.gate.statistics import Anytime, AtLook, Spending
 from holdfast.gate.subjects import Subject
-from holdfast.gate.verdict import TaskVerdict
+from holdfast.gate.verdict import TaskVerdict, Verdict
 
 MOST_LISTED = 5  # tasks that a sentence lists
 Part = tuple[str, str, str]  # task, segment and class; the last two may be empty
@@ -110,6 +110,19 @@ class Look:
                 )
             )
         return rows
+
+    def noted(self, verdict: Verdict) -> Verdict:
+        """Say at which look a verdict was reached, and what to do if it decides nothing yet.
+
+        Args:
+            verdict: The verdict on the examples of this look.
+        """
+        verdict = replace(verdict, look=self.name)
+        if verdict.decision != "inconclusive" or self.is_last:
+            return verdict
+        # What the policy says about an inconclusive decision is meant for the end of the test set.
+        reasons = (self.advice.removesuffix("."), *verdict.reasons)
+        return replace(verdict, passed=False, reasons=reasons)
 
 
 def _at_any_time(subject: Subject) -> Subject:

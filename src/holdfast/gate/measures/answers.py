@@ -59,6 +59,8 @@ class Answers:
         """The weights with mean 1, shape (N,). Without weights, every example counts alike."""
         if self.weight is None:
             return np.ones(self.count)
+        if not float(self.weight.sum()) > 0:  # no example counts
+            return np.zeros(self.count)
         scaled: np.ndarray = self.weight * (self.count / self.weight.sum())
         return scaled
 

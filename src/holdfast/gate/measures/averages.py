@@ -22,6 +22,8 @@ LEAST_PROBABILITY = float(np.finfo(float).eps)  # as scikit-learn clips it, so t
 class Average(Measure):
     """A mean of scores per example."""
 
+    by_example = True
+
     @abstractmethod
     def per_example(self, answers: Answers) -> np.ndarray:
         """Compute the score of each example, shape (N,)."""
@@ -89,10 +91,7 @@ class Score(Average):
         """Return the column, and refuse scores outside the declared range; see `Average`."""
         scores = (answers.columns or {}).get(self.column)
         if scores is None:
-            raise HoldfastError(
-                f"the results have no column {self.column}, and no labels with predictions in its "
-                "place; name a metric for the columns that they have, such as --metric auc"
-            )
+            raise self._missing_column()
         missing = int(np.isnan(scores).sum())
         if missing:
             raise Unmeasurable(f"{missing:,} examples have no {self.column}")
@@ -107,6 +106,13 @@ class Score(Average):
                     "policy"
                 )
         return scores
+
+    def _missing_column(self) -> HoldfastError:
+        """Make the error for results without the column."""
+        return HoldfastError(
+            "the results have no column score, and no labels with predictions in its place; name a "
+            "metric for the columns that they have, such as --metric auc"
+        )
 
 
 class Column(Score):
@@ -126,6 +132,13 @@ class Column(Score):
     ) -> None:
         super().__init__(column, low, high, higher_is_better)
         self.column = column
+
+    def _missing_column(self) -> HoldfastError:
+        """Make the error for results without the column."""
+        return HoldfastError(
+            f"{self.column!r} is neither a known metric nor a column of numbers in the results of "
+            "both sides; correct the name of the metric, or add the column"
+        )
 
 
 class Accuracy(Average):

@@ -53,9 +53,10 @@ def class_code(answers: Answers, class_name: str, metric: str) -> int:
 def _positive(answers: Answers, metric: str) -> int:
     """Return the position of the positive class, or say how to name one."""
     if answers.positive is None:
-        example = "CLASS"
-        if answers.names:
-            example = answers.names[0]
+        classes = np.unique(truth(answers, metric)).tolist()
+        example = answers.names[classes[0]]
+        if len(classes) == 1:
+            raise Unmeasurable(f"all of its examples have the class {example}")
         raise HoldfastError(
             f"{metric} needs a positive class, but the labels do not have exactly two values; name "
             f"one as in {metric}@{example}"

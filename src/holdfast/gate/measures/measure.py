@@ -57,6 +57,7 @@ class Measure(ABC):
         open_ended: Whether one example may cost any amount. The range of a row is then that of the
             rows at hand, and more is asked of the sample.
         by_class: Whether the recall of each class says something beside this measure.
+        by_example: Whether the value is a mean of scores of single examples.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Measure(ABC):
     high: float | None = 1.0
     open_ended: bool = False
     by_class: bool = False
+    by_example: bool = False
 
     @property
     def is_share(self) -> bool:

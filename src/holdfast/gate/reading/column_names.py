@@ -75,11 +75,15 @@ def _with_one_task(columns: dict[str, Column], wanted: Wanted) -> dict[str, Colu
     """Make all rows of a table of predictions one task if it does not name tasks."""
     if "task" in columns or "examples" in columns or "example_id" not in columns:
         return columns
-    is_predictions = "label" in columns and bool(_answers(columns))
-    if not is_predictions and wanted.metric not in columns:
+    if not _is_predictions(columns, wanted) and wanted.metric not in columns:
         return columns
     task = np.full(len(columns["example_id"]), ONE_TASK, dtype=object)
     return {"task": task, **columns}
+
+
+def _is_predictions(columns: Mapping[str, Column], wanted: Wanted) -> bool:
+    """Whether a table holds predictions. With a metric, the labels may be on the other side."""
+    return bool(_answers(columns)) and ("label" in columns or wanted.weighted)
 
 
 def _answers(columns: Mapping[str, Column]) -> list[str]:
@@ -101,7 +105,7 @@ def refuse_missing_columns(
         needed = AGGREGATED
     missing = [name for name in needed if name not in columns]
     # A metric may need predictions or a column of its own in place of a score.
-    has_predictions = "label" in columns and bool(_answers(columns))
+    has_predictions = _is_predictions(columns, wanted)
     has_metric = any(name in columns for name in wanted.columns)
     if not aggregated and missing == ["score"] and (has_predictions or has_metric):
         return
