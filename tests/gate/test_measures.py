@@ -320,7 +320,7 @@ def test_odd_tables_of_predictions_are_read_or_refused():
     # Truth values on one side are the numbers of the other, and the champion's labels are enough.
     assert judged(frame.assign(y_true=frame.y_true == 1), frame, **auc).decision == "pass"
     assert judged(frame, frame.drop(columns="y_true"), **auc).decision == "pass"
-    with pytest.raises(HoldfastError, match="weights to|same weights"):
+    with pytest.raises(HoldfastError, match="same weights"):
         judged(frame.assign(weight=1.0), frame.assign(weight=2.0 * frame.id), **auc)
     with pytest.raises(HoldfastError, match="neither a known metric"):
         judged(frame, frame, default={"metric": "points", "direction": "higher", "delta": 1.0})
