@@ -276,7 +276,7 @@ class Gate:
         alpha = 1 - self.policy.confidence
         examples, clusters = units_needed(rule, evidence, alpha, 0.0, power)
         return (
-            f"{name}: about {in_words(examples, clusters)} can show a loss below "
+            f"{name}: about {in_words(examples, clusters)} can show a {subject.noun} below "
             f"{subject.amounts.limit_with_unit(rule.limit)} with a chance of {100 * power:g} % if "
             f"nothing is lost; "
             f"the results have {in_words(evidence.examples, evidence.clusters)}"

@@ -57,7 +57,8 @@ def as_markdown(verdict: Verdict) -> str:
     lines += [f"- {in_markdown(sentence)}" for sentence in sentences[:MOST_ROWS]]
     if verdict.mean_change is not None:
         lines += ["", f"Mean change over tasks: {points(verdict.mean_change)} points."]
-    lines += ["", f"{change_note(verdict)} {interval_note(verdict)}", ""]
+    notes = f"{change_note(verdict)} {interval_note(verdict)}"
+    lines += ["", in_markdown(notes), ""]
     lines += SUMMARY_HEAD
     lines += [summary_row(row) for row in verdict.tasks[:MOST_ROWS]]
     if len(verdict.tasks) > MOST_ROWS:
@@ -76,7 +77,7 @@ def change_note(verdict: Verdict) -> str:
         )
     lower = sorted({row.metric for row in verdict.tasks if row.lower_is_better})
     if lower:
-        note += f" Lower is better for {', '.join(map(in_markdown, lower))}."
+        note += f" Lower is better for {', '.join(lower)}."
     return note
 
 
@@ -85,7 +86,10 @@ def interval_note(verdict: Verdict) -> str:
     note = f"Each end of an interval is a one-sided bound at {100 * verdict.confidence:g} %"
     corrections = sorted({row.correction for row in verdict.tasks if row.correction})
     if corrections:
-        note += f", and the upper end includes {' or '.join(corrections)}"
+        end = "upper end"
+        if any(row.lower_is_better for row in verdict.tasks):
+            end = "end on the better side"
+        note += f", and the {end} includes {' or '.join(corrections)}"
     return note + "."
 
 

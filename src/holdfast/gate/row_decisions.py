@@ -213,7 +213,8 @@ def _by_test(subject: Subject, evidence: Evidence, level: Level) -> _Outcome:
     measured = f"measured change {amounts.change(subject.signed(evidence.change))}"
     # A large loss is shown even by few examples, so this comes before their number.
     if level.worse.rejected:
-        reason = f"loses {amounts.size(loss)}, more than the {amounts.limit(rule.limit)} allowed"
+        worse = f"{subject.loses} {amounts.size(loss)}"
+        reason = f"{worse}, more than the {amounts.limit(rule.limit)} allowed"
         return _Outcome("fail", reason)
     if evidence.examples < rule.min_examples:
         reason = (
@@ -223,15 +224,15 @@ def _by_test(subject: Subject, evidence: Evidence, level: Level) -> _Outcome:
         return _Outcome("inconclusive", reason, needed=rule.min_examples)
     if evidence.p_loses_less(rule.limit) <= level.alpha:
         allowed = amounts.limit_with_unit(rule.limit)
-        return _Outcome("pass", f"is shown to lose less than {allowed} ({measured})")
+        return _Outcome("pass", f"is shown to {subject.lose} less than {allowed} ({measured})")
 
     # Nothing is shown. What would help depends on the side of the limit on which the loss lies.
     examples = in_words(evidence.examples, evidence.clusters)
     if loss >= rule.limit:
         reason = (
-            f"the measured loss of {amounts.size(loss)} is not below the "
-            f"{amounts.limit(rule.limit)} allowed, but {examples} cannot show that the true loss "
-            "is larger"
+            f"the measured {subject.noun} of {amounts.size(loss)} is not below the "
+            f"{amounts.limit(rule.limit)} allowed, but {examples} cannot show that the true "
+            f"{subject.noun} is larger"
         )
         if evidence.p_loses_more(rule.limit) <= level.alpha:
             reason += f" (without {level.correction} they could)"
@@ -246,7 +247,7 @@ def _not_enough(subject: Subject, evidence: Evidence, alpha: float, measured: st
     needed, needed_clusters = units_needed(rule, evidence, alpha, loss, POWER)
     examples = in_words(evidence.examples, evidence.clusters)
     allowed = subject.amounts.limit_with_unit(rule.limit)
-    reason = f"{examples} cannot show a loss below {allowed} {measured}"
+    reason = f"{examples} cannot show a {subject.noun} below {allowed} {measured}"
     # A loss just below the limit would take billions of examples, which helps nobody.
     if needed > HOPELESS:
         return _Outcome("inconclusive", f"{reason}, and no practical number could")

@@ -61,6 +61,21 @@ class Subject:
             unit = "points"
         return Amounts(unit, self.measure.is_share)
 
+    @property
+    def lose(self) -> str:
+        """What becoming worse is called, after "to". An error that rises loses nothing."""
+        return {True: "rise by", False: "lose"}[self.lower_is_better]
+
+    @property
+    def loses(self) -> str:
+        """The same of the candidate."""
+        return {True: "rises by", False: "loses"}[self.lower_is_better]
+
+    @property
+    def noun(self) -> str:
+        """The same as a noun."""
+        return {True: "rise", False: "loss"}[self.lower_is_better]
+
     def signed(self, gain: float) -> float:
         """Turn a gain into a change, which is new minus old."""
         if self.lower_is_better:

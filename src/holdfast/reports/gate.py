@@ -111,6 +111,7 @@ def gate_html(verdict: Verdict, history: "History | None" = None) -> str:
         left_out=max(len(verdict.tasks) - MOST_ROWS, 0),
         scales=_scale_lines(verdict.tasks, scales),
         change_note=change_note(verdict),
+        lower_is_better=any(row.lower_is_better for row in verdict.tasks),
         tests=sorted(tests),
         corrections=sorted({row.correction for row in verdict.tasks if row.correction}),
         confidence=f"{100 * verdict.confidence:g}",
