@@ -141,6 +141,12 @@ def test_the_package_shows_and_has_all_of_its_names():
         assert getattr(holdfast, name) is not None
 
 
+def test_the_plugin_of_pytest_loads_nothing_heavy():
+    # Every run of pytest loads it, also of projects that only have Holdfast installed.
+    code = "import sys, holdfast.integrations.pytest_gate\nassert 'pydantic' not in sys.modules"
+    assert not loaded(code)
+
+
 def test_help_loads_nothing_heavier_than_numpy():
     code = """
 from holdfast.cli.main import run_cli
