@@ -70,6 +70,7 @@ def read(source: Source, wanted: Wanted, where: str) -> Log:
     runs = [_Run(path) for path in files]
     model = one_model((run.model for run in runs), wanted.model, where)
     rows = Rows()
+    # Runs of other models are skipped, and only the chosen one must be unambiguous.
     read_from: dict[str, Path] = {}
     for run in runs:
         if run.model != model:
@@ -150,6 +151,7 @@ class _Run:
 def _add_run(run: _Run, wanted: Wanted, rows: Rows) -> None:
     """Add the instances of a run, and what must be equal on both sides."""
     task = run.task
+    # HELM evaluates both splits by default, but tunes prompts on one of them.
     cases = _of_test_split(list(_cases(run, rows)), task, rows)
     known = list(dict.fromkeys(name for case in cases for name in case.stats))
     metric = _metric(run, known, wanted, rows)
@@ -223,6 +225,7 @@ def _cases(run: _Run, rows: Rows) -> Iterator[_Case]:
     for element in as_list(json_file(run.path), name):
         record = as_object(element, name)
         trial = needed(record, "train_trial_index", f"an element of {name}")
+        # A perturbed input has the id of its original, so it would count as a repeat.
         if record.get("perturbation") is not None:
             rows.note("Perturbed inputs are not judged, only the original ones.", run.task)
             continue
@@ -248,6 +251,7 @@ def _add_stat(case: _Case, stat: Record, name: str) -> None:
     if mean is None:
         return
     label = str(needed(described, "name", f"a statistic of {name}"))
+    # Several metrics of HELM write the same basic statistics, which must agree.
     if case.stats.setdefault(label, mean) != mean:
         raise ValueError(f"{name} has {label} twice for the instance {case.name}")
 
@@ -263,6 +267,7 @@ def _of_test_split(cases: list[_Case], task: str, rows: Rows) -> list[_Case]:
 
 def _metric(run: _Run, known: list[str], wanted: Wanted, rows: Rows) -> str:
     """Choose the metric of a run, by default the first that its specification names."""
+    # What the author of a run measures on purpose comes before what HELM adds to all runs.
     named = []
     for spec in as_list(run.spec.get("metric_specs") or [], "metric_specs"):
         names = part(as_object(spec, "metric_specs"), "args").get("names")
@@ -285,6 +290,7 @@ def _costs(case: _Case) -> Record:
     seconds = case.stats.get("inference_runtime")
     if is_number(seconds) and seconds is not None:
         costs["latency_ms"] = 1000 * seconds
+    # Both are paid for, and a single number can be limited by a policy.
     counts = [case.stats.get(name) for name in ("num_prompt_tokens", "num_output_tokens")]
     found = [count for count in counts if count is not None]
     if found:

@@ -75,6 +75,7 @@ def read(source: Source, wanted: Wanted, where: str) -> Log:
         HoldfastError: A log did not end well, or there are several models or no such scorer.
         ValueError: A file is not as inspect-ai writes it.
     """
+    # A file that is named is read even if it is not recognised, so that the error says why.
     files = [source.path]
     if source.path.is_dir():
         files = [path for path in source.files if _is_log(Source(path))]
@@ -139,6 +140,7 @@ class _Run:
         """Name the task, with its arguments if other logs have the task with other arguments."""
         task = self.task
         variants = {log.arguments for log in logs if log.task == task}
+        # Names stay short in the usual case, and equal on both sides.
         if len(variants) == 1:
             return task
         return f"{task} ({self.arguments})"
@@ -182,6 +184,7 @@ def _samples(run: _Run) -> Iterator[Record]:
 
 def _add_run(run: _Run, task: str, wanted: Wanted, rows: Rows) -> None:
     """Add the samples of a log, and what must be equal on both sides."""
+    # A run that was stopped early holds the fast samples, which are not a fair choice.
     status = run.header["status"]
     if status != "success":
         raise HoldfastError(
@@ -200,12 +203,14 @@ def _add_run(run: _Run, task: str, wanted: Wanted, rows: Rows) -> None:
 
 def _headline(header: Mapping[str, object]) -> str:
     """Return the scorer whose metric inspect-ai shows first, or "" in logs of old versions."""
+    # A task may score the same answers in several ways, of which its author puts one first.
     results = part(dict(header), "results")
     return str(part(results, "headline").get("score") or "")
 
 
 def _facts(run: _Run) -> dict[str, object]:
     """Return what must be equal on both sides, so that the scores are comparable."""
+    # The place of a data set is left out, because it differs from machine to machine.
     dataset = part(run.spec, "dataset")
     return {
         "task version": run.spec.get("task_version"),
@@ -232,6 +237,7 @@ def _solvers(header: Record) -> str:
 
 def _note_settings(config: Record, task: str, rows: Rows) -> None:
     """Note settings by which the scores differ from those that inspect-ai shows."""
+    # Both are legitimate, but a reader of the verdict should know of them.
     limit = config.get("limit")
     if limit is not None:
         rows.note(f"Only some samples were evaluated (--limit {limit}).", task)

@@ -37,6 +37,7 @@ def add_scores(
     plain: set[bool] = set()
     for sample, found in zip(samples, values, strict=True):
         name = f"sample {sample.get('id')} of {file}"
+        # A sample with an error may still have a score, of an answer that was cut off.
         if sample.get("error"):
             rows.skip(task, "the sample ended in an error")
             continue
@@ -60,6 +61,7 @@ def _values(sample: Record, file: str) -> dict[str, object]:
     values: dict[str, object] = {}
     for scorer, score in part(sample, "scores").items():
         value = as_object(score, f"a score of {file}").get("value")
+        # One scorer may measure several things, each of which can be a metric.
         if isinstance(value, dict):
             for key, inner in value.items():
                 values[f"{scorer}.{key}"] = inner
@@ -107,6 +109,7 @@ def _row(sample: Record, score: float, task: str, wanted: Wanted, name: str) -> 
         "tokens": _tokens(sample),
         **groups_of(sample, wanted, name),
     }
+    # This time leaves out waiting for limits of the provider, unlike total_time.
     seconds = sample.get("working_time")
     if is_number(seconds) and isinstance(seconds, int | float):
         row["latency_ms"] = 1000 * seconds
@@ -115,6 +118,7 @@ def _row(sample: Record, score: float, task: str, wanted: Wanted, name: str) -> 
 
 def _tokens(sample: Record) -> float | None:
     """Add up the tokens of all models that a sample used."""
+    # A sample may use several models, such as one that grades the answer of another.
     total = 0.0
     found = False
     for usage in part(sample, "model_usage").values():

@@ -107,6 +107,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Record]]:
         ValueError: A line is not a JSON object, for example the last one of a file that was cut.
     """
     file = path.name
+    # A file may be larger than the memory, so only one line of it is held at a time.
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             if number == 1:

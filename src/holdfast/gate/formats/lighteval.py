@@ -75,6 +75,7 @@ def read(source: Source, wanted: Wanted, where: str) -> Log:
     if not files:
         add_aggregates(results, wanted, where, rows)
         return rows.log(where)
+    # The results and details of one evaluation share its date, in different folders.
     by_date = {found.date: found for found in results}
     details = [_details(path, by_date) for path in files]
     model = one_model((found.model for found in details), wanted.model, where)
@@ -170,6 +171,7 @@ def _records(path: Path) -> list[Record]:
                 f"{path.name} has no column {missing[0]}; expected details of lighteval 0.10 or "
                 "later"
             )
+        # Logits and tokens can have gigabytes, and no part of a verdict depends on them.
         wanted = [names["doc"], names["metric"]]
         if "model_response" in names:
             wanted.append(PROMPT.replace("model_response", names["model_response"]))
@@ -203,6 +205,7 @@ def _documents(details: _Details) -> dict[str, _Document]:
     for number, record in enumerate(details.records, 1):
         place = f"{details.path.name}, row {number}"
         doc = as_object(record["doc"], place)
+        # The id is the number of the document in its data set. Old tasks of users have none.
         name = str(doc.get("id") or digest_of(doc.get("query")))
         document = documents.setdefault(name, _Document(record))
         document.prompts.append(part(record, "model_response").get("input"))
@@ -269,6 +272,7 @@ def _add_facts(details: _Details, documents: dict[str, _Document], rows: Rows) -
 
 def _prompt(document: _Document) -> list[object]:
     """Return what the model was asked about a document, as far as lighteval records it."""
+    # The hashes that lighteval keeps of prompts are empty in this version.
     doc = part(document.record, "doc")
     parts = [doc.get(key) for key in ("instruction", "query", "choices", "fewshot_samples")]
     return [*parts, *document.prompts]

@@ -62,6 +62,7 @@ def task_and_shots(label: str) -> tuple[str, str]:
         (('mmlu:law', '5'), ('lighteval|gsm8k', '5'), ('a', ''))
     """
     match = re.fullmatch(r"(.+?)\|([0-9]+)(\|[0-9]+)?", label)
+    # A task of a user may have any name.
     if match is None:
         return label, ""
     return match[1], match[2]
@@ -99,6 +100,7 @@ class Results:
             label: The name of the task with its number of examples in the prompt.
         """
         model = part(part(self.content, "config_general"), "model_config")
+        # A run without a system prompt differs from one with it, but old versions do not say.
         system = None
         if "system_prompt" in model:
             system = "none"
@@ -161,6 +163,7 @@ def add_aggregates(results: list[Results], wanted: Wanted, where: str, rows: Row
     by_task: dict[str, list[tuple[str, tuple[Results, str]]]] = {}
     for found in results:
         for label in part(found.content, "results"):
+            # An average over tasks would count each of them twice.
             if found.model == model and not AVERAGES.fullmatch(label):
                 task, _ = task_and_shots(label)
                 by_task.setdefault(task, []).append((found.date, (found, label)))

@@ -71,6 +71,7 @@ def read(source: Source, wanted: Wanted, where: str) -> Log:
         ValueError: A file is not as the harness writes it.
     """
     rows = Rows()
+    # Nothing is parsed as a whole yet but the small files of results.
     samples, results = _found(source)
     if not samples and not results:
         raise HoldfastError(
@@ -119,6 +120,7 @@ def _found(source: Source) -> tuple[list[_Samples], list[Results]]:
         # The results of the same evaluation lie next to a single file of samples.
         files = (source.path, *sorted(source.path.parent.glob("*.json")))
     results = [found for path in files if (found := results_of(path)) is not None]
+    # Two evaluations in different folders may have ended in the same second.
     by_place = {(found.path.parent, found.date): found for found in results}
     samples = []
     for path in files:
@@ -133,6 +135,7 @@ def _found(source: Source) -> tuple[list[_Samples], list[Results]]:
 
 def _samples(path: Path, task: str, date: str, results: Results | None, source: Source) -> _Samples:
     """Describe a file of samples. Without results, its folder tells the model."""
+    # The harness names the folder after the model, with other characters than the model has.
     model = ""
     if results is not None:
         model = results.model
@@ -203,6 +206,7 @@ def _add_task(samples: _Samples, wanted: Wanted, rows: Rows) -> None:
     ]
     if not documents:
         raise ValueError(f"{file} is empty; run the evaluation again")
+    # A metric may exist for one filter only, so the filter is chosen first.
     documents = _of_one_filter(documents, task, wanted, rows)
     _refuse_documents_twice(documents, file)
     metrics = [document.metrics for document in documents]
@@ -222,6 +226,7 @@ def _add_task(samples: _Samples, wanted: Wanted, rows: Rows) -> None:
         scores.append(score)
         rows.add({"task": task, "example_id": name, "score": score, **document.columns})
     _add_facts(samples, documents, rows)
+    # Samples alone do not tell the direction. Nearly all metrics of the harness are shares.
     higher_is_better = True
     if samples.results is not None:
         higher_is_better = samples.results.higher_is_better(task, metric)
@@ -255,6 +260,7 @@ def _names(documents: list[_Document]) -> list[str]:
 
     Data sets may have a document twice. Copies are told apart by their order.
     """
+    # The whole hash has 64 digits, which would make tables of examples hard to read.
     names = []
     copies: dict[str, int] = {}
     for document in documents:
@@ -281,6 +287,7 @@ def _add_facts(samples: _Samples, documents: list[_Document], rows: Rows) -> Non
         samples.results.note_limit(task, rows)
     # Of several differences, the first is named. Any other one changes the prompt as well.
     prompts = sorted(f"{document.hash}:{document.prompt}" for document in documents)
+    # Old versions have no hashes of prompts.
     if all(document.prompt for document in documents):
         digest = sha256("\n".join(prompts).encode()).hexdigest()[:HASH_LENGTH]
         rows.compare(task, "prompt", f"{digest} of {len(documents)} documents")

@@ -24,6 +24,7 @@ NAME = re.compile(r".+_(?P<date>[0-9]{4}-[0-9]{2}-[0-9]{2}T[^_]+)\.json")
 
 def is_results(content: Record) -> bool:
     """Whether the content of a JSON file is the results of an evaluation."""
+    # lighteval writes results as well, but with other settings beside them.
     has_tasks = all(isinstance(content.get(key), dict) for key in ("results", "configs"))
     return has_tasks and "n-shot" in content
 
@@ -105,6 +106,7 @@ class Results:
         counts = part(part(self.content, "n-samples"), task)
         original = counts.get("original")
         effective = counts.get("effective")
+        # A limit may also be a share, so the counts say more than the setting does.
         if isinstance(original, int) and isinstance(effective, int) and effective < original:
             rows.note("Only the first documents were evaluated (--limit).", task)
 
@@ -115,6 +117,7 @@ class Results:
             task: The task.
             metric: The metric.
         """
+        # Only an explicit no turns a metric round. Groups of mixed metrics have null here.
         return part(part(self.content, "higher_is_better"), task).get(metric) is not False
 
     def tasks(self) -> Iterator[tuple[str, Record]]:
@@ -138,6 +141,7 @@ def add_aggregates(results: list[Results], wanted: Wanted, where: str, rows: Row
         HoldfastError: There are several models, or no such metric or filter.
     """
     model = one_model((found.model for found in results), wanted.model, where)
+    # Silence would let a user believe that segments were judged.
     if wanted.segment or wanted.cluster:
         raise HoldfastError(
             f"{where} has scores of whole tasks only, so it has no segments or clusters; run "
@@ -167,6 +171,7 @@ def _add_aggregate(
     metrics = [metric for metric, name in values if name == filter_]
     metric = chosen("metric", wanted.metric, metrics, task)
     score = values[metric, filter_]
+    # The test for two independent means of unknown spread needs bounded scores.
     if not 0 <= score <= 1:
         rows.skip(task, f"{metric} of a whole task lies outside [0, 1]")
         rows.note(

@@ -38,6 +38,7 @@ def as_number(value: object) -> float | None:
     if not isinstance(value, bool | int | float):
         raise ValueError(f"expected a number, got {kind_of(value)}")
     number = float(value)
+    # Python writes NaN into JSON, and tools write it for samples that they could not score.
     if math.isnan(number):
         return None
     return number
@@ -78,6 +79,7 @@ def chosen(
         Traceback (most recent call last):
         holdfast.errors.HoldfastError: the task 'arc' has no metric 'f1'; it has: acc, acc_norm
     """
+    # Folders hold tasks with different metrics, so one name cannot fit them all.
     names = [name.strip() for name in wanted.split(",") if name.strip()]
     # A name may have a comma itself.
     for name in (wanted, *names):
@@ -96,13 +98,18 @@ def chosen(
             f"it has: {listed}"
         )
     if not known:
-        also = ""
-        if unusable:
-            also = f"; {', '.join(unusable)} cannot, because an example has several values of it"
-        raise HoldfastError(
-            f"the task {apart(task)} has no {kind} that can be judged example by example{also}"
-        )
+        raise _nothing_known(kind, task, unusable)
     return known[0]
+
+
+def _nothing_known(kind: str, task: str, unusable: Collection[str]) -> HoldfastError:
+    """Make the error for a task of which nothing can be judged."""
+    also = ""
+    if unusable:
+        also = f"; {', '.join(unusable)} cannot, because an example has several values of it"
+    return HoldfastError(
+        f"the task {apart(task)} has no {kind} that can be judged example by example{also}"
+    )
 
 
 def scale_of(metric: str, scores: Collection[float], higher_is_better: bool = True) -> Scale:

@@ -77,6 +77,7 @@ def read_log(source: Source, wanted: Wanted, where: str) -> Log | None:
         HoldfastError: The named format is unknown, the files are not as the tool writes them, or
             a folder was written by no known tool.
     """
+    # A named format is not guessed, so that its reader can say what is wrong with a file.
     by_name = {reader.name: reader for reader in READERS}
     if wanted.format:
         name = one_of("format", wanted.format, by_name)

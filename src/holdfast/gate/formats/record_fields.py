@@ -28,6 +28,7 @@ def field_of(record: Mapping[str, object], path: str) -> object:
         >>> field_of({"doc": {}}, "doc.subject") is MISSING
         True
     """
+    # A key may have dots itself, so the whole path is tried first, and then each part of it.
     if path in record:
         return record[path]
     for end, letter in enumerate(path):
@@ -67,6 +68,7 @@ def _group(record: Mapping[str, object], column: str, path: str, name: str) -> o
     if value is MISSING:
         fields = list(_paths(record))
         listed = ", ".join(shown(field) for field in fields[:MOST_LISTED])
+        # Records of agents have hundreds of fields.
         if len(fields) > MOST_LISTED:
             listed += ", …"
         raise HoldfastError(

@@ -80,6 +80,7 @@ class Rows:
         """
         if not self._rows:
             raise HoldfastError(f"{where}: {self._why_empty()}")
+        # Rows of different tasks may have different columns, such as times that only some measure.
         names = dict.fromkeys(name for row in self._rows for name in row)
         columns = {name: [row.get(name) for row in self._rows] for name in names}
         filled = {
@@ -97,6 +98,7 @@ class Rows:
         """Say why there is no row."""
         if not self._unscored:
             return "there are no results of examples in it"
+        # A log in which everything failed must not look like an empty one.
         count = sum(self._unscored.values())
         reasons = ", ".join(sorted({reason for _, reason in self._unscored}))
         return f"none of its {count} rows has a score ({reasons}); run the evaluation again"
@@ -151,6 +153,7 @@ def single_metric(
     Raises:
         HoldfastError: There is no such metric, or it has several values per example.
     """
+    # One example with several values is enough, because its metric has no single score then.
     usable: dict[str, bool] = {}
     for metrics in values:
         for name, value in metrics.items():

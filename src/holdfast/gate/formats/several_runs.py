@@ -33,6 +33,7 @@ def one_model(models: Iterable[str], wanted: str, where: str) -> str:
         Traceback (most recent call last):
         holdfast.errors.HoldfastError: champion logs holds 2 models: 'large', 'small'; choose ...
     """
+    # A verdict that mixes two models would be about neither of them.
     known = sorted(set(models))
     listed = ", ".join(apart(name) for name in known[:MOST_LISTED])
     if len(known) > MOST_LISTED:
@@ -59,6 +60,7 @@ def newest(runs: Sequence[tuple[str, T]], task: str, rows: Rows) -> T:
     Returns:
         The newest run.
     """
+    # A stable sort, so that of equal dates the last file in order of names counts.
     dated = sorted(runs, key=lambda run: run[0])
     date, run = dated[-1]
     if len(dated) > 1:

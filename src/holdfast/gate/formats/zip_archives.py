@@ -50,6 +50,7 @@ def _packed(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
     """Read the bytes of a member as they are stored."""
     file = Path(str(archive.filename))
     with file.open("rb") as stream:
+        # The lengths in the local header may differ from those in the directory of the archive.
         stream.seek(info.header_offset)
         name_length, more_length = LOCAL_HEADER.unpack(stream.read(LOCAL_HEADER.size))
         stream.seek(name_length + more_length, 1)
