@@ -105,6 +105,15 @@ class Work:
         """Whether the scores of single examples are kept."""
         return self.export is not None
 
+    def check(self) -> None:
+        """Refuse an unknown format before the first run, and not after the last one.
+
+        Raises:
+            HoldfastError: There is no such format.
+        """
+        if self.export is not None:
+            one_of("--export", self.export, EXPORTS)
+
 
 def carry_out(runs: Sequence[tuple[str, "RunConfig"]], work: Work) -> None:
     """Run what is not finished, and show progress.
@@ -205,9 +214,7 @@ def carry_out_and_show(
     from holdfast.results import summarise
     from holdfast.runs.folders import finished
 
-    # Before the first run, and not after the last one.
-    if work.export is not None:
-        one_of("--export", work.export, EXPORTS)
+    work.check()
     failed = None
     try:
         carry_out(runs, work)
@@ -229,20 +236,22 @@ def carry_out_and_show(
         # The failed run matters more to the user than the report that could not be written.
         raise failed or error from None
     print(f"\nresults: {work.out}\nreport:  {page}")
-    if work.export is not None:
-        _export(runs, results, work.out / work.export)
+    _export(runs, results, work)
     if failed is not None:
         raise failed
 
 
 def _export(
-    runs: Sequence[tuple[str, "RunConfig"]], results: "Sequence[RunResult]", folder: Path
+    runs: Sequence[tuple[str, "RunConfig"]], results: "Sequence[RunResult]", work: Work
 ) -> None:
-    """Write the scores of single examples."""
+    """Write the scores of single examples if they were asked for."""
     from holdfast.reports.every_eval_ever import export_runs
     from holdfast.runs.folders import run_folder
 
-    folders = [run_folder(folder.parent, config) for _, config in runs]
+    if work.export is None:
+        return
+    folder = work.out / work.export
+    folders = [run_folder(work.out, config) for _, config in runs]
     export_runs(list(zip(results, folders, strict=True)), folder)
     print(f"export:  {folder}")
 

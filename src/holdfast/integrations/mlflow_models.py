@@ -57,6 +57,7 @@ def version_of(client: "MlflowClient", uri: str, side: str) -> Version:
     """
     name, at_sign, alias = uri.removeprefix(SCHEME).partition("@")
     number = ""
+    # Names of models may have a slash, so the number is what comes last.
     if not at_sign:
         name, _, number = name.rpartition("/")
     if not name or not (alias or number.isdecimal()):
@@ -69,6 +70,7 @@ def version_of(client: "MlflowClient", uri: str, side: str) -> Version:
     except Exception as error:
         problem = f"{side} {uri} was not found in MLflow's registry: {first_line(error)}"
         raise HoldfastError(without_secrets(shown(problem))) from None
+    # A model can be registered from a file, and then no run has evaluated it.
     if not found.run_id:
         raise HoldfastError(
             f"{side} {uri}: version {found.version} of {name} was not registered from a run, so it "
@@ -123,6 +125,7 @@ def results_of(client: "MlflowClient", version: Version, side: str) -> str:
 
 def _artifacts(client: "MlflowClient", run: str) -> Iterator[str]:
     """List the files among the artifacts of a run."""
+    # MLflow lists one folder at a time.
     folders = [""]
     count = 0
     while folders and count < MOST_FILES:
@@ -137,6 +140,7 @@ def _artifacts(client: "MlflowClient", run: str) -> Iterator[str]:
 def _holds_results(path: str) -> bool:
     """Whether the name of an artifact says that it holds results of single examples."""
     file = PurePosixPath(path)
+    # `evaluate` puts the name of the evaluator in front if there are several.
     if file.name.endswith(EVALUATION):
         return True
     endings = [ending for ending in file.suffixes if ending not in PACKED]

@@ -57,6 +57,7 @@ def _export(result: RunResult, examples: dict[str, TestScores], out: Path, now: 
     evaluation = f"{data}/{model}/{name}"
     lines = [json.dumps(line) for line in _samples(result, examples, evaluation, model)]
     content = _aggregate(result, examples, evaluation, model, now)
+    # A score of a whole set has no samples.
     if lines:
         text = "\n".join(lines) + "\n"
         content["detailed_evaluation_results"] = {
@@ -94,6 +95,7 @@ def _samples(
     name = result.config.data_set.name
     for task, found in examples.items():
         for number, score in enumerate(found.scores):
+            # Other objectives have no labels, and their lists stay empty.
             reference = found.labels[number : number + 1]
             yield {
                 "schema_version": SCHEMA,
@@ -162,6 +164,7 @@ def _result(result: RunResult, task: object, examples: dict[str, TestScores]) ->
     """Make the entry of a task: its score after the last task."""
     name = str(task)
     low, high = result.matrix.score_range
+    # Matrices know tasks by any value, and files by text.
     scores = examples.get(name, TestScores(scores=[])).scores
     return {
         "evaluation_result_id": _result_id(name, result),

@@ -110,14 +110,7 @@ def run_all(
             failed.
     """
     check_writable(out)
-    conditions = Conditions(
-        out=out,
-        data_dir=data_dir,
-        device=device,
-        checkpoint_every=checkpoint_every,
-        keep=keep,
-        examples=examples,
-    )
+    conditions = Conditions(out, data_dir, device, checkpoint_every, keep, examples)
     waiting = []
     for label, config in runs:
         if not conditions.are_met(config):

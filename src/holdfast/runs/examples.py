@@ -41,6 +41,7 @@ def _scores(learner: "Learner", index: int, stream: "Stream") -> TestScores:
         return TestScores(scores=[])
     values, targets = scores(learner.view, task)
     labels: list[str] = []
+    # Targets of other objectives are numbers, or several labels at once.
     if stream.objective == "classification":
         names = _names_of_outputs(task.outputs[0], task.labels)
         labels = [names.get(int(output), str(int(output))) for output in targets.tolist()]

@@ -50,12 +50,10 @@ def execute(
         data_dir: The folder of data sets. None: that of the environment.
         device: The device to train on.
         tell: Called from time to time with how far the run has come.
-        folder: The folder for checkpoints. A run that was killed continues from the newest one.
-            None: no checkpoint is written.
+        folder: The folder for checkpoints, from which a run that was killed continues. None: none.
         checkpoint_every: The time between checkpoints, in seconds.
         keep: Whether the learner stays in the folder as it was after every task.
-        examples: Whether the score of each test example after the last task is written into the
-            folder.
+        examples: Whether the final score of each test example is written into the folder.
 
     Returns:
         The result.
@@ -64,19 +62,15 @@ def execute(
         HoldfastError: The settings do not go together, a file could not be written, or the source
             of an own method was edited since the settings were made.
     """
-    from holdfast.runs.build import build_learner, build_stream
-
     # A worker process imports an own method by itself, perhaps after an edit.
     checked_code(config.method, config.code, [config.training.loss, config.training.scorer])
     with warnings.catch_warnings(record=True) as caught:
         # Every warning belongs to the result, also one that this process has shown before.
         warnings.simplefilter("always", UserWarning)
-        stream = build_stream(config, data_dir)
-        learner = build_learner(config, stream, device)
+        stream, learner = _built(config, data_dir, device)
         checkpoints = _checkpoints(folder, checkpoint_every, caught)
         watch = _watch(tell, learner, stream)
-        kept_in = folder if keep else None
-        run = _train(config, stream, learner, watch, checkpoints, kept_in)
+        run = _train(config, stream, learner, watch, checkpoints, folder if keep else None)
         causes = _causes(config, stream, run, device)
     _tell_of_checkpoints(caught)
     messages = [*_messages_so_far(checkpoints, caught), *causes]
@@ -87,6 +81,15 @@ def execute(
     if examples and folder is not None:
         write_examples(folder, learner, stream)
     return result
+
+
+def _built(config: RunConfig, data_dir: str | None, device: str) -> "tuple[Stream, Learner]":
+    """Build the stream of a run, and the learner for it."""
+    # Only training needs PyTorch, which takes seconds to load.
+    from holdfast.runs.build import build_learner, build_stream
+
+    stream = build_stream(config, data_dir)
+    return stream, build_learner(config, stream, device)
 
 
 def _tell_of_checkpoints(caught: Sequence[warnings.WarningMessage]) -> None:

@@ -19,5 +19,6 @@ def digest_of(value: object) -> str:
         >>> digest_of({"city": "Lima", "year": 1}) == digest_of({"year": 1, "city": "Lima"})
         True
     """
+    # Tools write the keys of an object in any order, which may change from run to run.
     text = json.dumps(value, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -49,6 +49,7 @@ def read(source: Source, wanted: Wanted, where: str) -> Log:
         rows.note(note)
     for task, samples in run.samples.items():
         _add_task(rows, task, samples, run, wanted)
+    # Means and single examples cannot be judged together.
     alone = [task for task in run.results if task not in run.samples]
     if alone:
         rows.note(
@@ -174,6 +175,7 @@ def _is_possible(score: float, config: Record) -> bool:
 def _scale(metric: str, config: Record, scores: Sequence[float]) -> Scale:
     """Say what the scores of a task mean."""
     higher_is_better = config.get("lower_is_better") is not True
+    # A binary score needs no bounds in the file.
     if config.get("score_type") == "binary":
         return Scale(metric, 0.0, 1.0, higher_is_better)
     low, high = _range(config)
@@ -240,8 +242,10 @@ def _mean(task: str, result: Record) -> dict[str, object]:
         raise ValueError(f"{task}: score_details: {problem}") from None
     if score is None:
         raise ValueError(f"{task} has no score")
+    # Some converters give the error of the mean in place of the deviation of samples.
     if deviation is None and error is not None and isinstance(count, int):
         deviation = error * max(count, 0) ** 0.5
+    # Tests of means are for scores from 0 to 1.
     if low is not None and high is not None:
         score = (score - low) / (high - low)
         if deviation is not None:

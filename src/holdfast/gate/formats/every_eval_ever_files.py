@@ -59,6 +59,7 @@ class Run:
 
 def recognises(source: Source) -> bool:
     """Whether a file or folder has the format of Every Eval Ever."""
+    # A folder may have thousands of files of one tool, so the first of each kind decides.
     if source.path.is_dir():
         samples, aggregates = _files_in(source.files)
         return any(_is_ours(file) for file in (*samples[:1], *aggregates[:1]))
@@ -120,6 +121,7 @@ def read_run(source: Source, wanted: Wanted, where: str) -> Run:
     lines = [line for file in sample_files for line in json_lines_of(file)]
     _refuse_missing_lines(lines, aggregates, sample_files)
     model = _one_model(lines, aggregates, wanted, where)
+    # What is said of other models must not decide about this one.
     aggregates = [content for content in aggregates if _model_of(content) == model]
     samples = _samples(lines, model)
     times = {str(each.get("evaluation_id")): _time_of(each) for each in aggregates}
@@ -145,6 +147,7 @@ def _refuse_missing_lines(
     lines: list[tuple[str, Record]], aggregates: list[Record], files: list[Path]
 ) -> None:
     """Refuse samples that were cut: an aggregate file says how many lines there are."""
+    # A file that was cut between two lines is valid by itself.
     counts = Counter(str(record.get("evaluation_id")) for _, record in lines)
     there = {file.name for file in files}
     for aggregate in aggregates:
@@ -178,6 +181,7 @@ def _one_model(
     """Return the model that is judged."""
     found = [str(record.get("model_id")) for _, record in lines]
     found += [_model_of(content) for content in aggregates]
+    # Models without samples are asked for too, since the user may want their means.
     models = list(dict.fromkeys(found))
     if wanted.model in models:
         return wanted.model
@@ -229,7 +233,9 @@ def _newest(task: str, runs: Iterable[str], times: dict[str, str], notes: list[s
     known = sorted(runs, key=lambda run: times.get(run, ""))
     if len(known) == 1:
         return known[0]
-    last, before = known[-1], known[-2]
+    last = known[-1]
+    before = known[-2]
+    # Runs without a time, or with the same one, have no order.
     if times.get(last, "") == times.get(before, ""):
         raise HoldfastError(
             f"{task} was evaluated {len(known)} times, and no aggregate file says which run is the "
@@ -261,6 +267,7 @@ def _results_in(aggregate: Record) -> list[Record]:
 def _metric_name(result: Record) -> str:
     """Return the name of a result's metric."""
     config = part(result, "metric_config")
+    # Names are for people, and the id is the fallback for those who gave none.
     for name in (config.get("metric_name"), config.get("metric_id")):
         if isinstance(name, str) and name:
             return name
@@ -282,6 +289,7 @@ def _results(
             runs.setdefault(run, []).append(result)
     chosen: dict[str, dict[str, Record]] = {}
     for task, runs in by_task.items():
+        # Samples and what their scores mean must be of the same run.
         if task in samples:
             run = samples[task][0].run
         else:

@@ -47,6 +47,7 @@ def read(source: Source, wanted: Wanted, where: str) -> Log:
         if not name.startswith("_") and name not in (*OWN, *TIMES) and is_number(value)
     ]
     metric = _metric(names, wanted, where)
+    # Without it, no test can tell a difference from chance.
     examples = content.get("examples")
     if examples is None:
         raise HoldfastError(
@@ -54,6 +55,7 @@ def read(source: Source, wanted: Wanted, where: str) -> Log:
             "said about chance; save it with evaluate.save(path, examples=NUMBER, **results), or "
             "give the results of single examples"
         )
+    # Whatever the user passes to `save` becomes a key, so a task may be named as well.
     task = str(content.get("task", ONE_TASK))
     rows = Rows()
     score = as_number(content[metric])

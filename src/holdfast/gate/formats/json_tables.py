@@ -34,6 +34,7 @@ class JsonTable:
         """List the columns that hold nothing but numbers, truth values and gaps."""
         found = []
         for name, values in self.columns.items():
+            # A gap says nothing about what a column holds.
             there = [value for value in values if value is not None]
             if there and all(is_number(value) for value in there):
                 found.append(name)
@@ -64,12 +65,14 @@ def split_table(value: Mapping[str, object], name: str) -> JsonTable:
     """
     listed_columns = as_list(value.get("columns"), f"columns of {name}")
     names = [_column_name(column, name) for column in listed_columns]
+    # The values of one of two equal columns would be lost.
     twice = [column for column in dict.fromkeys(names) if names.count(column) > 1]
     if twice:
         raise ValueError(f"{name} has several columns called {twice[0]!r}; names must differ")
     rows = []
     for number, row in enumerate(as_list(value.get("data"), f"data of {name}"), 1):
         values = as_list(row, f"row {number} of {name}")
+        # A shorter row would shift its values to other columns.
         if len(values) != len(names):
             raise ValueError(
                 f"row {number} of {name} has {len(values)} values for {len(names)} columns"

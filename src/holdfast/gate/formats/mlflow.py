@@ -74,6 +74,7 @@ def _metrics(table: JsonTable) -> dict[str, str]:
     metrics: dict[str, str] = {}
     for column in table.columns:
         match = SCORE.fullmatch(column) or VALUE.fullmatch(column)
+        # Counting an expected answer as a metric would offer it as a choice.
         if match is None or match["metric"] in expected:
             continue
         names = [match["metric"]]
@@ -97,6 +98,7 @@ def _expectations(table: JsonTable) -> set[str]:
 def _failures(table: JsonTable) -> list[bool]:
     """Say for each row whether the call of the model failed."""
     errors = table.columns.get("error_message", [None] * table.count)
+    # Only the frame of `genai` has states, and only for calls that were traced.
     states = table.columns.get("state", [None] * table.count)
     return [bool(error) or state == "ERROR" for error, state in zip(errors, states, strict=True)]
 
@@ -105,6 +107,7 @@ def _failed(table: JsonTable, failures: list[bool], row: int, column: str) -> st
     """Say why a row has no score. A scorer may score the missing answer of a failed call."""
     if failures[row]:
         return CALL_FAILED
+    # A scorer's own errors are in the columns beside its value.
     metric = column.rpartition("/")[0]
     for name in ("error_message", "error_code"):
         errors = table.columns.get(f"{metric}/{name}")
@@ -116,6 +119,7 @@ def _failed(table: JsonTable, failures: list[bool], row: int, column: str) -> st
 def _costs(table: JsonTable) -> dict[str, Column]:
     """Find the columns of costs."""
     costs: dict[str, Column] = {}
+    # `evaluate` measures seconds, and traces measure milliseconds.
     if "latency" in table.columns:
         costs["latency_ms"] = [_times(value, MILLISECONDS) for value in table.columns["latency"]]
     if "execution_duration" in table.columns:

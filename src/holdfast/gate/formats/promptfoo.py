@@ -120,6 +120,7 @@ def _example_names(found: Sequence[Row]) -> list[str]:
 def _failure(row: Row) -> str:
     """Say why a row has no score, or return "" if it has one."""
     record = row.record
+    # The field `error` alone does not tell, because failed assertions have it too.
     failed = record.get("failureReason") == FAILED
     if "failureReason" not in record and record.get("error"):
         failed = not part(record, "gradingResult")
@@ -148,6 +149,7 @@ def _no_score(metric: str) -> str:
 
 def _refuse_unknown_metric(found: Sequence[Row], metric: str, where: str) -> None:
     """Stop if no row has a score of the metric."""
+    # A metric of assertions is known if any test has it, because not all need to.
     known = dict.fromkeys([USUAL, SUCCESS])
     for row in found:
         known.update(dict.fromkeys(part(row.record, "namedScores")))
@@ -166,6 +168,7 @@ def _scale(metric: str, scores: Collection[float]) -> Scale:
 
 def _asserted(found: Sequence[Row]) -> str:
     """Say what the tests of a task check, as far as it is the same for all of them."""
+    # Assertions of single tests differ from test to test, and so they say nothing here.
     common = set.intersection(*(set(row.assertions) for row in found))
     kinds = sorted({kind for row in found for kind in row.kinds})
     if not common:

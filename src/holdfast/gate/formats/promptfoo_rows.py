@@ -152,6 +152,7 @@ def _of_one(
     variants = sorted({names_of(row.record) for row in rows})
     if len(variants) < 2 and not wanted:
         return list(rows)
+    # A name comes before a number, because a label may be a number.
     named = [names for names in variants if wanted in names]
     if wanted.isdecimal() and not named and 0 < int(wanted) <= len(variants):
         named = [variants[int(wanted) - 1]]
@@ -185,12 +186,14 @@ def _prompt(record: Record) -> tuple[str, ...]:
 
 def _names(*values: object) -> tuple[str, ...]:
     """Keep the values that name something."""
+    # A label is empty if the user gave none.
     names = tuple(value for value in values if isinstance(value, str) and value)
     return names or ("without a name",)
 
 
 def _short(name: str) -> str:
     """Shorten a name for a message, which stays on one line."""
+    # A prompt may be a whole page.
     line = shown(" ".join(name.split()))
     if len(line) <= LONGEST:
         return line

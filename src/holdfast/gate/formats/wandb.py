@@ -25,6 +25,7 @@ def recognises(source: Source) -> bool:
     if source.path.is_dir():
         return bool(_tables_of(source))
     is_named_so = source.path.name.endswith(ENDING)
+    # The file of a run has no type, and an artifact may be stored under any name.
     has_type = source.object.get("_type") == "table" and "ncols" in source.object
     return is_split_table(source.object) and (is_named_so or has_type)
 
@@ -63,6 +64,7 @@ def _file(source: Source, where: str) -> Path:
     if not source.path.is_dir():
         return source.path
     tables = _tables_of(source)
+    # Which of several tables is meant, only the user knows.
     if not tables:
         raise HoldfastError(f"{where} holds no file that ends in {ENDING}")
     if len(tables) > 1:
@@ -75,6 +77,7 @@ def _file(source: Source, where: str) -> Path:
 
 def _refuse_parts(content: Mapping[str, object], where: str) -> None:
     """Refuse a file that holds only a part of a table, or refers to others."""
+    # The file of a run is called "table-file" where a run refers to it.
     kind = content.get("_type", "table")
     if kind not in ("table", "table-file"):
         raise HoldfastError(
@@ -94,6 +97,7 @@ def _cut(rows: int, content: Mapping[str, object], name: str) -> list[str]:
     if "_type" in content:
         form = "an artifact"
     most = MOST_ROWS[form]
+    # The number of rows in the file is the only trace that W&B leaves of those that it cut.
     if rows != most:
         return []
     remedy = "Log it in several tables."
