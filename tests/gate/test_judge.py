@@ -1,6 +1,7 @@
 """Decisions: what passes, what fails, what the examples do not decide, and what is no input."""
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from holdfast.errors import HoldfastError
 from holdfast.gate import Gate
 from holdfast.gate.policy import policy_from
-from holdfast.gate.reading import Side, read_results
+from holdfast.gate.reading import Side, read_results, read_side
 from holdfast.metrics import AccuracyMatrix, average_accuracy, backward_transfer, worst_forgetting
 from holdfast.metrics.releases import Standing
 
@@ -307,3 +308,10 @@ def test_small_drops_may_not_add_up_over_releases():
     assert late.reasons == ("south: lost 4.50 points since it was learnt, more than the 3 allowed",)
     with pytest.raises(HoldfastError, match="give accuracy matrices, or use --ledger"):
         gate.judge(CHAMPION, now, TODAY)
+
+
+def test_an_example_without_a_score_says_why_it_is_missing():
+    unscored = {("south", "the provider failed"): 7}
+    part = replace(read_side(CHAMPION.iloc[:-7]), unscored=unscored)
+    with pytest.raises(HoldfastError, match="7 rows of the candidate have no score: the provider"):
+        judge(part)

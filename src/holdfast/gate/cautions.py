@@ -146,6 +146,9 @@ def one_sided(comparison: Comparison, task: str) -> str:
         champion = short(champion) or "none"
         candidate = short(candidate) or "none"
         text += f" (champion only: {champion}; candidate only: {candidate})"
+    # An example whose evaluation failed is missing for a reason that its owner can mend.
+    if task in comparison.unscored:
+        text += f" ({comparison.unscored[task]})"
     return text
 
 

@@ -130,6 +130,7 @@ class Comparison:
         ids: The ids of the common examples, to which `Pair.rows` points; None for aggregates.
         inputs: The texts of the same examples, if the results carry them.
         costs: By column of costs, its values for the common examples of all tasks.
+        unscored: By task, which rows of both sides have no score and why, in words.
     """
 
     tasks: dict[str, Pair | Summary]
@@ -153,6 +154,7 @@ class Comparison:
     ids: np.ndarray | None = None
     inputs: np.ndarray | None = None
     costs: Mapping[str, Pair] = field(default_factory=dict)
+    unscored: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def all(self) -> dict[Key, Pair | Summary]:

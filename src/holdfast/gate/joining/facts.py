@@ -48,6 +48,22 @@ def notes_on_facts(champion: Side, candidate: Side) -> Iterator[str]:
             )
 
 
+def unscored_in_words(champion: Side, candidate: Side) -> dict[str, str]:
+    """Say by task which rows have no score and why, so that a missing example is explained.
+
+    Args:
+        champion: The champion's results.
+        candidate: The candidate's results.
+    """
+    parts: dict[str, list[str]] = {}
+    for title, side in (("champion", champion), ("candidate", candidate)):
+        for (task, reason), count in side.unscored.items():
+            parts.setdefault(task, []).append(
+                f"{count:,} rows of the {title} have no score: {_short(reason)}"
+            )
+    return {task: "; ".join(texts) for task, texts in parts.items()}
+
+
 def _differences(champion: Side, candidate: Side) -> Iterator[tuple[str, str, str, str]]:
     """Yield task, name and both values of each fact that both sides know and that differs."""
     for task, facts in champion.facts.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from holdfast.errors import HoldfastError
 from holdfast.gate.joining.aggregates import join_aggregates
 from holdfast.gate.joining.comparison import SCORE, Comparison
-from holdfast.gate.joining.facts import notes_on_facts, refuse_changed_facts
+from holdfast.gate.joining.facts import notes_on_facts, refuse_changed_facts, unscored_in_words
 from holdfast.gate.joining.repairing import note_on, repaired_ids, repaired_tasks
 from holdfast.gate.joining.repeats import with_examples_as_units
 from holdfast.gate.joining.single_examples import MeasureOf, join_examples
@@ -100,6 +100,7 @@ def compare(
         ),
         standings=(champion.standing, _limited_standing(champion, candidate, new_names)),
         names=(champion.name or "champion", candidate.name or "candidate"),
+        unscored=unscored_in_words(champion, candidate),
     )
 
 

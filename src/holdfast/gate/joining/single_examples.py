@@ -59,28 +59,18 @@ def join_examples(
     answers = answers_of(both, measures)
 
     # Cut the joined scores. Labels with very many values, as ids have, are no classes.
-    joined_champion, joined_candidate = answers.joined(both)
     numbers = _cluster_numbers(cluster)
-    scores = JoinedAnswers(
-        champion=joined_champion,
-        candidate=joined_candidate,
-        cluster=numbers,
-        task=both.task,
-        measures=measures,
-        positives=answers.positives,
-    )
+    scores = JoinedAnswers(*answers.joined(both), numbers, both.task, measures, answers.positives)
     ids_as_labels = labels_without_classes(both)
-    # A measure such as F1 looks at all classes already.
-    without_classes = {*ids_as_labels}
-    without_classes |= {task for task, measure in measures.items() if not measure.by_class}
+    without_classes = {*ids_as_labels, *_without_recalls(measures)}
     tasks = scores.by_task()
     segments = scores.by_part(segment)
     classes = scores.by_part(label, without_classes)
     one_side = OneSide(both, answers, measures)
 
-    # Look for what the scores alone do not show.
-    notes = [*_matched_as_numbers(both), *_ignored_columns(champion, candidate)]
+    # Look for what the scores alone do not show. A measure such as AUC shows it itself.
     areas: Areas = {}
+    notes = [*_matched_as_numbers(both), *_ignored_columns(champion, candidate)]
     if all(measure.by_class for measure in measures.values()):
         areas, notes_on_areas = compared_areas(both, label)
         notes += [*contradictions(both), *_without_classes(ids_as_labels), *notes_on_areas]
@@ -103,6 +93,11 @@ def join_examples(
         inputs=_inputs(both),
         costs=_costs(both, answers, numbers, costs),
     )
+
+
+def _without_recalls(measures: Mapping[str, Measure]) -> list[str]:
+    """List tasks that are not judged by class: a measure such as F1 looks at all classes itself."""
+    return [task for task, measure in measures.items() if not measure.by_class]
 
 
 def _matched_as_numbers(both: MatchedRows) -> list[str]:

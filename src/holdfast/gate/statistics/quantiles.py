@@ -71,6 +71,30 @@ class QuantileChange(Evidence):
         """Compute the p-values of several hypotheses; see `Evidence.p_values`."""
         return np.array([self._p(float(loss), worse) for loss in losses])
 
+    def interval(self, alpha_low: float, alpha_high: float) -> tuple[float, float]:
+        """Find the changes that are not rejected, from the bounds; see `Evidence.interval`."""
+        largest_loss = self._loss(
+            self._champion.lower(alpha_low / 2), self._candidate.upper(alpha_low / 2)
+        )
+        least_loss = self._loss(
+            self._champion.upper(alpha_high / 2), self._candidate.lower(alpha_high / 2)
+        )
+        return 0.0 - largest_loss, 0.0 - least_loss
+
+    def _loss(self, before: float, after: float) -> float:
+        """Return the loss between two bounds, at most as large as any loss can be."""
+        # A sample that is too small has no upper bound, so nothing is known then.
+        if not np.isfinite(after):
+            return self.span
+        if not np.isfinite(before):
+            return 0.0 - self.span
+        loss = after - before
+        if self._relative:
+            loss = self.span
+            if before > 0:
+                loss = after / before - 1
+        return float(np.clip(loss, -self.span, self.span))
+
     def _p(self, loss: float, worse: bool) -> float:
         """Find the smallest level at which the bounds exclude a loss."""
         low = SMALLEST_P

@@ -1,10 +1,14 @@
 """Evidence about a loss that is relative to the champion's score."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from holdfast.errors import HoldfastError
 from holdfast.gate.statistics.evidence import Evidence
 from holdfast.gate.statistics.paired import LARGEST_LIMIT, Paired
+
+BISECTIONS = 20  # after which an end of an interval is known to one part in a million
 
 
 class Relative(Evidence):
@@ -74,6 +78,35 @@ class Relative(Evidence):
             float(self._at(float(loss)).p_values(nothing_beyond, worse, near)[0]) for loss in losses
         ]
         return np.array(p)
+
+    def interval(self, alpha_low: float, alpha_high: float) -> tuple[float, float]:
+        """Find the changes that are not rejected; see `Evidence.interval`.
+
+        Each loss needs a test of its own, so the ends are found by bisection and not on a grid.
+        """
+
+        def at_low_end(loss: float) -> bool:
+            return float(self.p_values(np.array([loss]), False, alpha_low)[0]) <= alpha_low
+
+        def at_high_end(gain: float) -> bool:
+            return float(self.p_values(np.array([-gain]), True, alpha_high)[0]) <= alpha_high
+
+        return 0.0 - self._first(at_low_end), self._first(at_high_end)
+
+    def _first(self, is_rejected: Callable[[float], bool]) -> float:
+        """Find the smallest loss or gain that is rejected, between -span and span."""
+        low = -self.span
+        high = self.span
+        # If nothing is rejected, every change is possible.
+        if not is_rejected(high):
+            return high
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            if is_rejected(middle):
+                high = middle
+            else:
+                low = middle
+        return high
 
     def needed(
         self, limit: float, alpha: float, loss: float, power: float
