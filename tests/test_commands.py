@@ -133,15 +133,15 @@ def fill(folder: Path) -> None:
 
 def predictions(folder: Path, rng: np.random.Generator) -> None:
     """Tables of predictions of two models, of classes and of numbers."""
-    fraud = (rng.random(1200) < 0.2).astype(int)
-    score = fraud + rng.normal(0, 0.4, 1200)
-    price = rng.normal(100, 20, 1200)
+    fraud = (rng.random(4000) < 0.2).astype(int)
+    score = fraud + rng.normal(0, 0.4, 4000)
+    price = rng.normal(100, 20, 4000)
     for name in ("old", "new"):
-        noise = rng.normal(0, 0.05, 1200)
-        table = pd.DataFrame({"id": range(1200), "y_true": fraud, "y_score": score + noise})
+        noise = rng.normal(0, 0.05, 4000)
+        table = pd.DataFrame({"id": range(4000), "y_true": fraud, "y_score": score + noise})
         table.to_csv(folder / f"fraud-{name}.csv", index=False)
-        guess = price + 5 * np.sin(np.arange(1200)) + noise
-        numbers = pd.DataFrame({"id": range(1200), "y_true": price, "y_pred": guess})
+        guess = price + 5 * np.sin(np.arange(4000)) + noise
+        numbers = pd.DataFrame({"id": range(4000), "y_true": price, "y_pred": guess})
         numbers.to_csv(folder / f"prices-{name}.csv", index=False)
 
 
