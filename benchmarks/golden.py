@@ -79,6 +79,8 @@ VOLATILE = {
     "seconds",
     "versions",
 }  # keys that tell when and where
+# Entries of verdicts that were added later, with the value that older verdicts stand for.
+ADDED = {"look": "", "lower_is_better": False, "metric": "score", "share": True, "unit": "points"}
 CLOCKS = {"training", "consolidation", "evaluation"}  # so are these, if they are numbers
 
 
@@ -277,6 +279,19 @@ def of_file(path: Path) -> str:
     )
 
 
+def of_verdict(path: Path) -> str:
+    """The hash of a verdict, without the entries that are newer than the file of hashes.
+
+    They are left out only where they have the value that every older verdict stands for.
+    """
+    verdict = json.loads(path.read_text(encoding="utf-8"))
+    for entries in (verdict, *verdict["tasks"]):
+        for name, usual in ADDED.items():
+            if entries.get(name) == usual:
+                del entries[name]
+    return digest(json.dumps(without_words(verdict), sort_keys=True))
+
+
 def of_folder(folder: Path) -> dict[str, str]:
     """The hash of each JSON file in a folder, by its path there."""
     return {str(path.relative_to(folder)): of_file(path) for path in sorted(folder.rglob("*.json"))}
@@ -334,7 +349,7 @@ def of_commands() -> Iterator[tuple[str, Any]]:
             str(folder / "candidate.csv"),
         ]
         command("gate", *sides, "--out", str(folder / "gate"), allowed=(0, 1))
-        yield "command: gate", of_file(folder / "gate" / "verdict.json")
+        yield "command: gate", of_verdict(folder / "gate" / "verdict.json")
         ledger = f"sqlite:///{folder / 'ledger.db'}"
         for release in ("champion", "candidate"):
             results = str(folder / f"{release}.csv")

@@ -31,9 +31,13 @@ What may be put where:
 - `release_decision.py`: the decision on the release, from its rows.
 - `judge.py`: `Gate`, which calls these in turn.
 - `verdict.py`: the types of a verdict.
+- `provenance.py`: what a verdict was made of, and digests.
+- `verifying.py`: whether a verdict is still what its inputs say.
+- `sameness.py`: a champion and a candidate that are the same.
 - `outputs.py`: the files of a verdict, and JSON.
 - `junit.py`: a verdict as JUnit XML.
 - `markdown.py`: a verdict as a summary and as a section of a model card.
+- `comment.py`: a verdict as a comment on a pull request.
 """
 
 from holdfast.gate.judge import Gate

@@ -11,6 +11,7 @@ from holdfast.errors import HoldfastError, first_line
 if TYPE_CHECKING:
     import pandas as pd
 
+KEYS = ("task", "segment", "example_id", "repeat")  # by which rows are sorted
 BLOCK = 1 << 20  # bytes that are read at once
 
 
@@ -74,7 +75,9 @@ def _digest_of_folder(folder: Path) -> str:
 
 
 def digest_of_rows(rows: "pd.DataFrame") -> str:
-    """Digest a table of results, by the names, the order and the values of its columns.
+    """Digest a table of results, by the names and values of its columns.
+
+    The order of the rows does not count, because it does not change a decision.
 
     Args:
         rows: The table, as `read_side` checks it.
@@ -88,8 +91,9 @@ def digest_of_rows(rows: "pd.DataFrame") -> str:
         False
     """
     digest = hashlib.sha256()
-    for name in rows.columns:
-        values = rows[name].tolist()
+    ordered = rows.sort_values([name for name in KEYS if name in rows], kind="stable")
+    for name in ordered.columns:
+        values = ordered[name].tolist()
         # JSON writes every float so that it is read back as the same float.
         digest.update(json.dumps([name, values], default=str).encode())
     return digest.hexdigest()
