@@ -43,6 +43,7 @@ ELSEWHERE = {
     "holdfast gate run runs:/": (
         "needs a tracking server; tests/integrations/test_mlflow.py runs it on one"
     ),
+    "holdfast gate run models:/": "needs a registry; tests/integrations/test_mlflow.py has one",
     "finetuned.csv": "needs the files of the page's own code, in tests/test_docs.py",
     "examples/release-gate": "runs with the example, in tests/examples/test_release_gate.py",
 }

@@ -21,11 +21,13 @@ _UNSEEN = (
 _JOINERS = r"(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 CONTROL = re.compile(f"[{_UNSEEN}]|{_JOINERS}")
 
+# An alias in MLflow's registry has the form of a user name, but holds no secret.
+_ALIAS = r"models:/[^\s/:@]+@[\w.\-<>]+"
 # Everything before the last @ of a word is hidden, because a password may hold /, : and @. A
 # password with a space is hidden up to the @ if a user name and a colon come before it. Any other
 # password with a space is hidden by `safe_name` alone, which knows where the name ends.
 _USER = re.compile(
-    r"(?P<scheme>\b(?!runs:)[A-Za-z][A-Za-z0-9+.\-]*:/{1,3})"
+    rf"(?P<scheme>\b(?!runs:|{_ALIAS}(?![\w.\-/@]|:\S))[A-Za-z][A-Za-z0-9+.\-]*:/{{1,3}})"
     r"(?P<user>[^\s/?#:]*:[^\n/?#]*?[^\S\n][^\n]*?(?=@[\w.\-\[]+[/:?\s])|[^\s]*)@"
 )
 _BARE_USER = re.compile(r"(?P<before>^|[\s'\"(,])(?P<user>[^\s'\"(,/:@]+:(?!/)[^\s@]+)@(?=[\w\[])")
@@ -108,11 +110,11 @@ def safe_name(name: str) -> str:
     Example:
         >>> safe_name("s3://key:my SECRET@bucket/x.csv"), safe_name("x.csv?sig=A B&v=1")
         ('s3://***@bucket/x.csv', 'x.csv?sig=***&v=***')
-        >>> safe_name("runs/2026-11/results.parquet")
-        'runs/2026-11/results.parquet'
+        >>> safe_name("runs/2026-11/results.parquet"), safe_name("models:/fraud@champion")
+        ('runs/2026-11/results.parquet', 'models:/fraud@champion')
     """
     user, at_sign, place = name.rpartition("@")
-    if at_sign and ":" in user:
+    if at_sign and ":" in user and not re.fullmatch(_ALIAS, name):
         # A name without a scheme may hold a password too, as in user:password@host.
         scheme = _SCHEME.match(user)
         name = f"{HIDDEN}@{place}"

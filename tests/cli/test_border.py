@@ -196,6 +196,7 @@ def test_no_url_shows_a_secret(url):
     [
         "sqlite:///ledger.db",
         "runs:/abc/results.parquet",
+        "models:/fraud@champion: not found; expected models:/<name>@<alias>",
         "expected columns task, score",
         "a: b = c",
         "C:/data/x.csv",

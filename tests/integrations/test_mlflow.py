@@ -195,3 +195,129 @@ def test_a_server_that_is_not_there_is_one_sentence(monkeypatch):
     mlflow.set_tracking_uri("http://127.0.0.1:9")
     with pytest.raises(HoldfastError, match="could not be fetched from MLflow"):
         read_run("runs:/0123456789abcdef0123456789abcdef/results.parquet", "champion")
+
+
+@pytest.fixture
+def fraud(client, tmp_path, monkeypatch):
+    """A model whose version 1 is the champion; 2 loses one answer, which may be, and 3 loses 80."""
+    monkeypatch.chdir(tmp_path)
+    name = f"fraud-{tmp_path.name}"
+    for wrong, alias in ((0, "champion"), (1, "candidate"), (80, "careless")):
+        registered(client, name, run_with(client, tmp_path, wrong), alias)
+    return name
+
+
+def promoting(name, candidate, *more):
+    """Run the gate on the champion and a candidate, and return its exit code."""
+    line = ["gate", "run", f"models:/{name}@champion", candidate, "--out", "gate"]
+    with pytest.raises(SystemExit) as done:
+        run_cli([*line, "--promote", f"models:/{name}@champion", *more])
+    return done.value.code or 0
+
+
+def champion_of(client, name):
+    return int(client.get_model_version_by_alias(name, "champion").version)
+
+
+def test_only_a_pass_moves_the_alias(client, fraud, tmp_path, capsys):
+    uri = f"models:/{fraud}@champion"
+    assert promoting(fraud, f"models:/{fraud}@careless") == 1
+    assert champion_of(client, fraud) == 1
+    assert f"{uri} was not moved, because only a pass moves it." in capsys.readouterr().out
+    (tmp_path / "gate.toml").write_text('inconclusive = "pass"\n[default]\ndelta = 0.0001\n')
+    assert promoting(fraud, f"models:/{fraud}/2") == 0
+    assert champion_of(client, fraud) == 1
+    assert "was not moved" in capsys.readouterr().out
+    (tmp_path / "gate.toml").unlink()
+    assert promoting(fraud, f"models:/{fraud}/2", "--dry-run") == 0
+    assert champion_of(client, fraud) == 1
+    capsys.readouterr()
+    assert promoting(fraud, f"models:/{fraud}@candidate") == 0
+    assert champion_of(client, fraud) == 2
+    assert f"{uri} is now version 2; it was version 1." in capsys.readouterr().out
+    tags = client.get_model_version(fraud, "2").tags
+    assert tags["holdfast.decision"] == "pass"
+    assert tags["holdfast.champion"] == uri
+    assert tags["holdfast.promoted.champion"] == "replaces version 1"
+    assert client.get_model_version(fraud, "3").tags == {}
+    kept = json.loads((tmp_path / "gate" / "verdict.json").read_text())
+    assert kept["provenance"]["options"]["promote"] == uri
+
+
+def test_a_run_or_a_number_says_which_version_is_promoted(client, fraud, tmp_path, capsys):
+    run = client.get_model_version(fraud, "2").run_id
+    assert promoting(fraud, f"runs:/{run}/results.parquet") == 0
+    assert champion_of(client, fraud) == 2
+    client.set_registered_model_alias(fraud, "champion", "1")
+    # The file is that of the run that was made last, so it is made anew.
+    run_with(client, tmp_path, 1)
+    assert promoting(fraud, "results.parquet") == 2
+    assert "give --promote-version" in capsys.readouterr().err
+    assert promoting(fraud, "results.parquet", "--promote-version", "2") == 0
+    assert champion_of(client, fraud) == 2
+
+
+def test_a_promotion_that_is_not_clear_is_refused_before_anything_is_judged(client, fraud, capsys):
+    for candidate, more, message in [
+        ("models:/{}/2", ["--promote-version", "3"], "--promote-version is 3, but the candidate"),
+        ("results.parquet", ["--promote-version", "9"], "--promote-version 9 of"),
+        ("models:/{}/2", ["--promote", "models:/{}/1"], "expected models:/<name>@<alias>"),
+        ("models:/{}/2", ["--promote", "champion"], "expected models:/<name>@<alias>"),
+        ("models:/{}/2", ["--promote", "models:/other@champion"], "is a version of"),
+        ("models:/{}/7", [], "not found in MLflow's registry"),
+    ]:
+        options = [argument.format(fraud) for argument in more]
+        assert promoting(fraud, candidate.format(fraud), *options) == 2
+        said = capsys.readouterr()
+        assert message in said.err
+        assert said.err.count("\n") == 1
+        assert said.out == ""
+        assert os.listdir("gate") == ["junit.xml"]
+    assert champion_of(client, fraud) == 1
+
+
+def test_a_run_with_no_version_or_two_is_asked_for_a_number(client, fraud, tmp_path, capsys):
+    run = run_with(client, tmp_path, 1)
+    assert promoting(fraud, f"runs:/{run}/results.parquet") == 2
+    assert "has registered no version of" in capsys.readouterr().err
+    for _ in range(2):
+        registered(client, fraud, run, "new")
+    assert promoting(fraud, f"runs:/{run}/results.parquet") == 2
+    assert "has registered versions 4, 5 of" in capsys.readouterr().err
+    assert promoting(fraud, f"runs:/{run}/results.parquet", "--promote-version", "5") == 0
+    assert champion_of(client, fraud) == 5
+
+
+def test_a_move_that_fails_leaves_nothing_that_looks_like_a_pass(
+    client, fraud, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    # MLflow keeps this name for itself, and says so only when the alias is moved.
+    reserved = f"models:/{fraud}@latest"
+    assert promoting(fraud, f"models:/{fraud}/2", "--promote", reserved) == 2
+    said = capsys.readouterr()
+    assert f"{reserved} was not moved to version 2" in said.err
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+    assert os.listdir("gate") == ["junit.xml"]
+    assert "failure" in Path("gate/junit.xml").read_text()
+    assert "**Not promoted:**" in (tmp_path / "summary.md").read_text()
+    assert "holdfast.promoted.latest" not in client.get_model_version(fraud, "2").tags
+
+
+def test_a_champion_that_changed_while_the_gate_judged_stays(client, fraud):
+    from holdfast.integrations.mlflow import read_run
+    from holdfast.integrations.mlflow_promotion import promotion
+
+    old, new = f"models:/{fraud}@champion", f"models:/{fraud}@candidate"
+    move = promotion(old, new)
+    verdict = Gate(Policy()).judge(read_run(old, "champion"), read_run(new, "candidate"))
+    assert verdict.decision == "pass"
+    for alias in ("champion", "candidate"):
+        before = client.get_model_version_by_alias(fraud, alias).version
+        client.set_registered_model_alias(fraud, alias, "3")
+        with pytest.raises(HoldfastError, match="another version while the gate judged"):
+            move.move(verdict)
+        assert champion_of(client, fraud) in (1, 3)
+        client.set_registered_model_alias(fraud, alias, before)
+    assert "version 2" in move.move(verdict)

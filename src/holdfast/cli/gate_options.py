@@ -149,6 +149,24 @@ ShowInputs = Annotated[
         "They may be private.",
     ),
 ]
+Promote = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URI",
+        rich_help_panel=VERDICT,
+        help="If the candidate passes, move this alias of MLflow's registry to its version. "
+        "For example models:/fraud@champion.",
+    ),
+]
+PromoteVersion = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="NUMBER",
+        rich_help_panel=VERDICT,
+        help="With --promote: the candidate's version, if its results do not tell.",
+    ),
+]
 VerdictFile = Annotated[
     Path,
     typer.Argument(

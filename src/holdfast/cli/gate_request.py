@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from holdfast.cli.gate_reading import Reading
 from holdfast.cli.gate_settings import Judging, Keeping, Sources
+from holdfast.errors import HoldfastError
 
-# How the names of a file of an MLflow run and of a version in its registry start.
 if TYPE_CHECKING:
     from holdfast.gate.looks import Looks
+    from holdfast.integrations.mlflow_promotion import Promotion
 
+# How the names of a file of an MLflow run and of a version in its registry start.
 MLFLOW = ("runs:/", "models:/")
 
 
@@ -55,6 +57,28 @@ class Request:
         if self.judging.looks is None:
             return None
         return Looks.parse(self.judging.looks)
+
+    def promotion(self) -> "Promotion | None":
+        """Look up which version `--promote` would move an alias to, or None without that option.
+
+        Raises:
+            HoldfastError: It is not clear which version that is, or MLflow cannot be reached.
+        """
+        keeping = self.keeping
+        if keeping.promote is None:
+            if keeping.promote_version is not None:
+                raise HoldfastError(
+                    "--promote-version says which version --promote moves an alias to; "
+                    "give --promote too, or leave it out"
+                )
+            return None
+        # A candidate that is missing is reported when both sides are read.
+        if self.sources.candidate is None:
+            return None
+        # The package of MLflow is imported only by those who use it.
+        from holdfast.integrations.mlflow_promotion import promotion
+
+        return promotion(keeping.promote, self.sources.candidate, keeping.promote_version)
 
     @property
     def mlflow_run(self) -> str | None:

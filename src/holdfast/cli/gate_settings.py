@@ -129,6 +129,8 @@ class Keeping:
         dry_run: Whether the verdict is printed only.
         comment: The file of a comment for a pull request.
         show_inputs: Whether it shows the texts of examples.
+        promote: The alias of MLflow's registry that moves to a candidate that passes.
+        promote_version: The candidate's version, if its results do not tell.
     """
 
     release: options.Release = None
@@ -136,4 +138,16 @@ class Keeping:
     html: options.Html = True
     comment: options.Comment = None
     show_inputs: options.ShowInputs = False
+    promote: options.Promote = None
+    promote_version: options.PromoteVersion = None
     dry_run: options.DryRun = False
+
+    @property
+    def told(self) -> dict[str, str]:
+        """The promotion that was asked for, as the verdict records it."""
+        told = {}
+        if self.promote is not None:
+            told["promote"] = self.promote
+        if self.promote_version is not None:
+            told["promote_version"] = str(self.promote_version)
+        return told

@@ -14,7 +14,7 @@ from holdfast.cli.gate_reading import EVERYTHING_AS_USUAL, Reading
 from holdfast.cli.gate_request import Request
 from holdfast.cli.gate_settings import Judging
 from holdfast.cli.gate_sources import read_sides, refuse_input_as_comment, refuse_inputs_in
-from holdfast.cli.gate_verdict import begin_anew, deliver, give_up_on, print_verdict
+from holdfast.cli.gate_verdict import begin_anew, deliver, give_up_on, print_verdict, promote
 from holdfast.errors import HoldfastError, first_line
 from holdfast.files import write_text
 from holdfast.text import safe_name, shown
@@ -46,6 +46,8 @@ def judge_release(
     from holdfast.gate.sameness import refuse_same
 
     judge = gate_of(request.judging, request.reading)
+    # What the candidate's name stands for is looked up before its results are read.
+    promotion = request.promotion()
     sides, releases = read_sides(request, judge)
     if not request.judging.allow_same:
         refuse_same(*sides, by_rows=strict)
@@ -54,6 +56,9 @@ def judge_release(
     verdict, found = judge.judge_and_compare(*sides, looks=request.at_looks)
     verdict = _with_options(verdict, request)
     delivered = deliver(verdict, request, sides, releases, found)
+    # The alias moves last: whoever follows it finds the verdict that moved it.
+    if promotion is not None and not request.keeping.dry_run:
+        delivered.append(promote(promotion, verdict))
     return verdict, [*delivered, *_about_policy(request.judging.policy)]
 
 
@@ -134,6 +139,8 @@ def _note_idle(request: Request, context: typer.Context) -> None:
         lines.append("--power has no effect without --plan")
     if keeping.show_inputs and keeping.comment is None:
         lines.append("--show-inputs has no effect without --comment")
+    if keeping.promote is not None and (request.plan or keeping.dry_run):
+        lines.append("--promote moves no alias here, because only a verdict that is kept does")
     if not keeping.html and keeping.out is None and request.mlflow_run is None:
         lines.append("--no-html has no effect without --out")
     note(lines)
@@ -170,6 +177,7 @@ def _with_options(verdict: "Verdict", request: Request) -> "Verdict":
     if verdict.provenance is None:
         return verdict
     told = {**request.sources.told, **request.judging.told, **request.reading.told}
+    told |= request.keeping.told
     return replace(verdict, provenance=replace(verdict.provenance, options=told))
 
 

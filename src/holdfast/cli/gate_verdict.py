@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from holdfast.cli.gate_request import Request
+from holdfast.errors import HoldfastError
 from holdfast.files import write_text
 from holdfast.text import safe_name, shown
 
 if TYPE_CHECKING:
     from holdfast.gate import Side, Verdict
     from holdfast.gate.joining import Comparison
+    from holdfast.integrations.mlflow_promotion import Promotion
     from holdfast.ledger import History, Release
 
 MOST_LINES = 200  # of each kind that are printed
@@ -117,6 +119,30 @@ def give_up_on(out: Path | None, comment: Path | None, reason: str) -> None:
         give_up(out, reason)
     if comment is not None:
         write_text(comment, broken_comment(reason))
+
+
+def promote(promotion: "Promotion", verdict: "Verdict") -> str:
+    """Move an alias of MLflow's registry, if the candidate passed.
+
+    Args:
+        promotion: The move.
+        verdict: The verdict, which is kept already.
+
+    Returns:
+        A line that says whether the alias was moved.
+
+    Raises:
+        HoldfastError: The alias could not be moved.
+    """
+    from holdfast.gate.markdown import in_markdown
+    from holdfast.gate.outputs import add_to_summary
+
+    try:
+        return promotion.move(verdict)
+    except HoldfastError as error:
+        # The summary of a step in CI is only ever added to, and it shows the verdict already.
+        add_to_summary(f"**Not promoted:** {in_markdown(str(error))}\n")
+        raise
 
 
 def _keep(verdict: "Verdict", request: Request, candidate: "Side") -> str:

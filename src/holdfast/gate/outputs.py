@@ -106,9 +106,18 @@ def write(verdict: Verdict, folder: Path, more: Mapping[str, str] = MappingProxy
     others = [name for name in files if name not in FILES]
     ordered = others + [name for name in FILES if name in files]
     write_folder(folder, {name: files[name] for name in ordered}, instead_of=FILES)
+    add_to_summary(files["verdict.md"])
+
+
+def add_to_summary(text: str) -> None:
+    """Add a text to the summary of a GitHub step, if there is one.
+
+    Args:
+        text: Markdown.
+    """
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if summary:
-        _append_summary(Path(summary), files["verdict.md"])
+        _append_summary(Path(summary), text)
 
 
 def _append_summary(path: Path, text: str) -> None:

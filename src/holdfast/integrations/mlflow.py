@@ -56,9 +56,9 @@ def log_to(run: str) -> Callable[[Record], None]:
         HoldfastError: MLflow has no such run, or it cannot be reached.
     """
     try:
-        _client().get_run(run)
+        connected().get_run(run)
     except Exception as error:
-        raise _failed(f"the run {run!r} could not be opened in MLflow", error) from None
+        raise failed(f"the run {run!r} could not be opened in MLflow", error) from None
     names: dict[str, str] = {}  # the name in MLflow of each metric so far
 
     def log(record: Record) -> None:
@@ -71,11 +71,11 @@ def log_to(run: str) -> Callable[[Record], None]:
             for key, value in flat(record).items()
         ]
         try:
-            _client().log_batch(run, metrics=metrics)
+            connected().log_batch(run, metrics=metrics)
         except Exception as error:
             # A gap in a chart is better than the loss of a training run.
             message = f"step {step} was not logged to MLflow's run {run}"
-            warnings.warn(str(_failed(message, error)), stacklevel=2)
+            warnings.warn(str(failed(message, error)), stacklevel=2)
 
     return log
 
@@ -157,7 +157,7 @@ def read_run(uri: str, side: str, wanted: Wanted = NOTHING_WANTED) -> Side:
     notes: tuple[str, ...] = ()
     artifact = uri
     if uri.startswith(mlflow_models.SCHEME):
-        client = _client()
+        client = connected()
         version = mlflow_models.version_of(client, uri, side)
         path = mlflow_models.results_of(client, version, side)
         artifact = f"{SCHEME}{version.run}/{path}"
@@ -165,9 +165,9 @@ def read_run(uri: str, side: str, wanted: Wanted = NOTHING_WANTED) -> Side:
     run, path = _parsed(artifact, side)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            file = _client().download_artifacts(run, path, folder)
+            file = connected().download_artifacts(run, path, folder)
         except Exception as error:
-            raise _failed(f"{side} {artifact} could not be fetched from MLflow", error) from None
+            raise failed(f"{side} {artifact} could not be fetched from MLflow", error) from None
         found = read_side(Path(file), side, wanted)
         origin = found.origin
         if origin is not None:
@@ -190,18 +190,18 @@ def write_back(verdict: Verdict, uri: str, more: Mapping[str, str]) -> None:
         HoldfastError: The verdict could not be written.
     """
     if uri.startswith(mlflow_models.SCHEME):
-        run = mlflow_models.version_of(_client(), uri, "candidate").run
+        run = mlflow_models.version_of(connected(), uri, "candidate").run
     else:
         run, _ = _parsed(uri, "candidate")
     try:
-        client = _client()
+        client = connected()
         for name, text in {**more, **files_of(verdict)}.items():
             client.log_text(run, text, f"{FOLDER}/{name}")
         # The tags come last: whoever sees a tag finds the files.
         for name, value in _tags(verdict).items():
             client.set_tag(run, f"holdfast.{name}", value[:LONGEST_TAG])
     except Exception as error:
-        raise _failed(f"the verdict could not be written to MLflow's run {run}", error) from None
+        raise failed(f"the verdict could not be written to MLflow's run {run}", error) from None
 
 
 def _tags(verdict: Verdict) -> dict[str, str]:
@@ -265,8 +265,15 @@ def _parsed(uri: str, side: str) -> tuple[str, str]:
     return run, path
 
 
-def _client() -> "MlflowClient":
-    """Connect to the tracking server that MLflow is set to, with few retries and no log output."""
+def connected() -> "MlflowClient":
+    """Connect to the tracking server that MLflow is set to, with few retries and no log output.
+
+    Returns:
+        The connection.
+
+    Raises:
+        MissingExtra: MLflow is not installed.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", RETRIES)
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
@@ -279,8 +286,16 @@ def _client() -> "MlflowClient":
     return MlflowClient()
 
 
-def _failed(problem: str, error: Exception) -> HoldfastError:
-    """Build the error for a failed call of MLflow; its message has one line and no secrets."""
+def failed(problem: str, error: Exception) -> HoldfastError:
+    """Build the error for a failed call of MLflow; its message has one line and no secrets.
+
+    Args:
+        problem: What could not be done.
+        error: What MLflow raised.
+
+    Returns:
+        The error to raise. One that is clear already is returned as it is.
+    """
     if isinstance(error, HoldfastError):  # a clear error already, such as a missing extra
         return error
     return HoldfastError(without_secrets(f"{problem}: {shown(first_line(error))}"))
