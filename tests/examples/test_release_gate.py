@@ -10,6 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.main import get_command
+
+from holdfast.cli.main import app
+from holdfast.gate.comment import MARK
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "release-gate"
@@ -80,6 +84,7 @@ def bash(script: str, fakes: Path, **values: str) -> list[str]:
         ("sqlite:///l.db", "a.pq", "[parquet,ledger]"),
         ("postgresql+psycopg://u@h/d", "", "[postgresql]"),
         ("", "runs:/1/a.csv", "[mlflow]"),
+        ("", "models:/m@champion", "[mlflow]"),
         ("postgres://u@h/d", "runs:/1/a.csv", "[postgresql,mlflow]"),
     ],
 )
@@ -94,6 +99,7 @@ def test_the_action_installs_its_own_checkout_under_its_constraints(
         LEDGER=ledger,
         CHAMPION=champion,
         CANDIDATE="b.csv",
+        PROMOTE="",
     )
     assert said == [
         "python",
@@ -111,6 +117,8 @@ def test_the_action_installs_its_own_checkout_under_its_constraints(
 def test_the_action_runs_the_command_with_its_inputs(fakes):
     values = {"CHAMPION": "", "CANDIDATE": "b c.csv", "POLICY": "gate.toml", "OUT": "gate"}
     values |= {"LEDGER": "sqlite:///l.db", "MODEL": "m", "RELEASE": "1.2"}
+    values |= {"COMMENT": "true", "PROMOTE": "models:/m@champion", "PROMOTE_VERSION": "7"}
+    values |= {"RUNNER_TEMP": "/a path", "METRIC": "exact match", "FORMAT": "lm-eval"}
     expected = [
         "holdfast",
         "gate",
@@ -121,12 +129,56 @@ def test_the_action_runs_the_command_with_its_inputs(fakes):
         "--out",
         "gate",
     ]
-    expected += ["--ledger", "sqlite:///l.db", "--model", "m", "--release", "1.2", "--end"]
+    expected += ["--ledger", "sqlite:///l.db", "--model", "m", "--release", "1.2"]
+    expected += ["--metric", "exact match", "--format", "lm-eval"]
+    expected += ["--comment", "/a path/holdfast-comment.md"]
+    expected += ["--promote", "models:/m@champion", "--promote-version", "7", "--end"]
     assert bash(steps()[1], fakes, **values) == expected
 
 
+@pytest.mark.parametrize("own", ["", "IC_1\nIC_2"])
+def test_the_action_updates_its_own_comment_or_writes_the_first(fakes, own):
+    """`gh` is a fake that finds the comments `own` and keeps the arguments of each call."""
+    found = f"printf '%s\\n' '{own}'" if own else ":"
+    (fakes / "gh").write_text(
+        f'#!/bin/bash\nprintf "%s\\n" "$@" --end >> "{fakes}/calls"\n'
+        f'case "$*" in *--paginate*) {found} ;; esac\n'
+    )
+    (fakes / "gh").chmod(0o755)
+    comment = fakes / "holdfast-comment.md"
+    values = {"RUNNER_TEMP": str(fakes), "PULL_REQUEST": "12", "GITHUB_REPOSITORY": "o/r"}
+    assert "::notice::" in bash(steps()[2], fakes, **values)[0]
+    comment.write_text(MARK)
+    assert "::notice::" in bash(steps()[2], fakes, **values | {"PULL_REQUEST": ""})[0]
+    assert not (fakes / "calls").exists()
+    assert bash(steps()[2], fakes, **values) == []
+    first, second, rest = (fakes / "calls").read_text().split("--end\n")
+    assert not rest
+    assert {"owner=o", "name=r", "number=12"} <= set(first.splitlines())
+    assert f'startswith("{MARK}")' in first
+    sent = second.splitlines()
+    assert f"body=@{comment}" in sent
+    assert ("id=IC_1" in sent) == bool(own)
+    assert ("repos/o/r/issues/12/comments" in sent) == (not own)
+
+
+def test_a_comment_that_is_refused_warns_and_leaves_the_verdict(fakes):
+    (fakes / "gh").write_text("#!/bin/bash\nexit 1\n")
+    (fakes / "gh").chmod(0o755)
+    (fakes / "holdfast-comment.md").write_text(MARK)
+    values = {"RUNNER_TEMP": str(fakes), "PULL_REQUEST": "12", "GITHUB_REPOSITORY": "o/r"}
+    assert bash(steps()[2], fakes, **values)[-1].startswith("::warning::")
+
+
+def test_every_option_of_the_action_is_one_of_the_gate():
+    named = set(re.findall(r"--[a-z-]+", steps()[1]))
+    gate = get_command(app).commands["gate"]
+    assert {"--metric", "--promote-version"} <= named
+    assert named <= {option for each in gate.unnamed.params for option in each.opts}
+
+
 def test_no_input_of_the_action_reaches_a_shell_except_through_the_environment():
-    assert len(steps()) == 2
+    assert len(steps()) == 3
     for script in steps():
         assert "${{" not in script
 
