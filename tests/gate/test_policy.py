@@ -137,3 +137,8 @@ def test_a_policy_is_read_as_it_is_written(values):
         HoldfastError, match=r"must be (a number.*|true or false|a whole number), got"
     ):
         policy_from(values)
+
+
+def test_a_rule_of_tasks_at_the_top_says_where_it_belongs():
+    with pytest.raises(HoldfastError, match=r"write it under \[default\]"):
+        policy_from({"delta": 0.1})

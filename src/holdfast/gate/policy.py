@@ -209,6 +209,12 @@ def _mistake(error: ValidationError, where: str, *table: str) -> HoldfastError:
     first = error.errors()[0]
     place = ".".join([*table, *map(str, first["loc"])]) or "policy"
     if first["type"] == "extra_forbidden":
+        name = str(first["loc"][-1])
+        if name in TaskRule.model_fields and len(first["loc"]) == 1 and not table:
+            return HoldfastError(
+                f"{where}: {name} is a rule of tasks; write it under [default], or under "
+                "[tasks.NAME] for a single task"
+            )
         known: list[str] = []
         for model in (Policy, TaskRule, CostRule, Whole, Waiver):
             known += model.model_fields
