@@ -54,6 +54,7 @@ class WithAndWithoutCommand(TyperGroup):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read a command line. One that names no command is for the unnamed one."""
         names_a_command = bool(args) and args[0] in self.commands
+        # The help of the group shows the options of the unnamed command too, so it has none itself.
         if not names_a_command and "--help" in args:
             args = ["--help"]
         elif not names_a_command:
@@ -117,6 +118,7 @@ def without_command(
         return
     request = Request(sources, keeping, judging, reading, plan)
     with no_old_verdict(request):
+        # This is inside, so that a mistake on the command line leaves no older pass.
         _refuse_surplus(arguments)
         if plan:
             plan_release(request, context, power)
@@ -239,8 +241,10 @@ def leave_no_old_verdict(arguments: Sequence[str], reason: str) -> None:
         arguments: The command line, without the program's name.
         reason: What is wrong with it.
     """
+    # Slices, because a command line may have no arguments at all.
     if "gate" not in arguments[:1] or arguments[1:2] in [[name] for name in WITHOUT_VERDICT]:
         return
+    # With these options no verdict is written, so an older one stays.
     printing = {"--dry-run"}
     if "run" not in arguments[1:2]:
         printing |= {"--plan", "--init"}

@@ -122,6 +122,7 @@ RepairIds = Annotated[
         "The verdict says how many were repaired.",
     ),
 ]
+# This is text and no list of numbers, because it may also be a word.
 Looks = Annotated[
     str | None,
     typer.Option(
@@ -224,6 +225,7 @@ Power = Annotated[
         "has lost nothing.",
     ),
 ]
+# On the command plan itself, the help of this option must not speak of --plan.
 PowerOfPlan = Annotated[
     float,
     typer.Option(

@@ -152,6 +152,7 @@ class Reading:
     @property
     def wanted(self) -> "Wanted":
         """What is asked of a reader."""
+        # The help of the command line is shown without loading any reader.
         from holdfast.gate.formats import Wanted
 
         return Wanted(
@@ -203,6 +204,7 @@ def reading_as_told(told: Mapping[str, str]) -> Reading:
     Args:
         told: The options that the verdict records.
     """
+    # A verdict also records options of other groups, such as those of the ledger.
     names = [field.name for field in fields(Reading)]
     return Reading(**{name: told[name] for name in names if name in told})
 

@@ -114,6 +114,7 @@ def judging_as_told(policy: Path, told: Mapping[str, str]) -> Judging:
         policy: The policy.
         told: The options that the verdict records.
     """
+    # Equal sides were allowed if there is a verdict on them, so they can be judged again.
     repair_ids = "repair_ids" in told
     return Judging(policy, allow_same=True, repair_ids=repair_ids, looks=told.get("looks"))
 

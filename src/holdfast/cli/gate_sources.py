@@ -113,6 +113,7 @@ def refuse_input_as_comment(comment: Path, sources: Sequence[str | None]) -> Non
         HoldfastError: An input would be replaced.
     """
     for source in sources:
+        # Two spellings, or a link, may lead to the same file.
         if source and Path(source).resolve() == comment.resolve():
             raise HoldfastError(
                 f"{safe_name(source)} is an input, but --comment would replace it; name another "

@@ -49,6 +49,7 @@ def judge_release(
     # What the candidate's name stands for is looked up before its results are read.
     promotion = request.promotion()
     sides, releases = read_sides(request, judge)
+    # Results that are equal most often come from a slip in a pipeline, such as a copied path.
     if not request.judging.allow_same:
         refuse_same(*sides, by_rows=strict)
     # Notes follow what may be refused, so that an error stays one line.
@@ -125,6 +126,7 @@ def no_old_verdict(request: Request, paths: Sequence[str] = ()) -> "Iterator[Non
     except HoldfastError as error:
         give_up_on(out, comment, str(error))
         raise
+    # A fault or an interruption must not look like a verdict that is still to come.
     except (Exception, KeyboardInterrupt) as error:
         reason = f"the gate stopped: {type(error).__name__}: {first_line(error)}"
         give_up_on(out, comment, reason)

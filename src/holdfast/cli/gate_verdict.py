@@ -98,6 +98,7 @@ def is_comment(path: Path) -> bool:
         with path.open("rb") as stream:
             return stream.read(len(MARK)) == MARK.encode()
     except OSError:
+        # What cannot be read may be anything, so it is not replaced.
         return False
 
 

@@ -45,12 +45,14 @@ def verify(
     judge_by = policy or Path(str(values.get("policy") or "standard"))
     differences = []
     if not recorded.digest_fits:
+        # The inputs are judged again all the same, which shows what was changed.
         differences.append("digest: the verdict was changed after it was written")
     judging = judging_as_told(judge_by, recorded.provenance.options)
     reading_options = reading_as_told(recorded.provenance.options)
     request = Request(sources, judging=judging, reading=reading_options)
     differences += _judged_again(recorded, request)
     _print(values, differences)
+    # Another version is no difference by itself, but it may explain one.
     others = changed_versions(recorded.provenance)
     if others:
         note([f"the verdict was reached with other versions: {', '.join(others)}"])
@@ -82,6 +84,7 @@ def _judged_again(recorded: "Recorded", request: Request) -> list[str]:
     until = str(values.get("champion_release") or "")
     judge = gate_of(request.judging, request.reading)
     sides, _ = read_sides(request, judge, until)
+    # Waivers expire, so the day of the verdict decides and not the current one.
     again = judge.judge(*sides, today=today, looks=request.at_looks)
     differences: list[str] = []
     if again.provenance is not None:

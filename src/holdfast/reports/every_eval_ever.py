@@ -41,6 +41,7 @@ def export_runs(runs: Sequence[tuple[RunResult, Path]], out: Path) -> list[Path]
     Raises:
         HoldfastError: A run kept no scores of single examples, or a file could not be written.
     """
+    # No run of one export is newer than another, so all of them get the same time.
     now = time.time()
     # All runs are read before the first file is written.
     found = [(result, read_examples(folder)) for result, folder in runs]
@@ -68,6 +69,7 @@ def _export(result: RunResult, examples: dict[str, TestScores], out: Path, now: 
             "total_rows": len(lines),
         }
         write_text(out / samples, text)
+    # The aggregate file is written last, so that whoever finds it also finds its samples.
     path = out / folder / f"{name}.json"
     write_text(path, json.dumps(content, indent=1) + "\n")
     return path
@@ -75,6 +77,7 @@ def _export(result: RunResult, examples: dict[str, TestScores], out: Path, now: 
 
 def _file_name(text: str) -> str:
     """Write a name with letters, digits and a few signs, because it becomes a folder."""
+    # A name such as ".." would lead to another folder.
     return re.sub(r"[^0-9A-Za-z.+=\-]+", "_", text).strip("._") or "unnamed"
 
 
@@ -112,6 +115,7 @@ def _samples(
                 },
                 "output": {"raw": []},
                 "answer_attribution": [],
+                # The schema demands a yes or no, which only a perfect score earns.
                 "evaluation": {"score": score, "is_correct": score == 1},
             }
 
@@ -135,6 +139,7 @@ def _aggregate(
     return {
         "schema_version": SCHEMA,
         "evaluation_id": evaluation,
+        # The schema wants the seconds since 1970 as text.
         "retrieved_timestamp": f"{now:.3f}",
         "source_metadata": {
             "source_name": "Holdfast",

@@ -67,6 +67,7 @@ def _add_task(rows: Rows, task: str, samples: Sequence[Sample], run: Run, wanted
     scores: list[float] = []
     seen: Counter[str] = Counter()
     names = [_example_name(sample.record) for sample in of_metric]
+    # If one example occurs again, every row of the task needs the number of its repeat.
     is_repeated = len(set(names)) < len(names)
     for sample, name in zip(of_metric, names, strict=True):
         reason, score = _score(sample, config)
@@ -92,6 +93,7 @@ def _compare(rows: Rows, task: str, generation: Record, config: Record) -> None:
     arguments = part(generation, "generation_args")
     rows.compare(task, "prompt", arguments.get("prompt_template"))
     rows.compare(task, "few-shot", part(generation, "additional_details").get("num_fewshot"))
+    # A judge that is asked in another way gives other scores to the same answers.
     rows.compare(task, "prompt of the judge", part(config, "llm_scoring").get("input_prompt"))
 
 
@@ -150,12 +152,14 @@ def _of_one_metric(
 
 def _score(sample: Sample, config: Record) -> tuple[str, float | None]:
     """Return the score of a sample, or the reason why it has none."""
+    # The error comes first, because a score beside it may have been filled in.
     if sample.record.get("error"):
         return "the sample had an error", None
     try:
         score = as_number(part(sample.record, "evaluation").get("score"))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{sample.name}: evaluation.score: {error}") from None
+    # Without this flag, -1 is a score like any other.
     if config.get("has_unknown_level") is True and score == UNKNOWN:
         return "its level is unknown", None
     if score is not None and math.isinf(score):
@@ -192,6 +196,7 @@ def _range(config: Record) -> tuple[float | None, float | None]:
         return 0.0, len(levels) - 1.0
     low = _bound(config.get("min_score"), "min_score")
     high = _bound(config.get("max_score"), "max_score")
+    # Means are divided by the width of the range, so it must not be zero or negative.
     if low is not None and high is not None and low >= high:
         raise ValueError(f"min_score {low:g} is not below max_score {high:g}")
     return low, high
@@ -205,6 +210,7 @@ def _bound(value: object, name: str) -> float | None:
         bound = as_number(value)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"metric_config.{name}: {error}") from None
+    # Python writes an infinite bound without quotes, and reads it back as a float.
     if bound is None or abs(bound) == float("inf"):
         return None
     return bound
@@ -232,6 +238,7 @@ def _mean(task: str, result: Record) -> dict[str, object]:
     details = part(result, "score_details")
     config = part(result, "metric_config")
     uncertainty = part(details, "uncertainty")
+    # Fewer samples may have been evaluated than the data set has, so their number comes first.
     count = uncertainty.get("num_samples", part(result, "source_data").get("samples_number"))
     low, high = _range(config)
     try:

@@ -81,6 +81,7 @@ def _files_in(files: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     samples = []
     aggregates = []
     for file in files:
+        # Names that end like this are common, so the UUID must be there as well.
         if file.name.endswith(SAMPLES) and _UUID.match(file.name):
             samples.append(file)
         elif file.suffix == ".json" and _UUID.fullmatch(file.stem):
@@ -93,6 +94,7 @@ def _files_of(source: Source) -> tuple[list[Path], list[Path]]:
     if source.path.is_dir():
         return _files_in(source.files)
     file = source.path
+    # Whichever of the two files is named, the other one adds samples or what scores mean.
     if source.object.keys() >= OF_AGGREGATES:
         samples = file.with_name(f"{file.stem}{SAMPLES}")
         return [samples] if samples.exists() else [], [file]
@@ -152,6 +154,7 @@ def _refuse_missing_lines(
     there = {file.name for file in files}
     for aggregate in aggregates:
         details = part(aggregate, "detailed_evaluation_results")
+        # The path is that of the place where it was written, so only its end is compared.
         name = str(details.get("file_path")).rpartition("/")[2]
         total = details.get("total_rows")
         count = counts[str(aggregate.get("evaluation_id"))]
@@ -205,6 +208,7 @@ def _samples(lines: list[tuple[str, Record]], model: str) -> dict[str, list[Samp
         if not isinstance(task, str) or not task.strip():
             raise ValueError(f"{name}: expected an evaluation_name")
         as_object(record.get("evaluation"), f"{name}, evaluation")
+        # The field is optional, and an evaluation with a single metric needs none.
         metric = record.get("evaluation_result_id") or ""
         sample = Sample(name, record, str(record.get("evaluation_id")), str(metric))
         samples.setdefault(task, []).append(sample)
@@ -213,6 +217,7 @@ def _samples(lines: list[tuple[str, Record]], model: str) -> dict[str, list[Samp
 
 def _time_of(aggregate: Record) -> str:
     """Return when a run was made, in a form whose order as text is that in time."""
+    # The first one is optional. The second tells when the log was converted, which may be later.
     for key in ("evaluation_timestamp", "retrieved_timestamp"):
         value = aggregate.get(key)
         if isinstance(value, str | int | float) and str(value):

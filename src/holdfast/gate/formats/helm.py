@@ -44,6 +44,7 @@ def recognises(source: Source) -> bool:
     """Whether a file or folder was written by HELM."""
     if source.path.is_dir():
         return any(path.name == STATS for path in source.files)
+    # The list of all instances may be large, so it is not parsed to recognise it.
     return b'"instance_id"' in source.head and b'"train_trial_index"' in source.head
 
 
@@ -177,12 +178,14 @@ def _add_run(run: _Run, wanted: Wanted, rows: Rows) -> None:
 
 def _facts(run: _Run) -> dict[str, object]:
     """Return what must be equal on both sides, so that the scores are comparable."""
+    # Perturbed inputs are not judged, so their prompts need not be equal.
     prompts = [
         [part(state, "instance").get("id"), state.get("train_trial_index"), _prompt(state)]
         for state in run.states
         if part(state, "instance").get("perturbation") is None
     ]
     prompt = None
+    # The order of the requests changes no score, so it must not change the digest.
     if prompts:
         prompt = f"{digest_of(sorted(prompts, key=str))} of {len(prompts)} requests"
     return {
@@ -195,6 +198,7 @@ def _facts(run: _Run) -> dict[str, object]:
 def _prompt(state: Record) -> object:
     """Return what a model was asked: a text, or the messages of a chat."""
     request = part(state, "request")
+    # A request of a chat has messages, and its prompt is empty.
     return request.get("messages") or request.get("prompt")
 
 
@@ -274,6 +278,7 @@ def _metric(run: _Run, known: list[str], wanted: Wanted, rows: Rows) -> str:
         if isinstance(names, list):
             named += [name for name in names if name in known]
     scores = [name for name in known if not _OVERHEAD.match(name)]
+    # Names that mean right or wrong come before others, such as log probabilities.
     first = [name for name in scores if SHARE.search(name)]
     ordered = list(dict.fromkeys([*named, *first, *scores]))
     # Counts and times can be judged too, if the user asks for them.

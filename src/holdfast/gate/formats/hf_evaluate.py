@@ -74,6 +74,7 @@ def _metric(names: list[str], wanted: Wanted, where: str) -> str:
         raise HoldfastError(
             f"{where} has no metric {shown(wanted.metric)!r}; it has: {listed(names)}"
         )
+    # Metrics that were computed together share a file, and nothing says which one is meant.
     if not wanted.metric and len(names) != 1:
         raise HoldfastError(
             f"{where} has {len(names)} metrics; choose one with --metric, they are: {listed(names)}"

@@ -46,6 +46,7 @@ def recognises(source: Source) -> bool:
 def _is_log(source: Source) -> bool:
     """Whether a file is a log."""
     if source.head.startswith(b"PK"):
+        # A log that was renamed is known by the member that inspect-ai writes first.
         return source.path.suffix == ".eval" or _has_start(source.path)
     # A large file of another tool is not parsed as a whole.
     return b'"eval"' in source.head and set(source.object) >= KEYS
@@ -150,6 +151,7 @@ def _headed(path: Path) -> _Run:
     """Read a log without its samples."""
     if path.suffix == ".json":
         content = json_object(path)
+    # A copy that broke off lacks the directory, which is at the end of an archive.
     elif not zipfile.is_zipfile(path):
         raise ValueError(f"{path.name} is no archive, or its end is missing")
     else:
@@ -157,6 +159,7 @@ def _headed(path: Path) -> _Run:
             # An evaluation that was killed has no header.
             name = "header.json" if "header.json" in archive.namelist() else START
             content = as_object(json_value(member(archive, name), f"{name} of {path.name}"), name)
+            # What is written first cannot know how the evaluation ended.
             content.setdefault("status", "started")
     missing = sorted(KEYS - set(content))
     if missing:

@@ -87,6 +87,7 @@ def _as_score(value: object, name: str) -> float | None:
         if value.lower() in WORDS:
             return WORDS[value.lower()]
         try:
+            # As in inspect-ai itself, the text of a number stands for the number.
             value = float(value)
         except ValueError:
             raise ValueError(

@@ -35,6 +35,7 @@ def json_value(text: str | bytes, name: str) -> object:
         raise ValueError(f"{name}: {error.msg} ({_place(error)})") from None
     except UnicodeDecodeError:
         raise ValueError(f"{name} is not UTF-8") from None
+    # A few kilobytes of brackets are enough for this, and they must not end in a traceback.
     except RecursionError:
         raise ValueError(f"{name} is nested too deeply") from None
     except ValueError as error:
@@ -76,6 +77,7 @@ def json_file(path: Path) -> object:
     Raises:
         ValueError: The file does not hold JSON.
     """
+    # Some programs put a byte order mark in front, which JSON does not allow.
     return json_value(path.read_bytes().removeprefix(b"\xef\xbb\xbf"), path.name)
 
 
@@ -184,6 +186,7 @@ def kind_of(value: object) -> str:
     """
     if value is None:
         return "nothing"
+    # In Python, true and false are whole numbers as well, so they come first.
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, int | float):

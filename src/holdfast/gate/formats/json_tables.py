@@ -84,6 +84,7 @@ def split_table(value: Mapping[str, object], name: str) -> JsonTable:
 
 def _column_name(column: object, name: str) -> str:
     """Return the name of a column, which may also be a whole number."""
+    # pandas numbers the columns of a frame that gives them no names.
     if isinstance(column, bool) or not isinstance(column, str | int):
         raise ValueError(f"{name}: the name of a column must be text, got {kind_of(column)}")
     return str(column)

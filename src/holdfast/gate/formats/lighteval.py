@@ -149,6 +149,7 @@ def _details(path: Path, by_date: dict[str, Results]) -> _Details:
     if name is not None:
         date = name["date"]
     results = by_date.get(date)
+    # A folder may have only a part of the model's name, so the results are preferred.
     model = path.parent.parent.name
     if results is not None:
         model = results.model
@@ -173,6 +174,7 @@ def _records(path: Path) -> list[Record]:
             )
         # Logits and tokens can have gigabytes, and no part of a verdict depends on them.
         wanted = [names["doc"], names["metric"]]
+        # Without this column, prompts are compared by what the documents hold.
         if "model_response" in names:
             wanted.append(PROMPT.replace("model_response", names["model_response"]))
         table = file.read(columns=wanted)

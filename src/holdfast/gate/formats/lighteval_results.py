@@ -37,6 +37,7 @@ def results_of(path: Path) -> "Results | None":
         The results, or None if the file holds something else.
     """
     name = NAME.fullmatch(path.name)
+    # The name decides first, because parsing every JSON file of a folder may take long.
     if path.suffix != ".json" or (name is None and "results" not in path.name):
         return None
     content = json_object(path)
@@ -196,6 +197,7 @@ def _add_aggregate(found: Results, task: str, label: str, wanted: Wanted, rows: 
     count = found.config(label).get("effective_num_docs")
     if isinstance(count, int) and count > 0:
         row["examples"] = count
+        # The gate needs the deviation of single scores, and lighteval writes that of their mean.
         error = scores.get(metric + ERROR)
         if isinstance(error, int | float) and math.isfinite(error):
             row["sd"] = error * math.sqrt(count)

@@ -128,6 +128,7 @@ def _found(source: Source) -> tuple[list[_Samples], list[Results]]:
         if name is not None:
             same = by_place.get((path.parent, name["date"]))
             samples.append(_samples(path, name["task"], name["date"], same, source))
+        # A file of samples that was renamed is still read if the user names it.
         elif path == source.path and path.suffix != ".json":
             samples.append(_Samples(path, ONE_TASK, "", "", None))
     return samples, results
@@ -139,6 +140,7 @@ def _samples(path: Path, task: str, date: str, results: Results | None, source: 
     model = ""
     if results is not None:
         model = results.model
+    # The folder that the user names may be called anything, such as "champion".
     elif path.parent != source.path:
         model = path.parent.name
     return _Samples(path, task, date, model, results)

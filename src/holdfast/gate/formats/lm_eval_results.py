@@ -75,6 +75,7 @@ class Results:
     def model(self) -> str:
         """The name of the model."""
         config = part(self.content, "config")
+        # The second is the kind of the model, such as "hf", but old versions have no other.
         return str(self.content.get("model_name") or config.get("model") or "")
 
     def facts(self, task: str) -> dict[str, object]:
@@ -94,6 +95,7 @@ class Results:
         """Return a setting that a run may do without. Old versions do not know it at all."""
         if key not in self.content:
             return None
+        # None is not compared, but a run without the setting differs from one with it.
         return self.content[key] or "none"
 
     def note_limit(self, task: str, rows: Rows) -> None:

@@ -129,6 +129,7 @@ def scale_of(metric: str, scores: Collection[float], higher_is_better: bool = Tr
         >>> scale_of("acc", [0, 1]).high, scale_of("perplexity", [0.3, 0.9]).high
         (1.0, None)
     """
+    # An accuracy in percent has the name of a share, and values up to 100.
     inside = all(0 <= score <= 1 for score in scores)
     if inside and SHARE.search(metric):
         return Scale(metric, 0.0, 1.0, higher_is_better)

@@ -80,6 +80,7 @@ def _metrics(table: JsonTable) -> dict[str, str]:
         names = [match["metric"]]
         if match.groupdict().get("version"):
             names.append(f"{match['metric']}/{match['version']}")
+        # Of two versions of a metric, the first one keeps the name without a version.
         for name in (*names, column):
             metrics.setdefault(name, column)
     return metrics
@@ -143,6 +144,7 @@ def _tokens(metadata: object) -> object:
     if not isinstance(metadata, Mapping):
         return None
     try:
+        # The metadata of a trace are texts, so these counts are JSON inside of JSON.
         usage = json.loads(str(metadata.get(USAGE)))
     except ValueError:
         return None

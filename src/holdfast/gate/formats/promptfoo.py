@@ -34,6 +34,7 @@ def recognises(source: Source) -> bool:
     if not source.path.is_file():
         return False
     results = part(source.object, "results")
+    # Other tools nest results too, so a field that promptfoo adds must be there as well.
     if isinstance(results.get("results"), list):
         return "evalId" in source.object or "version" in results or "stats" in results
     return source.first_record.keys() >= OF_A_LINE
@@ -132,6 +133,7 @@ def _failure(row: Row) -> str:
 def _score(row: Row, metric: str) -> float | None:
     """Return the score of a row, or None if it has none."""
     value = part(row.record, "namedScores").get(metric)
+    # Every row has these two, even if the metric of an assertion has the same name.
     if metric in (USUAL, SUCCESS):
         value = row.record.get(metric)
     try:

@@ -98,6 +98,7 @@ def _read(reader: Reader, source: Source, wanted: Wanted, where: str) -> Log:
     except MissingExtra:
         raise  # which is no fault of the source
     except HoldfastError as error:
+        # Many messages of readers name the source themselves, and once is enough.
         if str(error).startswith(where):
             raise
         raise HoldfastError(f"{where}: {error}") from None

@@ -106,6 +106,7 @@ def plain_text(value: object) -> str:
         'Why?'
     """
     if isinstance(value, str):
+        # The text is only shown to people, and a document may be a whole book.
         return value[:LONGEST_INPUT]
     if isinstance(value, dict):
         return plain_text(value.get("content", value.get("text")))

@@ -59,6 +59,7 @@ class Rows:
             fact: What it is, such as "task version".
             value: Its value, as text. None is not compared.
         """
+        # What a file does not tell cannot differ, so it refuses no comparison.
         if value is not None:
             self._facts.setdefault(task, {})[fact] = str(value)
 

@@ -24,6 +24,7 @@ class Source:
         """All files below a folder in order of their names, or the file itself."""
         if self.path.is_file():
             return (self.path,)
+        # A home folder that is named by mistake is not walked through to its end.
         found = (file for file in self.path.rglob("*") if file.is_file())
         return tuple(sorted(islice(found, MOST_FILES)))
 
@@ -50,6 +51,7 @@ class Source:
         """The content of a JSON file, or None if it is not JSON."""
         if not self.head.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
             return None
+        # Not being JSON is no mistake here, because another reader may know the file.
         try:
             content: object = json.loads(self.path.read_bytes())
         except (ValueError, RecursionError):

@@ -72,6 +72,7 @@ def log_of(table: JsonTable, layout: Layout, wanted: Wanted, where: str) -> Log:
     scores: dict[str, list[object]] = {}
     for row in range(table.count):
         values = _row_of(table, layout, row, identifier, wanted)
+        # Without a column of scores, the rows are scored later, from the answers in them.
         if column:
             score = _score(table, layout, row, column)
             reason = layout.failed(row, column)
@@ -114,6 +115,7 @@ def _row_of(
 
 def _text_of(example: object) -> str:
     """Return the text of an example that names itself, such as the request to a model."""
+    # The only field of a request, such as a question, is the text that people look for.
     if isinstance(example, dict) and len(example) == 1:
         return plain_text(next(iter(example.values())))
     if isinstance(example, dict | list):
@@ -125,6 +127,7 @@ def _identifier(table: JsonTable, layout: Layout, wanted: Wanted, where: str) ->
     """Return the column that names the examples."""
     if wanted.identifier:
         return wanted.identifier
+    # A name that some rows lack could not match them with those of the other side.
     for name in layout.identifiers:
         if name in table.columns and all(value is not None for value in table.columns[name]):
             return name

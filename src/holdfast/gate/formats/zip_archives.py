@@ -40,6 +40,7 @@ def member(archive: zipfile.ZipFile, name: str) -> bytes:
         )
     if info.compress_type != ZSTANDARD:
         return archive.read(info)
+    # Newer Pythons need no PyArrow for this, so their own way is tried first.
     try:
         return archive.read(info)
     except NotImplementedError:

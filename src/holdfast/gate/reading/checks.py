@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-6  # a score this close to 0 or 1 is 0 or 1
 DIGITS = 2  # to which a mean is assumed to be rounded at least
+# A float holds every whole number up to this one.
 MOST_EXAMPLES = 10**15
 TEXTS = ("cluster", "segment", "label", "prediction", "repeat")  # optional, of single examples
 WEIGHTS = ("weight", "weights", "sample_weight")
@@ -46,6 +47,7 @@ def checked(
     import pandas as pd
 
     columns = usual_columns(table.columns, where, wanted)
+    # A table of single examples may have a column examples for another purpose.
     aggregated = "examples" in columns and "example_id" not in columns
     refuse_missing_columns(columns, table.names, aggregated, where, wanted)
     if not len(columns["task"]):
@@ -118,6 +120,7 @@ def _add_wanted(
     columns: Mapping[str, Column], rows: "pd.DataFrame", where: str, wanted: Wanted
 ) -> None:
     """Add the columns that the policy needs. Their values may be missing."""
+    # A set has another order in each process, and the digest of the rows depends on the order.
     for name in sorted(wanted.columns):
         if name in columns and name not in rows:
             rows[name] = numbers(columns[name], where, name, empty=True)
@@ -150,6 +153,7 @@ def _refuse_repeats(rows: "pd.DataFrame", where: str, wanted: Wanted) -> None:
 def _example_scores(column: Column, where: str) -> np.ndarray:
     """Read the scores of single examples. Those that are nearly 0 or 1 are taken as 0 or 1."""
     scores = _scores(column, where)
+    # Tests of right and wrong need exact values, which single precision has only nearly.
     scores[scores <= TOLERANCE] = 0
     scores[scores >= 1 - TOLERANCE] = 1
     return scores

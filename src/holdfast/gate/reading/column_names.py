@@ -77,6 +77,7 @@ def _with_one_task(columns: dict[str, Column], wanted: Wanted) -> dict[str, Colu
         return columns
     if not _is_predictions(columns, wanted) and wanted.metric not in columns:
         return columns
+    # A table of predictions is usually one test set, whose owner sees no need to name a task.
     task = np.full(len(columns["example_id"]), ONE_TASK, dtype=object)
     return {"task": task, **columns}
 
@@ -133,6 +134,7 @@ def _spelling_hints(missing: Sequence[str], names: Sequence[str]) -> list[str]:
                 )
                 break
         else:
+            # A name that differs by case only is certain, so this is the second choice.
             similar = difflib.get_close_matches(expected, names, n=1, cutoff=SIMILAR)
             if similar:
                 hints.append(f"{short(similar[0])} is perhaps meant for {expected!r}; rename it")

@@ -72,6 +72,7 @@ def _layout(header: str, known: Known) -> _Layout:
         fields = next(csv.reader([header], delimiter=separator, strict=True))
         names = [field.strip() for field in fields]
         count = len([name for name in names if name in known])
+        # A tie keeps the earlier separator, of which the comma is the most common.
         if count > most_known:
             best = _Layout(separator, names, spaced=names != fields)
             most_known = count
@@ -81,6 +82,7 @@ def _layout(header: str, known: Known) -> _Layout:
 def _split_rows(body: str, separator: str, width: int) -> list[Sequence[str]]:
     """Split the lines below the header into the values of each column."""
     if '"' in body:
+        # Unless it is strict, a quote that never ends would swallow all rows after it.
         lines = csv.reader(io.StringIO(body, newline=""), delimiter=separator, strict=True)
         rows = [row for row in lines if row]
         _refuse_other_widths([len(row) for row in rows], width)
@@ -88,6 +90,7 @@ def _split_rows(body: str, separator: str, width: int) -> list[Sequence[str]]:
 
     # Without quotes, one split of the whole text is much faster than one per line.
     plain = body.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    # Blank lines, which editors leave at the end, are no rows with quotes or without.
     plain = [line for line in plain if line]
     if not plain:
         return [()] * width

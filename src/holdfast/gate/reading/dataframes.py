@@ -46,6 +46,7 @@ def collecting(source: object) -> str:
     >>> collecting(pl.LazyFrame()), collecting(3)
     ('collect', '')
     """
+    # The class is asked, because a table may offer its columns as its own attributes.
     for method in COLLECTING:
         if callable(getattr(type(source), method, None)):
             return method
@@ -147,6 +148,7 @@ def _of_arrow(column: "pa.ChunkedArray") -> Column:
         return _of_arrow(pa.chunked_array(parts, kind.value_type))
     if pa.types.is_dictionary(kind):
         values: list[object] = []
+        # Each chunk may have a dictionary of its own.
         for chunk in column.chunks:
             values += _looked_up(chunk)
         return as_column(values)

@@ -107,9 +107,11 @@ def _decoded(raw: bytes) -> str:
     Raises:
         ValueError: The bytes are not UTF-8.
     """
+    # Spreadsheets and shells of Windows write these, so the message says what they are.
     for mark, encoding in WIDE.items():
         if raw.startswith(mark):
             raise ValueError(f"it is {encoding}; save it as UTF-8")
+    # Without a mark, UTF-16 shows itself by the NUL byte of every Latin letter.
     if b"\x00" in raw:
         raise ValueError(
             "it is UTF-16 or not text at all, because it holds NUL bytes; save it as UTF-8"
@@ -135,5 +137,6 @@ def _from_parquet(path: Path, known: Known) -> RawTable | AccuracyMatrix:
         names = list(file.schema_arrow.names)
         read = file.read
     refuse_equal_names(names)
+    # Texts of prompts and answers may be most of a file, and Parquet can leave them unread.
     wanted = [name for name in names if name in known]
     return or_matrix(from_arrow_table(read(columns=wanted), names, known))

@@ -44,6 +44,7 @@ def from_json_lines(text: str, known: Known) -> RawTable:
     """
     decode: Callable[[str], object] = json.JSONDecoder(object_pairs_hook=_object).decode
     records: list[Record] = []
+    # splitlines would also split at other characters, which a text in JSON may hold.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -94,6 +95,7 @@ def _by_column(table: Mapping[str, object]) -> list[Record]:
     for name, column in table.items():
         if isinstance(column, dict):
             columns[name] = list(column.values())
+            # Values are matched by their place alone, so every column must have the same index.
             row_names.add(tuple(column))
         elif isinstance(column, list):
             columns[name] = column

@@ -30,6 +30,7 @@ def last_row(matrix: AccuracyMatrix, where: str) -> "tuple[pd.DataFrame, tuple[s
     """
     names = [str(task) for task in matrix.tasks]
     for name in names:
+        # The tasks 1 and "1" are two in a matrix, and would be one in a table.
         if names.count(name) > 1:
             raise HoldfastError(f"{where}: two tasks have the same name as text: {apart(name)}")
     last = matrix.tasks[-1]
@@ -43,6 +44,7 @@ def last_row(matrix: AccuracyMatrix, where: str) -> "tuple[pd.DataFrame, tuple[s
                 f"{where}: task {apart(name)} was not evaluated after the last task "
                 f"{apart(str(last))}, so the gate cannot judge it"
             )
+    # One table cannot hold both forms, so a single task without examples decides.
     has_examples = all(cells[name, ""].results is not None for name in names)
     if not has_examples:
         return _aggregated(cells, where)
@@ -69,6 +71,7 @@ def _single_examples(
     tables = []
     for task in matrix.tasks:
         frame = pd.DataFrame({"task": str(task), "score": cells[str(task), ""].results})
+        # A matrix keeps the order of the test set, so the place of an example names it.
         frame["example_id"] = np.arange(len(frame))
         clusters = matrix.clusters.get(task)
         if clusters is not None:

@@ -69,6 +69,7 @@ def _digest_of_folder(folder: Path) -> str:
     digest = hashlib.sha256()
     # In order of their names, because file systems list them in any order.
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+        # As a list in JSON, a name cannot run into the digest that follows it.
         entry = [file.relative_to(folder).as_posix(), _digest_of_file(file)]
         digest.update(json.dumps(entry).encode())
     return digest.hexdigest()

@@ -115,6 +115,7 @@ def refuse_equal_names(names: Sequence[str]) -> None:
     """
     for name in dict.fromkeys(names):
         count = names.count(name)
+        # Spreadsheets leave columns without a name at the edge, and none of them is read.
         if name and count > 1:
             raise ValueError(f"{count} columns are called {short(name)}; names must differ")
 
@@ -125,6 +126,7 @@ def or_matrix(table: RawTable) -> RawTable | AccuracyMatrix:
     A matrix has the columns task, after and score, and perhaps examples and segment.
     """
     has_all = all(name in table.names for name in MATRIX)
+    # Results of single examples may have a column after of their own.
     if not has_all or "example_id" in table.names:
         return table
     wanted = [name for name in (*MATRIX, "examples", "segment") if name in table.columns]

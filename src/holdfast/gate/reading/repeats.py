@@ -101,6 +101,7 @@ def example_codes(rows: "pd.DataFrame") -> np.ndarray:
 
     task, _ = pd.factorize(rows["task"])
     example, names = pd.factorize(rows["example_id"])
+    # Numbering again closes the gaps, for which bincount would count examples that are not there.
     code, _ = pd.factorize(task * len(names) + example)
     return code
 

@@ -149,6 +149,7 @@ def _from_file(source: "str | os.PathLike[str]", side: str, wanted: Wanted) -> S
 def _from_path(path: Path, where: str, name: str, wanted: Wanted) -> Side:
     """Read a table, or the files of an evaluation tool."""
     if path.exists():
+        # Tools are asked before tables, because their logs have the same endings.
         with reading(where, "the files of an evaluation tool"):
             log = read_log(LogSource(path), wanted, where)
         if log is not None:

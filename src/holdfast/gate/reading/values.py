@@ -129,6 +129,7 @@ def _as_text(value: object) -> str:
     if isinstance(value, str):
         value.encode("utf-8")  # fails for a lone surrogate, which is half a character
         return value
+    # True is also a whole number in Python, and its text would be 1.
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, Decimal):
@@ -150,6 +151,7 @@ def _decimal_text(number: Decimal) -> str:
     """Write a decimal number without trailing zeros."""
     if number == number.to_integral_value():
         return str(int(number))
+    # Without this format, a small number would be written with an exponent.
     return format(number.normalize(), "f")
 
 
@@ -253,6 +255,7 @@ def _is_missing(value: Any) -> bool:
 
     if value is None:
         return True
+    # The usual kinds come first, because pandas takes far longer to answer.
     if isinstance(value, str | bytes | int):
         return False
     if isinstance(value, float):
