@@ -144,6 +144,7 @@ def _lost_most(pair: Pair, lower_is_better: bool) -> np.ndarray:
     losses = pair.champion - pair.candidate
     if lower_is_better:
         losses = -losses
+    # A stable sort keeps equal losses in the order of the results, so comments do not vary.
     worst = np.argsort(-losses, kind="stable")[:MOST_EXAMPLES]
     found: np.ndarray = worst[losses[worst] > 0]
     return found
@@ -176,6 +177,7 @@ def _next_steps(verdict: Verdict) -> Sequence[str]:
     steps = "**Next:** the examples do not decide. "
     needing = [row for row in verdict.tasks if row.needed]
     if needing:
+        # The release is decided only when the row that needs most is.
         most = max(needing, key=lambda row: row.needed or 0)
         steps += (
             f"About {most.needed:,} examples of {in_markdown(most.label)} would; it has "

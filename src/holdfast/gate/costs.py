@@ -54,6 +54,7 @@ Cost(column='price', statistic='mean', share=0.5))
 
 def cost_columns(policy: Policy) -> list[str]:
     """List the columns that the rules on costs need."""
+    # Several rules may limit one column, for example its mean and its 95th percentile.
     return list(dict.fromkeys(cost_named(name).column for name in policy.cost))
 
 

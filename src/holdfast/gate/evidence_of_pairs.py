@@ -35,6 +35,7 @@ def obstacle_of_pair(pair: Pair, rule: TaskRule) -> str:
         return f"a relative limit needs a champion above 0, which has {before:g}"
     if pair.span is not None and not pair.span > 0:
         return "all scores of both sides are equal"
+    # A known range bounds what an example can change, so the test holds with any sample.
     if not pair.measure.open_ended:
         return ""
     share = _largest_share(pair)
@@ -58,6 +59,7 @@ def _largest_share(pair: Pair) -> float:
     It is 1 if there are no differences.
     """
     differences = pair.candidate - pair.champion
+    # Clusters are the units of the test, so none of them may decide alone.
     if pair.cluster is not None:
         _, place = np.unique(pair.cluster, return_inverse=True)
         differences = np.bincount(place, differences)

@@ -58,6 +58,7 @@ def _keeps_from_passing(row: TaskVerdict, verdict: Verdict) -> bool:
 
 def _failure(kind: str, message: str) -> str:
     """Write what failed."""
+    # XML has no way to write most control characters, so `shown` puts ? in their place.
     return f"<failure type={quoteattr(kind)} message={quoteattr(shown(message))}/>"
 
 

@@ -25,6 +25,7 @@ def wanted_by(policy: Policy, wanted: Wanted) -> Wanted:
     columns = {name for name in metrics if measure_named(name) is None}
     metric = wanted.metric
     if policy.default.metric != "score":
+        # What the user names on the command line comes before the policy.
         metric = metric or policy.default.metric
     return replace(
         wanted,
@@ -87,6 +88,7 @@ def _measure(rule: TaskRule, scale: Scale | None, task: str) -> Measure:
         return Score(scale.metric, low, high, higher_is_better)
     if rule.metric == "score":
         if rule.range is None and higher_is_better:
+            # The join knows this very object, and takes a faster way for plain scores.
             return SCORE
         low, high = rule.range or (0.0, 1.0)
         return Score("score", low, high, higher_is_better)

@@ -111,6 +111,7 @@ def noise_floor(runs: Sequence[Side], join: Join = compare) -> list[NoiseFloor]:
             f"the noise floor needs from 2 to {MOST_RUNS} runs of the same model, got {len(runs)}"
         )
     names = [run.name for run in runs]
+    # Runs often have the same file name, each in a folder of its own.
     if len(set(names)) < len(names):
         names = [f"run {position + 1}" for position in range(len(runs))]
     for name, run in zip(names, runs, strict=True):

@@ -117,6 +117,7 @@ def _commit(folder: str) -> tuple[str, bool | None]:
     commit = _git(folder, "rev-parse", "HEAD")
     if not commit:
         return "", None
+    # A search for untracked files can take minutes in a folder with data.
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no")
     if changes is None:
         return commit, None

@@ -32,6 +32,7 @@ def _amount(value: object) -> object:
     """Check an amount: a number above 0, or a share such as "10%"."""
     if isinstance(value, str) and _PERCENTAGE.fullmatch(value) and _share(value) > 0:
         return value
+    # To Python, True is an integer, but as an amount it is a mistake.
     if isinstance(value, bool | str) or not isinstance(value, int | float):
         raise ValueError('must be a number, or a share such as "10%"')
     if not 0 < value < inf:
@@ -220,6 +221,7 @@ class Waiver(Strict):
     @classmethod
     def _date_from_text(cls, expires: object) -> object:
         """Read a day that is written as text, which strict fields do not accept."""
+        # Python also reads 20270630 as a date, which TOML does not.
         if isinstance(expires, str) and len(expires) == ISO_LENGTH:
             return date.fromisoformat(expires)
         return expires

@@ -65,9 +65,11 @@ def have_equal_rows(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> bool
     # Sorting a million ids takes seconds, so most pairs are told apart by their numbers first.
     numbers = [name for name in columns if champion[name].dtype.kind == "f"]
     for name in numbers:
+        # Sums of the same numbers in another order differ in their last digits.
         if not np.isclose(champion[name].sum(), candidate[name].sum(), rtol=1e-12, atol=1e-12):
             return False
     keys = [name for name in KEYS if name in columns]
     one = champion[columns].sort_values(keys, ignore_index=True)
     other = candidate[columns].sort_values(keys, ignore_index=True)
+    # Unlike ==, this takes two missing values for equal.
     return one.equals(other)

@@ -152,6 +152,7 @@ def _equal(before: object, after: object) -> bool:
         return len(before) == len(after) and all(map(_equal, before, after))
     if isinstance(before, float) and isinstance(after, float):
         return isclose(before, after, rel_tol=ROUNDING, abs_tol=ROUNDING)
+    # In Python, True equals 1, but the two are different values of JSON.
     return type(before) is type(after) and before == after
 
 

@@ -271,4 +271,5 @@ def _share(part: Mean, whole: Mean) -> float:
     """Return the share of a task's examples that a segment has, or 1 if it is unknown."""
     if not part.examples or not whole.examples:
         return 1.0
+    # A table may give a segment more examples than its task, which no share allows.
     return min(part.examples / whole.examples, 1.0)

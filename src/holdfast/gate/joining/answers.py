@@ -84,6 +84,7 @@ def _columns(side: MatchedSide) -> Answers:
         for name in rows.columns
         if rows[name].dtype.kind in "biuf"
     }
+    # A weight says how much an example counts, so no metric may take it for a score.
     weight = numbers.pop("weight", None)
     return Answers(len(rows), columns=numbers, weight=weight)
 
@@ -110,6 +111,7 @@ def _classes(
     codes, values = pd.factorize(pd.concat(columns, ignore_index=True))
     texts = [canonical(str(value).strip()) for value in values.tolist()]
     truths = [TRUTHS.get(text.lower(), text) for text in texts]
+    # "true" is 1 only among truth values. Beside other classes it is a name.
     if set(truths) <= {"0", "1"}:
         texts = truths
     code_of_text, names = pd.factorize(np.array(texts, dtype=object))
@@ -134,6 +136,7 @@ def _with_classes(
         if name.startswith(PROBABILITIES)
     }
     probability = numbers.get("probability")
+    # A ranking need not lie in [0, 1]. Areas under curves use nothing but its order.
     if probability is None:
         probability = numbers.get("ranking")
     return replace(

@@ -69,6 +69,7 @@ def _differences(champion: Side, candidate: Side) -> Iterator[tuple[str, str, st
     for task, facts in champion.facts.items():
         others = candidate.facts.get(task, {})
         for name, value in facts.items():
+            # Tools differ in what they write down, so a fact of one side alone is no difference.
             if name in others and others[name] != value:
                 yield task, name, value, others[name]
 

@@ -75,6 +75,7 @@ def _new_names(what: str, champion: Iterable[str], candidate: Iterable[str]) -> 
     # Only what has no counterpart is repaired, so names that match as they are stay apart.
     wanted = {_key(name) for name in unknown}
     by_key: dict[str, str] = {}
+    # The champion comes last, because its names must be the ones that stay in the table.
     for side, names in (("candidate", candidate_names), ("champion", champion_names)):
         by_key = {}
         for name in names:

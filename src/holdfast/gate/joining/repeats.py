@@ -46,6 +46,7 @@ def with_examples_as_units(side: Side, name: str, measure_of: MeasureOf) -> Side
 def _numbered(rows: "pd.DataFrame") -> "pd.DataFrame":
     """Give each repeat an id of its own, and make the repeats of an example a cluster."""
     numbered = rows.drop(columns="repeat")
+    # Clusters that the results name hold all repeats of their examples already.
     if "cluster" not in rows:
         numbered["cluster"] = rows["example_id"]
     numbered["example_id"] = rows["example_id"] + " (repeat " + rows["repeat"] + ")"

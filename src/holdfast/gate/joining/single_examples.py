@@ -184,6 +184,7 @@ def _refuse_other_values(
     """Stop at a value that differs by more than the form of a number."""
     values = candidate.values
     texts = [canonical(text) for text in values]
+    # "true" and 1 are the same value if the column has truth values alone.
     if {text.lower() for text in texts} <= {*TRUTHS, *TRUTHS.values()}:
         texts = [TRUTHS.get(text.lower(), text) for text in texts]
     canonical_values = np.array(texts, dtype=object)

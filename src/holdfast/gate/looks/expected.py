@@ -138,6 +138,7 @@ class _Model:
         """
         subjects = len(self.drift)
         size = len(self.times) * subjects
+        # With very many subjects, fewer releases are simulated, so that memory suffices.
         runs = int(np.clip(MOST_NUMBERS // size, 50, MOST_RUNS))
         rng = np.random.default_rng(SEED)
         steps = np.diff(self.times, prepend=0.0)[:, None]
@@ -147,8 +148,10 @@ class _Model:
         sums = np.cumsum(moves + drift[:, None, :] * steps, axis=1)  # S_k, whose variance is t_k
 
         passes = np.min(self._shown(sums, self.alpha), axis=2)
+        # One failure ends the evaluation, so its level is that of the first step of Holm.
         fails = np.max(self._shown(-sums, self.alpha / subjects), axis=2)
         stops: np.ndarray = passes | fails
+        # There are no more examples after the last look, whatever it shows.
         stops[:, -1] = True
         first = stops.argmax(1)
         return first, passes[np.arange(runs), first] & ~fails[np.arange(runs), first]
@@ -166,6 +169,7 @@ class _Model:
             stake = gap * self.drift
             won = stake * sums - 0.5 * stake**2 * self.times[:, None]
             capital = np.logaddexp(capital, np.log(share) + won)
+        # By Ville's inequality the best moment counts, even if the capital is lost again later.
         best_so_far = np.maximum.accumulate(capital, axis=1)
         won_enough: np.ndarray = best_so_far >= -np.log(alpha)
         return won_enough

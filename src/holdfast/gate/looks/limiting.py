@@ -90,6 +90,7 @@ def _refuse_unfit(champion: Side, candidate: Side, looks: Looks) -> None:
 
 def _refuse_gaps(progress: Progress) -> None:
     """Stop at a task of which the candidate lacks an example, but has later ones."""
+    # Without a gap, n common examples of a task are the champion's first n.
     expected = progress.rank < progress.at_hand[progress.task]
     missing = expected & ~progress.common
     if not bool(missing.any()):
@@ -134,6 +135,7 @@ def _position(progress: Progress, looks: Looks) -> tuple[int, np.ndarray]:
 def _between_looks(progress: Progress, looks: Looks) -> HoldfastError:
     """Make the error for a candidate that is not at a look: name the next one."""
     number = 1
+    # The last look needs all planned examples, and no task has more, so this ends.
     while bool((progress.at_hand > looks.needed(number, progress.planned)).any()):
         number += 1
     needed = looks.needed(number, progress.planned)

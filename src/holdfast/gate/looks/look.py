@@ -79,6 +79,7 @@ class Look:
         if not self.looks.shares:
             return _at_any_time(subject)
         part = (subject.task, subject.segment, subject.class_label)
+        # A cost is no part of the test set, so its information is the share of the examples.
         design = Spending(self.looks.shares, self.information.get(part))
         return replace(subject, evidence=AtLook(subject.evidence, design, self.number))
 
@@ -140,6 +141,7 @@ def _at_any_time(subject: Subject) -> Subject:
     if subject.lower_is_better:
         sign = -1.0
     span = pair.span
+    # Scores with their signs turned lie in [-1, 0], which a check for [0, 1] would refuse.
     if span is None and subject.lower_is_better:
         span = 1.0
     scores = (sign * pair.champion, sign * pair.candidate)

@@ -79,6 +79,7 @@ def _excess(values: np.ndarray, is_first: np.ndarray) -> float:
     total = np.bincount(code).astype(float)
     observed = np.bincount(code, is_first)
     share = float(is_first.mean())
+    # In a table of two rows, both differences of a column are equal in size.
     chi_squared = float(((observed - share * total) ** 2 / total).sum()) / (share * (1 - share))
     freedom = len(total) - 1
     if freedom == 0:

@@ -51,6 +51,7 @@ def parts_of(progress: Progress) -> Parts:
         if column not in progress.rows:
             continue
         values = codes_of(progress.rows[column])
+        # Task and value become one number, so that one sort finds all parts of all tasks.
         keys, inverse = np.unique(
             progress.task * len(values.values) + values.codes, return_inverse=True
         )

@@ -49,6 +49,7 @@ def progress_of(champion: "pd.DataFrame", candidate: "pd.DataFrame") -> Progress
     """
     champion_tasks = [str(task) for task in champion["task"].unique()]
     candidate_tasks = [str(task) for task in candidate["task"].unique()]
+    # The join takes the tasks 1 and 1.0 for one, so the count of examples must do so, too.
     new_names = renaming(champion_tasks, candidate_tasks)
     if new_names:
         candidate = candidate.assign(task=candidate["task"].replace(new_names))
@@ -86,6 +87,7 @@ def _clusters(champion: "pd.DataFrame", task: np.ndarray) -> np.ndarray:
     keys = task * len(column.values) + column.codes
     if "" in column.values:
         unknown = column.codes == column.values.index("")
+        # Numbers above all others: an empty text is no cluster that examples could share.
         keys = np.where(unknown, keys.max() + 1 + own, keys)
     _, numbers = np.unique(keys, return_inverse=True)
     return numbers

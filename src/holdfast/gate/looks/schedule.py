@@ -55,5 +55,6 @@ class Looks:
             number: Number of the look, from 1.
             planned: Number of examples of each task in the whole test set.
         """
+        # As floats, 0.07 · 100 is a little more than 7, and its ceiling would be 8.
         exact = self.shares[number - 1] * planned
         return np.ceil(exact - ROUNDING).astype(int)

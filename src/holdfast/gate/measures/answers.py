@@ -41,6 +41,7 @@ class Answers:
         by_class = self.by_class or {}
         columns = self.columns or {}
         count = len(rows)
+        # A mask is as long as all examples together, so its length is not the number chosen.
         if rows.dtype == bool:
             count = int(rows.sum())
         return replace(
@@ -61,6 +62,7 @@ class Answers:
             return np.ones(self.count)
         if not float(self.weight.sum()) > 0:  # no example counts
             return np.zeros(self.count)
+        # With mean 1, weighted sums are divided by the number of examples, as plain ones are.
         scaled: np.ndarray = self.weight * (self.count / self.weight.sum())
         return scaled
 

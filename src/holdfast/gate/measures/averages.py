@@ -92,6 +92,7 @@ class Score(Average):
         scores = (answers.columns or {}).get(self.column)
         if scores is None:
             raise self._missing_column()
+        # NaN is never beyond a limit, so it is looked for before the range is checked.
         missing = int(np.isnan(scores).sum())
         if missing:
             raise Unmeasurable(f"{missing:,} examples have no {self.column}")
@@ -125,6 +126,7 @@ class Column(Score):
         higher_is_better: Whether a larger value is a better one.
     """
 
+    # What a column of your own says about a single class is unknown.
     by_class = False
 
     def __init__(

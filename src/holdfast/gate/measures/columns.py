@@ -44,6 +44,7 @@ def class_code(answers: Answers, class_name: str, metric: str) -> int:
     if not class_name:
         return _positive(answers, metric)
     for code, name in enumerate(answers.names):
+        # A column of floats calls a class 1.0 that the policy calls 1.
         if canonical(name.strip()) == canonical(class_name.strip()):
             return code
     known = list(answers.names)[:MOST_LISTED]
@@ -55,6 +56,7 @@ def _positive(answers: Answers, metric: str) -> int:
     if answers.positive is None:
         classes = np.unique(truth(answers, metric)).tolist()
         example = answers.names[classes[0]]
+        # A small segment may have one class by chance, which is no mistake of the user.
         if len(classes) == 1:
             raise Unmeasurable(f"all of its examples have the class {example}")
         raise HoldfastError(
@@ -75,6 +77,7 @@ def ranking_of(answers: Answers, class_name: str, metric: str) -> np.ndarray:
     code = class_code(answers, class_name, metric)
     name = answers.names[code]
     by_class = {canonical(key): values for key, values in (answers.by_class or {}).items()}
+    # A column that names its class comes before y_score, whose class is inferred.
     if canonical(name) in by_class:
         return by_class[canonical(name)]
     if code == answers.positive and answers.probability is not None:
@@ -137,6 +140,7 @@ def _probability_table(answers: Answers, metric: str) -> tuple[np.ndarray, list[
         if values is not None:
             table[:, code] = values
             codes.append(code)
+        # A name that only predictions or other tasks use needs no column.
         elif bool((true == code).any()):
             raise HoldfastError(
                 f"{metric} needs the probability of every class, but there is no column "
@@ -154,6 +158,7 @@ def true_and_predicted_numbers(answers: Answers, metric: str) -> tuple[np.ndarra
     true = truth(answers, metric)
     predicted = predictions(answers, metric)
     numbers = np.empty(len(answers.names))
+    # The names are those of all tasks, and those of other tasks need not be numbers.
     used = np.zeros(len(answers.names), dtype=bool)
     used[true] = True
     used[predicted] = True

@@ -25,6 +25,7 @@ def sklearn_metrics() -> Any:
     Raises:
         MissingExtra: It is not installed.
     """
+    # The plain installation of the gate has no scikit-learn, and accuracy does without it.
     require("metrics", "sklearn")
     import sklearn.metrics
 
@@ -65,6 +66,7 @@ class Precision(OfOneClass):
     def estimate(self, answers: Answers) -> Estimate:
         """Compute precision and influences; see `Measure`."""
         has, predicted = self.of_class(answers)
+        # Precision divides by the predictions of a class, which may be fewer than its examples.
         refuse_few(int(predicted.sum()), LEAST_OF_A_CLASS, "predictions of the class")
         weights = answers.weights
         value = float(sklearn_metrics().precision_score(has, predicted, sample_weight=weights))
@@ -101,6 +103,7 @@ def f1_influence(
         weights: Weights with mean 1, shape (N,).
     """
     both = float((has * weights).mean() + (predicted * weights).mean())
+    # NumPy adds two booleans as a logical or, so one of them is made a number first.
     influence = (2.0 * (has & predicted) - value * (has * 1.0 + predicted)) / both
     return influence, -value / both, (2 - 2 * value) / both
 
@@ -135,6 +138,7 @@ class MacroF1(OfAllClasses):
         true = truth(answers, self.name)
         predicted = predictions(answers, self.name)
         weights = answers.weights
+        # Without `labels`, a class that is only predicted would take part with an F1 of 0.
         by_class = sklearn_metrics().f1_score(
             true, predicted, labels=classes, average=None, sample_weight=weights, zero_division=0
         )
@@ -152,6 +156,7 @@ class MacroF1(OfAllClasses):
             float(by_class.mean()),
             total / count,
             sum(sorted(lows)[:2]) / count,
+            # Only a right answer has an influence above 0, and it concerns one class.
             max(highs) / count,
         )
 
@@ -183,6 +188,7 @@ class BalancedAccuracy(OfAllClasses):
             influence[of_class] = (right[of_class] - recall) / share
             lows.append(-recall / share)
             highs.append((1 - recall) / share)
+        # This is balanced_accuracy_score, which would warn of classes that are only predicted.
         value = sklearn_metrics().recall_score(
             true,
             predictions(answers, self.name),

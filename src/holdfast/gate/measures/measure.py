@@ -99,6 +99,7 @@ class Measure(ABC):
             raise Unmeasurable("no example has a weight above 0")
         estimate = self.estimate(answers)
         weights = answers.weights
+        # The example with the largest weight could have had the worst answer of all.
         heaviest = float(weights.max())
         return Values(
             value=estimate.value,

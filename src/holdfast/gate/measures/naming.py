@@ -50,6 +50,7 @@ def measure_named(name: str) -> Measure | None:
         True
     """
     kind, at_sign, class_name = name.partition("@")
+    # An @ without a class is a slip, and must not mean the positive class.
     if kind in OF_A_CLASS and (class_name or not at_sign):
         return OF_A_CLASS[kind](class_name)
     if at_sign and kind in WHOLE:

@@ -82,6 +82,7 @@ class RocArea(OfRanking):
             positive_above[ranked.place] / positives,
         )
         share = np.where(positive, positives, negatives) / answers.count
+        # Among few examples each one moves the area more, so the rarer class has the extremes.
         rarer = min(positives, negatives) / answers.count
         influence = (placement - value) / share
         return Estimate(value, influence, -value / rarer, (1 - value) / rarer)
@@ -113,6 +114,7 @@ class AveragePrecision(OfRanking):
         # Shares at or above each distinct score, and the precision there.
         a = np.cumsum(ranked.positive[::-1])[::-1] / answers.count
         b = np.cumsum((ranked.positive + ranked.negative)[::-1])[::-1] / answers.count
+        # If the examples at the top have the weight 0, nothing lies at or above their scores.
         b = np.maximum(b, np.finfo(float).tiny)
         precision = a / b
 

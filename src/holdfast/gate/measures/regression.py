@@ -28,6 +28,7 @@ class RootMeanSquaredError(Measure):
         if not value > 0:  # nothing is wrong at all
             return Estimate(0.0, np.zeros(answers.count), 0.0, 0.0)
         influence = (squared - mean) / (2 * value)
+        # An error of 0 lowers the value most. How much one can raise it, only the data tell.
         return Estimate(value, influence, -value / 2, float(influence.max()))
 
 
@@ -53,5 +54,6 @@ class RSquared(Measure):
         value = float(sklearn_metrics().r2_score(true, predicted, sample_weight=weights))
         explained = (1 - value) * centred / variance
         influence = explained - squared / variance
+        # Numbers have no known range, so both ends come from the examples at hand.
         lowest = -float(squared.max()) / variance
         return Estimate(value, influence, lowest, float(explained.max()))

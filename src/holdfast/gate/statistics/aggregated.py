@@ -96,6 +96,7 @@ def _smallest_factor(passes: Callable[[float], bool]) -> float:
         high /= 2
     low = high / 2
     for _ in range(BISECTIONS):
+        # The geometric mean, because the factor is wanted to a relative precision.
         middle = sqrt(low * high)
         if passes(middle):
             high = middle

@@ -81,6 +81,7 @@ class Anytime(Evidence):
         for sums, sizes in self._ordered:
             for position, share in enumerate(shares.tolist()):
                 largest = float(log_capital(sign * sums, sizes, share).max())
+                # A capital that never rose above its start of 1 shows nothing, and no p is above 1.
                 p_values[position] = max(p_values[position], np.exp(-max(largest, 0.0)))
         return p_values
 
@@ -123,6 +124,7 @@ def _in_order(losses: np.ndarray, clusters: np.ndarray) -> Ordered:
         )
     names, index = np.unique(clusters, return_inverse=True)
     last = np.zeros(len(names), dtype=int)
+    # If an index occurs several times, NumPy does not promise which assignment is kept.
     np.maximum.at(last, index, np.arange(len(losses)))
     order = np.argsort(last)
     sizes = np.bincount(index).astype(float)
@@ -139,6 +141,7 @@ def _end(p_values: Callable[[float], float], measured: float, alpha: float, span
         span: The largest possible loss.
     """
     high = span
+    # Not even the largest possible loss is rejected, so the interval has no closer end.
     if p_values(high) > alpha:
         return high
     low = measured

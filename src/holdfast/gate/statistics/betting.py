@@ -69,6 +69,7 @@ def log_capital(losses: np.ndarray, sizes: np.ndarray, hypothesis: float) -> np.
     count = np.arange(units.shape[-1])
     variance = (FIRST_UNITS * FIRST_VARIANCE + squares) / (FIRST_UNITS + count)
 
+    # Capitals grow beyond what a float can hold, so they are added as logarithms.
     total = np.full(units.shape, -np.inf)
     most = LARGEST_STAKE / max(1 - hypothesis, SMALLEST_ROOM)
     for gap, capital in zip(GAPS, CAPITAL, strict=True):
@@ -110,6 +111,7 @@ def units_to_win(units: Units, limit: float, alpha: float, loss: float, power: f
         growth = np.log1p(stake * excess)
         mean = float(growth @ chances)
         spread = sqrt(float(((growth - mean) ** 2) @ chances))
+        # This gambler bets so boldly that the capital shrinks at the assumed loss.
         if mean <= 0:
             continue
         # n · mean - luck · spread · √n = log(1/α) - log(capital), solved for √n.

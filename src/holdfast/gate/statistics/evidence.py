@@ -141,6 +141,7 @@ def crossing(
     start = -normal_quantile(float(p_low))
     end = -normal_quantile(float(p_high))
     goal = -normal_quantile(alpha)
+    # P-values of 0 and 1 have no finite quantile. The larger loss is the careful end then.
     if not (isfinite(start) and isfinite(end)) or end <= start:
         return high
     fraction = (goal - start) / (end - start)

@@ -51,6 +51,7 @@ def p_difference(complement: Sample, lower: Sample, difference: np.ndarray) -> n
 
     # (1 - x) - y ≥ difference means x + y ≤ 1 - difference.
     largest_sum = 1 - np.asarray(difference, dtype=float)
+    # The bound of a mean of 0 is always 0, so there is nothing to integrate over.
     if wider.scale == 0:
         return narrower.below(largest_sum)
     quantiles = _quantiles(wider.a, wider.b)

@@ -102,6 +102,7 @@ class QuantileChange(Evidence):
         if self._excludes(loss, worse, low):
             return low
         for _ in range(BISECTIONS):
+            # The geometric mean, because small levels are told apart by their ratio.
             middle = float(np.sqrt(low * high))
             if self._excludes(loss, worse, middle):
                 high = middle
@@ -139,6 +140,7 @@ class QuantileChange(Evidence):
         if self._relative:
             width = width / max(lower, 1e-12)
         factor = max((width / room) ** 2, 1.0)
+        # Below some number of examples there is no upper bound at all, so no width either.
         if not np.isfinite(factor):
             factor = 1e9
         if self.clusters is None:
@@ -160,6 +162,7 @@ class _Bounds:
         self._sorted = np.sort(values)
         self._clusters = clusters
         self._share = share
+        # The search for a level asks about the same places many times.
         self._p_below: dict[int, float] = {}
         self._p_above: dict[int, float] = {}
 

@@ -68,11 +68,13 @@ class Relative(Evidence):
     def _at(self, loss: float) -> Paired:
         """Return the evidence on the champion's score after a relative loss."""
         allowed = (1 - self._sign * loss) * self._champion
+        # Scores that are scaled up lie further apart, and the test needs a bound that holds.
         span = self._score_span * max(1.0, abs(1 - self._sign * loss))
         return Paired(self._sign * allowed, self._sign * self._candidate, self._clusters, span)
 
     def p_values(self, losses: np.ndarray, worse: bool, near: float | None = None) -> np.ndarray:
         """Compute the p-values of several hypotheses; see `Evidence.p_values`."""
+        # The scores contain the loss already, so the test asks whether more is lost than that.
         nothing_beyond = np.zeros(1)
         p = [
             float(self._at(float(loss)).p_values(nothing_beyond, worse, near)[0]) for loss in losses

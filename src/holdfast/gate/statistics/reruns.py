@@ -45,5 +45,6 @@ def exceeded_difference(
             _, index = np.unique(cluster, return_inverse=True)
             estimates[row, 1] = float((np.bincount(index, difference) ** 2).sum()) / count**2
         estimates[row, 2] = float(difference.mean()) ** 2
+    # The mean comes first, because the largest estimate of each pair is large by luck.
     variance = float(estimates.mean(0).max())
     return normal_quantile(1 - SHARE / 2) * float(np.sqrt(variance))

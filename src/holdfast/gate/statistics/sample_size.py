@@ -154,9 +154,11 @@ def _tilted(values: np.ndarray, shares: np.ndarray, targets: np.ndarray) -> np.n
     scale = float(np.abs(values).max()) or 1.0
     scaled = values / scale
     goals = targets / scale
+    # The scaled values are at most 1, so such a tilt leaves weight on the extreme one alone.
     low = np.full(len(goals), -2000.0)
     high = np.full(len(goals), 2000.0)
     weights = np.broadcast_to(shares, (len(goals), len(shares)))
+    # 60 halvings of this interval end at the precision of a float.
     for _ in range(60):
         tilt = (low + high) / 2
         exponent = tilt[:, None] * scaled

@@ -46,6 +46,7 @@ class AtLook(Evidence):
 
     def p_values(self, losses: np.ndarray, worse: bool, near: float | None = None) -> np.ndarray:
         """Compute p-values that count all looks; see `Evidence.p_values`."""
+        # `near` is a level of the whole series, but the evidence alone is tested at the look's.
         if near is not None:
             near = self._design.nominal(near, self._look)
         return self._design.whole(self._alone.p_values(losses, worse, near), self._look)

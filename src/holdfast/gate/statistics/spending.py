@@ -237,6 +237,7 @@ class _Density:
 
 def _solved(density: _Density, increments: np.ndarray, step: float) -> np.ndarray:
     """Find the bounds that the next sum exceeds with the given chances, by Newton's method."""
+    # Newton's method starts from the bound of a normal sum with the same spread.
     spread = np.sqrt((density.masses * density.places**2).sum(1) + step**2)
     bound: np.ndarray = -_quantiles(increments) * spread
     for _ in range(NEWTON_STEPS):

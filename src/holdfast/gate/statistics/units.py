@@ -135,6 +135,7 @@ def on_a_grid(values: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
     low = float(values.min())
     high = float(values.max())
     place = (values - low) / (high - low) * (points - 1)
+    # The largest value has no right neighbour, so it is the end of the last interval.
     left = np.clip(place.astype(int), 0, points - 2)
 
     # A value at the fraction f of the way to its right neighbour gives it f, and 1 - f to the left.
