@@ -212,6 +212,7 @@ def reading_as_told(told: Mapping[str, str]) -> Reading:
 def _amount(text: str) -> float | str:
     """Read a number, or leave a share such as "2%" as it is."""
     try:
+        # A bare number is an amount in the unit of the metric, and never a share.
         return float(text)
     except ValueError:
         return text

@@ -62,6 +62,7 @@ class Sources:
                 f"unexpected argument {safe_name(paths[0])!r}; name the results either with "
                 f"--champion and --candidate, or as {TWO_PATHS}"
             )
+        # A ledger has the champion already, so a single path is the candidate.
         if self.ledger is not None:
             if len(paths) > 1:
                 raise HoldfastError(

@@ -162,6 +162,7 @@ def gate_of(judging: Judging, reading: Reading = EVERYTHING_AS_USUAL) -> "Gate":
     from holdfast.gate.policy import STANDARD
 
     path = judging.policy
+    # A policy of the working directory comes before the shipped one.
     if path is None:
         path = Path(STANDARD)
         if DEFAULT_POLICY.exists():
@@ -176,6 +177,7 @@ def gate_of(judging: Judging, reading: Reading = EVERYTHING_AS_USUAL) -> "Gate":
 
 def _with_options(verdict: "Verdict", request: Request) -> "Verdict":
     """Record the options in a verdict, so that it can be judged again in the same way."""
+    # A verdict without its inputs cannot be judged again, so it needs no options.
     if verdict.provenance is None:
         return verdict
     told = {**request.sources.told, **request.judging.told, **request.reading.told}

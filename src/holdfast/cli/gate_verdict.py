@@ -172,6 +172,7 @@ def _history(
     request: Request, candidate: "Side", releases: "Sequence[Release]"
 ) -> "History | None":
     """Give the history of a model as it would be with the candidate as its newest release."""
+    # Only a ledger knows earlier releases.
     if request.sources.ledger is None:
         return None
     from holdfast.ledger import following, history

@@ -37,6 +37,7 @@ def read_examples(folder: Path) -> dict[str, TestScores]:
         HoldfastError: The run did not keep them, or the file is damaged.
     """
     path = folder / EXAMPLES
+    # Only runs that were asked to export keep this file.
     if not path.exists():
         raise HoldfastError(
             f"{folder} has no scores of single examples; run it again with --export every-eval-ever"

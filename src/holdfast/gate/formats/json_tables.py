@@ -36,6 +36,7 @@ class JsonTable:
         for name, values in self.columns.items():
             # A gap says nothing about what a column holds.
             there = [value for value in values if value is not None]
+            # A column of gaps alone is no choice for a score.
             if there and all(is_number(value) for value in there):
                 found.append(name)
         return found

@@ -84,6 +84,7 @@ def _add(rows: Rows, found: Sequence[Row], scores: Sequence[float], wanted: Want
     names = _example_names(found)
     is_repeated = len(set(names)) < len(names)
     seen: Counter[str] = Counter()
+    # Repeats have no number in the file, so the order of their rows gives them one.
     for row, name, score in zip(found, names, scores, strict=True):
         values: dict[str, object] = {"task": row.task, "example_id": name, "score": score}
         seen[name] += 1

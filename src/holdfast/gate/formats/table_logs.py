@@ -76,6 +76,7 @@ def log_of(table: JsonTable, layout: Layout, wanted: Wanted, where: str) -> Log:
         if column:
             score = _score(table, layout, row, column)
             reason = layout.failed(row, column)
+            # What failed says more than that there is no score, so it is not replaced.
             if score is None:
                 reason = reason or NO_SCORE
             if reason:

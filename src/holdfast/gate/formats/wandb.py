@@ -94,6 +94,7 @@ def _refuse_parts(content: Mapping[str, object], where: str) -> None:
 def _cut(rows: int, content: Mapping[str, object], name: str) -> list[str]:
     """Note that a table has as many rows as W&B keeps, so that some are probably missing."""
     form = "the file of a run"
+    # Only the tables of an artifact say what they are.
     if "_type" in content:
         form = "an artifact"
     most = MOST_ROWS[form]

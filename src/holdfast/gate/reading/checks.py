@@ -187,6 +187,7 @@ def _add_aggregated(columns: Mapping[str, Column], rows: "pd.DataFrame", where: 
     if "sd" in columns:
         rows["sd"] = numbers(columns["sd"], where, "sd", empty=True)
         _refuse_impossible_deviations(rows, where)
+    # The row with an empty segment is that of the whole task.
     if "segment" in columns:
         rows["segment"] = text(columns["segment"], where, "segment", empty=True)
         _refuse_segments_alone(rows, where)

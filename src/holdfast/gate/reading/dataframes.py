@@ -76,6 +76,7 @@ def _of_pandas(values: "pd.Series[Any]") -> Column:
     if is_plain and not missing.any():
         return values.to_numpy()
     column = as_column(values.astype(object))
+    # pandas has several values for what is missing, and None is the same in every column.
     column[missing] = None
     return column
 

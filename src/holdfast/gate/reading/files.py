@@ -79,6 +79,7 @@ def _form_of(path: Path, where: str) -> tuple[str, str]:
     """Return the form of a file and the ending of its compression ("" if there is none)."""
     endings = [ending.lower() for ending in path.suffixes]
     packing = ""
+    # The ending of the compression is the last one, as in results.csv.gz.
     if endings and endings[-1] in PACKED:
         packing = endings.pop()
     form = ""

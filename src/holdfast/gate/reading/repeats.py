@@ -90,6 +90,7 @@ def split_repeats(rows: "pd.DataFrame", where: str) -> "list[pd.DataFrame]":
             "seed), so the runs cannot be told apart; add one, or give one file per run"
         )
     runs = [part.drop(columns="repeat") for _, part in rows.groupby("repeat", sort=False)]
+    # A single run shows nothing of how much runs differ.
     if len(runs) < 2:
         raise HoldfastError(f"{where}: expected at least two runs, but all rows are of one run")
     return [run.reset_index(drop=True) for run in runs]
