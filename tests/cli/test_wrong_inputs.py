@@ -27,7 +27,7 @@ METRICS = [
 ]
 LEDGER = [
     ([*RECORD, "nowhere.csv"], "results nowhere.csv: there is no such file"),
-    ([*RECORD, "folder"], "results folder: expected a file ending in"),
+    ([*RECORD, "folder"], "results folder is an empty folder"),
     ([*RECORD, "empty.csv"], "results empty.csv is not readable as CSV: it is empty"),
     ([*RECORD, "r.csv", "--ledger", "x"], "a ledger is named by a URL"),
     ([*RECORD, "r.csv", "--ledger", "sqlite:///binary.csv"], "file is not a database"),

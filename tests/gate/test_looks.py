@@ -516,3 +516,17 @@ def test_a_larger_test_set_is_used_less_and_more_subjects_use_more(looks):
     assert many.passed[-1] < small.passed[-1]
     assert expected_use(judged(3000, 150), looks, ALPHA) == small
     assert small.lines()[1].startswith("If a task loses exactly what is allowed")
+
+
+def test_a_segment_that_is_complete_before_the_last_look_is_judged():
+    """Its shares of examples do not rise any more, which once gave no level at all."""
+    rows = pd.DataFrame({"task": "a", "example_id": range(2000), "score": 1.0})
+    rows["segment"] = np.where(rows.example_id < 400, "early", "rest")
+    verdict = Gate(Policy()).judge(rows, rows, looks=Looks.parse("0.5,0.75,1"))
+    assert {row.label: row.decision for row in verdict.tasks} == {
+        "a": "pass",
+        "a/early": "pass",
+        "a/rest": "pass",
+    }
+    levels = [Spending([0.5, 1.0], [1.0, 1.0]).nominal(0.05, look) for look in (1, 2)]
+    assert all(0 < level < 0.05 for level in levels)

@@ -332,3 +332,12 @@ def test_odd_tables_of_predictions_are_read_or_refused():
     assert [(row.task, row.decision) for row in rows] == [("a", "pass"), ("b", "new")]
     single = judged(frame.assign(y_true=1), frame.assign(y_true=1), **auc)
     assert "all of its examples have the class 1" in single.reasons[0]
+
+
+@pytest.mark.parametrize("metric", ["f1", "precision", "auc", "ap", "f1_macro", "recall@1"])
+def test_a_class_without_weight_is_as_good_as_none(metric):
+    frame = table(1)
+    frame["weight"] = np.where(frame.y_true == 1, 0.0, 1.0)
+    verdict = judged(frame, frame, default={"metric": metric})
+    assert verdict.decision == "inconclusive"
+    assert "cannot be tested" in verdict.reasons[0]

@@ -87,8 +87,8 @@ Metric = Annotated[
     typer.Option(
         metavar="NAME",
         rich_help_panel=METRIC,
-        help="What the scores are: a metric of predictions (auc, f1_macro, recall@fraud, rmse …), "
-        "a column of numbers, or a metric of the tool that wrote the files.",
+        help="What the scores are: a metric of predictions (auc, f1_macro, recall@fraud, rmse and "
+        "others), a column of numbers, or a metric of the tool that wrote the files.",
     ),
 ]
 Delta = Annotated[

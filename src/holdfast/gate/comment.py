@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from holdfast.gate.joining import Comparison, Pair
-from holdfast.gate.markdown import SUMMARY_HEAD, in_markdown, interval_note, summary_row
+from holdfast.gate.markdown import (
+    SUMMARY_HEAD,
+    change_note,
+    in_markdown,
+    interval_note,
+    summary_row,
+)
 from holdfast.gate.verdict import TaskVerdict, Verdict
 from holdfast.text import without_secrets
 
@@ -78,7 +84,7 @@ def _table(verdict: Verdict) -> list[str]:
     # Python's sorting keeps the order of rows that are alike, which is that of their losses.
     rows = sorted(verdict.tasks, key=lambda row: ORDER.get(row.decision, len(ORDER)))
     lines = ["", *SUMMARY_HEAD, *(summary_row(row) for row in rows[:MOST_ROWS])]
-    lines += ["", f"A change is candidate minus champion, in points. {interval_note(verdict)}"]
+    lines += ["", in_markdown(f"{change_note(verdict)} {interval_note(verdict)}")]
     if len(rows) > MOST_ROWS:
         lines[-1] += f" {len(rows) - MOST_ROWS:,} more rows are in verdict.md."
     return lines

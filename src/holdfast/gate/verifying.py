@@ -116,8 +116,9 @@ def differences_of_decisions(recorded: Mapping[str, Any], again: Verdict) -> Ite
         yield from _compared(field, recorded.get(field), now.get(field))
     before = {_label(row): row for row in recorded["tasks"]}
     after = {_label(row): row for row in now["tasks"]}
-    for label in before.keys() - after.keys():
-        yield f"row {label}: is in the verdict, but not if it is judged again"
+    for label in before:
+        if label not in after:
+            yield f"row {label}: is in the verdict, but not if it is judged again"
     for label, row in after.items():
         if label not in before:
             yield f"row {label}: is missing in the verdict"

@@ -204,3 +204,17 @@ def test_malformed_bounds_are_refused_or_unknown(folder, bound):
         assert log_of(folder).scales["colours"].high is None
     else:
         assert "max_score" in refusal(folder)
+
+
+def test_a_mean_without_a_known_range_is_left_out_and_not_turned_around(folder):
+    for task in ("colours", "sums", "prose"):
+        samples(folder, task).unlink()
+    shutil.rmtree(folder / "data" / "prose")
+
+    def without_range(content):
+        config = content["evaluation_results"][0]["metric_config"]
+        config |= {"max_score": None, "min_score": None, "lower_is_better": True}
+
+    change_json(aggregate(folder), without_range)
+    log = log_of(folder)
+    assert any("was left out" in note for note in log.notes)

@@ -19,6 +19,7 @@ from holdfast.gate.formats.metric_choice import as_number, chosen, scale_of
 from holdfast.gate.formats.record_fields import groups_of, plain_text
 from holdfast.gate.formats.rows import Rows
 from holdfast.gate.formats.source import Source
+from holdfast.gate.names import apart
 
 UNKNOWN = -1.0  # the score of a sample whose level is unknown, if the evaluation has such a level
 INFINITE = {"Infinity", "-Infinity"}  # how JSON writes that a score has no bound
@@ -229,12 +230,23 @@ def _means(run: Run, wanted: Wanted, where: str) -> Log:
     )
     for task, results in run.results.items():
         metric = chosen("metric", wanted.metric, list(results), task)
-        rows.add({"task": task, **_mean(task, results[metric])})
+        mean = _mean(task, results[metric])
+        # Without its ends, a scale of which lower values are better cannot be turned around.
+        if mean is None:
+            rows.note(
+                f"Task {apart(task)} was left out, because the range of its metric is unknown, so "
+                "its mean cannot be brought to a score from 0 to 1; give its samples."
+            )
+            continue
+        rows.add({"task": task, **mean})
     return rows.log(where)
 
 
-def _mean(task: str, result: Record) -> dict[str, object]:
-    """Return the mean of an evaluation, its number of samples and their deviation."""
+def _mean(task: str, result: Record) -> dict[str, object] | None:
+    """Return the mean of an evaluation, its number of samples and their deviation.
+
+    It is None if the range of the metric is unknown and the mean is not a score from 0 to 1.
+    """
     details = part(result, "score_details")
     config = part(result, "metric_config")
     uncertainty = part(details, "uncertainty")
@@ -252,11 +264,15 @@ def _mean(task: str, result: Record) -> dict[str, object]:
     # Some converters give the error of the mean in place of the deviation of samples.
     if deviation is None and error is not None and isinstance(count, int):
         deviation = error * max(count, 0) ** 0.5
+    is_turned = config.get("lower_is_better") is True
+    is_known = low is not None and high is not None
+    if not is_known and (is_turned or not 0 <= score <= 1):
+        return None
     # Tests of means are for scores from 0 to 1.
     if low is not None and high is not None:
         score = (score - low) / (high - low)
         if deviation is not None:
             deviation /= high - low
-    if config.get("lower_is_better") is True:
+    if is_turned:
         score = 1 - score
     return {"score": score, "examples": count, "sd": deviation}

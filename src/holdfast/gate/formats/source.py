@@ -5,6 +5,9 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
+from holdfast.errors import HoldfastError
+from holdfast.text import safe_name
+
 MOST_FILES = 10_000  # of a folder that are looked at
 HEAD = 65_536  # bytes of a file that are looked at first
 
@@ -26,7 +29,14 @@ class Source:
             return (self.path,)
         # A home folder that is named by mistake is not walked through to its end.
         found = (file for file in self.path.rglob("*") if file.is_file())
-        return tuple(sorted(islice(found, MOST_FILES)))
+        files = list(islice(found, MOST_FILES + 1))
+        # Which of more files come first depends on the machine, so none of them is left out.
+        if len(files) > MOST_FILES:
+            raise HoldfastError(
+                f"{safe_name(str(self.path))} holds more than {MOST_FILES:,} files; name the "
+                "folder of a single evaluation"
+            )
+        return tuple(sorted(files))
 
     @cached_property
     def head(self) -> bytes:

@@ -79,6 +79,9 @@ class JoinedAnswers:
         if measure is SCORE and self._plain_scores is not None:
             return self._plain_pair(rows, *self._plain_scores)
         positive = self.positives.get(task)
+        if self.champion.weight is not None:
+            # An example without weight is as good as none, also for the count of a class.
+            rows = rows[self.champion.weight[rows] > 0]
         chosen = measure.selected(replace(self.champion.at(rows), positive=positive))
         if chosen is not None:
             rows = rows[chosen]

@@ -180,6 +180,8 @@ class OneSide:
 
     def _value(self, side: Answers, rows: np.ndarray, task: str) -> float:
         """Return the value of a task's measure on some rows of one side, NaN if it has none."""
+        if side.weight is not None:
+            rows = rows[side.weight[rows] > 0]
         answers = replace(side.at(rows), positive=self._answers.positives.get(task))
         measure = self._measures[task]
         try:

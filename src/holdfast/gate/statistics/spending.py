@@ -157,11 +157,13 @@ def _rounded(information: Sequence[float]) -> tuple[float, ...]:
     """
     least = SMALLEST_STEP / len(information)
     rounded: list[float] = []
-    for share in information[:-1]:
+    for number, share in enumerate(information[:-1], 1):
         downward = np.floor(share / INFORMATION_STEP + ROUNDING) * INFORMATION_STEP
-        # A look at which nothing was added gets a little, so that the shares rise.
+        # A part may be complete before the last look. The shares rise even then, by a little.
+        most = 1 - least * (len(information) - number)
+        # A look at which nothing was added gets a little as well.
         earlier = rounded[-1] if rounded else 0.0
-        rounded.append(max(float(downward), earlier + least))
+        rounded.append(max(min(float(downward), most), earlier + least))
     return (*rounded, 1.0)
 
 
