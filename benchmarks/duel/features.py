@@ -70,9 +70,6 @@ FEATURES = {
 
 # What matches a pattern was read, and is not the feature.
 READ: dict[str, dict[str, str]] = {
-    "holdfast": {
-        "registry": "It reads the results of a version in MLflow's registry and moves no alias."
-    },
     "evalsig": {
         "segments": "A comment names subgroups as a reason for corrections.",
         "inspect_logs": "Its reader looks for `score` in a sample, where inspect-ai writes "

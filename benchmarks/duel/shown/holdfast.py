@@ -1,8 +1,18 @@
 """Features of Holdfast's gate, by its commands."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 
@@ -21,6 +31,8 @@ from duel.shown.common import (
 from holdfast.gate import Gate
 from holdfast.gate.looks import Looks
 from holdfast.gate.policy import policy_from
+
+LONGEST_START = 120.0  # seconds that the server of MLflow may take
 
 
 def _side(folder: Path, name: str, scores: list[float], **columns: object) -> Path:
@@ -162,7 +174,9 @@ def costs(folder: Path) -> None:
 def exit_code(folder: Path) -> None:
     for candidate, expected in ((CHAMPION, 0), (WORSE, 1)):
         sides = (_side(folder, "champion", CHAMPION), _side(folder, "candidate", candidate))
-        found = run("holdfast", "gate", "--champion", sides[0], "--candidate", sides[1])
+        # The first candidate is the champion, which the gate judges only if it is told to.
+        words = ("--champion", sides[0], "--candidate", sides[1], "--allow-same")
+        found = run("holdfast", "gate", *words)
         assert found.returncode == expected, found
 
 
@@ -174,6 +188,63 @@ def junit(folder: Path) -> None:
 def html(folder: Path) -> None:
     _judged(folder, WORSE)
     assert "<html" in (folder / "gate" / "verdict.html").read_text(encoding="utf-8")
+
+
+def registry(folder: Path) -> None:
+    """A pass moves the alias, on a real server of MLflow."""
+    with _server(folder) as url:
+        os.environ["MLFLOW_TRACKING_URI"] = url
+        client = mlflow.tracking.MlflowClient(url)
+        client.create_registered_model("fraud")
+        experiment = client.create_experiment("gate")
+        for scores in (CHAMPION, [*CHAMPION[1:], CHAMPION[0]]):
+            started = client.create_run(experiment)
+            client.log_artifact(started.info.run_id, _side(folder, "results", scores))
+            client.create_model_version("fraud", "none", started.info.run_id)
+        client.set_registered_model_alias("fraud", "champion", "1")
+        words = ("models:/fraud/1", "models:/fraud/2", "--promote", "models:/fraud@champion")
+        policy = folder / "gate.toml"
+        policy.write_text("[default]\ndelta = 0.5\n", encoding="utf-8")
+        found = run("holdfast", "gate", "run", *words, "--policy", policy)
+        assert found.returncode == 0, found
+        assert client.get_model_version_by_alias("fraud", "champion").version in ("2", 2)
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[str]:
+    """Run a server of MLflow until the block ends."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--port", str(port)]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/m.db"]
+    command += ["--artifacts-destination", str(folder / "artifacts")]
+    server = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        start_new_session=True,
+    )
+    url = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + LONGEST_START
+    try:
+        while not _answers(url):
+            assert time.monotonic() < until, "the server of MLflow does not start"
+            time.sleep(0.5)
+        yield url
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
+
+
+def _answers(url: str) -> bool:
+    """Whether a server answers."""
+    try:
+        urllib.request.urlopen(f"{url}/health", timeout=2).close()
+    except OSError:
+        return False
+    return True
 
 
 def levels(folder: Path) -> None:
