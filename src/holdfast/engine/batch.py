@@ -306,6 +306,11 @@ class Step:
             return slice(0, 0)
         return slice(block.start, block.stop)
 
+    def stream_rows(self) -> Rows:
+        """The stream's rows, with the inputs that the network got."""
+        batch = self.batch
+        return Rows(self.stream(self.x), self.stream(batch.y), batch.task[self.rows()])
+
     @overload
     def stream(self, values: Tensor) -> Tensor: ...
 

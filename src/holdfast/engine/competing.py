@@ -56,7 +56,7 @@ class Competing:
         """The logits that compete.
 
         Args:
-            logits: (B, C).
+            logits: (B, C), or (B, A, C) if each row has several answers, such as tokens.
 
         Returns:
             The columns of the outputs that compete; with a mask, all columns, -inf at the others.
@@ -65,12 +65,12 @@ class Competing:
             # With −∞ an output has probability 0 and gets no gradient.
             return logits.masked_fill(~self.mask, -torch.inf)
         if self.index is not None:
-            return logits[:, self.index]
+            return logits[..., self.index]
         # A slice of all columns would cost time in the backward pass.
-        to_the_end = self.last is None or self.last >= logits.shape[1]
+        to_the_end = self.last is None or self.last >= logits.shape[-1]
         if self.first == 0 and to_the_end:
             return logits
-        return logits[:, self.first : self.last]
+        return logits[..., self.first : self.last]
 
     def position(self, y: Tensor) -> Tensor:
         """Output indices (B,) as positions among the columns that `of` returns."""

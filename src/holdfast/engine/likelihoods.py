@@ -47,7 +47,9 @@ class OverOutputs(Objective):
     def targets(self, y: Tensor, competing: Competing, width: int) -> Tensor:
         return competing.columns(y, width)
 
-    def divergence(self, outputs: Tensor, earlier: Tensor, temperature: float) -> Tensor:
+    def divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
         # The earlier network may have had fewer outputs.
         now = outputs[:, : earlier.shape[1]]
         both = now.isfinite() & earlier.isfinite()

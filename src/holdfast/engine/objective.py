@@ -88,13 +88,16 @@ class Objective(ABC):
     # ---- the distribution that the outputs describe
 
     @abstractmethod
-    def divergence(self, outputs: Tensor, earlier: Tensor, temperature: float) -> Tensor:
+    def divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
         """Compute how far outputs are from those of an earlier network, as distributions.
 
         Args:
             outputs: The outputs of the network, (B, K).
             earlier: Those of the earlier network, (B, K') with K' ≤ K.
             temperature: T > 0, by which both are divided.
+            rows: The rows, which only an objective of sequences needs: they say which tokens count.
 
         Returns:
             The Kullback-Leibler divergence, the mean over rows, a scalar.
@@ -203,7 +206,9 @@ class Classification(Objective):
     def targets(self, y: Tensor, competing: Competing, width: int) -> Tensor:
         return competing.position(y)
 
-    def divergence(self, outputs: Tensor, earlier: Tensor, temperature: float) -> Tensor:
+    def divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
         return distillation(outputs, earlier, temperature)
 
     def fisher_values(self, outputs: Tensor, labels: str) -> Tensor:

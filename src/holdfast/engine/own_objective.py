@@ -95,8 +95,10 @@ class Custom(Objective):
     def targets(self, y: Tensor, competing: Competing, width: int) -> Tensor:
         return self.meaning.targets(y, competing, width)
 
-    def divergence(self, outputs: Tensor, earlier: Tensor, temperature: float) -> Tensor:
-        return self.meaning.divergence(outputs, earlier, temperature)
+    def divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
+        return self.meaning.divergence(outputs, earlier, temperature, rows)
 
     def fisher_values(self, outputs: Tensor, labels: str) -> Tensor:
         # At the true targets, the gradient is that of the user's loss by the outputs themselves.

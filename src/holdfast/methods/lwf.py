@@ -100,12 +100,13 @@ class LwF(Method):
         """Sum one divergence over the outputs of each old task."""
         # `step.logits` is -inf at the outputs of other tasks than the row's, which are needed here.
         logits = learner.all_logits(step.stream(step.features))
+        rows = step.stream_rows()
         terms = []
         for number in range(learner.task_number):
             own = slice(*learner.head.range_of(number))
-            terms.append(
-                learner.objective.divergence(logits[:, own], old_logits[:, own], self.temperature)
-            )
+            now = logits[..., own]
+            earlier = old_logits[..., own]
+            terms.append(learner.objective.divergence(now, earlier, self.temperature, rows))
         return torch.stack(terms).sum()
 
     def _over_shared_outputs(self, learner: LearnerView, step: Step, old_logits: Tensor) -> Tensor:
@@ -113,13 +114,14 @@ class LwF(Method):
         logits = step.stream(step.logits)
         if self.outputs == "old":
             ended = self.teacher.ended
-            student = logits.index_select(1, ended)
-            teacher = old_logits.index_select(1, ended)
+            student = logits.index_select(-1, ended)
+            teacher = old_logits.index_select(-1, ended)
         else:
             # The two may differ in width: outputs that the teacher lacks get probability 0.
             student = Competing.between(0, learner.head.opened).of(logits)
             teacher = Competing.between(0, self.teacher.outputs).of(old_logits)
-        return learner.objective.divergence(student, teacher, self.temperature)
+        rows = step.stream_rows()
+        return learner.objective.divergence(student, teacher, self.temperature, rows)
 
     def _scale(self, old_tasks: int) -> float:
         """Return what the divergence is multiplied by: α, with T² and t − 1 if asked for."""
