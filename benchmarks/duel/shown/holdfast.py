@@ -75,7 +75,7 @@ def drift(folder: Path) -> None:
     first = _side(folder, "first", CHAMPION)
     run("holdfast", "record", *ledger, "--release", "1", "--results", first)
     policy = folder / "gate.toml"
-    policy.write_text("[default]\ndelta = 0.5\nmax_cumulative_drop = 0.1\n", encoding="utf-8")
+    policy.write_text("[default]\ndelta = 0.4\nmax_cumulative_drop = 0.1\n", encoding="utf-8")
     candidate = _side(folder, "second", WORSE)
     found = run("holdfast", "gate", *ledger, "--candidate", candidate, "--policy", policy)
     assert found.returncode == 1, found
@@ -198,13 +198,13 @@ def registry(folder: Path) -> None:
         client.create_registered_model("fraud")
         experiment = client.create_experiment("gate")
         for scores in (CHAMPION, [*CHAMPION[1:], CHAMPION[0]]):
-            started = client.create_run(experiment)
-            client.log_artifact(started.info.run_id, _side(folder, "results", scores))
-            client.create_model_version("fraud", "none", started.info.run_id)
+            run_id = client.create_run(experiment).info.run_id
+            client.log_artifact(run_id, _side(folder, "results", scores))
+            client.create_model_version("fraud", f"runs:/{run_id}/results", run_id)
         client.set_registered_model_alias("fraud", "champion", "1")
         words = ("models:/fraud/1", "models:/fraud/2", "--promote", "models:/fraud@champion")
         policy = folder / "gate.toml"
-        policy.write_text("[default]\ndelta = 0.5\n", encoding="utf-8")
+        policy.write_text("[default]\ndelta = 0.4\n", encoding="utf-8")
         found = run("holdfast", "gate", "run", *words, "--policy", policy)
         assert found.returncode == 0, found
         assert client.get_model_version_by_alias("fraud", "champion").version in ("2", 2)
