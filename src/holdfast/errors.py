@@ -24,6 +24,7 @@ EXTRAS = {
     "metrics": ("sklearn",),
     "encoder": ("transformers",),
     "onnx": ("onnxruntime",),
+    "transformers": ("transformers", "accelerate", "peft", "gguf"),
 }
 
 
