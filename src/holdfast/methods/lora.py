@@ -5,8 +5,8 @@
 Here W is the matrix of a linear layer of the backbone, which is frozen, and x is its input. A, of r
 rows, and B, of r columns, are the adapter of the task. α scales the adapter. Nothing that an old
 task uses ever changes. The paper adapts chosen matrices of a transformer to one task. Here every
-linear layer of the backbone has an adapter, and each task has its own. The adapters are peft's, so
-the extra `adapters` must be installed.
+linear layer of the backbone has an adapter, or those that `target_modules` names, and each task has
+its own. The adapters are peft's, so the extra `adapters` must be installed.
 
 For a pretrained network, pass `freeze="start"`. Otherwise the first task trains the backbone
 itself, which is then frozen (`freeze="first"`).
@@ -17,6 +17,7 @@ A step costs one pass, and products with A and B per layer.
 from holdfast.errors import one_of
 from holdfast.methods.method import Declaration, Method, at_least, only_with_task
 from holdfast.models.adapted import Adapted
+from holdfast.models.adapter_targets import Targets, check_targets
 from holdfast.models.classifier import need_classifier
 from holdfast.models.network import Network
 
@@ -30,18 +31,21 @@ class Adapters(Method):
 
     together = False  # `OLoRA` adds its adapters up
 
-    def __init__(self, rank: int, alpha: float, freeze: str) -> None:
+    def __init__(self, rank: int, alpha: float, freeze: str, target_modules: Targets) -> None:
         """Set up the adapters; see `LoRA` for the arguments."""
         super().__init__()
         self.rank = int(at_least("rank", rank, 1))
         self.alpha = at_least("alpha", alpha, 1e-12)
         self.freeze = one_of("freeze", freeze, ("first", "start"))
+        self.target_modules = check_targets(target_modules)
 
     def attach(self, model: Network) -> Network:
         # The number of the first task with an adapter: the first or the second.
         first = int(self.freeze == "first")
         classifier = need_classifier(model, self.name)
-        adapted = Adapted(classifier, self.rank, self.alpha, self.together, first)
+        adapted = Adapted(
+            classifier, self.rank, self.alpha, self.together, first, self.target_modules
+        )
         # An adapter of one task alone cannot serve a head that all tasks share.
         if not self.together:
             adapted.need_separate_heads()
@@ -69,6 +73,7 @@ class LoRA(Adapters):
         rank: int = 8,
         alpha: float = 16.0,
         freeze: str = "first",
+        target_modules: Targets = None,
     ) -> None:
         """Set up the adapters.
 
@@ -76,6 +81,9 @@ class LoRA(Adapters):
             rank: r ≥ 1, the rank of each adapter.
             alpha: α > 0, the scale. The adapter is multiplied by α / r.
             freeze: When the backbone is frozen: after the `first` task, or from the `start`.
+            target_modules: The linear layers that carry adapters, as in peft: a list of endings of
+                their names such as ["query", "value"], a regular expression for whole names, or
+                "all-linear". None: all linear layers.
 
         Raises:
             HoldfastError: An argument is outside its range.
@@ -83,5 +91,7 @@ class LoRA(Adapters):
         Example:
             >>> LoRA(rank=4)
             LoRA(rank=4)
+            >>> LoRA(target_modules=["query", "value"])
+            LoRA(rank=8, target_modules=['query', 'value'])
         """
-        super().__init__(rank, alpha, freeze)
+        super().__init__(rank, alpha, freeze, target_modules)

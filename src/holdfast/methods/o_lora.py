@@ -20,6 +20,7 @@ from holdfast.methods.method import Declaration, at_least
 from holdfast.methods.needed import need_wrapper
 from holdfast.methods.view import LearnerView
 from holdfast.models.adapted import Adapted, adapter_name
+from holdfast.models.adapter_targets import Targets
 
 
 class OLoRA(Adapters):
@@ -44,6 +45,7 @@ class OLoRA(Adapters):
         rank: int = 8,
         alpha: float = 16.0,
         freeze: str = "first",
+        target_modules: Targets = None,
     ) -> None:
         """Set up the adapters.
 
@@ -52,6 +54,9 @@ class OLoRA(Adapters):
             rank: r ≥ 1, the rank of each adapter.
             alpha: α > 0, the scale. The adapters are multiplied by α / r.
             freeze: When the backbone is frozen: after the `first` task, or from the `start`.
+            target_modules: The linear layers that carry adapters, as in peft: a list of endings of
+                their names such as ["query", "value"], a regular expression for whole names, or
+                "all-linear". None: all linear layers.
 
         Raises:
             HoldfastError: An argument is outside its range.
@@ -60,7 +65,7 @@ class OLoRA(Adapters):
             >>> OLoRA(rank=4)
             OLoRA(strength=0.5, rank=4)
         """
-        super().__init__(rank, alpha, freeze)
+        super().__init__(rank, alpha, freeze, target_modules)
         self.strength = at_least("strength", strength, 0)
 
     def loss(self, learner: LearnerView, step: Step) -> Tensor | float:

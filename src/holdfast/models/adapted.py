@@ -6,15 +6,17 @@ References:
     E. J. Hu et al. (2022), LoRA: low-rank adaptation of large language models. ICLR.
 """
 
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from holdfast.errors import MissingExtra, Unsuitable
+from holdfast.errors import MissingExtra
+from holdfast.models.adapter_targets import Targets, target_layers
 from holdfast.models.calling import call_module
 from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
@@ -22,7 +24,7 @@ from holdfast.named_inputs import Inputs
 
 
 class Adapted(PerTask):
-    """A classifier with an adapter for each task on every linear layer of its backbone.
+    """A classifier with an adapter for each task on linear layers of its backbone.
 
     Args:
         model: A classifier. Its layers are used, not copied.
@@ -32,13 +34,15 @@ class Adapted(PerTask):
             adapter of its own task only.
         first: The number of the task from which on there are adapters. The backbone trains before
             that task and is frozen from it on.
+        target_modules: Which layers carry adapters, as `target_layers` takes them. None: all linear
+            layers.
 
     Attributes:
         targets: The names of the layers that carry adapters.
         adapters: The number of adapters so far.
 
     Raises:
-        HoldfastError: The backbone has no linear layer.
+        HoldfastError: The backbone has no linear layer, or none that `target_modules` names.
         MissingExtra: peft is not installed.
     """
 
@@ -49,22 +53,16 @@ class Adapted(PerTask):
         alpha: float,
         together: bool,
         first: int,
+        target_modules: Targets = None,
     ) -> None:
         super().__init__(model.backbone, model.head)
-        # A subclass may read its weight past the adapter, as the projection inside of PyTorch's
-        # attention layer does.
-        self.targets = [n for n, m in model.backbone.named_modules() if type(m) is nn.Linear]
-        if not self.targets:
-            raise Unsuitable(
-                "adapters sit on linear layers, but this backbone has none; use an MLP, "
-                "a transformer, or LatentReplay"
-            )
+        peft()  # is missing now rather than in the middle of a run
+        self.targets = target_layers(model.backbone, target_modules)
         self.rank = rank
         self.alpha = alpha
         self.together = together
         self.first = first
         self.adapters = 0
-        peft()  # is missing now rather than in the middle of a run
         self.grow_with_tasks(self._open)
 
     def _open(self, task: int) -> None:
@@ -75,12 +73,17 @@ class Adapted(PerTask):
             self.freeze()
         library = peft()
         like = next(self.backbone.parameters())
+        # As one expression, because a list would also fit longer names with the same ending.
+        names = "|".join(re.escape(target) for target in self.targets)
         config = library.LoraConfig(
-            r=self.rank, lora_alpha=self.alpha, target_modules=self.targets, lora_dropout=0.0
+            r=self.rank, lora_alpha=self.alpha, target_modules=names, lora_dropout=0.0
         )
         name = adapter_name(task)
-        with warnings.catch_warnings():  # several adapters are the point
+        with warnings.catch_warnings():
+            # Several adapters are the point.
             warnings.filterwarnings("ignore", message="Already found a `peft_config`")
+            # The library knows the layers of GPT-2 by their type, and sets it for each layer.
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
             library.inject_adapter_in_model(config, self.backbone, adapter_name=name)
         self.adapters += 1
         # Whatever the library set, nothing is trainable but the new adapter, below.
