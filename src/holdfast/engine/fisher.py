@@ -11,7 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.engine.chunks import bytes_per_row, rows_within
+from holdfast.engine.fisher_of_texts import fisher_of_texts
 from holdfast.engine.magnitudes import mean_magnitude
+from holdfast.engine.next_token import NextToken
 from holdfast.engine.objective import CLASSIFICATION, LABELS, Objective
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.rows import Rows
@@ -165,6 +167,8 @@ def fisher_diagonal(
     one_of("Fisher labels", labels, LABELS)
     if not len(x):
         raise HoldfastError("Fisher needs at least one example, got none")
+    if isinstance(objective, NextToken):
+        return fisher_of_texts(space, forward, x, objective, labels, chunk, way, generator)
     labels = _settled(labels, space.module, forward, x)
     expectation = _Expectation(space, forward, objective, labels)
     weights = expectation.weights(x, y, tasks, generator)

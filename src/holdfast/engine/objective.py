@@ -32,11 +32,13 @@ class Objective(ABC):
         scenarios: Where it can be used: of "task", "domain" and "class".
         takes_labels: Whether a target is one output index, (N,). If not, it is a row of numbers,
             (N, K), NaN where nothing is known.
+        sequences: Whether a row has an answer per token, so that outputs are (B, A, C).
     """
 
     name: ClassVar[str]
     scenarios: tuple[str, ...] = SCENARIOS
     takes_labels: bool = False
+    sequences: bool = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -1,6 +1,7 @@
 """The objectives by their names."""
 
 from holdfast.engine.likelihoods import Multilabel, Regression
+from holdfast.engine.next_token import NextToken
 from holdfast.engine.objective import CLASSIFICATION, Classification, Objective
 from holdfast.engine.own_objective import Custom, OwnLoss
 from holdfast.errors import HoldfastError, one_of
@@ -10,13 +11,14 @@ __all__ = [
     "Classification",
     "Custom",
     "Multilabel",
+    "NextToken",
     "Objective",
     "OwnLoss",
     "Regression",
     "make_objective",
 ]
 
-OBJECTIVES = ("classification", "multilabel", "regression", "custom")
+OBJECTIVES = ("classification", "multilabel", "regression", "language", "custom")
 
 
 def make_objective(objective: Objective | str, loss: OwnLoss | None = None) -> Objective:
@@ -56,4 +58,6 @@ def make_objective(objective: Objective | str, loss: OwnLoss | None = None) -> O
         return Multilabel()
     if objective == "regression":
         return Regression()
+    if objective == "language":
+        return NextToken()
     return CLASSIFICATION

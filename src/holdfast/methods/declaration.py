@@ -72,6 +72,8 @@ class Declaration:
             others before the first step, and the message lists methods that take them.
         classification_only: Why it works with one label per example alone, as the end of a sentence
             that begins with "it". Empty: it takes any objective.
+        not_for_texts: Why it does not work with objective="language", in which a row has an answer
+            per token, in the same form. Empty: it does, if it takes any objective.
         ignores: Settings of a run that it replaces by its own: "training.lr", or only one value of
             a setting: "training.outputs=current".
         keeps: What it remembers of old tasks, for the table of methods.
@@ -106,6 +108,7 @@ class Declaration:
     neutral: tuple[tuple[str, object], ...] = ()
     needs: str = ""
     classification_only: str = ""
+    not_for_texts: str = ""
     ignores: tuple[str, ...] = ()
     keeps: str = "–"
     passes: Passes = ONE_PASS

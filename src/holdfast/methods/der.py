@@ -74,6 +74,7 @@ class DER(Replay):
         boundaries=False,
         stores_examples=True,
         neutral=(("alpha", 0),),
+        not_for_texts="stores the logits of its examples, which are a whole vocabulary per token",
         keeps="examples and their logits",
         passes=Passes(words="one pass at the doubled batch", rows=2),
         small=("DER(40)",),

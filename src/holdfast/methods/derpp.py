@@ -30,6 +30,7 @@ class DERpp(DER):
         summary="stored examples must give the logits they gave, and their labels",
         boundaries=False,
         stores_examples=True,
+        not_for_texts="stores the logits of its examples, which are a whole vocabulary per token",
         keeps="examples and their logits",
         passes=Passes(words="one pass at the tripled batch", rows=3),
         small=(

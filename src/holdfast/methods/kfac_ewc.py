@@ -43,6 +43,7 @@ class KFACEWC(Method):
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
         needs="linear layers and convolutions as trainable layers",
+        not_for_texts="takes the Fisher information of single outputs, not of texts",
         keeps="two matrices per layer, one θ-shaped vector",
         passes=Passes(words="one pass + two products per layer"),
         small=("KFACEWC(1.0, samples=200)",),

@@ -39,6 +39,7 @@ class LatentReplay(Replay):
         stores_examples=True,
         ignores=("training.groups",),  # stored rows have a forward pass of their own anyway,
         needs="a backbone that is a sequence of layers",
+        not_for_texts="stores one feature vector per example, not one per token",
         keeps="activations, no raw input",
         passes=Passes(
             words="one pass + a pass through the top (here: through all)", gradients=(1,)

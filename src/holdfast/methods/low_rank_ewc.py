@@ -65,6 +65,7 @@ class LowRankEWC(Method):
         "the rest",
         weak=(("class", PENALTY_IN_CLASS),),
         neutral=(("strength", 0),),
+        not_for_texts="takes the Fisher information of single outputs, not of texts",
         keeps="`rank` + 2 θ-shaped vectors",
         passes=Passes(words="one pass + two products with V"),
         small=("LowRankEWC(1.0, rank=5, samples=40)",),

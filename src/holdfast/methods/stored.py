@@ -64,7 +64,8 @@ def check_capacity(memory: Memory, stream: Stream, method: str) -> None:
     """
     kind = "classes"
     groups = stream.outputs
-    if memory.policy in ("coreset", "ring"):
+    # Texts share one vocabulary, and have no classes.
+    if memory.policy in ("coreset", "ring") or stream.objective == "language":
         kind = "tasks"
         groups = len(stream)
     elif memory.policy == "herding":

@@ -20,6 +20,7 @@ from holdfast.models.adapter_targets import Targets, target_layers
 from holdfast.models.calling import call_module
 from holdfast.models.classifier import Classifier
 from holdfast.models.per_task import PerTask
+from holdfast.models.token_head import TokenHead
 from holdfast.named_inputs import Inputs
 
 
@@ -71,6 +72,9 @@ class Adapted(PerTask):
             return
         if not self.adapters:
             self.freeze()
+            # All tasks speak with one vocabulary, so it is held as the backbone is.
+            if isinstance(self.head, TokenHead):
+                self.head.requires_grad_(False)
         library = peft()
         like = next(self.backbone.parameters())
         # As one expression, because a list would also fit longer names with the same ending.

@@ -32,6 +32,7 @@ FITS = {
     "domain": ("fixed",),
     "class": ("growing", "masked"),
 }
+TOKENS = "tokens"  # the kind of the output layer of a language model, which no name makes
 # Why the other heads do not fit, for messages.
 REASON = {
     "task": "in the task scenario the task id selects the outputs, so each task needs its own",
@@ -94,6 +95,9 @@ def check_head(kind: str, scenario: str) -> None:
         Traceback (most recent call last):
         holdfast.errors.HoldfastError: a separate head contradicts the class scenario: ...
     """
+    # The vocabulary of a language model serves every task, whether it is known or not.
+    if kind == TOKENS and scenario != "class":
+        return
     if kind not in FITS[scenario]:
         fitting = " or ".join(FITS[scenario])
         raise HoldfastError(

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from holdfast.errors import HoldfastError
 from holdfast.models.classifier import Classifier
 from holdfast.models.heads import SeparateHead
+from holdfast.models.token_head import TokenHead
 from holdfast.named_inputs import Inputs
 
 
@@ -70,11 +72,15 @@ class PerTask(Classifier):
     def _joined(self, x: Inputs, task: Tensor, logits: Mapping[int, Tensor]) -> Tensor:
         """The logits of the rows of each task, in the order of the rows."""
         # Under mixed precision, logits are of another type than the inputs.
-        dtype = next(iter(logits.values())).dtype
-        shape = (len(x), self.head.width)
-        joined = torch.full(shape, -torch.inf, dtype=dtype, device=x.device)
+        first = next(iter(logits.values()))
+        # Texts of one task may have more tokens that count than those of another.
+        most = [max(z.shape[1] for z in logits.values())] if first.dim() == 3 else []
+        shape = (len(x), *most, self.head.width)
+        joined = torch.full(shape, -torch.inf, dtype=first.dtype, device=x.device)
         for number, z in logits.items():
             rows = (task == number).nonzero().flatten().to(x.device)
+            if most:
+                z = F.pad(z, (0, 0, 0, most[0] - z.shape[1]))
             # Out of place, because the backward pass needs the tensor as it was.
             joined = joined.index_put((rows,), z)
         return joined
@@ -85,7 +91,8 @@ class PerTask(Classifier):
         Raises:
             HoldfastError: The head is of another kind than `separate`.
         """
-        if not isinstance(self.head, SeparateHead):
+        # The vocabulary of a language model is frozen with the backbone, so no task changes it.
+        if not isinstance(self.head, SeparateHead | TokenHead):
             raise HoldfastError(
                 "each task ends in a head of its own; expected head 'separate', "
                 f"got {self.head.kind!r}"

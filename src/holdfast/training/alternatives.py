@@ -9,13 +9,16 @@ from holdfast.methods import METHODS, Method
 SHOWN = 6  # methods that a message names
 
 
-def alternatives(method: Method, scenario: str, classification: bool = True) -> list[str]:
+def alternatives(
+    method: Method, scenario: str, classification: bool = True, texts: bool = False
+) -> list[str]:
     """Find methods that take any network and any inputs, or any objective.
 
     Args:
         method: The method that does not.
         scenario: The scenario, which the others must allow.
         classification: Whether the objective is classification, which every method takes.
+        texts: Whether the objective is that of language models.
 
     Returns:
         Names of methods of the same families, or of all families if there is none.
@@ -34,6 +37,7 @@ def alternatives(method: Method, scenario: str, classification: bool = True) -> 
     for name, other in METHODS.items():
         declared = other.declaration
         fits = classification or not declared.classification_only
+        fits = fits and not (texts and declared.not_for_texts)
         if fits and not declared.needs and scenario in declared.scenarios:
             fitting.append((name, declared.family in families))
     of_family = sorted(name for name, related in fitting if related)

@@ -66,15 +66,21 @@ def refuse_objective(setup: Setup, method: Method) -> None:
     objective = setup.objective
     plain = isinstance(objective, Classification)
     for part in method.parts:
-        why = part.declare().classification_only
+        declared = part.declare()
+        why = declared.classification_only
+        if objective.sequences:
+            why = why or declared.not_for_texts
         if why and not plain:
-            names = shortened(alternatives(part, setup.scenario, classification=False))
+            names = shortened(
+                alternatives(part, setup.scenario, classification=False, texts=objective.sequences)
+            )
             raise HoldfastError(
                 f"{part.name} does not work with objective={objective.name!r}: it {why}; use "
-                f"objective='classification', or a method that takes any objective: {names}"
+                f"objective='classification', or a method that takes this objective: {names}"
             )
+    has_classes = objective.takes_labels and not objective.sequences
     for memory in method.modules():
-        if isinstance(memory, Memory) and memory.policy in BY_LABEL and not objective.takes_labels:
+        if isinstance(memory, Memory) and memory.policy in BY_LABEL and not has_classes:
             raise HoldfastError(
                 f"a {memory.policy} memory sorts examples by their label, and with "
                 f"objective={objective.name!r} they have none; use memory='reservoir' or "

@@ -3,6 +3,7 @@
 from holdfast.engine.objectives import Custom, Objective
 from holdfast.training.scoring import Scorer, accuracy
 from holdfast.training.set_scores import R2, MeanAP
+from holdfast.training.text_scores import ExactMatch
 
 
 def default_scorer(objective: Objective) -> Scorer:
@@ -13,7 +14,7 @@ def default_scorer(objective: Objective) -> Scorer:
 
     Returns:
         Accuracy for classification, the mean average precision for multilabel, R² for regression,
-        and that of what its outputs are for a loss of your own.
+        exact match for language models, and that of what its outputs are for a loss of your own.
 
     Example:
         >>> from holdfast.engine.objectives import Multilabel
@@ -21,6 +22,8 @@ def default_scorer(objective: Objective) -> Scorer:
         MeanAP()
     """
     meaning = objective.meaning if isinstance(objective, Custom) else objective
+    if meaning.sequences:
+        return ExactMatch()
     if meaning.takes_labels:
         return accuracy
     if meaning.name == "multilabel":

@@ -45,11 +45,17 @@ def try_model(forward: Forward, task: Task, x: Inputs) -> None:
             return
         with _explained(attempt, inputs):
             logits = model(inputs, first_task)
-    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(inputs):
+    dimensions = _dimensions(forward)
+    if not isinstance(logits, Tensor) or logits.dim() != dimensions or len(logits) != len(inputs):
+        form = "(rows, tokens, outputs)" if dimensions == 3 else "(rows, outputs)"
         raise HoldfastError(
-            f"the model must return logits (rows, outputs), got {_shape(logits)} for "
-            f"{len(inputs)} rows"
+            f"the model must return logits {form}, got {_shape(logits)} for {len(inputs)} rows"
         )
+
+
+def _dimensions(forward: Forward) -> int:
+    """The number of dimensions of features and logits: one more if each token has its own."""
+    return 3 if forward.setup.objective.sequences else 2
 
 
 @contextmanager
@@ -75,10 +81,10 @@ def _check_features(forward: Forward, model: Network, features: object, rows: in
             f"{type(features).__name__}; wrap the network in a module whose forward returns the "
             "tensor, such as .logits or the first entry"
         )
-    fits = features.dim() == 2 and len(features) == rows
+    fits = features.dim() == _dimensions(forward) and len(features) == rows
     # A network with a part per task may give each its own number of features.
     if fits and not isinstance(model, PerTask):
-        fits = features.shape[1] == width
+        fits = features.shape[-1] == width
     if not fits:
         last = 1
         if features.dim():

@@ -84,12 +84,13 @@ def scores(
     with timed, aside:
         size = chunk or view.forward.rows_at_once(task, part, rows)
         order = torch.arange(len(rows)).split(size)
-        for x, y, _ in rows.batches(order, view.setup.seed):
+        for x, y, tasks in rows.batches(order, view.setup.seed):
             answers = predict(view, x, task.index)
             if scores_whole_set(scorer):
                 of_chunks.append(answers.cpu())
             else:
-                of_chunks.append(scores_of(scorer, answers, y.to(view.device)))
+                asked = Rows(x.to(view.device), y.to(view.device), tasks)
+                of_chunks.append(scores_of(scorer, answers, asked.y, asked))
             labels.append(y.cpu())
         targets = torch.cat(labels)
         if scores_whole_set(scorer):
@@ -122,9 +123,10 @@ def rehearse(view: View, task: Task) -> None:
         rows = 6
     known = view.setup.known_task(task.index)
     with view.state.random.aside("rehearsal"), evaluating(view.model):
-        x, y, _ = task.test.fetch(torch.arange(min(rows, len(task.test))))
-        logits = view.model(view.prepare(x.to(view.device), augment=False), known)
-        scores_of(view.setup.scorer, view.objective.answers(logits), y.to(view.device))
+        x, y, tasks = task.test.fetch(torch.arange(min(rows, len(task.test))))
+        asked = Rows(x.to(view.device), y.to(view.device), tasks)
+        logits = view.model(view.prepare(asked.x, augment=False), known)
+        scores_of(view.setup.scorer, view.objective.answers(logits), asked.y, asked)
 
 
 def _try_loss(view: View, task: Task) -> None:

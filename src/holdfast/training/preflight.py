@@ -13,6 +13,7 @@ from torch import Tensor
 from holdfast.engine.memory import GROWING, Memory
 from holdfast.engine.objectives import Custom, Objective
 from holdfast.errors import HoldfastError
+from holdfast.models.heads import TOKENS
 from holdfast.named_inputs import (
     Inputs,
     bytes_of,
@@ -170,6 +171,11 @@ def _check_labels(task: Task) -> None:
 def _check_width(view: View, outputs: int) -> None:
     """Refuse more outputs than a head of fixed width has."""
     head = view.head
+    if head.kind == TOKENS and head.width < outputs:
+        raise HoldfastError(
+            f"the tokenizer of the stream knows {outputs:,} tokens, but the model {head.width:,}; "
+            "make the stream with the tokenizer of the model"
+        )
     if head.kind in OF_FIXED_WIDTH and head.width < outputs:
         raise HoldfastError(
             f"the tasks have {outputs} outputs, but the model's {head.kind} head has {head.width}; "

@@ -9,19 +9,24 @@ intervals use it.
 Some scores, such as R², belong to a whole set of examples. Their scorers say so by an attribute,
 `whole_set = True`. They then get all examples at once, and the mean of what they return is the
 score of the set (see `training.set_scores`).
+
+Scorers of texts need more than a label. They set `takes_rows = True`, and get the rows instead of
+labels (see `training.text_scores`).
 """
 
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import final
+from typing import Any, final
 
 import torch
 from torch import Tensor
 
+from holdfast.engine.rows import Rows
 from holdfast.errors import HoldfastError, first_line
 
-Scorer = Callable[[Tensor, Tensor], Tensor]  # (logits (N, C), labels (N,)) → scores (N,)
+# (logits (N, C), labels (N,) or the rows) → scores (N,)
+Scorer = Callable[[Tensor, Any], Tensor]
 # What a scorer that declares nothing may return. Sums over many examples stay finite.
 UNKNOWN_RANGE = (-1e30, 1e30)
 ROUNDING = 1e-6  # by which the mean of numbers per example may pass the range of a score
@@ -121,13 +126,22 @@ def scores_whole_set(scorer: Scorer) -> bool:
     return bool(getattr(declaring, "whole_set", False))
 
 
-def scores_of(scorer: Scorer, logits: Tensor, y: Tensor) -> Tensor:
+def takes_rows(scorer: Scorer) -> bool:
+    """Whether a scorer gets the rows, with their inputs, instead of their labels."""
+    declaring = scorer
+    if isinstance(scorer, partial) and not hasattr(scorer, "takes_rows"):
+        declaring = scorer.func
+    return bool(getattr(declaring, "takes_rows", False))
+
+
+def scores_of(scorer: Scorer, logits: Tensor, y: Tensor, rows: Rows | None = None) -> Tensor:
     """Run a scorer, and check what it returns.
 
     Args:
         scorer: The scorer.
-        logits: (N, C).
+        logits: (N, C), or (N, A, C) of texts.
         y: Output indices (N,), on the device of the logits.
+        rows: The rows, for a scorer that takes them.
 
     Returns:
         One floating-point number per example, (N,), on the CPU.
@@ -143,7 +157,7 @@ def scores_of(scorer: Scorer, logits: Tensor, y: Tensor) -> Tensor:
     """
     name = name_of(scorer)
     try:
-        returned: object = scorer(logits, y)
+        returned: object = scorer(logits, rows if takes_rows(scorer) else y)
     except HoldfastError:
         raise
     except Exception as error:  # a user's function fails in any way

@@ -283,7 +283,8 @@ class View:
         x, _, logits = self.examples_of(task, samples, generator)
 
         def half_norm(module: nn.Module, part: Inputs) -> Tensor:
-            return logits(module, part).square().sum(1, keepdim=True) / 2
+            # A text has an answer per token.
+            return logits(module, part).flatten(1).square().sum(1, keepdim=True) / 2
 
         # There is one "output" per row, the half norm, and its weight in the mean is 1.
         weights = torch.ones(len(x), 1, device=x.device)

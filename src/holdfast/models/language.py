@@ -1,0 +1,137 @@
+"""Causal language models as networks that a learner trains."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from holdfast.errors import HoldfastError, first_line, reading, require
+from holdfast.models.classifier import Classifier
+from holdfast.models.recipes import note, rebuildable
+from holdfast.models.token_head import TokenHead
+from holdfast.models.token_states import TokenStates
+from holdfast.text import safe_name
+
+TRIED = 5  # tokens on which a split network is compared with the whole
+CLOSE = 1e-4  # relative; logits of both differ by rounding alone
+
+
+def language_model(model: nn.Module) -> Classifier:
+    """Make a network of a causal language model of the Transformers library.
+
+    Args:
+        model: Such as `AutoModelForCausalLM.from_pretrained` returns it. It is used, not copied.
+            If its weights are adapters of peft, only these train.
+
+    Returns:
+        The network. It takes `input_ids`, `attention_mask` and `labels`, and gives logits of the
+        tokens that count, (rows, tokens, vocabulary). Train it with
+        `Learner(…, objective="language")`.
+
+    Raises:
+        HoldfastError: The model has no output layer that is linear, or changes what comes out of
+            it.
+
+    Example:
+        >>> from transformers import LlamaConfig, LlamaForCausalLM
+        >>> small = dict(hidden_size=8, intermediate_size=8, num_attention_heads=2)
+        >>> config = LlamaConfig(vocab_size=20, num_hidden_layers=1, **small)
+        >>> language_model(LlamaForCausalLM(config)).head.width
+        20
+    """
+    name = type(model).__name__
+    layer = _output_layer(model, name)
+    backbone = _backbone(model, name)
+    # The states of earlier tokens are of no use while whole texts are read, and take memory.
+    backbone.config.use_cache = False
+    network = Classifier(TokenStates(backbone), TokenHead(layer))
+    _refuse_other_logits(model, network, name)
+    return network
+
+
+@rebuildable
+def language_model_from_pretrained(source: str, gguf: str | None = None) -> Classifier:
+    """Load a causal language model as a network.
+
+    Args:
+        source: A folder of transformers, or a name of the hub.
+        gguf: The name of a GGUF file in that folder, whose weights become float32.
+
+    Returns:
+        The network, in evaluation mode; see `language_model`.
+
+    Raises:
+        HoldfastError: The model cannot be loaded, or is no causal language model.
+        MissingExtra: The package transformers, or gguf for such a file, is not installed.
+    """
+    require("encoder", "transformers")
+    from transformers import AutoModelForCausalLM
+
+    if gguf is not None:
+        require("transformers", "gguf")
+    arguments: dict[str, Any] = {"dtype": torch.float32}
+    if gguf is not None:
+        arguments["gguf_file"] = gguf
+    what = f"language model {safe_name(source)}"
+    with reading(what, "a causal language model of transformers"), torch.random.fork_rng([]):
+        loaded = AutoModelForCausalLM.from_pretrained(source, **arguments)
+    network = language_model(loaded.eval())
+    # The same folder under another working directory.
+    if Path(source).exists():
+        source = str(Path(source).absolute())
+    note(network, language_model_from_pretrained, source=source, gguf=gguf)
+    return network
+
+
+def _output_layer(model: nn.Module, name: str) -> nn.Linear:
+    """The layer that gives the logits of tokens."""
+    find = getattr(model, "get_output_embeddings", None)
+    layer = find() if callable(find) else None
+    # A subclass may compute something else, such as an adapter.
+    if type(layer) is not nn.Linear:
+        raise HoldfastError(
+            f"{name} has no linear output layer over tokens; pass a causal language model, such as "
+            "AutoModelForCausalLM.from_pretrained returns it"
+        )
+    return layer
+
+
+def _backbone(model: nn.Module, name: str) -> Any:
+    """The network below the output layer."""
+    below = getattr(model, "base_model", None)
+    # peft puts a model of its own around the whole.
+    inner = getattr(below, "model", None)
+    if type(below).__module__.startswith("peft.") and inner is not None:
+        below = getattr(inner, "base_model", None)
+    if not isinstance(below, nn.Module) or below is model:
+        raise HoldfastError(
+            f"{name} has no base_model that gives hidden states; pass a causal language model of "
+            "transformers"
+        )
+    return below
+
+
+@torch.no_grad()
+def _refuse_other_logits(model: nn.Module, network: Classifier, name: str) -> None:
+    """Refuse a model that scales or caps its logits, which the split network would not."""
+    parameter = next(model.parameters())
+    ids = torch.arange(1, TRIED + 1, device=parameter.device)[None] % network.head.width
+    training = model.training
+    model.eval()
+    try:
+        whole: Tensor = model(input_ids=ids).logits
+        split = network.head(network.backbone(input_ids=ids))
+    except Exception as error:  # a user's network fails in any way
+        raise HoldfastError(
+            f"{name} cannot be called with input_ids alone: {first_line(error)}; pass a causal "
+            "language model of texts"
+        ) from error
+    finally:
+        model.train(training)
+    scale = whole.abs().max().clamp_min(1e-6)
+    if float((whole - split).abs().max() / scale) > CLOSE:
+        raise HoldfastError(
+            f"{name} changes the logits behind its output layer, for example by a cap, which is "
+            "not supported; use a model of another family"
+        )
