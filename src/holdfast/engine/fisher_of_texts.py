@@ -59,8 +59,7 @@ def fisher_of_texts(
     with evaluating(module), torch.no_grad():
         row = bytes_per_row(module, lambda part: forward(module, part), x[:1])
         for _, part in parts(x, rows_within(row, MOST_TEXTS)):
-            texts = _texts(part)
-            drawn = objective.drawn(forward(module, part), texts, labels, generator)
+            drawn = objective.drawn(forward(module, part), _texts(part), labels, generator)
             pieces.append(drawn.x)
 
     def log_likelihood(module: nn.Module, part: Inputs) -> Tensor:

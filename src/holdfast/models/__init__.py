@@ -6,6 +6,7 @@ from holdfast.models.branches import branches
 from holdfast.models.classifier import Classifier, classifier_from
 from holdfast.models.convnet import convnet
 from holdfast.models.heads import make_head
+from holdfast.models.language import language_model, language_model_from_pretrained
 from holdfast.models.mlp import mlp
 from holdfast.models.pooled import Pooled
 from holdfast.models.pretrained import pretrained_classifier, pretrained_like
@@ -29,6 +30,8 @@ __all__ = [
     "branches",
     "classifier_from",
     "convnet",
+    "language_model",
+    "language_model_from_pretrained",
     "make_head",
     "mlp",
     "pretrained_classifier",

@@ -75,8 +75,9 @@ def language_model_from_pretrained(source: str, gguf: str | None = None) -> Clas
         arguments["gguf_file"] = gguf
     what = f"language model {safe_name(source)}"
     with reading(what, "a causal language model of transformers"), torch.random.fork_rng([]):
-        loaded = AutoModelForCausalLM.from_pretrained(source, **arguments)
-    network = language_model(loaded.eval())
+        loaded: nn.Module = AutoModelForCausalLM.from_pretrained(source, **arguments)
+    loaded.eval()
+    network = language_model(loaded)
     # The same folder under another working directory.
     if Path(source).exists():
         source = str(Path(source).absolute())

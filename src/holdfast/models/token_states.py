@@ -27,6 +27,7 @@ def counted_tokens(labels: Tensor) -> tuple[Tensor, Tensor]:
         those of a row that has fewer.
 
     Example:
+        >>> import torch
         >>> counted_tokens(torch.tensor([[-100, -100, 7, 8], [5, 6, -100, -100]]))
         (tensor([[1, 2],
                 [0, 1]]), tensor([[   7,    8],
@@ -57,6 +58,7 @@ class TokenStates(nn.Module):
             states, (B, T, D), as a tensor or in `last_hidden_state` of an object.
 
     Example:
+        >>> import torch
         >>> states = TokenStates(_Counting())
         >>> ids = torch.tensor([[3, 4, 5]])
         >>> states(input_ids=ids, labels=torch.tensor([[-100, -100, 5]])).tolist()

@@ -15,7 +15,8 @@
 # decoding        tables of images or texts in the hub's layout, as arrays
 # cache           decoded arrays on disk
 # text            texts as vectors
-# tokens          texts as tokens for a language model
+# tokens          texts as tokens for a transformer
+# language        prompts and completions as tasks of a causal language model
 # file_digests    digests of files
 # parts           examples that are read by number: in memory, joined, subsets
 # dataset_rows    rows of a user's data set as (input, label) pairs
@@ -43,6 +44,7 @@ from holdfast.streams.computed import with_features
 from holdfast.streams.domains import permuted, rotated, sequence
 from holdfast.streams.frames import from_frame
 from holdfast.streams.inputs import to_float
+from holdfast.streams.language import Texts, from_prompts
 from holdfast.streams.mapped import from_datasets
 from holdfast.streams.mixture import mixture
 from holdfast.streams.order import BatchOrder
@@ -58,6 +60,7 @@ __all__ = [
     "Source",
     "Stream",
     "Task",
+    "Texts",
     "blurry",
     "crop_and_flip",
     "digits",
@@ -65,6 +68,7 @@ __all__ = [
     "from_datasets",
     "from_folder",
     "from_frame",
+    "from_prompts",
     "from_table",
     "grouped",
     "mixture",

@@ -97,15 +97,7 @@ def from_prompts(
     if longest < FEWEST:
         raise HoldfastError(f"longest is a number of tokens of at least {FEWEST}, got {longest}")
     encoder = _Encoder(tokenizer, longest, end)
-    made = []
-    for number, (task_name, texts) in enumerate(tasks.items()):
-        parts = {}
-        for part in ("train", "test", "validation"):
-            examples = getattr(texts, part)
-            if examples or part != "validation":
-                where = f"task {shown(task_name)!r}, {part}"
-                parts[part] = encoder.part(examples, number, where)
-        made.append(Task(number, task_name, outputs=(0, len(tokenizer)), **parts))
+    made = [encoder.task(number, *named) for number, named in enumerate(tasks.items())]
     if encoder.cut:
         warnings.warn(
             f"{encoder.cut:,} of {encoder.read:,} texts are longer than {longest} tokens and were "
@@ -132,6 +124,21 @@ class _Encoder:
     end: bool
     read: int = field(default=0, init=False)
     cut: int = field(default=0, init=False)
+
+    def task(self, number: int, name: str, texts: Texts) -> Task:
+        """Make a task of its texts."""
+        where = f"task {shown(name)!r}"
+        validation = None
+        if texts.validation:
+            validation = self.part(texts.validation, number, f"{where}, validation")
+        return Task(
+            number,
+            name,
+            train=self.part(texts.train, number, f"{where}, train"),
+            test=self.part(texts.test, number, f"{where}, test"),
+            outputs=(0, len(self.tokenizer)),
+            validation=validation,
+        )
 
     def part(self, examples: Sequence[Example], number: int, where: str) -> ArrayPart:
         """Make the part of a task from its examples."""

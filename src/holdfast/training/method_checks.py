@@ -15,6 +15,8 @@ from holdfast.models.heads import Head
 from holdfast.models.network import Network
 from holdfast.training.contents import kind_of, need
 
+LARGEST = 2**53  # beyond it a float is no exact whole number
+
 
 def check_hosts(method: nn.Module, saved: Mapping[str, Any]) -> None:
     """Check a method's plain values: every part has them, and of the kinds that it starts with.
@@ -34,18 +36,20 @@ def check_hosts(method: nn.Module, saved: Mapping[str, Any]) -> None:
             need(key in values, f"the method's value {key!r} is missing")
             # None stands for what is not known yet, so such a value may become anything.
             fits = kind_of(value) is kind_of(values[key])
-            fits = fits and (value is None or _is_plain(values[key]))
+            # What fills short sequences may be negative, counts and indices may not.
+            least = -LARGEST if key == "inputs" else -1
+            fits = fits and (value is None or _is_plain(values[key], least))
             need(fits, f"the method's value {key!r} is {str(values[key])[:50]}")
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object, least: float) -> bool:
     """Whether a value is a text or a number, or consists of such, and no number is out of range."""
     if isinstance(value, dict):
-        return all(_is_plain(one) for one in value.values())
+        return all(_is_plain(one, least) for one in value.values())
     if isinstance(value, list):
-        return all(_is_plain(one) for one in value)
+        return all(_is_plain(one, least) for one in value)
     if isinstance(value, int | float):
-        return -1 <= value < 2**53
+        return least <= value < LARGEST
     return isinstance(value, str)
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from holdfast.engine.objectives import (
     Custom,
+    NextToken,
     Objective,
     OwnLoss,
     Regression,
@@ -23,13 +24,17 @@ class ObjectiveRecord(Part):
         deviation: The deviation of each target of regression.
         outputs: What the outputs of a custom objective are.
         loss: The name of its loss, such as "mine:huber", or None if it has none to import it by.
+        weighting: How a language model weighs tokens.
     """
 
-    name: Literal["classification", "multilabel", "regression", "custom"] = "classification"
+    name: Literal["classification", "multilabel", "regression", "language", "custom"] = (
+        "classification"
+    )
     mean: list[float] = [0.0]
     deviation: list[float] = [1.0]
     outputs: Literal["classes", "labels", "values"] = "values"
     loss: str | None = None
+    weighting: Literal["tokens", "rows"] = "tokens"
 
 
 def record_of(objective: Objective) -> ObjectiveRecord:
@@ -42,6 +47,8 @@ def record_of(objective: Objective) -> ObjectiveRecord:
     values: dict[str, object] = {"name": objective.name}
     if isinstance(objective, Regression):
         values |= {"mean": list(objective.mean), "deviation": list(objective.deviation)}
+    if isinstance(objective, NextToken):
+        values["weighting"] = objective.weighting
     if isinstance(objective, Custom):
         values |= {"outputs": objective.outputs, "loss": _name_of(objective.own_loss)}
     return ObjectiveRecord.model_validate(values)
@@ -73,6 +80,8 @@ def objective_of(record: ObjectiveRecord, loss: OwnLoss | None) -> Objective:
     """
     if record.name == "regression":
         return Regression(tuple(record.mean), tuple(record.deviation))
+    if record.name == "language":
+        return NextToken(record.weighting)
     if record.name != "custom":
         return make_objective(record.name, loss)
     if loss is None and record.loss is None:
