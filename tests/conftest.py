@@ -11,6 +11,7 @@ import torch
 import holdfast.runs.execute as execution
 
 sys.path.insert(0, str(Path(__file__).parent))
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SEARCH = execution._causes
 
 
@@ -76,3 +77,27 @@ def data_dir() -> str:
     if not folder or not Path(folder).is_dir():
         pytest.skip("HOLDFAST_DATA names no folder of data sets")
     return folder
+
+
+def _weights(what: str) -> Path:
+    """Real pretrained weights; the test is skipped where their package is not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(BENCHMARKS)
+        import weights
+
+    found: Path | None = {"MiniLM": weights.minilm, "SmolLM2": weights.smollm2}[what]()
+    if found is None:
+        pytest.skip(weights.missing(what))
+    return found
+
+
+@pytest.fixture(scope="session")
+def minilm() -> Path:
+    """The folder of the sentence encoder MiniLM."""
+    return _weights("MiniLM")
+
+
+@pytest.fixture(scope="session")
+def smollm2() -> Path:
+    """The GGUF file of the language model SmolLM2."""
+    return _weights("SmolLM2")

@@ -20,7 +20,7 @@ EXTRAS = {
     "mlflow": ("mlflow",),
     "adapters": ("peft",),
     "drift": ("river",),
-    "text": ("sklearn",),
+    "text": ("sklearn", "tokenizers"),
     "metrics": ("sklearn",),
     "encoder": ("transformers",),
     "onnx": ("onnxruntime",),

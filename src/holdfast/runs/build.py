@@ -127,6 +127,7 @@ def _source(
             features=data.features,
             groups=data.group_column,
             tokenizer=config.model.tokenizer,
+            embeddings=data.embeddings,
         )
         if any(examples.numbered is not None for examples in own.values()):
             source = unnumbered(source)

@@ -31,6 +31,7 @@ SAME_NAMES = (
     "missing",
     "scale",
     "encoder",
+    "embeddings",
     "test",
     "test_column",
     "image_size",
@@ -114,6 +115,13 @@ class OwnData(Strict):
         json_schema_extra=ADDED,
         description="Folder of a sentence encoder that turns texts into inputs, in the place of "
         "--features.",
+    )
+    embeddings: str | None = Field(
+        None,
+        json_schema_extra=ADDED,
+        description="Static embeddings of words, whose mean is the input for a text in the place "
+        "of --features: a file of word vectors, a folder, or an installed package. Data sets of "
+        "texts that are known by name take them, too.",
     )
     test: float = Field(
         0.2,
@@ -228,18 +236,20 @@ def _with_stream(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _content(values: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, str]:
-    """The digest of the files of each own data set, and of an encoder."""
+    """The digest of the files of each own data set, of an encoder, and of embeddings."""
     names = [values.get("name"), *_texts(values.get("then"))]
     # A mixture names its data sets in its pieces.
     if values.get("stream") == "mixture":
         names = [piece.partition(":")[0] for piece in _texts(values.get("pieces"))]
     suspects = [name for name in names if isinstance(name, str) and name != "digits"]
     encoder = values.get("encoder")
-    if not suspects and not encoder:
+    embeddings = values.get("embeddings")
+    if not suspects and not encoder and not embeddings:
         return {}
     # Imported here, because settings of other data need none of it.
     from holdfast.streams.own_data.digests import digest_of
     from holdfast.streams.own_data.files import existing, is_own
+    from holdfast.streams.static_embeddings import embeddings_digest
 
     digests: dict[str, str] = {}
     for name in suspects:
@@ -250,6 +260,8 @@ def _content(values: Mapping[str, Any], known: Mapping[str, str]) -> dict[str, s
             digests[name] = digest_of(existing(name))
     if isinstance(encoder, str):
         digests[encoder] = known.get(encoder) or digest_of(existing(encoder), ())
+    if isinstance(embeddings, str):
+        digests[embeddings] = known.get(embeddings) or embeddings_digest(embeddings)
     return digests
 
 
@@ -268,7 +280,7 @@ def without_places(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     plain = dict(values)
     digests: dict[str, str] = plain.pop("content", {})
-    for name in ("name", "encoder"):
+    for name in ("name", "encoder", "embeddings"):
         if plain.get(name) in digests:
             plain[name] = digests[plain[name]]
     for name in ("then", "pieces"):

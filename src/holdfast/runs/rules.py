@@ -36,6 +36,9 @@ OFF: dict[str, object] = {
     "training.weight_decay": 0,
 }
 
+# Settings of `OwnData` that other data have, too.
+NOT_ONLY_OWN = ("classes", "embeddings", "content")
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -96,9 +99,14 @@ RULES = (
         "with data.validation above 0, where it says which examples stay together",
         lambda run: run.data.validation > 0 or run.data.own,
     ),
-    # The data sets of the hub are decoded as they are.
     Rule(
-        tuple(f"data.{name}" for name in OwnData.model_fields if name != "classes"),
+        ("data.embeddings",),
+        "with data of texts",
+        lambda run: not run.data.sets <= set(IMAGES),
+    ),
+    # The data sets of the hub are decoded as they are. Digests are computed, also of embeddings.
+    Rule(
+        tuple(f"data.{name}" for name in OwnData.model_fields if name not in NOT_ONLY_OWN),
         "with your own data: a folder of images or a table file in data.name",
         lambda run: run.data.own,
     ),
@@ -118,6 +126,11 @@ RULES = (
         lambda run: run.data.encoder is None,
     ),
     Rule(
+        ("data.features", "data.encoder"),
+        "without data.embeddings, which take its place",
+        lambda run: run.data.embeddings is None,
+    ),
+    Rule(
         ("data.test",),
         "without data.test_column, which says which rows are test rows",
         lambda run: run.data.test_column is None,
@@ -130,7 +143,7 @@ RULES = (
     ),
     # A language model reads the texts themselves.
     Rule(
-        ("data.features", "data.encoder"),
+        ("data.features", "data.encoder", "data.embeddings"),
         "without a language model in model.backbone, which reads the texts themselves",
         lambda run: not run.model.of_texts,
     ),

@@ -13,7 +13,15 @@ import torch
 
 from holdfast.errors import HoldfastError, reading
 from holdfast.named_inputs import Inputs
-from holdfast.streams.decoding import CACHE_VERSION, SIDES, TOKENS, Decoding, Notes, decode
+from holdfast.streams.decoding import (
+    CACHE_VERSION,
+    EMBEDDED,
+    SIDES,
+    TOKENS,
+    Decoding,
+    Notes,
+    decode,
+)
 from holdfast.streams.source import Source
 from holdfast.streams.tokens import token_inputs
 from holdfast.streams.types import Label
@@ -114,7 +122,7 @@ def _mapped(place: Path, how: Decoding) -> Source:
         label_groups = {int(label): group for label, group in about["label_groups"].items()}
     title = how.name.split("/")[-1]
     # Features that are fitted on the texts of all tasks are named, so that results show them.
-    if about["features"] not in (None, "hashed", TOKENS):
+    if about["features"] not in (None, "hashed", EMBEDDED, TOKENS):
         title += f" ({about['features']})"
     return Source(
         train_x=_inputs(inputs["train"], about),

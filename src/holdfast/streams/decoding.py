@@ -12,6 +12,7 @@ import numpy as np
 
 from holdfast.errors import HoldfastError, MissingExtra, reading, unknown
 from holdfast.streams.labels import label_array
+from holdfast.streams.static_embeddings import embeddings_digest, mean_embeddings
 from holdfast.streams.text import text_features
 from holdfast.streams.tokens import token_array, tokenizer_digest
 
@@ -26,6 +27,7 @@ NAMED = {  # data set that is known by name → its label column
 GROUPS = {"clinc/clinc_oos": "domain"}  # data set → column of the group that a label belongs to
 SIDES = ("train", "test")
 TOKENS = "tokens"  # what texts have become for a language model
+EMBEDDED = "embeddings"  # and with static embeddings
 IMAGE_COLUMNS = ("image", "img")  # copies of one data set differ in this
 CACHE_VERSION = 3  # raise it if the same files are to become other arrays
 LONGEST_CAUSE = 200  # characters that an error shows of the message of the `datasets` package
@@ -69,18 +71,23 @@ class Decoding:
         groups: The column that relates examples. None: there is none.
         tokenizer: The folder of a language model whose tokens texts become, in the place of
             `features`. None: they become features.
+        embeddings: Static embeddings whose means texts become, in the place of `features`. None:
+            they become features.
     """
 
     name: str
     features: str
     groups: str | None
     tokenizer: str | None = None
+    embeddings: str | None = None
 
     def key(self, content: str) -> str:
         """A name for the decoded arrays, made of everything that they depend on."""
         parts: list[object] = [CACHE_VERSION, content, self.features, self.groups]
         if self.tokenizer is not None:
             parts.append(tokenizer_digest(self.tokenizer))
+        if self.embeddings is not None:
+            parts += [EMBEDDED, embeddings_digest(self.embeddings)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
 
 
@@ -161,6 +168,11 @@ def _arrays(tables: Mapping[str, Table], how: Decoding) -> tuple[dict[str, np.nd
                 what = f"data set {how.name!r}: {side} text"
                 arrays[f"{side}_x"] = token_array(list(table["text"]), how.tokenizer, what)
             return arrays, Notes(features=TOKENS, label_groups=label_groups)
+        if how.embeddings is not None:
+            for side, table in tables.items():
+                what = f"data set {how.name!r}: {side} text"
+                arrays[f"{side}_x"] = mean_embeddings(list(table["text"]), how.embeddings, what)
+            return arrays, Notes(features=EMBEDDED, label_groups=label_groups)
         # Both sides are read at once, because TF-IDF is fitted on the training texts.
         arrays["train_x"], arrays["test_x"] = text_features(
             list(tables["train"]["text"]), list(tables["test"]["text"]), how.features

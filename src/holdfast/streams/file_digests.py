@@ -34,10 +34,20 @@ def network_digest(path: Path) -> str:
         if path.is_dir():
             found = sorted(path.rglob("*"))
             files = [file for file in found if file.suffix.lower() in OF_NETWORKS]
-        signature = signature_of(files)
-        if signature not in _digests:
-            _digests[signature] = content_digest(files, path)
-        return _digests[signature]
+        return files_digest(files, path)
+
+
+def files_digest(files: Sequence[Path], base: Path) -> str:
+    """Compute a digest of files, which are read once per process while they stay the same.
+
+    Args:
+        files: The files, in an order that does not depend on the machine.
+        base: As in `content_digest`.
+    """
+    signature = signature_of(files)
+    if signature not in _digests:
+        _digests[signature] = content_digest(files, base)
+    return _digests[signature]
 
 
 def signature_of(files: Sequence[Path]) -> Signature:

@@ -61,6 +61,7 @@ def named(
     features: str = "hashed",
     groups: str | None = None,
     tokenizer: str | None = None,
+    embeddings: str | Path | None = None,
 ) -> Source:
     """Load a data set by its name on the Hugging Face hub, or the digits.
 
@@ -75,6 +76,8 @@ def named(
             related examples are held out together. None: examples are unrelated.
         tokenizer: The folder of a language model, whose tokens texts become in the place of
             features. None: they become features. It has no effect on images.
+        embeddings: Static embeddings whose means texts become in the place of features: a file or
+            folder, or an installed package that carries them. It has no effect on images.
 
     Returns:
         The training and test examples of the data set.
@@ -93,7 +96,8 @@ def named(
             raise unknown("column", groups, [])
         return digits()
     folder = data_folder(data_dir)
-    how = Decoding(name, features, groups, tokenizer)
+    vectors = str(embeddings) if embeddings is not None else None
+    how = Decoding(name, features, groups, tokenizer, vectors)
     if folder is not None and (folder / name).is_dir():
         return cached(str(folder / name), how, _content_key(folder / name))
     if name not in NAMED:

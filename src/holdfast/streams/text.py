@@ -42,8 +42,8 @@ def text_features(
         ((2, 2048), True)
     """
     one_of("features", features, FEATURES)
-    _refuse_missing(train, "training")
-    _refuse_missing(test, "test")
+    refuse_missing(train, "training text")
+    refuse_missing(test, "test text")
     if features == "hashed":
         return hashed(train), hashed(test)
     words, features_of_train = _fitted(train)
@@ -145,11 +145,25 @@ def _vectorizer(known: list[str] | None) -> "TfidfVectorizer":
     )
 
 
-def _refuse_missing(texts: Sequence[object], side: str) -> None:
-    """Refuse an example without a text."""
+def refuse_missing(texts: Sequence[object], what: str) -> list[str]:
+    """Refuse an example without a text.
+
+    Args:
+        texts: The texts.
+        what: What the message calls a text.
+
+    Returns:
+        The texts, all of which are there.
+
+    Raises:
+        HoldfastError: A text is missing, or is something else than text.
+    """
+    words = []
     for number, text in enumerate(texts):
         if not isinstance(text, str):
             raise HoldfastError(
-                f"{side} text {number} is {text!r}, but every example needs a text; leave out the "
+                f"{what} {number} is {text!r}, but every example needs a text; leave out the "
                 "examples that have none"
             )
+        words.append(text)
+    return words

@@ -6,7 +6,7 @@
 | date | years since the beginning of 2000, scaled as numbers are |
 | boolean | 0 or 1 |
 | category | one input for each of the 100 most frequent values in those rows, one for all others |
-| text | all texts of a row: hashed pieces of words, TF-IDF, a sentence encoder, or tokens |
+| text | all texts of a row: hashed words, TF-IDF, an encoder, static embeddings, or tokens |
 
 With `missing="flag"`, each number and date has a second input that is 1 if it is missing, and each
 category has one more value. A missing number is 0, which is the mean if numbers are scaled.
@@ -27,6 +27,7 @@ from holdfast.errors import HoldfastError
 from holdfast.named_inputs import Inputs, NamedInputs
 from holdfast.streams.inputs import LARGEST_FLOAT32
 from holdfast.streams.own_data.cache import kept
+from holdfast.streams.own_data.embedded_texts import kept_means
 from holdfast.streams.own_data.options import Options
 from holdfast.streams.own_data.roles import Role
 from holdfast.streams.own_data.sentence_encoder import encoded_texts
@@ -34,6 +35,7 @@ from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.values import booleans, dates, missing_in, numbers
 from holdfast.streams.text import Words, fit_words, hashed, weigh_words
 from holdfast.streams.tokens import text_digest, token_array, token_inputs, tokenizer_digest
+from holdfast.text import safe_name
 
 MOST_CATEGORIES = 100
 # The mean year, because dates are scaled anyway and need no calendar.
@@ -99,7 +101,8 @@ def fitted(table: Table, roles: Mapping[str, Role], fit: Fitted, options: Option
                 encoding.scales[column] = _scale(seen)
     texts = _text_columns(roles)
     # Neither hashing nor a ready encoder learns anything from these data.
-    if not texts or options.encoder is not None or options.features == "hashed":
+    is_ready = options.encoder is not None or options.embeddings is not None
+    if not texts or is_ready or options.features == "hashed":
         return encoding
     rows = fit.first
     if options.features == "tfidf-all-tasks":
@@ -141,6 +144,11 @@ def encoded(
         if role.kind in ENCODED and role.kind != "text":
             blocks.append(_block(table, column, role.kind, encoding, options))
     texts = _text_columns(roles)
+    if options.embeddings is not None and not texts:
+        raise HoldfastError(
+            f"embeddings={safe_name(options.embeddings)!r} has no effect, because {table.name} has "
+            "no column of text; name one with text (--text), or leave embeddings out"
+        )
     inputs = {}
     if blocks:
         inputs[COLUMNS] = torch.from_numpy(np.concatenate(blocks, axis=1))
@@ -257,6 +265,8 @@ def _texts(texts: Sequence[str], encoding: Encoding, options: Options) -> np.nda
     """The inputs of all texts of each row, (N, K), float32."""
     if options.encoder is not None:
         return encoded_texts(texts, options.encoder)
+    if options.embeddings is not None:
+        return kept_means(texts, options.embeddings)
     if encoding.words is not None:
         return weigh_words(encoding.words, texts)
     return _hashed(texts)

@@ -32,6 +32,7 @@ class TableOptions(TypedDict, total=False):
     scale: str
     features: str
     encoder: str | Path | None
+    embeddings: str | Path | None
     tokenizer: str | Path | None
     groups: str | None
     separate_inputs: bool
@@ -64,6 +65,8 @@ class Options:
             task, and "none" leaves them as they are.
         features: What texts become, one of `TEXT_FEATURES`.
         encoder: The folder of a sentence encoder, which takes the place of `features`.
+        embeddings: Static embeddings whose means texts become in the place of `features`, as
+            `streams.named` takes them.
         tokenizer: The folder of a language model whose tokens texts become. None: they become
             features.
         test: The share of rows to test on, in (0, 1).
@@ -97,6 +100,7 @@ class Options:
     scale: str = "first-task"
     features: str = "hashed"
     encoder: str | None = None
+    embeddings: str | None = None
     tokenizer: str | None = None
     test: float = 0.2
     test_column: str | None = None
@@ -192,7 +196,7 @@ def options_from(given: Mapping[str, object], known: Collection[str], test: floa
         if isinstance(values.get(name), str):
             values[name] = (values[name],)
     # Options are written into files of learners, which hold texts and no paths.
-    for name in ("encoder", "tokenizer"):
+    for name in ("encoder", "embeddings", "tokenizer"):
         if values.get(name) is not None:
             values[name] = str(values[name])
     # A text names a column, and a number is a share, so one argument is enough for both.

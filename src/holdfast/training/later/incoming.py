@@ -50,6 +50,7 @@ class LearnOptions(TypedDict, total=False):
     scale: str
     features: str
     encoder: str | Path | None
+    embeddings: str | Path | None
     groups: str | None
     image_size: int
     color: str

@@ -88,7 +88,7 @@ def learn(
         skip_lost_tests: Whether to continue with unknown scores if referred test files changed.
         progress: As in `fit`.
         **options: How the first data are read: text, inputs, roles, missing, scale, features,
-            encoder, groups, image_size, color, targets and separate_inputs; see
+            encoder, embeddings, groups, image_size, color, targets and separate_inputs; see
             `own_data.options.Options`. What is decided and fitted then holds for all later data.
 
     Returns:
