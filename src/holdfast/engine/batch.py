@@ -96,6 +96,7 @@ class Batch:
         rows: Rows,
         mass: float,
         averaged: bool = True,
+        labelled: bool = True,
     ) -> "Batch":
         """Put another block behind the rows.
 
@@ -104,6 +105,7 @@ class Batch:
             rows: The rows, with their payloads, on the device of the batch.
             mass: As `Block.mass`.
             averaged: As `Block.averaged`.
+            labelled: As `Block.labelled`.
 
         Returns:
             The longer batch.
@@ -124,6 +126,7 @@ class Batch:
             mass=mass,
             averaged=averaged,
             payloads=rows.payloads,
+            labelled=labelled,
         )
         # Rows that a model generated may have another floating type than those of the stream.
         x = join_inputs([self.x, rows.x])
@@ -306,11 +309,6 @@ class Step:
             return slice(0, 0)
         return slice(block.start, block.stop)
 
-    def stream_rows(self) -> Rows:
-        """The stream's rows, with the inputs that the network got."""
-        batch = self.batch
-        return Rows(self.stream(self.x), self.stream(batch.y), batch.task[self.rows()])
-
     @overload
     def stream(self, values: Tensor) -> Tensor: ...
 
@@ -323,3 +321,24 @@ class Step:
         if len(self.batch.blocks) == 1:
             return values
         return values[self.rows()]
+
+    @overload
+    def taught(self, values: Tensor) -> Tensor: ...
+
+    @overload
+    def taught(self, values: Inputs) -> Inputs: ...
+
+    def taught(self, values: Inputs) -> Inputs:
+        """The rows of values (B, ...) that a teacher answers: the stream's and unlabelled ones."""
+        blocks = [b for b in self.batch.blocks if b.source == STREAM or not b.labelled]
+        if len(blocks) == len(self.batch.blocks):
+            return values
+        pieces = [values[block.start : block.stop] for block in blocks]
+        if len(pieces) == 1:
+            return pieces[0]
+        return join_inputs(pieces)
+
+    def taught_rows(self) -> Rows:
+        """The rows that a teacher answers, with the inputs that the network got."""
+        batch = self.batch
+        return Rows(self.taught(self.x), self.taught(batch.y), self.taught(batch.task))

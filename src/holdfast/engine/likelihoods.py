@@ -6,6 +6,7 @@ entry is in no loss, no score and no Fisher information.
 
 import math
 from abc import abstractmethod
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,9 @@ from holdfast.engine.objective import Objective, known_targets
 from holdfast.engine.rows import Rows
 from holdfast.errors import HoldfastError
 from holdfast.streams.task import Stream
+
+# (outputs (B, K), earlier ones (B, K)) → a divergence for each output, (B, K)
+OfOutputs = Callable[[Tensor, Tensor], Tensor]
 
 
 class OverOutputs(Objective):
@@ -41,6 +45,10 @@ class OverOutputs(Objective):
         """Compute the divergence of each output from an earlier one, (B, K)."""
 
     @abstractmethod
+    def reverse_divergence_of_outputs(self, outputs: Tensor, earlier: Tensor) -> Tensor:
+        """Compute the same with the two distributions exchanged, (B, K)."""
+
+    @abstractmethod
     def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Compute ∂ log p(target) / ∂ output, (N, K)."""
 
@@ -50,10 +58,23 @@ class OverOutputs(Objective):
     def divergence(
         self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
     ) -> Tensor:
+        return self._mean_over_outputs(self.divergence_of_outputs, outputs, earlier, temperature)
+
+    def reverse_divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
+        return self._mean_over_outputs(
+            self.reverse_divergence_of_outputs, outputs, earlier, temperature
+        )
+
+    def _mean_over_outputs(
+        self, divergence: OfOutputs, outputs: Tensor, earlier: Tensor, temperature: float
+    ) -> Tensor:
+        """Average a divergence of single outputs over those that both networks have."""
         # The earlier network may have had fewer outputs.
         now = outputs[:, : earlier.shape[1]]
         both = now.isfinite() & earlier.isfinite()
-        each = self.divergence_of_outputs(
+        each = divergence(
             torch.where(both, now, 0.0) / temperature, torch.where(both, earlier, 0.0) / temperature
         )
         # Divided by the number of outputs, as the loss is, so that the two keep their proportion.
@@ -110,6 +131,14 @@ class Multilabel(OverOutputs):
         cross = F.binary_cross_entropy_with_logits(outputs, p, reduction="none")
         entropy: Tensor = torch.special.entr(p) + torch.special.entr(1 - p)
         return cross - entropy
+
+    def reverse_divergence_of_outputs(self, outputs: Tensor, earlier: Tensor) -> Tensor:
+        q = outputs.sigmoid()
+        # Logarithms of sigmoids, because log q and log (1 − q) would lose their digits.
+        there = F.logsigmoid(outputs) - F.logsigmoid(earlier)
+        absent = F.logsigmoid(-outputs) - F.logsigmoid(-earlier)
+        divergence: Tensor = q * there + (1 - q) * absent
+        return divergence
 
     def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return targets.to(outputs.dtype) - outputs.sigmoid()
@@ -206,6 +235,10 @@ class Regression(OverOutputs):
 
     def divergence_of_outputs(self, outputs: Tensor, earlier: Tensor) -> Tensor:
         return (outputs - earlier).square() / 2
+
+    def reverse_divergence_of_outputs(self, outputs: Tensor, earlier: Tensor) -> Tensor:
+        # Two normal distributions of one variance are as far from each other either way.
+        return self.divergence_of_outputs(outputs, earlier)
 
     def errors(self, outputs: Tensor, targets: Tensor) -> Tensor:
         return targets.to(outputs.dtype) - outputs

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from holdfast.engine.batch import Step
 from holdfast.engine.competing import Competing
+from holdfast.engine.distillation import reverse_distillation
 from holdfast.engine.objective import Objective
 from holdfast.engine.rows import Rows
 from holdfast.errors import HoldfastError, one_of
@@ -86,10 +87,19 @@ class NextToken(Objective):
         self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
     ) -> Tensor:
         counts = tokens_of(rows)[1] != IGNORED
+        # Other rows of the batch may have had more tokens that count.
+        outputs = outputs[:, : counts.shape[1]]
         log_q = (outputs / temperature).log_softmax(-1)
         log_p = (earlier / temperature).log_softmax(-1)
         of_tokens = F.kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1)
         return (of_tokens * counts).sum() / counts.sum().clamp_min(1)
+
+    def reverse_divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
+        counts = tokens_of(rows)[1] != IGNORED
+        now = outputs[:, : counts.shape[1]]
+        return reverse_distillation(now[counts], earlier[counts], temperature)
 
     # ---- the Fisher information, in which a text is one example
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from holdfast.engine.batch import Step
 from holdfast.engine.competing import Competing
-from holdfast.engine.distillation import distillation
+from holdfast.engine.distillation import distillation, reverse_distillation
 from holdfast.engine.rows import Rows
 from holdfast.errors import HoldfastError
 
@@ -104,6 +104,31 @@ class Objective(ABC):
         Returns:
             The Kullback-Leibler divergence, the mean over rows, a scalar.
         """
+
+    def reverse_divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
+        """Compute the divergence with the two distributions exchanged.
+
+        `divergence` is large where the earlier network finds likely what this one does not, and
+        this one is large where this network finds likely what the earlier one did not.
+
+        Args:
+            outputs: As for `divergence`.
+            earlier: As for `divergence`. Outputs that it lacks are left out on both sides.
+            temperature: As for `divergence`.
+            rows: As for `divergence`.
+
+        Returns:
+            The divergence, the mean over rows, a scalar.
+
+        Raises:
+            HoldfastError: The objective does not have it.
+        """
+        raise HoldfastError(
+            f"objective={self.name!r} has no divergence in the reverse direction; use "
+            "direction='forward', or define reverse_divergence in its class"
+        )
 
     @abstractmethod
     def fisher_values(self, outputs: Tensor, labels: str) -> Tensor:
@@ -212,6 +237,11 @@ class Classification(Objective):
         self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
     ) -> Tensor:
         return distillation(outputs, earlier, temperature)
+
+    def reverse_divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
+        return reverse_distillation(outputs, earlier, temperature)
 
     def fisher_values(self, outputs: Tensor, labels: str) -> Tensor:
         return outputs.log_softmax(1)

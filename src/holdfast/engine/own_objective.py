@@ -100,6 +100,11 @@ class Custom(Objective):
     ) -> Tensor:
         return self.meaning.divergence(outputs, earlier, temperature, rows)
 
+    def reverse_divergence(
+        self, outputs: Tensor, earlier: Tensor, temperature: float, rows: Rows | None = None
+    ) -> Tensor:
+        return self.meaning.reverse_divergence(outputs, earlier, temperature, rows)
+
     def fisher_values(self, outputs: Tensor, labels: str) -> Tensor:
         # At the true targets, the gradient is that of the user's loss by the outputs themselves.
         if labels == "empirical":

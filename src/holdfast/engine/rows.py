@@ -116,6 +116,8 @@ class Block:
             of all such masses, so that it stays a mean. If not, the mass is the coefficient of an
             added term, such as β of DER++, and 0 adds none.
         payloads: Other tensors with one entry per row of the block, by name.
+        labelled: Whether the targets of the rows mean something. If not, the mass is 0, and only
+            teachers say what the network should answer to the rows.
     """
 
     source: str
@@ -124,6 +126,7 @@ class Block:
     mass: float = 1.0
     averaged: bool = True
     payloads: Payloads = field(default_factory=dict)
+    labelled: bool = True
 
     def __len__(self) -> int:
         return self.stop - self.start

@@ -62,6 +62,11 @@ class Declaration:
             method stands alone, because replay and penalties beside it have nothing to protect.
         edits_weights: Whether `consolidate` changes θ. It then runs before the other parts of a sum
             look at the weights.
+        own_weights: Whether it answers by weights of its own, which a change of θ at a boundary
+            does not reach. Such a method refuses parts that edit weights or restart.
+        distils: Whether it teaches the network an earlier model's answers to the rows of the
+            batch, to those without labels as well.
+        unlabelled: Whether it adds rows without labels, which need a part that distils.
         raw_gradient: Whether the method reads `step.raw_gradient`, the gradient without penalties.
         delta: Whether the method reads `step.delta`, the change of θ.
         memory: The growth of its state. "none" also promises that there is no state.
@@ -100,6 +105,9 @@ class Declaration:
     trains: bool = True
     isolates: bool = False
     edits_weights: bool = False
+    own_weights: bool = False
+    distils: bool = False
+    unlabelled: bool = False
     raw_gradient: bool = False
     delta: bool = False
     memory: str = "constant"

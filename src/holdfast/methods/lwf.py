@@ -20,16 +20,17 @@ entropy for the divergence, which has the same gradient.
 A step costs one pass, and one forward pass of the teacher.
 """
 
-import torch
+from functools import partial
+
 from torch import Tensor
 
 from holdfast.advice import reason
-from holdfast.engine.batch import Step
+from holdfast.engine.batch import Rows, Step
 from holdfast.engine.competing import Competing
 from holdfast.errors import one_of
 from holdfast.methods.declaration import Passes
 from holdfast.methods.method import Declaration, Method, at_least
-from holdfast.methods.teacher import Teacher
+from holdfast.methods.teacher import Teacher, over_old_tasks
 from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
 
@@ -44,6 +45,7 @@ class LwF(Method):
         neutral=(("alpha", 0),),
         weak=(("class", reason("lwf-in-class")),),
         keeps="one teacher",
+        distils=True,
         passes=Passes(words="one pass + one forward", forwards=(1,)),
         small=(
             "LwF(alpha=1.0)",
@@ -89,29 +91,23 @@ class LwF(Method):
         if not self.alpha or not self.teacher.taken:
             return 0.0
         # The paper distils on new inputs alone; replayed rows of a sum have labels to learn from.
-        old_logits = self.teacher(learner.model, step.stream(step.x), None)
+        # Rows that `Mix` adds without labels have the teacher's answers only.
+        old_logits = self.teacher(learner.model, step.taught(step.x), None)
         if learner.scenario == "task":
-            term = self._sum_over_old_tasks(learner, step, old_logits)
+            term = over_old_tasks(learner, step, old_logits, partial(self._divergence, learner))
         else:
             term = self._over_shared_outputs(learner, step, old_logits)
         return self._scale(learner.task_number) * term
 
-    def _sum_over_old_tasks(self, learner: LearnerView, step: Step, old_logits: Tensor) -> Tensor:
-        """Sum one divergence over the outputs of each old task."""
-        # `step.logits` is -inf at the outputs of other tasks than the row's, which are needed here.
-        logits = learner.all_logits(step.stream(step.features))
-        rows = step.stream_rows()
-        terms = []
-        for number in range(learner.task_number):
-            own = slice(*learner.head.range_of(number))
-            now = logits[..., own]
-            earlier = old_logits[..., own]
-            terms.append(learner.objective.divergence(now, earlier, self.temperature, rows))
-        return torch.stack(terms).sum()
+    def _divergence(
+        self, learner: LearnerView, outputs: Tensor, earlier: Tensor, rows: Rows
+    ) -> Tensor:
+        """Compute the divergence of outputs from those of the teacher."""
+        return learner.objective.divergence(outputs, earlier, self.temperature, rows)
 
     def _over_shared_outputs(self, learner: LearnerView, step: Step, old_logits: Tensor) -> Tensor:
         """Compute the divergence over the outputs that all tasks share."""
-        logits = step.stream(step.logits)
+        logits = step.taught(step.logits)
         if self.outputs == "old":
             ended = self.teacher.ended
             student = logits.index_select(-1, ended)
@@ -120,8 +116,7 @@ class LwF(Method):
             # The two may differ in width: outputs that the teacher lacks get probability 0.
             student = Competing.between(0, learner.head.opened).of(logits)
             teacher = Competing.between(0, self.teacher.outputs).of(old_logits)
-        rows = step.stream_rows()
-        return learner.objective.divergence(student, teacher, self.temperature, rows)
+        return self._divergence(learner, student, teacher, step.taught_rows())
 
     def _scale(self, old_tasks: int) -> float:
         """Return what the divergence is multiplied by: α, with T² and t − 1 if asked for."""

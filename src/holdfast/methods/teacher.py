@@ -1,8 +1,11 @@
 """The teacher of distillation: the network of the last boundary, and what it can tell apart."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
+from holdfast.engine.batch import Rows, Step
 from holdfast.engine.snapshot import Snapshot
 from holdfast.engine.stateful import Derived
 from holdfast.methods.outputs import own_outputs
@@ -10,6 +13,9 @@ from holdfast.methods.view import LearnerView
 from holdfast.models.network import Network
 from holdfast.named_inputs import Inputs
 from holdfast.streams.task import Task
+
+# (outputs, those of the teacher, the rows) → how far they are from each other, a scalar
+Measure = Callable[[Tensor, Tensor, Rows], Tensor]
 
 
 class Teacher(Snapshot):
@@ -42,6 +48,15 @@ class Teacher(Snapshot):
             outputs: How many outputs the answers of the teacher have from now on.
         """
         self.take(learner.model, learner.space, outputs)
+        self.note(learner, task)
+
+    def note(self, learner: LearnerView, task: Task) -> None:
+        """Note the outputs of a task's classes, without a new copy of the network.
+
+        Args:
+            learner: The learner.
+            task: The task that has ended.
+        """
         outputs_allocated = learner.head.width
         mask = torch.zeros(outputs_allocated, dtype=torch.bool, device=learner.device)
         mask[: len(self.has_ended)] = self.has_ended  # the head may have grown since
@@ -67,3 +82,25 @@ class Teacher(Snapshot):
         known = logits.index_select(1, ended)
         answers = torch.full_like(logits, -torch.inf).index_copy_(1, ended, known)
         return answers[:, : self.outputs]
+
+
+def over_old_tasks(learner: LearnerView, step: Step, earlier: Tensor, measure: Measure) -> Tensor:
+    """Sum a divergence over the tasks that have ended, each taken over the task's own outputs.
+
+    Args:
+        learner: The learner, in the task scenario and after its first task.
+        step: The step.
+        earlier: The outputs of the teacher for the rows that it answers, (B, C).
+        measure: The divergence.
+
+    Returns:
+        The sum, a scalar with a graph.
+    """
+    # `step.logits` is -inf at the outputs of other tasks than the row's, which are needed here.
+    logits = learner.all_logits(step.taught(step.features))
+    rows = step.taught_rows()
+    terms = []
+    for number in range(learner.task_number):
+        own = slice(*learner.head.range_of(number))
+        terms.append(measure(logits[..., own], earlier[..., own], rows))
+    return torch.stack(terms).sum()
