@@ -19,26 +19,30 @@ DEFAULTS = {
     "BiC": "capacity=200, share=0.1",
     "DER": "alpha=0.5, batch=0",
     "DERpp": "alpha=0.5, beta=0.5, batch=0, draws=2",
+    "EMA": "start='trained'",
     "ER": "ratio=0.5, weights='mean', memory='reservoir', insert='stream', balance='rows', "
     "store=None",
     "ERACE": "ratio=0.5, memory='reservoir', insert='stream', store=None",
     "EWC": "samples=1000, labels='auto', decay=1.0",
+    "Freeze": "from_task=0",
     "GEM": "strength=0.5, ridge=0.001, batch=0",
     "GPM": "threshold=0.97, samples=300, project='gradient'",
     "GSS": "compare=10, ratio=0.5",
     "GenerativeReplay": "hidden=(400, 400), latent=100, labels='hard', temperature=2.0, lr=0.001",
     "HAT": "strength=0.75, scale=400.0",
+    "Interpolate": "first=True",
     "KFACEWC": "samples=1000, labels='auto'",
+    "KLAnchor": "direction='forward', temperature=1.0, first=True",
     "LaMAML": "alpha=0.1, rate=0.1, inner=5, ratio=0.5, clip=2.0",
     "LatentReplay": "depth=1, ratio=0.5, freeze='first', memory='class_balanced'",
-    "LoRA": "rank=8, alpha=16.0, freeze='first'",
+    "LoRA": "rank=8, alpha=16.0, freeze='first', target_modules=None",
     "LowRankEWC": "rank=10, samples=200, labels='sampled'",
     "LwF": "alpha=1.0, temperature=2.0, outputs='old', t_squared=True, weight='one'",
     "MAS": "samples=1000",
     "MER": "rows=9, batches=1, beta=0.03, gamma=1.0",
     "MIR": "candidates=50, rows=0, memory='reservoir', insert='stream', store=None",
     "OGD": "samples=200, project='gradient', limit_bytes=2000000000.0",
-    "OLoRA": "strength=0.5, rank=8, alpha=16.0, freeze='first'",
+    "OLoRA": "strength=0.5, rank=8, alpha=16.0, freeze='first', target_modules=None",
     "OML": "inner_lr=0.1, inner=5, ratio=0.5",
     "OnlineEWC": "gamma=1.0, samples=1000, labels='auto', decay=1.0, normalize=False",
     "PNN": "lateral='below'",
@@ -48,12 +52,13 @@ DEFAULTS = {
     "SI": "xi=0.1, gradient='task', clamp='none'",
     "SLDA": "shrinkage=0.0001",
     "SupSup": "share=0.5",
+    "TaskArithmetic": "start='initial'",
     "WA": "lengthen=False",
     "XdG": "gated=0.8",
     "iCaRL": "temperature=1.0, memory='herding'",
 }
 WITHOUT_BOUNDARIES = {
-    *("DER", "DERpp", "ER", "ERACE", "FineTune", "GSS", "LaMAML", "MER", "MIR"),
+    *("DER", "DERpp", "EMA", "ER", "ERACE", "FineTune", "GSS", "LaMAML", "MER", "MIR"),
     *("NCM", "OML", "RanPAC", "SLDA"),
 }
 
@@ -107,8 +112,14 @@ def test_what_methods_need_is_what_their_papers_need():
     assert {n for n, d in declared.items() if d.task_id} == {
         *("HAT", "LoRA", "PNN", "PackNet", "SeparateNetworks", "XdG")
     }
-    assert {n for n, d in declared.items() if d.restarts} == {"FromScratch", "GDumb", "Joint"}
-    assert {n for n, d in declared.items() if d.edits_weights} == {"WA"}
+    assert {n for n, d in declared.items() if d.restarts} == {
+        *("FromScratch", "GDumb", "Joint", "TaskArithmetic")
+    }
+    assert {n for n, d in declared.items() if d.edits_weights} == {
+        *("Interpolate", "TaskArithmetic", "WA")
+    }
+    assert {n for n, d in declared.items() if d.own_weights} == {"EMA"}
+    assert {n for n, d in declared.items() if d.distils} == {"KLAnchor", "LwF"}
     assert {n for n, d in declared.items() if d.raw_gradient} == {"RWalk"}
     assert {n for n, d in declared.items() if d.delta} == {"RWalk", "SI"}
 

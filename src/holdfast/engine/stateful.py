@@ -223,6 +223,12 @@ class Stateful(nn.Module):
             if vector is not None:
                 self._buffers[name] = carry(vector, old, new).to(device)
 
+    def host_loaded(self) -> None:
+        """Follow plain values that were just loaded. Tensors are loaded after this.
+
+        Override it if the shape of θ depends on a plain value.
+        """
+
     def _save_to_state_dict(
         self, destination: MutableMapping[str, Tensor], prefix: str, keep_vars: bool
     ) -> None:
@@ -307,3 +313,4 @@ def load_host_state(module: nn.Module, state: dict[str, Any]) -> None:
         if isinstance(m, Stateful) and path in state:
             m.host = dict(state[path]["host"])
             m.vectors = set(state[path]["vectors"])
+            m.host_loaded()

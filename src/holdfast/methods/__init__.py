@@ -16,10 +16,12 @@ from holdfast.methods.compose import Composite
 from holdfast.methods.cumulative import Cumulative
 from holdfast.methods.der import DER
 from holdfast.methods.derpp import DERpp
+from holdfast.methods.ema import EMA
 from holdfast.methods.er import ER
 from holdfast.methods.er_ace import ERACE
 from holdfast.methods.ewc import EWC
 from holdfast.methods.finetune import FineTune
+from holdfast.methods.freeze import Freeze
 from holdfast.methods.from_scratch import FromScratch
 from holdfast.methods.gdumb import GDumb
 from holdfast.methods.gem import GEM
@@ -28,8 +30,10 @@ from holdfast.methods.gpm import GPM
 from holdfast.methods.gss import GSS
 from holdfast.methods.hat import HAT
 from holdfast.methods.icarl import iCaRL
+from holdfast.methods.interpolate import Interpolate
 from holdfast.methods.joint import Joint
 from holdfast.methods.kfac_ewc import KFACEWC
+from holdfast.methods.kl_anchor import KLAnchor
 from holdfast.methods.la_maml import LaMAML
 from holdfast.methods.latent_replay import LatentReplay
 from holdfast.methods.lora import LoRA
@@ -55,12 +59,14 @@ from holdfast.methods.si import SI
 from holdfast.methods.slda import SLDA
 from holdfast.methods.spec import named_class, parse_method
 from holdfast.methods.supsup import SupSup
+from holdfast.methods.task_arithmetic import TaskArithmetic
 from holdfast.methods.wa import WA
 from holdfast.methods.xdg import XdG
 
 __all__ = [
     "AGEM",
     "DER",
+    "EMA",
     "ER",
     "ERACE",
     "EWC",
@@ -86,10 +92,13 @@ __all__ = [
     "DERpp",
     "Declaration",
     "FineTune",
+    "Freeze",
     "FromScratch",
     "GDumb",
     "GenerativeReplay",
+    "Interpolate",
     "Joint",
+    "KLAnchor",
     "LaMAML",
     "LatentReplay",
     "LoRA",
@@ -104,6 +113,7 @@ __all__ = [
     "RanPAC",
     "SeparateNetworks",
     "SupSup",
+    "TaskArithmetic",
     "XdG",
     "code_of",
     "iCaRL",

@@ -70,7 +70,16 @@ def at_least(name: str, value: float, lowest: float) -> float:
         >>> at_least("strength", 0.5, 0)
         0.5
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not value >= lowest:
+    if not is_number(value) or not value >= lowest:
         raise HoldfastError(f"{name} must be a number of at least {lowest}, got {value!r}")
     return value
+
+
+def is_number(value: object) -> bool:
+    """Say whether an argument is a number, which True and False are not.
+
+    Example:
+        >>> is_number(0.5), is_number(True), is_number("0.5")
+        (True, False, False)
+    """
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -144,6 +144,20 @@ def _refuse_impossible(parts: list[Method]) -> None:
                 f"{part.name} gives every task weights of its own, so nothing old can be lost and "
                 f"{others[0].name} has nothing to protect; use {part.name} alone"
             )
+        if part.declare().own_weights:
+            _refuse_other_weights(part, others)
+
+
+def _refuse_other_weights(part: Method, others: list[Method]) -> None:
+    """Refuse parts that set weights at a boundary beside one that answers by weights of its own."""
+    for other in others:
+        declared = other.declare()
+        if declared.edits_weights or declared.restarts:
+            raise HoldfastError(
+                f"{other.name} sets the weights at the boundary of a task, and {part.name} answers "
+                f"by an average that does not follow; use {part.name}(start='average'), or one of "
+                "the two"
+            )
 
 
 def _share_memories(parts: list[Method]) -> None:

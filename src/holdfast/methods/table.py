@@ -15,6 +15,7 @@ FAMILIES = (
     "distillation",
     "replay",
     "correction",
+    "weight averaging",
     "optimisation",
     "architecture",
     "adapters",

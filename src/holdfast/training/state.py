@@ -296,6 +296,8 @@ class TrainingState:
         check_hosts(self.method, saved.host)
         self.model.load_state_dict(saved.model)
         load_host_state(self.method, saved.host)
+        # A part may have frozen weights by now, and then the vectors that come are shorter.
+        self.bind(thorough=True)
         check_kinds(self.method, saved.method)
         # Not strict, because states that are None are not in the file.
         unexpected = self.method.load_state_dict(saved.method, strict=False).unexpected_keys

@@ -46,6 +46,8 @@ class Backup:
         self._tensors = [
             (tensor, tensor.data, tensor.detach().clone()) for tensor in _tensors(state, modules)
         ]
+        parameters = state.parameters().values()
+        self._trainable = [(parameter, parameter.requires_grad) for parameter in parameters]
         generators = [state.augmentation]
         for module in modules:
             if isinstance(module, Stateful):
@@ -67,6 +69,8 @@ class Backup:
         for tensor, memory, values in self._tensors:
             tensor.data = memory
             tensor.copy_(values)
+        for parameter, trainable in self._trainable:
+            parameter.requires_grad_(trainable)
         for generator, drawn in self._generators:
             generator.set_state(drawn)
 

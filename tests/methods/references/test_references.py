@@ -16,6 +16,7 @@ PENALTIES = "methods/references/test_regularisation_by_hand.py"
 REPLAY = "methods/references/test_replay_by_hand.py"
 CORRECTIONS = "methods/references/test_corrections_by_hand.py"
 OPTIMISATION = "methods/references/test_optimisation_by_hand.py"
+PRETRAINED = "methods/references/test_pretrained_by_hand.py"
 STRUCTURE = "methods/references/test_structure_by_hand.py"
 RESTART = f"{REPLAY}::test_baselines_that_restart_descend_from_the_first_weights"
 GO_ON = f"{REPLAY}::test_baselines_that_go_on_are_plain_descent"
@@ -23,6 +24,7 @@ ALL_DATA = f"{REPLAY}::test_joint_and_cumulative_draw_from_all_tasks_so_far"
 FISHER = "engine/test_fisher.py"
 CLASSICAL = "methods/test_classical.py"
 FAMILY = "methods/test_replay_family.py"
+WEIGHTS = "methods/test_weight_averages.py"
 NETWORKS = "methods/test_architectures.py"
 
 REFERENCES = {
@@ -40,6 +42,10 @@ REFERENCES = {
         f"{CLASSICAL}::test_der_compares_only_outputs_that_existed",
     ],
     "DERpp": [f"{REPLAY}::test_der_plus_plus_adds_the_labels_of_stored_rows"],
+    "EMA": [
+        f"{PRETRAINED}::test_ema_is_the_geometric_mean_of_the_weights_after_each_step",
+        f"{WEIGHTS}::test_the_average_under_a_constant_gradient_has_the_closed_form",
+    ],
     "ER": [
         f"{REPLAY}::test_er_is_descent_on_the_mean_over_new_and_stored_rows",
         f"{REPLAY}::test_er_weighs_new_rows_by_one_over_the_number_of_tasks",
@@ -55,6 +61,10 @@ REFERENCES = {
         f"{FISHER}::test_softmax_regression_has_the_closed_form",
     ],
     "FineTune": [GO_ON],
+    "Freeze": [
+        f"{PRETRAINED}::test_freeze_leaves_out_the_steps_of_frozen_weights",
+        "methods/test_freeze.py::test_freezing_equals_freezing_by_hand",
+    ],
     "FromScratch": [RESTART],
     "GDumb": [RESTART, f"{FAMILY}::test_gdumb_trains_anew_on_a_balanced_memory"],
     "GEM": [
@@ -77,10 +87,20 @@ REFERENCES = {
         f"{STRUCTURE}::test_hat_learns_attention_under_the_papers_gradient_and_masks",
         f"{NETWORKS}::test_the_attention_of_hat_has_its_gradient_undone",
     ],
+    "Interpolate": [
+        f"{PRETRAINED}::test_interpolate_goes_a_part_of_the_way_of_each_task",
+        f"{PRETRAINED}::test_interpolate_keeps_new_rows_of_a_masked_head_as_they_were_trained",
+    ],
     "Joint": [RESTART, ALL_DATA],
     "KFACEWC": [
         f"{PENALTIES}::test_kfac_ewc_is_half_the_trace_form_of_mean_and_summed_factors",
         "methods/test_regularisation.py::test_kronecker_factors_average_over_examples_and_labels",
+    ],
+    "KLAnchor": [
+        f"{PRETRAINED}::test_kl_anchor_holds_the_outputs_of_the_model_before_the_task",
+        f"{PRETRAINED}::test_kl_anchor_in_the_task_scenario_holds_each_old_head",
+        f"{PRETRAINED}::test_kl_anchor_in_the_class_scenario_holds_outputs_of_ended_tasks_alone",
+        "methods/test_kl_anchor.py::test_the_reverse_divergence_is_the_sum_over_all_answers",
     ],
     "LaMAML": [f"{OPTIMISATION}::test_la_maml_learns_a_rate_for_each_weight"],
     "LatentReplay": [f"{REPLAY}::test_latent_replay_mixes_activations_of_the_frozen_trunk"],
@@ -121,6 +141,10 @@ REFERENCES = {
     "SupSup": [
         f"{STRUCTURE}::test_supsup_sends_the_gradient_of_the_masked_weight_to_its_score",
         f"{STRUCTURE}::test_supsup_infers_the_mask_along_which_the_entropy_falls_most_steeply",
+    ],
+    "TaskArithmetic": [
+        f"{PRETRAINED}::test_task_arithmetic_adds_task_vectors_from_the_first_weights",
+        f"{PRETRAINED}::test_task_arithmetic_from_merged_weights_adds_a_part_of_each_change",
     ],
     "WA": [f"{CORRECTIONS}::test_wa_scales_new_rows_to_the_mean_length_of_old_ones"],
     "XdG": [f"{STRUCTURE}::test_xdg_multiplies_hidden_units_by_the_tasks_gates"],
