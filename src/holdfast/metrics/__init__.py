@@ -69,6 +69,7 @@ from holdfast.metrics.retention import (
     task_forgetting,
     worst_forgetting,
 )
+from holdfast.metrics.token_losses import TokenLosses
 from holdfast.metrics.transfer import (
     backward_transfer,
     backward_transfer_after,
@@ -88,6 +89,7 @@ __all__ = [
     "AccuracyMatrix",
     "Curves",
     "Interval",
+    "TokenLosses",
     "Unlearnt",
     "average_accuracy",
     "average_anytime_accuracy",

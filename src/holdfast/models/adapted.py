@@ -116,7 +116,8 @@ class Adapted(PerTask):
             HoldfastError: The adapters act one by one, and not one task is given.
         """
         tasks: Sequence[int] = range(self.first, self.first + self.adapters)
-        if not self.together:
+        # Before the first adapter, the network answers as it was.
+        if not self.together and self.adapters:
             tasks = [self.one_task(task)]
         active = [adapter_name(number) for number in tasks if number >= self.first]
         for layer in self.layers():

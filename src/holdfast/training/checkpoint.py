@@ -322,3 +322,10 @@ def _texts(notes: object) -> list[str] | None:
     if not all(isinstance(note, str) for note in notes):
         raise HoldfastError(NOT_OF_A_RUN)
     return notes
+
+
+def as_checkpoints(checkpoints: str | Path | Checkpoints | None) -> Checkpoints | None:
+    """Return the checkpoints of a folder if it is given by its path."""
+    if isinstance(checkpoints, str | Path):
+        return Checkpoints(checkpoints)
+    return checkpoints

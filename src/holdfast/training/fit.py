@@ -17,7 +17,7 @@ from holdfast.errors import HoldfastError, UnlearntWarning
 from holdfast.results.file_names import learner_file
 from holdfast.streams.task import Stream, Task
 from holdfast.training.causes import Losses
-from holdfast.training.checkpoint import Checkpoints, make_ready, save
+from holdfast.training.checkpoint import Checkpoints, as_checkpoints, make_ready, save
 from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
 from holdfast.training.display import ShowProgress, Silent, Watch, consolidation_of
 from holdfast.training.evaluation import rehearse, scores
@@ -30,6 +30,7 @@ from holdfast.training.scoring import range_of
 from holdfast.training.showing import watch_for
 from holdfast.training.succession import check_begun, check_left
 from holdfast.training.target_checks import warn_of_scale
+from holdfast.training.tracks import Track, check_resumed, check_tracks, measure, tracked
 from holdfast.training.view import View
 
 
@@ -69,6 +70,7 @@ def fit(
     progress: bool | ShowProgress | Watch | None = None,
     checkpoints: str | Path | Checkpoints | None = None,
     keep: str | Path | None = None,
+    track: Track | None = None,
 ) -> Run:
     """Train a learner on each task of a stream in order, and evaluate after each.
 
@@ -87,6 +89,8 @@ def fit(
         checkpoints: A folder from which a killed run resumes bit for bit if you call `fit` again on
             a fresh learner. They stay until `Checkpoints(folder).clear()`.
         keep: A folder that gets a file of the learner after every task, for diagnostics.
+        track: Texts by name, whose token losses are measured before training and after each task,
+            such as `{"general": part}`. They show what general ability a language model loses.
 
     Raises:
         HoldfastError: Something does not fit. What can be known is refused before the first step.
@@ -101,20 +105,14 @@ def fit(
         keep_results=keep_results,
         segments=segments,
         progress=progress,
-        checkpoints=_as_checkpoints(checkpoints),
+        checkpoints=as_checkpoints(checkpoints),
         keep=None if keep is None else Path(keep),
+        track=track or {},
     )
     run = fitting.run(untrained)
     if run.warning:
         warnings.warn(run.warning, UnlearntWarning, stacklevel=2)
     return run
-
-
-def _as_checkpoints(checkpoints: str | Path | Checkpoints | None) -> Checkpoints | None:
-    """Return the checkpoints of a folder if it is given by its path."""
-    if isinstance(checkpoints, str | Path):
-        return Checkpoints(checkpoints)
-    return checkpoints
 
 
 @dataclass
@@ -129,6 +127,7 @@ class _Fitting:
     progress: bool | ShowProgress | Watch | None
     checkpoints: Checkpoints | None
     keep: Path | None
+    track: Track
 
     def __post_init__(self) -> None:
         self.view = self.learner.view
@@ -142,6 +141,7 @@ class _Fitting:
     def run(self, untrained: bool | None) -> Run:
         """Carry out the whole run."""
         check(self.view, self.stream, self.evaluate_every)
+        check_tracks(self.view, self.track)
         warn_of_scale(self.view.objective, self.stream[0].train)
         if untrained and not self.shares_outputs:
             raise HoldfastError(
@@ -152,6 +152,8 @@ class _Fitting:
         # In the other scenarios the untrained network has no outputs yet that could be scored.
         if self.shares_outputs and untrained is not False:
             self._score_untrained()
+        if not self.recorder.tracked:
+            self._follow_tracks(None)
         first = True
         self.watch = watch_for(self.progress, self._planned())
         try:
@@ -189,6 +191,7 @@ class _Fitting:
             check_left(self.view, self.stream)
         else:
             check_begun(self.view, self.stream)
+            check_resumed(self.track, resumed.tracked)
             self.recorder = resumed
         reset_peak(self.view.device)
 
@@ -248,6 +251,7 @@ class _Fitting:
             tasks = self.tasks[: task.index + 1]
         self.watch.phase(task, "evaluation")
         self._score(task.name, tasks)
+        self._follow_tracks(task)
         self.recorder.by_task.append(cost_after_task(self.view.state, steps))
         self._write_if_due()
 
@@ -278,6 +282,10 @@ class _Fitting:
         if after is not None:
             self.learner.records.evaluated(self.view.state.progress, means)
 
+    def _follow_tracks(self, after: Task | None) -> None:
+        """Measure the texts that are followed."""
+        self.recorder.tracked += measure(self.view, self.track, after)
+
     def _write_if_due(self) -> None:
         """Write a checkpoint if it is time for one."""
         if self.checkpoints is not None and self.checkpoints.due():
@@ -305,6 +313,7 @@ class _Fitting:
             outputs_exist=self.shares_outputs,
             validation=recorder.matrix("validation", empty),
             zero_shot=recorder.zero_shot,
+            tracks=tracked(recorder.tracked),
             **recorder.of_learning(self.view, self.tasks),
         )
 

@@ -16,6 +16,7 @@ from holdfast.training.contents import need
 from holdfast.training.evaluation import scores
 from holdfast.training.guessing import guess_level
 from holdfast.training.scoring import Accuracy, range_of, scores_whole_set
+from holdfast.training.tracks import TrackPoint
 from holdfast.training.view import View
 
 
@@ -77,6 +78,7 @@ class Recorder:
         losses: For each task, the loss of its first step and the mean loss of its last steps.
         in_task: The losses of the current task so far (see `Losses.kept`).
         unlearnt: The tasks that were not learnt.
+        tracked: The losses of texts that are followed.
     """
 
     cells: list[Cell] = field(default_factory=list)
@@ -89,6 +91,7 @@ class Recorder:
     losses: list[tuple[float | None, float]] = field(default_factory=list)
     in_task: list[float] = field(default_factory=list)
     unlearnt: list[NearGuessing] = field(default_factory=list)
+    tracked: list[TrackPoint] = field(default_factory=list)
 
     def to_plain(self) -> dict[str, object]:
         """Return plain values for a checkpoint."""

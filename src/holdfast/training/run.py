@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from holdfast.metrics import AccuracyMatrix, Curves, Unlearnt, summary, unlearnt_sentence
+from holdfast.metrics import (
+    AccuracyMatrix,
+    Curves,
+    TokenLosses,
+    Unlearnt,
+    summary,
+    unlearnt_sentence,
+)
 from holdfast.text import html_table
 from holdfast.training.causes import Learning, likely_causes
 from holdfast.training.cost import CostOfRun
@@ -23,6 +30,7 @@ class Run:
         unlearnt: The tasks whose score just after their training is near that of guessing.
             Backward transfer and forgetting say nothing about them.
         learning: What is known of the training of the first of them, or None if all were learnt.
+        tracks: The token losses of the texts that were followed, by the name of the track.
     """
 
     matrix: AccuracyMatrix
@@ -33,6 +41,7 @@ class Run:
     zero_shot: list[float] = field(default_factory=list)
     unlearnt: tuple[Unlearnt, ...] = ()
     learning: Learning | None = None
+    tracks: dict[str, TokenLosses] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         lines = [repr(self.matrix), *(f"{name}: {value}" for name, value in self._facts())]
@@ -51,6 +60,10 @@ class Run:
         values = summary(self.matrix)
         unit = self.matrix.score_range
         facts += [(name, number(values[name], unit)) for name in ("ACC", "BWT")]
+        for name, track in self.tracks.items():
+            last = track.points[-1]
+            if last is not None:
+                facts.append((f"rise of the token loss on {name}", f"{track.rise(last):.3f} nats"))
         return [*facts, ("time", f"{sum(self.cost['seconds'].values()):.1f} s")]
 
     @property
