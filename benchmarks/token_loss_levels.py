@@ -20,7 +20,7 @@ TEXTS = (20, 50, 100, 200, 500, 1000)
 TRUTH_FROM = 4_000_000  # texts from which the true rise is computed
 LIMIT = token_losses.FEWEST_TEXTS
 CASES = {
-    "normal": "the change per token is normal",
+    "normal": "it is normal",
     "skewed": "it is exponential",
     "lognormal": "it is log-normal with σ = 1",
     "rare": "one text in twenty becomes much worse",

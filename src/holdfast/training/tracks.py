@@ -54,7 +54,7 @@ def check_tracks(view: View, tracks: Track) -> None:
 
 
 def check_resumed(tracks: Track, points: list[TrackPoint]) -> None:
-    """Refuse to go on with other tracks than those that a killed run followed.
+    """Refuse to resume a run with other tracks than those that it followed.
 
     Raises:
         HoldfastError: They differ.
