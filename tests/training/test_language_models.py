@@ -98,17 +98,7 @@ def test_exact_match_is_what_greedy_decoding_says():
     learner = learner_of(epochs=6)
     learner.train(stream[0])
     found = learner.evaluate(stream[0])
-    model = small_model()
-    model.load_state_dict(
-        {
-            **{
-                name.replace("backbone.network.", "model."): value
-                for name, value in learner.model.state_dict().items()
-                if name.startswith("backbone")
-            },
-            "lm_head.weight": learner.model.head.linear.weight,
-        }
-    )
+    model = language_model_as_is(learner)
     said = []
     for prompt, answer in copies(20, 1):
         ids = torch.tensor([Letters()(prompt)["input_ids"]])
@@ -202,3 +192,55 @@ def test_a_file_of_a_learner_makes_the_model_of_a_folder_again(tmp_path):
 def test_a_folder_without_a_language_model_is_refused(tmp_path):
     with pytest.raises(HoldfastError, match=r"language model .*nothing"):
         language_model_from_pretrained(str(tmp_path / "nothing"))
+
+
+COLOURS = ("red", "green", "blue gray")
+
+
+def colours(number, **options):
+    examples = [(f"{k % 3}{k % 7}:", COLOURS[k % 3]) for k in range(number)]
+    texts = Texts(examples, examples[:9], choices=COLOURS, **options)
+    return from_prompts({"colours": texts, "copy": Texts(copies(16), copies(6, 1))}, Letters())
+
+
+def test_a_task_with_choices_is_scored_by_the_most_probable_choice():
+    stream = colours(30)
+    learner = learner_of(epochs=3)
+    learner.train(stream[0])
+    found = learner.evaluate(stream[0])
+    model = language_model_as_is(learner)
+    for k, (prompt, right) in enumerate([(f"{k % 3}{k % 7}:", COLOURS[k % 3]) for k in range(9)]):
+        likelihoods = []
+        for choice in COLOURS:
+            ids = torch.tensor([[*Letters()(prompt + choice)["input_ids"], END]])
+            labels = ids.clone()
+            labels[:, : len(prompt)] = -100
+            with torch.no_grad():
+                loss = model(input_ids=ids, labels=labels).loss
+            likelihoods.append(-float(loss) * (len(choice) + 1))
+        best = max(range(3), key=likelihoods.__getitem__)
+        assert found[k] == float(COLOURS[best] == right)
+    # The other task has no choices, and is scored by the exact match.
+    assert learner.evaluate(stream[1]).shape == (6,)
+    whole = learner_of(epochs=1).fit(stream)
+    assert whole.matrix.score("colours", after="copy") <= 1
+
+
+def test_choices_are_checked():
+    with pytest.raises(HoldfastError, match="none of the choices"):
+        from_prompts({"a": Texts([("a", "b")], [("a", "c")], choices=["b", "d"])}, Letters())
+    with pytest.raises(HoldfastError, match="at least two different"):
+        from_prompts({"a": Texts([("a", "b")], [("a", "b")], choices=["b", "b"])}, Letters())
+
+
+def language_model_as_is(learner):
+    """The trained weights in the model of transformers that the learner was made of."""
+    model = small_model()
+    state = learner.model.state_dict()
+    body = {
+        name.replace("backbone.network.", "model."): value
+        for name, value in state.items()
+        if name.startswith("backbone")
+    }
+    model.load_state_dict(body | {"lm_head.weight": learner.model.head.linear.weight})
+    return model

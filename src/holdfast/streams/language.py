@@ -9,7 +9,8 @@ import torch
 
 from holdfast.errors import HoldfastError, one_of
 from holdfast.named_inputs import NamedInputs
-from holdfast.streams.parts import ArrayPart
+from holdfast.streams.choices import ChoicePart
+from holdfast.streams.parts import ArrayPart, Part
 from holdfast.streams.task import Stream, Task
 from holdfast.streams.tokens import IDS, MASK
 from holdfast.text import shown
@@ -48,6 +49,8 @@ class Texts:
             is learnt, or one text, of which every token is learnt.
         test: Examples to be scored by.
         validation: Examples to choose settings by. None: there are none.
+        choices: Completions among which the model chooses when it is scored, such as the names of
+            classes. Every completion must be one of them. None: the model says what it likes.
 
     Example:
         >>> len(Texts(train=[("2 + 2 =", " 4")], test=[("1 + 2 =", " 3")]).train)
@@ -57,6 +60,7 @@ class Texts:
     train: Sequence[Example]
     test: Sequence[Example]
     validation: Sequence[Example] = ()
+    choices: Sequence[str] = ()
 
 
 def from_prompts(
@@ -130,15 +134,36 @@ class _Encoder:
         where = f"task {shown(name)!r}"
         validation = None
         if texts.validation:
-            validation = self.part(texts.validation, number, f"{where}, validation")
+            validation = self.scored(texts, texts.validation, number, f"{where}, validation")
         return Task(
             number,
             name,
             train=self.part(texts.train, number, f"{where}, train"),
-            test=self.part(texts.test, number, f"{where}, test"),
+            test=self.scored(texts, texts.test, number, f"{where}, test"),
             outputs=(0, len(self.tokenizer)),
             validation=validation,
         )
+
+    def scored(self, texts: Texts, examples: Sequence[Example], number: int, where: str) -> Part:
+        """Make a part by which a model is scored, with all choices of each example."""
+        choices = list(texts.choices)
+        if not choices:
+            return self.part(examples, number, where)
+        if len(set(choices)) < max(len(choices), FEWEST):
+            raise HoldfastError(
+                f"{where}: choices need at least two different texts, got {choices}"
+            )
+        rows = []
+        right = []
+        for k, example in enumerate(examples):
+            prompt, said = _read(example, f"{where}, {k}")
+            if said not in choices:
+                raise HoldfastError(
+                    f"{where}, {k}: the completion {shown(said)!r} is none of the choices"
+                )
+            right.append(choices.index(said))
+            rows += [self._row((prompt, choice), f"{where}, {k}") for choice in choices]
+        return ChoicePart(_joined(rows), torch.tensor(right, dtype=torch.long), number)
 
     def part(self, examples: Sequence[Example], number: int, where: str) -> ArrayPart:
         """Make the part of a task from its examples."""

@@ -3,7 +3,7 @@
 from holdfast.engine.objectives import Custom, Objective
 from holdfast.training.scoring import Scorer, accuracy
 from holdfast.training.set_scores import R2, MeanAP
-from holdfast.training.text_scores import ExactMatch
+from holdfast.training.text_scores import TextAccuracy
 
 
 def default_scorer(objective: Objective) -> Scorer:
@@ -14,7 +14,8 @@ def default_scorer(objective: Objective) -> Scorer:
 
     Returns:
         Accuracy for classification, the mean average precision for multilabel, R² for regression,
-        exact match for language models, and that of what its outputs are for a loss of your own.
+        exact match or the right choice for language models, and that of what its outputs are for a
+        loss of your own.
 
     Example:
         >>> from holdfast.engine.objectives import Multilabel
@@ -23,7 +24,7 @@ def default_scorer(objective: Objective) -> Scorer:
     """
     meaning = objective.meaning if isinstance(objective, Custom) else objective
     if meaning.sequences:
-        return ExactMatch()
+        return TextAccuracy()
     if meaning.takes_labels:
         return accuracy
     if meaning.name == "multilabel":

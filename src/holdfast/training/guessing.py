@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor
 
+from holdfast.errors import HoldfastError
 from holdfast.metrics.learnt import MARGIN
+from holdfast.streams.choices import ChoicePart
 from holdfast.streams.task import Task
-from holdfast.training.scoring import Accuracy, scores_of
+from holdfast.training.scoring import Accuracy, range_of, scores_of
 from holdfast.training.view import View
 
 
@@ -29,6 +31,8 @@ def guess_level(view: View, task: Task, of_rows: Tensor, labels: Tensor) -> floa
         The level, in the unit of the scorer.
     """
     first, last = task.outputs
+    if view.objective.sequences:
+        return _level_of_texts(view, task, labels)
     if not isinstance(view.setup.scorer, Accuracy):
         return _constant_score(view, task, labels)
     level = 1 / (last - first)
@@ -36,6 +40,19 @@ def guess_level(view: View, task: Task, of_rows: Tensor, labels: Tensor) -> floa
     if view.scenario != "class" or _gives_one_answer(of_rows, labels):
         level = max(level, float(shares.max()))
     return level
+
+
+def _level_of_texts(view: View, task: Task, right: Tensor) -> float:
+    """The score of the choice that is right most often; 0 if a model may say what it likes.
+
+    Raises:
+        HoldfastError: The scores of the learner are no shares of right answers.
+    """
+    if range_of(view.setup.scorer) != (0.0, 1.0):
+        raise HoldfastError("nothing is known of guessing by this score")
+    if not isinstance(task.test, ChoicePart):
+        return 0.0
+    return float(right.bincount().max()) / len(right)
 
 
 def _gives_one_answer(of_rows: Tensor, labels: Tensor) -> bool:

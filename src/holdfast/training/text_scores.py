@@ -51,6 +51,27 @@ class ExactMatch(OfTexts):
 
 
 @final
+class TextAccuracy(OfTexts):
+    """Whether the model is right: the score that a learner uses if you name none.
+
+    For a task with choices, the right choice must be the most probable one. For other tasks it is
+    the exact match. The probability of a choice is that of all of its tokens, so a longer choice is
+    not favoured and not made up for.
+    """
+
+    score_range = (0.0, 1.0)
+    __name__ = "text_accuracy"
+
+    def __call__(self, outputs: Tensor, rows: Rows) -> Tensor:
+        """Score each example, (N,): 1 if it is right, else 0."""
+        examples = len(rows.y)
+        if len(outputs) == examples:
+            return ExactMatch()(outputs, rows)
+        likelihoods = NextToken().log_likelihoods(outputs.float(), rows).view(examples, -1)
+        return (likelihoods.argmax(1) == rows.y).float()
+
+
+@final
 class TokenAccuracy(OfTexts):
     """The share of the tokens of a text that are the most probable ones."""
 
@@ -78,6 +99,7 @@ class LogLikelihood(OfTexts):
 
 
 TEXT_SCORERS = {
+    "text_accuracy": TextAccuracy(),
     "exact_match": ExactMatch(),
     "token_accuracy": TokenAccuracy(),
     "log_likelihood": LogLikelihood(),
