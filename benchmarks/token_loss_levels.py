@@ -3,8 +3,8 @@
     python benchmarks/token_loss_levels.py --write benchmarks/results/token-loss-levels.md
 
 Each case draws texts of several lengths and the change of their losses, asks Holdfast for the
-interval of 95 %, and counts how often the true rise lies inside. Where Holdfast has too few texts and
-gives no interval, it is asked with the limit set aside, so that the limit has a reason.
+interval of 95 %, and counts how often the true rise lies inside. Where Holdfast has too few texts
+and gives no interval, it is asked with the limit set aside, so that the limit has a reason.
 """
 
 import argparse
@@ -71,7 +71,8 @@ def main() -> None:
     lines = [
         "# Intervals of the rise in token loss",
         "",
-        f"Holdfast gives an interval of 95 % from {LIMIT} texts on. {options.runs:,} draws per row.",
+        f"Holdfast gives an interval of 95 % from {LIMIT} texts on. {options.runs:,} draws per "
+        "row.",
         "",
         "| change per token | texts | holds the truth, % | lies above, % | lies below, % |",
         "|---|---|---|---|---|",
