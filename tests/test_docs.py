@@ -156,6 +156,19 @@ def test_the_examples_of_pages_run(page, examples, tmp_path, monkeypatch):
         assert not math.isnan(matrix.score("2026-01", after="2026-01"))
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")  # random weights learn nothing
+def test_the_example_of_classifying_texts_runs_on_a_small_model(tmp_path, monkeypatch):
+    transformers = pytest.importorskip("transformers")
+    from helpers import save_bert
+
+    monkeypatch.setenv("HOLDFAST_CACHE", str(tmp_path))
+    save_bert(tmp_path / "bert", transformers.BertModel)
+    code = blocks(ROOT / "docs" / "language-models.md")[0]
+    named = code.replace("sentence-transformers/all-MiniLM-L6-v2", str(tmp_path / "bert"))
+    assert named != code
+    exec(compile(named, "language-models.md", "exec"), {})
+
+
 def test_the_examples_of_objectives_run_and_say_what_comes_out(capsys):
     page = ROOT / "docs" / "objectives.md"
     for code in blocks(page):

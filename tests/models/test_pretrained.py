@@ -174,10 +174,17 @@ def test_a_mistake_is_named_and_nothing_of_the_file_runs(
     assert "must never run" not in capsys.readouterr().out
 
 
-def test_a_backbone_that_is_not_there_is_not_downloaded(tmp_path):
-    for name in ("nowhere.pt", "nobody/no-such-model", "what is this?"):
-        with pytest.raises(HoldfastError, match=r"there is no file or folder .* hf download"):
+def test_a_backbone_that_is_nowhere_is_refused_with_the_way_to_a_folder(tmp_path, monkeypatch):
+    for name in ("nowhere.pt", "what is this?"):
+        with pytest.raises(HoldfastError, match=r"there is no file or folder .*; check the path"):
             load(name)
+    pytest.importorskip("transformers")
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(HoldfastError, match=r"HF_HUB_OFFLINE is set\); .* hf download n"):
+        load("nobody/no-such-model")
     (tmp_path / "notes.txt").write_text("weights")
     with pytest.raises(HoldfastError, match=r"ends in '\.txt'; expected a file of weights"):
         load(tmp_path / "notes.txt")

@@ -10,14 +10,14 @@ from holdfast.metrics import average_accuracy
 from holdfast.models.pretrained import load_pretrained
 from holdfast.runs.build import build_learner, build_stream
 from holdfast.runs.config import RunConfig
-from holdfast.streams.tokens import token_array, token_inputs
+from holdfast.streams import tokenize
 from holdfast.validation import validated
 
 SENTENCES = ["how do i pay my bill", "what is the way to settle my invoice", "book a table for two"]
 
 
 def test_minilm_finds_paraphrases_nearer_than_other_sentences(minilm):
-    inputs = token_inputs(token_array(SENTENCES, str(minilm)))
+    inputs = tokenize(SENTENCES, minilm)
     loaded = load_pretrained(minilm, inputs)
     assert loaded.features == 384
     with torch.no_grad():

@@ -228,7 +228,7 @@ def test_a_run_is_known_by_what_its_embeddings_hold(tmp_path, intents):
 
 def test_embeddings_without_an_effect_are_refused(tmp_path):
     file = written(tmp_path)
-    with pytest.raises(HoldfastError, match=r"data\.embeddings=.* has one only with data of texts"):
+    with pytest.raises(HoldfastError, match=r"data\.embeddings=.* has one only with a data set"):
         refuse_idle([validated(RunConfig, data={"embeddings": file})])
     both = {"name": "clinc/clinc_oos", "embeddings": file, "features": "tfidf-all-tasks"}
     with pytest.raises(HoldfastError, match=r"without data\.embeddings, which take its place"):

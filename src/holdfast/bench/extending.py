@@ -37,7 +37,10 @@ BELONG_TO: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "model": {
         "name": ("hidden", "init"),
-        "backbone": ("name", "hidden", "init", "backbone_factory", "old_output", "output_layer"),
+        "backbone": (
+            *("name", "hidden", "init", "backbone_factory", "old_output", "output_layer"),
+            *("pooling", "max_length"),
+        ),
     },
     "training": {"steps": ("epochs",), "epochs": ("steps",), "optimizer": ("momentum",)},
 }

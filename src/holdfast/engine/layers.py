@@ -44,6 +44,7 @@ def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
         ['0', '2']
     """
     layers: dict[str, Matrix] = {}
+    others: list[str] = []
     owners: dict[int, str] = {}
     for name, layer in module.named_modules():
         own = [p for p in layer.parameters(recurse=False) if p.requires_grad]
@@ -63,13 +64,25 @@ def matrices(module: nn.Module, who: str) -> dict[str, Matrix]:
             kind = type(layer).__name__
             if is_plain(layer):  # then its settings are what is wrong with it
                 kind = str(layer)
-            raise Unsuitable(
-                f"{who} treats linear layers and convolutions (without groups, padded with a "
-                f"number of zeros), but {name or 'the model'} is {kind} with trainable "
-                "parameters; use mlp or convnet, or freeze that layer"
-            )
-        layers[name] = matrix
+            others.append(f"{name or 'the model'} is {kind} with trainable parameters")
+        else:
+            layers[name] = matrix
+    if others:
+        raise _of_another_kind(who, others)
     return layers
+
+
+def _of_another_kind(who: str, others: Sequence[str]) -> Unsuitable:
+    """Make the refusal of trainable layers that do not multiply rows by a matrix."""
+    more = ""
+    freeze = "freeze that layer"
+    if len(others) > 1:
+        more = f", and so are {len(others) - 1} more layers of other kinds"
+        freeze = "freeze all layers of other kinds"
+    return Unsuitable(
+        f"{who} treats linear layers and convolutions (without groups, padded with a number of "
+        f"zeros), but {others[0]}{more}; use mlp or convnet, or {freeze}"
+    )
 
 
 def _as_matrix(layer: nn.Module) -> Matrix | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from holdfast.models.branches import branches
 from holdfast.models.classifier import Classifier, classifier_from
 from holdfast.models.convnet import convnet
+from holdfast.models.from_pretrained import classifier_from_pretrained, pooled_classifier
 from holdfast.models.heads import make_head
 from holdfast.models.language import language_model, language_model_from_pretrained
 from holdfast.models.mlp import mlp
@@ -29,11 +30,13 @@ __all__ = [
     "Pooled",
     "branches",
     "classifier_from",
+    "classifier_from_pretrained",
     "convnet",
     "language_model",
     "language_model_from_pretrained",
     "make_head",
     "mlp",
+    "pooled_classifier",
     "pretrained_classifier",
     "pretrained_like",
     "rebuildable",

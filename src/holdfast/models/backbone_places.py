@@ -1,14 +1,16 @@
-"""Where a pretrained network is: a file of weights, an ONNX file, or a folder of transformers."""
+"""Where a pretrained network is: a file of weights, ONNX or GGUF, or a folder of transformers."""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.errors import HoldfastError, reading, require
+from holdfast.models.hub import folder_of
 from holdfast.models.state_dicts import WEIGHTS
 from holdfast.text import safe_name
 
 ONNX = ".onnx"
+GGUF = ".gguf"
 # The folder of the network inside a folder of sentence-transformers.
 INNER = "0_Transformer"
 CONFIG = "config.json"
@@ -22,9 +24,9 @@ class Place:
     """Where a pretrained network is, and what it reads.
 
     Args:
-        kind: "weights", "onnx" or "folder".
+        kind: "weights", "onnx", "gguf" or "folder".
         path: The file or folder.
-        reads: "texts" or "images" for a folder. "any": nothing is known of it.
+        reads: "texts" or "images" for a folder, "texts" for a GGUF file. "any": nothing is known.
     """
 
     kind: str
@@ -38,17 +40,17 @@ class Place:
 
 
 def find_backbone(source: str | Path) -> Place:
-    """Find a pretrained network on this machine. Nothing is downloaded.
+    """Find a pretrained network on this machine, or download it once if it is one of the hub.
 
     Args:
-        source: A file of weights, an ONNX file, a folder that `save_pretrained` of transformers has
-            written, or a name of the Hugging Face hub that is in the local cache.
+        source: A file of weights, an ONNX file, a GGUF file or a folder that holds one, a folder
+            that `save_pretrained` of transformers has written, or a name of the Hugging Face hub.
 
     Returns:
         Where it is.
 
     Raises:
-        HoldfastError: There is nothing of that name, or something else.
+        HoldfastError: There is nothing of that name, or something else, or it can't be downloaded.
         MissingExtra: The package that reads it is not installed.
     """
     path = Path(source).expanduser()
@@ -57,44 +59,34 @@ def find_backbone(source: str | Path) -> Place:
         if path.suffix == ONNX:
             require("onnx", "onnxruntime")
             return Place("onnx", path)
+        if path.suffix == GGUF:
+            require("transformers", "transformers", "gguf")
+            return Place("gguf", path, "texts")
         if path.suffix in WEIGHTS:
             return Place("weights", path)
         raise HoldfastError(
             f"the backbone {name} ends in {path.suffix!r}; expected a file of weights "
-            f"({', '.join(WEIGHTS)}), an ONNX file, or a folder of transformers"
+            f"({', '.join(WEIGHTS)}), an ONNX or GGUF file, or a folder of transformers"
         )
     if not path.is_dir():
-        path = _in_cache(str(source))
+        path = folder_of(str(source))
     require("encoder", "transformers")
     if (path / INNER / CONFIG).is_file():
         path = path / INNER
-    if not (path / CONFIG).is_file():
+    if (path / CONFIG).is_file():
+        return Place("folder", path, _reads(path, name))
+    files = sorted(path.glob(f"*{GGUF}"))
+    if len(files) == 1:
+        return find_backbone(files[0])
+    if files:
+        names = ", ".join(safe_name(file.name) for file in files)
         raise HoldfastError(
-            f"the folder {name} holds no backbone; expected {CONFIG}, weights and tokenizer or "
-            f"{OF_IMAGES}, as save_pretrained of transformers writes them"
+            f"the folder {name} holds several networks ({names}); give the path of one of them"
         )
-    return Place("folder", path, _reads(path, name))
-
-
-def _in_cache(name: str) -> Path:
-    """The folder of a network in the local cache of the Hugging Face hub."""
-    missing = HoldfastError(
-        f"there is no file or folder {safe_name(name)}, and the local cache of Hugging Face does "
-        "not have it; give a file of weights, an ONNX file or a folder. Holdfast downloads "
-        f"nothing: for a name of the hub, run hf download {safe_name(name)} first"
+    raise HoldfastError(
+        f"the folder {name} holds no backbone; expected {CONFIG}, weights and tokenizer or "
+        f"{OF_IMAGES}, as save_pretrained of transformers writes them, or a GGUF file"
     )
-    try:
-        from huggingface_hub import try_to_load_from_cache
-        from huggingface_hub.errors import HFValidationError
-    except ImportError:
-        raise missing from None
-    try:
-        found = try_to_load_from_cache(name, CONFIG)
-    except HFValidationError:
-        raise missing from None
-    if not isinstance(found, str):
-        raise missing
-    return Path(found).parent
 
 
 def _reads(folder: Path, name: str) -> str:

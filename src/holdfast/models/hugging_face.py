@@ -1,6 +1,7 @@
 """Networks of the Transformers library as backbones: texts or images become one vector each."""
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, reading
-from holdfast.models.backbone_places import CONFIG, INNER, OF_IMAGES, Place
+from holdfast.models.backbone_places import CONFIG, GGUF, INNER, OF_IMAGES, Place
 from holdfast.models.pooled import Pooled
 from holdfast.text import safe_name
 
@@ -77,16 +78,17 @@ class Pictures(nn.Module):
         return pooled
 
 
-def load_folder(place: Place) -> nn.Module:
-    """Load the network of a folder, without an output layer.
+def load_folder(place: Place, pooling: str | None = None) -> nn.Module:
+    """Load the network of a folder or of a GGUF file, without an output layer.
 
     Args:
-        place: The folder.
+        place: The folder, or the file.
+        pooling: How the states of a text become one vector, as `Pooled` takes it. None: as
+            `1_Pooling/config.json` says, by default their mean.
 
     Returns:
-        The network. One of texts takes `input_ids` and `attention_mask`, and its states are pooled
-        as `1_Pooling/config.json` says (by default their mean). One of images takes images of any
-        size.
+        The network. One of texts takes `input_ids` and `attention_mask`. One of images takes images
+        of any size.
 
     Raises:
         HoldfastError: The folder is damaged, or lacks weights.
@@ -94,7 +96,7 @@ def load_folder(place: Place) -> nn.Module:
     name = safe_name(str(place.path))
     network = _network(place.path, name)
     if place.of_texts:
-        return Pooled(network, _pooling(place.path))
+        return Pooled(network, pooling or _pooling(place.path))
     with reading(f"backbone {name}", "a network of images"):
         config = network.config
         size = getattr(config, "image_size", None)
@@ -105,10 +107,39 @@ def load_folder(place: Place) -> nn.Module:
         return Pictures(network, channels, size, mean, deviation)
 
 
-def _network(folder: Path, name: str) -> nn.Module:
-    """The network, whose weights are all from the folder."""
+def body_of(network: nn.Module) -> nn.Module:
+    """Take what makes hidden states out of a model of the Transformers library.
+
+    Args:
+        network: The model, which is used and not copied. It may end in a layer for classes or
+            tokens, which is left out. Of an encoder with a decoder, the encoder is taken. Another
+            module is returned as it is.
+
+    Returns:
+        The part that returns hidden states.
+    """
+    # A model of the library can only be there if the library is loaded, which takes seconds.
+    library = sys.modules.get("transformers")
+    if library is None or not isinstance(network, library.PreTrainedModel):
+        return network
+    body: Any = network.base_model
+    if getattr(network.config, "is_encoder_decoder", False):
+        body = body.get_encoder()
+    # A layer above the states, which is trained for another purpose or not at all.
+    pooler = getattr(body, "pooler", None)
+    if pooler is not None and list(pooler.parameters()):
+        body.pooler = None
+    module: nn.Module = body
+    return module
+
+
+def _network(path: Path, name: str) -> nn.Module:
+    """The network, whose weights are all from the folder or the file."""
     from transformers import AutoModel
 
+    place: dict[str, Any] = {"pretrained_model_name_or_path": path}
+    if path.suffix == GGUF:
+        place = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
     # Weights that are missing are drawn, which must not change what a run draws later.
     with (
         _quiet_library(),
@@ -116,20 +147,15 @@ def _network(folder: Path, name: str) -> nn.Module:
         reading(f"backbone {name}", "a network"),
     ):
         network, report = AutoModel.from_pretrained(
-            folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
+            **place, local_files_only=True, output_loading_info=True, dtype=torch.float32
         )
-    # A layer above the states, which is trained for another purpose or not at all.
-    pooler = getattr(network, "pooler", None)
-    if pooler is not None and list(pooler.parameters()):
-        network.pooler = None
     missing = [key for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]
     if missing:
         raise HoldfastError(
             f"the backbone {name} lacks weights: {', '.join(missing[:MOST_NAMED])} "
             f"({len(missing)} in all); download or save it again"
         )
-    module: nn.Module = network.eval()
-    return module
+    return body_of(network).eval()
 
 
 @contextmanager

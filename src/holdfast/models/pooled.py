@@ -1,5 +1,7 @@
 """One vector per text: the hidden states of a transformer, pooled over its tokens."""
 
+from typing import Protocol, runtime_checkable
+
 import torch
 from torch import Tensor, nn
 
@@ -7,6 +9,15 @@ from holdfast.errors import HoldfastError, one_of
 
 WAYS = ("mean", "first", "last")
 MASK = "attention_mask"
+
+
+@runtime_checkable
+class EmbedsTokens(Protocol):
+    """A network that tells the embedding of its tokens, as models of Transformers do."""
+
+    def get_input_embeddings(self) -> nn.Module:
+        """The layer that turns the numbers of tokens into vectors."""
+        ...
 
 
 class Pooled(nn.Module):
@@ -35,6 +46,19 @@ class Pooled(nn.Module):
         super().__init__()
         self.network = network
         self.pooling = one_of("pooling", pooling, WAYS)
+
+    @property
+    def vocabulary(self) -> int | None:
+        """The number of tokens that the network knows, or None if it does not say."""
+        if not isinstance(self.network, EmbedsTokens):
+            return None
+        try:
+            embedding = self.network.get_input_embeddings()
+        except NotImplementedError:  # as networks of the library that read no tokens do
+            return None
+        if not isinstance(embedding, nn.Embedding):
+            return None
+        return embedding.num_embeddings
 
     def forward(self, *inputs: Tensor, **named: Tensor) -> Tensor:
         """Pool what the network makes of its arguments.

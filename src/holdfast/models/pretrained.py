@@ -1,6 +1,6 @@
-"""Pretrained networks as classifiers: from a file, a folder, or the local cache of the hub."""
+"""Pretrained networks as classifiers: from a file, a folder, or the hub."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, first_line, one_of
-from holdfast.models.backbone_places import Place, find_backbone
+from holdfast.models.backbone_places import find_backbone
 from holdfast.models.calling import call_module
 from holdfast.models.classifier import (
     Classifier,
@@ -22,6 +22,7 @@ from holdfast.models.hugging_face import load_folder
 from holdfast.models.input_forms import form_of, inputs_like
 from holdfast.models.onnx_network import OnnxNetwork
 from holdfast.models.own_networks import made_by
+from holdfast.models.pretrained_checks import Factory, check_arguments, check_pooling
 from holdfast.models.recipes import note, rebuildable
 from holdfast.models.seeding import seeded
 from holdfast.models.state_dicts import load_weights, read_weights
@@ -29,7 +30,6 @@ from holdfast.named_inputs import Inputs, NamedInputs, described
 from holdfast.own_code import fault_of
 from holdfast.text import safe_name
 
-Factory = str | Callable[[], nn.Module]
 OLD_OUTPUTS = ("drop", "keep", "none")
 
 
@@ -92,6 +92,7 @@ def pretrained_like(
     old_output: str,
     output_layer: str | None,
     seed: int | None,
+    pooling: str | None = None,
 ) -> Classifier:
     """Load a pretrained network again in another process, from plain values.
 
@@ -104,6 +105,7 @@ def pretrained_like(
         old_output: As there.
         output_layer: As there.
         seed: As there.
+        pooling: As there.
 
     Raises:
         HoldfastError: The weights are gone, or no longer fit.
@@ -118,6 +120,7 @@ def pretrained_like(
         old_output=old_output,
         output_layer=output_layer,
         seed=seed,
+        pooling=pooling,
     )
 
 
@@ -131,13 +134,14 @@ def pretrained_classifier(
     old_output: str = "drop",
     output_layer: str | None = None,
     seed: int | None = None,
+    pooling: str | None = None,
 ) -> Classifier:
     """Make a classifier of a pretrained network. `holdfast run --backbone` does the same.
 
     Args:
         source: A file of weights (.pt, .pth, .bin, .ckpt or .safetensors), which needs `factory`;
-            a folder of transformers, or a name of the hub that is in the local cache; or an ONNX
-            file, which can only be frozen. Nothing is downloaded.
+            a folder of transformers, a GGUF file, or a name of the hub, which is downloaded once if
+            the local cache does not have it; or an ONNX file, which can only be frozen.
         example: One or a few raw inputs (N, ...), with which the network is tried and its features
             are counted, such as `stream[0].train.fetch(torch.arange(1))[0]`.
         head: The kind of head, as `make_head` takes it.
@@ -149,6 +153,8 @@ def pretrained_classifier(
             in features. A network that ends in another layer has no old output layer.
         output_layer: The name of the old output layer. None: the last linear layer.
         seed: The seed of new outputs. None draws them from the global generator.
+        pooling: How the hidden states of a text become one vector: "mean", "first" or "last", as
+            `Pooled` takes it. None: as the folder says, by default their mean.
 
     Returns:
         The classifier. Freeze it with `freeze()` if only its head is to learn.
@@ -157,7 +163,7 @@ def pretrained_classifier(
         HoldfastError: The network can't be found, loaded or called; the message says why.
         MissingExtra: A package that reads the network is not installed.
     """
-    loaded = load_pretrained(source, example, factory, old_output, output_layer)
+    loaded = load_pretrained(source, example, factory, old_output, output_layer, pooling)
     return loaded.classifier(head, outputs, seed)
 
 
@@ -167,12 +173,14 @@ def load_pretrained(
     factory: Factory | None = None,
     old_output: str = "drop",
     output_layer: str | None = None,
+    pooling: str | None = None,
 ) -> Pretrained:
     """Load a pretrained network and try it; see `pretrained_classifier` for the arguments."""
     one_of("old_output", old_output, OLD_OUTPUTS)
     place = find_backbone(source)
     name = safe_name(str(source))
-    _check_arguments(place, name, factory, old_output, output_layer)
+    check_arguments(place, name, factory, old_output, output_layer)
+    check_pooling(place, name, pooling)
     if place.of_texts and not isinstance(example, NamedInputs):
         raise HoldfastError(
             f"the backbone {name} reads texts, but the inputs are {described(example)}; use data "
@@ -181,13 +189,13 @@ def load_pretrained(
     layer = None
     if place.kind == "onnx":
         module: nn.Module = OnnxNetwork(place.path)
-    elif place.kind == "folder":
-        module = load_folder(place)
+    elif place.kind in ("folder", "gguf"):
+        module = load_folder(place, pooling)
     else:
         module, layer = _with_weights(place.path, factory, old_output, output_layer)
     # Trying it must not move the statistics of BatchNorm.
     module.eval()
-    features = _tried(module, example, name, layer)
+    features = tried(module, example, name, layer)
     again = {
         "source": str(place.path.absolute()) if place.path.exists() else str(source),
         "inputs": form_of(example),
@@ -195,6 +203,9 @@ def load_pretrained(
         "old_output": old_output,
         "output_layer": output_layer,
     }
+    # Files of learners from before have none.
+    if pooling is not None:
+        again["pooling"] = pooling
     if layer is None:
         return Pretrained(name, module, features, again=again)
     old = linear_layer(module, layer)
@@ -216,43 +227,6 @@ def _name_of(factory: Factory | None) -> object:
     return f"{module}:{name}"
 
 
-def _check_arguments(
-    place: Place, name: str, factory: Factory | None, old_output: str, output_layer: str | None
-) -> None:
-    """Refuse arguments that this kind of backbone has no use for, or that it lacks."""
-    if place.kind == "weights":
-        if factory is None:
-            raise HoldfastError(
-                f"the backbone {name} is a file of weights, so Holdfast needs the function that "
-                "makes its network; give it as module:function (--backbone-factory)"
-            )
-        if old_output == "none" and output_layer is not None:
-            raise HoldfastError(
-                f"output_layer={output_layer!r} names an old output layer, but old_output='none' "
-                "says that there is none; leave one of them out"
-            )
-        return
-    given = {"factory": factory, "output_layer": output_layer}
-    for argument, value in given.items():
-        if value is not None:
-            raise HoldfastError(
-                f"{argument}={value!r} has no effect: it is for a file of weights, and {name} is "
-                f"{_in_words(place)}; leave it out"
-            )
-    if old_output == "keep":
-        raise HoldfastError(
-            f"old_output='keep' needs a file of weights whose network ends in a linear layer; "
-            f"{name} is {_in_words(place)}, of which only the features are read. Leave it out"
-        )
-
-
-def _in_words(place: Place) -> str:
-    """Say what kind of backbone it is."""
-    if place.kind == "onnx":
-        return "an ONNX file"
-    return "a folder of transformers"
-
-
 def _with_weights(
     path: Path, factory: Factory | None, old_output: str, output_layer: str | None
 ) -> tuple[nn.Module, str | None]:
@@ -272,7 +246,7 @@ def _with_weights(
     return module, layer
 
 
-def _tried(module: nn.Module, example: Inputs, name: str, layer: str | None) -> int:
+def tried(module: nn.Module, example: Inputs, name: str, layer: str | None = None) -> int:
     """Call a network with an example, check what it returns, and count its features."""
     x = prepared(example, float_type(module))
     ends: list[tuple[Tensor, int]] = []

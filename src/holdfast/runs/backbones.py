@@ -125,14 +125,22 @@ def _load(model: ModelConfig, example: Inputs) -> Pretrained:
             "or restore what it was made with"
         )
     return load_pretrained(
-        backbone, example, model.backbone_factory, model.old_output, model.output_layer
+        backbone,
+        example,
+        model.backbone_factory,
+        model.old_output,
+        model.output_layer,
+        model.pooling,
     )
 
 
 def _plain(model: ModelConfig) -> dict[str, object]:
     """What decides the features of a backbone, as plain values without places."""
     plain = without_place(model.model_dump(mode="json"))
-    names = ("backbone", "backbone_factory", "old_output", "output_layer")
+    names = ["backbone", "backbone_factory", "old_output", "output_layer"]
+    # Features that were kept before there was a choice stay valid.
+    if model.pooling is not None:
+        names.append("pooling")
     return {name: plain.get(name) for name in names}
 
 

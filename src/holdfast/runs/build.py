@@ -71,10 +71,9 @@ def _clear_stream(config: RunConfig, data_dir: str | Path | None) -> Stream:
     """Build the stream before examples move between its tasks."""
     if config.data.by_rows:
         return own_stream(config)
-    tokenizer = config.model.tokenizer
     whole = {}
     for name in own_sets(config.data):
-        whole[name] = own_examples(config.data, name, tokenizer)
+        whole[name] = own_examples(config.data, name, config.model)
     if config.data.validation and whole:
         # Nothing may be fitted on validation rows, so they are found out before inputs are encoded.
         numbered = {}
@@ -128,6 +127,7 @@ def _source(
             groups=data.group_column,
             tokenizer=config.model.tokenizer,
             embeddings=data.embeddings,
+            max_length=config.model.max_length,
         )
         if any(examples.numbered is not None for examples in own.values()):
             source = unnumbered(source)

@@ -17,7 +17,7 @@ from holdfast.runs.build import build_learner
 from holdfast.runs.config import PARTS, RunConfig
 from holdfast.runs.defaults import filled_in, with_defaults
 from holdfast.runs.options import refuse_idle
-from holdfast.runs.own_settings import options_of
+from holdfast.runs.own_data import own_options
 from holdfast.runs.processes import settled
 from holdfast.streams.own_data.files import is_own
 from holdfast.streams.task import Stream
@@ -100,7 +100,7 @@ def _new_learner(month: Month, given: Mapping[str, Any]) -> tuple[Learner, list[
     asked = validated(RunConfig, **{**given, "data": data, "seed": seed})
     config = with_defaults(asked)
     refuse_idle([config])
-    options = options_of(config.data, config.data.features, config.data.group_column)
+    options = own_options(config.data, config.model)
     test = options.test_column or options.test
     known = {name: getattr(options, name) for name in LearnOptions.__annotations__}
     # Read for the shape and the outputs only. `learn` reads the data once more by itself.
@@ -219,8 +219,9 @@ def learn_month(learner: Learner, month: Month, given: Mapping[str, Any]) -> Lea
         HoldfastError: The data hold a mistake, or do not fit the learner. The file is as it was.
     """
     beside = learner.history.beside
-    own = validated(RunConfig, data={**given.get("data", {}), "name": month.data}).data
-    options = options_of(own, own.features, own.group_column)
+    data = {**given.get("data", {}), "name": month.data}
+    config = validated(RunConfig, data=data, model=given.get("model", {}))
+    options = own_options(config.data, config.model)
     first: dict[str, Any] = {}
     # Later data are read as the first ones were, and contradictions were refused before.
     if learner.history.reader is None:

@@ -14,7 +14,7 @@ from holdfast.settings import ADDED, Positive
 from holdfast.validation import Strict
 
 # Settings that say something about a backbone, and mean nothing without one.
-ABOUT_BACKBONE = ("backbone_factory", "old_output", "output_layer")
+ABOUT_BACKBONE = ("backbone_factory", "old_output", "output_layer", "pooling", "max_length")
 
 
 class ModelConfig(Strict):
@@ -47,7 +47,7 @@ class ModelConfig(Strict):
         None,
         json_schema_extra=ADDED,
         description="Pretrained network in the place of --model: a file of weights, a folder of "
-        "transformers, a name of the Hugging Face hub that is in the local cache, or an ONNX file.",
+        "transformers, a name of the Hugging Face hub, a GGUF file, or an ONNX file.",
     )
     backbone_factory: str | None = Field(
         None,
@@ -72,6 +72,18 @@ class ModelConfig(Strict):
         None,
         json_schema_extra=ADDED,
         description="Name of the old output layer. By default it is the last linear layer.",
+    )
+    pooling: Literal["mean", "first", "last"] | None = Field(
+        None,
+        json_schema_extra=ADDED,
+        description="How the hidden states of a language model become one vector per text: their "
+        "mean, or that of the first or the last token. By default as its folder says.",
+    )
+    max_length: Positive | None = Field(
+        None,
+        json_schema_extra=ADDED,
+        description="Tokens after which texts are cut for a language model. By default as many as "
+        "it reads, at most 512.",
     )
     # Filled in by `completed`, so that the hash of a run depends on what the files hold.
     backbone_content: dict[str, str] = Field(
@@ -122,7 +134,7 @@ class ModelConfig(Strict):
 
     @property
     def tokenizer(self) -> str | None:
-        """The folder of a backbone that reads tokens. None: another kind of network."""
+        """The folder or file of a backbone that reads tokens. None: another kind of network."""
         if self.backbone is None or self.backbone_factory is not None:
             return None
         from holdfast.models.backbone_places import find_backbone

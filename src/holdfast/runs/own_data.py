@@ -6,6 +6,7 @@ from dataclasses import replace
 from holdfast.errors import HoldfastError
 from holdfast.runs.config import RunConfig
 from holdfast.runs.data_config import DataConfig
+from holdfast.runs.model_config import ModelConfig
 from holdfast.runs.own_settings import options_of
 from holdfast.streams.build import build
 from holdfast.streams.own_data.digests import digest_of
@@ -13,6 +14,7 @@ from holdfast.streams.own_data.examples import Examples, limited, open_examples
 from holdfast.streams.own_data.files import existing
 from holdfast.streams.own_data.folders import read_path
 from holdfast.streams.own_data.from_files import listed_order
+from holdfast.streams.own_data.options import Options
 from holdfast.streams.own_data.target_stream import target_stream
 from holdfast.streams.source import Source
 from holdfast.streams.split import first_classes
@@ -25,14 +27,14 @@ def own_sets(data: DataConfig) -> list[str]:
     return sorted(data.sets & data.content.keys())
 
 
-def own_examples(data: DataConfig, name: str, tokenizer: str | None = None) -> Examples:
+def own_examples(data: DataConfig, name: str, model: ModelConfig | None = None) -> Examples:
     """Read the user's own data.
 
     Args:
         data: The settings of the data.
         name: The path of one of its data sets.
-        tokenizer: The folder of a language model whose tokens texts become. None: they become
-            features.
+        model: The settings of the network, which may be a language model whose tokens texts
+            become. None: texts become features.
 
     Raises:
         HoldfastError: The files changed after the settings were made, or hold a mistake.
@@ -42,10 +44,24 @@ def own_examples(data: DataConfig, name: str, tokenizer: str | None = None) -> E
             f"the files of {name} changed after this run was set up; give the command again, or "
             "restore the files"
         )
+    return open_examples(read_path(name), own_options(data, model), data.task_classes)
+
+
+def own_options(data: DataConfig, model: ModelConfig | None = None) -> Options:
+    """Say how the user's own data are read for a network.
+
+    Args:
+        data: The settings of the data.
+        model: Those of the network, as in `own_examples`.
+
+    Raises:
+        HoldfastError: A role can't be read, or the network can't be found.
+    """
     options = options_of(data, data.features, data.group_column)
     # Data of images have no texts, and the backbone itself says that it can't read them.
-    options = replace(options, tokenizer=tokenizer)
-    return open_examples(read_path(name), options, data.task_classes)
+    if model is not None and model.tokenizer is not None:
+        return replace(options, tokenizer=model.tokenizer, max_length=model.max_length)
+    return options
 
 
 def own_source(config: RunConfig, examples: Examples) -> Source:
@@ -88,7 +104,7 @@ def own_stream(config: RunConfig) -> Stream:
             f"data.task and data.time need your own data, but data.name is {data.name!r}; name a "
             "folder or a table file"
         )
-    examples = own_examples(data, data.name, config.model.tokenizer)
+    examples = own_examples(data, data.name, config.model)
     trained = int((~examples.tested).sum())
     if (data.examples or 0) > trained:
         raise HoldfastError(

@@ -1,6 +1,7 @@
 """Mistakes in runs that are found before the first of them starts."""
 
 import json
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -36,12 +37,15 @@ def refuse_early(configs: Sequence[RunConfig], data_dir: str | None) -> None:
         if config.model.backbone is not None:
             parts += [config.model.model_dump(), config.method, config.training.precision]
         key = json.dumps(parts)
-        if key not in streams:
-            streams[key] = build_stream(config, data_dir)
-            refuse_other_count(config, len(streams[key]))
-        with blaming_own_method(config):
-            learner = build_learner(config, streams[key])
-            check(learner.view, streams[key], config.training.evaluate_every)
+        # Each run hears the same warnings again, and keeps them beside its result.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            if key not in streams:
+                streams[key] = build_stream(config, data_dir)
+                refuse_other_count(config, len(streams[key]))
+            with blaming_own_method(config):
+                learner = build_learner(config, streams[key])
+                check(learner.view, streams[key], config.training.evaluate_every)
 
 
 def refuse_other_count(config: RunConfig, tasks: int) -> None:

@@ -23,6 +23,8 @@ OFF: dict[str, object] = {
     "model.backbone_lr": None,
     "model.frozen": False,
     "model.init": "default",
+    "model.max_length": None,
+    "model.pooling": None,
     "training.accumulate": 1,
     "training.clip": None,
     "training.drop_last": False,
@@ -88,7 +90,7 @@ RULES = (
         only=("seed",),
     ),
     Rule(
-        ("data.features",),
+        ("data.features", "data.embeddings"),
         "with a data set of texts",
         lambda run: not run.data.sets <= set(IMAGES),
     ),
@@ -98,11 +100,6 @@ RULES = (
         ("data.group_column",),
         "with data.validation above 0, where it says which examples stay together",
         lambda run: run.data.validation > 0 or run.data.own,
-    ),
-    Rule(
-        ("data.embeddings",),
-        "with data of texts",
-        lambda run: not run.data.sets <= set(IMAGES),
     ),
     # The data sets of the hub are decoded as they are. Digests are computed, also of embeddings.
     Rule(
@@ -146,6 +143,11 @@ RULES = (
         ("data.features", "data.encoder", "data.embeddings"),
         "without a language model in model.backbone, which reads the texts themselves",
         lambda run: not run.model.of_texts,
+    ),
+    Rule(
+        ("model.pooling", "model.max_length"),
+        "with a language model in model.backbone, which reads texts",
+        lambda run: run.model.of_texts,
     ),
     Rule(
         ("model.name", "model.hidden", "model.init"),

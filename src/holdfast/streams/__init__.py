@@ -17,6 +17,8 @@
 # text            texts as vectors
 # tokens          texts as tokens for a transformer
 # language        prompts and completions as tasks of a causal language model
+# tokenizers      tokenizers of transformers: where they are, and what they make of texts
+# text_rows       rows of a user's data set whose texts are tokens
 # file_digests    digests of files
 # parts           examples that are read by number: in memory, joined, subsets
 # dataset_rows    rows of a user's data set as (input, label) pairs
@@ -53,6 +55,7 @@ from holdfast.streams.source import Source
 from holdfast.streams.sources import digits, named
 from holdfast.streams.split import grouped, split
 from holdfast.streams.task import SCENARIOS, Stream, Task
+from holdfast.streams.tokens import tokenize
 
 __all__ = [
     "SCENARIOS",
@@ -78,5 +81,6 @@ __all__ = [
     "sequence",
     "split",
     "to_float",
+    "tokenize",
     "with_features",
 ]

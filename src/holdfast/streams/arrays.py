@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from holdfast.errors import HoldfastError, one_of
-from holdfast.named_inputs import Inputs
+from holdfast.named_inputs import Inputs, NamedInputs
 from holdfast.streams.arguments import whole
 from holdfast.streams.build import Piece, build
 from holdfast.streams.columns import check_groups, column_of, marked_test_rows
@@ -25,9 +25,12 @@ from holdfast.streams.targets import read_targets
 from holdfast.streams.task import Augment, Stream
 from holdfast.streams.types import Values
 
+# Inputs as users bring them: one array, several by name or position, or tokens of texts.
+Given = Values | Mapping[str, Values] | tuple[Values, ...] | NamedInputs
+
 
 def from_arrays(
-    x: Values | Mapping[str, Values] | tuple[Values, ...],
+    x: Given,
     y: Values,
     task: Values,
     scenario: str,
@@ -48,7 +51,7 @@ def from_arrays(
     Args:
         x: Inputs, (N, ...): integers (token ids), floats, booleans, or uint8 (pixels). If the
             network takes several inputs, pass a mapping of their names to arrays (what a tokenizer
-            returns), or a tuple of arrays.
+            returns), or a tuple of arrays. For texts, pass what `tokenize` returns.
         y: Labels, (N,): whole numbers, booleans or text. For another `objective`, targets (see
             there).
         task: The task of each example, (N,). Tasks come in the order of their first example.
@@ -124,7 +127,7 @@ class _Examples:
 
 
 def _checked(
-    x: Values | Mapping[str, Values] | tuple[Values, ...],
+    x: Given,
     y: Values,
     task: Values,
     groups: Values | None,
@@ -139,7 +142,7 @@ def _checked(
 
 
 def _columns(
-    x: Values | Mapping[str, Values] | tuple[Values, ...],
+    x: Given,
     examples: int,
     task: Values,
     groups: Values | None,

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,7 @@ from holdfast.streams.decoding import (
     decode,
 )
 from holdfast.streams.source import Source
-from holdfast.streams.tokens import token_inputs
+from holdfast.streams.tokens import token_inputs, warn_of_cuts
 from holdfast.streams.types import Label
 
 ABOUT = "about.json"  # written last, so a folder that has it is complete
@@ -36,6 +36,7 @@ class About(TypedDict):
     version: int
     features: str | None
     label_groups: dict[str, str] | None
+    tokens: NotRequired[list[dict[str, object]]]
 
 
 def cached(where: str, how: Decoding, content: str) -> Source:
@@ -82,6 +83,8 @@ def _save(place: Path, arrays: Mapping[str, np.ndarray], name: str, notes: Notes
         "name": name,
         "version": CACHE_VERSION,
     }
+    if notes.tokens:
+        about["tokens"] = list(notes.tokens)
     with reading(f"cache {place.parent}", "a writable folder; set HOLDFAST_CACHE to another"):
         place.parent.mkdir(parents=True, exist_ok=True)
         # The arrays are written beside their final place and then moved, which is one step.
@@ -120,6 +123,7 @@ def _mapped(place: Path, how: Decoding) -> Source:
     label_groups: dict[Label, str] | None = None
     if about["label_groups"]:  # JSON knows only text as keys
         label_groups = {int(label): group for label, group in about["label_groups"].items()}
+    warn_of_cuts(about.get("tokens", []))
     title = how.name.split("/")[-1]
     # Features that are fitted on the texts of all tasks are named, so that results show them.
     if about["features"] not in (None, "hashed", EMBEDDED, TOKENS):

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,6 +14,7 @@ from holdfast.errors import HoldfastError, MissingExtra, reading, unknown
 from holdfast.streams.labels import label_array
 from holdfast.streams.static_embeddings import embeddings_digest, mean_embeddings
 from holdfast.streams.text import text_features
+from holdfast.streams.tokens import VERSION as TOKENS_VERSION
 from holdfast.streams.tokens import token_array, tokenizer_digest
 
 NAMED = {  # data set that is known by name → its label column
@@ -73,6 +74,7 @@ class Decoding:
             `features`. None: they become features.
         embeddings: Static embeddings whose means texts become, in the place of `features`. None:
             they become features.
+        max_length: The most tokens of a text. None: what the model reads, at most 512.
     """
 
     name: str
@@ -80,12 +82,14 @@ class Decoding:
     groups: str | None
     tokenizer: str | None = None
     embeddings: str | None = None
+    max_length: int | None = None
 
     def key(self, content: str) -> str:
         """A name for the decoded arrays, made of everything that they depend on."""
         parts: list[object] = [CACHE_VERSION, content, self.features, self.groups]
         if self.tokenizer is not None:
-            parts.append(tokenizer_digest(self.tokenizer))
+            digest = tokenizer_digest(self.tokenizer) or self.tokenizer
+            parts += [TOKENS_VERSION, digest, self.max_length]
         if self.embeddings is not None:
             parts += [EMBEDDED, embeddings_digest(self.embeddings)]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
@@ -98,10 +102,12 @@ class Notes:
     Args:
         features: What its texts became. None: it has no texts.
         label_groups: Label → name of its group, in the order of the groups.
+        tokens: What is known of the tokens of each side, see `tokens.warn_of_cuts`.
     """
 
     features: str | None = None
     label_groups: dict[int, str] | None = None
+    tokens: Sequence[dict[str, object]] = ()
 
     def json_groups(self) -> dict[str, str] | None:
         """The groups of the labels as JSON can hold them, with text as keys."""
@@ -164,10 +170,8 @@ def _arrays(tables: Mapping[str, Table], how: Decoding) -> tuple[dict[str, np.nd
     if "text" in tables["train"].column_names:
         label_groups = _label_groups(tables["train"], how.name)
         if how.tokenizer is not None:
-            for side, table in tables.items():
-                what = f"data set {how.name!r}: {side} text"
-                arrays[f"{side}_x"] = token_array(list(table["text"]), how.tokenizer, what)
-            return arrays, Notes(features=TOKENS, label_groups=label_groups)
+            facts = [_add_tokens(arrays, table, side, how) for side, table in tables.items()]
+            return arrays, Notes(features=TOKENS, label_groups=label_groups, tokens=facts)
         if how.embeddings is not None:
             for side, table in tables.items():
                 what = f"data set {how.name!r}: {side} text"
@@ -182,6 +186,19 @@ def _arrays(tables: Mapping[str, Table], how: Decoding) -> tuple[dict[str, np.nd
         column = _image_column(table, how.name)
         arrays[f"{side}_x"] = _images(table[column], f"data set {how.name!r}: {side} image")
     return arrays, Notes()
+
+
+def _add_tokens(
+    arrays: dict[str, np.ndarray], table: Table, side: str, how: Decoding
+) -> dict[str, object]:
+    """Add the tokens of one side to the arrays, and return what is known of them."""
+
+    def place(number: int) -> str:
+        return f"data set {how.name!r}: {side} text {number}"
+
+    made = token_array(list(table["text"]), str(how.tokenizer), how.max_length, place)
+    arrays[f"{side}_x"] = made.array
+    return made.facts()
 
 
 def _labels(table: Table, side: str, name: str) -> np.ndarray:

@@ -12,6 +12,9 @@ from holdfast.text import safe_name
 Signature = tuple[tuple[str, int, int], ...]
 # The files of a folder of transformers that say what its network computes.
 OF_NETWORKS = (".json", ".txt", ".model", ".safetensors", ".bin", ".pt")
+# Those beside a GGUF file, which say how texts become its tokens.
+BESIDE_GGUF = (".json", ".txt", ".model")
+GGUF = ".gguf"
 
 _digests: dict[Signature, str] = {}
 
@@ -20,7 +23,7 @@ def network_digest(path: Path) -> str:
     """Compute a digest of a file of weights, whatever its name, or of a folder of transformers.
 
     Args:
-        path: The file or folder.
+        path: The file or folder. The tokenizer beside a GGUF file belongs to it.
 
     Returns:
         The digest. It depends neither on where the files are nor on when they were written. They
@@ -31,6 +34,9 @@ def network_digest(path: Path) -> str:
     """
     with reading(f"backbone {safe_name(str(path))}", "files"):
         files = [path]
+        if path.suffix == GGUF:
+            beside = sorted(path.parent.iterdir())
+            files += [file for file in beside if file.suffix.lower() in BESIDE_GGUF]
         if path.is_dir():
             found = sorted(path.rglob("*"))
             files = [file for file in found if file.suffix.lower() in OF_NETWORKS]

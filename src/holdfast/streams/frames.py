@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from holdfast.errors import HoldfastError, unknown
+from holdfast.named_inputs import Inputs
 from holdfast.streams.arrays import from_arrays
 from holdfast.streams.columns import marked_test_rows
 from holdfast.streams.inputs import input_rows, refuse_inexact, refuse_unfinite
 from holdfast.streams.labels import label_array
 from holdfast.streams.task import Stream
+from holdfast.streams.tokens import Tokenizer, check_length, tokenize
 from holdfast.streams.types import ToPandas
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ def from_frame(
     test: float | str = 0.2,
     validation: float = 0.0,
     groups: str | None = None,
+    tokenizer: Tokenizer | None = None,
+    max_length: int | None = None,
     numbering: str = "label",
     seed: int = 0,
 ) -> Stream:
@@ -39,10 +43,14 @@ def from_frame(
         scenario: What the model knows when it is asked: "task", "domain" or "class".
         task: The column of the task.
         label: The column of the label.
-        inputs: The numeric input columns. None: all columns without another use.
+        inputs: The numeric input columns, or with `tokenizer` those of text. None: all columns
+            without another use.
         test: The share of rows to test on, in (0, 1), or a boolean column that marks test rows.
         validation: The share of the training rows to set aside, in [0, 1). 0: none.
         groups: A column that relates rows, such as a user. None: rows are unrelated.
+        tokenizer: What turns the texts of the input columns into the inputs of a language model, as
+            `tokenize` takes it. None: the columns are numbers.
+        max_length: The most tokens of a text, as `tokenize` takes it.
         numbering: How the domain scenario numbers outputs: by "label", or by "position" in a task.
         seed: The seed of the cuts.
 
@@ -57,8 +65,15 @@ def from_frame(
     """
     table = _pandas(frame)
     uses = _uses(table, inputs, task=task, label=label, test=test, groups=groups)
+    columns = _input_columns(table, inputs, uses)
+    check_length(max_length, tokenizer)
+    x: Inputs
+    if tokenizer is None:
+        x = frame_inputs(table, columns)
+    else:
+        x = tokenize(frame_texts(table, columns), tokenizer, max_length)
     return from_arrays(
-        frame_inputs(table, _input_columns(table, inputs, uses)),
+        x,
         label_array(table[label].to_numpy(), f"column {label!r}"),
         table[task].to_numpy(),
         scenario,
@@ -172,6 +187,34 @@ def frame_inputs(frame: "pd.DataFrame", columns: Sequence[str]) -> Tensor:
     return torch.stack(floats, 1)
 
 
+def frame_texts(frame: "pd.DataFrame", columns: Sequence[str]) -> list[str]:
+    """Read columns of text as one text per row.
+
+    Args:
+        frame: A pandas frame.
+        columns: The columns of text. The texts of a row are joined, each in a line of its own.
+
+    Raises:
+        HoldfastError: There is no column, or a value is missing or no text. The message names the
+            column and the row.
+    """
+    if not columns:
+        raise HoldfastError(
+            "there is no column of text beside those for task, label, test and groups; name the "
+            "columns of text with inputs="
+        )
+    for column in columns:
+        _refuse_missing(frame, column)
+        for row, value in enumerate(frame[column]):
+            if not isinstance(value, str):
+                raise HoldfastError(
+                    f"column {column!r} is to be a text, but row {row} has {value!r}; name the "
+                    "columns of text with inputs="
+                )
+    rows = zip(*(frame[column] for column in columns), strict=True)
+    return ["\n".join(row) for row in rows]
+
+
 def _check_column(frame: "pd.DataFrame", column: str) -> None:
     """Refuse an input column that is not numeric, is not unique, or has missing values."""
     # Two columns of one name would be read as a table.
@@ -182,8 +225,8 @@ def _check_column(frame: "pd.DataFrame", column: str) -> None:
     if getattr(dtype, "kind", "O") not in "fiub":
         raise HoldfastError(
             f"input columns must be numeric, but {column!r} has dtype {dtype}; encode it as "
-            "numbers, name the columns to use with inputs=, or use from_table, which encodes text, "
-            "categories and dates"
+            "numbers, name the columns to use with inputs=, pass tokenizer= for a language model, "
+            "or use from_table, which encodes text, categories and dates"
         )
     _refuse_missing(frame, column)
 

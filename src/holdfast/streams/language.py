@@ -12,7 +12,7 @@ from holdfast.named_inputs import NamedInputs
 from holdfast.streams.choices import ChoicePart
 from holdfast.streams.parts import ArrayPart, Part
 from holdfast.streams.task import Stream, Task
-from holdfast.streams.tokens import IDS, MASK
+from holdfast.streams.tokens import IDS, MASK, CutTextWarning
 from holdfast.text import shown
 
 LABELS = "labels"
@@ -34,10 +34,6 @@ class Tokenizer(Protocol):
 
     def __len__(self) -> int:
         """The number of tokens that it knows."""
-
-
-class CutTextWarning(UserWarning):
-    """Texts were longer than allowed, and were cut."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from holdfast.streams.held_out import held_out_of_all, refuse_straddling
 from holdfast.streams.labels import distinct
 from holdfast.streams.outputs import NamedLabels, OutputNumbers, number_outputs
 from holdfast.streams.task import Stream, Task
+from holdfast.streams.text_rows import text_rows
+from holdfast.streams.tokens import PADDING, Tokenizer, check_length, warn_of_cuts
 from holdfast.streams.types import Key, Label, LabelledRows, MapStyle, Values
 from holdfast.streams.untrained import refuse_untrained_tests
 
@@ -37,6 +39,8 @@ def from_datasets(
     columns: tuple[Key | Sequence[Key], Key] | None = None,
     padding: Mapping[str, float] | None = None,
     collate: Collate | None = None,
+    tokenizer: Tokenizer | None = None,
+    max_length: int | None = None,
     validation: float = 0.0,
     groups: Sequence[GroupPair] | None = None,
     numbering: str = "label",
@@ -54,6 +58,9 @@ def from_datasets(
         columns: Names or positions of input (or a list of inputs) and label, if rows have more.
         padding: The value that fills short sequences, by the name of the input. None: one shape.
         collate: Makes a batch of inputs: a tensor, a mapping or a tuple of tensors. None: stacked.
+        tokenizer: What turns inputs that are texts into those of a language model, once for all
+            epochs, as `tokenize` takes it. None: inputs are numbers.
+        max_length: The most tokens of a text, as `tokenize` takes it.
         validation: The share of the training examples to set aside, in [0, 1). 0: none.
         groups: One (training, test) pair of columns per task that relate rows. None: unrelated.
         numbering: How the domain scenario numbers outputs: by "label", or by "position" in a task.
@@ -71,6 +78,11 @@ def from_datasets(
     whole("seed", seed)
     _check_lengths(datasets, names=names, labels=labels, groups=groups)
     pairs = _pairs(datasets, names, columns)
+    check_length(max_length, tokenizer)
+    if tokenizer is not None:
+        _refuse_batching(padding, collate)
+        pairs = _tokenized(pairs, tokenizer, max_length)
+        padding = PADDING
     batching = Batching(padding, collate)
     task_labels = _labels(pairs, labels, scenario, numbering, validation)
     numbers = number_outputs(task_labels.classes, scenario, numbering)
@@ -128,6 +140,31 @@ def _pairs(
                 raise HoldfastError(f"task {name!r} has no {what} examples, but needs at least one")
         pairs.append(pair)
     return pairs
+
+
+def _refuse_batching(padding: object, collate: object) -> None:
+    """Refuse a way to make batches beside a tokenizer, which has its own."""
+    for name, value in (("padding", padding), ("collate", collate)):
+        if value is not None:
+            raise HoldfastError(
+                f"{name} says how batches are made, which tokenizer does by itself; leave out one "
+                "of them"
+            )
+
+
+def _tokenized(pairs: Sequence[_Pair], tokenizer: Tokenizer, max_length: int | None) -> list[_Pair]:
+    """The rows of every task with tokens in the place of texts."""
+    made = []
+    facts = []
+    for pair in pairs:
+        train, of_train = text_rows(
+            pair.train, f"task {pair.name!r} (training)", tokenizer, max_length
+        )
+        test, of_test = text_rows(pair.test, f"task {pair.name!r} (test)", tokenizer, max_length)
+        made.append(_Pair(pair.name, train, test))
+        facts += [of_train, of_test]
+    warn_of_cuts(facts)
+    return made
 
 
 def _labels(

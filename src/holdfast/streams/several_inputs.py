@@ -45,7 +45,8 @@ def inputs_of(
 
     Args:
         x: One array, (N, ...), a mapping of names to arrays, or a tuple of arrays. With `padding`,
-            an entry may be a list of sequences of several lengths.
+            an entry may be a list of sequences of several lengths. What `tokenize` returns is taken
+            as it is.
         padding: The value that fills short sequences, by name.
         aside: Values that stay with each example but that the network does not get, by name, each
             (N, ...).
@@ -62,6 +63,11 @@ def inputs_of(
         >>> x["ids"].tolist()
         [[5, 6], [7, 0]]
     """
+    if isinstance(x, NamedInputs):
+        if not padding and not aside:
+            return x
+        padding = x.padding | dict(padding or {})
+        x = x.for_network
     parts = several_of(x)
     # One array stays one tensor, unless something has to travel with it.
     if parts is None and not padding and not aside:

@@ -62,6 +62,7 @@ def named(
     groups: str | None = None,
     tokenizer: str | None = None,
     embeddings: str | Path | None = None,
+    max_length: int | None = None,
 ) -> Source:
     """Load a data set by its name on the Hugging Face hub, or the digits.
 
@@ -75,7 +76,10 @@ def named(
         groups: The column that relates examples, such as a user or an original image, so that
             related examples are held out together. None: examples are unrelated.
         tokenizer: The folder of a language model, whose tokens texts become in the place of
-            features. None: they become features. It has no effect on images.
+            features, or its name on the hub. None: they become features. It has no effect on
+            images.
+        max_length: The most tokens of a text; longer ones are cut. None: what the language model
+            reads, at most 512.
         embeddings: Static embeddings whose means texts become in the place of features: a file or
             folder, or an installed package that carries them. It has no effect on images.
 
@@ -97,7 +101,7 @@ def named(
         return digits()
     folder = data_folder(data_dir)
     vectors = str(embeddings) if embeddings is not None else None
-    how = Decoding(name, features, groups, tokenizer, vectors)
+    how = Decoding(name, features, groups, tokenizer, vectors, max_length)
     if folder is not None and (folder / name).is_dir():
         return cached(str(folder / name), how, _content_key(folder / name))
     if name not in NAMED:

@@ -28,6 +28,7 @@ from holdfast.streams.task import ArrayPart, Part, Stream, Task
 from holdfast.training.alternatives import naming_alternatives
 from holdfast.training.dry_run import try_model, try_single_row
 from holdfast.training.target_checks import check_values
+from holdfast.training.token_checks import check_vocabulary, longest_row
 from holdfast.training.view import View
 
 PARTS = ("train", "validation", "test")
@@ -61,6 +62,7 @@ def check_run(view: View, stream: Stream) -> None:
     for task in stream:
         x = rows[task.name]
         _check_integers(view, task, x)
+        _check_texts(view, task)
         kind = (types_of(x), shape_of(x))
         if kind not in tried:
             tried.add(kind)
@@ -85,6 +87,7 @@ def check_task(view: View, task: Task) -> None:
     _check_model(view)
     x = _first_rows(task)
     _check_integers(view, task, x)
+    _check_texts(view, task)
     try_model(view.forward, task, x)
     if 1 in _batch_sizes(view, len(task.train)):
         try_single_row(view.forward, task, x)
@@ -245,6 +248,15 @@ def _check_integers(view: View, task: Task, x: Inputs) -> None:
         if isinstance(part, ArrayPart):
             inputs = need_one_tensor(part.x, f"the {name} part of task {task.name!r}")
             refuse_inexact(inputs, f"the {name} inputs of task {task.name!r}")
+
+
+def _check_texts(view: View, task: Task) -> None:
+    """Refuse texts of which a network knows some token or reads the longest one not."""
+    check_vocabulary(view.model, task)
+    for part in (task.train, task.test):
+        longest = longest_row(part)
+        if longest is not None:
+            try_model(view.forward, task, longest)
 
 
 # ---- memory

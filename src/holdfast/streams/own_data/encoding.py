@@ -34,7 +34,7 @@ from holdfast.streams.own_data.sentence_encoder import encoded_texts
 from holdfast.streams.own_data.table import Table
 from holdfast.streams.own_data.values import booleans, dates, missing_in, numbers
 from holdfast.streams.text import Words, fit_words, hashed, weigh_words
-from holdfast.streams.tokens import text_digest, token_array, token_inputs, tokenizer_digest
+from holdfast.streams.tokens import kept_tokens, token_inputs, warn_of_cuts
 from holdfast.text import safe_name
 
 MOST_CATEGORIES = 100
@@ -281,7 +281,10 @@ def tokens(table: Table, roles: Mapping[str, Role], options: Options) -> NamedIn
         options: How columns are encoded, with the folder of the tokenizer.
 
     Raises:
-        HoldfastError: There is no column of text, or there are other inputs.
+        HoldfastError: There is no column of text, there are other inputs, or a text is empty.
+
+    Warns:
+        CutTextWarning: Texts were cut.
     """
     texts = _text_columns(roles)
     if not texts:
@@ -296,14 +299,13 @@ def tokens(table: Table, roles: Mapping[str, Role], options: Options) -> NamedIn
             f"{', '.join(others)}; list the columns of text with inputs "
             f"(--inputs {','.join(texts)})"
         )
-    joined = row_texts(table, texts)
-    folder = str(options.tokenizer)
-
-    def fill(file: Path) -> dict[str, object]:
-        np.save(file, token_array(joined, folder))
-        return {}
-
-    array, _ = kept("tokens", [tokenizer_digest(folder), text_digest(joined)], fill)
+    array, facts = kept_tokens(
+        row_texts(table, texts),
+        str(options.tokenizer),
+        options.max_length,
+        lambda row: f"the text in {table.place(row)}",
+    )
+    warn_of_cuts([facts])
     return token_inputs(array)
 
 

@@ -54,7 +54,7 @@ def from_table(
             None: by position for tasks of classes, as `split` does, else by label.
         seed: The seed of the validation draw.
         **options: What the columns are: label, task, time, every, time_format, text, inputs, roles,
-            missing, scale, features, encoder, tokenizer, groups, separate_inputs; see
+            missing, scale, features, encoder, tokenizer, max_length, groups, separate_inputs; see
             `own_data.options.Options`.
 
     Raises:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from holdfast.errors import HoldfastError, one_of, unknown
+from holdfast.streams.tokens import check_length
 
 ROLES = ("number", "boolean", "category", "date", "text", "image", "unused")
 PERIODS = ("day", "week", "month", "quarter", "year")
@@ -34,6 +35,7 @@ class TableOptions(TypedDict, total=False):
     encoder: str | Path | None
     embeddings: str | Path | None
     tokenizer: str | Path | None
+    max_length: int | None
     groups: str | None
     separate_inputs: bool
     objective: str
@@ -67,8 +69,10 @@ class Options:
         encoder: The folder of a sentence encoder, which takes the place of `features`.
         embeddings: Static embeddings whose means texts become in the place of `features`, as
             `streams.named` takes them.
-        tokenizer: The folder of a language model whose tokens texts become. None: they become
-            features.
+        tokenizer: The folder of a language model whose tokens texts become, or its name on the
+            hub. None: they become features.
+        max_length: The most tokens of a text; longer ones are cut. None: what the model reads, at
+            most 512.
         test: The share of rows to test on, in (0, 1).
         test_column: The column that says which rows are test rows. None: the share is drawn.
         groups: The column that relates rows. None: rows are unrelated.
@@ -102,6 +106,7 @@ class Options:
     encoder: str | None = None
     embeddings: str | None = None
     tokenizer: str | None = None
+    max_length: int | None = None
     test: float = 0.2
     test_column: str | None = None
     groups: str | None = None
@@ -136,6 +141,7 @@ class Options:
                 f"test must be a share in (0, 1), got {self.test}; if a column marks the test "
                 "rows, name it with test_column"
             )
+        check_length(self.max_length, self.tokenizer)
         if self.image_size < 1:
             raise HoldfastError(f"image_size must be at least 1 pixel, got {self.image_size}")
 

@@ -51,6 +51,8 @@ class LearnOptions(TypedDict, total=False):
     features: str
     encoder: str | Path | None
     embeddings: str | Path | None
+    tokenizer: str | Path | None
+    max_length: int | None
     groups: str | None
     image_size: int
     color: str

@@ -88,8 +88,8 @@ def learn(
         skip_lost_tests: Whether to continue with unknown scores if referred test files changed.
         progress: As in `fit`.
         **options: How the first data are read: text, inputs, roles, missing, scale, features,
-            encoder, embeddings, groups, image_size, color, targets and separate_inputs; see
-            `own_data.options.Options`. What is decided and fitted then holds for all later data.
+            encoder, embeddings, tokenizer, max_length, groups, image_size, color, targets and
+            separate_inputs (`own_data.options.Options`). What is fitted then holds from then on.
 
     Returns:
         The new row of the matrix, what is new, and what was not learnt.
