@@ -41,6 +41,7 @@ DEFAULTS = {
     "MAS": "samples=1000",
     "MER": "rows=9, batches=1, beta=0.03, gamma=1.0",
     "MIR": "candidates=50, rows=0, memory='reservoir', insert='stream', store=None",
+    "Mix": "labels=True, classes=None, tokenizer=None",
     "OGD": "samples=200, project='gradient', limit_bytes=2000000000.0",
     "OLoRA": "strength=0.5, rank=8, alpha=16.0, freeze='first', target_modules=None",
     "OML": "inner_lr=0.1, inner=5, ratio=0.5",
@@ -59,6 +60,7 @@ DEFAULTS = {
 }
 WITHOUT_BOUNDARIES = {
     *("DER", "DERpp", "EMA", "ER", "ERACE", "FineTune", "GSS", "LaMAML", "MER", "MIR"),
+    "Mix",
     *("NCM", "OML", "RanPAC", "SLDA"),
 }
 
@@ -119,6 +121,8 @@ def test_what_methods_need_is_what_their_papers_need():
         *("Interpolate", "TaskArithmetic", "WA")
     }
     assert {n for n, d in declared.items() if d.own_weights} == {"EMA"}
+    assert not any(declared.unlabelled for declared in declared.values())
+    assert parse_method("Mix('digits', 0.1, labels=False)").declare().unlabelled
     assert {n for n, d in declared.items() if d.distils} == {"KLAnchor", "LwF"}
     assert {n for n, d in declared.items() if d.raw_gradient} == {"RWalk"}
     assert {n for n, d in declared.items() if d.delta} == {"RWalk", "SI"}

@@ -6,8 +6,11 @@ import torch
 from holdfast.checks.parts import require_same, state_of
 from holdfast.engine.objectives import NextToken
 from holdfast.engine.rows import Rows
+from holdfast.methods import KLAnchor, Method, Mix, parse_method
 from holdfast.models.language import language_model
 from holdfast.models.token_states import counted_tokens
+from holdfast.named_inputs import NamedInputs
+from holdfast.streams.outside import whole_text
 from holdfast.training import Learner, optimizer
 from small_language_models import small_model, two_tasks
 
@@ -22,7 +25,12 @@ SPECS = [
 ]
 
 
-def learner_of(method: str) -> Learner:
+def general() -> object:
+    """Texts that are no task."""
+    return two_tasks(train=7)[1].train
+
+
+def learner_of(method: str | Method) -> Learner:
     """A learner of a small language model."""
     network = language_model(small_model())
     make = optimizer("adamw", lr=0.01)
@@ -30,10 +38,17 @@ def learner_of(method: str) -> Learner:
     return Learner(network, method, make, **options)
 
 
-@pytest.mark.parametrize("method", SPECS)
-def test_a_run_continues_from_the_middle_of_a_task_bit_for_bit(method, tmp_path):
+@pytest.mark.parametrize("spec", [*SPECS, "labelled", "unlabelled"])
+def test_a_run_continues_from_the_middle_of_a_task_bit_for_bit(spec, tmp_path):
+    def method() -> Method:
+        if spec == "labelled":
+            return Mix(general(), 0.2)
+        if spec == "unlabelled":
+            return Mix(general(), 0.2, labels=False) + KLAnchor(1.0)
+        return parse_method(spec)
+
     stream = two_tasks()
-    whole = learner_of(method).train(stream[0])
+    whole = learner_of(method()).train(stream[0])
     whole.begin(stream[1])
     batches = list(whole.view.batches())
     whole.step(batches[0])
@@ -41,10 +56,10 @@ def test_a_run_continues_from_the_middle_of_a_task_bit_for_bit(method, tmp_path)
     for batch in batches[1:]:
         whole.step(batch)
     whole.end()
-    rest = learner_of(method)
+    rest = learner_of(method())
     rest.load(tmp_path / "half", stream.tasks)
     rest.train(stream[1])
-    require_same(state_of(whole), state_of(rest), method)
+    require_same(state_of(whole), state_of(rest), spec)
     scores = [one.evaluate(stream[0]) for one in (whole, rest)]
     assert torch.equal(*scores)
 
@@ -69,3 +84,11 @@ def test_the_divergence_is_the_mean_over_the_tokens_that_count(direction):
         measure = NextToken().reverse_divergence
     found = measure(now, earlier, 1.5, rows)
     torch.testing.assert_close(found, torch.stack(of_tokens).mean())
+
+
+def test_every_token_of_a_text_counts_if_nothing_says_which():
+    ids = torch.tensor([[5, 6, 7], [8, 9, 0]])
+    mask = torch.tensor([[1, 1, 1], [1, 1, 0]])
+    x = whole_text(NamedInputs({"input_ids": ids, "attention_mask": mask}, {"input_ids": 0}))
+    assert x["labels"].tolist() == [[5, 6, 7], [8, 9, -100]]
+    assert whole_text(x) is x

@@ -43,6 +43,7 @@ from holdfast.methods.mas import MAS
 from holdfast.methods.mer import MER
 from holdfast.methods.method import Declaration, Method, Phase
 from holdfast.methods.mir import MIR
+from holdfast.methods.mix import Mix
 from holdfast.methods.ncm import NCM
 from holdfast.methods.o_lora import OLoRA
 from holdfast.methods.ogd import OGD
@@ -105,6 +106,7 @@ __all__ = [
     "LowRankEWC",
     "LwF",
     "Method",
+    "Mix",
     "OLoRA",
     "OnlineEWC",
     "PackNet",

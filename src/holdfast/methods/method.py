@@ -69,8 +69,7 @@ class Method(Stateful):
 
     A method returns what it wants, and never reaches into the optimizer, the loop or another
     method. What it remembers is declared in the constructor (see `Stateful`). The arguments of the
-    constructor with their defaults give the repr, the spec and the axes of sweeps, so that nothing
-    about them is written twice.
+    constructor with their defaults give the repr, the spec and the axes of sweeps.
 
     Attributes:
         declaration: What the class assumes, needs and costs.
@@ -167,6 +166,10 @@ class Method(Stateful):
             `replace(super().declare(), ...)`.
         """
         return self.declaration
+
+    def data_digests(self) -> dict[str, str]:
+        """Give what the user's own files that a method reads are known by, by their names."""
+        return {}
 
     def uses(self, hook: str) -> bool:
         """Say whether this method acts in a hook.
@@ -341,8 +344,7 @@ class Method(Stateful):
         """
         for part in self.parts:
             declared = part.declare()
-            if scenario in declared.scenarios:
-                continue
-            fallback = f"it is defined for {', '.join(declared.scenarios)}"
-            why = dict(declared.refused).get(scenario, fallback)
-            raise HoldfastError(f"{part.name} does not apply to the {scenario} scenario: {why}")
+            if scenario not in declared.scenarios:
+                fallback = f"it is defined for {', '.join(declared.scenarios)}"
+                why = dict(declared.refused).get(scenario, fallback)
+                raise HoldfastError(f"{part.name} does not apply to the {scenario} scenario: {why}")

@@ -5,9 +5,12 @@ What the head has opened says neither. With all outputs open from the start, as
 no task has brought yet.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from holdfast.errors import HoldfastError
 from holdfast.methods.view import LearnerView
 from holdfast.streams.task import Task
 
@@ -45,3 +48,32 @@ def new_outputs(learner: LearnerView, task: Task) -> tuple[int, int]:
     # The head knows the ranges of all tasks; `learner.tasks` may be empty after `load`.
     before = max((last for _, last in learner.head.ranges[: task.index]), default=0)
     return before, task.outputs[1]
+
+
+def outputs_of_labels(tasks: Sequence[Task]) -> dict[str, int]:
+    """Find the output of each label, written as a text.
+
+    Args:
+        tasks: Tasks that name their labels.
+
+    Returns:
+        Label → output.
+
+    Raises:
+        HoldfastError: A label has another output in another task.
+
+    Example:
+        >>> from holdfast.streams import digits, split
+        >>> outputs_of_labels(split(digits(), 5, "domain").tasks[:2])
+        {'0': 0, '1': 1, '2': 0, '3': 1}
+    """
+    outputs: dict[str, int] = {}
+    for task in tasks:
+        for label, output in zip(task.labels, own_outputs(task).tolist(), strict=False):
+            if outputs.setdefault(str(label), output) != output:
+                raise HoldfastError(
+                    f"the label {str(label)!r} has another output in task {task.name!r} than in "
+                    "one before, so labels of a data set beside the tasks have no meaning; hand "
+                    "over a pair (inputs, outputs), or pass labels=False"
+                )
+    return outputs

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError
-from holdfast.methods import GenerativeReplay, parse_method
+from holdfast.methods import GenerativeReplay, Mix, parse_method
 from holdfast.methods.frozen_features import FrozenFeatures
 from holdfast.methods.method import Method
 from holdfast.models.calling import call_module
@@ -48,7 +48,7 @@ def _takes_features(part: Method) -> bool:
     """Whether a method does the same with features as with the network that computes them."""
     if isinstance(part, FrozenFeatures):
         return True  # it looks at the network in `attach`, but does not change it
-    return not part.uses("attach") and not isinstance(part, GenerativeReplay)
+    return not part.uses("attach") and not isinstance(part, GenerativeReplay | Mix)
 
 
 def feature_stream(config: RunConfig, stream: Stream) -> Stream:

@@ -17,7 +17,8 @@ def checked_code(
         functions: Names of a loss and of a scorer. Those without a colon are not the user's own.
 
     Returns:
-        A digest for each module of own classes, by its name. Empty for built-in methods.
+        A digest for each module of own classes, by its name, and for each file or folder of own
+        data that the method reads. Empty for most built-in methods.
 
     Raises:
         HoldfastError: A module has other source than then, or no source at all.
@@ -30,7 +31,10 @@ def checked_code(
     from holdfast.methods import code_of, parse_method
     from holdfast.methods.own_imports import imported_digests
 
-    code = code_of(parse_method(spec).parts)
+    parts = parse_method(spec).parts
+    code = code_of(parts)
+    for part in parts:
+        code |= part.data_digests()
     for name in functions:
         if name is not None and ":" in name:
             function = import_function(name)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, MutableMapping, Sequence
 from copy import copy
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ Examples = tuple[Inputs, Tensor, Tensor]
 ROWS_AT_ONCE = 2048  # rows that go through a fixed transform at once, to bound its memory
 
 
+@runtime_checkable
 class Part(Protocol):
     """Examples that are read by number: the training, validation or test part of a task."""
 

@@ -44,6 +44,7 @@ def check_parts(
     check_head(network.head.kind, setup.scenario)
     method.refuse(setup.scenario)
     refuse_objective(setup, method)
+    refuse_untaught(method)
     refuse_idle(setup, optimizer, network)
     trains = all(part.declare().trains for part in method.parts)
     if isinstance(optimizer, AutoRate) and not trains:
@@ -86,6 +87,24 @@ def refuse_objective(setup: Setup, method: Method) -> None:
                 f"objective={objective.name!r} they have none; use memory='reservoir' or "
                 "memory='ring'"
             )
+
+
+def refuse_untaught(method: Method) -> None:
+    """Refuse rows without labels if no part of a sum says what to answer to them.
+
+    Args:
+        method: The method.
+
+    Raises:
+        HoldfastError: The message says which part to add.
+    """
+    declared = {part.name: part.declare() for part in method.parts}
+    adding = [name for name, one in declared.items() if one.unlabelled]
+    if adding and not any(one.distils for one in declared.values()):
+        raise HoldfastError(
+            f"{adding[0]} adds rows without labels, which only KLAnchor and LwF learn from; add "
+            "one of them to the sum, or leave labels=False out"
+        )
 
 
 def refuse_idle(setup: Setup, optimizer: MakeOptimizer | Optimizer | None, model: Network) -> None:

@@ -3,7 +3,19 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from by_hand import HEAD, RATE, descend, deviation, distance, gradient, logits, plain, record, total
+from by_hand import (
+    HEAD,
+    RATE,
+    descend,
+    deviation,
+    distance,
+    gradient,
+    key,
+    logits,
+    plain,
+    record,
+    total,
+)
 
 EXACT = 1e-12
 
@@ -136,3 +148,22 @@ def test_freeze_leaves_out_the_steps_of_frozen_weights(from_task):
 
     assert deviation(run, act) < EXACT
     assert distance(run.start, run.lessons[-1].after) > 1e-3
+
+
+def test_mix_is_descent_on_the_mean_over_new_and_outside_rows():
+    run, mixed = record("Mix('first', 0.4)"), []
+
+    def act(w, lesson, moment):
+        x, y = moment.batch.x, moment.batch.y
+        mixed.append((lesson.number, len(moment.y), x[len(moment.y) :]))
+        return descend(w, lambda v: F.cross_entropy(logits(v, x), y))
+
+    assert deviation(run, act) < EXACT
+    first = {key(row) for row in run.lessons[0].x}
+    for number, _, outside in mixed:
+        assert {key(row) for row in outside} <= first
+        assert number or not len(outside)
+    # Of the batches of later tasks, 40 % are rows of the first one.
+    later = [(new, len(outside)) for number, new, outside in mixed if number]
+    share = sum(m for _, m in later) / sum(n + m for n, m in later)
+    assert abs(share - 0.4) < 0.02

@@ -25,6 +25,7 @@ FISHER = "engine/test_fisher.py"
 CLASSICAL = "methods/test_classical.py"
 FAMILY = "methods/test_replay_family.py"
 WEIGHTS = "methods/test_weight_averages.py"
+MIX = "methods/test_mix.py"
 NETWORKS = "methods/test_architectures.py"
 
 REFERENCES = {
@@ -117,6 +118,11 @@ REFERENCES = {
     "MAS": [f"{PENALTIES}::test_mas_sums_absolute_gradients_of_half_the_squared_norm"],
     "MER": [f"{OPTIMISATION}::test_mer_is_reptile_within_and_across_batches"],
     "MIR": [f"{REPLAY}::test_mir_replays_the_candidates_whose_loss_a_virtual_step_raises_most"],
+    "Mix": [
+        f"{PRETRAINED}::test_mix_is_descent_on_the_mean_over_new_and_outside_rows",
+        f"{MIX}::test_outside_rows_have_their_share_of_every_stretch_of_batches",
+        f"{MIX}::test_rows_without_labels_have_the_answers_of_the_teacher_only",
+    ],
     "NCM": [f"{STRUCTURE}::test_ncm_scores_are_the_distances_to_class_means"],
     "OGD": [
         f"{OPTIMISATION}::test_ogd_leaves_the_span_of_stored_logit_gradients",
