@@ -5,6 +5,7 @@ import warnings
 
 import pytest
 import torch
+from transformers import BertConfig, BertLMHeadModel
 
 from holdfast.engine.objectives import NextToken
 from holdfast.engine.rows import Rows
@@ -177,7 +178,8 @@ def test_adapters_of_peft_alone_are_trained():
 
 def test_a_file_of_a_learner_makes_the_model_of_a_folder_again(tmp_path):
     small_model().save_pretrained(tmp_path / "model")
-    network = language_model_from_pretrained(str(tmp_path / "model"))
+    (tmp_path / "model" / "tokenizer_config.json").write_text("{}")
+    network = language_model_from_pretrained(tmp_path / "model")
     learner = Learner(
         network, "ER(5)", scenario="domain", objective=NextToken("rows"), batch_size=8
     )
@@ -190,8 +192,30 @@ def test_a_file_of_a_learner_makes_the_model_of_a_folder_again(tmp_path):
 
 
 def test_a_folder_without_a_language_model_is_refused(tmp_path):
-    with pytest.raises(HoldfastError, match=r"language model .*nothing"):
-        language_model_from_pretrained(str(tmp_path / "nothing"))
+    with pytest.raises(HoldfastError, match=r"no file or folder .*nothing"):
+        language_model_from_pretrained(tmp_path / "nothing")
+    (tmp_path / "damaged.gguf").write_bytes(b"GGUF and nothing else, so it is no model")
+    with pytest.raises(HoldfastError, match=r"damaged.gguf is not readable"):
+        language_model_from_pretrained(tmp_path, gguf="damaged.gguf")
+    (tmp_path / "weights.pt").write_bytes(b"")
+    with pytest.raises(HoldfastError, match="no model of the Transformers library"):
+        language_model_from_pretrained(tmp_path / "weights.pt")
+
+
+def test_a_model_that_reads_later_tokens_is_refused():
+    config = BertConfig(
+        vocab_size=20,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=1,
+        intermediate_size=8,
+        is_decoder=False,
+    )
+    encoder = BertLMHeadModel(config)
+    # So that its logits are those of its output layer alone.
+    encoder.cls.predictions.transform = torch.nn.Identity()
+    with pytest.raises(HoldfastError, match="reads the tokens that come later"):
+        language_model(encoder)
 
 
 COLOURS = ("red", "green", "blue gray")

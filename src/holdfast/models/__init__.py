@@ -7,7 +7,11 @@ from holdfast.models.classifier import Classifier, classifier_from
 from holdfast.models.convnet import convnet
 from holdfast.models.from_pretrained import classifier_from_pretrained, pooled_classifier
 from holdfast.models.heads import make_head
-from holdfast.models.language import language_model, language_model_from_pretrained
+from holdfast.models.language import (
+    language_model,
+    language_model_at,
+    language_model_from_pretrained,
+)
 from holdfast.models.mlp import mlp
 from holdfast.models.pooled import Pooled
 from holdfast.models.pretrained import pretrained_classifier, pretrained_like
@@ -33,6 +37,7 @@ __all__ = [
     "classifier_from_pretrained",
     "convnet",
     "language_model",
+    "language_model_at",
     "language_model_from_pretrained",
     "make_head",
     "mlp",

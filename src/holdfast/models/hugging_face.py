@@ -94,7 +94,7 @@ def load_folder(place: Place, pooling: str | None = None) -> nn.Module:
         HoldfastError: The folder is damaged, or lacks weights.
     """
     name = safe_name(str(place.path))
-    network = _network(place.path, name)
+    network = body_of(load_model(place.path, name)).eval()
     if place.of_texts:
         return Pooled(network, pooling or _pooling(place.path))
     with reading(f"backbone {name}", "a network of images"):
@@ -133,9 +133,21 @@ def body_of(network: nn.Module) -> nn.Module:
     return module
 
 
-def _network(path: Path, name: str) -> nn.Module:
-    """The network, whose weights are all from the folder or the file."""
-    from transformers import AutoModel
+def load_model(path: Path, name: str, kind: str = "AutoModel") -> nn.Module:
+    """Load a model of the Transformers library, whose weights are all from one place.
+
+    Args:
+        path: A folder or a GGUF file.
+        name: What messages call it.
+        kind: The class of the library that loads it, such as "AutoModelForCausalLM".
+
+    Returns:
+        The model in evaluation mode, in float32.
+
+    Raises:
+        HoldfastError: The model can't be loaded, or lacks weights.
+    """
+    import transformers
 
     place: dict[str, Any] = {"pretrained_model_name_or_path": path}
     if path.suffix == GGUF:
@@ -146,7 +158,7 @@ def _network(path: Path, name: str) -> nn.Module:
         torch.random.fork_rng(devices=[]),
         reading(f"backbone {name}", "a network"),
     ):
-        network, report = AutoModel.from_pretrained(
+        model, report = getattr(transformers, kind).from_pretrained(
             **place, local_files_only=True, output_loading_info=True, dtype=torch.float32
         )
     missing = [key for key in sorted(report["missing_keys"]) if not key.startswith("pooler.")]
@@ -155,7 +167,8 @@ def _network(path: Path, name: str) -> nn.Module:
             f"the backbone {name} lacks weights: {', '.join(missing[:MOST_NAMED])} "
             f"({len(missing)} in all); download or save it again"
         )
-    return body_of(network).eval()
+    loaded: nn.Module = model.eval()
+    return loaded
 
 
 @contextmanager

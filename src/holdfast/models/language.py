@@ -6,9 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from holdfast.errors import HoldfastError, first_line, reading, require
+from holdfast.errors import HoldfastError, first_line
+from holdfast.models.backbone_places import find_backbone
 from holdfast.models.classifier import Classifier
-from holdfast.models.recipes import note, rebuildable
+from holdfast.models.hugging_face import load_model
+from holdfast.models.recipes import rebuildable
 from holdfast.models.token_head import TokenHead
 from holdfast.models.token_states import TokenStates
 from holdfast.text import safe_name
@@ -47,42 +49,49 @@ def language_model(model: nn.Module) -> Classifier:
     backbone.config.use_cache = False
     network = Classifier(TokenStates(backbone), TokenHead(layer))
     _refuse_other_logits(model, network, name)
+    _refuse_later_tokens(network, name)
     return network
 
 
-@rebuildable
-def language_model_from_pretrained(source: str, gguf: str | None = None) -> Classifier:
+def language_model_from_pretrained(source: str | Path, gguf: str | None = None) -> Classifier:
     """Load a causal language model as a network.
 
     Args:
-        source: A folder of transformers, or a name of the hub.
-        gguf: The name of a GGUF file in that folder, whose weights become float32.
+        source: A folder that `save_pretrained` has written, a GGUF file or a folder that holds one,
+            or a name of the Hugging Face hub. The hub is asked once, if the model is not in its
+            local cache.
+        gguf: The name of a GGUF file in the folder, if it holds several. Weights of such files
+            become float32.
 
     Returns:
         The network, in evaluation mode; see `language_model`.
 
     Raises:
-        HoldfastError: The model cannot be loaded, or is no causal language model.
-        MissingExtra: The package transformers, or gguf for such a file, is not installed.
+        HoldfastError: The model can't be found or loaded, or is no causal language model.
+        MissingExtra: A package that reads the model is not installed.
     """
-    require("encoder", "transformers")
-    from transformers import AutoModelForCausalLM
+    given = Path(source, gguf) if gguf is not None else Path(source)
+    # Another process may have another working directory. A name of the hub is no path.
+    if given.exists():
+        return language_model_at(str(given.absolute()))
+    return language_model_at(str(given if gguf is not None else source))
 
-    if gguf is not None:
-        require("transformers", "gguf")
-    arguments: dict[str, Any] = {"dtype": torch.float32}
-    if gguf is not None:
-        arguments["gguf_file"] = gguf
-    what = f"language model {safe_name(source)}"
-    with reading(what, "a causal language model of transformers"), torch.random.fork_rng([]):
-        loaded: nn.Module = AutoModelForCausalLM.from_pretrained(source, **arguments)
-    loaded.eval()
-    network = language_model(loaded)
-    # The same folder under another working directory.
-    if Path(source).exists():
-        source = str(Path(source).absolute())
-    note(network, language_model_from_pretrained, source=source, gguf=gguf)
-    return network
+
+@rebuildable
+def language_model_at(place: str) -> Classifier:
+    """Load a causal language model from one place, as `language_model_from_pretrained` does.
+
+    Args:
+        place: A folder, a GGUF file, or a name of the hub.
+
+    Raises:
+        HoldfastError: The model can't be found or loaded, or is no causal language model.
+    """
+    found = find_backbone(place)
+    name = safe_name(place)
+    if found.kind not in ("folder", "gguf"):
+        raise HoldfastError(f"{name} is no model of the Transformers library; give a folder of one")
+    return language_model(load_model(found.path, name, "AutoModelForCausalLM"))
 
 
 def _output_layer(model: nn.Module, name: str) -> nn.Linear:
@@ -116,8 +125,7 @@ def _backbone(model: nn.Module, name: str) -> Any:
 @torch.no_grad()
 def _refuse_other_logits(model: nn.Module, network: Classifier, name: str) -> None:
     """Refuse a model that scales or caps its logits, which the split network would not."""
-    parameter = next(model.parameters())
-    ids = torch.arange(1, TRIED + 1, device=parameter.device)[None] % network.head.width
+    ids = _tried(network)
     training = model.training
     model.eval()
     try:
@@ -136,3 +144,29 @@ def _refuse_other_logits(model: nn.Module, network: Classifier, name: str) -> No
             f"{name} changes the logits behind its output layer, for example by a cap, which is "
             "not supported; use a model of another family"
         )
+
+
+@torch.no_grad()
+def _refuse_later_tokens(network: Classifier, name: str) -> None:
+    """Refuse a model that reads the tokens which it is to predict, as an encoder does."""
+    ids = _tried(network)
+    other = ids.clone()
+    other[:, -1] = 0
+    training = network.training
+    network.eval()
+    first = network.backbone(input_ids=ids)[:, :-1]
+    second = network.backbone(input_ids=other)[:, :-1]
+    network.train(training)
+    if not torch.allclose(first, second, rtol=CLOSE, atol=CLOSE):
+        raise HoldfastError(
+            f"{name} reads the tokens that come later, so it can't learn to predict them; use a "
+            "causal language model such as Llama or GPT-2, or classifier_from_pretrained for labels"
+        )
+
+
+def _tried(network: Classifier) -> Tensor:
+    """The tokens on which a model is tried, (1, T)."""
+    device = next(network.parameters()).device
+    # Not 0, by which one of them is replaced.
+    ids: Tensor = torch.arange(TRIED, device=device)[None] % (network.head.width - 1) + 1
+    return ids
