@@ -60,7 +60,7 @@ DEFAULTS = {
 }
 WITHOUT_BOUNDARIES = {
     *("DER", "DERpp", "EMA", "ER", "ERACE", "FineTune", "GSS", "LaMAML", "MER", "MIR"),
-    "Mix",
+    *("Freeze", "Mix"),
     *("NCM", "OML", "RanPAC", "SLDA"),
 }
 
@@ -150,9 +150,14 @@ def test_a_declaration_says_nothing_special_unless_told():
         ("ER(40, memory='herding')", True, "constant"),
         ("ER(40, memory='coreset')", True, "constant"),
         ("ER(40, memory='per_task')", False, "linear"),
+        ("Freeze(1)", False, "none"),
+        ("Freeze(1, from_task=1)", True, "none"),
+        ("Mix('digits', 0.1)", False, "none"),
+        ("Mix('first', 0.1)", True, "none"),
+        ("EMA(0.9, start='average')", True, "constant"),
     ],
 )
-def test_a_memory_that_ranks_examples_needs_boundaries_and_one_per_task_grows(
+def test_arguments_decide_whether_boundaries_are_needed_and_how_the_state_grows(
     spec, boundaries, memory
 ):
     declared = parse_method(spec).declare()

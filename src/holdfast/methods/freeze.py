@@ -13,6 +13,8 @@ neural networks?"). With `from_task=1` the first task trains everything.
 A step costs at most one pass. It is cheaper if the first layers are frozen.
 """
 
+from dataclasses import replace
+
 from holdfast.errors import HoldfastError
 from holdfast.methods.method import Declaration, Method, at_least
 from holdfast.methods.view import LearnerView
@@ -28,6 +30,7 @@ class Freeze(Method):
         family="baseline",
         paper="Yosinski et al. 2014",
         summary="named parts of the network keep their weights and statistics",
+        boundaries=False,
         memory="none",
         small=(
             "Freeze(1)",
@@ -67,6 +70,10 @@ class Freeze(Method):
         self.host["frozen"] = False
         # Found once, because a later wrapper may rename parts, or add some of its own.
         self._parts = FrozenParts([], [])
+
+    def declare(self) -> Declaration:
+        """Declare that a freeze at a later task needs to know where tasks end."""
+        return replace(super().declare(), boundaries=self.from_task > 0)
 
     def attach(self, model: Network) -> Network:
         self._parts = parts_to_freeze(model, self.layers)

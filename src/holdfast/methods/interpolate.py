@@ -40,10 +40,7 @@ class Interpolate(BoundaryEdit):
         weak=(("class", reason("lwf-in-class")),),
         neutral=(("alpha", 1.0),),
         keeps="– (a copy of the weights while a task is trained)",
-        small=(
-            "Interpolate(0.5)",
-            "Interpolate(0.7, first=False)",
-        ),
+        small=("Interpolate(0.5)",),
         typical="Interpolate(0.5)",
     )
 

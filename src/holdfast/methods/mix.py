@@ -54,7 +54,6 @@ class Mix(Method):
         small=(
             "Mix('first', 0.3)",
             "KLAnchor(1.0) + Mix('first', 0.2, labels=False)",
-            "Mix('digits', 0.1, classes=(0, 1))",
         ),
         typical="Mix('first', 0.5)",
     )
@@ -101,9 +100,12 @@ class Mix(Method):
         return text.replace(repr(dataset), repr(self.outside.name), 1)
 
     def declare(self) -> Declaration:
-        """Declare that rows without labels need a part that distils."""
-        declared = super().declare()
-        return replace(declared, unlabelled=not self.labels and self.ratio > 0)
+        """Declare that rows without labels need a part that distils, and "first" a boundary."""
+        return replace(
+            super().declare(),
+            unlabelled=not self.labels and self.ratio > 0,
+            boundaries=self.outside.name == FIRST,
+        )
 
     def data_digests(self) -> dict[str, str]:
         """What the user's own files are known by, so that a run notices that they changed."""
