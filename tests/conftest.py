@@ -85,7 +85,12 @@ def _weights(what: str) -> Path:
         patch.syspath_prepend(BENCHMARKS)
         import weights
 
-    found: Path | None = {"MiniLM": weights.minilm, "SmolLM2": weights.smollm2}[what]()
+    finders = {
+        "MiniLM": weights.minilm,
+        "SmolLM2": weights.smollm2,
+        "EfficientNet-Lite0": weights.efficientnet_lite0,
+    }
+    found: Path | None = finders[what]()
     if found is None:
         pytest.skip(weights.missing(what))
     return found
@@ -101,3 +106,9 @@ def minilm() -> Path:
 def smollm2() -> Path:
     """The GGUF file of the language model SmolLM2."""
     return _weights("SmolLM2")
+
+
+@pytest.fixture(scope="session")
+def efficientnet_lite0() -> Path:
+    """The weights of the network of images EfficientNet-Lite0."""
+    return _weights("EfficientNet-Lite0")
