@@ -97,6 +97,25 @@ def test_a_learner_of_texts_is_made_again_from_its_file(folder, tmp_path, source
     assert again.model.backbone.pooling == (pooling or "mean")
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_model_of_another_floating_type_gets_a_head_of_the_same(dtype):
+    model = classifier_from_pretrained(transformers.BertModel(config()).to(dtype), "growing")
+    inputs = {"input_ids": [[5, 6], [7]] * 4, "attention_mask": [[1, 1], [1]] * 4}
+    padding = dict.fromkeys(inputs, 0)
+    s = from_arrays(inputs, [0, 1] * 4, [0] * 8, "class", padding=padding, test=0.25)
+    learner = Learner(model, "ER(4)", optimizer("sgd", lr=0.1), scenario="class").train(s[0])
+    assert {p.dtype for p in learner.model.parameters()} == {dtype}
+
+
+def test_a_model_that_carries_adapters_trains_these_alone():
+    peft = pytest.importorskip("peft")
+    adapters = peft.LoraConfig(r=2, target_modules=["query"])
+    network = peft.inject_adapter_in_model(adapters, transformers.BertModel(config()))
+    model = classifier_from_pretrained(network, "growing")
+    names = [name for name, p in model.named_parameters() if p.requires_grad]
+    assert len([name for name in names if "lora" in name]) == len(names) - 2 == 2
+
+
 class Flat(nn.Module):
     def forward(self, input_ids, attention_mask):
         return input_ids.float()

@@ -175,3 +175,12 @@ def test_a_backbone_that_another_library_needs_says_which_extra(here, monkeypatc
     monkeypatch.setattr(errors, "find_spec", lambda name: None if name == "gguf" else found(name))
     with pytest.raises(HoldfastError, match=r"needs gguf, .* extra 'transformers'"):
         config(backbone="model.gguf")
+
+
+def test_a_mistyped_path_is_named_where_the_library_is_missing(here, monkeypatch):
+    from holdfast import errors
+
+    monkeypatch.setattr(errors, "find_spec", lambda name: None)
+    match = r"no file or folder brt; check the path. If it is a name .* needs transformers"
+    with pytest.raises(HoldfastError, match=match):
+        config(backbone="brt")

@@ -7,7 +7,7 @@ from torch import nn
 
 from holdfast.errors import HoldfastError
 from holdfast.models.backbone_places import find_backbone
-from holdfast.models.classifier import Classifier
+from holdfast.models.classifier import Classifier, first_floating
 from holdfast.models.heads import make_head
 from holdfast.models.hugging_face import body_of
 from holdfast.models.pooled import Pooled
@@ -106,17 +106,21 @@ def pooled_classifier(
         HoldfastError: The model can't be called with tokens, or returns something else.
     """
     network = Pooled(body_of(model), pooling or "mean")
+    place = first_floating(network)
+    if place is None:
+        place = torch.zeros(0)
     modes = {module: module.training for module in network.modules()}
     # Dropout must not draw for this, nor may statistics move.
     network.eval()
     try:
-        features = tried(network, _tokens(), type(model).__name__)
+        features = tried(network, _tokens().to(place.device), type(model).__name__)
     finally:
         for module, mode in modes.items():
             module.training = mode
     with seeded(seed):
         made = make_head(head, features, outputs)
-    return Classifier(network, made)
+    # A learner trains parameters of one type in one place.
+    return Classifier(network, made.to(place.device, place.dtype))
 
 
 def _tokens() -> NamedInputs:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from holdfast.errors import HoldfastError, first_line, require
+from holdfast.errors import HoldfastError, MissingExtra, first_line, require
 from holdfast.text import safe_name
 
 CONFIG = "config.json"
@@ -27,13 +27,12 @@ def folder_of(name: str) -> Path:
         Its folder in the local cache.
 
     Raises:
-        HoldfastError: It is no name of the hub, the hub has no such network, or it can't be
-            reached. The message says how to give a folder instead.
-        MissingExtra: The package transformers is not installed.
+        HoldfastError: It is no name of the hub, the hub has no such network, it can't be reached,
+            or the package that asks it is not installed. The message says what to do.
     """
     folder = _in_cache(name)
     if folder is None:
-        require("encoder", "transformers")
+        _need_library(name)
         _download(name)
         folder = _in_cache(name)
     if folder is None:
@@ -52,7 +51,7 @@ def _in_cache(name: str) -> Path | None:
         from huggingface_hub import try_to_load_from_cache
         from huggingface_hub.errors import HFValidationError
     except ImportError:
-        return None  # the error of the missing package is raised by `require`
+        return None  # `_need_library` says so
     try:
         found = try_to_load_from_cache(name, CONFIG)
     except HFValidationError:
@@ -63,6 +62,17 @@ def _in_cache(name: str) -> Path | None:
     if not any(next(folder.glob(pattern), None) for pattern in WEIGHTS):
         return None
     return folder
+
+
+def _need_library(name: str) -> None:
+    """Refuse a name of the hub if the library that asks it is not installed."""
+    try:
+        require("encoder", "transformers")
+    except MissingExtra as error:
+        raise HoldfastError(
+            f"there is no file or folder {safe_name(name)}; check the path. If it is a name of the "
+            f"Hugging Face hub, {error}"
+        ) from None
 
 
 def _download(name: str) -> None:

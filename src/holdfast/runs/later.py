@@ -103,8 +103,13 @@ def _new_learner(month: Month, given: Mapping[str, Any]) -> tuple[Learner, list[
     options = own_options(config.data, config.model)
     test = options.test_column or options.test
     known = {name: getattr(options, name) for name in LearnOptions.__annotations__}
-    # Read for the shape and the outputs only. `learn` reads the data once more by itself.
-    new = incoming(month.data, month.name, None, options.label, test, known, config.data.objective)
+    # Read for the shape and the outputs only. `learn` reads the data once more by itself, and tells
+    # what it warns of.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        new = incoming(
+            month.data, month.name, None, options.label, test, known, config.data.objective
+        )
     task = new.tasks[0]
     x = task.test.fetch(torch.arange(1))[0]
     # Several tensors have no shape in common.
