@@ -15,6 +15,7 @@ from forked import ended
 from helpers import ADAMW, SGD, learner, same, stream, weights
 from holdfast.models import mlp
 from holdfast.streams import BatchOrder, to_float
+from holdfast.training import Learner
 
 
 class ThreeHeads(nn.Module):
@@ -156,6 +157,31 @@ def _alone(s, spec):
     return weights(ours.model)
 
 
+def test_dropout_in_a_hand_written_loop_follows_the_seed_of_the_learner():
+    # AGEM computes a gradient on stored rows while the gradient of the step is edited.
+    s = stream("class", tasks=5)
+    trained = []
+    for by_hand in (False, True):
+        model = mlp(s.shape, "masked", s.outputs, hidden=(32, 16), seed=0)
+        model.backbone.append(torch.nn.Dropout(0.5))
+        made = Learner(model, "AGEM(40)", SGD, scenario="class", batch_size=32)
+        for task in s.tasks[:2]:
+            made.begin(task)
+            for b in made.view.batches():
+                if not by_hand:
+                    made.step(b)
+                    continue
+                torch.rand(3)  # what the program draws does not matter
+                made.view.space.zero_grad()
+                made.loss(b).backward()
+                made.edit_gradient()
+                made.state.optimizers.required.step()
+                made.after_step()
+            made.end()
+        trained.append(weights(made.model))
+    assert same(*trained)
+
+
 def test_the_learner_a_hand_written_loop_and_the_users_own_optimizer_give_the_same_weights():
     s = stream("class", tasks=5)
     method = "AGEM(40) + EWC(5)"
@@ -176,7 +202,6 @@ def test_the_learner_a_hand_written_loop_and_the_users_own_optimizer_give_the_sa
     model = mlp(s.shape, "masked", s.outputs, hidden=(32, 16), seed=0)
     own = SGD(model.parameters())
     from holdfast.methods import parse_method
-    from holdfast.training import Learner
 
     users = Learner(model, parse_method(method), own, scenario="class", batch_size=32, epochs=2)
     for task in s.tasks[:2]:

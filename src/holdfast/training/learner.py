@@ -202,11 +202,14 @@ class Learner:
 
     def edit_gradient(self) -> None:
         """Add penalties, project and clip the gradient, after `backward()` in your own loop."""
-        self._stepper.edit_gradient()
+        # Methods compute gradients on other rows here, for which dropout draws.
+        with self.state.random.active(self.state.draws_widely):
+            self._stepper.edit_gradient()
 
     def after_step(self) -> None:
         """Edit the change of θ, let the method observe, and count, after your optimizer's step."""
-        self._stepper.after_step()
+        with self.state.random.active(self.state.draws_widely):
+            self._stepper.after_step()
 
     learn = learn_data  # appends new data of any kind as a task, or as several
 
