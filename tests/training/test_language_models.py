@@ -268,3 +268,13 @@ def language_model_as_is(learner):
     }
     model.load_state_dict(body | {"lm_head.weight": learner.model.head.linear.weight})
     return model
+
+
+@pytest.mark.parametrize("method", ["FineTune()", "ER(8)", "SI(0.5)"])
+def test_micro_batches_train_what_the_whole_batch_would(method):
+    stream = two_tasks()
+    whole = learner_of(method).train(*stream)
+    # Texts have different numbers of tokens, so the parts of a batch weigh differently.
+    parts = learner_of(method, accumulate=3).train(*stream)
+    for a, b in zip(whole.model.parameters(), parts.model.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=2e-4)

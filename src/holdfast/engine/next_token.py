@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.engine.batch import Step
+from holdfast.engine.batch import Batch, Step
 from holdfast.engine.competing import Competing
 from holdfast.engine.distillation import reverse_distillation
 from holdfast.engine.objective import Objective
@@ -79,6 +79,13 @@ class NextToken(Objective):
             mean = of_tokens[rows].sum() / counts[rows].sum().clamp_min(1)
             terms.append(weights[rows].sum() * mean)
         return torch.stack(terms).sum()
+
+    def size(self, batch: Batch) -> int:
+        if self.weighting == "rows":
+            return super().size(batch)
+        targets = tokens_of(Rows(batch.x, batch.y, batch.task))[1]
+        # A text may have no token that counts.
+        return max(int((targets != IGNORED).sum()), 1)
 
     def targets(self, y: Tensor, competing: Competing, width: int) -> Tensor:
         return y

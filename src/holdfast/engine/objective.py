@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from holdfast.engine.batch import Step
+from holdfast.engine.batch import Batch, Step
 from holdfast.engine.competing import Competing
 from holdfast.engine.distillation import distillation, reverse_distillation
 from holdfast.engine.rows import Rows
@@ -73,6 +73,17 @@ class Objective(ABC):
         if batch.uniform():
             return losses.mean()
         return losses @ replace(batch, precision=losses.dtype).weights()
+
+    def size(self, batch: Batch) -> int:
+        """Return how much a micro-batch counts in the mean over a batch: its rows.
+
+        Args:
+            batch: The micro-batch, or the whole batch.
+
+        Returns:
+            The size, at least 1.
+        """
+        return len(batch)
 
     @abstractmethod
     def targets(self, y: Tensor, competing: Competing, width: int) -> Tensor:

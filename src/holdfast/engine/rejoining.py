@@ -8,7 +8,7 @@ from torch import Tensor
 
 from holdfast.engine.batch import Batch, Step
 from holdfast.engine.competing import Competing
-from holdfast.named_inputs import join_inputs
+from holdfast.named_inputs import join_inputs, padded
 
 
 def rejoined(
@@ -36,7 +36,8 @@ def rejoined(
 
     def joined(pieces: Sequence[Tensor]) -> Tensor:
         """The pieces of all micro-batches in the order of the batch."""
-        return torch.cat(list(pieces)).detach().index_select(0, back)
+        whole = torch.cat(_of_one_length(pieces))
+        return whole.detach().index_select(0, back)
 
     last = steps[-1]
     return Step(
@@ -47,3 +48,11 @@ def rejoined(
         competing=competing,
         number=last.number,
     )
+
+
+def _of_one_length(pieces: Sequence[Tensor]) -> list[Tensor]:
+    """Fill the answers per token, (B, A, ...), of texts of several lengths with zeros."""
+    if pieces[0].dim() < 3:
+        return list(pieces)
+    longest = max(piece.shape[1] for piece in pieces)
+    return [padded(piece, longest, 0.0) for piece in pieces]

@@ -3,7 +3,8 @@
 `Stepper.step` takes the whole step, and the methods below it are its pieces in the order in which
 they run: the rows of the step, the loss, the backward pass, the edits of the gradient, the
 optimizer, and what follows it. `Learner.loss`, `edit_gradient` and `after_step` let a loop of your
-own call the same pieces around your own backward pass and optimizer.
+own call the same pieces around your own backward pass and optimizer. `Stepper.backward` is for the
+loop of another library, which steps the optimizer and limits the norm of the gradient itself.
 """
 
 from time import perf_counter
@@ -31,9 +32,11 @@ class Stepper:
     Args:
         view: The learner as its method sees it.
         records: Receives the loss of each step.
+        clips: Whether the norm of the gradient is limited as the settings say. False: the loop
+            around the steps does it, after `edit_gradient`.
     """
 
-    def __init__(self, view: View, records: Records) -> None:
+    def __init__(self, view: View, records: Records, clips: bool = True) -> None:
         self._view = view
         self._state = view.state
         self._method = view.state.method
@@ -42,7 +45,7 @@ class Stepper:
         # What the method needs never changes, so it is not asked again in every step.
         self._needs = Needs.of(self._method)
         self._takes_steps = view.state.takes_steps
-        self._update = Update(view, self._needs)
+        self._update = Update(view, self._needs, clips)
         self._watch = LossWatch()
         self._current: Step | None = None  # from its loss to the end of the step
 
@@ -133,6 +136,23 @@ class Stepper:
 
     # ---- the backward pass
 
+    def backward(self, batch: OwnBatch) -> Tensor:
+        """Compute the gradient of a batch anew, in micro-batches if the settings ask for them.
+
+        Call `edit_gradient()`, an optimizer, and `after_step()` afterwards.
+
+        Args:
+            batch: One of `View.batches()`, or a pair (inputs, output indices or targets).
+
+        Returns:
+            The loss, without a graph.
+        """
+        with self._state.random.active(self._state.draws_widely):
+            # Code between two steps may have replaced parameters, as before `loss`.
+            self._state.bind()
+            self._update.zero_grad()
+            return self._backward(self._draw(batch))
+
     def _backward(self, batch: Batch) -> Tensor:
         """Run loss and backward pass of a batch, cut into micro-batches if that was asked for."""
         parts = self._view.setup.settings.accumulate
@@ -142,9 +162,11 @@ class Stepper:
             return self._backward_of(batch, divisor=1.0)
         total: Tensor | None = None
         steps: list[Step] = []
+        size = self._objective.size(batch)
         for micro_batch in micro_batches:
             # Each loss is a mean over its own rows, so it counts by its share of all rows.
-            loss = self._backward_of(micro_batch, divisor=len(batch) / len(micro_batch))
+            divisor = size / self._objective.size(micro_batch)
+            loss = self._backward_of(micro_batch, divisor)
             total = loss if total is None else total + loss
             steps.append(self._pending("a micro-batch has a loss"))
         # Methods that observe the step see the whole batch, not the last micro-batch.

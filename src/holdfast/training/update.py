@@ -51,12 +51,15 @@ class Update:
     Args:
         view: The learner as its method sees it.
         needs: What its method needs.
+        clips: Whether the norm of the gradient is limited as the settings say.
     """
 
-    def __init__(self, view: View, needs: Needs) -> None:
+    def __init__(self, view: View, needs: Needs, clips: bool = True) -> None:
         self._view = view
         self._needs = needs
-        self._clip = view.setup.settings.clip
+        self._clip: float | None = None
+        if clips:
+            self._clip = view.setup.settings.clip
         # Both are shaped like θ and are used again at every step, so that no step allocates them.
         self._theta_before: Tensor | None = None
         self._raw_gradient: Tensor | None = None
