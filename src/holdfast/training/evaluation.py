@@ -43,6 +43,19 @@ def predict(view: View, x: Inputs, task: int | None = None) -> Tensor:
             logits = method.predict(view, inputs, known)
         else:
             logits = view.model(inputs, known)
+    return answers_of(view, logits)
+
+
+def answers_of(view: View, logits: Tensor) -> Tensor:
+    """Turn the logits of a learner into what a user is told.
+
+    Args:
+        view: The learner.
+        logits: Logits (N, C) of its network or its method. They are changed in place.
+
+    Returns:
+        What `predict` returns.
+    """
     # Outputs of classes that did not come yet may be open, but no example is one of them.
     if view.scenario == "class" and view.seen_outputs < logits.shape[1]:
         logits[:, view.seen_outputs :] = -torch.inf

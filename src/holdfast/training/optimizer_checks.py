@@ -124,7 +124,7 @@ def _check_option(name: str, own: object, saved: object) -> None:
         return
     if isinstance(own, int | float) and not isinstance(own, bool):
         # Schedules change numbers, so they may differ. A truth value is no number.
-        fits = kind_of(saved) is float and _is_in_range(saved)
+        fits = kind_of(saved) is float and (_is_in_range(saved) or saved == own)
     else:
         fits = type(own) is type(saved) and own == saved
     need(fits, f"its optimizer's {name} is {str(saved)[:50]}, this one's is {str(own)[:50]}")
