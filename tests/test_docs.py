@@ -141,8 +141,10 @@ def test_the_examples_of_planning_and_diagnostics_run(tmp_path, monkeypatch):
             exec(compile(code, page, "exec"), {})
 
 
+@pytest.mark.filterwarnings("ignore:'pin_memory' argument")  # there is no accelerator
 @pytest.mark.parametrize(
-    ("page", "examples"), [("metrics.md", 1), ("streams.md", 2), ("backbones.md", 1)]
+    ("page", "examples"),
+    [("metrics.md", 1), ("streams.md", 2), ("backbones.md", 1), ("trainer.md", 1)],
 )
 def test_the_examples_of_pages_run(page, examples, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
