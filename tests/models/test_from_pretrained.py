@@ -194,3 +194,21 @@ def test_pretrained_classifier_pools_as_it_is_told(folder):
     made = pretrained_classifier(folder, X, "growing", pooling="last").eval()
     states = transformers.AutoModel.from_pretrained(folder).eval()(**X.tensors).last_hidden_state
     torch.testing.assert_close(made.features(X), states[[0, 1], [3, 2]])
+
+
+def test_a_name_of_the_hub_is_read_from_the_local_cache(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    place = tmp_path / "models--acme--tiny"
+    (place / "snapshots").mkdir(parents=True)
+    save_bert(place / "snapshots" / "abc", transformers.BertModel)
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text("abc")
+    x = tokenize(["the parcel was fine"], "acme/tiny")
+    assert classifier_from_pretrained("acme/tiny", "growing").features(x).shape == (1, 8)
+    # A download that broke off left no weights, and there is no connection to fetch them.
+    (place / "snapshots" / "abc" / "model.safetensors").unlink()
+    with pytest.raises(HoldfastError, match=r"could not be downloaded .* give the path"):
+        classifier_from_pretrained("acme/tiny", "growing")

@@ -204,6 +204,15 @@ def test_a_mistake_in_a_frame_of_texts_is_named(bert, options, message):
         from_frame(table, "domain", task="week", label="label", **options)
 
 
+def test_a_table_takes_the_place_of_a_tokenizer_and_not_the_tokenizer_itself(bert):
+    loaded = transformers.AutoTokenizer.from_pretrained(bert)
+    options = {"task": "week", "label": "label", "tokenizer": loaded}
+    with pytest.raises(HoldfastError, match=r"must be a path or a name.* give the folder"):
+        from_table(frame(), "domain", **options)
+    made = from_frame(frame(), "domain", inputs=["text"], **options)
+    assert len(made) == 2
+
+
 def test_a_mistake_in_a_data_set_of_texts_is_named(bert):
     rows = list(zip(TEXTS, LABELS, strict=True))
     pair = [(rows, rows)]

@@ -203,8 +203,15 @@ def options_from(given: Mapping[str, object], known: Collection[str], test: floa
             values[name] = (values[name],)
     # Options are written into files of learners, which hold texts and no paths.
     for name in ("encoder", "embeddings", "tokenizer"):
-        if values.get(name) is not None:
-            values[name] = str(values[name])
+        value = values.get(name)
+        if value is None:
+            continue
+        if not isinstance(value, str | Path):
+            raise HoldfastError(
+                f"{name} must be a path or a name, which the file of a learner can hold, got "
+                f"{type(value).__name__}; give the folder from which it was loaded"
+            )
+        values[name] = str(value)
     # A text names a column, and a number is a share, so one argument is enough for both.
     if isinstance(test, str):
         return Options(test_column=test, **values)
