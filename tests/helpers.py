@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from holdfast.checks import laws, leaks, parts
 from holdfast.methods import Method, parse_method
-from holdfast.models import mlp
+from holdfast.models import Classifier, make_head, mlp
 from holdfast.runs.config import RunConfig
 from holdfast.streams import Stream, digits, split
 from holdfast.training import Learner, optimizer
@@ -45,6 +45,14 @@ def learner(
     return Learner(
         model, parse_method(method) if isinstance(method, str) else method, make, **settings
     )  # type: ignore[arg-type]
+
+
+def normed(s: Stream, head: str = "growing") -> Classifier:
+    """A tiny network with BatchNorm for a stream of digits."""
+    torch.manual_seed(0)
+    layers = [nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.ReLU()]
+    more = [nn.Linear(8, 8), nn.BatchNorm1d(8), nn.ReLU()]
+    return Classifier(nn.Sequential(*layers, *more), make_head(head, 8, s.outputs))
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import ADAMW, SGD, learner, same, stream, weights
+from helpers import ADAMW, SGD, learner, normed, same, stream, weights
 from holdfast import HoldfastError
 from holdfast.checks.parts import require_same, small_learner, small_stream, state_of
 from holdfast.methods import Freeze, parse_method
-from holdfast.models import Classifier, make_head, mlp, slim_resnet18
+from holdfast.models import Classifier, make_head, mlp
 from holdfast.models.frozen import parts_to_freeze
 from holdfast.training import Learner, optimizer
 
@@ -47,8 +47,7 @@ def test_weights_that_are_frozen_later_keep_their_bits_under_decay_and_momentum(
 
 def test_statistics_of_frozen_norm_layers_stay_and_others_move():
     s = stream("class")
-    model = slim_resnet18(s.shape, "growing", s.outputs, seed=0)
-    ours = Learner(model, "Freeze(2)", SGD, scenario="class", batch_size=32, steps=2)
+    ours = Learner(normed(s), "Freeze(2)", SGD, scenario="class", batch_size=32, steps=2)
     before = weights(ours.model)
     ours.train(*s.tasks[:2])
     now = weights(ours.model)

@@ -4,13 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from helpers import same, stream, weights
+from helpers import normed, same, stream, weights
 from holdfast import HoldfastError
 from holdfast.checks.parts import small_learner, small_stream, trained
 from holdfast.engine.parameters import ParameterSpace
 from holdfast.engine.running_average import RunningAverage
 from holdfast.methods import EMA, Interpolate, TaskArithmetic, parse_method
-from holdfast.models import mlp, slim_resnet18
+from holdfast.models import mlp
 from holdfast.training import Learner, optimizer
 
 SCENARIOS = ("task", "domain", "class")
@@ -34,9 +34,8 @@ def rows_of(task, count: int = 20) -> torch.Tensor:
 
 def with_batch_norm(s, method: str) -> Learner:
     """A learner whose network has BatchNorm."""
-    model = slim_resnet18(s.shape, "growing", s.outputs, seed=0)
     make = optimizer("sgd", lr=0.05)
-    return Learner(model, method, make, scenario="class", batch_size=32, steps=3)
+    return Learner(normed(s), method, make, scenario="class", batch_size=32, steps=3)
 
 
 # ---- EMA
@@ -113,7 +112,7 @@ def test_statistics_of_batch_norm_are_averaged_and_counts_are_copied():
     s = stream("class")
     ours = with_batch_norm(s, "EMA(0.5)")
     ours.begin(s[0])
-    norm = next(n for n, m in ours.model.named_modules() if isinstance(m, nn.BatchNorm2d))
+    norm = next(n for n, m in ours.model.named_modules() if isinstance(m, nn.BatchNorm1d))
     seen = []
     for batch in ours.view.batches():
         ours.step(batch)
