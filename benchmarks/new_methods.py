@@ -8,9 +8,9 @@ There are two problems, and three seeds of each.
   turned by 25, 50, 75 and 100 degrees, one task after the other, in the domain scenario. "Kept" is
   the accuracy on upright digits at the end, which were no task. "Learnt" is the mean accuracy on
   the four tasks at the end. Mix gets upright training digits as its outside data set.
-- From scratch: Split MNIST in the class scenario, five tasks of two classes. Nothing is known before
-  the first task, so the methods have `first=False`, and Freeze waits for the second task. The
-  column has the accuracy over all ten classes at the end.
+- From scratch: Split MNIST in the class scenario, five tasks of two classes. Nothing is known
+  before the first task, so the methods have `first=False`, and Freeze waits for the second task.
+  The column has the accuracy over all ten classes at the end.
 
 There are 5,000 training and 2,000 test examples of MNIST. Each task has one epoch in batches of 32,
 with SGD at 0.05 and momentum 0.9.

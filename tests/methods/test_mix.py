@@ -190,6 +190,14 @@ def test_rows_without_labels_need_a_teacher():
     learner(s, "Mix('digits', 0.1, labels=False) + LwF()")
 
 
+@pytest.mark.parametrize("beside", ["Joint()", "Cumulative()", "GDumb(60)"])
+def test_rows_without_labels_go_with_batches_of_several_tasks(beside):
+    s = small_stream("task", examples=400)
+    method = parse_method(f"LwF() + Mix('first', 0.3, labels=False) + {beside}")
+    ours = small_learner(method, s).train(*s.tasks[:2])
+    assert all(torch.isfinite(tensor).all() for tensor in weights(ours.model).values())
+
+
 # ---- what a name may be
 
 

@@ -280,3 +280,17 @@ def test_each_task_starts_from_the_first_weights_and_statistics():
     name = next(name for name in first if name.endswith("running_mean"))
     expected = (seen[0][name] + seen[1][name] + seen[2][name]) / 3
     torch.testing.assert_close(weights(ours.model)[name], expected)
+
+
+@pytest.mark.parametrize("spec", ["TaskArithmetic(0.5)", "Interpolate(0.5)", "Joint()"])
+def test_gates_of_old_tasks_stay_when_weights_are_set_anew(spec):
+    s = small("task")
+    ours = small_learner(parse_method(f"{spec} + XdG()"), s)
+    kept: dict[str, torch.Tensor] = {}
+    for task in s.tasks:
+        ours.train(task)
+        gates = {name: b.clone() for name, b in ours.model.named_buffers() if "gate_" in name}
+        for name, before in kept.items():
+            assert torch.equal(gates[name][: len(before)], before)
+        kept = gates
+    assert kept

@@ -57,8 +57,10 @@ class BoundaryEdit(Method):
         now = tensors_of(model)
         for number, name in enumerate(self.host["statistics"]):
             mixed = self.statistics[number].clone()
-            move(mixed, now[name], share)
-            now[name].copy_(mixed)
+            # A buffer with a row per task has grown, and holds nothing that could be averaged.
+            if mixed.shape == now[name].shape:
+                move(mixed, now[name], share)
+                now[name].copy_(mixed)
 
     def forget_statistics(self) -> None:
         """Keep no statistics any more."""

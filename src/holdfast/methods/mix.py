@@ -140,9 +140,9 @@ class Mix(Method):
         if self.labels:
             rows = Rows(x, y.to(learner.device), self._tasks(learner, y, tasks))
             return batch.add(self.name, rows, size / new)
-        # Any target of the batch will do, because it has no weight in the loss.
+        # Target and task of any row of the batch will do, because they have no weight in the loss.
         y = batch.y[:1].expand(size, *batch.y.shape[1:])
-        rows = Rows(x, y, rows_of_task(learner.task_number, size))
+        rows = Rows(x, y, rows_of_task(int(batch.task[0]), size))
         return batch.add(self.name, rows, 0.0, labelled=False)
 
     def _due(self) -> int:
