@@ -81,6 +81,34 @@ def test_all_rows_of_a_batch_weigh_alike():
     assert batch.uniform()
 
 
+@pytest.mark.parametrize(
+    ("spec", "tolerance"),
+    # Terms over new rows alone weigh a little more beside an outside row, as with any block.
+    [("Mix", 1e-5), ("KLAnchor(1.0) + Mix", 5e-3)],
+)
+def test_accumulation_takes_the_step_of_the_whole_batch_with_few_outside_rows(spec, tolerance):
+    s = small_stream("class", examples=900)
+    found = []
+    for parts in (1, 4):
+        # At most one outside row per batch of 32, which is fewer than micro-batches.
+        method = Mix(outside(), 0.02, labels=spec == "Mix")
+        if spec != "Mix":
+            method = method + parse_method("KLAnchor(1.0)")
+        options = {"batch_size": 32, "drop_last": True, "accumulate": parts}
+        found.append(weights(small_learner(method, s, **options).train(*s.tasks[:2]).model))
+    for name, tensor in found[0].items():
+        torch.testing.assert_close(tensor, found[1][name], rtol=1e-3, atol=tolerance)
+
+
+def test_a_batch_is_cut_into_as_many_pieces_as_asked_for_although_few_have_outside_rows():
+    batch = next(b for b in drawn(Mix(outside(), 0.05), batch_size=32) if len(b) == 34)
+    pieces = batch.split(4)
+    assert [len(piece) for piece in pieces] == [9, 9, 8, 8]
+    for piece in pieces:
+        assert piece.uniform()
+        assert float(piece.weights().sum()) == pytest.approx(1)
+
+
 def test_without_a_share_the_data_set_is_not_even_read():
     s = small_stream("class", examples=400)
     ours = trained(Mix("no such data set", 0.0), s, 2)

@@ -10,7 +10,7 @@ from holdfast.engine.competing import Competing
 from holdfast.engine.rows import STREAM, Block, Rows, joined_targets
 from holdfast.errors import HoldfastError
 from holdfast.named_inputs import Inputs, join_inputs
-from holdfast.streams.row_tasks import rows_of_task, shared_task, tasks_at
+from holdfast.streams.row_tasks import joined_tasks, rows_of_task, tasks_at
 
 __all__ = ["STREAM", "Batch", "Block", "Rows", "Step"]
 
@@ -97,6 +97,7 @@ class Batch:
         mass: float,
         averaged: bool = True,
         labelled: bool = True,
+        sparse: bool = False,
     ) -> "Batch":
         """Put another block behind the rows.
 
@@ -106,6 +107,7 @@ class Batch:
             mass: As `Block.mass`.
             averaged: As `Block.averaged`.
             labelled: As `Block.labelled`.
+            sparse: As `Block.sparse`.
 
         Returns:
             The longer batch.
@@ -127,6 +129,7 @@ class Batch:
             averaged=averaged,
             payloads=rows.payloads,
             labelled=labelled,
+            sparse=sparse,
         )
         # Rows that a model generated may have another floating type than those of the stream.
         x = join_inputs([self.x, rows.x])
@@ -134,7 +137,7 @@ class Batch:
             self,
             x=x,
             y=joined_targets([self.y, rows.y]),
-            task=_joined_tasks(self.task, rows.task),
+            task=joined_tasks(self.task, rows.task),
             blocks=(*self.blocks, block),
         )
 
@@ -188,15 +191,16 @@ class Batch:
 
         A batch need not be divisible: blocks then differ by one row between micro-batches. Every
         micro-batch has rows of every block, because a method's term over no rows would be NaN, so
-        there are fewer micro-batches if a block has fewer rows than `parts`.
+        there are fewer micro-batches if a block has fewer rows than `parts` and is not sparse.
 
         Args:
             parts: The number of micro-batches, at least 1.
 
         Returns:
-            The micro-batches, at most `parts`, with masses as they were. The mean of their losses
-            weighted by their rows is the loss of the batch. With several blocks that `parts` does
-            not divide, a row weighs slightly more in a micro-batch that has one row less.
+            The micro-batches, at most `parts`, with masses as they were but for sparse blocks. The
+            mean of their losses weighted by their rows is the loss of the batch. With several
+            blocks that `parts` does not divide, a row weighs slightly more in a micro-batch that
+            has one row less.
 
         Example:
             >>> rows = Rows.of_task(torch.arange(6.0)[:, None], torch.arange(6), 0)
@@ -212,11 +216,11 @@ class Batch:
 
     def dealt(self, parts: int) -> list[Tensor]:
         """The places of the rows of each micro-batch of `split`, on the CPU."""
-        shortest = min((len(b) for b in self.blocks if len(b)), default=parts)
+        shortest = min((len(b) for b in self.blocks if len(b) and not b.sparse), default=parts)
         parts = min(parts, shortest)
         dealt = []
         for k in range(parts):
-            places = [torch.arange(b.start + k, b.stop, parts) for b in self.blocks]
+            places = [torch.arange(b.start, b.stop)[k::parts] for b in self.blocks]
             dealt.append(torch.cat(places))
         return dealt
 
@@ -227,7 +231,12 @@ class Batch:
         for block in self.blocks:
             stop = start + len(range(k, len(block), parts))
             payloads = {name: v[k::parts] for name, v in block.payloads.items()}
-            blocks.append(replace(block, start=start, stop=stop, payloads=payloads))
+            mass = block.mass
+            if block.sparse:
+                # The rows weigh as much beside those of the stream as in the whole batch.
+                new = len(range(k, len(self.blocks[0]), parts))
+                mass *= (stop - start) / len(block) * len(self.blocks[0]) / new
+            blocks.append(replace(block, start=start, stop=stop, mass=mass, payloads=payloads))
             start = stop
         index = self.index
         if index is not None:
@@ -261,16 +270,6 @@ class Batch:
                 )
             )
         return batches
-
-
-def _joined_tasks(tasks: Tensor, more: Tensor) -> Tensor:
-    """The tasks of rows and of more rows behind them."""
-    number = shared_task(tasks)
-    # If all rows are of one task, the tensor still says so, and the network is called with one
-    # number.
-    if number is not None and number == shared_task(more):
-        return rows_of_task(number, len(tasks) + len(more))
-    return torch.cat([tasks, more])
 
 
 @dataclass

@@ -118,6 +118,7 @@ class Block:
         payloads: Other tensors with one entry per row of the block, by name.
         labelled: Whether the targets of the rows mean something. If not, the mass is 0, and only
             teachers say what the network should answer to the rows.
+        sparse: Whether micro-batches may lack its rows, because no term needs some.
     """
 
     source: str
@@ -127,6 +128,7 @@ class Block:
     averaged: bool = True
     payloads: Payloads = field(default_factory=dict)
     labelled: bool = True
+    sparse: bool = False
 
     def __len__(self) -> int:
         return self.stop - self.start

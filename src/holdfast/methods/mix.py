@@ -139,11 +139,11 @@ class Mix(Method):
         x = x.to(learner.device)
         if self.labels:
             rows = Rows(x, y.to(learner.device), self._tasks(learner, y, tasks))
-            return batch.add(self.name, rows, size / new)
+            return batch.add(self.name, rows, size / new, sparse=True)
         # Target and task of any row of the batch will do, because they have no weight in the loss.
         y = batch.y[:1].expand(size, *batch.y.shape[1:])
         rows = Rows(x, y, rows_of_task(int(batch.task[0]), size))
-        return batch.add(self.name, rows, 0.0, labelled=False)
+        return batch.add(self.name, rows, 0.0, labelled=False, sparse=True)
 
     def _due(self) -> int:
         """Return how many outside rows belong to the new rows so far."""

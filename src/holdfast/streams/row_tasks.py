@@ -67,3 +67,19 @@ def tasks_at(tasks: Tensor, index: Tensor) -> Tensor:
     if tasks.stride(0) == 0 and len(tasks):
         return tasks[:1].expand(len(index))
     return tasks.index_select(0, index.cpu())
+
+
+def joined_tasks(tasks: Tensor, more: Tensor) -> Tensor:
+    """The tasks of rows and of more rows behind them; rows of one task stay known as such.
+
+    Args:
+        tasks: The task of each row, (N,).
+        more: The task of each further row, (M,).
+
+    Returns:
+        The task of each of them, (N + M,).
+    """
+    number = shared_task(tasks)
+    if number is not None and number == shared_task(more):
+        return rows_of_task(number, len(tasks) + len(more))
+    return torch.cat([tasks, more])
