@@ -35,6 +35,7 @@ EXPECTED = (
     ".safetensors file and its tokenizer, or a folder with one .npy file and the words of its rows "
     "(.parquet or .txt)"
 )
+MOST_NAMED = 4  # files that a message lists
 LEAST_KNOWN = 0.5  # share of texts with a known word, below which the embeddings don't fit
 
 
@@ -95,7 +96,10 @@ def find_embeddings(source: str) -> Place:
     if len(arrays) == 1 and len(words) == 1:
         return Place(arrays[0], words[0], array_means)
     found = [*tensors, *tokenizers, *arrays, *words]
-    listed = ", ".join(safe_name(str(file.relative_to(folder))) for file in found) or "none of them"
+    names = [safe_name(str(file.relative_to(folder))) for file in found]
+    listed = ", ".join(names[:MOST_NAMED]) or "none of them"
+    if len(names) > MOST_NAMED:
+        listed += f" and {len(names) - MOST_NAMED} more such files"
     raise HoldfastError(f"{name} holds no static embeddings; {EXPECTED}, and found {listed}")
 
 
