@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError
 from holdfast.models.backbone_places import find_backbone
@@ -14,7 +14,7 @@ from holdfast.models.pooled import Pooled
 from holdfast.models.pretrained import pretrained_classifier, tried
 from holdfast.models.recipes import rebuildable
 from holdfast.models.seeding import seeded
-from holdfast.named_inputs import Inputs, NamedInputs
+from holdfast.named_inputs import NamedInputs
 from holdfast.text import safe_name
 
 TOKENS = ("input_ids", "attention_mask")
@@ -38,10 +38,10 @@ def classifier_from_pretrained(
 
     Args:
         model: A folder that `save_pretrained` has written, a GGUF file, a name of the Hugging Face
-            hub such as "sentence-transformers/all-MiniLM-L6-v2", or a model that is loaded. The hub
-            is asked once, if the model is not in its local cache. A loaded model is used and not
-            copied. It may be any module that takes `input_ids` and `attention_mask` and returns
-            hidden states, (N, T, D), as a tensor or in `last_hidden_state`.
+            hub, which is asked once if the model is not in its local cache, or a model that is
+            loaded. That is used and not copied. It may be any module that takes `input_ids` and
+            `attention_mask` and returns hidden states, (N, T, D), as a tensor or in
+            `last_hidden_state`.
         head: The kind of head, as `make_head` takes it.
         outputs: The number of outputs of a `masked` or `fixed` head.
         pooling: How states become one vector: "mean" over the tokens, the "first" or the "last"
@@ -56,14 +56,10 @@ def classifier_from_pretrained(
         MissingExtra: A package that reads the model is not installed.
 
     Example:
-        >>> class States(nn.Module):
-        ...     def __init__(self):
-        ...         super().__init__()
-        ...         self.embedding = nn.Embedding(30, 8)
-        ...
+        >>> class States(nn.Embedding):
         ...     def forward(self, input_ids, attention_mask):
-        ...         return self.embedding(input_ids)
-        >>> classifier_from_pretrained(States(), "growing").head.features
+        ...         return super().forward(input_ids)
+        >>> classifier_from_pretrained(States(30, 8), "growing").head.features
         8
     """
     if isinstance(model, nn.Module):
@@ -79,9 +75,8 @@ def classifier_from_pretrained(
             f"{safe_name(str(model))} is no folder of transformers; use pretrained_classifier, "
             "which reads files of weights and ONNX files"
         )
-    example: Inputs = _tokens()
-    if not place.of_texts:
-        example = torch.zeros(1, 1, PIXELS, PIXELS, dtype=torch.uint8)
+    # The number of features follows from any input.
+    example = _tokens() if place.of_texts else _pixels()
     return pretrained_classifier(model, example, head, outputs, pooling=pooling, seed=seed)
 
 
@@ -127,3 +122,8 @@ def _tokens() -> NamedInputs:
     """One short text, by which a network is tried."""
     tensors = {name: torch.ones(1, TRIED, dtype=torch.long) for name in TOKENS}
     return NamedInputs(tensors, padding=dict.fromkeys(TOKENS, 0))
+
+
+def _pixels() -> Tensor:
+    """One grey image, by which a network of images is tried. It resizes images by itself."""
+    return torch.zeros(1, 1, PIXELS, PIXELS, dtype=torch.uint8)

@@ -66,14 +66,8 @@ def from_frame(
     table = _pandas(frame)
     uses = _uses(table, inputs, task=task, label=label, test=test, groups=groups)
     columns = _input_columns(table, inputs, uses)
-    check_length(max_length, tokenizer)
-    x: Inputs
-    if tokenizer is None:
-        x = frame_inputs(table, columns)
-    else:
-        x = tokenize(frame_texts(table, columns), tokenizer, max_length)
     return from_arrays(
-        x,
+        _inputs(table, columns, tokenizer, max_length),
         label_array(table[label].to_numpy(), f"column {label!r}"),
         table[task].to_numpy(),
         scenario,
@@ -148,6 +142,20 @@ def _input_columns(
                 f"column {column!r} can't be an input and {use} at once; leave it out of inputs="
             )
     return list(inputs)
+
+
+def _inputs(
+    frame: "pd.DataFrame",
+    columns: Sequence[str],
+    tokenizer: Tokenizer | None,
+    max_length: int | None,
+) -> Inputs:
+    """The inputs of all rows: numbers, or tokens of texts."""
+    check_length(max_length, tokenizer)
+    # Without a tokenizer nothing says what a text is to become.
+    if tokenizer is None:
+        return frame_inputs(frame, columns)
+    return tokenize(frame_texts(frame, columns), tokenizer, max_length)
 
 
 def frame_inputs(frame: "pd.DataFrame", columns: Sequence[str]) -> Tensor:

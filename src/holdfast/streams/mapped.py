@@ -78,12 +78,11 @@ def from_datasets(
     whole("seed", seed)
     _check_lengths(datasets, names=names, labels=labels, groups=groups)
     pairs = _pairs(datasets, names, columns)
+    batching = Batching(padding, collate)
     check_length(max_length, tokenizer)
     if tokenizer is not None:
-        _refuse_batching(padding, collate)
-        pairs = _tokenized(pairs, tokenizer, max_length)
-        padding = PADDING
-    batching = Batching(padding, collate)
+        pairs = _tokenized(pairs, tokenizer, max_length, batching)
+        batching = Batching(PADDING)
     task_labels = _labels(pairs, labels, scenario, numbering, validation)
     numbers = number_outputs(task_labels.classes, scenario, numbering)
     masks = _validation_masks(pairs, task_labels.train, groups, validation, seed)
@@ -142,9 +141,9 @@ def _pairs(
     return pairs
 
 
-def _refuse_batching(padding: object, collate: object) -> None:
+def _refuse_batching(given: Batching) -> None:
     """Refuse a way to make batches beside a tokenizer, which has its own."""
-    for name, value in (("padding", padding), ("collate", collate)):
+    for name, value in (("padding", given.padding), ("collate", given.collate)):
         if value is not None:
             raise HoldfastError(
                 f"{name} says how batches are made, which tokenizer does by itself; leave out one "
@@ -152,8 +151,11 @@ def _refuse_batching(padding: object, collate: object) -> None:
             )
 
 
-def _tokenized(pairs: Sequence[_Pair], tokenizer: Tokenizer, max_length: int | None) -> list[_Pair]:
+def _tokenized(
+    pairs: Sequence[_Pair], tokenizer: Tokenizer, max_length: int | None, given: Batching
+) -> list[_Pair]:
     """The rows of every task with tokens in the place of texts."""
+    _refuse_batching(given)
     made = []
     facts = []
     for pair in pairs:
@@ -163,6 +165,7 @@ def _tokenized(pairs: Sequence[_Pair], tokenizer: Tokenizer, max_length: int | N
         test, of_test = text_rows(pair.test, f"task {pair.name!r} (test)", tokenizer, max_length)
         made.append(_Pair(pair.name, train, test))
         facts += [of_train, of_test]
+    # One warning for all tasks, which the user reads as one set of texts.
     warn_of_cuts(facts)
     return made
 

@@ -44,9 +44,8 @@ def inputs_of(
     """Turn all inputs that a user brings into one tensor or several, and check them.
 
     Args:
-        x: One array, (N, ...), a mapping of names to arrays, or a tuple of arrays. With `padding`,
-            an entry may be a list of sequences of several lengths. What `tokenize` returns is taken
-            as it is.
+        x: One array, (N, ...), a mapping of names to arrays, a tuple of arrays, or what `tokenize`
+            returns. With `padding`, an entry may be a list of sequences of several lengths.
         padding: The value that fills short sequences, by name.
         aside: Values that stay with each example but that the network does not get, by name, each
             (N, ...).
@@ -64,10 +63,7 @@ def inputs_of(
         [[5, 6], [7, 0]]
     """
     if isinstance(x, NamedInputs):
-        if not padding and not aside:
-            return x
-        padding = x.padding | dict(padding or {})
-        x = x.for_network
+        return _with_aside(x, padding, aside, what)
     parts = several_of(x)
     # One array stays one tensor, unless something has to travel with it.
     if parts is None and not padding and not aside:
@@ -89,6 +85,19 @@ def inputs_of(
     inputs = NamedInputs(tensors, padding, positional, hidden=tuple(aside or ()))
     refuse_unfinite(inputs, what)
     return inputs
+
+
+def _with_aside(
+    x: NamedInputs,
+    padding: Mapping[str, float] | None,
+    aside: Mapping[str, Values] | None,
+    what: str,
+) -> Inputs:
+    """Inputs that are tensors already, with what is to stay beside them."""
+    if not padding and not aside:
+        return x
+    # What is padded now has been padded before, too.
+    return inputs_of(x.for_network, x.padding | dict(padding or {}), aside, what)
 
 
 def _rows(part: object, where: str) -> Tensor:
