@@ -58,6 +58,19 @@ def test_a_killed_run_resumes_bit_for_bit(method, options, tmp_path):
     assert [of_task["steps"] for of_task in resumed.cost["by_task"]] == [6, 6]
 
 
+def test_a_trainer_that_was_interrupted_does_not_go_on(tmp_path):
+    first = trainer(tmp_path, texts(), "ER(20)", callbacks=[Killed(9)], **SAVING)
+    with pytest.raises(KeyboardInterrupt):
+        first.fit()
+    for resume in (True, None):
+        with pytest.raises(HoldfastError, match="task '1' was interrupted, so this trainer"):
+            first.fit(resume)
+    second = trainer(tmp_path, texts(), "ER(20)", **SAVING)
+    second.train()
+    with pytest.raises(HoldfastError, match="this trainer has already trained task '0'"):
+        second.train(True)
+
+
 def test_a_checkpoint_whose_writing_was_interrupted_is_passed_over(tmp_path):
     first = trainer(tmp_path, texts(), "ER(20)", callbacks=[Killed(10)], **SAVING)
     with pytest.raises(KeyboardInterrupt):

@@ -76,6 +76,13 @@ def test_arguments_that_tasks_decide_are_refused(given, message, tmp_path):
         ContinualTrainer(bert(), arguments(tmp_path), tasks=texts(), **given)
 
 
+def test_a_name_is_no_model_and_a_list_is_no_stream(tmp_path):
+    with pytest.raises(HoldfastError, match="model is a model in memory, got str; load it first"):
+        ContinualTrainer("bert-base-uncased", arguments(tmp_path), tasks=texts())
+    with pytest.raises(HoldfastError, match="tasks is a stream, got list; make one with"):
+        ContinualTrainer(bert(), arguments(tmp_path), tasks=[[1, 2]])
+
+
 def test_a_loss_of_a_subclass_is_refused_because_nobody_would_call_it(tmp_path):
     class Own(ContinualTrainer):
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):

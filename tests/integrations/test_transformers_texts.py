@@ -80,13 +80,16 @@ def test_a_saved_model_is_loaded_by_transformers(tmp_path):
 def test_a_killed_run_resumes_bit_for_bit(tmp_path):
     from test_transformers_checkpoints import SAVING, Killed
 
-    whole = trainer(tmp_path / "whole", two_tasks(), "ER(10)", model=small_model(), **SAVING)
-    whole.fit()
-    options = SAVING | {"model": small_model(), "callbacks": [Killed(10)]}
+    general = {"general": two_tasks(test=5)[0].test}
+    follow = SAVING | {"track": general}
+    whole = trainer(tmp_path / "whole", two_tasks(), "ER(10)", model=small_model(), **follow)
+    run = whole.fit()
+    assert run.tracks["general"].points == [None, "copy", "reverse"]
+    options = follow | {"model": small_model(), "callbacks": [Killed(10)]}
     with pytest.raises(KeyboardInterrupt):
         trainer(tmp_path / "killed", two_tasks(), "ER(10)", **options).fit()
-    second = trainer(tmp_path / "killed", two_tasks(), "ER(10)", model=small_model(), **SAVING)
-    second.fit(True)
+    second = trainer(tmp_path / "killed", two_tasks(), "ER(10)", model=small_model(), **follow)
+    assert second.fit(True).tracks["general"].losses == run.tracks["general"].losses
     assert same(weights(second.learner.model), weights(whole.learner.model))
 
 

@@ -20,6 +20,7 @@ from transformers import EarlyStoppingCallback, get_scheduler
 from holdfast.engine.batch import Batch, Rows
 from holdfast.integrations.transformers.network import network_of
 from holdfast.integrations.transformers.rows import LABELS, Form, TaskRows
+from holdfast.models import classifier_from
 from holdfast.training import Learner
 
 TORCH_SGD = {"optimizer_cls_and_kwargs": (torch.optim.SGD, {"lr": 0.05, "momentum": 0.9})}
@@ -132,6 +133,23 @@ def test_the_schedule_of_the_learning_rate_begins_anew_with_each_task(tmp_path):
     assert distance(tested.learner, own) < 1e-5
 
 
+@pytest.mark.parametrize("scenario", ["class", "task"])
+def test_an_optimizer_of_the_user_follows_new_outputs(scenario, tmp_path):
+    stream = texts(scenario)
+    kind = {"class": "growing", "task": "separate"}[scenario]
+    networks = [classifier_from(bert(), "classifier", kind, old_output="drop") for _ in range(2)]
+    made = [torch.optim.SGD(n.train().parameters(), lr=0.05, momentum=0.9) for n in networks]
+    # A head without outputs has nothing to train yet, and its layers join its group.
+    tested = trainer(tmp_path, stream, "ER(20)", model=networks[0], optimizers=(made[0], None))
+    batches = []
+    for _ in stream:
+        tested.train()
+        batches.append(tested.taken())
+    own = own_loop(stream, "ER(20)", batches, made[1], networks[1])
+    assert distance(tested.learner, own) < 1e-5
+    assert torch.isfinite(tested.learner.evaluate(stream[1])).all()
+
+
 def test_an_epoch_without_its_last_batch_stays_one_for_the_method(tmp_path):
     stream = texts(rows=56)
     tested = trainer(tmp_path, stream, "ER(20)", dataloader_drop_last=True, **TORCH_SGD)
@@ -221,6 +239,16 @@ def test_evaluations_during_a_task_change_no_weight(tmp_path):
     assert all(math.isfinite(entry["eval_loss"]) for entry in logged)
     score = evaluated.stages.run().validation.score("1", after="1")
     assert logged[-1]["eval_accuracy"] == pytest.approx(score)
+
+
+def test_rows_without_labels_are_predicted(tmp_path):
+    stream = texts()
+    tested = trainer(tmp_path, stream, "ER(20)")
+    tested.train()
+    rows = [{k: v for k, v in row.items() if k != LABELS} for row in TaskRows(stream[0].test)]
+    predicted = tested.predict(rows).predictions
+    x, _, _ = stream[0].test.fetch(torch.arange(len(rows)))
+    assert predicted.argmax(1).tolist() == tested.learner.predict(x).argmax(1).tolist()
 
 
 def falling():

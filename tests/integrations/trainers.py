@@ -105,7 +105,7 @@ def trainer(folder: Path, stream: Stream, method: str, **options: Any) -> Record
     for name in ("model", "optimizers", "optimizer_cls_and_kwargs", "callbacks", "learner"):
         if name in options:
             own[name] = options.pop(name)
-    for name in ("compute_metrics", "processing_class", "eval_dataset", "keep_results"):
+    for name in ("compute_metrics", "processing_class", "eval_dataset", "keep_results", "track"):
         if name in options:
             own[name] = options.pop(name)
     model = own.pop("model", None) or bert()

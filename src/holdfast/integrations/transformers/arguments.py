@@ -14,6 +14,7 @@ from transformers import TrainingArguments
 
 from holdfast.errors import HoldfastError
 from holdfast.methods import Method
+from holdfast.streams.task import Stream
 
 # What a user may still say about the learner. All else is in `TrainingArguments` or in the stream.
 LEARNERS_OWN = ("loss", "scorer", "outputs", "groups", "log", "log_every")
@@ -233,6 +234,28 @@ def check_rest(given: Mapping[str, object], overrides_loss: bool) -> None:
         raise HoldfastError(
             "ContinualTrainer does not call compute_loss, because methods need the logits; pass a "
             'loss for an objective of your own: learner={"loss": ...}'
+        )
+
+
+def check_kinds(model: object, tasks: object) -> None:
+    """Refuse something else than a model in memory and a stream.
+
+    Args:
+        model: What the user passed as the model.
+        tasks: What the user passed as the tasks.
+
+    Raises:
+        HoldfastError: The message says how to make it.
+    """
+    if not isinstance(model, nn.Module):
+        raise HoldfastError(
+            f"model is a model in memory, got {type(model).__name__}; load it first, for example "
+            "with AutoModelForSequenceClassification.from_pretrained(name, num_labels=...)"
+        )
+    if not isinstance(tasks, Stream):
+        raise HoldfastError(
+            f"tasks is a stream, got {type(tasks).__name__}; make one with from_arrays, "
+            "from_datasets, from_frame or from_prompts of holdfast.streams"
         )
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer import SCHEDULER_NAME, TRAINER_STATE_NAME
 from transformers.trainer_utils import PREFIX_CHECKPOINT_DIR
 
 from holdfast.errors import HoldfastError
@@ -59,8 +59,9 @@ def checkpoint_of(
     folder = Path(wanted)
     if not _is_whole(folder):
         raise HoldfastError(
-            f"{folder} is no whole checkpoint of a ContinualTrainer, which has {STATE} and "
-            f"{TRAINER_STATE_NAME}; pass a folder such as {of_task(base, tasks[0])}/checkpoint-500"
+            f"{folder} is no whole checkpoint of a ContinualTrainer, which has {STATE}, "
+            f"{SCHEDULER_NAME} (unless save_only_model=True) and {TRAINER_STATE_NAME}; pass a "
+            f"folder such as {of_task(base, tasks[0])}/checkpoint-500"
         )
     return folder
 
@@ -76,9 +77,10 @@ def _numbered(folder: Path) -> list[Path]:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether a folder has the first and the last file that a Trainer writes into it."""
+    """Whether a folder has the first and the last file of a checkpoint, and can be resumed."""
     try:
         json.loads((folder / TRAINER_STATE_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return (folder / STATE).is_file()
+    # Without the schedule the learning rate would begin anew in the middle of a task.
+    return (folder / STATE).is_file() and (folder / SCHEDULER_NAME).is_file()

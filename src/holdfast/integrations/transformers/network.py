@@ -17,9 +17,13 @@ from holdfast.models.language import language_model
 from holdfast.models.one_layer_heads import MaskedHead
 from holdfast.models.token_head import TokenHead
 from holdfast.streams.task import Stream
+from holdfast.training import Learner
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+
+LEARNER = "learner.safetensors"  # the file of a network of Holdfast
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ def output_layer(model: nn.Module) -> str:
         f"expected a network of Holdfast or a model for sequence classification, but "
         f"{type(model).__name__} has no trained linear layer with one output per label "
         f"(num_labels is {labels}, its last linear layers are {', '.join(list(layers)[-3:])}); "
-        "name it: holdfast.models.classifier_from(model, head='<name>', kind='growing')"
+        "make a network of it first: classifier_from(model, head='<name>', kind='growing') "
+        "replaces a layer, and classifier_from_pretrained(model, 'growing') pools hidden states"
     )
 
 
@@ -149,3 +154,29 @@ def save_pretrained(model: "PreTrainedModel", folder: Path) -> None:
     # Copies, because parameters are views of one vector, which the library would write whole.
     state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     model.save_pretrained(folder, state_dict=state)
+
+
+def save_whole(
+    folder: Path, learner: Learner, layer: OutputLayer | None, stream: Stream, tokenizer: Any
+) -> None:
+    """Write what a learner has trained into a folder.
+
+    Args:
+        folder: The folder.
+        learner: The learner.
+        layer: Where its head comes from. None: its network was made by Holdfast, and becomes a file
+            that `Learner.load` reads.
+        stream: The tasks.
+        tokenizer: The tokenizer of the Trainer, which is written beside a model. None: there is
+            none.
+
+    Raises:
+        HoldfastError: The network has become something else than the model of transformers.
+    """
+    if layer is None:
+        learner.save(folder / LEARNER)
+        return
+    with whole(layer, learner.model, stream) as model:
+        save_pretrained(model, folder)
+    if tokenizer is not None:
+        tokenizer.save_pretrained(folder)

@@ -1,11 +1,14 @@
 """Losses and logits of evaluation batches, as a Trainer asks for them."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
 from holdfast.engine.batch import Batch, Rows, Step
 from holdfast.engine.next_token import tokens_of
 from holdfast.engine.snapshot import evaluating
+from holdfast.integrations.transformers.rows import LABELS, Form, rows_of
 from holdfast.training.evaluation import answers_of, predict
 from holdfast.training.view import View
 
@@ -49,3 +52,26 @@ def labels_of(view: View, rows: Rows) -> Tensor:
     if view.objective.sequences:
         return tokens_of(rows)[1]
     return rows.y
+
+
+def prediction_of(
+    view: View, batch: Mapping[str, object], form: Form, loss_only: bool
+) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+    """Return what a Trainer asks for of an evaluation batch.
+
+    Args:
+        view: The learner.
+        batch: The tensors of the batch by name, with or without labels.
+        form: What inputs look like.
+        loss_only: Whether the loss is enough.
+
+    Returns:
+        The loss, the logits and the labels, each None if it is not known or not wanted.
+    """
+    if LABELS not in batch:
+        return None, predict(view, form.inputs(batch), view.task_number), None
+    rows = rows_of(batch, form, view)
+    loss, logits = loss_and_logits(view, rows)
+    if loss_only:
+        return loss, None, None
+    return loss, logits, labels_of(view, rows)

@@ -11,7 +11,8 @@ from holdfast.training.causes import Losses
 from holdfast.training.cost import cost_after_task, cost_of_run, peak, reset_peak
 from holdfast.training.recorder import Recorder, empty_matrix
 from holdfast.training.saved import SavedState
-from holdfast.training.state import Resuming
+from holdfast.training.state import InTask, Resuming
+from holdfast.training.tracks import Track, check_resumed, check_tracks, measure, tracked
 
 STATE = "holdfast.safetensors"  # in each checkpoint folder of the Trainer
 RUN = "run"  # what the file keeps beside the learner: the measurements of the run
@@ -24,6 +25,7 @@ class Stages:
         learner: The learner.
         stream: The tasks.
         keep_results: Whether the score of each example is kept.
+        track: Texts whose token losses are followed.
 
     Attributes:
         tasks: The tasks on the device of the learner.
@@ -31,10 +33,12 @@ class Stages:
         losses: The losses of the current task.
     """
 
-    def __init__(self, learner: Learner, stream: Stream, keep_results: bool = False) -> None:
+    def __init__(self, learner: Learner, stream: Stream, keep_results: bool, track: Track) -> None:
+        check_tracks(learner.view, track)
         self._learner = learner
         self._stream = stream
         self._keep_results = keep_results
+        self._track = track
         self.tasks = [task.to(learner.view.device) for task in stream]
         self.recorder = Recorder()
         self.losses = Losses()
@@ -46,6 +50,27 @@ class Stages:
         """How many tasks have not ended."""
         state = self._learner.view.state
         return len(self.tasks) - len(state.progress.names) + state.active
+
+    def refuse_used(self, resumes: bool) -> None:
+        """Refuse a learner that was interrupted, or one with tasks that is to be resumed.
+
+        Args:
+            resumes: Whether a checkpoint is going to be loaded.
+
+        Raises:
+            HoldfastError: What the method has begun in this process would be begun twice.
+        """
+        state = self._learner.view.state
+        if isinstance(state.phase, InTask):
+            raise HoldfastError(
+                f"task {state.progress.names[-1]!r} was interrupted, so this trainer cannot train "
+                "any more; make a new one, and resume with resume_from_checkpoint=True"
+            )
+        if resumes and state.progress.names:
+            raise HoldfastError(
+                f"this trainer has already trained task {state.progress.names[0]!r}; make a new "
+                "one to resume from a checkpoint, or leave out resume_from_checkpoint"
+            )
 
     def next_task(self) -> Task:
         """Return the task that comes next, or that a checkpoint was made in.
@@ -62,10 +87,13 @@ class Stages:
 
     # ---- the matrix
 
-    def score_untrained(self) -> None:
-        """Score every task before the first one, if all tasks share their outputs."""
+    def measure_untrained(self) -> None:
+        """Score every task before the first one, if all share their outputs, and measure tracks."""
         view = self._learner.view
-        if not self._shares_outputs or view.state.progress.names:
+        if view.state.progress.names:
+            return
+        self.recorder.tracked += measure(view, self._track, None)
+        if not self._shares_outputs:
             return
         # The first task opens all outputs of the domain scenario, so they can be open already.
         view.head.opened = view.head.width
@@ -92,6 +120,7 @@ class Stages:
             view, self._stream, task.name, tasks, keep_results=self._keep_results
         )
         self._learner.records.evaluated(view.state.progress, means)
+        recorder.tracked += measure(view, self._track, task)
         recorder.by_task.append(cost_after_task(view.state, steps))
 
     def run(self) -> Run:
@@ -105,6 +134,7 @@ class Stages:
             cost=cost_of_run(view.state, self.recorder.peak, self.recorder.by_task),
             outputs_exist=self._shares_outputs,
             validation=self.recorder.matrix("validation", empty),
+            tracks=tracked(self.recorder.tracked),
             **self.recorder.of_learning(view, self.tasks),
         )
 
@@ -139,6 +169,7 @@ class Stages:
         if not isinstance(beside, Mapping) or beside.keys() != {RUN}:
             raise HoldfastError(f"{folder / STATE} was not written by a ContinualTrainer")
         self.recorder = Recorder.from_plain(beside[RUN])
+        check_resumed(self._track, self.recorder.tracked)
         self.losses = Losses(self.recorder.in_task)
 
     def go_back(self, folder: Path) -> None:

@@ -28,8 +28,8 @@ from holdfast.integrations.transformers import arguments, folders
 from holdfast.integrations.transformers.callback import AfterOptimizer
 from holdfast.integrations.transformers.learners import learner_for
 from holdfast.integrations.transformers.module import Trained
-from holdfast.integrations.transformers.network import save_pretrained, whole
-from holdfast.integrations.transformers.predictions import labels_of, loss_and_logits
+from holdfast.integrations.transformers.network import save_whole
+from holdfast.integrations.transformers.predictions import prediction_of
 from holdfast.integrations.transformers.rows import (
     TASK,
     Collator,
@@ -44,10 +44,10 @@ from holdfast.integrations.transformers.stages import Stages, validation_of
 from holdfast.methods import Method
 from holdfast.streams.task import Stream, Task
 from holdfast.training import Run
+from holdfast.training.evaluation import rehearse
 from holdfast.training.optimizers import check_moves
 from holdfast.training.stepping import Stepper
-
-LEARNER = "learner.safetensors"  # what `save_model` writes of a network of Holdfast
+from holdfast.training.tracks import Track
 
 
 class ContinualTrainer(Trainer):
@@ -73,6 +73,8 @@ class ContinualTrainer(Trainer):
         optimizers: An optimizer and a scheduler. By default they follow from `args`.
         callbacks: Callbacks of transformers.
         keep_results: Whether the matrix keeps the score of each example, which the gate needs.
+        track: Texts by name, whose token losses are measured before training and after each task,
+            as in `Learner.fit`.
         **more: Other arguments of `Trainer`, such as `processing_class`, `compute_metrics` or
             `optimizer_cls_and_kwargs`.
 
@@ -97,8 +99,10 @@ class ContinualTrainer(Trainer):
         optimizers: tuple[Optimizer | None, LambdaLR | None] = (None, None),
         callbacks: Sequence[TrainerCallback] = (),
         keep_results: bool = False,
+        track: Track | None = None,
         **more: Any,
     ) -> None:
+        arguments.check_kinds(model, tasks)
         arguments.check_rest(more, type(self).compute_loss is not Trainer.compute_loss)
         self._form = Form.of_stream(tasks)
         self.learner, self._output = learner_for(
@@ -110,7 +114,7 @@ class ContinualTrainer(Trainer):
         self._validates = eval_dataset is None and args.eval_strategy != IntervalStrategy.NO
         if self._validates:
             eval_dataset = TaskRows(validation_of(tasks)[0])
-        self.stages = Stages(self.learner, tasks, keep_results)
+        self.stages = Stages(self.learner, tasks, keep_results, track or {})
         self._stepper = Stepper(view, self.learner.records, clips=False)
         self._waiting: list[Any] = []  # the rows of the micro-batches of a step so far
         self._mixed = False  # whether the rows of the current task are of several tasks
@@ -176,8 +180,9 @@ class ContinualTrainer(Trainer):
         """
         base = Path(str(self.args.output_dir))
         folder = folders.checkpoint_of(resume_from_checkpoint, base, self.stages.tasks)
+        self.stages.refuse_used(resumes=folder is not None)
         if folder is None:
-            self.stages.score_untrained()
+            self.stages.measure_untrained()
         else:
             self.stages.load(folder)
         task = self.stages.next_task()
@@ -202,6 +207,7 @@ class ContinualTrainer(Trainer):
         if is_resumed:
             self._make_optimizer()
         self.learner.begin(task)
+        rehearse(self.learner.view, task)  # a scorer of the user must not fail at the end
         self._make_optimizer()
         self.train_dataset = TaskRows(self.learner.view.need_task().train)
         self._mixed = TASK in self.train_dataset[0]
@@ -292,18 +298,15 @@ class ContinualTrainer(Trainer):
 
         Args:
             model: The module of the Trainer.
-            inputs: A batch of the collator, with labels.
+            inputs: A batch of the collator, with or without labels.
             prediction_loss_only: Whether the loss is enough.
             ignore_keys: Not used, because there are logits alone.
 
         Returns:
-            The loss of the network without terms of the method, the logits, and the labels.
+            The loss of the network without terms of the method, the logits, and the labels. There
+            are logits alone if there are no labels.
         """
-        rows = rows_of(inputs, self._form, self.learner.view)
-        loss, logits = loss_and_logits(self.learner.view, rows)
-        if prediction_loss_only:
-            return loss, None, None
-        return loss, logits, labels_of(self.learner.view, rows)
+        return prediction_of(self.learner.view, inputs, self._form, prediction_loss_only)
 
     # ---- files
 
@@ -324,13 +327,7 @@ class ContinualTrainer(Trainer):
         if _internal_call:
             self.stages.save(folder)
             return
-        if self._output is None:
-            self.learner.save(folder / LEARNER)
-            return
-        with whole(self._output, self.learner.model, self._stream) as model:
-            save_pretrained(model, folder)
-        if self.processing_class is not None:
-            self.processing_class.save_pretrained(folder)
+        save_whole(folder, self.learner, self._output, self._stream, self.processing_class)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """Load nothing: `train` has restored the learner, whose network had to grow first."""
