@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from statistics import mean
+from statistics import mean, median
 from typing import Any
 
 from holdfast.metrics import seed_interval
@@ -34,7 +34,7 @@ def line(one: Mapping[str, Any]) -> str:
         transfer,
         f"{max(one['method_bytes']) / 1e6:.2f}",
         f"{max(one['weights']) / 1e6:.2f}",
-        f"{mean(one['seconds']):.1f}",
+        f"{median(one['seconds']):.1f}",
         str(len(one["accuracy"])),
     ]
     return f"| {' | '.join(cells)} |"
@@ -65,8 +65,8 @@ def headline(figures: Sequence[Mapping[str, Any]]) -> str:
         advice = f"Fine-tune the encoder with {tuned['method']} if its points are worth the time"
     return (
         f"**{advice}. On the frozen encoder, {frozen['method']} ends at {points:.1f} points after "
-        f"{mean(frozen['seconds']):.0f} s of learning. {of_all}, {tuned['method']}, ends at "
-        f"{mean(tuned['accuracy']):.1f} after {mean(tuned['seconds']):.0f} s.**"
+        f"{median(frozen['seconds']):.0f} s of learning. {of_all}, {tuned['method']}, ends at "
+        f"{mean(tuned['accuracy']):.1f} after {median(tuned['seconds']):.0f} s.**"
     )
 
 
@@ -97,9 +97,9 @@ def page(content: Mapping[str, Any]) -> str:
         "accuracy since it was learnt, both in points with the 95 % interval over seeds. In the "
         "class scenario a sentence is one of all 150 intents. In the task scenario the domain is "
         "known, so its rows compare with no other. Kept is what the method stores beside the "
-        "network, weights are those of the network with adapters at the end, and seconds are those "
-        "of training and consolidation on one core, without evaluation. The features of a frozen "
-        "encoder are computed once and not counted (about 6 ms per sentence)."
+        "network, weights are those of the network with adapters at the end, and seconds are the "
+        "median over seeds of training and consolidation on one core, without evaluation. The "
+        "features of a frozen encoder are computed once and not counted (about 6 ms per sentence)."
     )
     recipe = (
         f"All trained rows use AdamW and batches of 32, with {epochs[FROZEN]} epochs per domain on "
@@ -123,8 +123,8 @@ def page(content: Mapping[str, Any]) -> str:
     lines += unfinished(content)
     if content["loaded"]:
         note = (
-            "The machine did other work at the same time, so the seconds of this page are too "
-            "large. Compare them with each other only roughly."
+            "The machine did other work during some of the runs, so their seconds are too large. "
+            "Compare them only roughly."
         )
         lines += [wrapped(note), ""]
     for name, title in TITLES.items():
