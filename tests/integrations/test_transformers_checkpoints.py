@@ -1,5 +1,6 @@
 """A Trainer that was killed resumes bit for bit, and what it leaves behind can be loaded."""
 
+import json
 import shutil
 
 import numpy as np
@@ -10,6 +11,7 @@ from transformers import BertForSequenceClassification, TrainerCallback
 
 from helpers import same, weights
 from holdfast.errors import HoldfastError
+from holdfast.gate import read_side
 from holdfast.metrics import AccuracyMatrix
 from holdfast.models import mlp
 from holdfast.streams import digits, split
@@ -111,6 +113,9 @@ def test_the_matrix_is_that_of_the_learner_and_can_be_read_by_the_gate(tmp_path)
         scores = tested.learner.evaluate(task).double()
         assert run.matrix.score(task.name, after="1") == float(scores.mean())
         assert np.array_equal(run.matrix.results(task.name)["1"], scores.numpy())
+    (tmp_path / "matrix.json").write_text(json.dumps(run.matrix.to_json()))
+    rows = read_side(tmp_path / "matrix.json").rows
+    assert len(rows) == sum(len(task.test) for task in stream)
     run.matrix.to_csv(tmp_path / "matrix.csv")
     assert AccuracyMatrix.from_csv(tmp_path / "matrix.csv").tasks == run.matrix.tasks
     with pytest.raises(HoldfastError, match="all 2 tasks of the stream were learnt"):

@@ -21,6 +21,7 @@ from holdfast.engine.batch import Batch, Rows
 from holdfast.integrations.transformers.network import network_of
 from holdfast.integrations.transformers.rows import LABELS, Form, TaskRows
 from holdfast.models import classifier_from
+from holdfast.streams import from_arrays
 from holdfast.training import Learner
 
 TORCH_SGD = {"optimizer_cls_and_kwargs": (torch.optim.SGD, {"lr": 0.05, "momentum": 0.9})}
@@ -75,6 +76,29 @@ def test_the_training_that_a_method_adds_at_the_end_of_a_task_is_equal_too(tmp_p
     tested, own = both(tmp_path, "PackNet(3)", stream=texts("task"))
     assert distance(tested, own) < 1e-5
     assert tested.state.progress.steps > 12
+
+
+@pytest.mark.parametrize("objective", ["regression", "multilabel"])
+def test_targets_that_are_numbers_train_as_in_our_own_loop(objective, tmp_path):
+    plain = texts("domain")
+    parts = [task.train.fetch(torch.arange(len(task.train))) for task in plain]
+    rows = [row["input_ids"].tolist() for task in plain for row in TaskRows(task.train)]
+    numbers = torch.cat([y for _, y, _ in parts])
+    stream = from_arrays(
+        {"input_ids": rows, "attention_mask": [[1] * len(row) for row in rows]},
+        torch.stack([numbers, 1 - numbers], 1).float(),
+        torch.cat([tasks for _, _, tasks in parts]),
+        "domain",
+        padding={"input_ids": 0, "attention_mask": 0},
+        objective=objective,
+    )
+    tested = trainer(tmp_path, stream, "ER(20)", model=bert(2), **TORCH_SGD)
+    batches = []
+    for _ in stream:
+        tested.train()
+        batches.append(tested.taken())
+    own = own_loop(stream, "ER(20)", batches, SGD, bert(2))
+    assert distance(tested.learner, own) < 1e-5
 
 
 def test_a_method_trains_other_weights_than_none(tmp_path):
