@@ -52,6 +52,19 @@ ALLOWED = {  # layer → what it may import
         "runs",
         "training",
     },
+    "staging": {
+        "errors",
+        "metrics",
+        "planning",
+        "results",
+        "runs",
+        "streams",
+        "models",
+        "engine",
+        "methods",
+        "training",
+        "diagnostics",
+    },
     "integrations": {"errors", "metrics", "gate", "reports"},
     # A Trainer of another library trains with the learner, so it needs what the learner needs.
     "integrations/transformers": {
@@ -76,6 +89,7 @@ ALLOWED = {  # layer → what it may import
         "reports",
         "runs",
         "bench",
+        "staging",
         "checks",
         "methods",
     },

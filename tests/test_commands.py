@@ -217,7 +217,23 @@ def finished(tmp_path_factory) -> Path:
         )
         == 0
     )
+    stages(folder)
     return folder
+
+
+# What the page on stages prints, so that its other lines find finished trainings.
+RUN = (
+    "holdfast stage run --tasks tasks --model model --general general.txt --steps 20 --seeds 1 "
+    "--orders 3 --verify-seeds 1"
+)
+
+
+def stages(folder: Path) -> None:
+    """The files and the results of the example of language models that are trained in stages."""
+    runpy.run_path(str(ROOT / "examples" / "stages" / "make.py"))["make"](folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        assert code(RUN.split()[1:]) == 0
 
 
 def code(words: list[str]) -> int:
@@ -250,7 +266,8 @@ def prepare(folder: Path, finished: Path, monkeypatch) -> None:
     """Work in a folder with the files that the lines name."""
     fill(folder)
     (folder / "runs").symlink_to(finished)
-    (folder / "probe").symlink_to(finished / "probe")
+    for name in ("probe", "stage", "tasks", "model", "general.txt"):
+        (folder / name).symlink_to(finished / name)
     monkeypatch.chdir(folder)
 
 

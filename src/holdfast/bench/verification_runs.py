@@ -10,7 +10,14 @@ from pydantic import TypeAdapter
 from holdfast.bench.probe_settings import base_config, with_order
 from holdfast.bench.suites import load_suite
 from holdfast.errors import HoldfastError, one_of, reading
-from holdfast.planning import Constraints, Outcome, Probe, order_value, read_probe
+from holdfast.planning import (
+    Constraints,
+    Outcome,
+    Probe,
+    order_value,
+    random_orders,
+    read_probe,
+)
 from holdfast.planning.schedulers import SCHEDULERS, usable
 from holdfast.results.file_names import RESULT
 from holdfast.results.storage import read_result
@@ -19,8 +26,6 @@ from holdfast.runs.folders import run_folder
 from holdfast.validation import validated
 
 REVERSE = "reverse"  # the plan from its end to its beginning, named like a scheduler
-# Draws per random order that is asked for. Constraints may leave fewer orders than that.
-DRAWS = 100
 Order = tuple[int, ...]
 
 
@@ -125,7 +130,7 @@ def verification_runs(
         names = [name for name in usable(probe) if name != "random"]
     rules = Constraints.parse(probe.names, constraints)
     planned = _planned_orders(probe, names, rules)
-    drawn = _random_orders(len(probe.names), rules, orders)
+    drawn = random_orders(len(probe.names), rules, orders)
     return VerificationRuns(
         probe=probe,
         config=config,
@@ -157,19 +162,6 @@ def _planned_orders(
     if rules.allow(plan[::-1]):
         planned.append((plan[::-1], REVERSE))
     return planned
-
-
-def _random_orders(tasks: int, rules: Constraints, count: int) -> list[Order]:
-    """Draw random orders that differ from each other, or as many as the constraints leave."""
-    # A fixed seed, so that a command that is given again finds its finished runs.
-    rng = np.random.default_rng(0)
-    # A dictionary keeps the order in which they were drawn.
-    orders: dict[Order, None] = {}
-    for _ in range(DRAWS * count):
-        if len(orders) == count:
-            break
-        orders.setdefault(tuple(rules.sorted(rng.random(tasks))))
-    return list(orders)
 
 
 def _final_score(path: Path) -> float:

@@ -27,6 +27,7 @@ from holdfast.cli.new_method import new_method
 from holdfast.cli.order import app as order
 from holdfast.cli.report import report
 from holdfast.cli.runs import bench, run
+from holdfast.cli.stage import app as stage
 
 app = typer.Typer(
     name="holdfast",
@@ -160,6 +161,7 @@ app.command(
 )(metrics)
 app.add_typer(data, name="data")
 app.add_typer(order, name="order")
+app.add_typer(stage, name="stage")
 
 
 if __name__ == "__main__":

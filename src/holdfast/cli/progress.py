@@ -11,24 +11,40 @@ from holdfast.text import hours
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
-    from holdfast.runs.config import RunConfig
     from holdfast.runs.pulses import Moment
 
 PER_SECOND = 2  # how often the display is drawn, so that its clock moves in long phases
 LOG_EVERY = 30.0  # seconds between lines in a log, besides those of ended tasks and runs
 MOST_SHOWN = 8  # runs that are shown at a time
 
-Tell = Callable[[str, "RunConfig", "Moment"], None]  # a run and the moment that it has reached
-Ended = Iterable[tuple[str, "RunConfig", float]]  # label, settings and seconds of each run
+
+class Settings(Protocol):
+    """What progress shows of the settings of a run."""
+
+    @property
+    def hash(self) -> str:
+        """What tells the run from others."""
+
+    @property
+    def scenario(self) -> str:
+        """What the model is told about the task of an example."""
+
+    @property
+    def seed(self) -> int:
+        """What decides everything that is random in the run."""
+
+
+Tell = Callable[[str, Settings, "Moment"], None]  # a run and the moment that it has reached
+Ended = Iterable[tuple[str, Settings, float]]  # label, settings and seconds of each run
 
 
 class Display(Protocol):
     """What shows progress."""
 
-    def inside(self, label: str, config: "RunConfig", moment: "Moment") -> None:
+    def inside(self, label: str, config: Settings, moment: "Moment") -> None:
         """Show how far a run is."""
 
-    def ended(self, label: str, config: "RunConfig", seconds: float) -> None:
+    def ended(self, label: str, config: Settings, seconds: float) -> None:
         """Show that a run has ended."""
 
 
@@ -67,7 +83,7 @@ class _Lines:
         self.tasks_shown: dict[str, int] = {}  # the tasks of each running run that have ended
         self.next_line = time.monotonic() + LOG_EVERY
 
-    def inside(self, label: str, config: "RunConfig", moment: "Moment") -> None:
+    def inside(self, label: str, config: Settings, moment: "Moment") -> None:
         """Print a line after each task but the last, whose line is that of the run."""
         ended = moment.number - 1
         tasks = moment.tasks
@@ -77,13 +93,13 @@ class _Lines:
         elif time.monotonic() >= self.next_line:
             self._print(self.done + 1, f"{self._run(label, config)}: {moment}")
 
-    def ended(self, label: str, config: "RunConfig", seconds: float) -> None:
+    def ended(self, label: str, config: Settings, seconds: float) -> None:
         """Print a line after each run."""
         self.done += 1
         run = f"{label}, {config.scenario} scenario, seed {config.seed}"
         self._print(self.done, f"{run}: {seconds:.1f} s")
 
-    def _run(self, label: str, config: "RunConfig") -> str:
+    def _run(self, label: str, config: Settings) -> str:
         """Name a run, with what tells it from others that run at the same time."""
         if self.total == 1:
             return label
@@ -141,7 +157,7 @@ class _Board:
         self.first: float | None = None  # when the first run was seen
         self.steps_before = 0  # of interrupted runs, in an earlier process
 
-    def inside(self, label: str, config: "RunConfig", moment: "Moment") -> None:
+    def inside(self, label: str, config: Settings, moment: "Moment") -> None:
         """Take the moment that a run has reached."""
         key = config.hash
         # Processes take seconds to start, in which no step is done.
@@ -153,7 +169,7 @@ class _Board:
         self.total.by_run[key] = (min(moment.done, moment.total), moment.total)
         self.running[key] = (f"{label}, {config.scenario}, seed {config.seed}", moment)
 
-    def ended(self, label: str, config: "RunConfig", seconds: float) -> None:
+    def ended(self, label: str, config: Settings, seconds: float) -> None:
         """Take out a run that has ended."""
         key = config.hash
         self.done += 1

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from holdfast.errors import HoldfastError, first_line
-from holdfast.models.backbone_places import find_backbone
+from holdfast.models.backbone_places import Place, find_backbone
 from holdfast.models.classifier import Classifier
 from holdfast.models.hugging_face import load_model
 from holdfast.models.recipes import rebuildable
@@ -87,11 +87,25 @@ def language_model_at(place: str) -> Classifier:
     Raises:
         HoldfastError: The model can't be found or loaded, or is no causal language model.
     """
-    found = find_backbone(place)
-    name = safe_name(place)
+    return language_model(causal_model_at(find_backbone(place), place))
+
+
+def causal_model_at(found: Place, name: str | Path | None = None) -> nn.Module:
+    """Load a causal language model of transformers, without making a network of it.
+
+    Args:
+        found: Where it is.
+        name: What messages call it. None: its path.
+
+    Raises:
+        HoldfastError: The model can't be loaded, or is none of transformers.
+    """
+    called = safe_name(str(name or found.path))
     if found.kind not in ("folder", "gguf"):
-        raise HoldfastError(f"{name} is no model of the Transformers library; give a folder of one")
-    return language_model(load_model(found.path, name, "AutoModelForCausalLM"))
+        raise HoldfastError(
+            f"{called} is no model of the Transformers library; give a folder of one"
+        )
+    return load_model(found.path, called, "AutoModelForCausalLM")
 
 
 def _output_layer(model: nn.Module, name: str) -> nn.Linear:

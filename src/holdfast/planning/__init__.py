@@ -4,7 +4,7 @@ What may be put where:
 
     probe.py         the measured transfer between tasks, and its checks
     probe_files.py   reading a probe from its folder or from CSV files
-    constraints.py   which task must come before which
+    constraints.py   which task must come before which, and random orders that keep this
     value.py         the value of an order, and when two values tie
     exact.py         the best order by dynamic programming
     insertion.py     a good order by local search
@@ -17,15 +17,17 @@ What may be put where:
     correlation.py   rank correlation with an interval over orders
     verify.py        what trained orders show of a plan
     verdict.py       the same in words
+    staged.py        whether a planned order of fine-tuning was worth it
 """
 
-from holdfast.planning.constraints import Constraints
+from holdfast.planning.constraints import Constraints, random_orders
 from holdfast.planning.ordering import best_order
 from holdfast.planning.outcomes import Outcome
 from holdfast.planning.plan import Plan, make_plan
 from holdfast.planning.probe import Probe
 from holdfast.planning.probe_files import read_probe
 from holdfast.planning.schedulers import SCHEDULERS
+from holdfast.planning.staged import StagedVerification, staged_verification
 from holdfast.planning.stages import Stages, make_stages
 from holdfast.planning.value import order_value
 from holdfast.planning.verify import Verification, verified
@@ -36,12 +38,15 @@ __all__ = [
     "Outcome",
     "Plan",
     "Probe",
+    "StagedVerification",
     "Stages",
     "Verification",
     "best_order",
     "make_plan",
     "make_stages",
     "order_value",
+    "random_orders",
     "read_probe",
+    "staged_verification",
     "verified",
 ]

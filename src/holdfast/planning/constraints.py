@@ -7,6 +7,9 @@ import numpy as np
 
 from holdfast.errors import HoldfastError, unknown
 
+# Draws per random order that is asked for. Constraints may leave fewer orders than that.
+DRAWS = 100
+
 
 @dataclass(frozen=True)
 class Constraints:
@@ -100,6 +103,32 @@ class Constraints:
             order.append(chosen)
             remaining.remove(chosen)
         return order
+
+
+def random_orders(tasks: int, rules: Constraints, count: int) -> list[tuple[int, ...]]:
+    """Draw random orders that differ from each other, or as many as the constraints leave.
+
+    Args:
+        tasks: Number of tasks.
+        rules: Which orders are allowed.
+        count: How many orders.
+
+    Returns:
+        The orders as numbers of the tasks. The same arguments give the same orders.
+
+    Example:
+        >>> sorted(random_orders(2, Constraints.none(2), 10))
+        [(0, 1), (1, 0)]
+    """
+    # A fixed seed, so that a command that is given again finds its finished runs.
+    rng = np.random.default_rng(0)
+    # A dictionary keeps the order in which they were drawn.
+    orders: dict[tuple[int, ...], None] = {}
+    for _ in range(DRAWS * count):
+        if len(orders) == count:
+            break
+        orders.setdefault(tuple(rules.sorted(rng.random(tasks))))
+    return list(orders)
 
 
 def transitive_closure(before: np.ndarray) -> np.ndarray:

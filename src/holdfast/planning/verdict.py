@@ -37,7 +37,7 @@ def judge(scheduler: str, rho: Interval, advantages: Sequence[Advantage]) -> tup
     Returns:
         Whether the plan is shown to be useful, and the verdict in words.
     """
-    ranks_orders = _is_above_zero(rho)
+    ranks_orders = is_above_zero(rho)
     correlation = (
         f"Spearman's ρ across {rho.n} random orders is {rho.estimate:+.2f} {_bounds(rho, 1)}."
     )
@@ -46,7 +46,7 @@ def judge(scheduler: str, rho: Interval, advantages: Sequence[Advantage]) -> tup
     if plan is None:
         verb = {True: "ranks", False: "is not shown to rank"}[ranks_orders]
         return ranks_orders, f"The prediction {verb} orders here. {correlation}"
-    beats_random = _is_above_zero(plan.gain)
+    beats_random = is_above_zero(plan.gain)
     verdict = VERDICTS[ranks_orders, beats_random].format(scheduler=scheduler)
     text = (
         f"{verdict} {correlation} The {scheduler} order gains {_points(plan.gain)} over the mean "
@@ -54,7 +54,7 @@ def judge(scheduler: str, rho: Interval, advantages: Sequence[Advantage]) -> tup
     )
     best = max(advantages, key=lambda advantage: advantage.gain.estimate)
     # Another scheduler is only worth a word if it is clearly better than the plan.
-    if _is_above_zero(best.gain) and best.gain.low > plan.gain.estimate:
+    if is_above_zero(best.gain) and best.gain.low > plan.gain.estimate:
         text += (
             f" Of the {len(advantages)} planned orders, that of {best.scheduler} gains most: "
             f"{_points(best.gain)}. The best of many looks better than it is, so verify it alone."
@@ -62,7 +62,7 @@ def judge(scheduler: str, rho: Interval, advantages: Sequence[Advantage]) -> tup
     return ranks_orders and beats_random, text
 
 
-def _is_above_zero(interval: Interval) -> bool:
+def is_above_zero(interval: Interval) -> bool:
     """Tell whether a value above 0 is shown."""
     # Equal values of all seeds have no spread, so they show nothing about other seeds.
     return interval.known and not interval.all_equal and interval.low > 0

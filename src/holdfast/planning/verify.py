@@ -48,11 +48,11 @@ class Verification:
 
     def to_json(self) -> dict[str, Any]:
         """Return the verification as plain values, in which NaN is None."""
-        advantages = [asdict(a) | {"gain": _plain(a.gain)} for a in self.advantages]
+        advantages = [asdict(a) | {"gain": plain_interval(a.gain)} for a in self.advantages]
         return {
             "verdict": self.verdict,
             "useful": self.useful,
-            "rho": _plain(self.rho),
+            "rho": plain_interval(self.rho),
             "first_task": _or_none(self.first_task),
             "first_task_by_chance": self.first_task_by_chance,
             "spread": self.spread,
@@ -61,8 +61,12 @@ class Verification:
         }
 
 
-def _plain(interval: Interval) -> dict[str, float | None]:
-    """Return the numbers of an interval as JSON can hold them."""
+def plain_interval(interval: Interval) -> dict[str, float | None]:
+    """Return the numbers of an interval as JSON can hold them.
+
+    Args:
+        interval: The interval. NaN becomes None.
+    """
     return {
         "estimate": _or_none(interval.estimate),
         "low": _or_none(interval.low),

@@ -74,7 +74,7 @@ def order_html(
         )
     return page(
         "orders.html.j2",
-        {"points": _points, "signed": _signed, "percent": _percent},
+        {"points": points_or_dash, "signed": _signed, "percent": percent_of},
         probe=probe,
         plan=plan,
         # The plan itself is among the most frequent orders.
@@ -82,12 +82,12 @@ def order_html(
         stages=stages,
         verification=verification,
         advantages=advantages,
-        heat=_transfer_rows(probe, plan.order),
+        heat=transfer_rows(probe, plan.order),
         figures=figures,
     )
 
 
-def _points(change: float | None, decimals: int = 1) -> str:
+def points_or_dash(change: float | None, decimals: int = 1) -> str:
     """Format a change of a score in points; a dash if it is not known."""
     if change is None or math.isnan(change):
         return "–"
@@ -101,15 +101,20 @@ def _signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def _percent(share: float) -> str:
+def percent_of(share: float) -> str:
     """Format a share in whole percent; a dash if it is not known."""
     if math.isnan(share):
         return "–"
     return f"{100 * share:.0f} %"
 
 
-def _transfer_rows(probe: Probe, order: tuple[str, ...]) -> list[TransferRow]:
-    """Make the table of what learning each task does to each other one, in the planned order."""
+def transfer_rows(probe: Probe, order: tuple[str, ...]) -> list[TransferRow]:
+    """Make the table of what learning each task does to each other one, in the planned order.
+
+    Args:
+        probe: The transfer between tasks.
+        order: Names of the tasks, first to last.
+    """
     largest = max(float(np.nanmax(np.abs(probe.backward.mean(0)))), LEAST_CHANGE)
     rows = []
     for row_place, learnt in enumerate(order):
@@ -134,7 +139,7 @@ def _transfer_cell(
     if probe.seeds > 1:
         half_width = f"{100 * (change.high - change.estimate):.1f}"
     return TransferCell(
-        change=_points(change.estimate),
+        change=points_or_dash(change.estimate),
         half_width=half_width,
         lost=change.estimate < 0,
         opacity=round(FULL_COLOUR * abs(change.estimate) / largest, 3),
