@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from holdfast.cli.main import run_cli
 from holdfast.gate import read_side
@@ -19,7 +20,7 @@ from holdfast.staging.preparing import prepare
 from holdfast.staging.settings import Adapter, Places
 from holdfast.staging.training import Training, of_order
 
-SHORT = ["--steps", "2", "--seeds", "1"]
+SHORT = ["--steps", "2", "--seeds", "1", "--signals"]
 
 
 def stage(*words):
@@ -83,28 +84,47 @@ def test_transfer_is_what_scores_of_files_say(finished):
     assert probe.forward is not None
 
 
+def said_logits(model, tokenizer, row):
+    """The logits of the tokens of a completion, and the tokens."""
+    prompt = tokenizer(row["prompt"])["input_ids"]
+    said = [*tokenizer(row["completion"])["input_ids"], tokenizer.eos_token_id]
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([prompt + said])).logits[0]
+    return logits[len(prompt) - 1 : -1], torch.tensor(said)
+
+
+def rows_of(example, part):
+    lines = (example / "tasks" / "json.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines if f'"{part}"' in line]
+
+
+def test_signals_are_those_of_transformers(finished, example):
+    model = AutoModelForCausalLM.from_pretrained(example / "model").eval()
+    tokenizer = AutoTokenizer.from_pretrained(example / "model")
+    sure = []
+    for row in rows_of(example, "validation"):
+        sure += said_logits(model, tokenizer, row)[0].softmax(-1).max(-1).values.tolist()
+    probe = read_probe(finished)
+    found = probe.signal("confidence")[probe.names.index("json")]
+    assert found == pytest.approx(sum(sure) / len(sure), rel=1e-5)
+    assert (probe.signal("entropy_change") != 0).all()
+    assert stage("plan", "--from", finished, "--scheduler", "entropy-first") == 0
+
+
 # peft asks transformers for a property whose name will change.
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
 def test_the_saved_adapter_gives_the_logits_that_were_scored(finished, example):
     from peft import AutoPeftModelForCausalLM
-    from transformers import AutoTokenizer
 
     model = AutoPeftModelForCausalLM.from_pretrained(finished / "trained" / "model").eval()
     tokenizer = AutoTokenizer.from_pretrained(finished / "trained" / "model")
     result = read_result(finished / "trained" / "result.json")
-    last = result.matrix.tasks[-1]
-    lines = (example / "tasks" / "json.jsonl").read_text().splitlines()
-    tested = [json.loads(line) for line in lines if '"test"' in line]
-    scores = result.matrix.results("json")[last]
+    scores = result.matrix.results("json")[result.matrix.tasks[-1]]
     assert len(set(scores)) > 1
-    for row, expected in zip(tested, scores, strict=True):
-        prompt = tokenizer(row["prompt"])["input_ids"]
-        said = [*tokenizer(row["completion"])["input_ids"], tokenizer.eos_token_id]
-        with torch.no_grad():
-            logits = model(input_ids=torch.tensor([prompt + said])).logits[0]
-        likelihood = logits[len(prompt) - 1 : -1].log_softmax(-1)
-        found = likelihood.gather(1, torch.tensor(said)[:, None]).mean().exp()
-        assert float(found) == pytest.approx(float(expected), rel=1e-5)
+    for row, expected in zip(rows_of(example, "test"), scores, strict=True):
+        logits, said = said_logits(model, tokenizer, row)
+        likelihood = logits.log_softmax(-1).gather(1, said[:, None])
+        assert float(likelihood.mean().exp()) == pytest.approx(float(expected), rel=1e-5)
 
 
 def test_reports_and_the_gate_read_the_result(finished, capsys):
@@ -150,8 +170,6 @@ def test_a_killed_command_loses_the_training_in_progress_only(example, tmp_path)
 
 
 def test_without_an_adapter_all_weights_are_trained_and_saved(example, tmp_path):
-    from transformers import AutoModelForCausalLM
-
     settings, conditions = conditions_of(example, tmp_path, lr=0.01)
     training = Training(settings, (("json", "sums"),), 0)
     wanted = [Wanted(training, "test", tmp_path / "model")]

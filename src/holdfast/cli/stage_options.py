@@ -105,6 +105,14 @@ Estimator = Annotated[
 Seeds = Annotated[
     str, typer.Option(metavar="LIST", help="Seeds of the probe: 3, or 1,2,3, or 1-5.")
 ]
+Signals = Annotated[
+    bool,
+    typer.Option(
+        "--signals",
+        help="Also measure how sure the model is of each task before and after each training, "
+        "which some schedulers need.",
+    ),
+]
 Threads = Annotated[
     int,
     typer.Option(
@@ -183,6 +191,7 @@ class Setup:
     held_out: HeldOut = 0.2
     threads: Threads = 1
     estimator: Estimator = "pairwise"
+    signals: Signals = False
     # Two seeds are the fewest for an interval.
     seeds: Seeds = "1-2"
 

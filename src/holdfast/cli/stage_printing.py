@@ -8,11 +8,27 @@ from holdfast.text import percent, points, safe_name, shown
 
 if TYPE_CHECKING:
     from holdfast.metrics.token_losses import TokenLosses
-    from holdfast.planning import StagedVerification
+    from holdfast.planning import Probe, StagedVerification
     from holdfast.results import RunResult
     from holdfast.staging.trained import Stages
 
 WIDTH = 80  # characters of a line
+
+
+def print_signals(probe: "Probe") -> None:
+    """Print how sure a model is of each task before training, and what learning it changes.
+
+    Args:
+        probe: A probe with signals.
+    """
+    sure = probe.signal("confidence")
+    entropy = probe.signal("entropy_change")
+    rows = []
+    for place, name in enumerate(probe.names):
+        change = f"{entropy[place]:+.3f}".replace("-", "−")
+        rows.append([name, percent(float(sure[place]), 1), change])
+    headings = ["task", "confidence before, %", "entropy of all tasks by learning it, nats"]
+    print_table(headings, rows)
 
 
 def print_trained(stages: "Stages", result: "RunResult", losses: "TokenLosses | None") -> None:

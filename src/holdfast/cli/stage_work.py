@@ -41,6 +41,7 @@ def measure(tasks: Path, model: str, out: Path, setup: Setup, running: Running) 
         HoldfastError: A file or an option is wrong, or a training failed.
     """
     from holdfast.cli.order_printing import print_transfers
+    from holdfast.cli.stage_printing import print_signals
     from holdfast.planning.probe import ESTIMATORS
     from holdfast.runs.folders import check_writable
     from holdfast.staging.probing import Probing
@@ -51,9 +52,12 @@ def measure(tasks: Path, model: str, out: Path, setup: Setup, running: Running) 
     settings, conditions, notes = setup.prepared(tasks, model, out, running.device)
     note(notes)
     check_writable(out)
-    job = Probing(settings, tuple(seeds), setup.estimator)
+    job = Probing(settings, tuple(seeds), setup.estimator, setup.signals)
     _carry_out(job.wanted(), conditions, running)
-    print_transfers(job.assemble(conditions))
+    measured = job.assemble(conditions)
+    print_transfers(measured)
+    if setup.signals:
+        print_signals(measured)
     weak = job.unlearnt(conditions)
     if weak:
         note(

@@ -14,6 +14,7 @@ What may be put where:
     trained.py      the model at the end, and its result
     verifying.py    which trainings show whether the plan was worth it
     scores.py       what tasks are scored by
+    signals.py      how sure the model is, before and after each task
 """
 
 from holdfast.staging.preparing import Prepared, prepare

@@ -27,11 +27,13 @@ class Wanted:
         training: The training.
         part: The part of the examples that is scored.
         saves: The folder for the trained model. None: it is not kept.
+        signals: Whether it is measured how sure the model is.
     """
 
     training: Training
     part: str
     saves: Path | None = None
+    signals: bool = False
 
 
 def is_finished(wanted: Wanted, conditions: Conditions) -> bool:
@@ -44,10 +46,10 @@ def is_finished(wanted: Wanted, conditions: Conditions) -> bool:
     if wanted.saves is not None and not is_saved(wanted.training, wanted.saves):
         return False
     try:
-        read_scores(conditions.files.scores(wanted.training, wanted.part))
+        scores = read_scores(conditions.files.scores(wanted.training, wanted.part))
     except HoldfastError:
         return False
-    return True
+    return bool(scores.signals) or not wanted.signals
 
 
 def jobs_of(wanted: Sequence[Wanted], conditions: Conditions) -> list[Job]:
@@ -63,7 +65,9 @@ def jobs_of(wanted: Sequence[Wanted], conditions: Conditions) -> list[Job]:
     jobs: dict[str, Job] = {}
     for one in wanted:
         if not is_finished(one, conditions):
-            jobs[one.training.hash] = Job(one.training, one.part, False, one.saves, conditions)
+            jobs[one.training.hash] = Job(
+                one.training, one.part, False, one.saves, conditions, one.signals
+            )
     # From the end to the beginning, because a training needs the state of the one before.
     deepest = max((len(job.training.stages) for job in jobs.values()), default=0)
     for depth in range(deepest, 1, -1):

@@ -15,6 +15,7 @@ from holdfast.results.storage import read_json, write_json
 from holdfast.runs.processes import settled
 from holdfast.staging.loading import GENERAL, Built, Workplace, workplace
 from holdfast.staging.settings import Places
+from holdfast.staging.signals import Signals, signals_of
 from holdfast.staging.training import Files, Training
 from holdfast.training import checkpoint, checkpoint_file
 from holdfast.training.contents import forms
@@ -60,6 +61,7 @@ class Job:
         keeps_state: Whether the state is written, from which further stages are trained.
         saves: The folder for the trained model. None: it is not kept.
         conditions: Where and how.
+        signals: Whether it is measured how sure the model is.
     """
 
     training: Training
@@ -67,6 +69,7 @@ class Job:
     keeps_state: bool
     saves: Path | None
     conditions: Conditions
+    signals: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,11 +95,13 @@ class Scores:
         examples: The score of each example of each task, by its name.
         general: The sum of the losses and the number of tokens of each general text, or None.
         facts: Seconds, parameters and bytes.
+        signals: How sure the model is on each task; see `staging.signals`. Empty: not measured.
     """
 
     examples: Mapping[str, list[float]]
     general: tuple[list[float], list[int]] | None
     facts: Mapping[str, float]
+    signals: Mapping[str, Signals]
 
     def mean(self, task: str) -> float:
         """The mean score of a task."""
@@ -133,7 +138,7 @@ def execute(job: Job, tell: Tell | None = None) -> Outcome:
             if job.saves is not None:
                 save_model(built, place, training, job.saves)
             if job.part is not None:
-                found = _scored(built, place, job.part, began)
+                found = _scored(built, place, job, began)
                 write_json(conditions.files.scores(training, job.part), found)
     except HoldfastError as error:
         return Outcome(job, time.monotonic() - began, str(error))
@@ -186,13 +191,18 @@ def _train(built: Built, training: Training, tell: Tell | None) -> None:
         )
 
 
-def _scored(built: Built, place: Workplace, part: str, began: float) -> dict[str, Any]:
+def _scored(built: Built, place: Workplace, job: Job, began: float) -> dict[str, Any]:
     """Score every task and the general text, as plain values."""
     learner = built.learner
+    part = job.part or "test"
     # Before the first stage, the outputs are open already: they are the words of the vocabulary.
     examples = {}
+    signals = {}
     for name in place.texts:
-        examples[name] = learner.evaluate(place.task(name), part).tolist()
+        task = place.task(name)
+        examples[name] = learner.evaluate(task, part).tolist()
+        if job.signals:
+            signals[name] = signals_of(learner.view, getattr(task, part))
     general = None
     if place.general is not None:
         (point,) = measure(learner.view, {GENERAL: place.general}, None)
@@ -202,6 +212,7 @@ def _scored(built: Built, place: Workplace, part: str, began: float) -> dict[str
         "format": FORMAT,
         "examples": examples,
         "general": general,
+        "signals": signals,
         "facts": {
             "seconds": time.monotonic() - began,
             "training": float(seconds.get("training", 0.0)),
@@ -233,7 +244,7 @@ def read_scores(path: Path) -> Scores:
         examples = {name: list(map(float, one)) for name, one in values["examples"].items()}
         if not all(examples.values()):
             raise ValueError("a task without scores")
-        return Scores(examples, general, dict(values["facts"]))
+        return Scores(examples, general, dict(values["facts"]), dict(values["signals"]))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise HoldfastError(
             f"{path} does not hold the scores of a training; delete it and run again"

@@ -19,6 +19,7 @@ from holdfast.results.storage import write_json
 from holdfast.staging.carry_out import Wanted
 from holdfast.staging.execution import Conditions, Scores, read_scores
 from holdfast.staging.settings import Places, StageSettings
+from holdfast.staging.signals import CONFIDENCE, ENTROPY
 from holdfast.staging.training import of_order, untrained
 from holdfast.validation import validated
 
@@ -36,11 +37,13 @@ class Probing:
         settings: What they depend on.
         seeds: The seeds.
         estimator: "pairwise" or "base".
+        signals: Whether it is measured how sure the model is before and after each task.
     """
 
     settings: StageSettings
     seeds: tuple[int, ...]
     estimator: str = "pairwise"
+    signals: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -49,10 +52,10 @@ class Probing:
 
     def wanted(self) -> list[Wanted]:
         """List the trainings whose scores are needed."""
-        found = [Wanted(untrained(self.settings), PART)]
+        found = [Wanted(untrained(self.settings), PART, signals=self.signals)]
         for seed in self.seeds:
             trainings = [of_order(self.settings, order, seed) for order in self._orders()]
-            found += [Wanted(training, PART) for training in trainings]
+            found += [Wanted(training, PART, signals=self.signals) for training in trainings]
         return found
 
     def _orders(self) -> list[tuple[str, ...]]:
@@ -120,12 +123,45 @@ class Probing:
         return backward, forward
 
     def _signals(self, conditions: Conditions) -> dict[str, np.ndarray]:
-        """What the same trainings say about single tasks, (S, K): how hard each is."""
+        """What the same trainings say about single tasks, (S, K)."""
         difficulty = []
         for seed in self.seeds:
             alone = [self._scores(conditions, [name], seed).mean(name) for name in self.names]
             difficulty.append([1 - score for score in alone])
-        return {"difficulty": np.array(difficulty)}
+        found = {"difficulty": np.array(difficulty)}
+        if self.signals:
+            base = read_scores(conditions.files.scores(untrained(self.settings), PART))
+            sure = [base.signals[name][CONFIDENCE] for name in self.names]
+            # The model before training is the same for every seed.
+            found["confidence"] = np.array([sure] * len(self.seeds))
+            found["entropy_change"] = self.entropy_changes(conditions).mean(2)
+        return found
+
+    def entropy_changes(self, conditions: Conditions) -> np.ndarray:
+        """Compute how the entropy of the outputs on each task changes by learning another.
+
+        Args:
+            conditions: Where the results are.
+
+        Returns:
+            The change on task k by learning task i alone, [s, i, k], in nats, (S, K, K).
+
+        Raises:
+            HoldfastError: The signals were not measured.
+        """
+        base = self._entropies(read_scores(conditions.files.scores(untrained(self.settings), PART)))
+        after = [
+            [self._entropies(self._scores(conditions, [name], seed)) for name in self.names]
+            for seed in self.seeds
+        ]
+        changes: np.ndarray = np.array(after) - base
+        return changes
+
+    def _entropies(self, scores: Scores) -> np.ndarray:
+        """The mean entropy of the outputs on each task, (K,)."""
+        if not scores.signals:
+            raise HoldfastError("the signals were not measured; probe with --signals")
+        return np.array([scores.signals[name][ENTROPY] for name in self.names])
 
     def unlearnt(self, conditions: Conditions) -> list[str]:
         """List the tasks whose own training did not raise their score.
