@@ -153,6 +153,14 @@ def test_a_shared_beginning_gives_the_bits_of_an_uninterrupted_training(example,
         assert scores == built.learner.evaluate(place.task(name)).tolist()
 
 
+def test_a_training_that_is_asked_for_twice_is_trained_once_for_both(example, tmp_path):
+    settings, conditions = conditions_of(example, tmp_path)
+    training = of_order(settings, ["json"], 0)
+    asked = [Wanted(training, "test", tmp_path / "model"), Wanted(training, "test", signals=True)]
+    (job,) = jobs_of(asked, conditions)
+    assert (job.saves, job.signals, job.keeps_state) == (tmp_path / "model", True, False)
+
+
 def test_a_killed_command_loses_the_training_in_progress_only(example, tmp_path):
     settings, conditions = conditions_of(example, tmp_path / "a", adapter=Adapter())
     wanted = [Wanted(of_order(settings, ["json", "sums"], 1), "test")]

@@ -122,12 +122,7 @@ def staged_verification(
     """
     plan = np.asarray(outcomes[0].realised)
     orders = verified(outcomes, scheduler, confidence)
-    for other in (joint, groups):
-        if other is not None and len(other) != len(plan):
-            raise HoldfastError(
-                f"the plan was trained with {len(plan)} seeds, but joint training or groups with "
-                f"{len(other)}; train all with the same seeds"
-            )
+    _check_seeds(len(plan), joint, groups)
     random = [outcome for outcome in outcomes if outcome.scheduler is None]
     means = np.array([outcome.mean for outcome in random])
     over_orders = seed_interval(plan.mean() - means, confidence)
@@ -149,6 +144,16 @@ def staged_verification(
     )
     answer = _answer(found)
     return replace(found, answer=answer, verdict=_verdict(found, answer))
+
+
+def _check_seeds(seeds: int, *others: Sequence[float] | None) -> None:
+    """Raise an error if joint training or groups have another number of seeds than the plan."""
+    for other in others:
+        if other is not None and len(other) != seeds:
+            raise HoldfastError(
+                f"the plan was trained with {seeds} seeds, but joint training or groups with "
+                f"{len(other)}; train all with the same seeds"
+            )
 
 
 def _enough(found: StagedVerification) -> int:

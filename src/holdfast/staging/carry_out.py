@@ -28,12 +28,14 @@ class Wanted:
         part: The part of the examples that is scored.
         saves: The folder for the trained model. None: it is not kept.
         signals: Whether it is measured how sure the model is.
+        general: Whether the losses of the general text are measured, if there is such a text.
     """
 
     training: Training
     part: str
     saves: Path | None = None
     signals: bool = False
+    general: bool = False
 
 
 def is_finished(wanted: Wanted, conditions: Conditions) -> bool:
@@ -49,14 +51,22 @@ def is_finished(wanted: Wanted, conditions: Conditions) -> bool:
         scores = read_scores(conditions.files.scores(wanted.training, wanted.part))
     except HoldfastError:
         return False
-    return bool(scores.signals) or not wanted.signals
+    # Scores of an earlier command may lack what was not asked for then.
+    if wanted.signals and not scores.signals:
+        return False
+    return scores.general is not None or not _follows_general(wanted, conditions)
+
+
+def _follows_general(wanted: Wanted, conditions: Conditions) -> bool:
+    """Tell whether the losses of general text are asked for, and there is such a text."""
+    return wanted.general and conditions.places.general is not None
 
 
 def jobs_of(wanted: Sequence[Wanted], conditions: Conditions) -> list[Job]:
     """List what has to be carried out, shorter trainings first.
 
     Args:
-        wanted: The trainings whose scores are asked for.
+        wanted: The trainings whose scores are asked for, all on the same part of the examples.
         conditions: Where the results are.
 
     Returns:
@@ -65,10 +75,10 @@ def jobs_of(wanted: Sequence[Wanted], conditions: Conditions) -> list[Job]:
     jobs: dict[str, Job] = {}
     for one in wanted:
         if not is_finished(one, conditions):
-            jobs[one.training.hash] = Job(
-                one.training, one.part, False, one.saves, conditions, one.signals
-            )
+            key = one.training.hash
+            jobs[key] = _job(one, conditions, jobs.get(key))
     # From the end to the beginning, because a training needs the state of the one before.
+    # A training of one stage begins at the untrained model, which needs no state.
     deepest = max((len(job.training.stages) for job in jobs.values()), default=0)
     for depth in range(deepest, 1, -1):
         for job in [one for one in jobs.values() if len(one.training.stages) == depth]:
@@ -81,6 +91,26 @@ def jobs_of(wanted: Sequence[Wanted], conditions: Conditions) -> list[Job]:
             elif not conditions.files.state(before).is_file():
                 jobs[before.hash] = Job(before, None, True, None, conditions)
     return sorted(jobs.values(), key=lambda job: len(job.training.stages))
+
+
+def _job(wanted: Wanted, conditions: Conditions, known: Job | None) -> Job:
+    """Make a job of what is asked for, and of what was asked of the same training before."""
+    if known is None:
+        return Job(
+            wanted.training,
+            wanted.part,
+            keeps_state=False,
+            saves=wanted.saves,
+            conditions=conditions,
+            signals=wanted.signals,
+            general=wanted.general,
+        )
+    return replace(
+        known,
+        saves=known.saves or wanted.saves,
+        signals=known.signals or wanted.signals,
+        general=known.general or wanted.general,
+    )
 
 
 def carry_out(jobs: Sequence[Job], workers: int, tell: TellTraining | None = None) -> Ended:
@@ -104,6 +134,7 @@ def carry_out(jobs: Sequence[Job], workers: int, tell: TellTraining | None = Non
 
     depths = sorted({len(job.training.stages) for job in jobs})
     for depth in depths:
+        # All of one depth may be trained at the same time.
         level = [job for job in jobs if len(job.training.stages) == depth]
         mistakes = []
         for outcome in over_watched_workers(execute, level, workers, told):

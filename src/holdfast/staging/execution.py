@@ -20,7 +20,6 @@ from holdfast.staging.training import Files, Training
 from holdfast.training import checkpoint, checkpoint_file
 from holdfast.training.contents import forms
 from holdfast.training.display import Moment, Pulse, Silent, Watch
-from holdfast.training.fit import check
 from holdfast.training.tracks import measure
 
 FORMAT = 1
@@ -62,6 +61,7 @@ class Job:
         saves: The folder for the trained model. None: it is not kept.
         conditions: Where and how.
         signals: Whether it is measured how sure the model is.
+        general: Whether the losses of the general text are measured.
     """
 
     training: Training
@@ -70,6 +70,7 @@ class Job:
     saves: Path | None
     conditions: Conditions
     signals: bool = False
+    general: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,12 +130,14 @@ def execute(job: Job, tell: Tell | None = None) -> Outcome:
     training = job.training
     try:
         with settled():
+            # `settled` sets one thread, which suits small networks.
             torch.set_num_threads(training.settings.threads)
             place = workplace(
                 conditions.places, training.settings, conditions.held_out, conditions.device
             )
             built = place.built(training)
             _to_the_end(built, job, tell)
+            # Before the scores, because these say that the training is finished.
             if job.saves is not None:
                 save_model(built, place, training, job.saves)
             if job.part is not None:
@@ -151,6 +154,7 @@ def _to_the_end(built: Built, job: Job, tell: Tell | None) -> None:
     if built.stages is None:
         return
     files = job.conditions.files
+    # An interrupted command may have trained it and not scored it yet.
     if files.state(training).is_file():
         _load(built, files.state(training))
         return
@@ -168,13 +172,11 @@ def _train(built: Built, training: Training, tell: Tell | None) -> None:
     if stages is None:
         return
     number = len(training.stages) - 1
-    # Later stages have the same tasks, which were checked when they were trained alone.
-    if not number:
-        check(learner.view, stages, None)
     watch: Watch = Silent()
     if tell is not None:
         planned = {place: training.steps_of(place) for place in range(len(stages))}
         watch = Pulse(tell, planned)
+    # This checks that the texts and the model fit each other.
     learner.begin(stages[number])
     losses = []
     with learner.state.random.active():
@@ -204,7 +206,8 @@ def _scored(built: Built, place: Workplace, job: Job, began: float) -> dict[str,
         if job.signals:
             signals[name] = signals_of(learner.view, getattr(task, part))
     general = None
-    if place.general is not None:
+    if job.general and place.general is not None:
+        # Whichever stage was trained last, the general text belongs to none.
         (point,) = measure(learner.view, {GENERAL: place.general}, None)
         general = {"losses": point.losses, "tokens": point.tokens}
     seconds = learner.state.progress.seconds
@@ -242,6 +245,7 @@ def read_scores(path: Path) -> Scores:
         if general is not None:
             general = (list(map(float, general["losses"])), list(map(int, general["tokens"])))
         examples = {name: list(map(float, one)) for name, one in values["examples"].items()}
+        # A mean over no example would be no number.
         if not all(examples.values()):
             raise ValueError("a task without scores")
         return Scores(examples, general, dict(values["facts"]), dict(values["signals"]))

@@ -80,14 +80,16 @@ class Workplace:
         """General text, of which every token counts."""
         if file is None:
             return None
-        texts = Texts(read_general(Path(file)), [("a", "b")])
+        texts = Texts(read_general(Path(file)), _NO_TEST)
         return self._stream({GENERAL: texts}, GENERAL)[0].train
 
     def built(self, training: Training) -> Built:
         """Make a learner for a training, at the weights before its first stage."""
+        # Loaded late, so that a mistake in the tasks is found before.
         if self._model is None:
             self._model = causal_model_at(self.place)
         settings = self.settings
+        # Reading the files again would take longer than a short training.
         model = copy.deepcopy(self._model)
         if settings.adapter is not None:
             model = with_adapter(model, settings.adapter, training.seed)
@@ -98,6 +100,7 @@ class Workplace:
             for name, parameter in network.named_parameters(remove_duplicate=False)
             if not parameter.requires_grad
         }
+        # The untrained model takes no step, but a learner needs a number.
         steps = training.steps if training.stages else 1
         learner = Learner(
             network,
@@ -128,6 +131,7 @@ class Workplace:
 
     def task(self, name: str) -> Task:
         """A task as it is scored."""
+        # Its place among the files has nothing to do with its place among the stages.
         return replace(self.tasks[name], index=0)
 
 
@@ -194,6 +198,7 @@ def check_method(spec: str) -> None:
             )
 
 
+# One, because each holds a model.
 @lru_cache(maxsize=1)
 def _workplace(places: str, settings: str, held_out: float, device: str) -> Workplace:
     """The workplace of this process, by the JSON of what it is made from."""

@@ -11,8 +11,9 @@ from holdfast.runs.own_method import checked_code
 from holdfast.staging.loading import check_method, model_digest, place_of, tokenizer_of
 from holdfast.staging.probing import Probed
 from holdfast.staging.settings import Adapter, Places, StageSettings, default_rate
-from holdfast.staging.task_files import digest_of_examples, read_general, read_tasks
+from holdfast.staging.task_files import TaskFiles, digest_of_examples, read_general, read_tasks
 from holdfast.streams.language import from_prompts
+from holdfast.streams.tokenizers import Reading
 from holdfast.streams.tokens import CutTextWarning
 from holdfast.text import shown
 from holdfast.validation import validated
@@ -74,16 +75,22 @@ def prepare(
         **options,
     )
     check_method(settings.method)
-    tokenizer: Any = reading.tokenizer
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", CutTextWarning)
-        from_prompts(files.texts, tokenizer, longest=settings.max_length)
-    cut = [str(one.message) for one in caught if issubclass(one.category, CutTextWarning)]
     known: Mapping[str, object] = {
         "model": model_digest(places),
         "code": checked_code(settings.method, {}),
     }
-    return Prepared(settings.model_copy(update=known), (*files.notes, *cut))
+    return Prepared(
+        settings.model_copy(update=known), (*files.notes, *_cut(files, reading, settings))
+    )
+
+
+def _cut(files: TaskFiles, reading: Reading, settings: StageSettings) -> list[str]:
+    """Turn all texts into tokens once, and say how many were cut."""
+    tokenizer: Any = reading.tokenizer
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CutTextWarning)
+        from_prompts(files.texts, tokenizer, longest=settings.max_length)
+    return [str(one.message) for one in caught if issubclass(one.category, CutTextWarning)]
 
 
 def refuse_changed(probed: Probed) -> None:

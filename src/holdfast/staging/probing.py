@@ -52,6 +52,7 @@ class Probing:
 
     def wanted(self) -> list[Wanted]:
         """List the trainings whose scores are needed."""
+        # The untrained model shows which tasks are not learnt at all.
         found = [Wanted(untrained(self.settings), PART, signals=self.signals)]
         for seed in self.seeds:
             trainings = [of_order(self.settings, order, seed) for order in self._orders()]
@@ -112,6 +113,7 @@ class Probing:
         forward = np.full(shape, np.nan)
         for k, first in enumerate(self.names):
             for i, second in enumerate(self.names):
+                # A task is never learnt after itself.
                 if i == k:
                     continue
                 if self.estimator == BASE:
@@ -209,6 +211,7 @@ def read_probed(out: Path, device: str = "cpu") -> Probed:
         HoldfastError: There is none, or it is not one of `holdfast stage probe`.
     """
     probe = read_probe(out)
+    # Probes of suites and of CSV files have transfer, but nothing to train.
     about = probe.about.get(STAGES)
     if not isinstance(about, dict) or not {"settings", "places", "held_out"} <= set(about):
         raise HoldfastError(

@@ -22,6 +22,7 @@ class Probability(OfTexts):
 
     def __call__(self, outputs: Tensor, rows: Rows) -> Tensor:
         """Score each text, (N,)."""
+        # The score is at most 1, because likelihoods are at most 0.
         score: Tensor = LogLikelihood()(outputs, rows).exp()
         return score
 

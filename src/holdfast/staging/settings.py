@@ -94,6 +94,7 @@ class StageSettings(Strict):
     def digest(self, **more: object) -> str:
         """Compute a name for the settings and more plain values."""
         values = self.model_dump(mode="json") | more
+        # Sorted keys, so that a field may move. 64 bits are enough to tell trainings apart.
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -122,6 +123,7 @@ def read_adapter(text: str) -> Adapter | None:
     last: list[str] = []
     for piece in text.split(","):
         name, equals, value = piece.partition("=")
+        # A piece without a name belongs to the list before it.
         if equals:
             # The same name again would silently win over the first.
             if name.strip() in values:

@@ -217,6 +217,7 @@ def _opened(file: Path) -> AbstractContextManager[None]:
 def _lines_of(file: Path) -> list[Line]:
     """The examples of a file."""
     with _opened(file):
+        # Editors on Windows begin a file with a mark that JSON does not have.
         texts = file.read_text(encoding="utf-8-sig").splitlines()
     examples = []
     for number, text in enumerate(texts, 1):
@@ -228,6 +229,7 @@ def _lines_of(file: Path) -> list[Line]:
 
 def _line(text: str, where: str) -> Line:
     """One example."""
+    # Two steps, because a message about a field needs no word about JSON.
     with reading(where, "a JSON object"):
         values = json.loads(text)
     if not isinstance(values, dict):
@@ -257,10 +259,13 @@ def _parted(
             f"{needed}"
         )
     order = list(range(len(examples)))
+    # Not the seed of a training: all seeds are scored on the same examples.
     random.Random(SPLIT_SEED).shuffle(order)
     count = max(1, round(held_out * len(examples)))
+    # Small files keep an example to train on, whatever the share is.
     count = min(count, (len(examples) - 1) // max(len(missing), 1))
     for part in missing:
+        # In the order of the file, so that the drawn examples are easy to find in it.
         chosen = sorted(order[:count])
         parts[part] = [examples[place] for place in chosen]
         order = order[count:]

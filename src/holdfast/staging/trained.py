@@ -37,8 +37,9 @@ class Stages:
         """List the trainings whose scores are needed: every stage, and before the first."""
         found = []
         for step in self._path():
+            # Only the end is kept: models of every stage would fill a disk.
             saves = self.folder / MODEL if step == self.training else None
-            found.append(Wanted(step, PART, saves))
+            found.append(Wanted(step, PART, saves, general=True))
         return found
 
     def _path(self) -> list[Training]:
@@ -101,7 +102,9 @@ class Stages:
             seed=training.seed,
             versions=_versions(),
             machine={"device": conditions.device, "threads": settings.threads},
+            # What guessing reaches among tens of thousands of tokens.
             chance=0.0,
+            # Every word exists before a task is trained, so forward transfer is known.
             outputs_exist=True,
             matrix=self.matrix(conditions),
             curves=None,

@@ -88,6 +88,7 @@ class Files:
 
 def untrained(settings: StageSettings) -> Training:
     """Give the untrained model, which is the same for every seed."""
+    # A new adapter changes nothing, so its seed does not matter.
     return Training(settings, (), 0)
 
 

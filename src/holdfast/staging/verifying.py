@@ -52,6 +52,7 @@ class Verifying:
             trainings = [of_order(self.settings, order, seed) for order, _ in self.tried]
             trainings += [self._of_groups(seed), self._joint(seed)]
             for training in trainings:
+                # Two rules may make the same order.
                 found[training.hash] = Wanted(training, PART)
         return list(found.values())
 
@@ -114,6 +115,7 @@ def verifying(
         HoldfastError: The scheduler is unknown, or the constraints cannot be read.
     """
     rules = Constraints.parse(probe.names, constraints)
+    # Whether a plan helps is asked of the same rule that `stage train` follows.
     plan = make_plan(probe, scheduler, constraints).order
     tried: list[tuple[tuple[str, ...], str | None]] = [(plan, scheduler)]
     backwards = plan[::-1]
