@@ -41,11 +41,6 @@ def test_nothing_changed_means_no_width_and_the_order_of_texts_plays_no_part():
     assert (rise.low, rise.estimate, rise.high) == (0, 0, 0)
     alike = TokenLosses("general", [3] * 300, [None, "a"], [[1.0] * 300, [2.5] * 300])
     assert alike.rise("a").low == pytest.approx(0.5) == alike.rise("a").high
-    tokens = list(range(3, 303))
-    rounded = [0.1 * number + 0.3 for number in range(300)]
-    shifted = [loss + 0.7 * count for loss, count in zip(rounded, tokens, strict=True)]
-    rise = TokenLosses("general", tokens, [None, "a"], [rounded, shifted]).rise("a")
-    assert rise.low == pytest.approx(0.7) == rise.high
     assert track().rise("a", before="a").estimate == 0
 
 

@@ -20,8 +20,6 @@ RESAMPLES = 999
 # are skewed, so each is asked for with this share of its probability.
 CAUTION = 0.7
 AT_ONCE = 2**20  # numbers of a piece of the resamples
-ROUNDING = 1e-12  # relative
-SMALLEST = 1e-300  # of texts of which none changed
 
 
 @dataclass
@@ -101,8 +99,6 @@ class TokenLosses:
 def _studentised(changes: np.ndarray, tokens: np.ndarray, tail: float) -> tuple[float, float]:
     """The bounds of Σ changes / Σ tokens, each missed with probability `tail`."""
     ratio, error = _ratio(changes[None], tokens[None])
-    # Texts that all changed alike differ by rounding, which must not count as a distance.
-    rounding = max(ROUNDING * float(np.abs(changes).max() / tokens.mean()), SMALLEST)
     rng = np.random.default_rng(0)
     texts = len(tokens)
     pieces = []
@@ -112,7 +108,8 @@ def _studentised(changes: np.ndarray, tokens: np.ndarray, tail: float) -> tuple[
         size = min(RESAMPLES - done, max(1, AT_ONCE // texts))
         drawn = rng.integers(0, texts, (size, texts))
         ratios, errors = _ratio(changes[drawn], tokens[drawn])
-        pieces.append((ratios - ratio) / np.maximum(errors, rounding))
+        # Texts that all changed alike have no error, and then no distance from the ratio either.
+        pieces.append((ratios - ratio) / np.maximum(errors, 1e-300))
         done += size
     distances = np.concatenate(pieces)
     upper = float(np.quantile(distances, 1 - tail))
