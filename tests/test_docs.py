@@ -2,6 +2,7 @@
 
 import math
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,18 @@ def test_the_example_of_classifying_texts_runs_on_a_small_model(tmp_path, monkey
     named = code.replace("sentence-transformers/all-MiniLM-L6-v2", str(tmp_path / "bert"))
     assert named != code
     exec(compile(named, "language-models.md", "exec"), {})
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # random weights learn nothing
+def test_the_example_of_teaching_a_language_model_runs_on_a_small_one(tmp_path, capsys):
+    pytest.importorskip("transformers")
+    example = runpy.run_path(str(ROOT / "examples" / "stages" / "make.py"))
+    example["make_model"](tmp_path / "model")
+    code = blocks(ROOT / "docs" / "language-models.md")[1]
+    named = code.replace("HuggingFaceTB/SmolLM2-135M-Instruct", str(tmp_path / "model"))
+    assert named != code
+    exec(compile(named, "language-models.md", "exec"), {})
+    assert "at least 200 texts" in capsys.readouterr().out
 
 
 def test_the_examples_of_objectives_run_and_say_what_comes_out(capsys):

@@ -22,6 +22,8 @@ class Training:
         settings: What else the result depends on.
         stages: The tasks of each stage, the first stage first. Empty: the untrained model.
         seed: The seed of the adapter, of the order of the examples, and of the method.
+        scenario: Always "domain", since one model serves all tasks. Progress shows it, as it does
+            for runs.
 
     Example:
         >>> settings = StageSettings(model="", tasks={"a": "", "b": ""}, lr=0.1, steps=20)
