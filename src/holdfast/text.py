@@ -164,7 +164,17 @@ def points(change: float | None, decimals: int = 2) -> str:
     """
     if change is None:
         return "–"
-    text = f"{100 * change:+.{decimals}f}"
+    return signed(100 * change, decimals)
+
+
+def signed(value: float, decimals: int) -> str:
+    """Format a change with its sign: a real minus, and no sign if it rounds to zero.
+
+    Example:
+        >>> signed(-0.0213, 3), signed(0.004, 3), signed(-0.00001, 3)
+        ('−0.021', '+0.004', '0.000')
+    """
+    text = f"{value:+.{decimals}f}"
     # "−0.00" would read as a small loss.
     if not float(text):
         return text[1:]

@@ -4,7 +4,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from holdfast.cli.printing import print_in_parts, print_table
-from holdfast.text import percent, points, safe_name, shown
+from holdfast.text import percent, points, safe_name, shown, signed
 
 if TYPE_CHECKING:
     from holdfast.metrics.token_losses import TokenLosses
@@ -25,7 +25,7 @@ def print_signals(probe: "Probe") -> None:
     entropy = probe.signal("entropy_change")
     rows = []
     for place, name in enumerate(probe.names):
-        change = f"{entropy[place]:+.3f}".replace("-", "−")
+        change = signed(entropy[place], 3)
         rows.append([name, percent(float(sure[place]), 1), change])
     headings = ["task", "confidence before, %", "entropy of all tasks by learning it, nats"]
     print_table(headings, rows)
@@ -64,9 +64,9 @@ def print_losses(losses: "TokenLosses") -> None:
         rise = losses.rise(after)
         bounds = ""
         if rise.known:
-            bounds = f" [{rise.low:+.3f}, {rise.high:+.3f}]"
+            bounds = f" [{signed(rise.low, 3)}, {signed(rise.high, 3)}]"
         reason = rise.reason
-        print(f"  after {shown(after)}: {rise.estimate:+.3f} nats{bounds}")
+        print(f"  after {shown(after)}: {signed(rise.estimate, 3)} nats{bounds}")
     if reason:
         print(f"  no interval: {reason}")
 

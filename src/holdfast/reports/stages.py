@@ -8,7 +8,7 @@ from holdfast.metrics.token_losses import TokenLosses
 from holdfast.planning import Plan, Probe, StagedVerification, Stages
 from holdfast.reports.orders import percent_of, points_or_dash, transfer_rows
 from holdfast.reports.page import page
-from holdfast.text import percent
+from holdfast.text import percent, signed
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,6 @@ def _rises(losses: TokenLosses | None) -> list[Rise]:
         rise = losses.rise(after)
         bounds = "–"
         if rise.known:
-            bounds = f"{rise.low:+.3f} to {rise.high:+.3f}"
-        rises.append(Rise(after, f"{rise.estimate:+.3f}", bounds))
+            bounds = f"{signed(rise.low, 3)} to {signed(rise.high, 3)}"
+        rises.append(Rise(after, signed(rise.estimate, 3), bounds))
     return rises
